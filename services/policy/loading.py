@@ -8,16 +8,15 @@ from pathlib import Path
 
 import httpx
 import structlog
-from pydantic import ValidationError
 
 from prompt4trust.confidence.base import Sampling, TransportError
-from prompt4trust.prompts import PromptTemplate, guide_messages, load_template
+from prompt4trust.prompts import PromptTemplate, guide_messages
 from services.common.clients.downstream import DownstreamClient
 from services.common.clients.transport import RetryPolicy
+from services.common.policy_directory import PolicyTemplateError, read_policy_template
 from services.policy.generation import Generator, RemoteGenerator
 from services.policy.versions import LoadedPolicy, Loader, UnusableVersionError
 
-TEMPLATE_FILE = "prompt.json"
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
 _log = structlog.get_logger(__name__)
 
@@ -38,14 +37,9 @@ def read_template(path: Path) -> PromptTemplate:
         UnusableVersionError: If prompt.json is missing, broken, or for another role.
     """
     try:
-        template = load_template(path / TEMPLATE_FILE)
-    except FileNotFoundError as error:
-        raise UnusableVersionError(f"{TEMPLATE_FILE} is missing") from error
-    except (ValidationError, ValueError, OSError) as error:
-        raise UnusableVersionError(f"{TEMPLATE_FILE} does not hold a prompt template") from error
-    if template.role != "guide":
-        raise UnusableVersionError(f"{TEMPLATE_FILE} is for the role {template.role!r}, not 'guide'")
-    return template
+        return read_policy_template(path)
+    except PolicyTemplateError as error:
+        raise UnusableVersionError(str(error)) from error
 
 
 def local_loader(start: StartGenerator) -> Loader:

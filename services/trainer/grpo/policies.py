@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from prompt4trust.confidence.base import Cost, Guidance, TransportError
-from prompt4trust.prompts import PromptTemplate, guide_messages, load_template
+from prompt4trust.prompts import PromptTemplate, guide_messages
 from services.common.engine.base import EngineError, GenerationRequest, SamplingParams
+from services.common.policy_directory import (
+    TEMPLATE_FILE,
+    MissingTemplateError,
+    PolicyTemplateError,
+    load_guide_template,
+    read_policy_template,
+)
 from services.common.registry import Registry, RegistryError
 
-TEMPLATE_FILE = "prompt.json"
 _MODEL_FILES = ("config.json", "generation_config.json", "model*.safetensors", "model.safetensors.index.json")
 _TOKENIZER_FILES = ("tokenizer*", "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json", "*.jinja")
 
@@ -60,19 +66,17 @@ def find_start(policy: str, prompt_template: str | None, registry: Registry) -> 
             if "/" not in policy:
                 raise StartError(f"policy {policy!r} is neither a directory nor a version of the registry") from error
             path = Path()
-    own = path / TEMPLATE_FILE
+    template = None
     try:
-        if path != Path() and own.is_file():
-            template = load_template(own)
-        elif prompt_template is not None:
-            given = Path(prompt_template)
-            template = load_template(given if given.suffix == ".json" else prompt_template)
-        else:
-            raise StartError(f"policy {policy!r} brings no {TEMPLATE_FILE}: name a prompt_template")
-    except (OSError, ValueError) as error:
+        if path != Path():
+            with suppress(MissingTemplateError):
+                template = read_policy_template(path)
+        if template is None and prompt_template is not None:
+            template = load_guide_template(prompt_template)
+    except PolicyTemplateError as error:
         raise StartError(f"the prompt template of policy {policy!r} cannot be used: {error}") from error
-    if template.role != "guide":
-        raise StartError(f"the prompt template of policy {policy!r} has the role {template.role!r}, not 'guide'")
+    if template is None:
+        raise StartError(f"policy {policy!r} brings no {TEMPLATE_FILE}: name a prompt_template")
     return Start(policy if path == Path() else path.name, policy if path == Path() else str(path), template)
 
 

@@ -196,7 +196,7 @@ def test_a_start_brings_its_wording_or_is_given_one(tmp_path: Path) -> None:
     for name, template, says in (
         ("unknown", None, "neither a directory nor a version"),
         (str(bare), None, "name a prompt_template"),
-        (str(bare), "answer-compact@1", "has the role 'answer'"),
+        (str(bare), "answer-compact@1", "for the role 'answer'"),
         (str(bare), "nothing@1", "cannot be used"),
     ):
         with pytest.raises(StartError, match=says):
