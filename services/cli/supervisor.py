@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import signal
 import socket
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+
+from services.cli.leash import leashed
 
 _POLL_S = 0.2
 _STOP_GRACE_S = 25.0
@@ -121,9 +124,10 @@ class Supervisor:
     async def _spawn(self, service: ServiceProcess) -> None:
         service.log.parent.mkdir(parents=True, exist_ok=True)
         with service.log.open("ab") as log:
-            # A session of its own: Ctrl-C reaches this process only, which then stops the children in order.
+            # A session of its own: Ctrl-C reaches this process only, which then stops the children in order. On a
+            # leash: where this process is killed and can stop nothing, they end all the same.
             self._children[service.name] = await asyncio.create_subprocess_exec(
-                *service.command,
+                *leashed(tuple(service.command), os.getpid()),
                 env=dict(service.environment),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,

@@ -5,15 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import httpx
+import psutil
 import pytest
 
+from services.cli.leash import leashed
 from services.cli.supervisor import ServiceProcess, StartError, Supervisor, taken_ports
-from tests.support.servers import free_port
-from tests.support.waiting import until
+from tests.support.servers import free_port, free_port_block
+from tests.support.waiting import until, wait_until
+
+ROOT = Path(__file__).resolve().parents[3]
+TRUSTVQA = Path(sys.executable).with_name("trustvqa")
 
 SERVER = """
 import http.server, os, pathlib, signal, sys
@@ -114,3 +120,60 @@ def test_taken_ports_are_found() -> None:
         listener.listen()
         taken = listener.getsockname()[1]
         assert taken_ports("127.0.0.1", {"a": taken, "b": free_port()}) == {"a": taken}
+
+
+# --- Where the supervisor itself is killed ----------------------------------------------------------------------------
+
+
+def gone(process: psutil.Process) -> bool:
+    # Nobody may be there to reap what has lost its parent.
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has died")
+def test_services_end_with_a_supervisor_that_was_killed(tmp_path: Path) -> None:
+    port = free_port_block(4)
+    registry = {f"TRUSTVQA_{name}_REGISTRY": str(tmp_path / "registry") for name in ("GATEWAY", "POLICY", "TRAINER")}
+    command = [str(TRUSTVQA), "up", "--port", str(port), "--logs", str(tmp_path)]
+    with subprocess.Popen(
+        command, cwd=ROOT, env={**os.environ, **registry}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as up:
+        services: list[psutil.Process] = []
+        try:
+            # The gateway serves, and waits for the models that the others are still loading.
+            wait_until(lambda: up.poll() is not None or _alive(port))
+            services = psutil.Process(up.pid).children()
+            assert len(services) == 4
+            up.send_signal(signal.SIGKILL)
+            up.wait(10)
+            wait_until(lambda: all(gone(service) for service in services))
+        finally:
+            up.kill()
+            for service in services:
+                if not gone(service):
+                    service.kill()
+    assert "shutdown" in (tmp_path / "gateway.log").read_text().lower()
+
+
+def _alive(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health/live").status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+async def test_a_service_whose_supervisor_was_gone_before_it_began_does_not_begin(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    program = (sys.executable, "-c", f"open({str(begun)!r}, 'w')")
+    for parent, status in ((os.getpid(), 0), (1 if os.getppid() != 1 else 2, 1)):
+        begun.unlink(missing_ok=True)
+        child = await asyncio.create_subprocess_exec(*leashed(program, parent))
+        assert await child.wait() == (status if sys.platform == "linux" else 0)
+        assert begun.exists() == (child.returncode == 0)
+
+
+async def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
+    port = free_port()
+    absent = ServiceProcess("absent", ("no-such-program",), f"http://127.0.0.1:{port}", {}, tmp_path / "absent.log")
+    with pytest.raises((StartError, FileNotFoundError), match="no-such-program"):
+        await Supervisor([absent], lambda _line: None).run(timeout_s=20, on_ready=lambda: None)
