@@ -101,5 +101,5 @@ help: ## Show this list
 
 .venv/.developed: .venv/.installed
 	@echo "installing what development needs"
-	$(PIP) --editable '.[serve,engine,train,dev]'
+	$(PIP) --editable '.[serve,engine,train,kubernetes,dev]'
 	touch $@
