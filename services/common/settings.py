@@ -10,11 +10,13 @@ from pydantic import Field, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
+    SecretsSettingsSource,
     SettingsConfigDict,
     YamlConfigSettingsSource,
 )
 
 CONFIG_VARIABLE = "TRUSTVQA_CONFIG"
+SECRETS_VARIABLE = "TRUSTVQA_SECRETS"
 DEFAULT_CONFIG = Path("configs/embedded.yaml")
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
@@ -23,9 +25,11 @@ class ServiceSettings(BaseSettings):
     """What every service can be told; each service adds its own in a subclass.
 
     A subclass names its service: ``class GatewaySettings(ServiceSettings, service="gateway")``. A value then comes
-    from, in this order: the constructor, the environment (``TRUSTVQA_GATEWAY_PORT``), the section ``gateway`` of the
-    YAML file that ``TRUSTVQA_CONFIG`` names (by default configs/embedded.yaml where that exists), the default here.
-    A misspelt key in the file is an error.
+    from, in this order: the constructor, the environment (``TRUSTVQA_GATEWAY_PORT``), a file of that name in the
+    directory that ``TRUSTVQA_SECRETS`` names (for keys and tokens, which whoever may look at a container's or a
+    process's environment would read there), the section ``gateway`` of the YAML file that ``TRUSTVQA_CONFIG`` names
+    (by default configs/embedded.yaml where that exists), the default here. A misspelt key in the YAML file is an
+    error.
     """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True)
@@ -55,11 +59,16 @@ class ServiceSettings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the signature is the library's
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Put the environment over the YAML file."""
+        """Put the environment over the files with secrets, and those over the YAML file."""
         named = os.environ.get(CONFIG_VARIABLE)
         path = Path(named) if named else DEFAULT_CONFIG
         if named and not path.is_file():
             raise FileNotFoundError(f"{CONFIG_VARIABLE} names {named}, which is no file")
+        secrets = os.environ.get(SECRETS_VARIABLE)
+        if secrets:
+            if not Path(secrets).is_dir():
+                raise FileNotFoundError(f"{SECRETS_VARIABLE} names {secrets}, which is no directory")
+            file_secret_settings = SecretsSettingsSource(settings_cls, secrets_dir=secrets)
         sources = (init_settings, env_settings, file_secret_settings)
         if not path.is_file():
             return sources

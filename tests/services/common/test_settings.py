@@ -30,6 +30,7 @@ class DemoSettings(ServiceSettings, service="demo"):
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("TRUSTVQA_CONFIG", raising=False)
+    monkeypatch.delenv("TRUSTVQA_SECRETS", raising=False)
     monkeypatch.chdir(tmp_path)
 
 
@@ -155,3 +156,24 @@ def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_secrets_are_not_printed() -> None:
     assert "correct horse" not in repr(PolicySettings(admin_token="correct horse battery"))
+
+
+@pytest.mark.parametrize("name", ["TRUSTVQA_POLICY_ADMIN_TOKEN", "trustvqa_policy_admin_token"])
+def test_a_secret_is_read_from_a_file_of_its_name(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / name).write_text("correct horse battery\n")
+    (tmp_path / "secrets" / "of-another").write_text("ignored")
+    monkeypatch.setenv("TRUSTVQA_SECRETS", "secrets")
+    token = PolicySettings().admin_token
+    assert token is not None
+    assert token.get_secret_value() == "correct horse battery"
+    monkeypatch.setenv("TRUSTVQA_POLICY_ADMIN_TOKEN", "another from the environment")
+    over = PolicySettings().admin_token
+    assert over is not None
+    assert over.get_secret_value() == "another from the environment"
+
+
+def test_naming_secrets_that_are_not_there_is_an_error(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("TRUSTVQA_SECRETS", str(tmp_path / "absent"))
+    with pytest.raises(FileNotFoundError, match=r"TRUSTVQA_SECRETS names .*absent"):
+        DemoSettings()
