@@ -7,6 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, Protocol
 
+LOG_FILE = "log.txt"
+"""Where a job's output goes, in the run's folder; a later attempt adds to it."""
+
 
 class ExecutorError(Exception):
     """A job could not be started, looked at or stopped; the message says why, for the operator.
