@@ -19,9 +19,10 @@ from transformers import (
 from transformers.utils import logging as transformers_logging
 
 from services.common.engine.base import EngineError
-from services.common.engine.cache import SlotCache, register_attention
+from services.common.engine.cache import SlotCache, register_attention, slot_mask
 from services.common.engine.detokenize import Vocabulary
 from services.common.engine.images import ImageLimits
+from services.common.engine.last_layer import narrow_last_layer
 from services.common.engine.prompting import Prompt, PromptBuilder
 from services.common.engine.vision import VisionInputs
 
@@ -71,6 +72,7 @@ class TransformersAdapter:
         options: ModelOptions,
     ) -> None:
         text_config = model.config.get_text_config()
+        narrow_last_layer(model)
         self._model = model
         self._vision = vision
         self.vocabulary = Vocabulary(tokenizer)
@@ -137,9 +139,9 @@ class TransformersAdapter:
         Returns:
             Logits of each prompt's next token, float32 [prompts, vocabulary].
         """
-        longest = max(len(prompt.tokens) for prompt in prompts)
-        self._cache.begin_prefill(first, len(prompts), longest)
-        return self._read(prompts, longest, self._cache)
+        last = torch.tensor([len(prompt.tokens) - 1 for prompt in prompts], device=self._device)
+        self._cache.begin_prefill(first, last, max(len(prompt.tokens) for prompt in prompts))
+        return self._read(prompts, self._cache)
 
     def fork(self, source: int, targets: Sequence[int], length: int) -> None:
         """Copy a slot's first tokens into other slots that follow one another."""
@@ -165,13 +167,10 @@ class TransformersAdapter:
             Logits of the next tokens, float32 [batch, vocabulary].
         """
         view = self._cache.begin_step(rows, lengths, longest)
-        held = torch.arange(view, device=self._device)[None, :] <= lengths[:, None]
-        mask = torch.zeros(held.shape, dtype=self._model.dtype, device=self._device)
-        mask.masked_fill_(~held, -torch.inf)
         position_ids = positions[:, None]
         output = self._model(
             input_ids=tokens[:, None],
-            attention_mask=mask[:, None, None, :],
+            attention_mask=slot_mask(lengths, view, self._model.dtype),
             position_ids=position_ids if self._vision is None else position_ids.expand(3, -1, -1),
             past_key_values=self._cache,
             use_cache=True,
@@ -189,37 +188,33 @@ class TransformersAdapter:
         Returns:
             float32 [1, vocabulary].
         """
-        extended = prompt.extended(generated)
-        return self._read([extended], len(extended.tokens), None)
+        return self._read([prompt.extended(generated)], None)
 
     def reset(self) -> None:
         """Forget all slots, after a failure."""
         self._cache = SlotCache(self._layers, self.slots, self.max_model_len)
 
-    def _read(self, prompts: Sequence[Prompt], longest: int, cache: SlotCache | None) -> torch.Tensor:
-        count = len(prompts)
+    def _read(self, prompts: Sequence[Prompt], cache: SlotCache | None) -> torch.Tensor:
+        count, longest = len(prompts), max(len(prompt.tokens) for prompt in prompts)
         tokens = torch.zeros((count, longest), dtype=torch.int64)
         axes = () if self._vision is None else (3,)
         positions = torch.zeros((*axes, count, longest), dtype=torch.int64)
-        last = torch.empty(count, dtype=torch.int64)
         for row, prompt in enumerate(prompts):
             length = len(prompt.tokens)
             tokens[row, :length] = torch.tensor(prompt.tokens)
             positions[..., row, :length] = prompt.positions
-            last[row] = length - 1
-        tokens, positions, last = (tensor.to(self._device) for tensor in (tokens, positions, last))
+        tokens, positions = tokens.to(self._device), positions.to(self._device)
         embeddings = self._model.get_input_embeddings()(tokens)
         if self._vision is not None:
             embeddings = self._vision.place(embeddings, tokens, prompts)
-        wanted, where = torch.unique(last, return_inverse=True)
         output = self._model(
             inputs_embeds=embeddings,
             position_ids=positions,
             past_key_values=cache,
             use_cache=cache is not None,
-            logits_to_keep=wanted,
+            logits_to_keep=1,  # into a cache, there is no other token of a prompt; without one, there is one prompt
         )
-        logits: torch.Tensor = output.logits[torch.arange(count, device=self._device), where].float()
+        logits: torch.Tensor = output.logits[:, -1].float()
         return logits
 
 

@@ -38,22 +38,41 @@ class SlotCache(Cache):
         self._values: list[torch.Tensor | None] = [None] * layers
         self._capacity = 0
         self._room = 0
-        # Where the running forward pass writes: slots from `_first` on (prefill) or `_rows` at `_columns` (a step).
-        self._first = 0
+        # Where the running forward pass writes: `_slots`, whole prompts (`_rows` is None) or one token in each of
+        # `_rows` at `_columns`.
+        self._slots = slice(0)
         self._rows: torch.Tensor | None = None
         self._columns: torch.Tensor | None = None
         self._view = 0
+        self._last: torch.Tensor | None = None
 
-    def begin_prefill(self, first: int, count: int, length: int) -> None:
+    @property
+    def last(self) -> torch.Tensor | None:
+        """Place of each prompt's last token while prompts are read, int64 [prompts]; None in a step."""
+        return self._last
+
+    def begin_prefill(self, first: int, last: torch.Tensor, length: int) -> None:
         """Make ready for prompts that are padded on their right.
 
         Args:
             first: Slot of the first prompt; the others follow.
-            count: Number of prompts.
+            last: Place of each prompt's last token, int64 [prompts].
             length: Length of the longest.
         """
-        self._reserve(first + count, length)
-        self._first, self._rows = first, None
+        self._reserve(first + len(last), length)
+        self._slots, self._rows, self._last = slice(first, first + len(last)), None, last
+
+    def begin_last_tokens(self) -> int:
+        """Make ready for the prompts' last tokens alone; the layer that comes has stored its prompts already.
+
+        Returns:
+            How many positions of the cache that layer will look at.
+        """
+        assert self._last is not None  # noqa: S101 - called while prompts are read
+        self._rows = torch.arange(self._slots.start, self._slots.stop, device=self._last.device)
+        self._columns = self._last
+        self._view = min(_rounded(int(self._last.max()) + 1), self._room)
+        return self._view
 
     def begin_step(self, rows: torch.Tensor, columns: torch.Tensor, longest: int) -> int:
         """Make ready for one more token in each of the first slots.
@@ -67,7 +86,7 @@ class SlotCache(Cache):
             How many positions of the cache the step will look at.
         """
         self._reserve(len(rows), longest + 1)
-        self._rows, self._columns = rows, columns
+        self._slots, self._rows, self._columns, self._last = slice(len(rows)), rows, columns, None
         self._view = min(_rounded(longest + 1), self._room)
         return self._view
 
@@ -117,19 +136,33 @@ class SlotCache(Cache):
         keys = self._store(self._keys, layer_idx, key_states)
         values = self._store(self._values, layer_idx, value_states)
         if self._rows is None:
-            count, _heads, length, _width = key_states.shape
-            place = slice(self._first, self._first + count)
-            keys[place, :, :length] = key_states
-            values[place, :, :length] = value_states
+            length = key_states.shape[2]
+            keys[self._slots, :, :length] = key_states
+            values[self._slots, :, :length] = value_states
             return key_states, value_states  # a prompt attends to itself alone
         keys[self._rows, :, self._columns] = key_states[:, :, 0]
         values[self._rows, :, self._columns] = value_states[:, :, 0]
-        batch = len(self._rows)
-        return keys[:batch, :, : self._view], values[:batch, :, : self._view]
+        return keys[self._slots, :, : self._view], values[self._slots, :, : self._view]
 
     def get_seq_length(self, layer_idx: int = 0) -> int:  # noqa: ARG002 - the signature is the library's
         """Report no past: positions are always given, never derived from the cache."""
         return 0
+
+
+def slot_mask(columns: torch.Tensor, view: int, dtype: torch.dtype) -> torch.Tensor:
+    """Let one new token in each slot see what its slot holds, itself included.
+
+    Args:
+        columns: The tokens' places, int64 [batch].
+        view: How many positions are looked at.
+        dtype: Of the scores that the mask is added to.
+
+    Returns:
+        0 where a slot holds a token and -inf elsewhere, [batch, 1, 1, view].
+    """
+    held = torch.arange(view, device=columns.device)[None, :] <= columns[:, None]
+    mask = torch.zeros(held.shape, dtype=dtype, device=columns.device)
+    return mask.masked_fill_(~held, -torch.inf)[:, None, None, :]
 
 
 def slot_attention(

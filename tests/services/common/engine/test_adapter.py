@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoModelForImageTextToText
+from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, Olmo2Config, Olmo2ForCausalLM
 
 from services.common.engine.adapter import ModelOptions, TransformersAdapter
 from services.common.engine.base import ContextOverflowError, EngineError, InvalidRequestError, Message
@@ -77,6 +77,23 @@ def test_prefill_and_steps_of_a_ragged_batch_give_generates_logits(pair: tuple[T
     for row, (prompt, reference) in enumerate(zip(prompts, expected, strict=True)):
         generated = reference.sequences[0, len(prompt.tokens) :].tolist()
         assert torch.allclose(adapter.recompute(prompt, generated)[0], logits[row], atol=2e-4)
+
+
+@torch.inference_mode()
+def test_a_model_with_layers_of_another_build_gives_its_own_logits(tmp_path: Path) -> None:
+    """Olmo 2 normalises what comes out of its attention, not what goes in; the last layer is then run in full."""
+    tokens = tokenizer()
+    torch.manual_seed(3)
+    config = Olmo2Config(
+        vocab_size=len(tokens), hidden_size=48, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4
+    )
+    Olmo2ForCausalLM(config).save_pretrained(tmp_path)
+    tokens.save_pretrained(tmp_path)
+    adapter = TransformersAdapter.load(ModelOptions(tmp_path))
+    model = Olmo2ForCausalLM.from_pretrained(tmp_path).eval()
+    prompts = [adapter.prompts.build(chat("x" * size), ()) for size in (3, 40)]
+    for prompt, logits in zip(prompts, adapter.prefill(prompts, 0), strict=True):
+        assert torch.allclose(model(torch.tensor([prompt.tokens])).logits[0, -1], logits, atol=1e-4)
 
 
 @torch.inference_mode()
