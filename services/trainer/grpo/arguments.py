@@ -9,6 +9,8 @@ from trl.trainer.grpo_config import GRPOConfig
 
 from services.trainer.grpo.config import LoraSettings, TrainingConfig
 
+_PATIENCE_S = 7200
+
 
 def build_arguments(config: TrainingConfig, output: Path) -> GRPOConfig:
     """Translate a configuration.
@@ -63,6 +65,8 @@ def build_arguments(config: TrainingConfig, output: Path) -> GRPOConfig:
         "save_strategy": "steps",
         "save_steps": config.checkpoints.every,
         "save_total_limit": config.checkpoints.keep,
+        # The other processes wait while one evaluates a checkpoint.
+        "ddp_timeout": _PATIENCE_S,
     }
     if rollout.engine != "transformers":
         arguments |= {"use_vllm": True, "vllm_mode": rollout.engine.removeprefix("vllm-")}
@@ -70,6 +74,9 @@ def build_arguments(config: TrainingConfig, output: Path) -> GRPOConfig:
             arguments["vllm_server_base_url"] = rollout.vllm_url
         else:
             arguments["vllm_gpu_memory_utilization"] = rollout.vllm_memory
+            if rollout.max_prompt_tokens is not None:
+                # Else vLLM sets memory aside for the longest context that the model could take.
+                arguments["vllm_max_model_length"] = rollout.max_prompt_tokens + rollout.max_tokens
     return GRPOConfig(**arguments)
 
 

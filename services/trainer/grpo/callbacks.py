@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from accelerate import PartialState
+from accelerate.utils import gather_object
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from services.trainer.grpo.checkpoints import seal
@@ -84,7 +85,9 @@ class Recorder(TrainerCallback):
         record: dict[str, Any] = {"step": state.global_step}
         record |= {ours: logs[theirs] for theirs, ours in _TAKEN.items() if theirs in logs}
         record["step_s"] = now - self._began
-        if self._scoring is not None:
+        if self._scoring is None:
+            record["update_s"] = record["step_s"]  # a further pass over a batch that was scored before
+        else:
             began, ended = self._scoring
             record |= summarize_outcomes(self._outcomes, ended - began)
             # Generating includes the reference's pass over what was generated.
@@ -148,7 +151,8 @@ class Stopper(TrainerCallback):
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any
     ) -> TrainerControl:
         """Save and stop where that was asked for."""
-        if self._asked() and state.global_step % self._every == 0:
+        # Signals reach several processes at different moments: all stop at the step at which the first one knows.
+        if state.global_step % self._every == 0 and any(gather_object([self._asked()])):
             control.should_save = True
             control.should_training_stop = True
         return control

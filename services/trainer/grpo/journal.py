@@ -62,9 +62,14 @@ class Journal:
         self._samples_per_step = samples_per_step
         self._now = now
         self._board: Any = None
+        self._purge_from: int | None = None
 
     def rewind(self, step: int) -> None:
-        """Forget what came after a step: a run that resumes there will write it again."""
+        """Forget what came after a step: a run that resumes there will write it again.
+
+        TensorBoard's files cannot be shortened: the next one says from which step on the earlier ones do not count.
+        """
+        self._purge_from = step + 1 if (self.folder / TENSORBOARD).exists() else None
         for name in (METRICS, SAMPLES):
             path = self.folder / name
             if path.exists():
@@ -124,7 +129,7 @@ class Journal:
                 from tensorboardX import SummaryWriter
             except ImportError:
                 return None  # the same numbers are in the JSON lines
-            self._board = SummaryWriter(str(self.folder / TENSORBOARD), flush_secs=30)
+            self._board = SummaryWriter(str(self.folder / TENSORBOARD), flush_secs=30, purge_step=self._purge_from)
         return self._board
 
 

@@ -34,7 +34,8 @@ from services.trainer.grpo.rewarding import TooManyLostError
 from services.trainer.grpo.scoring import Scorer
 
 CONFIG, CHECKPOINTS = "config.json", "checkpoints"
-_NO_ROOM = ("No space left", "Disk quota", "os error 28", "PytorchStreamWriter failed", "file write failed")
+# Python's own words, safetensors', and what torch.save makes of it.
+_NO_ROOM = ("No space left", "Disk quota", "os error 28", "PytorchStreamWriter failed", "unexpected pos")
 
 
 class RunError(Exception):

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from pydantic import ValidationError
+from trl.trainer.grpo_config import GRPOConfig
 
 from services.trainer.grpo.arguments import build_adapters, build_arguments
 from services.trainer.grpo.config import ConfigError, TrainingConfig, load_training
@@ -52,6 +53,40 @@ def test_vllm_may_share_the_training_gpus(training: Callable[..., TrainingConfig
     arguments = build_arguments(config, tmp_path)
     assert (arguments.use_vllm, arguments.vllm_mode) == (True, "colocate")
     assert arguments.vllm_gpu_memory_utilization == 0.4
+    assert arguments.vllm_max_model_length is None  # prompts of any length were asked for
+
+
+PAPER_S_WAYS: dict[str, dict[str, Any]] = {
+    "server, all weights": {},
+    "server, adapters": {"update.lora.rank": 16},
+    "colocated, all weights": {"rollout.engine": "vllm-colocate", "rollout.vllm_url": None},
+    "colocated, adapters": {"rollout.engine": "vllm-colocate", "update.lora.rank": 16},
+    "in the process, all weights": {"rollout.engine": "transformers"},
+}
+
+
+@pytest.mark.parametrize("way", PAPER_S_WAYS)
+@pytest.mark.parametrize("processes", [1, 4])
+def test_the_paper_s_configuration_in_every_way_on_one_and_several_gpus(
+    way: str, processes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = load_training(CONFIGS / "pmcvqa.yaml", PAPER_S_WAYS[way])
+    # As `accelerate launch` tells each process; bf16 without a GPU is taken on a CPU only.
+    monkeypatch.setattr(GRPOConfig, "world_size", processes)
+    arguments = build_arguments(config.model_copy(update={"device": "cpu"}), tmp_path)
+    assert arguments.generation_batch_size == 8 * processes
+    assert arguments.num_iterations == 4
+    assert arguments.bf16
+    assert arguments.model_init_kwargs == {"dtype": "float32"}
+    assert arguments.ddp_timeout > 1800  # a checkpoint is evaluated by one while the others wait
+    assert arguments.use_vllm == (not way.startswith("in the process"))
+    if way.startswith("colocated"):
+        assert arguments.vllm_mode == "colocate"
+        assert arguments.vllm_max_model_length == 512 + 512
+    adapters = build_adapters(config.update.lora)
+    assert (adapters is not None) == way.endswith("adapters")
+    if adapters is not None:
+        assert (adapters.r, adapters.lora_alpha) == (16, 32)
 
 
 def test_adapters_are_peft_s(training: Callable[..., TrainingConfig]) -> None:

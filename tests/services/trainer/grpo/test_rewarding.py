@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+import selectors
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 from PIL import Image
 
@@ -141,3 +145,63 @@ async def test_a_batch_of_which_nothing_is_left_ends_the_run(questions: dict[str
     async with rewarding(ScriptedServer(lambda _: 500), questions, lost_window=1000) as (reward, _):
         with pytest.raises(TooManyLostError, match="8 of the last 8"):
             await reward(**batch(["x"] * 8))  # type: ignore[misc]
+
+
+# --- Away for longer than a test can wait -----------------------------------------------------------------------------
+
+
+class LeapingLoop(asyncio.SelectorEventLoop):
+    """An event loop whose clock leaps over every pause, so that minutes pass at once."""
+
+    def __init__(self) -> None:
+        super().__init__(selectors.DefaultSelector())
+        self.now = 0.0
+        selector: Any = self._selector  # type: ignore[attr-defined]
+        wait = selector.select
+
+        def leap(timeout: float | None = None) -> Any:
+            ready = wait(timeout if timeout is None else 0)  # without a timer something else is waited for: a thread
+            if not ready and timeout:
+                self.now += timeout
+            return ready
+
+        selector.select = leap
+
+    def time(self) -> float:
+        return self.now
+
+
+@pytest.mark.parametrize("away_s", [60, 170, 600])
+def test_the_settings_as_they_come_wait_three_minutes(
+    questions: dict[str, Question], monkeypatch: pytest.MonkeyPatch, away_s: float
+) -> None:
+    tries: list[float] = []
+
+    async def network(_: Any, request: httpx.Request) -> httpx.Response:
+        tries.append(asyncio.get_running_loop().time())
+        if tries[-1] < away_s:
+            raise httpx.ConnectError("refused")
+        message = {"role": "assistant", "content": RIGHT}
+        return httpx.Response(200, json={"choices": [{"index": 0, "message": message}]}, request=request)
+
+    async def score() -> list[float | None]:
+        answer = AnswerConfig()
+        connection = Connection(
+            url="http://127.0.0.1:1/v1", model="m", template="answer-compact@1", registry=Path(), data=Path()
+        )
+        http, client = open_client(connection, answer, None)
+        scorer = Scorer(client, load_template("answer-compact@1"), answer.sampling(), get_reward("log_score"), 64)
+        limits = {"max_lost_share": answer.max_lost_share, "lost_window": answer.lost_window}
+        async with http:
+            reward = DownstreamReward(scorer, questions, lambda *_: None, **limits)  # type: ignore[arg-type]
+            return await reward(**batch(["Look."] * 16))  # type: ignore[arg-type]
+
+    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", network)
+    with asyncio.Runner(loop_factory=LeapingLoop) as runner:
+        if away_s < 180:
+            assert runner.run(score()) == [pytest.approx(math.log(0.8))] * 16
+            assert away_s <= tries[-1] < away_s + 6  # the longest pause, 5 s, and what chance adds
+        else:
+            with pytest.raises(TooManyLostError, match=r"16 of the last 16 .*the connection failed"):
+                runner.run(score())
+            assert tries[-1] < 180

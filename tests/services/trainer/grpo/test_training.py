@@ -1,18 +1,13 @@
-"""Whole runs of a tiny policy against a scripted downstream service: learning, crashing, going on, publishing."""
+"""Whole runs of a tiny policy against a scripted downstream service: learning, recording, publishing."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
-import signal
 import subprocess
 import sys
-import threading
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 from safetensors.numpy import load_file
@@ -20,50 +15,29 @@ from typer.testing import CliRunner
 
 from services.cli.main import app
 from services.common.registry import Registry
-from services.trainer.grpo.config import TrainingConfig
 from services.trainer.grpo.connection import Connection
-from services.trainer.grpo.journal import Silent, read_lines
-from services.trainer.grpo.run import BusyError, RunError, execute, prepare
-from tests.services.trainer.grpo.conftest import BATCH, STEPS, VALIDATION, Configure, write_config
-from tests.support.models import overconfident, share
-from tests.support.openai_app import Reply, ScriptedServer
-from tests.support.servers import running
-from tests.support.waiting import wait_until
+from services.trainer.grpo.journal import read_lines
+from services.trainer.grpo.run import RunError, execute, prepare
+from tests.services.trainer.grpo.board import scalars
+from tests.services.trainer.grpo.conftest import (
+    BATCH,
+    STEPS,
+    VALIDATION,
+    Begin,
+    Configure,
+    Told,
+    Trained,
+    Training,
+    flaky,
+    metrics,
+    write_config,
+)
+from tests.support.openai_app import ScriptedServer
+from tests.support.servers import free_port
+
+pytestmark = pytest.mark.xdist_group("grpo")  # one finished run serves all of these
 
 ROOT = Path(__file__).resolve().parents[4]
-Training = Callable[..., TrainingConfig]
-
-
-def flaky(prompt: str) -> Reply:
-    """An overconfident model behind a network that loses one request in eight, always the same ones."""
-    # A validation question that is lost would be lost for good; those are numbered from 100.
-    lost = share(prompt + "!") < 0.125 and "Number 10" not in prompt
-    return 503 if lost else overconfident(prompt)
-
-
-@dataclass
-class Trained:
-    """A finished run."""
-
-    folder: Path
-    registry: Path
-    server: ScriptedServer
-    out: str
-
-
-@pytest.fixture(scope="module")
-def trained(registry: Path, configure: Configure, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    work = tmp_path_factory.mktemp("trained")
-    server = ScriptedServer(flaky)
-    with running(server.app) as url, contextlib.chdir(work):
-        config = write_config(work / "tiny.yaml", configure(), url, registry)
-        result = CliRunner().invoke(app, ["train", "--config", str(config), "--out", "run"], env={"NO_COLOR": "1"})
-    assert result.exit_code == 0, (result.stderr, result.exception)
-    return Trained(work / "run", registry, server, result.stdout + result.stderr)
-
-
-def metrics(folder: Path) -> list[dict[str, Any]]:
-    return list(read_lines(folder / "metrics.jsonl"))
 
 
 def test_weights_change_and_the_files_are_there(trained: Trained) -> None:
@@ -74,14 +48,27 @@ def test_weights_change_and_the_files_are_there(trained: Trained) -> None:
 
     rows = metrics(trained.folder)
     assert [row["step"] for row in rows] == list(range(1, STEPS + 1))
-    for name in ("loss", "reward", "kl", "accuracy", "ece", "brier", "valid_rate", "confidence_sd", "latency_p50_s"):
-        assert all(row[name] is not None for row in rows), name
-    for name in ("generate_s", "reward_s", "update_s", "tokens_per_s"):
-        assert all(row[name] > 0 for row in rows), name
     assert rows[-1]["kl"] > rows[0]["kl"]
-    assert any((trained.folder / "tensorboard").iterdir())
     samples = list(read_lines(trained.folder / "samples.jsonl"))
     assert {"guidance", "reply", "truth", "answer", "confidence", "reward"} <= samples[0].keys()
+
+
+def test_what_a_run_is_watched_by_is_in_the_lines_and_on_tensorboard(trained: Trained) -> None:
+    rows, board = metrics(trained.folder), scalars(trained.folder / "tensorboard")
+    watched = ["loss", "reward", "kl", "accuracy", "ece", "brier", "valid_rate", "masked", "masked_total"]
+    watched += ["confidence_mean", "confidence_sd", "confidence_p10", "confidence_p90"]
+    timed = ["latency_p50_s", "latency_p95_s", "tokens_per_s", "downstream_tokens_per_s"]
+    timed += ["step_s", "generate_s", "reward_s", "update_s"]
+    for name in watched + timed:
+        assert all(isinstance(row[name], int | float) for row in rows), name
+        assert board[name] == pytest.approx({row["step"]: row[name] for row in rows}, rel=1e-5), name
+    for row in rows:
+        assert all(row[name] > 0 for name in timed)
+        assert row["generate_s"] + row["reward_s"] + row["update_s"] == pytest.approx(row["step_s"])
+    evaluations = list(read_lines(trained.folder / "evaluations.jsonl"))
+    for name in ("reward", "accuracy", "ece", "brier"):
+        values = {record["step"]: record["metrics"][name]["value"] for record in evaluations}
+        assert board[f"validation/{name}"] == pytest.approx(values, rel=1e-5)
 
 
 def test_transport_failures_are_masked_and_counted_not_scored(trained: Trained) -> None:
@@ -135,117 +122,44 @@ def test_a_finished_run_is_finished(trained: Trained) -> None:
     assert len(trained.server.prompts) == asked
 
 
-# --- Crashes ----------------------------------------------------------------------------------------------------------
+# --- Other ways to train ----------------------------------------------------------------------------------------------
+
+SHORT = {"steps": 2, "learning_rate": 1e-2, "batch": BATCH}
 
 
-@pytest.fixture
-def begin(registry: Path, training: Training, tmp_path: Path) -> Iterator[Callable[..., Path]]:
-    """Prepare a run against a server."""
-    with contextlib.ExitStack() as stack:
+def test_adapters_are_trained_alone_and_published_merged(registry: Path, begin: Begin) -> None:
+    told = Told(stop_after=1)
+    folder = begin(ScriptedServer(), update={**SHORT, "steps": 4, "lora": {"rank": 2, "alpha": 4}})
+    assert execute(folder, observer=told, stop=told.stop).step == 2
+    checkpoint = load_file(folder / "checkpoints" / "checkpoint-2" / "adapter_model.safetensors")
+    assert all("lora_" in name for name in checkpoint)
 
-        def prepared(server: ScriptedServer, **changes: Any) -> Path:
-            url = stack.enter_context(running(server.app))
-            connection = Connection(
-                url=f"{url}/v1",
-                model="scripted",
-                template="answer-compact@1",
-                registry=registry,
-                data=tmp_path / "data",
-            )
-            prepare(tmp_path / "run", training(version=tmp_path.name, **changes), connection)
-            return tmp_path / "run"
-
-        yield prepared
+    result = execute(folder)
+    assert (result.resumed_from, result.step) == (2, 4)
+    assert result.published is not None
+    before = load_file(registry / "policies" / "policy-tiny" / "model.safetensors")
+    after = load_file(result.published / "model.safetensors")
+    assert before.keys() == after.keys()
+    changed = {name for name in before if abs(after[name] - before[name]).max() > 1e-6}
+    assert changed
+    assert all(name.endswith("_proj.weight") for name in changed)  # neither embeddings nor norms have adapters
+    assert not list(result.published.glob("adapter*"))
 
 
-def test_a_killed_run_goes_on_as_if_nothing_had_been(trained: Trained, begin: Callable[..., Path]) -> None:
+def test_several_processes_share_a_batch(registry: Path, begin: Begin, tmp_path: Path) -> None:
     server = ScriptedServer()
-    # The start's validation, three steps, the first checkpoint's validation; the fourth step then hangs.
-    enough = VALIDATION + 3 * BATCH + VALIDATION
-
-    def hang_after_a_while(prompt: str) -> Reply:
-        return flaky(prompt) if len(server.prompts) <= enough else None
-
-    server.script = hang_after_a_while
-    folder = begin(server)
+    folder = begin(server, update={**SHORT, "batch": BATCH // 2}, selection={"resamples": 20})
+    # What `accelerate launch` starts on GPUs.
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(free_port())]
+    launch += ["-m", "services.trainer.grpo", str(folder)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([sys.executable, "-m", "services.trainer.grpo", str(folder)], env=environment) as process:
-        try:
-            wait_until(lambda: len(server.prompts) == enough + BATCH or process.poll() is not None, 60)
-            assert process.poll() is None
-            with pytest.raises(BusyError):
-                execute(folder)
-        finally:
-            process.send_signal(signal.SIGKILL)
-    assert [row["step"] for row in metrics(folder)] == [1, 2, 3]
-
-    server.script = flaky
-    unfinished = folder / "checkpoints" / "checkpoint-3"
-    unfinished.mkdir()
-    (unfinished / "model.safetensors").write_bytes(b"half")
-    told = Told()
-    result = execute(folder, observer=told)
-    assert (result.step, result.resumed_from) == (STEPS, 2)
-    assert told.notes[:2] == ["checkpoint-3 is removed: it was not finished", "going on from step 2"]
-    rows, uninterrupted = metrics(folder), metrics(trained.folder)
-    assert [row["step"] for row in rows] == [row["step"] for row in uninterrupted]
-    for name in ("loss", "reward", "kl", "grad_norm", "learning_rate", "accuracy", "masked_total"):
-        assert [row[name] for row in rows] == pytest.approx([row[name] for row in uninterrupted], abs=1e-5), name
-    assert load_file(folder / "best" / "model.safetensors").keys()
-
-
-class Told(Silent):
-    """Keeps what it is told, and asks for a stop after a step."""
-
-    def __init__(self, stop_after: int = 0) -> None:
-        self.notes: list[str] = []
-        self.stop = threading.Event()
-        self._stop_after = stop_after
-
-    def step(self, record: Mapping[str, Any], steps: int) -> None:
-        if record["step"] == self._stop_after:
-            self.stop.set()
-
-    def note(self, text: str) -> None:
-        self.notes.append(text)
-
-
-def test_a_stopped_run_leaves_a_checkpoint_and_a_dead_service_a_clear_error(begin: Callable[..., Path]) -> None:
-    server = ScriptedServer()
-    folder = begin(server, update={"steps": 3, "learning_rate": 1e-2, "batch": BATCH})
-    told = Told(stop_after=1)  # told after the step: the next one is in progress when it asks
-    result = execute(folder, observer=told, stop=told.stop)
-    assert (result.stopped, result.step) == (True, 2)
-    assert json.loads((folder / "progress.json").read_text())["state"] == "cancelled"
-
-    server.script = lambda _: 503
-    with pytest.raises(
-        RunError, match=r"6 of 6 validation questions could not be scored .*status 503.* resume the run"
-    ):
-        execute(folder)
-    assert json.loads((folder / "progress.json").read_text())["state"] == "failed"
-
-    # Alive for the validation of step 2, and dead for the batch of step 3.
-    server.script = lambda prompt: overconfident(prompt) if "Number 10" in prompt else 503
-    with pytest.raises(RunError, match=r"8 of the last 8 completions could not be scored.*status 503"):
-        execute(folder)
+    done = subprocess.run(launch, env=environment, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stderr
+    # One of the two evaluates; each scores its half of every batch.
+    assert len(server.prompts) == 2 * BATCH + 2 * VALIDATION
     assert [row["step"] for row in metrics(folder)] == [1, 2]
-
-
-def test_a_full_disk_is_called_one_and_the_run_goes_on_when_there_is_room(begin: Callable[..., Path]) -> None:
-    folder = begin(ScriptedServer(), update={"steps": 2, "learning_rate": 1e-2, "batch": BATCH})
-    full = folder / "metrics.jsonl"
-
-    class FillsUp(Silent):
-        def note(self, text: str) -> None:
-            if text.startswith("step 0"):
-                full.symlink_to("/dev/full")
-
-    with pytest.raises(RunError, match="the disk is full"):
-        execute(folder, observer=FillsUp())
-    full.unlink()
-    assert execute(folder).step == 2
-    assert [row["step"] for row in metrics(folder)] == [1, 2]
+    assert json.loads((folder / "progress.json").read_text())["state"] == "succeeded"
+    assert "prompt.json" in {path.name for path in Registry(registry).policy_path(tmp_path.name).iterdir()}
 
 
 # --- What is refused before it begins ---------------------------------------------------------------------------------
