@@ -28,11 +28,13 @@ class Stack:
         port: The gateway's; policy, downstream and trainer have the next three.
         process: The supervisor.
         output: What the supervisor printed.
+        registry: The services' registry.
     """
 
     port: int
     process: subprocess.Popen[bytes]
     output: Path
+    registry: Path
 
     @property
     def gateway(self) -> str:
@@ -70,7 +72,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     try:
         wait_until(lambda: process.poll() is not None or "TrustVQA is ready" in output.read_text(), 110)
         assert process.poll() is None, output.read_text()
-        yield Stack(port, process, output)
+        yield Stack(port, process, output, place / "registry")
     finally:
         process.send_signal(signal.SIGINT)
         try:
