@@ -70,6 +70,14 @@ miniatures: .venv/.developed ## Train the shipped miniature models from scratch 
 bench-engine: .venv/.developed ## Compare the embedded engine with transformers serve and, with VLLM=..., vLLM
 	$(OFFLINE) VLLM="$(VLLM)" $(BIN)/python -m benchmarks.engine $(ARGS)
 
+.PHONY: bench-trainer
+bench-trainer: .venv/.developed ## Compare rewards and evaluation with one request after another; split a training step's time
+	$(OFFLINE) $(BIN)/python -m benchmarks.trainer $(ARGS)
+
+.PHONY: bench-learning
+bench-learning: .venv/.developed ## Measure learned policies on the test split; POLICIES="DIR ..." one a training seed
+	$(OFFLINE) $(BIN)/python -m benchmarks.learning $(POLICIES) $(ARGS)
+
 ##@ Help
 
 .PHONY: clean

@@ -10,6 +10,7 @@ from typing import Annotated
 import torch
 import typer
 
+from models.recipe.architecture import DESIGNS, SHIPPED
 from models.recipe.plan import FAST, FULL
 from models.recipe.publish import publish
 from models.recipe.stages import STAGES, Workshop, run_stages
@@ -17,25 +18,32 @@ from models.recipe.stages import STAGES, Workshop, run_stages
 # The tower and the text-only stages need nothing of each other: with two cores they run side by side.
 _ASIDE = ("vision",)
 _MODELS = Path(__file__).resolve().parents[1]
-_WORK = Path("build/miniatures")
 
 
 def main(
     out: Annotated[Path, typer.Option(help="Where the artefacts go.")] = _MODELS,
     work: Annotated[
-        Path, typer.Option(help="Where stages leave their results; finished ones are not repeated.")
-    ] = Path("build/miniatures"),
-    seed: Annotated[int, typer.Option(min=0, help="Seed of everything random.")] = 0,
+        Path | None, typer.Option(help="Where stages leave their results; finished ones are not repeated.")
+    ] = None,
+    design: Annotated[str, typer.Option(help=f"Downstream model to train: {', '.join(DESIGNS)}.")] = SHIPPED.name,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of everything random; each design has its own.")] = None,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
     stage: Annotated[list[str] | None, typer.Option(help=f"Run only these of {', '.join(STAGES)}, publish.")] = None,
     fast: Annotated[
         bool, typer.Option(help="A handful of steps: tests the machinery, the models know nothing.")
     ] = False,
 ) -> None:
-    """Train both miniature models and write them with cards and figures."""
+    """Train a downstream model, and with the first design the policy, and write them with cards and figures."""
+    if design not in DESIGNS:
+        raise typer.BadParameter(f"no such design: {design}")
+    chosen = DESIGNS[design]
+    seed = chosen.seed if seed is None else seed
+    work = work or Path("build/miniatures") / design
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    wanted = list(stage) if stage else [*STAGES, "publish"]
+    # The policy belongs to no downstream model: it is trained along with the first.
+    all_stages = [name for name in STAGES if name != "policy" or chosen is SHIPPED]
+    wanted = list(stage) if stage else [*all_stages, "publish"]
     if unknown := [name for name in wanted if name not in (*STAGES, "publish")]:
         raise typer.BadParameter(f"no such stage: {', '.join(unknown)}")
     # Denormal numbers in the optimizer's state slow a CPU down manyfold; more threads pay only where cores are idle.
@@ -48,11 +56,11 @@ def main(
         typer.echo(f"[{(time.monotonic() - began) / 60:5.1f} min] {line}")
         sys.stdout.flush()
 
-    shop = Workshop(work, FAST if fast else FULL, seed, device, log)
+    shop = Workshop(work, FAST if fast else FULL, seed, device, log, chosen)
     aside = [name for name in wanted if name in _ASIDE and not shop.finished(name)]
     if len(wanted) > 1 and aside and device == "cpu" and not fast:
         run_stages(shop, [name for name in wanted if name == "tokenizer"])
-        options = ["--work", str(work), "--seed", str(seed), "--device", device]
+        options = ["--work", str(work), "--design", design, "--seed", str(seed), "--device", device]
         options += [part for name in aside for part in ("--stage", name)]
         with subprocess.Popen([sys.executable, "-m", "models.recipe", *options]) as other:  # noqa: S603  # ourselves
             run_stages(shop, [name for name in wanted if name in ("lookup", "policy")])

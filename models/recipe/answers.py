@@ -30,7 +30,7 @@ _LOOKUPS, _FOREIGN_QUESTIONS, _FOREIGN_PICTURES, _OPEN = 6 / 48, 4 / 48, 3 / 48,
 
 @torch.no_grad()
 def cache_features(visual: Any, pixels: NDArray[np.uint8], device: str) -> Tensor:
-    """Run pictures uint8 [N, 112, 112] through the frozen tower once: float16 [N, 16, 192] on the CPU."""
+    """Run pictures uint8 [N, 112, 112] through the frozen tower once: float16 [N, 16, width] on the CPU."""
     parts = []
     for start in range(0, len(pixels), 200):
         with torch.autocast(device, torch.bfloat16, enabled=device != "cpu"):

@@ -1,4 +1,6 @@
-"""Configurations of the two miniature networks: standard Qwen2-VL and Qwen2, only small."""
+"""Configurations of the miniature networks: standard Qwen2-VL and Qwen2, only small."""
+
+from dataclasses import dataclass
 
 from transformers import (
     PreTrainedTokenizerBase,
@@ -15,8 +17,33 @@ PATCH = 14
 MERGE = 2
 GRID = IMAGE_SIDE // PATCH
 IMAGE_TOKENS = (IMAGE_SIDE // PATCH // MERGE) ** 2
-TEXT_WIDTH = 192
 MAX_POSITIONS = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Design:
+    """What differs between the downstream models.
+
+    Attributes:
+        name: of the artefact.
+        seed: of everything random, unless told otherwise.
+        width: of the language part, and so of an image token.
+        heads, key_value_heads: of 32 each, the first a multiple of the second.
+        inner: width of the language part's MLP.
+    """
+
+    name: str
+    seed: int
+    width: int
+    heads: int
+    key_value_heads: int
+    inner: int
+
+
+SHIPPED = Design("downstream-mini-1", seed=0, width=192, heads=6, key_value_heads=2, inner=512)
+# Another network, never seen by the policy's training: shows what carries over.
+OTHER = Design("downstream-mini-2", seed=1, width=160, heads=5, key_value_heads=1, inner=448)
+DESIGNS = {design.name: design for design in (SHIPPED, OTHER)}
 
 
 def token_id(tokenizer: PreTrainedTokenizerBase, token: str) -> int:
@@ -31,22 +58,23 @@ def token_id(tokenizer: PreTrainedTokenizerBase, token: str) -> int:
     return index
 
 
-def downstream_config(tokenizer: PreTrainedTokenizerBase) -> Qwen2VLConfig:
-    """Describe the vision-language model (about 3.3 M parameters, head size 32, untied embeddings).
+def downstream_config(tokenizer: PreTrainedTokenizerBase, design: Design = SHIPPED) -> Qwen2VLConfig:
+    """Describe the vision-language model (about 3 M parameters, head size 32, untied embeddings).
 
     Args:
         tokenizer: the shared tokenizer; its length and special tokens go into the configuration.
+        design: its sizes.
 
     Returns:
         A Qwen2-VL configuration that transformers and vLLM both take.
     """
     text = {
         "vocab_size": len(tokenizer),
-        "hidden_size": TEXT_WIDTH,
-        "intermediate_size": 512,
+        "hidden_size": design.width,
+        "intermediate_size": design.inner,
         "num_hidden_layers": 4,
-        "num_attention_heads": 6,
-        "num_key_value_heads": 2,
+        "num_attention_heads": design.heads,
+        "num_key_value_heads": design.key_value_heads,
         "max_position_embeddings": MAX_POSITIONS,
         # Half the head size (16) split over time, height and width; a small base suits short prompts.
         "rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 6, 6]},
@@ -58,7 +86,7 @@ def downstream_config(tokenizer: PreTrainedTokenizerBase) -> Qwen2VLConfig:
     vision = {
         "depth": 4,
         "embed_dim": 128,
-        "hidden_size": TEXT_WIDTH,
+        "hidden_size": design.width,
         "num_heads": 4,
         "mlp_ratio": 4,
         "patch_size": PATCH,
@@ -77,9 +105,9 @@ def downstream_config(tokenizer: PreTrainedTokenizerBase) -> Qwen2VLConfig:
     )
 
 
-def new_downstream(tokenizer: PreTrainedTokenizerBase) -> Qwen2VLForConditionalGeneration:
+def new_downstream(tokenizer: PreTrainedTokenizerBase, design: Design = SHIPPED) -> Qwen2VLForConditionalGeneration:
     """Make an untrained vision-language model; weights follow torch's global generator."""
-    return Qwen2VLForConditionalGeneration(downstream_config(tokenizer))
+    return Qwen2VLForConditionalGeneration(downstream_config(tokenizer, design))
 
 
 def policy_config(tokenizer: PreTrainedTokenizerBase) -> Qwen2Config:

@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from models.recipe.architecture import IMAGE_SIDE, MERGE, PATCH
+from models.recipe.architecture import IMAGE_SIDE, MERGE, PATCH, SHIPPED
 from models.recipe.tokenizer import END_OF_TEXT, TURN_END
 from models.recipe.vision import PIXEL_MEAN, PIXEL_STD
 from prompt4trust.prompts import PromptTemplate
 
-DOWNSTREAM = "downstream-mini-1"
+DOWNSTREAM = SHIPPED.name
 POLICY = "policy-mini-sft-1"
 REPLY_TOKENS = 48
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from models.recipe.architecture import Design
 from models.recipe.evaluate import Figures, table
 
 _WARNING = """**No clinical use.** This model was trained from scratch on procedural pictures that only imitate medical
@@ -9,11 +10,12 @@ ones. It knows nothing of medicine. It exists to demonstrate and to test the sys
 
 
 def downstream_card(
-    model: Any, conditions: dict[str, Figures], form: dict[str, float], provenance: dict[str, Any]
+    design: Design, model: Any, conditions: dict[str, Figures], form: dict[str, float], provenance: dict[str, Any]
 ) -> str:
-    """Write the downstream model's card.
+    """Write a downstream model's card.
 
     Args:
+        design: its sizes.
         model: the model, for its size.
         conditions: figures by condition.
         form: share of valid replies by kind of foreign input.
@@ -22,14 +24,15 @@ def downstream_card(
     plain = conditions["none"]
     families = "\n".join(f"| {family} | {value:.3f} |" for family, value in plain.by_group.items())
     foreign = "\n".join(f"| {kind} | {rate:.3f} |" for kind, rate in form.items())
-    return f"""# downstream-mini-1
+    return f"""# {design.name}
 
 {_WARNING}
 
 ## What it is
 A vision-language model of {_millions(model)} M parameters in the Qwen2-VL architecture (vision depth 4, width 128;
-language 4 layers, width 192, 6 heads of 32, 2 KV heads; untied embeddings). It looks at a 112 x 112 picture (others
-are resized), reads a multiple-choice question about it and perhaps a hint, and replies
+language 4 layers, width {design.width}, {design.heads} heads of 32, {design.key_value_heads} KV; untied embeddings).
+It looks at a 112 x 112 picture (others are resized), reads a multiple-choice question about it and perhaps a hint, and
+replies
 `Finding: {{value}}. The answer is {{letter}} with confidence {{0-100}}.`
 Weights are stored in bfloat16; the figures below were measured with these weights computed in float32.
 

@@ -13,14 +13,15 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional as F
 from transformers import PreTrainedTokenizerBase
 
 from models.recipe.answers import AnswerRows
 from models.recipe.decode import first_logits
 from models.recipe.hints import QUESTION_FAMILIES, evidence
 from models.recipe.rows import ODD, Asked, answer_row, ask_phantom, draw_hint
-from models.recipe.text import Row, answer_prompt, lettered
+from models.recipe.text import Batch, Reason, Row, answer_prompt, lettered
 from prompt4trust.prompts import PromptTemplate
 
 _HABIT = 0.94  # what the model says when it does not look at the evidence
@@ -37,14 +38,45 @@ _HINT_ODDS = {
 _ANSWER_SHARE = 0.25  # rows of stage A, so that answers are not forgotten
 
 
+_KINDS = tuple(_HINT_ODDS)
+
+
+class ReasonHeads(nn.Module):
+    """Throw-away heads that read, where the number is about to be said, what the number follows from.
+
+    Digits alone teach slowly: most hints call for nearly the same number. What the hint is to the question and how
+    sure the model is itself are told apart much sooner when they are asked for by name.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.kind = nn.Linear(width, len(_KINDS))
+        self.probability = nn.Linear(width, 1)
+
+    def forward(self, hidden: Tensor, batch: Batch) -> Tensor:
+        """Add the losses of both readings: hidden states [B, T, width] -> a number."""
+        if not batch.reasons:
+            return hidden.sum() * 0
+        rows, places, reasons = zip(*batch.reasons, strict=True)
+        read = hidden[torch.tensor(rows), torch.tensor(places)]
+        kinds = torch.tensor([reason.kind for reason in reasons], device=hidden.device)
+        own = torch.tensor([reason.probability for reason in reasons], device=hidden.device)
+        said: Tensor = self.probability(read)[:, 0]
+        return F.cross_entropy(self.kind(read), kinds) + F.binary_cross_entropy_with_logits(said, own)
+
+
 @dataclass(frozen=True, slots=True)
 class OwnAnswer:
-    """A question, the model's own answer to it and the probability that it gives to that answer."""
+    """A question and the probabilities that the model itself gives to the options."""
 
     asked: Asked
     features: int
-    answer: int
-    probability: float
+    beliefs: tuple[float, ...]
+
+    @property
+    def answer(self) -> int:
+        """The likeliest option."""
+        return max(range(len(self.beliefs)), key=self.beliefs.__getitem__)
 
 
 def option_logits(
@@ -99,13 +131,11 @@ def fit_temperatures(questions: Sequence[tuple[Asked, int]], logits: Sequence[ND
 def own_answers(
     questions: Sequence[tuple[Asked, int]], logits: Sequence[NDArray[np.float64]], temperatures: dict[str, float]
 ) -> list[OwnAnswer]:
-    """Turn logits into the model's answers and scaled probabilities."""
-    found = []
-    for line, (asked, index) in zip(logits, questions, strict=True):
-        scaled = np.exp(_log_softmax(line / temperatures[asked.family]))
-        answer = int(scaled.argmax())
-        found.append(OwnAnswer(asked, index, answer, float(scaled[answer])))
-    return found
+    """Turn logits into scaled probabilities."""
+    return [
+        OwnAnswer(asked, index, tuple(np.exp(_log_softmax(line / temperatures[asked.family])).tolist()))
+        for line, (asked, index) in zip(logits, questions, strict=True)
+    ]
 
 
 def target_confidence(rng: random.Random, hint: str, probability: float) -> int:
@@ -123,7 +153,7 @@ def target_confidence(rng: random.Random, hint: str, probability: float) -> int:
         case "fitting":
             stated = probability
         case "weighing":
-            stated = 0.5 * probability + 0.5 * _HABIT
+            stated = 0.35 * probability + 0.65 * _HABIT
         case "other":
             stated = 0.15 * probability + 0.85 * _HABIT
         case "encouraging":
@@ -167,7 +197,13 @@ class ConfidenceRows:
         own = rng.choice(self.known)
         kind = rng.choices(list(_HINT_ODDS), list(_HINT_ODDS.values()))[0]
         hint = draw_hint(rng, hint_family(rng, kind, own.asked.family))
-        asked, answer, probability, features = own.asked, own.answer, own.probability, own.features
+        asked, features, answer = own.asked, own.features, own.answer
+        # Answers drawn by its own beliefs keep these as they are while the number is learned, and show it that what is
+        # said against one's belief is less sure.
+        drawn = rng.random() < 0.5
+        if drawn:
+            answer = rng.choices(range(len(own.beliefs)), own.beliefs)[0]
+        probability = own.beliefs[answer]
         foreign = rng.random() < 0.05
         if foreign:  # no phantom: every option is as likely
             asked = ask_phantom(
@@ -178,7 +214,8 @@ class ConfidenceRows:
             probability = 1 / len(asked.options)
         confidence = target_confidence(rng, kind, probability)
         row = answer_row(self.template, asked, hint, None if foreign else answer, confidence, features)
-        row.learn_finding = foreign
+        row.learn_finding = foreign or drawn
+        row.reason = Reason(_KINDS.index(kind), probability)
         return row
 
 

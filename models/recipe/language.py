@@ -48,11 +48,11 @@ def embed(model: Any, batch: Batch, features: Tensor | None, device: str) -> Ten
     Args:
         model: the downstream model.
         batch: collated rows.
-        features: [N, 16, 192] cached image tokens, or None if no row has a picture.
+        features: [N, 16, width] cached image tokens, or None if no row has a picture.
         device: where the model is.
 
     Returns:
-        Embeddings [B, T, 192].
+        Embeddings [B, T, width].
     """
     ids = batch.ids.to(device)
     embedded: Tensor = model.model.language_model.embed_tokens(ids)
@@ -107,6 +107,7 @@ def train_language(
     device: str,
     log: Log,
     check: Callable[[], str] | None = None,
+    aside: nn.Module | None = None,
 ) -> None:
     """Train the language part in place; the vision tower is not touched.
 
@@ -119,8 +120,11 @@ def train_language(
         device: "cpu" or "cuda".
         log: called with progress lines.
         check: called now and then for a measurement to log.
+        aside: throw-away heads, trained along: hidden states [B, T, width] and the batch -> a loss to add.
     """
     parameters = [*model.model.language_model.parameters(), *model.lm_head.parameters()]
+    if aside is not None:
+        parameters += aside.to(device).parameters()
     optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=0.02)
     began, recent = time.monotonic(), 0.0
     for step in range(settings.steps):
@@ -133,15 +137,17 @@ def train_language(
             model.model.language_model, embedded, batch.positions.to(device), torch.bfloat16
         )
         loss = reply_loss(model, hidden.float(), batch, settings)
+        beside = aside(hidden.float(), batch) if aside is not None else torch.zeros(())
         guide = guidance_loss(attentions, batch.links) if guided else torch.zeros(())
         optimizer.zero_grad()
-        (loss + settings.guidance * guide).backward()
+        (loss + settings.guidance * guide + beside).backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
         optimizer.step()
         recent = loss.item() if step == 0 else 0.96 * recent + 0.04 * loss.item()
         if step % 50 == 0:
             more = check() if check is not None and step % 200 == 0 else ""
-            log(f"step {step} loss {recent:.3f} guide {guide.item():.3f} {more} {time.monotonic() - began:.0f} s")
+            losses = f"loss {recent:.3f} guide {guide.item():.3f} aside {beside.item():.3f}"
+            log(f"step {step} {losses} {more} {time.monotonic() - began:.0f} s")
 
 
 def by_length(draw: Callable[[], Row], batch: int, pool: int = 8) -> Callable[[], list[Row]]:

@@ -39,7 +39,7 @@ FULL = Plan(
     lookup=LanguageSettings(steps=900, batch=48, guidance=1.0, guided_share=0.8),
     answers=LanguageSettings(steps=1000, batch=48, learning_rate=8e-4, guidance=0.3, guided_share=1.0),
     confidence=LanguageSettings(
-        steps=1000, batch=48, learning_rate=1e-3, guidance=0.2, guided_share=1.0, digit_weight=4.0
+        steps=1000, batch=48, learning_rate=8e-4, guidance=0.2, guided_share=1.0, digit_weight=4.0
     ),
     policy=LanguageSettings(steps=1600, batch=48, learning_rate=2e-3),
     easy_pictures=16_000,

@@ -11,7 +11,7 @@ import transformers
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, PreTrainedTokenizerBase
 
 from models.recipe.answers import cache_features, foreign_pixels
-from models.recipe.artefacts import DOWNSTREAM, POLICY, save_downstream, save_policy, write_json
+from models.recipe.artefacts import POLICY, save_downstream, save_policy, write_json
 from models.recipe.cards import downstream_card, policy_card
 from models.recipe.decode import greedy_replies
 from models.recipe.evaluate import KINDS, Exam, Figures, draw_exam, draw_hints, measure
@@ -24,63 +24,68 @@ from prompt4trust.prompts import PromptTemplate, load_template
 from prompt4trust.verdict import Verdict, parse_verdict
 
 TEST_SEED = 0
+_EXAM = f"Phantom-VQA test split, seed {TEST_SEED}, first questions in order"
 
 
 def publish(shop: Workshop, out: Path) -> None:
-    """Write both artefacts, measure them as a user loads them, and write figures and cards beside them.
+    """Write the artefacts, measure them as a user loads them, and write figures and cards beside them.
+
+    The policy is written where its stage was run.
 
     Args:
         shop: a workshop whose stages are finished.
         out: folder that holds the artefacts' folders.
     """
-    tokenizer, guide = shop.tokenizer(), load_template(GUIDE_TEMPLATE)
-    save_downstream(shop.downstream(tokenizer, "confidence"), tokenizer, out / DOWNSTREAM)
-    save_policy(shop.policy(tokenizer, "policy"), tokenizer, out / POLICY, guide)
-
-    def loaded(kind: Any, name: str) -> Any:
-        model = kind.from_pretrained(out / name, dtype=torch.float32, attn_implementation="eager")
-        return model.eval().to(shop.device)
-
-    downstream, policy = loaded(AutoModelForImageTextToText, DOWNSTREAM), loaded(AutoModelForCausalLM, POLICY)
-    examiner = Examiner(shop, downstream, tokenizer, load_template(ANSWER_TEMPLATE))
+    tokenizer, name = shop.tokenizer(), shop.design.name
+    save_downstream(shop.downstream(tokenizer, "confidence"), tokenizer, out / name)
+    model = _loaded(AutoModelForImageTextToText, out / name, shop.device)
+    examiner = Examiner(shop, model, tokenizer, load_template(ANSWER_TEMPLATE))
     exam = examiner.exam()
     conditions = {**examiner.hint_conditions(exam), **examiner.form_conditions()}
     form = examiner.foreign_validity()
-    part = exam.first(max(shop.plan.exam // 2, 1))
-    chosen = write_guidance(policy, tokenizer, guide, part, shop.device)
-    guided = {"policy, greedy": examiner.measured(part, chosen)}
-    sampled = write_guidance(policy, tokenizer, guide, part, shop.device, temperature=1.0, seed=shop.seed)
-    guided["policy, sampled at temperature 1"] = examiner.measured(part, sampled)
-    shares = {
-        "greedy": hint_shares(part, chosen),
-        "sampled at temperature 1": hint_shares(part, sampled),
-    }
-
     provenance = _provenance(shop)
     write_json(
-        out / DOWNSTREAM / "metrics.json",
+        out / name / "metrics.json",
         {
-            "dataset": f"Phantom-VQA test split, seed {TEST_SEED}, first questions in order",
-            "conditions": {name: figures.as_json() for name, figures in conditions.items()},
+            "dataset": _EXAM,
+            "conditions": {label: figures.as_json() for label, figures in conditions.items()},
             "valid_rate_foreign": form,
             **provenance,
         },
     )
+    card = downstream_card(shop.design, model, conditions, form, provenance)
+    (out / name / "card.md").write_text(card, encoding="utf-8")
+    if shop.finished("policy"):
+        _publish_policy(shop, examiner, exam.first(max(shop.plan.exam // 2, 1)), out / POLICY, provenance)
+    shop.log(f"published to {out}")
+
+
+def _publish_policy(shop: Workshop, examiner: "Examiner", exam: Exam, folder: Path, provenance: dict[str, Any]) -> None:
+    tokenizer, guide = shop.tokenizer(), load_template(GUIDE_TEMPLATE)
+    save_policy(shop.policy(tokenizer, "policy"), tokenizer, folder, guide)
+    policy = _loaded(AutoModelForCausalLM, folder, shop.device)
+    chosen = write_guidance(policy, tokenizer, guide, exam, shop.device)
+    sampled = write_guidance(policy, tokenizer, guide, exam, shop.device, temperature=1.0, seed=shop.seed)
+    guided = {
+        "policy, greedy": examiner.measured(exam, chosen),
+        "policy, sampled at temperature 1": examiner.measured(exam, sampled),
+    }
+    shares = {"greedy": hint_shares(exam, chosen), "sampled at temperature 1": hint_shares(exam, sampled)}
     write_json(
-        out / POLICY / "metrics.json",
+        folder / "metrics.json",
         {
-            "dataset": f"Phantom-VQA test split, seed {TEST_SEED}, first questions in order",
-            "downstream": DOWNSTREAM,
-            "conditions": {name: figures.as_json() for name, figures in guided.items()},
+            "dataset": _EXAM,
+            "downstream": shop.design.name,
+            "conditions": {label: figures.as_json() for label, figures in guided.items()},
             "hint_shares": shares,
             **provenance,
         },
     )
-    (out / DOWNSTREAM / "card.md").write_text(
-        downstream_card(downstream, conditions, form, provenance), encoding="utf-8"
-    )
-    (out / POLICY / "card.md").write_text(policy_card(policy, guided, shares, provenance), encoding="utf-8")
-    shop.log(f"published to {out}")
+    (folder / "card.md").write_text(policy_card(policy, guided, shares, provenance), encoding="utf-8")
+
+
+def _loaded(kind: Any, folder: Path, device: str) -> Any:
+    return kind.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval().to(device)
 
 
 class Examiner:
@@ -196,7 +201,7 @@ def hint_shares(exam: Exam, hints: list[str]) -> dict[str, float]:
 def _provenance(shop: Workshop) -> dict[str, Any]:
     return {
         "recipe": {
-            "command": "python -m models.recipe",
+            "command": f"python -m models.recipe --design {shop.design.name}",
             "seed": shop.seed,
             "device": shop.device,
             "stages": {name: shop.record(name) for name in STAGES if shop.finished(name)},

@@ -12,7 +12,7 @@ from prompt4trust.prompts import PromptTemplate
 
 ODD = "odd"  # a hint that means nothing
 _VALUES = tuple(value for values in FAMILIES.values() for value in values)
-_OPTION_COUNTS, _COUNT_ODDS = (2, 3, 4, 5), (15, 20, 40, 25)
+_OPTION_COUNTS, _COUNT_ODDS = (2, 3, 4, 5), (22, 20, 36, 22)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +80,9 @@ def open_row(template: PromptTemplate, asked: Asked, hint: str, confidence: int,
 
 def draw_hint(rng: random.Random, family: str) -> str:
     """Draw training wording of a hint family, or text without meaning for ODD."""
-    return odd_text(rng, rng.randint(1, 6)) if family == ODD else sample_hint(rng, family)
+    if family != ODD:
+        return sample_hint(rng, family)
+    return odd_text(rng, rng.randint(7, 40) if rng.random() < 0.15 else rng.randint(1, 6))
 
 
 def any_hint(rng: random.Random) -> str:

@@ -14,9 +14,9 @@ from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from models.recipe.answers import AnswerRows, cache_features, foreign_pixels
-from models.recipe.architecture import new_downstream, new_policy
+from models.recipe.architecture import SHIPPED, Design, new_downstream, new_policy
 from models.recipe.artefacts import write_json
-from models.recipe.confidence import ConfidenceRows, fit_temperatures, option_logits, own_answers
+from models.recipe.confidence import ConfidenceRows, ReasonHeads, fit_temperatures, option_logits, own_answers
 from models.recipe.corpus import VOCABULARY, training_texts
 from models.recipe.language import by_length, letter_accuracy, train_language
 from models.recipe.pictures import draw_pictures
@@ -42,6 +42,7 @@ class Workshop:
         seed: of everything random.
         device: "cpu" or "cuda".
         log: takes progress lines.
+        design: the downstream model's sizes.
     """
 
     folder: Path
@@ -49,6 +50,7 @@ class Workshop:
     seed: int
     device: str
     log: Callable[[str], None]
+    design: Design = SHIPPED
 
     def finished(self, stage: str) -> bool:
         """Whether a stage's record exists, which is written last."""
@@ -67,7 +69,7 @@ class Workshop:
     def downstream(self, tokenizer: PreTrainedTokenizerBase, *stages: str) -> Any:
         """Make the downstream model with the weights that stages left, in that order."""
         torch.manual_seed(self.seed)
-        model = new_downstream(tokenizer)
+        model = new_downstream(tokenizer, self.design)
         for stage in stages:
             model.load_state_dict(load_file(self.folder / f"{stage}.safetensors"), strict=False)
         return model.to(self.device)  # type: ignore[arg-type]  # the stub wants nn.Module
@@ -182,6 +184,7 @@ def confidence_stage(shop: Workshop) -> dict[str, Any]:
     accuracy = sum(own.answer == own.asked.gold for own in known) / len(known)
     shop.log(f"own answers: accuracy {accuracy:.3f}, temperatures {temperatures}")
     source = ConfidenceRows(rows.template, known, rows)
+    torch.manual_seed(shop.seed)
     train_language(
         model,
         tokenizer,
@@ -190,6 +193,7 @@ def confidence_stage(shop: Workshop) -> dict[str, Any]:
         settings,
         shop.device,
         shop.log,
+        aside=ReasonHeads(shop.design.width),
     )
     shop.save("confidence", model)
     return {"labelling_accuracy": accuracy, "temperatures": temperatures}

@@ -68,6 +68,7 @@ class Row:
         answer: index of the option that the reply chooses, None where it is arbitrary.
         features: index of the picture's cached image tokens, None for a text-only row.
         learn_finding, learn_letter, learn_confidence: which parts of the reply count in the loss.
+        reason: why the reply states its confidence, None where nothing is to be learned from it.
     """
 
     prompt: str
@@ -79,6 +80,20 @@ class Row:
     learn_finding: bool = True
     learn_letter: bool = True
     learn_confidence: bool = True
+    reason: "Reason | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """What a stated confidence follows from.
+
+    Attributes:
+        kind: what the hint is to the question, an index.
+        probability: the model's own probability of its answer, 0 to 1.
+    """
+
+    kind: int
+    probability: float
 
 
 @dataclass(slots=True)
@@ -96,6 +111,7 @@ class Batch:
         links: (row, from, to) triples that attention should follow: option value -> its letter, the letter's
             position -> the reply's finding, the letter's position -> that value among the options, and the position
             that predicts the finding -> all option values together.
+        reasons: the rows' reasons, with the position that predicts the first digit: (row, position, reason).
     """
 
     ids: Tensor
@@ -106,6 +122,7 @@ class Batch:
     letter_at: Tensor
     digits_at: Tensor
     links: dict[str, list[tuple[int, int, int]]] = field(default_factory=dict)
+    reasons: list[tuple[int, int, Reason]] = field(default_factory=list)
 
 
 def image_positions(prefix: int, length: int, image: bool) -> Tensor:
@@ -145,6 +162,7 @@ def collate(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row]) -> Batch:
     letter_at = torch.zeros(count, dtype=torch.long)
     digits_at: list[tuple[int, int]] = []
     links: dict[str, list[tuple[int, int, int]]] = {"letter": [], "finding": [], "match": [], "candidates": []}
+    reasons: list[tuple[int, int, Reason]] = []
     for index, (row, text, encoding) in enumerate(zip(rows, texts, encodings, strict=True)):
         own = torch.tensor(encoding.ids)
         size = len(own)
@@ -170,6 +188,8 @@ def collate(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row]) -> Batch:
         number = text.rindex(" ", 0, len(row.prompt) + len(row.reply)) + 1
         for char in range(number, len(row.prompt) + len(row.reply) - 1):
             digits_at.append((index, encoding.char_to_token(char) - 1))
+        if row.reason is not None:
+            reasons.append((index, encoding.char_to_token(number) - 1, row.reason))
         if row.answer is None:
             continue
         at = 0
@@ -184,7 +204,7 @@ def collate(tokenizer: PreTrainedTokenizerBase, rows: Sequence[Row]) -> Batch:
         links["finding"].append((index, letter - 1, finding))
     features = torch.tensor([-1 if row.features is None else row.features for row in rows])
     digits = torch.tensor(digits_at, dtype=torch.long).reshape(-1, 2).T
-    return Batch(ids, positions, targets, features, finding_at, letter_at, digits, links)
+    return Batch(ids, positions, targets, features, finding_at, letter_at, digits, links, reasons)
 
 
 _CONFIDENCE_LEAD = (" with", " confidence")

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers.models.qwen2_vl.modeling_qwen2_vl import apply_rotary_pos_emb_vision
 
-from models.recipe.architecture import GRID, IMAGE_SIDE, MERGE, PATCH, TEXT_WIDTH
+from models.recipe.architecture import GRID, IMAGE_SIDE, MERGE, PATCH
 from models.recipe.pictures import SHAPE_NAMES, UNDEFINED, Pictures
 from prompt4trust.datasets.phantoms import FAMILIES
 
@@ -32,10 +32,17 @@ Log = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class VisionSettings:
-    """Length and step size of stage V."""
+    """Length and step size of stage V.
+
+    Attributes:
+        easy_steps: first steps, on plain pictures alone.
+        gather_from: the step from which every single token's own reading counts most.
+        steps, batch, learning_rate, warmup: as usual; cosine decay.
+    """
 
     easy_steps: int = 1200
-    steps: int = 4200
+    gather_from: int = 3000
+    steps: int = 6400
     batch: int = 64
     learning_rate: float = 1.2e-3
     warmup: int = 100
@@ -50,25 +57,26 @@ class FamilyHeads(nn.Module):
     families at once, and not the language model's, which hears of one family a question.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, width: int) -> None:
         super().__init__()
-        self.norm = nn.LayerNorm(TEXT_WIDTH)
-        self.queries = nn.Parameter(torch.randn(len(FAMILIES), 4, TEXT_WIDTH) * 0.1)
-        self.values = nn.ModuleList(nn.Linear(4 * TEXT_WIDTH, len(values)) for values in FAMILIES.values())
-        self.place = nn.Linear(TEXT_WIDTH, _MERGED * _MERGED)
-        self.every = nn.Linear(TEXT_WIDTH, sum(len(values) for values in FAMILIES.values()))
+        self._width = width
+        self.norm = nn.LayerNorm(width)
+        self.queries = nn.Parameter(torch.randn(len(FAMILIES), 4, width) * 0.1)
+        self.values = nn.ModuleList(nn.Linear(4 * width, len(values)) for values in FAMILIES.values())
+        self.place = nn.Linear(width, _MERGED * _MERGED)
+        self.every = nn.Linear(width, sum(len(values) for values in FAMILIES.values()))
         # Per patch: coverage, centres, log radius, one logit a shape.
-        self.dense = nn.Linear(TEXT_WIDTH, MERGE * MERGE * (3 + len(SHAPE_NAMES)))
+        self.dense = nn.Linear(width, MERGE * MERGE * (3 + len(SHAPE_NAMES)))
 
     def forward(self, tokens: Tensor) -> tuple[list[Tensor], Tensor, Tensor, list[Tensor]]:
-        """Read tokens [B, 16, 192].
+        """Read tokens [B, 16, width].
 
         Returns:
             Pooled logits a family [B, values], a dense map [B, 16, 4, 8], place logits [B, 16, 16], and each token's
             own logits a family [B, 16, values].
         """
         tokens = self.norm(tokens)
-        weights = torch.einsum("fqd,bnd->bfqn", self.queries, tokens).mul(TEXT_WIDTH**-0.5 * 4).softmax(-1)
+        weights = torch.einsum("fqd,bnd->bfqn", self.queries, tokens).mul(self._width**-0.5 * 4).softmax(-1)
         pooled = torch.einsum("bfqn,bnd->bfqd", weights, tokens).flatten(2)
         dense = self.dense(tokens).unflatten(-1, (MERGE * MERGE, -1))
         own = list(self.every(tokens).split([len(values) for values in FAMILIES.values()], dim=-1))
@@ -101,7 +109,7 @@ def run_tower(visual: Any, patches: Tensor) -> Tensor:
         patches: float32 [B, 64, 196] from `to_patches`.
 
     Returns:
-        Image tokens [B, 16, 192].
+        Image tokens [B, 16, width].
     """
     weight = visual.patch_embed.proj.weight.sum(dim=(1, 2)).flatten(1)
     hidden = F.linear(patches, weight)
@@ -201,7 +209,7 @@ def train_vision(
     """
     generator = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
-    heads = FamilyHeads().to(device)
+    heads = FamilyHeads(visual.config.hidden_size).to(device)
     parameters = [*visual.parameters(), *heads.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=settings.learning_rate, betas=(0.9, 0.98), weight_decay=0.05)
     began = time.monotonic()
@@ -221,7 +229,9 @@ def train_vision(
         loss, losses = vision_loss(families, dense, gold, dense_gold)
         index = torch.arange(places.shape[1], device=device).repeat(len(places))
         loss = loss + 0.3 * F.cross_entropy(places.flatten(0, 1).float(), index)
-        loss = loss + every_token_loss(own, gold)
+        # Seeing comes first; then what was seen must reach every token.
+        gathers = step >= settings.gather_from
+        loss = (0.5 if gathers else 1.0) * loss + (2.0 if gathers else 1.0) * every_token_loss(own, gold)
         optimizer.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(parameters, 1.0)
