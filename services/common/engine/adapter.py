@@ -24,6 +24,7 @@ from services.common.engine.detokenize import Vocabulary
 from services.common.engine.images import ImageLimits
 from services.common.engine.last_layer import narrow_last_layer
 from services.common.engine.prompting import Prompt, PromptBuilder
+from services.common.engine.tower import register_picture_attention
 from services.common.engine.vision import VisionInputs
 
 DType = Literal["float32", "bfloat16", "float16", "auto"]
@@ -99,7 +100,7 @@ class TransformersAdapter:
         sees = hasattr(config, "vision_config")
         if sees:
             loader = AutoModelForImageTextToText
-            attention = {"text_config": attention, "vision_config": "sdpa"}
+            attention = {"text_config": attention, "vision_config": register_picture_attention()}
         tokenizer = AutoTokenizer.from_pretrained(options.path, local_files_only=True)
         # The loader's progress bar would be a line of noise in a service's log.
         progress: Any = transformers_logging

@@ -13,7 +13,8 @@ from transformers import PreTrainedTokenizerBase
 
 from services.common.engine.base import ContextOverflowError, InvalidRequestError, Message
 from services.common.engine.images import ImageLimits, decode_image
-from services.common.engine.vision import Pixels, VisionInputs
+from services.common.engine.patches import Pixels
+from services.common.engine.vision import VisionInputs
 
 
 @dataclass(frozen=True, slots=True)

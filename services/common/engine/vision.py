@@ -1,55 +1,23 @@
-"""How models of the Qwen2-VL family see: pixels in patches, image tokens, three-part positions."""
+"""How models of the Qwen2-VL family see: image tokens, three-part positions, and what takes the tokens' place."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from PIL import Image
 from transformers import AutoImageProcessor, PreTrainedModel
 
 from services.common.engine.base import EngineError, InvalidRequestError
+from services.common.engine.patches import Patcher, Pixels
+from services.common.engine.tower import Tower
 
 if TYPE_CHECKING:
     from services.common.engine.prompting import Prompt
 
 _FAMILY = ("qwen2_vl", "qwen2_5_vl")
-
-
-class _PatchMatrix(torch.nn.Module):
-    """A convolution whose stride is its kernel's size, as the matrix product that it is."""
-
-    def __init__(self, convolution: torch.nn.Conv3d) -> None:
-        super().__init__()
-        self.weight = torch.nn.Parameter(convolution.weight.detach().flatten(1), requires_grad=False)
-        self.bias = convolution.bias
-
-    def forward(self, patches: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.linear(patches.flatten(1), self.weight, self.bias)
-
-
-def _project_by_matrix(embed: Any) -> None:
-    """Make patch embedding several times as fast: CPU convolutions do badly on single patches."""
-    projection = embed.proj
-    if isinstance(projection, torch.nn.Conv3d) and projection.stride == projection.kernel_size:
-        embed.proj = _PatchMatrix(projection)
-
-
-@dataclass(frozen=True, slots=True)
-class Pixels:
-    """A request's images as patches.
-
-    Attributes:
-        values: float32 [patches, channels * frames * height * width of a patch].
-        grid: Patches of each image in time, height and width, int64 [images, 3].
-    """
-
-    values: torch.Tensor
-    grid: torch.Tensor
 
 
 class VisionInputs:
@@ -61,11 +29,10 @@ class VisionInputs:
     """
 
     def __init__(self, model: PreTrainedModel, processor: Any) -> None:
-        self._model: Any = model
-        self._processor = processor
+        self.pixels = Patcher(processor)
+        self._tower = Tower(model)
         self._token: int = model.config.image_token_id
         self._side: int = model.config.vision_config.spatial_merge_size
-        _project_by_matrix(self._model.model.visual.patch_embed)
 
     @classmethod
     def load(cls, path: Path, model: PreTrainedModel) -> VisionInputs:
@@ -80,20 +47,6 @@ class VisionInputs:
             )
         loader: Any = AutoImageProcessor
         return cls(model, loader.from_pretrained(path, local_files_only=True))
-
-    def pixels(self, images: Sequence[Image.Image]) -> Pixels:
-        """Cut images into patches.
-
-        Raises:
-            InvalidRequestError: If an image cannot be resized to what the model takes.
-        """
-        try:
-            found = self._processor(images=list(images), return_tensors="pt")
-        except ValueError as error:  # an aspect ratio beyond what the model takes
-            raise InvalidRequestError(
-                f"An image does not fit the model: {error}", param="messages", code="invalid_image"
-            ) from None
-        return Pixels(found["pixel_values"], found["image_grid_thw"])
 
     def expand(self, tokens: Sequence[int], pixels: Pixels) -> list[int]:
         """Repeat each image token as often as the image has merged patches."""
@@ -143,9 +96,5 @@ class VisionInputs:
         seen = [prompt.pixels for prompt in prompts if prompt.pixels is not None]
         if not seen:
             return embeddings
-        device = embeddings.device
-        values = torch.cat([pixels.values for pixels in seen]).to(device)
-        grid = torch.cat([pixels.grid for pixels in seen]).to(device)
-        features = torch.cat(self._model.get_image_features(values, grid).pooler_output)
         mask = (tokens == self._token)[..., None]
-        return embeddings.masked_scatter(mask, features.to(embeddings.dtype))
+        return embeddings.masked_scatter(mask, self._tower(seen).to(embeddings.dtype))

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, Olmo2Config, Olmo2ForCausalLM
+from PIL import Image
+from transformers import (
+    AutoImageProcessor,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    Olmo2Config,
+    Olmo2ForCausalLM,
+)
 
 from services.common.engine.adapter import ModelOptions, TransformersAdapter
 from services.common.engine.base import ContextOverflowError, EngineError, InvalidRequestError, Message
@@ -20,11 +28,12 @@ def chat(text: str, images: int = 0) -> list[Message]:
     return [{"role": "user", "content": [*[{"type": "image"}] * images, {"type": "text", "text": text}]}]
 
 
-def reference_inputs(prompt: Prompt, model: Any) -> dict[str, Any]:
+def reference_inputs(prompt: Prompt, images: list[bytes], model: Any) -> dict[str, Any]:
     inputs: dict[str, Any] = {"input_ids": torch.tensor([prompt.tokens])}
-    if prompt.pixels is not None:
+    if images:
+        processor: Any = AutoImageProcessor.from_pretrained(model.config.name_or_path)
         inputs["mm_token_type_ids"] = (inputs["input_ids"] == model.config.image_token_id).int()
-        inputs |= {"pixel_values": prompt.pixels.values, "image_grid_thw": prompt.pixels.grid}
+        inputs |= processor([Image.open(io.BytesIO(image)) for image in images], return_tensors="pt")
     return inputs
 
 
@@ -41,23 +50,20 @@ def test_prefill_and_steps_of_a_ragged_batch_give_generates_logits(pair: tuple[T
     adapter, model = pair
     adapter.reset()
     sees = adapter.prompts.max_images > 0
-    prompts = [
-        adapter.prompts.build(
-            chat("x" * (5 + 61 * row), images=row % 3 if sees else 0),
-            [png(row + i, 84 + 28 * i) for i in range(row % 3 if sees else 0)],
-        )
-        for row in range(4)
-    ]
+    # The first two prompts' pictures, read together, are of one size; those of the other two differ.
+    counts = [1, 2, 2, 0] if sees else [0] * 4
+    images = [[png(row + i, 84 + 28 * (row // 2 * i)) for i in range(count)] for row, count in enumerate(counts)]
+    prompts = [adapter.prompts.build(chat("x" * (5 + 61 * row), len(own)), own) for row, own in enumerate(images)]
     expected = [
         model.generate(
-            **reference_inputs(prompt, model),
+            **reference_inputs(prompt, own, model),
             max_new_tokens=12,
             min_new_tokens=12,
             do_sample=False,
             output_logits=True,
             return_dict_in_generate=True,
         )
-        for prompt in prompts
+        for prompt, own in zip(prompts, images, strict=True)
     ]
     found = [adapter.prefill(prompts[:2], 0), adapter.prefill(prompts[2:], 2)]
     logits = torch.cat(found)
