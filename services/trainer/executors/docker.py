@@ -1,0 +1,300 @@
+"""Runs as containers of a Docker engine, confined as far as training allows."""
+
+from __future__ import annotations
+
+import math
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path, PurePosixPath
+from typing import Any, TypeVar
+
+import anyio.to_thread
+import docker
+import requests
+import structlog
+from docker.errors import APIError, DockerException, ImageNotFound, NotFound
+from docker.types import DeviceRequest, LogConfig
+from docker.types import Mount as EngineMount
+from pydantic import ByteSize
+
+from services.trainer.executors.base import LOG_FILE, ExecutorError, JobState, Launch
+from services.trainer.executors.confined import (
+    FOLDER_LABEL,
+    ROLE,
+    ROLE_LABEL,
+    RUN_LABEL,
+    SECRETS_TARGET,
+    relocated,
+    told,
+)
+from services.trainer.executors.docker_settings import DockerSettings, Mount
+from services.trainer.executors.logs import LogCopy
+
+_ALIVE = frozenset({"running", "paused", "restarting"})
+# What init processes and shells exit with.
+_NOT_BEGUN = {126: "the image's interpreter cannot be executed", 127: "the image has no such interpreter"}
+_TAIL = 2000
+_THREADS = 4
+_ATTEMPTS = 5
+_T = TypeVar("_T")
+_log = structlog.get_logger(__name__)
+
+
+class DockerExecutor:
+    """Starts runs as containers and finds them again by their labels, whichever process started them.
+
+    Args:
+        settings: Its settings.
+        clock: Seconds that never go back.
+    """
+
+    name = "docker"
+
+    def __init__(self, settings: DockerSettings, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._limiter = anyio.CapacityLimiter(_THREADS)
+        self._lock = threading.Lock()
+        self._client: Any = None
+        self._copies: dict[str, LogCopy] = {}
+        self._copied: dict[str, float] = {}
+
+    async def start(self, run: Launch) -> str:
+        """Start a container, or find it; see `Executor.start`. The handle is the container's id."""
+        return await self._in_thread(self._start, run)
+
+    async def state(self, handle: str) -> JobState:
+        """Look at a container and bring its log up to date; see `Executor.state`."""
+        return await self._in_thread(self._state, handle)
+
+    async def stop(self, handle: str, grace_s: float) -> None:
+        """Stop a container; see `Executor.stop`."""
+        await self._in_thread(self._stop, handle, grace_s)
+
+    async def forget(self, handle: str) -> None:
+        """Remove an ended container; see `Executor.forget`."""
+        await self._in_thread(self._forget, handle)
+
+    async def close(self) -> None:
+        """Close the connections to the engine; containers go on."""
+        client, self._client = self._client, None
+        if client is not None:
+            await self._in_thread(client.close)
+
+    async def _in_thread(self, call: Callable[..., _T], *args: Any) -> _T:
+        return await anyio.to_thread.run_sync(call, *args, limiter=self._limiter)
+
+    # --- In a thread --------------------------------------------------------------------------------------------------
+
+    def _start(self, run: Launch) -> str:
+        options = container_options(run, self._settings)
+        with self._explained(f"start the container of {run.run_id}"):
+            engine = self._engine()
+            for _ in range(_ATTEMPTS):
+                for container in self._find(engine, run):
+                    if container.status in _ALIVE:
+                        return str(container.id)
+                    if container.status == "created":  # whoever made it did not live to start it, or is about to
+                        return self._begin(container)
+                    self._copy_log(container, final=True)
+                    with suppress(NotFound):
+                        container.remove(v=True)
+                try:
+                    container = engine.containers.create(**options)
+                except APIError as error:
+                    if error.status_code != requests.codes.conflict:
+                        raise
+                    continue  # another service was quicker, or the engine still removes the last attempt's container
+                return self._begin(container)
+        raise ExecutorError(f"the name {options['name']} is taken by a container that is no run of this service")
+
+    def _begin(self, container: Any) -> str:
+        try:
+            container.start()
+        except DockerException:
+            with suppress(DockerException, requests.RequestException):
+                container.remove(v=True)
+            raise
+        return str(container.id)
+
+    def _find(self, engine: Any, run: Launch) -> list[Any]:
+        labels = [f"{RUN_LABEL}={run.run_id}", f"{ROLE_LABEL}={ROLE}"]
+        found = engine.containers.list(all=True, filters={"label": labels}, ignore_removed=True)
+        for container in found:
+            if container.labels.get(FOLDER_LABEL) != str(run.folder):
+                raise ExecutorError(
+                    f"the engine has a container of a run {run.run_id} in another directory "
+                    f"({container.name}): another trainer uses the same engine"
+                )
+        return list(found)
+
+    def _state(self, handle: str) -> JobState:
+        with self._explained("look at the container"):
+            container = self._get(handle)
+            if container is None:
+                return JobState("gone")
+            state = describe(container.attrs)
+            due = self._clock() - self._copied.get(handle, -math.inf) >= self._settings.log_every_s
+            if state.kind == "exited" or due:
+                self._copy_log(container, final=state.kind == "exited")
+            return state
+
+    def _stop(self, handle: str, grace_s: float) -> None:
+        with self._explained("stop the container"):
+            container = self._get(handle)
+            if container is None:
+                return
+            with suppress(NotFound):
+                container.stop(timeout=math.ceil(max(0.0, grace_s)))
+                container.reload()
+                if container.status in _ALIVE:
+                    raise ExecutorError(f"the container {container.name} cannot be stopped")
+                self._copy_log(container, final=True)
+
+    def _forget(self, handle: str) -> None:
+        with self._explained("remove the container"):
+            container = self._get(handle)
+            if container is not None:
+                self._copy_log(container, final=True)
+                with suppress(NotFound):
+                    container.remove(v=True)
+        self._copies.pop(handle, None)
+        self._copied.pop(handle, None)
+
+    def _get(self, handle: str) -> Any:
+        try:
+            return self._engine().containers.get(handle)
+        except NotFound:
+            return None
+
+    def _copy_log(self, container: Any, *, final: bool) -> None:
+        """Bring the log in the run's folder up to date; a job is not to be harmed by a log that cannot be written."""
+        handle = str(container.id)
+        self._copied[handle] = self._clock()
+        try:
+            copy = self._copies.setdefault(
+                handle, LogCopy(Path(container.labels[FOLDER_LABEL]) / LOG_FILE, f"container {handle}")
+            )
+            since = copy.since()
+            asked = {"stdout": True, "stderr": True, "timestamps": True} | ({"since": since} if since else {})
+            # A part from the end first: the engine reads a log from its beginning to find a moment in it.
+            text = container.logs(**asked, tail=_TAIL if since else "all")
+            if since and text.count(b"\n") >= _TAIL:
+                text = container.logs(**asked)
+            copy.add(text, final=final)
+        except (OSError, KeyError, DockerException) as error:
+            _log.warning("log not copied", container=container.name, reason=str(error))
+
+    def _engine(self) -> Any:
+        with self._lock:
+            if self._client is None:
+                environment = dict(os.environ)
+                if self._settings.engine:
+                    environment["DOCKER_HOST"] = self._settings.engine
+                self._client = docker.DockerClient.from_env(timeout=self._settings.timeout_s, environment=environment)
+            return self._client
+
+    @contextmanager
+    def _explained(self, doing: str) -> Iterator[None]:
+        try:
+            yield
+        except ImageNotFound as error:
+            raise ExecutorError(
+                f"the engine has no image {self._settings.image}: build or pull it there, or name another one"
+            ) from error
+        except APIError as error:
+            raise ExecutorError(f"the Docker engine would not {doing}: {error.explanation or error}") from error
+        except (DockerException, requests.RequestException, OSError) as error:
+            where = self._settings.engine or os.environ.get("DOCKER_HOST") or "its usual address"
+            raise ExecutorError(
+                f"the Docker engine does not answer at {where}: is it running, and may this user reach it? ({error})"
+            ) from error
+
+
+def container_options(run: Launch, settings: DockerSettings) -> dict[str, Any]:
+    """Describe a run's container in the words of the Docker SDK.
+
+    Args:
+        run: The job.
+        settings: The executor's settings.
+
+    Returns:
+        Arguments of ``containers.create``. The name follows from the run's id, so that there cannot be two.
+
+    Raises:
+        ExecutorError: If a secret would have to be told openly.
+    """
+    runs = settings.runs or Mount(source=str(run.folder.parent), target=str(run.folder.parent))
+    mounts = [_mount(each) for each in (runs, *settings.mounts)]
+    if settings.secrets:
+        mounts.append(_mount(Mount(source=settings.secrets, target=SECRETS_TARGET, read_only=True)))
+    options: dict[str, Any] = {
+        "name": f"trustvqa-{run.run_id}",
+        "image": settings.image,
+        # The image's own entry point and health check are for whatever service it usually is.
+        "entrypoint": [settings.python],
+        "command": relocated(run, PurePosixPath(runs.target)),
+        "healthcheck": {"test": ["NONE"]},
+        "environment": told(run.environment, secrets=settings.secrets is not None),
+        "labels": {RUN_LABEL: run.run_id, ROLE_LABEL: ROLE, FOLDER_LABEL: str(run.folder)},
+        "user": settings.user or f"{os.getuid()}:{os.getgid()}",
+        "mounts": mounts,
+        "read_only": True,
+        # Compiled kernels are loaded from there, hence exec.
+        "tmpfs": {"/tmp": f"rw,exec,nosuid,nodev,mode=1777,size={int(settings.tmp)}"},  # noqa: S108 - the job's own
+        "shm_size": int(settings.shm),
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true"],
+        "pids_limit": settings.pids,
+        "init": settings.init,
+        "stop_signal": "SIGTERM",
+        "log_config": LogConfig(type="json-file", config={"max-size": "50m", "max-file": "2"}),
+        "detach": True,
+    }
+    if settings.working_dir:
+        options["working_dir"] = settings.working_dir
+    if settings.network:
+        options["network"] = settings.network
+    if settings.memory is not None:
+        options |= {"mem_limit": int(settings.memory), "memswap_limit": int(settings.memory)}
+    if settings.cpus is not None:
+        options["nano_cpus"] = round(settings.cpus * 1e9)
+    if settings.gpus is not None:
+        count = -1 if settings.gpus == "all" else settings.gpus
+        options["device_requests"] = [DeviceRequest(count=count, capabilities=[["gpu"]])]
+    return options
+
+
+def describe(attributes: Mapping[str, Any]) -> JobState:
+    """Read a job's state out of what the engine says of a container.
+
+    Args:
+        attributes: The engine's answer to an inspection.
+    """
+    state = attributes["State"]
+    status = state["Status"]
+    if status in _ALIVE:
+        return JobState("running", detail="the container is paused" if status == "paused" else "")
+    if status == "created":
+        return JobState("exited", detail="the container was made and never started")
+    code = int(state["ExitCode"])
+    detail = str(state.get("Error") or "")
+    if state.get("OOMKilled"):
+        limit = attributes.get("HostConfig", {}).get("Memory") or 0
+        allowed = f"the container may use {ByteSize(limit).human_readable()}" if limit else "the machine has no more"
+        detail = f"out of memory: {allowed}" if code else f"a process of the job ran out of memory: {allowed}"
+    elif not detail and code in _NOT_BEGUN:
+        detail = _NOT_BEGUN[code]
+    elif not detail and code > 128:
+        with suppress(ValueError):
+            detail = f"ended by {signal.Signals(code - 128).name}"
+    return JobState("exited", code, detail)
+
+
+def _mount(mount: Mount) -> Any:
+    kind = "bind" if mount.source.startswith("/") else "volume"
+    return EngineMount(target=mount.target, source=mount.source, type=kind, read_only=mount.read_only)
