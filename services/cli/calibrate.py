@@ -15,8 +15,8 @@ from prompt4trust.calibration import FAMILIES, CalibratorArtifact, Pair
 from prompt4trust.evaluation import fit_calibrator
 from prompt4trust.evaluation.report import Estimate
 from services.cli import options, runs, tables
-from services.cli.evaluate import pair_of
 from services.common.registry import Registry
+from services.trainer.evaluation.predicting import pair_of
 
 _MOST_MISSING = 0.01
 

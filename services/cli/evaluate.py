@@ -10,12 +10,12 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from prompt4trust.calibration import CalibratorArtifact, Pair
-from prompt4trust.confidence import ESTIMATORS
+from prompt4trust.calibration import CalibratorArtifact
 from prompt4trust.evaluation import Report, RunManifest, build_report, words, write_report
 from prompt4trust.evaluation.probes import PROBES
 from services.cli import options, probes, runs, tables
 from services.common.registry import Registry
+from services.trainer.evaluation.predicting import fitting_calibrators, pair_of
 
 _SHOWN_GROUP = "family"
 
@@ -90,15 +90,6 @@ def evaluate(
     raise typer.Exit(4 if failed else 0)
 
 
-def pair_of(manifest: RunManifest, estimator: str) -> Pair:
-    """Name what a run's confidences by one estimator belong to."""
-    entry = ESTIMATORS.get(estimator)
-    policy = manifest.policy if entry is None or entry.needs_policy else None
-    return Pair(
-        downstream=manifest.downstream, policy=policy, estimator=estimator, answer_template=manifest.template_id
-    )
-
-
 def choose_calibrators(choice: str, registry: Registry, manifest: RunManifest) -> Sequence[CalibratorArtifact]:
     """Find the calibrators that may be applied to a run.
 
@@ -113,17 +104,17 @@ def choose_calibrators(choice: str, registry: Registry, manifest: RunManifest) -
     Raises:
         CommandError: If the path holds no calibrator, or one that belongs to something else.
     """
-    pairs = [pair_of(manifest, estimator) for estimator in manifest.estimators]
     if choice == "none":
         return []
     if choice == "auto":
-        return [each for each in registry.calibrators() if any(each.applies_to(pair) for pair in pairs)]
+        return fitting_calibrators(registry, manifest)
     path = Path(choice)
     files = sorted(path.glob("*.json")) if path.is_dir() else [path]
     try:
         found = [CalibratorArtifact.load(file) for file in files]
     except (OSError, ValueError) as error:
         raise runs.CommandError(f"--calibrator {choice}: {error}") from error
+    pairs = [pair_of(manifest, estimator) for estimator in manifest.estimators]
     fitting = [each for each in found if any(each.applies_to(pair) for pair in pairs)]
     if not fitting:
         theirs = "".join(f"\n  {each.name}: fitted for {each.pair}" for each in found)

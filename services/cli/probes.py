@@ -14,6 +14,7 @@ from prompt4trust.evaluation import build_report, write_report
 from prompt4trust.evaluation.probes import PROBES, ProbeError, compare, spoil
 from prompt4trust.files import write_atomically
 from services.cli import runs, tables
+from services.trainer.models import ModelSettings
 
 FILE = "probe.json"
 
@@ -30,7 +31,7 @@ def run_probe(
     name: str,
     plain: runs.Outcome,
     request: runs.Request,
-    settings: runs.ModelSettings,
+    settings: ModelSettings,
     resamples: int,
     progress: Console,
     console: Console,

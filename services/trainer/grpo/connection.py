@@ -6,27 +6,20 @@ from pathlib import Path
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
-from pydantic_settings import SettingsConfigDict
 
 from services.common.clients.downstream import DownstreamClient
 from services.common.clients.transport import RetryPolicy, make_http_client
-from services.common.settings import ServiceSettings
 from services.trainer.grpo.config import AnswerConfig
+from services.trainer.models import ModelSettings
 
 
-class ConnectionSettings(ServiceSettings, service="trainer"):
+class ConnectionSettings(ModelSettings, service="trainer"):
     """What of the trainer's settings a run needs; see ServiceSettings for where they come from."""
 
-    model_config = SettingsConfigDict(extra="ignore")
-
-    runs: Path = Path("var/runs")
-    data: Path = Path("var/data")
-    downstream_url: str = "http://127.0.0.1:8082/v1"
-    downstream_model: str = "downstream-mini-1"
-    downstream_api_key: SecretStr | None = None
-    answer_template: str = "answer-compact@1"
-    egress_hosts: frozenset[str] = Field(default=frozenset())
-    vendor_parameters: bool = True
+    runs: Path = Field(default=Path("var/runs"), description="Directory with one directory a run.")
+    data: Path = Field(
+        default=Path("var/data"), description="Directory of question files that runs may name, and of drawn phantoms."
+    )
 
 
 class Connection(BaseModel):
@@ -90,3 +83,16 @@ def open_client(
         vendor_parameters=connection.vendor_parameters,
     )
     return http, client
+
+
+def check_reachable(connection: Connection, *, timeout_s: float = 10.0) -> None:
+    """Make sure that somebody answers at the downstream service's address, whatever the answer.
+
+    Args:
+        connection: The service.
+        timeout_s: Longest wait.
+
+    Raises:
+        httpx.HTTPError: If nobody does.
+    """
+    httpx.get(f"{connection.url.rstrip('/')}/models", timeout=timeout_s)

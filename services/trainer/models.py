@@ -1,0 +1,37 @@
+"""Where the models are that runs ask, and how they are asked: the section `trainer`, as far as all runs need it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from services.common.settings import ServiceSettings
+
+
+class ModelSettings(ServiceSettings, service="trainer"):
+    """The models of a run; see ServiceSettings for where values come from."""
+
+    # The section holds much that does not concern a single run.
+    model_config = SettingsConfigDict(extra="ignore")
+
+    policy_url: str = Field(default="http://127.0.0.1:8081", description="Base URL of the policy service.")
+    downstream_url: str = Field(default="http://127.0.0.1:8082/v1", description="OpenAI-compatible base URL.")
+    downstream_model: str = Field(default="downstream-mini-1", description="Served name of the downstream model.")
+    downstream_api_key: SecretStr | None = Field(default=None, description="Its API key, where it wants one.")
+    answer_template: str = Field(default="answer-compact@1", description="Wording that the downstream model is asked.")
+    egress_hosts: frozenset[str] = Field(
+        default=frozenset(), description="Hosts beyond this machine and its neighbours that may be sent pictures."
+    )
+    vendor_parameters: bool = Field(default=True, description="Whether the model's server takes top_k.")
+    temperature: float = Field(default=0.0, ge=0, description="Of the downstream model in evaluations; 0 is greedy.")
+    top_p: float = Field(default=1.0, gt=0, le=1, description="Nucleus in evaluations.")
+    top_k: int = Field(default=0, ge=0, description="Candidates in evaluations; 0 for all.")
+    max_tokens: int = Field(default=256, ge=1, description="Longest reply in evaluations.")
+    sampling_seed: int | None = Field(default=None, description="Seed of sampled replies in evaluations.")
+
+    @field_validator("downstream_api_key", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: Any) -> Any:
+        return None if value == "" else value  # compose passes ${UNSET:-} as an empty string
