@@ -127,8 +127,8 @@ class DockerExecutor:
         for container in found:
             if container.labels.get(FOLDER_LABEL) != str(run.folder):
                 raise ExecutorError(
-                    f"the engine has a container of a run {run.run_id} in another directory "
-                    f"({container.name}): another trainer uses the same engine"
+                    f"the engine has a container of a run {run.run_id} in another directory ({container.name}): "
+                    "another trainer's, or another run whose name comes out the same"
                 )
         return list(found)
 

@@ -66,7 +66,7 @@ class KubernetesExecutor:
         self._clock = clock
         self._sleep = sleep
         self._copies: dict[str, LogCopy] = {}
-        self._copied: dict[str, float] = {}
+        self._looks: dict[str, tuple[float, JobState]] = {}
 
     async def start(self, run: Launch) -> str:
         """Make a Job, or find it; see `Executor.start`."""
@@ -94,22 +94,14 @@ class KubernetesExecutor:
         A Job that waits in vain (no node takes it, its image cannot be had) for longer than `stuck_s` is removed, and
         then counts as exited.
         """
-        job = await self._find(handle)
-        if job is None:
-            return JobState("gone")
-        pods = await self._cluster.pods(job, RUN_LABEL)
-        state = describe(job, pods, self._settings)
-        due = self._clock() - self._copied.get(handle, -math.inf) >= self._settings.log_every_s
-        if state.kind == "exited" or due:
-            await self._copy_log(job, pods, final=state.kind == "exited")
+        looked, last = self._looks.get(handle, (-math.inf, None))
+        if last is not None and self._clock() - looked < self._settings.look_every_s:
+            return last
+        state = await self._look(handle)
         if state.kind == "running":
-            waits = stuck(job, pods, self._now())
-            if waits is not None:
-                age, words = waits
-                if age < self._settings.stuck_s:
-                    return JobState("running", detail=words)
-                await self._remove(job, 0)
-                return JobState("exited", detail=f"given up after {age:.0f} s: {words}")
+            self._looks[handle] = (self._clock(), state)
+        else:
+            self._looks.pop(handle, None)
         return state
 
     async def stop(self, handle: str, grace_s: float) -> None:
@@ -125,6 +117,7 @@ class KubernetesExecutor:
             await self._copy_log(job, final=True)
             return
         await self._remove(job, max(grace_s, self._settings.grace_s))
+        self._looks.pop(handle, None)
 
     async def forget(self, handle: str) -> None:
         """Remove an ended Job; see `Executor.forget`."""
@@ -135,11 +128,26 @@ class KubernetesExecutor:
             await self._copy_log(job, final=True)
             await self._cluster.delete(job["metadata"]["name"], job["metadata"]["uid"])
         self._copies.pop(handle, None)
-        self._copied.pop(handle, None)
+        self._looks.pop(handle, None)
 
     async def close(self) -> None:
         """Close the connections to the cluster; Jobs go on."""
         await self._cluster.close()
+
+    async def _look(self, handle: str) -> JobState:
+        job = await self._find(handle)
+        if job is None:
+            return JobState("gone")
+        pods = await self._cluster.pods(job, RUN_LABEL)
+        state = describe(job, pods, self._settings)
+        await self._copy_log(job, pods, final=state.kind == "exited")
+        if state.kind == "exited" or (waits := stuck(job, pods, self._now())) is None:
+            return state
+        age, words = waits
+        if age < self._settings.stuck_s:
+            return JobState("running", detail=words)
+        await self._remove(job, 0)
+        return JobState("exited", detail=f"given up after {age:.0f} s: {words}")
 
     def _handle(self, job: Mapping[str, Any]) -> str:
         return f"{self._settings.namespace}/{job['metadata']['name']}/{job['metadata']['uid']}"
@@ -171,7 +179,6 @@ class KubernetesExecutor:
     ) -> None:
         """Bring the log in the run's folder up to date; a job is not to be harmed by a log that cannot be written."""
         handle = self._handle(job)
-        self._copied[handle] = self._clock()
         try:
             folder = Path(job["metadata"]["annotations"][FOLDER_LABEL])
             copy = self._copies.setdefault(handle, LogCopy(folder / LOG_FILE, f"job {handle}"))
@@ -191,5 +198,6 @@ def _check_ours(job: Mapping[str, Any], run: Launch) -> None:
         raise ExecutorError(f"the name {metadata['name']} is taken by a job that is no run of this service")
     if (metadata.get("annotations") or {}).get(FOLDER_LABEL) != str(run.folder):
         raise ExecutorError(
-            f"the namespace has a job of a run {run.run_id} in another directory: another trainer uses it, too"
+            f"the namespace has a job of a run {run.run_id} in another directory: another trainer's, or another run "
+            "whose name comes out the same"
         )

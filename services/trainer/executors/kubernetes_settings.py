@@ -86,7 +86,7 @@ class KubernetesSettings(BaseModel):
     runtime_class: DnsName | None = None
     priority_class: DnsName | None = None
     grace_s: int = Field(
-        default=30, ge=1, le=3600, description="Seconds between SIGTERM and SIGKILL; fixed when a job is made."
+        default=8, ge=1, le=3600, description="Seconds between SIGTERM and SIGKILL; fixed when a job is made."
     )
     ttl_s: int = Field(default=86_400, ge=60, description="Seconds after which an ended job is removed by the cluster.")
     deadline_s: int | None = Field(default=None, ge=60, description="Longest life of a job; by default without end.")
@@ -96,4 +96,8 @@ class KubernetesSettings(BaseModel):
         description="Seconds that a job may be without a place or without its image before it is given up.",
     )
     timeout_s: float = Field(default=15.0, gt=0, le=600, description="Seconds that the API may take for an answer.")
-    log_every_s: float = Field(default=5.0, ge=0, description="Least time between two copies of a running job's log.")
+    look_every_s: float = Field(
+        default=2.0,
+        ge=0,
+        description="Least time between two looks at a running job and its log; in between, the last answer stands.",
+    )

@@ -388,7 +388,7 @@ async def test_what_belongs_to_others_is_left_alone(engine: Any, folder: Path, m
     finally:
         stranger.remove(force=True)
     await make().start(run)
-    with pytest.raises(ExecutorError, match="another trainer uses the same engine"):
+    with pytest.raises(ExecutorError, match="in another directory"):
         await make().start(launch(folder.parent / "other" / run.run_id, "pass"))
 
 

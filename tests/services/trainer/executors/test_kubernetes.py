@@ -57,7 +57,7 @@ def settings(kubeconfig: Path, **changes: Any) -> KubernetesSettings:
             "kubeconfig": kubeconfig,
             "image": "trustvqa:1",
             "runs": {"claim": "runs", "target": "/runs"},
-            "log_every_s": 0,
+            "look_every_s": 0,
             "timeout_s": 10,
             **changes,
         }
@@ -185,6 +185,22 @@ async def test_a_job_without_a_place_is_given_up_after_a_while(api: KubeApi, mak
     assert (await executor.state(handle)).kind == "gone"
 
 
+async def test_a_cluster_is_not_asked_more_often_than_set(api: KubeApi, kubeconfig: Path, run: Launch) -> None:
+    moment = 100.0
+    executor = KubernetesExecutor(settings(kubeconfig, look_every_s=2), clock=lambda: moment)
+    handle = await executor.start(run)
+    await executor.state(handle)
+    asked = len(api.asked)
+    moment += 1.9
+    assert (await executor.state(handle)).kind == "running"
+    assert len(api.asked) == asked
+    api.pod(JOB)
+    api.end(JOB, 3)
+    moment += 0.2
+    assert (await executor.state(handle)).exit_code == 3
+    await executor.close()
+
+
 async def test_a_passing_failure_of_the_api_is_outlived(api: KubeApi, make: Any, run: Launch) -> None:
     executor = make()
     api.failing = 2
@@ -210,7 +226,7 @@ async def test_what_belongs_to_others_is_left_alone(api: KubeApi, make: Any, run
     executor = make()
     await executor.start(run)
     other = Launch(run.run_id, run.folder.parent / "elsewhere" / run.run_id, run.command)
-    with pytest.raises(ExecutorError, match="another trainer uses it"):
+    with pytest.raises(ExecutorError, match="in another directory"):
         await executor.start(other)
     del api.jobs[JOB]["metadata"]["labels"]["trustvqa.run"]
     with pytest.raises(ExecutorError, match=f"the name {JOB} is taken"):

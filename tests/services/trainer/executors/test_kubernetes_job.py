@@ -117,7 +117,7 @@ def test_one_attempt_in_its_own_folder() -> None:
     assert (job["spec"]["backoffLimit"], job["spec"]["completions"], job["spec"]["parallelism"]) == (0, 1, 1)
     assert job["spec"]["activeDeadlineSeconds"] == 3600
     spec = job["spec"]["template"]["spec"]
-    assert (spec["restartPolicy"], spec["terminationGracePeriodSeconds"]) == ("Never", 30)
+    assert (spec["restartPolicy"], spec["terminationGracePeriodSeconds"]) == ("Never", 8)
     (container,) = spec["containers"]
     assert container["command"] == ["python", "-m", "services.trainer.grpo", "/runs/run-1"]
     claims = [mount for mount in container["volumeMounts"] if mount["name"].startswith("claim")]
