@@ -215,7 +215,8 @@ class Attempt:
         if checkpoint is None or resumed_from != self.config.update.steps:
             self._learn(train, checkpoint)
         if not _is_main_process():
-            return Result(self.stop.is_set(), self.config.update.steps, resumed_from)
+            # Rank 0 answers for all. A status of its own would have the launcher end rank 0 in the middle of its work.
+            return Result(False, self.config.update.steps, resumed_from)
         last, _ = latest(self.folder / CHECKPOINTS)
         reached = 0 if last is None else step_of(last)
         evaluated = reached in self.journal.evaluations()
@@ -301,7 +302,7 @@ class Attempt:
     def _conclude(self, train: Dataset, reached: int, resumed_from: int | None) -> Result:
         evaluations, objective = self.journal.evaluations(), self.config.selection.objective
         before, best = evaluations.get(0), selection.best_of(evaluations, objective)
-        place = self.folder / selection.BEST
+        place = selection.find_best(self.folder)
         if before is None or best is None or not place.is_dir():
             raise RunError(f"{self.folder} holds no evaluated checkpoint: was something removed from it?")
         if self.config.selection.must_improve and not selection.is_better(best, before, objective):

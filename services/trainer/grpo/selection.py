@@ -23,6 +23,7 @@ from services.trainer.grpo.rewarding import TooManyLostError
 from services.trainer.grpo.scoring import Outcome, Scorer, reasons
 
 BEST = "best"
+_ASIDE = f".{BEST}-before"
 _LESS_IS_BETTER = frozenset({"ece", "brier", "nll"})
 _REPORTED = ("accuracy", "mean_confidence", "ece", "brier", "nll", "auroc", "confident_error_share")
 
@@ -119,6 +120,21 @@ def write_outcomes(path: Path, outcomes: Sequence[Outcome]) -> None:
     write_atomically(path, "".join(json.dumps(describe(each), ensure_ascii=False) + "\n" for each in outcomes))
 
 
+def find_best(folder: Path) -> Path:
+    """Name the best policy's place; where a kill fell between the two moves of keep_best, the former best is put back.
+
+    Args:
+        folder: The run's folder.
+
+    Returns:
+        The place, whether there is a best policy or not.
+    """
+    place, aside = folder / BEST, folder / _ASIDE
+    if aside.exists() and not place.exists():
+        aside.rename(place)
+    return place
+
+
 def keep_best(exported: Path, folder: Path) -> None:
     """Put an exported policy in the best one's place.
 
@@ -126,7 +142,7 @@ def keep_best(exported: Path, folder: Path) -> None:
         exported: Its directory; it is moved.
         folder: The run's folder.
     """
-    place, aside = folder / BEST, folder / f".{BEST}-before"
+    place, aside = find_best(folder), folder / _ASIDE
     shutil.rmtree(aside, ignore_errors=True)
     if place.exists():
         place.rename(aside)

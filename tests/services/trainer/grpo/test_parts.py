@@ -175,6 +175,28 @@ def test_the_better_policy_takes_the_best_one_s_place(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["best"]
 
 
+def test_a_kill_while_the_best_is_replaced_loses_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("first", "second", "third"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "config.json").write_text(name)
+    selection.keep_best(tmp_path / "first", tmp_path)
+    move, moves = Path.rename, []
+
+    def dies_at_the_second(self: Path, target: Path) -> Path:
+        moves.append(target)
+        if len(moves) == 2:
+            raise KeyboardInterrupt
+        return move(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", dies_at_the_second)
+        with pytest.raises(KeyboardInterrupt):
+            selection.keep_best(tmp_path / "second", tmp_path)
+    assert (selection.find_best(tmp_path) / "config.json").read_text() == "first"
+    selection.keep_best(tmp_path / "third", tmp_path)
+    assert (selection.find_best(tmp_path) / "config.json").read_text() == "third"
+
+
 # --- Where a run begins and what it publishes -------------------------------------------------------------------------
 
 
