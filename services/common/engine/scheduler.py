@@ -28,6 +28,8 @@ from services.common.engine.stopping import TextStream
 
 _log = structlog.get_logger(__name__)
 _STOP: Final = object()
+_CANCELLED: Final = object()
+"""Put in a job's place when it will not come after all."""
 
 Publish = Callable[[Sequence[tuple[Job, Event]]], None]
 
@@ -41,6 +43,7 @@ class Scheduler:
         clock: Seconds, monotonic.
         tolerance: What two logits may differ by from rounding alone; 0 lets rounding decide near ties.
         prefill_tokens: Most prompt tokens, padding included, to read between two steps; one prompt always is.
+        patience_s: Seconds that a prompt waits for others that are on their way, to be read with them.
         threads: Of the model's arithmetic; 0 for torch's own choice.
     """
 
@@ -52,6 +55,7 @@ class Scheduler:
         clock: Callable[[], float],
         tolerance: float,
         prefill_tokens: int,
+        patience_s: float = 0.0,
         threads: int = 0,
     ) -> None:
         self._adapter = adapter
@@ -59,8 +63,12 @@ class Scheduler:
         self._clock = clock
         self._tolerance = tolerance
         self._prefill_tokens = prefill_tokens
+        self._patience_s = patience_s
         self._threads = threads
         self._inbox: SimpleQueue[Job | object] = SimpleQueue()
+        self._announced = 0  # written by those who submit, in one thread
+        self._arrived = 0
+        self._patient_until: float | None = None
         self._waiting: deque[Job] = deque()
         self._batch = RunningBatch(adapter, tolerance)
         self._events: list[tuple[Job, Event]] = []
@@ -87,9 +95,17 @@ class Scheduler:
         """Counters as of the last step."""
         return self._stats
 
+    def announce(self) -> None:
+        """Say that a request is being prepared: `submit` or `cancel` will follow. From one thread, as these are."""
+        self._announced += 1
+
     def submit(self, job: Job) -> None:
-        """Queue a request; its events are published."""
+        """Queue a request that was announced; its events are published."""
         self._inbox.put(job)
+
+    def cancel(self) -> None:
+        """Say that a request that was announced will not come."""
+        self._inbox.put(_CANCELLED)
 
     def _run(self) -> None:
         if self._threads:
@@ -108,19 +124,36 @@ class Scheduler:
 
     def _collect(self) -> bool:
         """Take in what has arrived; wait for it if there is nothing else to do. False to stop."""
-        idle = not self._waiting and not self._batch.samples
-        if idle:
-            self._count(running=0, waiting=0)
+        idle = not self._batch.samples
         while True:
+            patience = self._patience()
+            wait = idle and (patience > 0 or not self._waiting)
+            if wait:
+                self._gauge()
             try:
-                item = self._inbox.get(block=idle)
+                item = self._inbox.get(block=wait, timeout=patience or None)
             except Empty:
                 return True
             if item is _STOP:
                 return False
-            assert isinstance(item, Job)  # noqa: S101 - nothing else is put there
-            self._waiting.append(item)
-            idle = False
+            self._arrived += 1
+            if isinstance(item, Job):
+                self._waiting.append(item)
+
+    def _patience(self) -> float:
+        """Tell how many more seconds the waiting prompts should wait for others; 0 when they should be read.
+
+        Reading prompts together takes far less time than one after the other, and a model that runs beside their
+        preparation slows it down. What runs goes on; if nothing does, the thread sleeps.
+        """
+        if not self._waiting or self._arrived == self._announced:
+            self._patient_until = None
+            return 0.0
+        if self._patient_until is None:
+            self._patient_until = self._clock() + self._patience_s
+        if len(self._waiting) >= self._batch.room:
+            return 0.0
+        return max(0.0, self._patient_until - self._clock())
 
     def _round(self) -> None:
         self._purge()
@@ -134,7 +167,7 @@ class Scheduler:
                 return
             self._advance(chosen, first=0)
             self._count(steps=self._stats.steps + 1)
-        self._count(running=len(self._batch.samples), waiting=sum(j.request.n - j.started for j in self._waiting))
+        self._gauge()
 
     def _purge(self) -> None:
         """Drop requests whose time is up and those that nobody waits for."""
@@ -147,7 +180,9 @@ class Scheduler:
         self._batch.leave([slot for slot, sample in enumerate(self._batch.samples) if sample.job.over])
 
     def _admit(self) -> None:
-        """Read waiting prompts, as many as there is room and patience for."""
+        """Read waiting prompts, as many as there is room for."""
+        if self._patience() > 0:
+            return
         picked: list[tuple[Prompt, list[Sample]]] = []
         room, longest = self._batch.room, 0
         while self._waiting and room:
@@ -237,6 +272,9 @@ class Scheduler:
         if self._events:
             events, self._events = self._events, []
             self._publish(events)
+
+    def _gauge(self) -> None:
+        self._count(running=len(self._batch.samples), waiting=sum(j.request.n - j.started for j in self._waiting))
 
     def _count(self, **changes: int) -> None:
         self._stats = replace(self._stats, **changes)

@@ -39,6 +39,7 @@ class EngineOptions:
         max_waiting: Most samples that wait for a slot; more are refused.
         timeout_s: Time limit of a request that has none of its own.
         prefill_tokens: Most prompt tokens to read between two steps.
+        patience_s: Seconds that a prompt waits, while others are being prepared, to be read together with them.
         threads: Of the model's arithmetic; 0 for torch's own choice (OMP_NUM_THREADS, else the physical cores).
         preparation_threads: For chat templates, tokens and images.
         tie_tolerance: What two logits may differ by from rounding alone; None for what suits the weights' type:
@@ -48,6 +49,7 @@ class EngineOptions:
     max_waiting: int = 256
     timeout_s: float = 120.0
     prefill_tokens: int = 4096
+    patience_s: float = 0.05
     threads: int = 0
     preparation_threads: int = 2
     tie_tolerance: float | None = None
@@ -96,6 +98,7 @@ class TransformersEngine:
             clock=self._clock,
             tolerance=tolerance,
             prefill_tokens=self._options.prefill_tokens,
+            patience_s=self._options.patience_s,
             threads=self._options.threads,
         )
         self._scheduler.start()
@@ -171,17 +174,18 @@ class TransformersEngine:
         allowed = request.timeout_s if request.timeout_s is not None else self._options.timeout_s
         deadline = self._clock() + allowed
         self._load += request.n
+        self._scheduler.announce()
         try:
             async with asyncio.timeout(allowed):
                 prompt = await self._loop.run_in_executor(
                     self._pool, self._adapter.prompts.build, request.messages, request.images
                 )
             job = Job(request, prompt, self._completed(request, prompt), deadline, streaming, _ignore)
-        except TimeoutError:
+        except BaseException as error:
             self._load -= request.n
-            raise DeadlineExceededError from None
-        except BaseException:
-            self._load -= request.n
+            self._scheduler.cancel()
+            if isinstance(error, TimeoutError):
+                raise DeadlineExceededError from None
             raise
         generation = RunningGeneration(job, self._loop, deadline - self._clock() + _GRACE_S, self._release)
         job.deliver = generation.take

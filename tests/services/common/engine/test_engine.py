@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import pytest
@@ -20,8 +21,10 @@ from services.common.engine.base import (
     EngineUnavailableError,
     GenerationRequest,
     InvalidRequestError,
+    Message,
     SamplingParams,
 )
+from services.common.engine.prompting import Prompt
 from services.common.engine.transformers_engine import EngineOptions, TransformersEngine
 from tests.services.common.engine.tiny import CONTEXT, SPECIAL, png
 from tests.support.waiting import until
@@ -107,6 +110,60 @@ async def test_samples_beyond_the_batch_follow_when_there_is_room(text_engine: T
     many = await texts(text_engine, request("tell me", n=30))
     assert many[:8] == await texts(text_engine, request("tell me", n=8))
     assert len(set(many)) == 30
+
+
+class SlowPreparation:
+    """Prompts with "slow" in them are built when released; how many prompts are read at a time is noted."""
+
+    def __init__(self, adapter: TransformersAdapter, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.released = threading.Event()
+        self.read: list[int] = []
+        build, prefill = adapter.prompts.build, adapter.prefill
+
+        def slow_build(messages: Sequence[Message], images: Sequence[str | bytes]) -> Prompt:
+            if "slow" in str(messages):
+                assert self.released.wait(60)
+            return build(messages, images)
+
+        def noted_prefill(prompts: Sequence[Prompt], first: int) -> torch.Tensor:
+            self.read.append(len(prompts))
+            return prefill(prompts, first)
+
+        monkeypatch.setattr(adapter.prompts, "build", slow_build)
+        monkeypatch.setattr(adapter, "prefill", noted_prefill)
+
+
+async def test_a_prompt_waits_to_be_read_with_those_that_are_being_prepared(
+    text_adapter: TransformersAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text_adapter.reset()
+    slow = SlowPreparation(text_adapter, monkeypatch)
+    async with TransformersEngine(text_adapter, EngineOptions(patience_s=60)) as engine:
+        both = [asyncio.ensure_future(texts(engine, request(text))) for text in ("slow", "quick")]
+        await until(lambda: engine.stats.waiting == 1)
+        slow.released.set()
+        await asyncio.gather(*both)
+        assert slow.read == [2]
+        # What turns out not to come is not waited for.
+        impossible = asyncio.ensure_future(texts(engine, request("text-only models see nothing", images=1)))
+        good = asyncio.ensure_future(texts(engine, request("quick")))
+        with pytest.raises(InvalidRequestError):
+            await impossible
+        await good
+    assert slow.read == [2, 1]
+
+
+async def test_a_prompt_waits_for_others_no_longer_than_told(
+    text_adapter: TransformersAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text_adapter.reset()
+    slow = SlowPreparation(text_adapter, monkeypatch)
+    async with TransformersEngine(text_adapter, EngineOptions(patience_s=0.01)) as engine:
+        late = asyncio.ensure_future(texts(engine, request("slow")))
+        await texts(engine, request("quick"))
+        slow.released.set()
+        await late
+    assert slow.read == [1, 1]
 
 
 async def test_a_stream_is_the_text_in_pieces(vision_engine: TransformersEngine) -> None:
