@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,10 +23,13 @@ from services.cli.options import DownstreamUrl, Model
 from services.cli.runs import INTERRUPTED, fail
 from services.common.registry import Registry
 from services.common.settings import CONFIG_VARIABLE, DEFAULT_CONFIG
+from services.trainer.foreground import Foreground
 from services.trainer.grpo.config import ConfigError, TrainingConfig, load_training
-from services.trainer.grpo.connection import Connection, ConnectionSettings
+from services.trainer.grpo.connection import Connection, ConnectionSettings, check_reachable
 from services.trainer.grpo.run import Result, RunError, Spec, execute, prepare, read_spec
 from services.trainer.grpo.stopping import stop_on_signals
+from services.trainer.grpo.telling import Teller
+from services.trainer.states import TransitionError
 
 _SHOWN = {"reward": "mean reward", "accuracy": "accuracy", "ece": "ECE", "mean_confidence": "mean confidence"} | {
     "confident_error_share": "errors stated at >= 0.9",
@@ -150,7 +153,7 @@ def _begin(out: Path | None, training: TrainingConfig, settings: ConnectionSetti
 
 def _check_downstream(connection: Connection) -> None:
     try:
-        httpx.get(f"{connection.url.rstrip('/')}/models", timeout=10)
+        check_reachable(connection)
     except httpx.HTTPError as error:
         raise RunError(
             f"the downstream model at {connection.url} cannot be reached ({type(error).__name__}): is it running? "
@@ -161,8 +164,23 @@ def _check_downstream(connection: Connection) -> None:
 def _execute(folder: Path, spec: Spec, settings: ConnectionSettings, console: Console) -> Result:
     stamina.instrumentation.set_on_retry_hooks([])  # what fails for good is counted and reported
     logging.getLogger("trl").setLevel(logging.ERROR)  # it tells of every masked sample at length
-    with stop_on_signals() as stop, _Terminal(console, spec.config.update.steps) as terminal:
-        return execute(folder, observer=terminal, key=settings.downstream_api_key, stop=stop)
+    record = Foreground(folder)
+    try:
+        record.begin({"policy": spec.config.policy, "version": spec.config.version, "steps": spec.config.update.steps})
+    except TransitionError as error:
+        raise RunError(str(error)) from error
+    except OSError as error:
+        raise RunError(f"{folder} cannot be written: {error.strerror or error}") from error
+    try:
+        with stop_on_signals() as stop, _Terminal(console, spec.config.update.steps) as terminal:
+            result = execute(folder, observer=Teller(folder, terminal), key=settings.downstream_api_key, stop=stop)
+    except RunError as error:
+        with suppress(OSError):  # the list of runs then finds out by itself that this process is gone
+            record.end("failed", str(error))
+        raise
+    with suppress(OSError):
+        record.end("cancelled" if result.stopped else "succeeded")
+    return result
 
 
 def _report(folder: Path, spec: Spec, result: Result) -> None:

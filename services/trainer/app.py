@@ -1,59 +1,126 @@
-"""The trainer service: so far it lists runs; starting them over HTTP is not offered yet, and answered 404 or 405."""
+"""The trainer service's application: runs by API, supervised for as long as it is up."""
 
 from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+import httpx
+from anyio.abc import TaskGroup
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 
 from services.common.app import create_app
 from services.common.health import Dependency
-from services.trainer.runs import RunList, list_runs
+from services.trainer.executors.base import ExecutorError, Launch
+from services.trainer.executors.choice import Executors
+from services.trainer.grpo.connection import Connection, check_reachable
+from services.trainer.metrics import TrainerMetrics
+from services.trainer.planning import TRAINING_MISSING, Planner
+from services.trainer.records import RunRecord, RunStore
+from services.trainer.routes import Trainer, router
 from services.trainer.settings import TrainerSettings
+from services.trainer.supervisor import Limits, Supervisor, open_supervisor
 
 
-def trainer_app(settings: TrainerSettings) -> FastAPI:
+def trainer_app(settings: TrainerSettings, launch: Callable[[RunRecord], Launch] | None = None) -> FastAPI:
     """Make the trainer service's application.
 
     Args:
         settings: Its settings.
+        launch: Says what to start for a run; by default the planner does.
 
     Returns:
         The application.
     """
+    registry = CollectorRegistry()
+    metrics = TrainerMetrics(registry)
+    store = RunStore(settings.runs.absolute())
+    executors = Executors(settings.docker, settings.kubernetes)
+
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    planner = Planner(settings, store, now=now)
+    limits = Limits(settings.slots, settings.max_waiting, settings.cancel_grace_s, settings.poll_s)
 
     @asynccontextmanager
-    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        yield
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        def make(tasks: TaskGroup) -> Supervisor:
+            return Supervisor(
+                store,
+                settings.executor,
+                executors.get,
+                launch or planner.launch,
+                limits,
+                tasks,
+                counted=metrics.count,
+                now=now,
+            )
+
+        try:
+            async with open_supervisor(make) as supervisor:
+                app.state.trainer = Trainer(settings, supervisor, planner, metrics)
+                yield
+        finally:
+            await executors.close()
 
     async def readiness() -> dict[str, Dependency]:
-        return {"runs": await asyncio.to_thread(_check_directory, settings.runs)}
+        found = {
+            "runs": await asyncio.to_thread(_check_directory, settings.runs, "the directory for runs"),
+            "registry": await asyncio.to_thread(_check_directory, settings.registry, "the registry"),
+            "executor": _check_executor(executors, settings.executor),
+            "downstream": await asyncio.to_thread(_check_downstream, settings),
+        }
+        if settings.executor == "process":
+            there = find_spec("trl") is not None
+            found["training"] = Dependency(ok=there, required=False, detail="" if there else TRAINING_MISSING)
+        return found
+
+    def version_info() -> dict[str, Any]:
+        return {"models": {"downstream": settings.downstream_model}, "executor": settings.executor}
 
     app = create_app(
         "trainer",
         title="TrustVQA trainer",
         lifespan=lifespan,
         readiness=readiness,
-        version_info=dict,
+        version_info=version_info,
+        metrics=registry,
         max_body_bytes=settings.max_body_bytes,
     )
-
-    @app.get("/v1/runs", summary="List training and evaluation runs", tags=["runs"])
-    async def runs() -> RunList:
-        return RunList(runs=await asyncio.to_thread(list_runs, settings.runs))
-
+    app.include_router(router)
     return app
 
 
-def _check_directory(path: Path) -> Dependency:
+def _check_directory(path: Path, what: str) -> Dependency:
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError:
-        return Dependency(ok=False, detail="the directory for runs cannot be made")
+        return Dependency(ok=False, detail=f"{what} cannot be made")
     if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
-        return Dependency(ok=False, detail="the directory for runs cannot be written")
+        return Dependency(ok=False, detail=f"{what} cannot be written")
     return Dependency(ok=True)
+
+
+def _check_executor(executors: Executors, name: str) -> Dependency:
+    try:
+        executors.get(name)
+    except ExecutorError as error:
+        return Dependency(ok=False, detail=str(error))
+    return Dependency(ok=True, detail=name)
+
+
+def _check_downstream(settings: TrainerSettings) -> Dependency:
+    # Runs say themselves when they cannot reach it; until one begins it need not be there.
+    try:
+        check_reachable(Connection.of(settings), timeout_s=2.0)
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        return Dependency(ok=False, required=False, detail=type(error).__name__)
+    return Dependency(ok=True, required=False)

@@ -3,20 +3,74 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import SettingsConfigDict
 
-from services.common.settings import ServiceSettings
+from services.common.settings import LOOPBACK
+from services.trainer.executors.docker_settings import DockerSettings
+from services.trainer.executors.kubernetes_settings import KubernetesSettings
+from services.trainer.grpo.connection import ConnectionSettings
 
 
-class TrainerSettings(ServiceSettings, service="trainer"):
+class TrainerSettings(ConnectionSettings, service="trainer"):
     """Settings of the trainer service; see ServiceSettings for where they come from."""
 
-    port: int = Field(default=8083, ge=1, le=65535, description="Port to listen on.")
-    runs: Path = Field(default=Path("var/runs"), description="Directory with one directory a run.")
-    max_body_bytes: int = Field(default=256 * 1024, ge=1024, description="Largest request body.")
+    model_config = SettingsConfigDict(extra="forbid")
 
-    policy_url: str = Field(default="http://127.0.0.1:8081", description="Base URL of the policy service.")
-    downstream_url: str = Field(default="http://127.0.0.1:8082/v1", description="OpenAI-compatible base URL.")
-    downstream_model: str = Field(default="downstream-mini-1", description="Served name of the downstream model.")
-    answer_template: str = Field(default="answer-compact@1", description="Wording that the downstream model is asked.")
+    port: int = Field(default=8083, ge=1, le=65535, description="Port to listen on.")
+    max_body_bytes: int = Field(default=256 * 1024, ge=1024, description="Largest request body.")
+    admin_token: SecretStr | None = Field(
+        default=None,
+        description="Bearer token for starting, cancelling and resuming runs. Without one, that is open where the "
+        "service listens on a loopback address only, and closed elsewhere.",
+    )
+
+    configs: Path = Field(default=Path("configs"), description="Directory of the configurations that a run may name.")
+    default_config: str = Field(
+        default="embedded", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", description="The one for runs that name none."
+    )
+    executor: Literal["process", "docker", "kubernetes"] = Field(
+        default="process", description="What does a run's work: a child process, a container, or a Kubernetes Job."
+    )
+    docker: DockerSettings = Field(default=DockerSettings(), description="Settings of the docker executor.")
+    kubernetes: KubernetesSettings | None = Field(
+        default=None, description="Settings of the kubernetes executor, which needs some."
+    )
+    slots: int = Field(default=1, ge=1, le=64, description="Runs at work at once; the others wait for their turn.")
+    max_waiting: int = Field(default=16, ge=0, description="Runs that may wait; further ones are answered 429.")
+    cancel_grace_s: float = Field(
+        default=8.0,
+        gt=0,
+        le=600,
+        description="Seconds that a cancelled run gets to save a checkpoint before it is killed.",
+    )
+    poll_s: float = Field(default=0.5, gt=0, le=60, description="Seconds between two looks at a run at work.")
+    threads: int = Field(default=1, ge=1, description="Threads of a run's process (OMP_NUM_THREADS).")
+
+    heartbeat_s: float = Field(default=15.0, gt=0, description="Seconds between comments that keep event streams open.")
+    max_streams: int = Field(default=64, ge=1, description="Clients that may follow events at once.")
+
+    @field_validator("admin_token", mode="before")
+    @classmethod
+    def _no_token_is_unset(cls, value: Any) -> Any:
+        return None if value == "" else value  # compose passes ${UNSET:-} as an empty string
+
+    @field_validator("admin_token")
+    @classmethod
+    def _token_is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and len(value.get_secret_value()) < 16:
+            raise ValueError("must have at least 16 characters")
+        return value
+
+    @model_validator(mode="after")
+    def _executor_is_set_up(self) -> TrainerSettings:
+        if self.executor == "kubernetes" and self.kubernetes is None:
+            raise ValueError("executor 'kubernetes' needs its settings in the section kubernetes")
+        return self
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the service."""
+        return self.host in LOOPBACK

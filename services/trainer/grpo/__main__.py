@@ -15,6 +15,7 @@ import stamina.instrumentation
 from services.trainer.grpo.connection import ConnectionSettings
 from services.trainer.grpo.run import RunError, execute
 from services.trainer.grpo.stopping import stop_on_signals
+from services.trainer.grpo.telling import Teller
 
 STOPPED = 130
 
@@ -25,7 +26,7 @@ def main(folder: Path) -> int:
     logging.getLogger("trl").setLevel(logging.ERROR)  # it tells of every masked sample at length
     try:
         with stop_on_signals() as stop:
-            result = execute(folder, key=ConnectionSettings().downstream_api_key, stop=stop)
+            result = execute(folder, observer=Teller(folder), key=ConnectionSettings().downstream_api_key, stop=stop)
     except RunError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from prompt4trust.datasets import Dataset, DatasetError
@@ -26,7 +27,7 @@ from services.common.registry import Registry, RegistryError
 from services.trainer.grpo import publish, selection
 from services.trainer.grpo.checkpoints import latest, step_of
 from services.trainer.grpo.config import TrainingConfig
-from services.trainer.grpo.connection import Connection, open_client
+from services.trainer.grpo.connection import Connection, check_reachable, open_client
 from services.trainer.grpo.data import DataError, check_apart, load_questions
 from services.trainer.grpo.journal import METRICS, Journal, Observer, Silent, read_lines
 from services.trainer.grpo.policies import Start, StartError, export, find_start
@@ -40,6 +41,10 @@ _NO_ROOM = ("No space left", "Disk quota", "os error 28", "PytorchStreamWriter f
 
 class RunError(Exception):
     """A run cannot begin or cannot go on; the message says why and what may be done."""
+
+
+class VersionTakenError(RunError):
+    """The registry has a version of the name already."""
 
 
 class BusyError(RunError):
@@ -213,6 +218,7 @@ class Attempt:
         if _is_main_process():
             self.journal.rewind(resumed_from or 0)
         if checkpoint is None or resumed_from != self.config.update.steps:
+            self._check_downstream()
             self._learn(train, checkpoint)
         if not _is_main_process():
             # Rank 0 answers for all. A status of its own would have the launcher end rank 0 in the middle of its work.
@@ -231,6 +237,16 @@ class Attempt:
         validation = load_questions(self.config.validation, self.connection.data)
         check_apart(train, validation)
         return train, validation
+
+    def _check_downstream(self) -> None:
+        # Told at once instead of after every retry of the first batch.
+        try:
+            check_reachable(self.connection)
+        except httpx.HTTPError as error:
+            raise RunError(
+                f"the downstream model at {self.connection.url} cannot be reached ({type(error).__name__}): "
+                "start it and resume the run"
+            ) from error
 
     def _learn(self, train: Dataset, checkpoint: Path | None) -> None:
         from services.trainer.grpo.learning import learn  # torch and TRL, which reading a run does without
@@ -345,7 +361,9 @@ def _check_version_is_free(registry: Registry, version: str, run: str) -> bool:
     with suppress(OSError, ValueError):
         if json.loads((path / "provenance.json").read_text(encoding="utf-8")).get("run") == run:
             return False
-    raise RunError(f"the registry has a version {version!r} already, and versions never change: choose another name")
+    raise VersionTakenError(
+        f"the registry has a version {version!r} already, and versions never change: choose another name"
+    )
 
 
 def _answer_template(source: str) -> PromptTemplate:

@@ -1,0 +1,35 @@
+"""Execute a prepared evaluation: python -m services.trainer.evaluation FOLDER.
+
+Exit status: 0 done, 1 failed (the reason is on stderr and in progress.json), 130 stopped by SIGTERM or SIGINT.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import stamina.instrumentation
+
+from services.trainer.evaluation.execute import FailedError, StoppedError, execute
+from services.trainer.grpo.stopping import stop_on_signals
+from services.trainer.models import ModelSettings
+
+STOPPED = 130
+
+
+def main(folder: Path) -> int:
+    """Execute an evaluation and say how it went by the exit status."""
+    stamina.instrumentation.set_on_retry_hooks([])  # what fails for good is counted and reported
+    try:
+        with stop_on_signals() as stop:
+            execute(folder, key=ModelSettings().downstream_api_key, stop=stop)
+    except FailedError as error:
+        sys.stderr.write(f"error: {error}\n")
+        return 1
+    except StoppedError:
+        return STOPPED
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))

@@ -1,0 +1,74 @@
+"""What an evaluation run is told."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from services.trainer.evaluation.predicting import EvaluationError, method_names
+from services.trainer.grpo.config import Data
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+
+
+class EvaluationConfig(BaseModel):
+    """An evaluation run; a request to POST /v1/evaluations is one.
+
+    Attributes:
+        data: Questions: phantoms to draw, or a file by its path below the service's data directory.
+        methods: Methods to compare; "all" stands for every one.
+        policy_version: Policy version to ask, or None for the active one.
+        calibrators: auto: apply what the registry has for these models; none: apply nothing.
+        concurrency: Questions in flight at once.
+        deadline_s: Longest wait for one reply, retries included.
+        temperature: Of the downstream model, or None for the service's setting; 0 is greedy.
+        max_tokens: Longest reply, or None for the service's setting.
+        sampling_seed: Seed that those of sampled replies and of noise derive from.
+        resamples: Bootstrap resamples for the intervals.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    data: Data
+    methods: tuple[str, ...] = Field(default=("verbalized", "cgp"), min_length=1, max_length=32)
+    policy_version: Name | None = None
+    calibrators: Literal["auto", "none"] = "auto"
+    concurrency: int = Field(default=32, ge=1, le=1024)
+    deadline_s: float = Field(default=120.0, gt=0, le=3600)
+    temperature: float | None = Field(default=None, ge=0)
+    max_tokens: int | None = Field(default=None, ge=1)
+    sampling_seed: int | None = None
+    resamples: int = Field(default=1000, ge=1, le=10_000)
+
+    @field_validator("methods")
+    @classmethod
+    def _methods_exist(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(method_names(methods))
+        except EvaluationError as error:
+            raise ValueError(str(error)) from error
+
+    def over(self, models: dict[str, Any]) -> dict[str, Any]:
+        """Lay what was asked for over the settings of the models."""
+        given = {"temperature": self.temperature, "max_tokens": self.max_tokens, "sampling_seed": self.sampling_seed}
+        return {**models, **{name: value for name, value in given.items() if value is not None}}
+
+
+class EvaluationSpec(BaseModel):
+    """What an evaluation run is: written once, before it begins.
+
+    Attributes:
+        config: What was asked for, paths made absolute.
+        models: The models' settings (fields of ModelSettings), the API key excepted.
+        registry: Directory of calibrators.
+        data: Directory of drawn phantoms.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    config: EvaluationConfig
+    models: dict[str, Any]
+    registry: Path
+    data: Path

@@ -1,0 +1,182 @@
+"""An evaluation run from its folder: ask, report, and say how far it is."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import anyio
+from pydantic import SecretStr, ValidationError
+
+from prompt4trust.datasets import DatasetError
+from prompt4trust.evaluation import (
+    ManifestError,
+    Prediction,
+    Progress,
+    RunAbandonedError,
+    RunManifest,
+    TableError,
+    build_report,
+    write_report,
+)
+from prompt4trust.files import write_atomically
+from services.common.clients.downstream import ImageEgressRefusedError
+from services.common.registry import Registry
+from services.trainer.evaluation.config import EvaluationSpec
+from services.trainer.evaluation.predicting import Asking, EvaluationError, fitting_calibrators, predict
+from services.trainer.events import EventLog
+from services.trainer.grpo.data import DataError, load_questions
+from services.trainer.models import ModelSettings
+from services.trainer.progress import PROGRESS
+
+CONFIG, OUTPUT = "config.json", "evaluation"
+_EVERY_S = 0.5
+_FORESEEN = (
+    DataError,
+    DatasetError,
+    EvaluationError,
+    ImageEgressRefusedError,
+    ManifestError,
+    RunAbandonedError,
+    TableError,
+    OSError,
+)
+
+
+class StoppedError(Exception):
+    """The run was asked to stop; what was finished is kept."""
+
+
+class FailedError(Exception):
+    """The run cannot go on, or some questions could not be asked; resuming it asks what is missing."""
+
+
+class Account:
+    """Says how far the run is, in progress.json and as events.
+
+    Args:
+        folder: The run's folder.
+        clock: Seconds, monotonic.
+        now: The time of day.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._path = folder / PROGRESS
+        self._events = EventLog(folder, now=now)
+        self._clock = clock
+        self._now = now
+        self._last: dict[str, Any] = {}
+        self._next = -1.0
+
+    def see(self, progress: Progress) -> None:
+        """Take note of where the run stands; it is written down now and then."""
+        self._last = {"done": progress.done, "total": progress.total, "failed": progress.failed}
+        if self._clock() >= self._next or progress.done + progress.failed >= progress.total:
+            self._next = self._clock() + _EVERY_S
+            self._write("running")
+            self._events.write("progress", **self._last)
+
+    def finish(self, state: str, error: str | None = None) -> None:
+        """Say how it ended."""
+        self._write(state, **({"error": error} if error else {}))
+
+    def report(self, methods: list[dict[str, Any]]) -> None:
+        """Tell of the figures."""
+        for method in methods:
+            self._events.write("method", **method)
+
+    def _write(self, state: str, **more: str) -> None:
+        # "state" is read by whoever judges how the run ended.
+        record = {"state": state, **self._last, **more, "time": self._now().isoformat(timespec="seconds")}
+        write_atomically(self._path, json.dumps(record, indent=2) + "\n")
+
+
+def execute(folder: Path, *, key: SecretStr | None, stop: threading.Event) -> None:
+    """Evaluate, or go on evaluating.
+
+    Args:
+        folder: The run's folder, with its config.json.
+        key: The downstream service's API key.
+        stop: Ends the run at once; what was finished is kept.
+
+    Raises:
+        FailedError: If it cannot go on, or some questions could not be asked. The report covers what could.
+        StoppedError: If it was stopped.
+    """
+    account = Account(folder)
+    try:
+        try:
+            spec = EvaluationSpec.model_validate_json((folder / CONFIG).read_bytes())
+        except ValidationError as error:
+            raise FailedError(f"{folder / CONFIG} cannot be read: {error.errors()[0]['msg']}") from error
+        missing = anyio.run(_run, folder, spec, key, account, stop)
+        if missing:
+            raise FailedError(f"{missing} predictions could not be made; resume the run, which then asks those again")
+    except StoppedError:
+        account.finish("cancelled")
+        raise
+    except (*_FORESEEN, FailedError) as error:
+        account.finish("failed", str(error))
+        raise FailedError(str(error)) from error
+    account.finish("succeeded")
+
+
+async def _run(
+    folder: Path, spec: EvaluationSpec, key: SecretStr | None, account: Account, stop: threading.Event
+) -> int:
+    settings = ModelSettings(**{**spec.config.over(spec.models), "downstream_api_key": key})
+    config = spec.config
+    dataset = await anyio.to_thread.run_sync(load_questions, config.data, spec.data)
+    asking = Asking(config.methods, config.concurrency, config.deadline_s, config.policy_version, recheck=True)
+
+    @contextmanager
+    def watching(_place: Path) -> Iterator[Callable[[Progress], None]]:
+        yield account.see
+
+    async def heed() -> None:
+        while not stop.is_set():  # noqa: ASYNC110 - a signal sets it, and can set no event of this loop
+            await anyio.sleep(0.1)
+        tasks.cancel_scope.cancel()
+
+    found: tuple[Path, RunManifest, list[Prediction]] | None = None
+    failure: Exception | None = None
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(heed)
+        try:
+            found = await predict(dataset, asking, settings, folder / OUTPUT, watching)
+        except _FORESEEN as error:
+            failure = error  # raised here it would come out as a group
+        tasks.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+    if found is None:
+        raise StoppedError
+    place, manifest, predictions = found
+    artifacts = fitting_calibrators(Registry(spec.registry), manifest) if config.calibrators == "auto" else []
+    report = await anyio.to_thread.run_sync(
+        lambda: build_report(predictions, manifest, artifacts, resamples=config.resamples)
+    )
+    write_report(place, report, predictions, dataset.questions)
+    account.report(summarize(report.model_dump(mode="json")))
+    return sum(row.failure is not None for row in predictions)
+
+
+def summarize(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """Shorten a report, as report.json holds it, to each method's figures over all questions."""
+    kept = ("name", "estimator", "calibrator", "in_sample", "failed", "calls", "tokens", "seconds")
+    return [
+        {**{name: method[name] for name in kept}, "n": method["figures"]["n"], "metrics": method["figures"]["all"]}
+        for method in report.get("methods", [])
+    ]

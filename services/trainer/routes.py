@@ -1,0 +1,199 @@
+"""The trainer API's routes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from sse_starlette import EventSourceResponse
+
+from services.common.admin import require_admin
+from services.common.problems import Problem
+from services.trainer.evaluation.config import EvaluationConfig
+from services.trainer.evaluation.execute import OUTPUT, summarize
+from services.trainer.metrics import TrainerMetrics
+from services.trainer.planning import Planner
+from services.trainer.progress import SAMPLES, describe_training, read_object, read_progress, tail
+from services.trainer.records import RunRecord, UnknownRunError
+from services.trainer.schemas import RunDetail, RunList, RunSummary, Samples, TrainingRequest
+from services.trainer.settings import TrainerSettings
+from services.trainer.states import TransitionError
+from services.trainer.streaming import follow, place_of
+from services.trainer.supervisor import QueueFullError, Supervisor
+
+router = APIRouter(tags=["runs"])
+_RETRY_AFTER_S = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Trainer:
+    """What the routes work with; made in the lifespan."""
+
+    settings: TrainerSettings
+    supervisor: Supervisor
+    planner: Planner
+    metrics: TrainerMetrics
+
+
+def _running(request: Request) -> Trainer:
+    trainer = request.app.state.trainer
+    assert isinstance(trainer, Trainer)  # noqa: S101 - set by the lifespan before the first request
+    return trainer
+
+
+Running = Annotated[Trainer, Depends(_running)]
+
+
+def _admin(request: Request, trainer: Running) -> None:
+    require_admin(
+        request,
+        trainer.settings.admin_token,
+        is_loopback=trainer.settings.is_loopback,
+        kind="runs-closed",
+        what="Starting, cancelling and resuming runs",
+        variable="TRUSTVQA_TRAINER_ADMIN_TOKEN",
+    )
+
+
+_GUARDED = [Depends(_admin)]
+
+
+@router.post("/v1/runs", status_code=202, dependencies=_GUARDED, summary="Start a training run (administrators)")
+async def start_training(request: TrainingRequest, response: Response, trainer: Running) -> RunSummary:
+    """Check a training run and put it into the queue."""
+    return await _submit(trainer, response, lambda: trainer.planner.plan_training(request))
+
+
+@router.post("/v1/evaluations", status_code=202, dependencies=_GUARDED, summary="Start an evaluation (administrators)")
+async def start_evaluation(request: EvaluationConfig, response: Response, trainer: Running) -> RunSummary:
+    """Check an evaluation and put it into the queue."""
+    return await _submit(trainer, response, lambda: trainer.planner.plan_evaluation(request))
+
+
+@router.get("/v1/runs", summary="List training and evaluation runs")
+async def list_runs(
+    trainer: Running,
+    limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    cursor: Annotated[str | None, Query(max_length=128, description="next_cursor of the page before.")] = None,
+) -> RunList:
+    """List runs, the newest first, those of commands in terminals included."""
+    records = await trainer.supervisor.list()
+    begin = 0
+    if cursor is not None:
+        ids = [record.id for record in records]
+        if cursor not in ids:
+            raise Problem(422, "invalid-request", "Check cursor: it is none that this list gave.")
+        begin = ids.index(cursor) + 1
+    page = records[begin : begin + limit]
+    more = begin + limit < len(records)
+    return RunList(
+        runs=[_summary(trainer, record) for record in page], next_cursor=page[-1].id if page and more else None
+    )
+
+
+@router.get("/v1/runs/{run_id}", summary="Show a run")
+async def show_run(run_id: str, trainer: Running) -> RunDetail:
+    """Show a run with its latest figures, and the evaluations before and after."""
+    record = await _find(trainer, run_id)
+    folder = trainer.supervisor.store.folder(run_id)
+
+    def read_files() -> dict[str, Any]:
+        found: dict[str, Any] = {"progress": read_progress(folder)}
+        if record.kind == "training":
+            return found | describe_training(folder)
+        report = read_object(folder / OUTPUT / "report.json")
+        return found | {"report": summarize(report) if report else None}
+
+    files = await asyncio.to_thread(read_files)
+    return RunDetail(**_summary(trainer, record).model_dump(), request=record.request, **files)
+
+
+@router.get("/v1/runs/{run_id}/samples", summary="Show guidance prompts with their outcome")
+async def show_samples(run_id: str, trainer: Running, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> Samples:
+    """Show what the policy wrote last in training, what the downstream model made of it, and the reward."""
+    await _find(trainer, run_id)
+    folder = trainer.supervisor.store.folder(run_id)
+    return Samples(samples=await asyncio.to_thread(tail, folder / SAMPLES, limit))
+
+
+@router.get(
+    "/v1/runs/{run_id}/events",
+    summary="Follow a run (server-sent events)",
+    response_class=EventSourceResponse,
+    responses={204: {"description": "The run has ended, and the client has heard so."}},
+)
+async def follow_run(
+    run_id: str, trainer: Running, last_event_id: Annotated[str | None, Header(max_length=64)] = None
+) -> Response:
+    """Send what happened in a run and what happens, until it ends. Last-Event-ID goes on where a client stopped."""
+    place, heard_the_end = place_of(last_event_id)
+    record = await _find(trainer, run_id)
+    if heard_the_end and record.is_finished:
+        return Response(status_code=204)  # by which a browser's EventSource knows not to come again
+    if trainer.metrics.listening >= trainer.settings.max_streams:
+        raise Problem(503, "too-many-listeners", "Too many clients follow runs at the moment.", retry_after=5)
+    events = follow(
+        trainer.supervisor.store.folder(run_id),
+        place,
+        lambda: trainer.supervisor.read(run_id),
+        poll_s=trainer.settings.poll_s,
+        metrics=trainer.metrics,
+    )
+    # A client that takes nothing for so long is gone, whatever its connection pretends.
+    return EventSourceResponse(events, ping=trainer.settings.heartbeat_s, send_timeout=trainer.settings.heartbeat_s)
+
+
+@router.post("/v1/runs/{run_id}/cancel", status_code=202, dependencies=_GUARDED, summary="Stop a run (administrators)")
+async def cancel_run(run_id: str, trainer: Running) -> RunSummary:
+    """Have a run leave the queue, or stop with a checkpoint; the reply does not wait for that."""
+    await _find(trainer, run_id)
+    try:
+        record = await trainer.supervisor.cancel(run_id)
+    except TransitionError as error:
+        raise Problem(409, "wrong-state", f"{error}.") from error
+    return _summary(trainer, record)
+
+
+@router.post(
+    "/v1/runs/{run_id}/resume", status_code=202, dependencies=_GUARDED, summary="Take a run up again (administrators)"
+)
+async def resume_run(run_id: str, trainer: Running) -> RunSummary:
+    """Put a run that failed or was cancelled at the end of the queue; it goes on from its last checkpoint."""
+    await _find(trainer, run_id)
+    try:
+        record = await trainer.supervisor.resume(run_id, trainer.planner.prepare_resume)
+    except TransitionError as error:
+        raise Problem(409, "wrong-state", f"{error}.") from error
+    except QueueFullError as error:
+        raise _queue_full() from error
+    return _summary(trainer, record)
+
+
+async def _submit(trainer: Trainer, response: Response, make: Callable[[], RunRecord]) -> RunSummary:
+    try:
+        record = await trainer.supervisor.submit(make)
+    except QueueFullError as error:
+        raise _queue_full() from error
+    except OSError as error:
+        raise Problem(503, "not-writable", "The directory for runs cannot be written.") from error
+    response.headers["Location"] = f"/v1/runs/{record.id}"
+    return _summary(trainer, record)
+
+
+async def _find(trainer: Trainer, run_id: str) -> RunRecord:
+    try:
+        return await trainer.supervisor.read(run_id)
+    except UnknownRunError as error:
+        raise Problem(404, "no-such-run", "There is no such run.") from error
+
+
+def _summary(trainer: Trainer, record: RunRecord) -> RunSummary:
+    return RunSummary.of(record, trainer.supervisor.position(record.id))
+
+
+def _queue_full() -> Problem:
+    detail = "As many runs wait as may. Try again when one has ended, or cancel one."
+    return Problem(429, "queue-full", detail, retry_after=_RETRY_AFTER_S)
