@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import signal
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -32,6 +31,7 @@ from services.trainer.executors.confined import (
     told,
 )
 from services.trainer.executors.docker_settings import DockerSettings, Mount
+from services.trainer.executors.endings import by_signal
 from services.trainer.executors.logs import LogCopy
 
 _ALIVE = frozenset({"running", "paused", "restarting"})
@@ -287,12 +287,7 @@ def describe(attributes: Mapping[str, Any]) -> JobState:
         limit = attributes.get("HostConfig", {}).get("Memory") or 0
         allowed = f"the container may use {ByteSize(limit).human_readable()}" if limit else "the machine has no more"
         detail = f"out of memory: {allowed}" if code else f"a process of the job ran out of memory: {allowed}"
-    elif not detail and code in _NOT_BEGUN:
-        detail = _NOT_BEGUN[code]
-    elif not detail and code > 128:
-        with suppress(ValueError):
-            detail = f"ended by {signal.Signals(code - 128).name}"
-    return JobState("exited", code, detail)
+    return JobState("exited", code, detail or _NOT_BEGUN.get(code) or by_signal(code))
 
 
 def _mount(mount: Mount) -> Any:

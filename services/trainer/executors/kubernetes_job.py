@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import signal
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from datetime import datetime
 from pathlib import PurePosixPath
 from typing import Any
@@ -20,6 +18,7 @@ from services.trainer.executors.confined import (
     relocated,
     told,
 )
+from services.trainer.executors.endings import by_signal
 from services.trainer.executors.kubernetes_settings import ClaimMount, KubernetesSettings
 
 CONTAINER = "trainer"
@@ -260,10 +259,7 @@ def _end_of(ended: Mapping[str, Any] | None, settings: KubernetesSettings) -> st
         return f"out of memory: the job may use {settings.memory}"
     if ended.get("message"):
         return str(ended["message"]).strip().splitlines()[-1]
-    code = int(ended["exitCode"])
-    with suppress(ValueError):
-        return f"ended by {signal.Signals(code - 128).name}"
-    return ""
+    return by_signal(int(ended["exitCode"]))
 
 
 def _said(pod: Mapping[str, Any] | None) -> str:

@@ -82,11 +82,16 @@ def test_a_secret_is_never_told_openly(run: Launch) -> None:
         ({"Status": "created", "ExitCode": 0}, ("exited", None, "the container was made and never started")),
         ({"Status": "exited", "ExitCode": 1}, ("exited", 1, "")),
         ({"Status": "exited", "ExitCode": 143}, ("exited", 143, "ended by SIGTERM")),
+        ({"Status": "exited", "ExitCode": 130}, ("exited", 130, "")),  # as a run that was asked to stop
         ({"Status": "exited", "ExitCode": 255}, ("exited", 255, "")),
         ({"Status": "exited", "ExitCode": 127}, ("exited", 127, "the image has no such interpreter")),
         (
             {"Status": "exited", "ExitCode": 137, "OOMKilled": True},
             ("exited", 137, "out of memory: the container may use 2.0GiB"),
+        ),
+        (
+            {"Status": "exited", "ExitCode": 0, "OOMKilled": True},
+            ("exited", 0, "a process of the job ran out of memory: the container may use 2.0GiB"),
         ),
         ({"Status": "dead", "ExitCode": 1, "Error": "no such device"}, ("exited", 1, "no such device")),
     ],

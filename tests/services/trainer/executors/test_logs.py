@@ -109,6 +109,15 @@ def test_a_later_job_adds_to_what_an_earlier_one_left(tmp_path: Path) -> None:
     ]
 
 
+def test_an_old_answer_that_comes_late_adds_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "log.txt"
+    copier = LogCopy(path, JOB)
+    early = line(0, "one") + b"\n"
+    copier.add(early + line(10, "two") + b"\n")
+    assert copier.add(early) == 0
+    assert body(path) == [line(0, "one"), line(10, "two")]
+
+
 def test_what_could_not_be_written_is_written_the_next_time(tmp_path: Path) -> None:
     path = tmp_path / "absent" / "log.txt"
     copier = LogCopy(path, JOB)
