@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.common.engine.memory import keep_freed_memory
 from services.common.engine.quiet import wait_quietly
 from services.common.server import serve
 from services.downstream.settings import DownstreamSettings
@@ -12,6 +13,7 @@ if __name__ == "__main__":
     if settings.engine == "vllm":
         become_vllm(settings)
     wait_quietly()
+    keep_freed_memory()
     # Here, so that becoming vllm needs no torch in this environment.
     from services.downstream.app import downstream_app
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from services.common.engine.memory import keep_freed_memory
 from services.common.engine.quiet import wait_quietly
 from services.common.server import serve
 from services.policy.settings import PolicySettings
@@ -9,6 +10,7 @@ from services.policy.settings import PolicySettings
 if __name__ == "__main__":
     settings = PolicySettings()
     wait_quietly()
+    keep_freed_memory()
     # Here, because it imports torch.
     from services.policy.app import policy_app
 
