@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
 BEFORE, AFTER = "policy-mini-sft-1", "policy-learned"
 OPTIONS = {"A": "Round", "B": "Oval"}
 ASKERS, ENOUGH = 8, 24
+PATIENCE_S = 150  # a process that imports torch on a machine that others keep busy
 
 
 @contextlib.contextmanager
@@ -59,11 +60,12 @@ def train(stack: Stack, work: Path) -> None:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=PATIENCE_S,
     )
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.timeout(2 * PATIENCE_S)
 async def test_what_a_run_publishes_goes_live_without_a_dropped_request(stack: Stack, tmp_path: Path) -> None:
     train(stack, tmp_path)
     answered: list[list[str]] = [[] for _ in range(ASKERS)]
