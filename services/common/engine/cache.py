@@ -14,7 +14,8 @@ import torch
 from transformers import AttentionInterface, Cache
 
 ATTENTION = "trustvqa_slots"
-_STRIDE = 64
+_STRIDE = 16
+"""A step looks at a multiple of this many places: whole vectors, and few of the places in vain."""
 
 
 def _rounded(length: int) -> int:
