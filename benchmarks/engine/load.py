@@ -6,7 +6,8 @@ import asyncio
 import base64
 import io
 import time
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,37 +67,43 @@ def prompts(count: int, seed: int) -> list[list[Message]]:
 
 async def together(contender: Contender, messages: Sequence[list[Message]], max_tokens: int) -> Run:
     """Send all requests at once."""
-    async with _client(contender, len(messages)) as http:
-        requests = await _ready(contender, http, messages, max_tokens, connections=len(messages))
+    async with _connections(contender, len(messages)) as clients:
+        requests = [
+            _request(contender, client, each, max_tokens) for client, each in zip(clients, messages, strict=True)
+        ]
         began = time.perf_counter()
-        replies = await asyncio.gather(*(http.send(request) for request in requests))
+        replies = await asyncio.gather(*(c.send(request) for c, request in zip(clients, requests, strict=True)))
         return _run(replies, time.perf_counter() - began)
 
 
 async def one_by_one(contender: Contender, messages: Sequence[list[Message]], max_tokens: int) -> Run:
     """Send each request when the one before it is answered."""
-    async with _client(contender, 1) as http:
-        requests = await _ready(contender, http, messages, max_tokens, connections=1)
+    async with _connections(contender, 1) as (client,):
+        requests = [_request(contender, client, each, max_tokens) for each in messages]
         began = time.perf_counter()
-        replies = [await http.send(request) for request in requests]
+        replies = [await client.send(request) for request in requests]
         return _run(replies, time.perf_counter() - began)
 
 
-def _client(contender: Contender, connections: int) -> httpx.AsyncClient:
-    limits = httpx.Limits(max_connections=connections)
-    return httpx.AsyncClient(base_url=contender.url, timeout=120, limits=limits, trust_env=False)
+# The client shares the cores with the server, and its work is not what is measured: requests are made, and connections
+# are open, before the clock runs. A client for each connection, because httpx asks every idle connection of a pool
+# whether it still lives before each request, which made sending 32 requests as dear as preparing their answers.
 
 
-async def _ready(
-    contender: Contender, http: httpx.AsyncClient, messages: Sequence[list[Message]], max_tokens: int, connections: int
-) -> list[httpx.Request]:
-    """Do what the clock should not see: the client shares the cores with the server, and its work is not measured.
+@asynccontextmanager
+async def _connections(contender: Contender, count: int) -> AsyncIterator[list[httpx.AsyncClient]]:
+    async with AsyncExitStack() as stack:
+        options: dict[str, Any] = {"base_url": contender.url, "timeout": 120, "verify": False, "trust_env": False}
+        clients = [await stack.enter_async_context(httpx.AsyncClient(**options)) for _ in range(count)]
+        await asyncio.gather(*(client.get(f"http://127.0.0.1:{contender.port}/health") for client in clients))
+        yield clients
 
-    Connections are open before the first request, as those of a service's client are.
-    """
-    await asyncio.gather(*(http.get(f"http://127.0.0.1:{contender.port}/health") for _ in range(connections)))
-    common = {"model": contender.model, "max_tokens": max_tokens, "temperature": 0}
-    return [http.build_request("POST", "/chat/completions", json={**common, "messages": each}) for each in messages]
+
+def _request(
+    contender: Contender, client: httpx.AsyncClient, messages: list[Message], max_tokens: int
+) -> httpx.Request:
+    body = {"model": contender.model, "messages": messages, "max_tokens": max_tokens, "temperature": 0}
+    return client.build_request("POST", "/chat/completions", json=body)
 
 
 def _run(responses: Sequence[httpx.Response], seconds: float) -> Run:
