@@ -214,9 +214,9 @@ class Supervisor:
         except (ExecutorError, OSError) as error:
             reason = str(error)
             _log.warning("run not started", run=record.id, reason=reason)
-            return await self._update(record.id, lambda run: states.give_up(run, error=reason, now=self._now()))
+            return await self._insist(record.id, lambda run: states.give_up(run, error=reason, now=self._now()))
         _log.info("run started", run=record.id, executor=self._executor)
-        return await self._update(
+        return await self._insist(
             record.id, lambda run: states.begin(run, executor=self._executor, handle=handle, now=self._now())
         )
 
@@ -231,9 +231,8 @@ class Supervisor:
                 if job.kind != "running":
                     # First of all, so that nothing of this attempt can get in the way of the next.
                     await executor.forget(record.handle or "")
-                    await self._end(record, job)
-                    return
-            except (ExecutorError, OSError) as error:
+                    break
+            except ExecutorError as error:
                 if str(error) != complained:
                     _log.warning("run cannot be looked at; trying on", run=record.id, reason=str(error))
                 complained = str(error)
@@ -243,6 +242,7 @@ class Supervisor:
             if woken.is_set():
                 self._attended[record.id] = anyio.Event()
                 record = await asyncio.to_thread(self.store.read, record.id)
+        await self._end(record, job)
 
     async def _end(self, record: RunRecord, job: JobState) -> None:
         progress = await asyncio.to_thread(read_progress, self.store.folder(record.id))
@@ -251,13 +251,25 @@ class Supervisor:
             status, error = states.judge(job, progress, cancelling=run.cancelling)
             return states.end(run, status=status, error=error, now=self._now())
 
-        ended = await self._update(record.id, conclude)
+        ended = await self._insist(record.id, conclude)
         _log.info("run ended", run=record.id, status=ended.status, reason=ended.error)
 
     async def _update(self, run_id: str, change: Callable[[RunRecord], RunRecord]) -> RunRecord:
         record = await asyncio.to_thread(self.store.update, run_id, change)
         self._changed.set()
         return record
+
+    async def _insist(self, run_id: str, change: Callable[[RunRecord], RunRecord]) -> RunRecord:
+        # What has happened to a job must get on record: a full disk or a volume that is away is waited for.
+        complained = False
+        while True:
+            try:
+                return await self._update(run_id, change)
+            except OSError as error:
+                if not complained:
+                    _log.error("run.json cannot be written; trying on", run=run_id, reason=str(error))
+                complained = True
+                await anyio.sleep(self.limits.poll_s)
 
     def _check_room(self) -> None:
         if len(self._queue) >= self.limits.waiting and len(self._attended) >= self.limits.slots:

@@ -71,8 +71,8 @@ class Service:
     def status(self, run_id: str) -> str:
         return str(self.get(run_id)["status"])
 
-    def wait(self, run_id: str, status: str) -> dict[str, Any]:
-        wait_until(lambda: self.status(run_id) == status, 60)
+    def wait(self, run_id: str, status: str, deadline_s: float = 60) -> dict[str, Any]:
+        wait_until(lambda: self.status(run_id) == status, deadline_s)
         return self.get(run_id)
 
     def begun(self, run_id: str, times: int = 1) -> bool:

@@ -1,0 +1,53 @@
+"""Real evaluations by API, and runs whose models are not there."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.services.trainer.conftest import Start
+from tests.services.trainer.grpo.conftest import write_questions
+from tests.services.trainer.test_streaming import listening
+from tests.support.models import overconfident
+from tests.support.openai_app import ScriptedServer
+from tests.support.servers import running
+
+pytestmark = pytest.mark.timeout(300)  # processes that import torch on a machine that others keep busy
+
+
+def test_an_evaluation_is_a_run_like_the_others(start: Start, tmp_path: Path) -> None:
+    server = ScriptedServer()
+    with running(server.app) as url:
+        service = start(real=True, downstream_url=f"{url}/v1", downstream_model="scripted", policy_url=url)
+        write_questions(tmp_path / "data" / "numbers", 0, 20)
+        request = {"data": {"kind": "file", "path": "numbers"}, "methods": ["verbalized", "cgp"], "resamples": 20}
+        reply = service.http.post("/v1/evaluations", json=request)
+        assert reply.status_code == 202, reply.text
+        run = reply.json()["id"]
+        with listening(service, run) as told:
+            heard = list(told)
+    shown = service.get(run)
+    assert (shown["kind"], shown["status"], shown["error"]) == ("evaluation", "succeeded", None)
+    assert (shown["progress"]["done"], shown["progress"]["total"]) == (40, 40)
+    figures = {method["name"]: method for method in shown["report"]}
+    assert figures.keys() == {"verbalized", "cgp"}
+    right = sum("is A" in overconfident(f"Question: Number {n}?\n") for n in range(20)) / 20
+    assert figures["verbalized"]["metrics"]["accuracy"]["value"] == pytest.approx(right)
+    assert figures["verbalized"]["metrics"]["mean_confidence"]["value"] == pytest.approx(0.95)
+    assert {"state", "progress", "method", "end"} <= {event.event for event in heard}
+    assert (service.runs / run / "evaluation" / "report.html").is_file()
+    assert "downstream_api_key" not in (service.runs / run / "config.json").read_text()
+
+
+def test_models_that_are_not_there_are_a_clear_error_and_no_hang(start: Start, tmp_path: Path) -> None:
+    service = start(real=True, slots=2)
+    write_questions(tmp_path / "data" / "numbers", 0, 3)
+    data = {"kind": "file", "path": "numbers"}
+    evaluation = service.http.post("/v1/evaluations", json={"data": data}).json()["id"]
+    training = service.post("policy-b")
+    for run in (evaluation, training):
+        assert "cannot be reached (ConnectError)" in service.wait(run, "failed", 200)["error"]
+    told = json.loads((service.runs / evaluation / "progress.json").read_text())
+    assert told["state"] == "failed"
