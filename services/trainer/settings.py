@@ -41,7 +41,7 @@ class TrainerSettings(ConnectionSettings, service="trainer"):
     slots: int = Field(default=1, ge=1, le=64, description="Runs at work at once; the others wait for their turn.")
     max_waiting: int = Field(default=16, ge=0, description="Runs that may wait; further ones are answered 429.")
     cancel_grace_s: float = Field(
-        default=8.0,
+        default=7.0,
         gt=0,
         le=600,
         description="Seconds that a cancelled run gets to save a checkpoint before it is killed.",

@@ -44,7 +44,7 @@ class Limits:
 
     slots: int = 1
     waiting: int = 16
-    grace_s: float = 8.0
+    grace_s: float = 7.0
     poll_s: float = 0.5
     recount_s: float = 15.0
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from services.trainer.executors.base import ExecutorError, JobState, Launch
-from services.trainer.records import RunRecord, RunStore
+from services.trainer.records import RunRecord, RunStore, Status
 from services.trainer.supervisor import Limits, Supervisor, open_supervisor
 from tests.support.waiting import until
 
@@ -143,7 +143,7 @@ async def test_a_run_of_another_executor_is_not_given_up(tmp_path: Path) -> None
 
 async def test_counts_are_kept(tmp_path: Path) -> None:
     store, engine = RunStore(tmp_path), Engine()
-    counts: list[tuple[dict[str, int], int]] = []
+    counts: list[tuple[dict[Status, int], int]] = []
     async with open_supervisor(
         lambda tasks: Supervisor(
             store,
