@@ -26,6 +26,8 @@ from services.trainer.supervisor import QueueFullError, Supervisor
 
 router = APIRouter(tags=["runs"])
 _RETRY_AFTER_S = 60.0
+# A client that takes nothing for so long is gone, whatever its connection pretends.
+_STALLED_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +144,7 @@ async def follow_run(
         poll_s=trainer.settings.poll_s,
         metrics=trainer.metrics,
     )
-    # A client that takes nothing for so long is gone, whatever its connection pretends.
-    return EventSourceResponse(events, ping=trainer.settings.heartbeat_s, send_timeout=trainer.settings.heartbeat_s)
+    return EventSourceResponse(events, ping=trainer.settings.heartbeat_s, send_timeout=_STALLED_S)
 
 
 @router.post("/v1/runs/{run_id}/cancel", status_code=202, dependencies=_GUARDED, summary="Stop a run (administrators)")

@@ -13,6 +13,7 @@ from tests.services.trainer.test_streaming import listening
 from tests.support.models import overconfident
 from tests.support.openai_app import ScriptedServer
 from tests.support.servers import running
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(300)  # processes that import torch on a machine that others keep busy
 
@@ -39,6 +40,40 @@ def test_an_evaluation_is_a_run_like_the_others(start: Start, tmp_path: Path) ->
     assert {"state", "progress", "method", "end"} <= {event.event for event in heard}
     assert (service.runs / run / "evaluation" / "report.html").is_file()
     assert "downstream_api_key" not in (service.runs / run / "config.json").read_text()
+
+
+def test_what_could_not_be_asked_is_asked_on_resuming(start: Start, tmp_path: Path) -> None:
+    server = ScriptedServer(lambda prompt: 503 if "Number 7?" in prompt else overconfident(prompt))
+    with running(server.app) as url:
+        service = start(real=True, downstream_url=f"{url}/v1", downstream_model="scripted")
+        write_questions(tmp_path / "data" / "numbers", 0, 12)
+        data = {"kind": "file", "path": "numbers"}
+        request = {"data": data, "methods": ["verbalized"], "resamples": 20, "deadline_s": 2}
+        run = service.http.post("/v1/evaluations", json=request).raise_for_status().json()["id"]
+        shown = service.wait(run, "failed", 200)
+        assert "1 predictions could not be made" in shown["error"]
+        assert shown["report"][0]["n"] == 11
+        asked = len(server.prompts)
+        server.script = overconfident
+        service.http.post(f"/v1/runs/{run}/resume").raise_for_status()
+        shown = service.wait(run, "succeeded", 200)
+    assert (shown["resumed"], shown["error"], shown["report"][0]["n"]) == (1, None, 12)
+    # The missing one, and one that was known, to see whether the model still replies as it did.
+    assert len(server.prompts) - asked == 2
+
+
+def test_an_evaluation_is_cancelled_however_long_its_answers_take(start: Start, tmp_path: Path) -> None:
+    server = ScriptedServer(lambda _: None)
+    with running(server.app) as url:
+        service = start(real=True, downstream_url=f"{url}/v1", downstream_model="scripted")
+        write_questions(tmp_path / "data" / "numbers", 0, 3)
+        data = {"kind": "file", "path": "numbers"}
+        request = {"data": data, "methods": ["verbalized"]}
+        run = service.http.post("/v1/evaluations", json=request).raise_for_status().json()["id"]
+        wait_until(lambda: server.in_flight == 3, 200)
+        service.http.post(f"/v1/runs/{run}/cancel").raise_for_status()
+        shown = service.wait(run, "cancelled")
+    assert (shown["error"], shown["progress"]["state"]) == (None, "cancelled")
 
 
 def test_models_that_are_not_there_are_a_clear_error_and_no_hang(start: Start, tmp_path: Path) -> None:
