@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,12 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 
 from prompt4trust.evaluation import build_report, write_report
-from prompt4trust.evaluation.probes import PROBES, ProbeError, compare, spoil
-from prompt4trust.files import write_atomically
+from prompt4trust.evaluation.probes import PROBES, ProbeError, spoil
 from services.cli import runs, tables
+from services.trainer.evaluation.probing import write_figures
 from services.trainer.models import ModelSettings
-
-FILE = "probe.json"
 
 
 def check(names: Sequence[str], earlier_run: Path | None) -> None:
@@ -61,10 +58,9 @@ def run_probe(
     outcome = runs.run_predictions(again, settings, progress, dataset)
     report = build_report(outcome.predictions, outcome.manifest, resamples=resamples)
     files = write_report(folder, report, outcome.predictions, dataset.questions)
-    figures = compare(plain.predictions, outcome.predictions, outcome.manifest.estimators, resamples=resamples)
-    files["probe"] = folder / FILE
-    document = {"probe": name, "methods": [each.model_dump(mode="json") for each in figures]}
-    write_atomically(files["probe"], json.dumps(document, indent=2) + "\n")
+    files["probe"], figures = write_figures(
+        folder, name, plain.predictions, outcome.predictions, outcome.manifest.estimators, resamples
+    )
     console.print()
     console.print(tables.probe(name, figures), highlight=False)
     console.print(str(files["probe"]), highlight=False, soft_wrap=True)

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from prompt4trust.evaluation.probes import PROBES
 from services.trainer.evaluation.predicting import EvaluationError, method_names
 from services.trainer.grpo.config import Data
 
@@ -19,6 +20,7 @@ class EvaluationConfig(BaseModel):
     Attributes:
         data: Questions: phantoms to draw, or a file by its path below the service's data directory.
         methods: Methods to compare; "all" stands for every one.
+        probes: Ways to ask the questions spoilt, too.
         policy_version: Policy version to ask, or None for the active one.
         calibrators: auto: apply what the registry has for these models; none: apply nothing.
         concurrency: Questions in flight at once.
@@ -33,6 +35,7 @@ class EvaluationConfig(BaseModel):
 
     data: Data
     methods: tuple[str, ...] = Field(default=("verbalized", "cgp"), min_length=1, max_length=32)
+    probes: tuple[str, ...] = Field(default=(), max_length=8)
     policy_version: Name | None = None
     calibrators: Literal["auto", "none"] = "auto"
     concurrency: int = Field(default=32, ge=1, le=1024)
@@ -49,6 +52,13 @@ class EvaluationConfig(BaseModel):
             return tuple(method_names(methods))
         except EvaluationError as error:
             raise ValueError(str(error)) from error
+
+    @field_validator("probes")
+    @classmethod
+    def _probes_exist(cls, probes: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [name for name in probes if name not in PROBES]:
+            raise ValueError(f"no probe {', '.join(map(repr, unknown))}; there are {', '.join(PROBES)}")
+        return tuple(dict.fromkeys(probes))
 
     def over(self, models: dict[str, Any]) -> dict[str, Any]:
         """Lay what was asked for over the settings of the models."""

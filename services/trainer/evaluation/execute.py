@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,22 +15,27 @@ from typing import Any
 import anyio
 from pydantic import SecretStr, ValidationError
 
-from prompt4trust.datasets import DatasetError
+from prompt4trust.datasets import Dataset, DatasetError
 from prompt4trust.evaluation import (
     ManifestError,
     Prediction,
     Progress,
+    Report,
     RunAbandonedError,
     RunManifest,
     TableError,
     build_report,
+    read_manifest,
     write_report,
 )
+from prompt4trust.evaluation.manifest import FILE as MANIFEST
+from prompt4trust.evaluation.probes import ProbeError, spoil
 from prompt4trust.files import write_atomically
 from services.common.clients.downstream import ImageEgressRefusedError
 from services.common.registry import Registry
 from services.trainer.evaluation.config import EvaluationSpec
 from services.trainer.evaluation.predicting import Asking, EvaluationError, fitting_calibrators, predict
+from services.trainer.evaluation.probing import write_figures
 from services.trainer.events import EventLog
 from services.trainer.grpo.data import DataError, load_questions
 from services.trainer.models import ModelSettings
@@ -43,6 +49,7 @@ _FORESEEN = (
     EvaluationError,
     ImageEgressRefusedError,
     ManifestError,
+    ProbeError,
     RunAbandonedError,
     TableError,
     OSError,
@@ -92,10 +99,10 @@ class Account:
         """Say how it ended."""
         self._write(state, **({"error": error} if error else {}))
 
-    def report(self, methods: list[dict[str, Any]]) -> None:
-        """Tell of the figures."""
-        for method in methods:
-            self._events.write("method", **method)
+    def tell(self, event: str, figures: list[dict[str, Any]]) -> None:
+        """Tell of figures, each as an event of its own."""
+        for each in figures:
+            self._events.write(event, **each)
 
     def _write(self, state: str, **more: str) -> None:
         # "state" is read by whoever judges how the run ended.
@@ -136,41 +143,66 @@ def execute(folder: Path, *, key: SecretStr | None, stop: threading.Event) -> No
 async def _run(
     folder: Path, spec: EvaluationSpec, key: SecretStr | None, account: Account, stop: threading.Event
 ) -> int:
-    settings = ModelSettings(**{**spec.config.over(spec.models), "downstream_api_key": key})
-    config = spec.config
-    dataset = await anyio.to_thread.run_sync(load_questions, config.data, spec.data)
-    asking = Asking(config.methods, config.concurrency, config.deadline_s, config.policy_version, recheck=True)
-
-    @contextmanager
-    def watching(_place: Path) -> Iterator[Callable[[Progress], None]]:
-        yield account.see
-
     async def heed() -> None:
         while not stop.is_set():  # noqa: ASYNC110 - a signal sets it, and can set no event of this loop
             await anyio.sleep(0.1)
         tasks.cancel_scope.cancel()
 
-    found: tuple[Path, RunManifest, list[Prediction]] | None = None
+    missing: int | None = None
     failure: Exception | None = None
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(heed)
         try:
-            found = await predict(dataset, asking, settings, folder / OUTPUT, watching)
+            missing = await _evaluate(folder / OUTPUT, spec, key, account)
         except _FORESEEN as error:
             failure = error  # raised here it would come out as a group
         tasks.cancel_scope.cancel()
     if failure is not None:
         raise failure
-    if found is None:
+    if missing is None:
         raise StoppedError
-    place, manifest, predictions = found
-    artifacts = fitting_calibrators(Registry(spec.registry), manifest) if config.calibrators == "auto" else []
-    report = await anyio.to_thread.run_sync(
-        lambda: build_report(predictions, manifest, artifacts, resamples=config.resamples)
-    )
-    write_report(place, report, predictions, dataset.questions)
-    account.report(summarize(report.model_dump(mode="json")))
-    return sum(row.failure is not None for row in predictions)
+    return missing
+
+
+async def _evaluate(place: Path, spec: EvaluationSpec, key: SecretStr | None, account: Account) -> int:
+    """Ask the questions, then the spoilt ones; returns how many predictions are missing."""
+    config = spec.config
+    settings = ModelSettings(**{**config.over(spec.models), "downstream_api_key": key})
+    artifacts = Registry(spec.registry) if config.calibrators == "auto" else None
+    dataset = await anyio.to_thread.run_sync(load_questions, config.data, spec.data)
+    asking = Asking(config.methods, config.concurrency, config.deadline_s, config.policy_version, recheck=True)
+    if (place / MANIFEST).is_file():
+        # Another version may have been made live since; a run keeps to the one that it began with.
+        asking = replace(asking, policy_version=read_manifest(place).policy)
+
+    @contextmanager
+    def watching(_place: Path) -> Iterator[Callable[[Progress], None]]:
+        yield account.see
+
+    async def ask(questions: Dataset, where: Path) -> tuple[RunManifest, list[Prediction], Report]:
+        _, manifest, predictions = await predict(questions, asking, settings, where, watching)
+        fitting = fitting_calibrators(artifacts, manifest) if artifacts else []
+
+        def report() -> Report:
+            made = build_report(predictions, manifest, fitting, resamples=config.resamples)
+            write_report(where, made, predictions, questions.questions)
+            return made
+
+        return manifest, predictions, await anyio.to_thread.run_sync(report)
+
+    manifest, plain, report = await ask(dataset, place)
+    account.tell("method", summarize(report.model_dump(mode="json")))
+    missing = sum(row.failure is not None for row in plain)
+    asking = replace(asking, policy_version=manifest.policy)
+    artifacts = None  # a calibrator holds for the questions that it was fitted on, not for spoilt ones
+    for name in config.probes:
+        where = place / f"probe-{name}"
+        questions = await anyio.to_thread.run_sync(spoil, dataset, name, where / "pictures")
+        _, spoilt, _ = await ask(questions, where)
+        _, figures = write_figures(where, name, plain, spoilt, manifest.estimators, config.resamples)
+        account.tell("probe", [{"probe": name, **each.model_dump(mode="json")} for each in figures])
+        missing += sum(row.failure is not None for row in spoilt)
+    return missing
 
 
 def summarize(report: dict[str, Any]) -> list[dict[str, Any]]:

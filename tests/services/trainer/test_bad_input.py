@@ -92,6 +92,7 @@ def test_training_requests_that_are_wrong(refusing: Service, request_: Any, fiel
         ({"data": {"kind": "file", "path": "absent.csv"}}, "data.path"),
         ({"data": PHANTOMS, "methods": ["clairvoyance"]}, "methods"),
         ({"data": PHANTOMS, "methods": []}, "methods"),
+        ({"data": PHANTOMS, "probes": ["tea-leaves"]}, "probes"),
         ({"data": PHANTOMS, "concurrency": 0}, "concurrency"),
         ({"data": PHANTOMS, "policy_version": "../x"}, "policy_version"),
         ({"data": PHANTOMS, "calibrators": "/etc"}, "calibrators"),

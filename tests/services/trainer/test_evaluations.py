@@ -24,6 +24,7 @@ def test_an_evaluation_is_a_run_like_the_others(start: Start, tmp_path: Path) ->
         service = start(real=True, downstream_url=f"{url}/v1", downstream_model="scripted", policy_url=url)
         write_questions(tmp_path / "data" / "numbers", 0, 20)
         request = {"data": {"kind": "file", "path": "numbers"}, "methods": ["verbalized", "cgp"], "resamples": 20}
+        request["probes"] = ["blank-image"]
         reply = service.http.post("/v1/evaluations", json=request)
         assert reply.status_code == 202, reply.text
         run = reply.json()["id"]
@@ -31,13 +32,16 @@ def test_an_evaluation_is_a_run_like_the_others(start: Start, tmp_path: Path) ->
             heard = list(told)
     shown = service.get(run)
     assert (shown["kind"], shown["status"], shown["error"]) == ("evaluation", "succeeded", None)
-    assert (shown["progress"]["done"], shown["progress"]["total"]) == (40, 40)
+    assert (shown["progress"]["done"], shown["progress"]["total"]) == (40, 40)  # of the probe, the last part
     figures = {method["name"]: method for method in shown["report"]}
     assert figures.keys() == {"verbalized", "cgp"}
     right = sum("is A" in overconfident(f"Question: Number {n}?\n") for n in range(20)) / 20
     assert figures["verbalized"]["metrics"]["accuracy"]["value"] == pytest.approx(right)
     assert figures["verbalized"]["metrics"]["mean_confidence"]["value"] == pytest.approx(0.95)
-    assert {"state", "progress", "method", "end"} <= {event.event for event in heard}
+    assert {"state", "progress", "end"} <= {event.event for event in heard}
+    assert [event.data["name"] for event in heard if event.event == "method"] == ["verbalized", "cgp"]
+    probed = [event.data for event in heard if event.event == "probe"]
+    assert [(each["probe"], each["n"]) for each in probed] == [("blank-image", 20)] * 2
     assert (service.runs / run / "evaluation" / "report.html").is_file()
     assert "downstream_api_key" not in (service.runs / run / "config.json").read_text()
 
