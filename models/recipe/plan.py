@@ -12,9 +12,9 @@ class Plan:
 
     Attributes:
         corpus_rounds: prompts that the tokenizer learns from.
-        vision, lookup, answers, confidence, policy: length and step size of the stages.
+        vision, lookup, answers, practice, confidence, policy: length and step size of the stages.
         easy_pictures, vision_pictures: stage V's training sets.
-        answer_pictures, foreign_pictures: stage A's pictures, all new to the tower.
+        answer_pictures, foreign_pictures: stage A's pictures, each time all new.
         confidence_pictures: stage B's, new again.
         exam: questions of the final measurements; smaller conditions take a part.
     """
@@ -23,6 +23,7 @@ class Plan:
     vision: VisionSettings
     lookup: LanguageSettings
     answers: LanguageSettings
+    practice: LanguageSettings
     confidence: LanguageSettings
     policy: LanguageSettings
     easy_pictures: int
@@ -37,9 +38,14 @@ FULL = Plan(
     corpus_rounds=1500,
     vision=VisionSettings(),
     lookup=LanguageSettings(steps=900, batch=48, guidance=1.0, guided_share=0.8),
-    answers=LanguageSettings(steps=1000, batch=48, learning_rate=8e-4, guidance=0.3, guided_share=1.0),
+    answers=LanguageSettings(
+        steps=1000, batch=48, learning_rate=1e-3, guidance=0.3, guided_share=1.0, key_weight=8.0, digit_weight=0.3
+    ),
+    practice=LanguageSettings(
+        steps=700, batch=48, learning_rate=8e-4, guidance=0.1, guided_share=1.0, key_weight=8.0, digit_weight=0.3
+    ),
     confidence=LanguageSettings(
-        steps=1000, batch=48, learning_rate=8e-4, guidance=0.2, guided_share=1.0, digit_weight=4.0
+        steps=700, batch=48, learning_rate=8e-4, guidance=0.2, guided_share=1.0, digit_weight=4.0
     ),
     policy=LanguageSettings(steps=1600, batch=48, learning_rate=2e-3),
     easy_pictures=16_000,
@@ -56,6 +62,7 @@ FAST = Plan(
     vision=VisionSettings(easy_steps=2, steps=4, batch=8),
     lookup=_FEW,
     answers=_FEW,
+    practice=_FEW,
     confidence=_FEW,
     policy=_FEW,
     easy_pictures=16,

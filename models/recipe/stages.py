@@ -18,7 +18,7 @@ from models.recipe.architecture import SHIPPED, Design, new_downstream, new_poli
 from models.recipe.artefacts import write_json
 from models.recipe.confidence import ConfidenceRows, ReasonHeads, fit_temperatures, option_logits, own_answers
 from models.recipe.corpus import VOCABULARY, training_texts
-from models.recipe.language import by_length, letter_accuracy, train_language
+from models.recipe.language import LanguageSettings, by_length, letter_accuracy, train_language
 from models.recipe.pictures import draw_pictures
 from models.recipe.plan import Plan
 from models.recipe.policy import train_policy
@@ -30,6 +30,7 @@ from prompt4trust.prompts import load_template
 
 # Places in the train split's stream of pictures: no stage sees another's.
 _VISION_FROM, _ANSWERS_FROM, _CONFIDENCE_FROM, _EASY_FROM, _HELD_FROM = 0, 200_000, 300_000, 400_000, 500_000
+_PRACTICE_FROM = 250_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +150,21 @@ def _stage_pictures(shop: Workshop, visual: Any, n: int, start: int) -> tuple[An
 
 def answers_stage(shop: Workshop) -> dict[str, Any]:
     """Stage A: answers about pictures, look-ups kept alive among them."""
+    return _answer(shop, ("lookup", "vision"), "answers", _ANSWERS_FROM, shop.seed + 1, shop.plan.answers)
+
+
+def practice_stage(shop: Workshop) -> dict[str, Any]:
+    """Stage A once more, on fresh pictures and from a raised step size (a warm restart; arXiv 1608.03983)."""
+    return _answer(shop, ("answers",), "practice", _PRACTICE_FROM, shop.seed + 11, shop.plan.practice)
+
+
+def _answer(
+    shop: Workshop, before: Sequence[str], stage: str, start: int, seed: int, settings: LanguageSettings
+) -> dict[str, Any]:
     tokenizer = shop.tokenizer()
-    model = shop.downstream(tokenizer, "lookup", "vision")
-    rows, features = _stage_pictures(shop, model.model.visual, shop.plan.answer_pictures, _ANSWERS_FROM)
-    rng, settings = random.Random(shop.seed + 1), shop.plan.answers
+    model = shop.downstream(tokenizer, *before)
+    rows, features = _stage_pictures(shop, model.model.visual, shop.plan.answer_pictures, start)
+    rng = random.Random(seed)
     held = random.Random(f"{shop.seed} held")
     drawn = [lookup_row(held, rows.template, held.randrange(len(features))) for _ in range(shop.plan.exam)]
     lookups = _usual(drawn)
@@ -167,14 +179,14 @@ def answers_stage(shop: Workshop) -> dict[str, Any]:
         shop.log,
         lambda: f"letters {letter_accuracy(model, tokenizer, lookups[:200], features, shop.device):.3f}",
     )
-    shop.save("answers", model)
+    shop.save(stage, model)
     return {"letter_given_finding": letter_accuracy(model, tokenizer, lookups, features, shop.device)}
 
 
 def confidence_stage(shop: Workshop) -> dict[str, Any]:
     """Stage B: stated confidence by the hint's meaning."""
     tokenizer = shop.tokenizer()
-    model = shop.downstream(tokenizer, "answers").eval()
+    model = shop.downstream(tokenizer, "practice").eval()
     rows, features = _stage_pictures(shop, model.model.visual, shop.plan.confidence_pictures, _CONFIDENCE_FROM)
     rng, settings = random.Random(shop.seed + 2), shop.plan.confidence
     asked = [(ask_phantom(rng, labels.tolist()), index) for index, labels in enumerate(rows.pictures.labels)]
@@ -214,6 +226,7 @@ STAGES: dict[str, Callable[[Workshop], dict[str, Any]]] = {
     "lookup": lookup_stage,
     "policy": policy_stage,
     "answers": answers_stage,
+    "practice": practice_stage,
     "confidence": confidence_stage,
 }
 
