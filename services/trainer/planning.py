@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 import secrets
 from collections.abc import Callable, Iterable
 from datetime import datetime
@@ -31,6 +33,7 @@ from services.trainer.settings import TrainerSettings
 TRAINING_MISSING = "training needs packages that are not installed: pip install '.[train]'"
 _MODULES = {"training": "services.trainer.grpo", "evaluation": "services.trainer.evaluation"}
 _SHORT = {"training": "train", "evaluation": "eval"}
+_OWN_ID = re.compile(r"(train|eval)-[0-9]{8}-[0-9]{6}-[a-z0-9]{1,16}")
 
 
 class Planner:
@@ -231,9 +234,11 @@ class Planner:
 
 
 def _job_name(run_id: str) -> str:
-    """Make a name that containers and Jobs may have of one that a command's run chose freely."""
-    safe = "".join(each if each.isascii() and each.isalnum() else "-" for each in run_id.lower())
-    return f"run-{safe}"[:63].rstrip("-") if not safe.startswith(("train-", "eval-")) else safe[:63].rstrip("-")
+    """Make a name that containers and Jobs may have of one that a command's run chose freely; two never share one."""
+    if _OWN_ID.fullmatch(run_id):
+        return run_id
+    readable = re.sub(r"[^a-z0-9]+", "-", run_id.lower())[:40].strip("-")
+    return f"run-{readable}-{hashlib.sha256(run_id.encode()).hexdigest()[:12]}"
 
 
 def _refusal(error: RunError) -> Problem:

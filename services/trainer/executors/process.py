@@ -15,6 +15,7 @@ from pathlib import Path
 
 import psutil
 
+from services.common.settings import SECRETS_VARIABLE
 from services.trainer.executors.base import LOG_FILE, ExecutorError, JobState, Launch
 from services.trainer.processes import find, identify, is_dead, marked
 
@@ -41,6 +42,7 @@ class ProcessExecutor:
 
     def __init__(self, python: str = sys.executable, environment: Mapping[str, str] = os.environ) -> None:
         self._python = python
+        self._secrets = environment.get(SECRETS_VARIABLE, "")
         self._base = {name: value for name, value in environment.items() if _PASSED_ON.fullmatch(name)}
         self._children: dict[str, subprocess.Popen[bytes]] = {}
         self._lock = threading.Lock()
@@ -83,7 +85,7 @@ class ProcessExecutor:
                 with (run.folder / LOG_FILE).open("ab") as log:
                     child = subprocess.Popen(  # noqa: S603 - the service's own command
                         [self._python, *run.command],
-                        env={**self._base, **run.environment, MARK: folder},
+                        env={**self._base, **self._told(run.environment), MARK: folder},
                         stdin=subprocess.DEVNULL,
                         stdout=log,
                         stderr=subprocess.STDOUT,
@@ -97,6 +99,14 @@ class ProcessExecutor:
                 raise ExecutorError(str(error)) from error
             self._children[handle] = child
             return handle
+
+    def _told(self, environment: Mapping[str, str]) -> dict[str, str]:
+        if not self._secrets:
+            return dict(environment)
+        # Where secrets are files the child reads them there too, and its environment shows none.
+        files = {path.name.lower() for path in Path(self._secrets).iterdir()}
+        kept = {name: value for name, value in environment.items() if name.lower() not in files}
+        return {**kept, SECRETS_VARIABLE: self._secrets}
 
     def _state(self, handle: str) -> JobState:
         with self._lock:

@@ -17,6 +17,7 @@ from services.trainer.executors.process import ProcessExecutor
 from services.trainer.processes import find, identify, is_at_work
 from tests.support.waiting import until
 
+ROOT = Path(__file__).resolve().parents[4]
 ENVIRONMENT = {"PATH": os.environ["PATH"], "TRUSTVQA_POLICY_ADMIN_TOKEN": "a secret of the service"}
 # A child that has a grandchild which ignores SIGTERM, and another that has left for a session of its own.
 FAMILY = """
@@ -90,6 +91,22 @@ async def test_a_child_is_told_what_the_run_needs_and_no_secrets(executor: Proce
     told = set((tmp_path / "told").read_text().split())
     assert {"OMP_NUM_THREADS", "PATH", "TRUSTVQA_RUN"} <= told
     assert not any("TOKEN" in name for name in told)
+
+
+async def test_secrets_that_are_files_are_not_in_the_environment(tmp_path: Path) -> None:
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "trustvqa_trainer_downstream_api_key").write_text("key")
+    executor = ProcessExecutor(environment={**ENVIRONMENT, "TRUSTVQA_SECRETS": str(secrets)})
+    code = "from services.trainer.models import ModelSettings\n"
+    code += "open('told', 'w').write(ModelSettings().downstream_api_key.get_secret_value() + str(dict(os.environ)))"
+    environment = {"TRUSTVQA_TRAINER_DOWNSTREAM_API_KEY": "shown to whoever looks", "PYTHONPATH": str(ROOT)}
+    handle = await executor.start(launch(tmp_path, code, **environment))
+    assert (await ended(executor, handle)).exit_code == 0, (tmp_path / "log.txt").read_text()
+    told = (tmp_path / "told").read_text()
+    assert told.startswith("key{")
+    assert "shown to whoever looks" not in told
+    await executor.close()
 
 
 async def test_stopping_ends_the_whole_group_and_those_who_left_it(executor: ProcessExecutor, tmp_path: Path) -> None:
