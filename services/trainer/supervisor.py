@@ -127,6 +127,7 @@ class Supervisor:
             record = await asyncio.to_thread(make)
             await asyncio.to_thread(self.store.create, record)
             self._queue.append(record.id)
+            self._changed.set()
         self._dispatch()
         return record
 
