@@ -12,10 +12,10 @@ class Plan:
 
     Attributes:
         corpus_rounds: prompts that the tokenizer learns from.
-        vision, lookup, answers, practice, confidence, policy: length and step size of the stages.
+        vision, lookup, answers, answers_again, confidence, confidence_again, policy: the stages' length and step size.
         easy_pictures, vision_pictures: stage V's training sets.
         answer_pictures, foreign_pictures: stage A's pictures, each time all new.
-        confidence_pictures: stage B's, new again.
+        confidence_pictures: stage B's, each time new again.
         exam: questions of the final measurements; smaller conditions take a part.
     """
 
@@ -23,8 +23,9 @@ class Plan:
     vision: VisionSettings
     lookup: LanguageSettings
     answers: LanguageSettings
-    practice: LanguageSettings
+    answers_again: LanguageSettings
     confidence: LanguageSettings
+    confidence_again: LanguageSettings
     policy: LanguageSettings
     easy_pictures: int
     vision_pictures: int
@@ -41,11 +42,14 @@ FULL = Plan(
     answers=LanguageSettings(
         steps=1000, batch=48, learning_rate=1e-3, guidance=0.3, guided_share=1.0, key_weight=8.0, digit_weight=0.3
     ),
-    practice=LanguageSettings(
+    answers_again=LanguageSettings(
         steps=700, batch=48, learning_rate=8e-4, guidance=0.1, guided_share=1.0, key_weight=8.0, digit_weight=0.3
     ),
     confidence=LanguageSettings(
         steps=700, batch=48, learning_rate=8e-4, guidance=0.2, guided_share=1.0, digit_weight=4.0
+    ),
+    confidence_again=LanguageSettings(
+        steps=500, batch=48, learning_rate=6e-4, guidance=0.1, guided_share=1.0, digit_weight=4.0
     ),
     policy=LanguageSettings(steps=1600, batch=48, learning_rate=2e-3),
     easy_pictures=16_000,
@@ -62,8 +66,9 @@ FAST = Plan(
     vision=VisionSettings(easy_steps=2, steps=4, batch=8),
     lookup=_FEW,
     answers=_FEW,
-    practice=_FEW,
+    answers_again=_FEW,
     confidence=_FEW,
+    confidence_again=_FEW,
     policy=_FEW,
     easy_pictures=16,
     vision_pictures=16,

@@ -37,7 +37,7 @@ def publish(shop: Workshop, out: Path) -> None:
         out: folder that holds the artefacts' folders.
     """
     tokenizer, name = shop.tokenizer(), shop.design.name
-    save_downstream(shop.downstream(tokenizer, "confidence"), tokenizer, out / name)
+    save_downstream(shop.downstream(tokenizer, "confidence_again"), tokenizer, out / name)
     model = _loaded(AutoModelForImageTextToText, out / name, shop.device)
     examiner = Examiner(shop, model, tokenizer, load_template(ANSWER_TEMPLATE))
     exam = examiner.exam()

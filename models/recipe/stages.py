@@ -30,7 +30,7 @@ from prompt4trust.prompts import load_template
 
 # Places in the train split's stream of pictures: no stage sees another's.
 _VISION_FROM, _ANSWERS_FROM, _CONFIDENCE_FROM, _EASY_FROM, _HELD_FROM = 0, 200_000, 300_000, 400_000, 500_000
-_PRACTICE_FROM = 250_000
+_ANSWERS_AGAIN_FROM, _CONFIDENCE_AGAIN_FROM = 250_000, 350_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,9 +153,10 @@ def answers_stage(shop: Workshop) -> dict[str, Any]:
     return _answer(shop, ("lookup", "vision"), "answers", _ANSWERS_FROM, shop.seed + 1, shop.plan.answers)
 
 
-def practice_stage(shop: Workshop) -> dict[str, Any]:
+def answers_again_stage(shop: Workshop) -> dict[str, Any]:
     """Stage A once more, on fresh pictures and from a raised step size (a warm restart; arXiv 1608.03983)."""
-    return _answer(shop, ("answers",), "practice", _PRACTICE_FROM, shop.seed + 11, shop.plan.practice)
+    settings = shop.plan.answers_again
+    return _answer(shop, ("answers",), "answers_again", _ANSWERS_AGAIN_FROM, shop.seed + 11, settings)
 
 
 def _answer(
@@ -185,10 +186,22 @@ def _answer(
 
 def confidence_stage(shop: Workshop) -> dict[str, Any]:
     """Stage B: stated confidence by the hint's meaning."""
+    return _state(shop, "answers_again", "confidence", _CONFIDENCE_FROM, shop.seed + 2, shop.plan.confidence)
+
+
+def confidence_again_stage(shop: Workshop) -> dict[str, Any]:
+    """Stage B once more, on fresh pictures, with what the model believes by now."""
+    settings = shop.plan.confidence_again
+    return _state(shop, "confidence", "confidence_again", _CONFIDENCE_AGAIN_FROM, shop.seed + 12, settings)
+
+
+def _state(
+    shop: Workshop, before: str, stage: str, start: int, seed: int, settings: LanguageSettings
+) -> dict[str, Any]:
     tokenizer = shop.tokenizer()
-    model = shop.downstream(tokenizer, "practice").eval()
-    rows, features = _stage_pictures(shop, model.model.visual, shop.plan.confidence_pictures, _CONFIDENCE_FROM)
-    rng, settings = random.Random(shop.seed + 2), shop.plan.confidence
+    model = shop.downstream(tokenizer, before).eval()
+    rows, features = _stage_pictures(shop, model.model.visual, shop.plan.confidence_pictures, start)
+    rng = random.Random(seed)
     asked = [(ask_phantom(rng, labels.tolist()), index) for index, labels in enumerate(rows.pictures.labels)]
     logits = option_logits(model, tokenizer, rows.template, asked, features, shop.device)
     temperatures = fit_temperatures(asked, logits)
@@ -196,7 +209,7 @@ def confidence_stage(shop: Workshop) -> dict[str, Any]:
     accuracy = sum(own.answer == own.asked.gold for own in known) / len(known)
     shop.log(f"own answers: accuracy {accuracy:.3f}, temperatures {temperatures}")
     source = ConfidenceRows(rows.template, known, rows)
-    torch.manual_seed(shop.seed)
+    torch.manual_seed(seed)
     train_language(
         model,
         tokenizer,
@@ -207,7 +220,7 @@ def confidence_stage(shop: Workshop) -> dict[str, Any]:
         shop.log,
         aside=ReasonHeads(shop.design.width),
     )
-    shop.save("confidence", model)
+    shop.save(stage, model)
     return {"labelling_accuracy": accuracy, "temperatures": temperatures}
 
 
@@ -226,8 +239,9 @@ STAGES: dict[str, Callable[[Workshop], dict[str, Any]]] = {
     "lookup": lookup_stage,
     "policy": policy_stage,
     "answers": answers_stage,
-    "practice": practice_stage,
+    "answers_again": answers_again_stage,
     "confidence": confidence_stage,
+    "confidence_again": confidence_again_stage,
 }
 
 
