@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 
 from prompt4trust.confidence._ask import check_template
 from prompt4trust.confidence.base import Answer, Cost, Downstream, Guidance, Sampling, TransportError
+from prompt4trust.confidence.letters import option_signals
 from prompt4trust.prompts import PromptTemplate, answer_messages
 from prompt4trust.verdict import Invalid, Verdict, parse_verdict
 
@@ -93,18 +94,25 @@ class Samples:
         """Compute the share of the other samples that agree with the first; 0 if the first is invalid."""
         return max(len(self.agreeing()) - 1, 0) / (len(self.verdicts) - 1)
 
-    def entropy(self) -> float:
-        """Compute the entropy of the answers over the options, divided by that of the uniform distribution.
+    def shares(self) -> dict[str, float]:
+        """Compute each option's share of the samples.
 
         An invalid sample says nothing of which option is right: it counts as an equal part of a vote for each.
 
         Returns:
-            From 0 (all the same) to 1 (evenly spread); needs options.
+            Letter -> share; they sum to 1. Needs options.
         """
         counts = Counter(verdict.answer for verdict in self.valid)
         spread = (len(self.verdicts) - len(self.valid)) / len(self.options)
-        shares = [(counts[letter] + spread) / len(self.verdicts) for letter in self.options]
-        entropy = -sum(share * math.log(share) for share in shares if share > 0)
+        return {letter: (counts[letter] + spread) / len(self.verdicts) for letter in self.options}
+
+    def entropy(self) -> float:
+        """Compute the entropy of the options' shares, divided by that of the uniform distribution.
+
+        Returns:
+            From 0 (all the same) to 1 (evenly spread); needs options.
+        """
+        entropy = -sum(share * math.log(share) for share in self.shares().values() if share > 0)
         return min(max(entropy / math.log(len(self.options)), 0.0), 1.0)
 
     def signals(self) -> dict[str, float]:
@@ -116,6 +124,7 @@ class Samples:
             found["stated"] = self.verdicts[0].confidence
         if self.options:
             found["entropy"] = self.entropy()
+            found |= option_signals(self.shares())
         return found
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from prompt4trust.confidence._ask import check_template
 from prompt4trust.confidence.base import Answer, Completion, Downstream, Sampling, TransportError
+from prompt4trust.confidence.letters import option_signals
 from prompt4trust.prompts import PromptTemplate, answer_messages
 from prompt4trust.verdict import Invalid, Verdict, parse_verdict
 
@@ -84,6 +85,7 @@ class Logprob:
             "letter_logprob": math.log(weights[letter]),
             "letter_mass": min(total, 1.0),
             "letter_margin": probability - rival,
+            **option_signals({option: weights.get(option, 0.0) / total for option in options}),
         }
         return replace(unread, verdict=Verdict(letter, probability), signals=signals)
 

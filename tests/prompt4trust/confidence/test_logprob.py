@@ -9,6 +9,7 @@ import pytest
 
 from prompt4trust.confidence import get_estimator
 from prompt4trust.confidence.base import Completion, Cost, Generation, Sampling
+from prompt4trust.confidence.letters import option_probabilities
 from prompt4trust.confidence.logprob import find_letter
 from prompt4trust.prompts import Message
 from prompt4trust.verdict import Invalid, Verdict
@@ -57,6 +58,7 @@ async def test_the_letters_share_of_the_option_letters() -> None:
     assert answer.signals["letter_logprob"] == pytest.approx(log(0.6))
     assert answer.signals["letter_mass"] == pytest.approx(0.8)
     assert answer.signals["letter_margin"] == pytest.approx(0.5)
+    assert option_probabilities(answer.signals) == pytest.approx({"A": 0.25, "B": 0.75, "C": 0.0, "D": 0.0})
     assert answer.cost == Cost(1, 10, 5, 0.5)
     assert downstream.asked == [(GREEDY, 1, 20)]
 

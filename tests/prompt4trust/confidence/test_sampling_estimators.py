@@ -9,6 +9,7 @@ import pytest
 from prompt4trust.confidence import AvgConf, CgpConsistency, Consistency, Entropy, get_estimator
 from prompt4trust.confidence._samples import Draws, derived_seed
 from prompt4trust.confidence.base import Cost, Sampling, TransportError
+from prompt4trust.confidence.letters import option_probabilities
 from prompt4trust.prompts import answer_messages
 from prompt4trust.verdict import Invalid, Verdict
 from tests.prompt4trust.confidence.scripts import IMAGE, OPTIONS, TEMPLATE, Texts, said
@@ -30,6 +31,10 @@ async def test_consistency_is_the_share_of_the_others_that_agree_with_the_first(
     assert answer.signals["invalid_share"] == pytest.approx(1 / 21)
     assert answer.signals["mean_stated"] == pytest.approx((0.95 + 13 * 0.5 + 5 * 0.99 + 0.1) / 20)
     assert answer.signals["stated"] == 0.95
+    # The invalid sample is an equal part of a vote for each option.
+    votes = {**dict.fromkeys(OPTIONS, 0), "A": 5, "B": 14, "C": 1}
+    shares = {letter: (count + 1 / len(OPTIONS)) / 21 for letter, count in votes.items()}
+    assert option_probabilities(answer.signals) == pytest.approx(shares)
     [(messages, sampling, n)] = downstream.requests
     assert messages == answer_messages(TEMPLATE, "Shape?", OPTIONS, image_url=IMAGE)
     assert n == 21

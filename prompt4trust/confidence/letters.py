@@ -1,0 +1,31 @@
+"""Probabilities of the options among an answer's signals: what option sets are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+_PREFIX = "option:"
+
+
+def option_signals(probabilities: Mapping[str, float]) -> dict[str, float]:
+    """Name probabilities by letter as signals, so that predictions files keep them.
+
+    Args:
+        probabilities: Letter -> probability, or share of the samples, in [0, 1].
+
+    Returns:
+        "option:A" -> the same, and so on.
+    """
+    return {_PREFIX + letter: value for letter, value in probabilities.items()}
+
+
+def option_probabilities(signals: Mapping[str, float]) -> dict[str, float]:
+    """Gather the probabilities by letter from an answer's signals.
+
+    Args:
+        signals: An answer's or a prediction's signals.
+
+    Returns:
+        Letter -> probability; empty where the estimator offers none.
+    """
+    return {name.removeprefix(_PREFIX): value for name, value in signals.items() if name.startswith(_PREFIX)}

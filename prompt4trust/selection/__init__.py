@@ -1,0 +1,33 @@
+"""From a confidence to a decision with a guarantee: deferral at an accepted risk, option sets at a wanted coverage."""
+
+from prompt4trust.selection.artifact import (
+    CalibratorReference,
+    CheckedAnswer,
+    GuardArtifact,
+    OptionEvidence,
+    RiskEvidence,
+    fit_guard,
+)
+from prompt4trust.selection.bounds import upper_bound
+from prompt4trust.selection.conformal import OptionSet, OptionSets, nonconformity
+from prompt4trust.selection.risk import Limit, RiskRule, place_start
+from prompt4trust.selection.scores import level_of, selection_score, tie_of
+
+__all__ = [
+    "CalibratorReference",
+    "CheckedAnswer",
+    "GuardArtifact",
+    "Limit",
+    "OptionEvidence",
+    "OptionSet",
+    "OptionSets",
+    "RiskEvidence",
+    "RiskRule",
+    "fit_guard",
+    "level_of",
+    "nonconformity",
+    "place_start",
+    "selection_score",
+    "tie_of",
+    "upper_bound",
+]

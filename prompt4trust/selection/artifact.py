@@ -1,0 +1,309 @@
+"""What selection rests on, as a file that a person can read: checked answers, and what they belong to."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from prompt4trust.calibration import CalibratorArtifact, Pair, hash_rows
+from prompt4trust.files import write_atomically
+from prompt4trust.selection.conformal import OptionSets, nonconformity
+from prompt4trust.selection.risk import RiskRule, place_start, set_aside
+from prompt4trust.selection.scores import STEPS, selection_score, tie_of
+
+Ties = Literal["split", "together"]
+"""Equally confident answers: told apart by a number drawn from the question, or all treated alike."""
+Scale = Literal["stated", "calibrated"]
+"""Which confidence is compared with thresholds."""
+
+MIN_ROWS = 100
+"""Fewer checked answers than this can promise next to nothing."""
+DELTA = 0.05
+"""Probability with which a promise may fail, where nobody says otherwise."""
+_MIN_GROUP = 50
+_SETS_SALT = "option set"
+_LIST = re.compile(r"\[[\s\d.,eE+-]+\]")
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class CalibratorReference(_Part):
+    """A calibrator by name and content, since a refitted one keeps its name."""
+
+    name: str
+    fingerprint: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
+
+    @classmethod
+    def of(cls, artifact: CalibratorArtifact) -> Self:
+        """Refer to a calibrator."""
+        content = artifact.model_dump(mode="json", include={"method", "parameters", "pair"})
+        digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+        return cls(name=artifact.name, fingerprint=f"sha256:{digest}")
+
+
+class RiskEvidence(_Part):
+    """The answers that thresholds are tested on.
+
+    Attributes:
+        start: The strictest threshold, as a selection score (see `prompt4trust.selection.scores`).
+        scores: Selection scores of the tested answers, descending.
+        wrong: Whether each is wrong, 1 or 0.
+    """
+
+    start: float = Field(ge=0, le=STEPS + 1)
+    scores: list[Annotated[float, Field(ge=0, le=STEPS + 1)]]
+    wrong: list[Annotated[int, Field(ge=0, le=1)]]
+
+    @model_validator(mode="after")
+    def _as_long(self) -> Self:
+        if len(self.scores) != len(self.wrong):
+            raise ValueError("scores and wrong must have the same length")
+        return self
+
+
+class OptionEvidence(_Part):
+    """How badly the right options fitted.
+
+    Attributes:
+        group: Name of the stratum within whose values coverage holds, or None where it holds over all rows.
+        scores: Value of that stratum -> nonconformity of the right option of its rows, ascending; "" without a stratum.
+    """
+
+    group: str | None = None
+    scores: dict[str, list[Annotated[float, Field(ge=0, le=1)]]]
+
+    @model_validator(mode="after")
+    def _has_rows(self) -> Self:
+        if not any(self.scores.values()):
+            raise ValueError("option sets need at least one row")
+        return self
+
+
+class GuardArtifact(_Part):
+    """The evidence for deferral and for option sets, and its provenance.
+
+    Attributes:
+        name: Unique in a registry; also the file's name.
+        pair: What it may be applied to.
+        scale: Whether thresholds are compared with the stated or with the calibrated confidence.
+        calibrator: The calibrator that made the latter; None for "stated".
+        ties: How equally confident answers are treated.
+        rows: Questions that the thresholds were tested on, those without a verdict included: they always defer.
+        set_aside: Further questions, which only placed the start of testing.
+        dataset: Name of the held-out data.
+        data_hash: SHA-256 of the rows with a verdict, as calibrators have it.
+        created: When it was made.
+        seed: Seed of the division of the rows.
+        risk: What deferral rests on.
+        options: What option sets rest on; None where the estimator offers no probabilities of the options.
+        warnings: What a person should know before trusting it.
+    """
+
+    name: str = Field(pattern=r"^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$", max_length=200)
+    pair: Pair
+    scale: Scale = "stated"
+    calibrator: CalibratorReference | None = None
+    ties: Ties = "split"
+    rows: int = Field(ge=1)
+    set_aside: int = Field(ge=1)
+    dataset: str
+    data_hash: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
+    created: AwareDatetime
+    seed: int
+    risk: RiskEvidence
+    options: OptionEvidence | None = None
+    warnings: list[str] = []
+
+    @field_validator("created")
+    @classmethod
+    def _in_utc(cls, created: datetime) -> datetime:
+        return created.astimezone(UTC)
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if (self.scale == "calibrated") != (self.calibrator is not None):
+            raise ValueError("a calibrator is named for calibrated confidences, and for those alone")
+        if len(self.risk.scores) > self.rows:
+            raise ValueError("more answers were tested than questions asked")
+        return self
+
+    def applies_to(self, pair: Pair) -> bool:
+        """Say whether answers of this combination may be selected by it: only of the very same one."""
+        return self.pair == pair
+
+    def risk_rule(self, delta: float) -> RiskRule:
+        """Compute the thresholds; takes milliseconds for thousands of rows, so keep the result."""
+        return RiskRule(self.risk.scores, self.risk.wrong, self.risk.start, delta)
+
+    def option_sets(self) -> OptionSets | None:
+        """Prepare the option sets, or None where there is nothing to make them of."""
+        return None if self.options is None else OptionSets(self.options.scores)
+
+    def score(self, confidence: float, identity: Sequence[str]) -> float:
+        """Compute an answer's selection score.
+
+        Args:
+            confidence: Of the artefact's scale, in [0, 1].
+            identity: What identifies the question among others.
+        """
+        return selection_score(confidence, tie_of(identity) if self.ties == "split" else 0.0)
+
+    def place(self, identity: Sequence[str]) -> float | None:
+        """Compute a question's place among ties of option sets; see `OptionSets.choose`."""
+        return tie_of(identity, _SETS_SALT) if self.ties == "split" else None
+
+    def save(self, path: Path) -> None:
+        """Write the file whole or not at all.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        # Thousands of numbers, one a line, are more than a person reads: each list is one line.
+        text = _LIST.sub(lambda found: " ".join(found[0].split()), self.model_dump_json(indent=2))
+        write_atomically(path, text + "\n")
+        path.chmod(0o644)  # a temporary file begins as its maker's alone
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read and check a file that `save` wrote.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it is not such a file.
+        """
+        return cls.model_validate_json(path.read_bytes())
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedAnswer:
+    """An answer to a question whose truth is known.
+
+    Attributes:
+        id: The question's id.
+        confidence: In [0, 1], of the scale that thresholds are for; None where the reply holds no verdict.
+        correct: Whether the answer is right.
+        truth: The right option's letter.
+        options: Letter -> probability, or share of samples; empty where the estimator offers none.
+        groups: The question's strata.
+    """
+
+    id: str
+    confidence: float | None
+    correct: bool
+    truth: str
+    options: Mapping[str, float] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+
+def fit_guard(
+    answers: Sequence[CheckedAnswer],
+    *,
+    name: str,
+    pair: Pair,
+    dataset: str,
+    clock: Callable[[], datetime],
+    calibrator: CalibratorArtifact | None = None,
+    ties: Ties = "split",
+    group: str | None = None,
+    delta: float = DELTA,
+    seed: int = 0,
+    data_hash: str | None = None,
+) -> GuardArtifact:
+    """Gather what selection rests on from checked answers.
+
+    Args:
+        answers: One a question, drawn as the questions to come are; at least 100.
+        name: The artefact's name.
+        pair: What the answers came from.
+        dataset: Name of the data.
+        clock: Gives the present time, with its zone.
+        calibrator: What corrected the confidences; it must have been fitted on other rows. None for stated ones.
+        ties: How equally confident answers are treated.
+        group: Stratum within whose values option sets are to cover, or None.
+        delta: Level at which testing is expected; it only helps to place the start, and any may be asked for later.
+        seed: Seed of the division of the rows.
+        data_hash: Hash of the rows as stated, where the confidences were corrected; None to take it from `answers`.
+
+    Returns:
+        The artefact, not yet saved.
+
+    Raises:
+        ValueError: If there are too few answers or verdicts, ids are not unique, or a row lacks the stratum.
+    """
+    if len(answers) < MIN_ROWS:
+        raise ValueError(f"a guarantee rests on at least {MIN_ROWS} checked answers, not {len(answers)}")
+    ordered = sorted(answers, key=lambda answer: answer.id)
+    if len({answer.id for answer in ordered}) < len(ordered):
+        raise ValueError("every question's id must be unique")
+    placing, testing = set_aside(len(ordered), seed)
+    aside = _outcomes((ordered[place] for place in placing), ties)
+    tested = _outcomes((ordered[place] for place in testing), ties)
+    if not aside or not tested:
+        raise ValueError("too few replies hold a verdict")
+    start = place_start([score for score, _ in aside], [wrong for _, wrong in aside], len(tested), delta)
+    valid = [answer for answer in ordered if answer.confidence is not None]
+    options = _option_evidence(ordered, group)
+    return GuardArtifact(
+        name=name,
+        pair=pair,
+        scale="calibrated" if calibrator else "stated",
+        calibrator=CalibratorReference.of(calibrator) if calibrator else None,
+        ties=ties,
+        rows=len(testing),
+        set_aside=len(placing),
+        dataset=dataset,
+        data_hash=data_hash
+        or hash_rows(
+            [answer.confidence or 0.0 for answer in valid],
+            [answer.correct for answer in valid],
+            [answer.id for answer in valid],
+        ),
+        created=clock(),
+        seed=seed,
+        risk=RiskEvidence(start=start, scores=[score for score, _ in tested], wrong=[wrong for _, wrong in tested]),
+        options=options,
+        warnings=_warnings(options),
+    )
+
+
+def _outcomes(answers: Iterable[CheckedAnswer], ties: Ties) -> list[tuple[float, int]]:
+    """List selection score and 1 for wrong, 0 for right, from the highest score down, of replies with a verdict."""
+    found = [
+        (selection_score(answer.confidence, tie_of([answer.id]) if ties == "split" else 0.0), int(not answer.correct))
+        for answer in answers
+        if answer.confidence is not None
+    ]
+    return sorted(found, reverse=True)
+
+
+def _option_evidence(answers: Sequence[CheckedAnswer], group: str | None) -> OptionEvidence | None:
+    usable = [answer for answer in answers if answer.truth in answer.options]
+    if not usable:
+        return None
+    scores: dict[str, list[float]] = {}
+    for answer in usable:
+        value = "" if group is None else answer.groups.get(group)
+        if value is None:
+            raise ValueError(f"question {answer.id} has no {group!r}; the questions have {', '.join(answer.groups)}")
+        scores.setdefault(value, []).append(nonconformity(answer.options[answer.truth]))
+    return OptionEvidence(group=group, scores={value: sorted(scores[value]) for value in sorted(scores)})
+
+
+def _warnings(options: OptionEvidence | None) -> list[str]:
+    if options is None or options.group is None:
+        return []
+    return [
+        f"{options.group} {value!r} has {len(found)} rows only: its option sets are large"
+        for value, found in options.scores.items()
+        if len(found) < _MIN_GROUP
+    ]

@@ -1,0 +1,54 @@
+"""The number by which answers are selected: a confidence, and a place among the equally confident ones."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterable
+
+STEPS = 10_000
+"""Confidences are told apart to 4 decimals, as replies show them."""
+_PLACES = 1_000_000
+
+
+def selection_score(confidence: float, tie: float = 0.0) -> float:
+    """Order answers by confidence, equally confident ones by a number that says nothing of their truth.
+
+    Models state few distinct confidences. Without an order among equal ones a threshold takes all of them or none,
+    and a promise that nine tenths of them would keep is given for none.
+
+    Args:
+        confidence: In [0, 1].
+        tie: Place among equally confident answers, in [0, 1); 0 for all where they are to be kept together.
+
+    Returns:
+        The confidence in steps of 0.0001, plus the place; in [0, 10001).
+
+    Raises:
+        ValueError: If an argument is out of range.
+    """
+    if not (0 <= confidence <= 1 and 0 <= tie < 1):
+        raise ValueError(f"confidence must be in [0, 1] and tie in [0, 1), not {confidence} and {tie}")
+    return round(confidence * STEPS) + math.floor(tie * _PLACES) / _PLACES
+
+
+def level_of(score: float) -> float:
+    """Give the confidence of a selection score, to 4 decimals."""
+    return math.floor(score) / STEPS
+
+
+def tie_of(parts: Iterable[str], salt: str = "") -> float:
+    """Draw a number from what was asked: the same for the same question, and unrelated to what the truth is.
+
+    Args:
+        parts: What identifies the question: its id, or its texts and picture.
+        salt: Tells apart numbers for different ends.
+
+    Returns:
+        A number in [0, 1).
+    """
+    digest = hashlib.sha256(salt.encode())
+    for part in parts:
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "big") + data)  # so that no two lists of parts run together
+    return int.from_bytes(digest.digest()[:6], "big") / (1 << 48)
