@@ -1,17 +1,39 @@
 """Post-hoc correction of stated confidences: fit on held-out answers, save as JSON, load, apply."""
 
-from prompt4trust.calibration.artifact import CalibratorArtifact, Pair, fit_artifact, hash_rows
-from prompt4trust.calibration.base import Calibrator
+from prompt4trust.calibration.artifact import CalibratorArtifact, Candidate, Choice, Pair, fit_artifact, hash_rows
+from prompt4trust.calibration.base import Calibrator, MissingSignalError, Signals
+from prompt4trust.calibration.beta import Beta
 from prompt4trust.calibration.families import FAMILIES, get_family
-from prompt4trust.calibration.platt import Platt
+from prompt4trust.calibration.histogram import Histogram
+from prompt4trust.calibration.identity import Identity
+from prompt4trust.calibration.isotonic import Isotonic
+from prompt4trust.calibration.platt import Platt, RawPlatt
+from prompt4trust.calibration.reliability import Bin, reliability
+from prompt4trust.calibration.temperature import Temperature
+from prompt4trust.calibration.two_signal import TwoSignal
+from prompt4trust.calibration.venn_abers import VennAbers
 
 __all__ = [
     "FAMILIES",
+    "Beta",
+    "Bin",
     "Calibrator",
     "CalibratorArtifact",
+    "Candidate",
+    "Choice",
+    "Histogram",
+    "Identity",
+    "Isotonic",
+    "MissingSignalError",
     "Pair",
     "Platt",
+    "RawPlatt",
+    "Signals",
+    "Temperature",
+    "TwoSignal",
+    "VennAbers",
     "fit_artifact",
     "get_family",
     "hash_rows",
+    "reliability",
 ]

@@ -8,19 +8,23 @@ import tempfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from prompt4trust.calibration.base import Calibrator
+from prompt4trust.calibration.base import Calibrator, Signals, Value
 from prompt4trust.calibration.families import get_family
+from prompt4trust.calibration.reliability import Bin, reliability
 from prompt4trust.metrics import summarize
 from prompt4trust.metrics.tally import check_flags
 
 MetricValues = dict[str, dict[str, float | None]]
 """Metric -> value, low and high of its interval; null where undefined."""
+
+NEWEST_FORMAT = 2
+"""Format 1 held one-signal parameters and no record of a choice; its files are still read."""
 
 
 class Pair(BaseModel):
@@ -39,6 +43,52 @@ class Pair(BaseModel):
     policy: str | None
     estimator: str = Field(min_length=1)
     answer_template: str = Field(min_length=1)
+
+    @property
+    def key(self) -> str:
+        """The pair in one line, as a registry's index names it."""
+        return " | ".join((self.estimator, self.downstream, self.policy or "no policy", self.answer_template))
+
+
+class Candidate(BaseModel):
+    """A family as it did on answers that it was not fitted on.
+
+    Attributes:
+        family: Its name.
+        refused: Why it could not be fitted, or None.
+        metrics: Its figures there; empty where it could not be fitted.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    family: str
+    refused: str | None = None
+    metrics: MetricValues = {}
+
+
+class Choice(BaseModel):
+    """How a family was chosen among others.
+
+    Attributes:
+        chosen: The family.
+        score: The proper score that is compared, lower being better.
+        judged_on: validation: answers of another data set; folds: each answer by calibrators that were fitted without
+            its fold.
+        dataset: Name of the data judged on.
+        data_hash: SHA-256 of the rows judged on.
+        n: How many.
+        candidates: All families, from the simplest.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    chosen: str
+    score: Literal["nll", "brier"]
+    judged_on: Literal["validation", "folds"]
+    dataset: str
+    data_hash: str
+    n: int = Field(ge=1)
+    candidates: tuple[Candidate, ...]
 
 
 class CalibratorArtifact(BaseModel):
@@ -59,13 +109,20 @@ class CalibratorArtifact(BaseModel):
         folds: In how many parts `metrics_after` was cross-fitted, each answer corrected by a calibrator that was fitted
             without it; 0 where it is in-sample.
         warnings: What a person should know before trusting it.
+        format: Version of the file's format.
+        choice: How the family was chosen, or None where only one was looked at.
+        metrics_ideal: What calibration errors a perfectly calibrated model would show, by chance alone, with as many
+            answers of the corrected confidences: the mean over draws, and between which values 95 % of them lie.
+        reliability_before: Reliability diagram of the stated confidences on the data fitted on.
+        reliability_after: The same of the corrected ones, cross-fitted where `metrics_after` is.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
+    format: int = 1
     name: str = Field(pattern=r"^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$", max_length=200)
     method: str
-    parameters: dict[str, float | list[float]]
+    parameters: dict[str, Value]
     pair: Pair
     n: int = Field(ge=1)
     dataset: str
@@ -76,6 +133,17 @@ class CalibratorArtifact(BaseModel):
     metrics_after: MetricValues
     folds: int = Field(default=0, ge=0)
     warnings: list[str] = []
+    choice: Choice | None = None
+    metrics_ideal: MetricValues = {}
+    reliability_before: tuple[Bin, ...] = ()
+    reliability_after: tuple[Bin, ...] = ()
+
+    @field_validator("format")
+    @classmethod
+    def _known_format(cls, version: int) -> int:
+        if not 1 <= version <= NEWEST_FORMAT:
+            raise ValueError(f"format {version} is not known; this version of the software reads 1 to {NEWEST_FORMAT}")
+        return version
 
     @field_validator("created")
     @classmethod
@@ -142,6 +210,7 @@ def fit_artifact(
     dataset: str,
     clock: Callable[[], datetime],
     ids: list[str] | None = None,
+    signals: Signals | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> CalibratorArtifact:
@@ -157,6 +226,7 @@ def fit_artifact(
         dataset: Name of the held-out data.
         clock: Gives the present time, with its zone.
         ids: The rows' question ids, which then enter the data hash; n of them.
+        signals: Further numbers of the answers, by name; shape [n] each.
         resamples: Bootstrap resamples for the metrics' intervals.
         seed: Seed of the bootstrap.
 
@@ -173,9 +243,11 @@ def fit_artifact(
         if ids is not None:
             ids = [row for row, kept in zip(ids, usable, strict=True) if kept]
         stated, right = stated[usable], check_flags(right, "correct", len(usable))[usable]
-    calibrator = family.fit(stated, right)
-    corrected = calibrator.apply(stated)
+        signals = {signal: np.asarray(values)[usable] for signal, values in (signals or {}).items()}
+    calibrator = family.fit(stated, right, signals)
+    corrected = calibrator.apply(stated, signals)
     return CalibratorArtifact(
+        format=NEWEST_FORMAT,
         name=name,
         method=method,
         parameters=calibrator.parameters(),
@@ -188,6 +260,8 @@ def fit_artifact(
         metrics_before=_metrics(stated, right, resamples, seed),
         metrics_after=_metrics(corrected, right, resamples, seed),
         warnings=calibrator.warnings(),
+        reliability_before=reliability(stated, right),
+        reliability_after=reliability(corrected, right),
     )
 
 

@@ -1,19 +1,36 @@
-"""The protocol that every calibrator family follows."""
+"""The protocol that every calibrator family follows, and what the families share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol, Self
 
+import numpy as np
 import numpy.typing as npt
+from scipy.special import logit
 
 from prompt4trust.metrics.tally import BoolArray, FloatArray, check_rows
 
-Parameters = Mapping[str, float | list[float]]
-"""A fitted calibrator as JSON holds it: numbers, or lists of numbers, by name."""
+Value = float | str | list[float]
+Parameters = Mapping[str, Value]
+"""A fitted calibrator as JSON holds it: numbers, words, or lists of numbers, by name."""
+
+Signals = Mapping[str, npt.ArrayLike]
+"""Further numbers about the answers, by name, each of the shape of the confidences."""
 
 MIN_ROWS = 20
 """Fewer held-out answers than this say too little to correct a confidence by."""
+CLIP = 0.005
+"""Stated confidences are read as at least this and at most 1 - this where a logarithm is taken: models state whole per
+cents, so 100 means 99.5 or more, and the logit of a certain 1 would be infinite."""
+STEEP = 10.0
+"""A slope of the logit above this is reported: stated 0.6 would become 0.98."""
+WEAK_PENALTY = 1e4
+"""Inverse strength of the penalty on slopes, as scikit-learn counts it: nothing to three digits, but where confidence
+separates the right answers from the wrong ones, the slope stays finite."""
+
+CONSTANT = "every answer gets the same confidence: on the held-out answers, more of it did not go with more accuracy"
 
 
 class Calibrator(Protocol):
@@ -22,14 +39,16 @@ class Calibrator(Protocol):
     method: ClassVar[str]
 
     @classmethod
-    def fit(cls, confidence: npt.ArrayLike, correct: npt.ArrayLike) -> Self:
+    def fit(cls, confidence: npt.ArrayLike, correct: npt.ArrayLike, signals: Signals | None = None) -> Self:
         """Fit on held-out answers.
 
         Args:
             confidence: Stated confidences in [0, 1]; shape [n], n >= 20. Rows without a verdict do not belong here.
             correct: Whether each answer is right; shape [n], at least one right and one wrong.
+            signals: Further numbers, by name; shape [n] each. Families of one input do not look at them.
 
         Raises:
+            MissingSignalError: If the family needs a signal that is not there.
             ValueError: If the rows are not as described.
         """
         ...
@@ -39,27 +58,68 @@ class Calibrator(Protocol):
         """Rebuild from what `parameters` returned; raise ValueError where that is not possible."""
         ...
 
-    def parameters(self) -> dict[str, float | list[float]]:
+    def parameters(self) -> dict[str, Value]:
         """Return everything that `apply` depends on, exactly, as JSON values."""
         ...
 
-    def apply(self, confidence: npt.ArrayLike) -> FloatArray:
+    def inputs(self) -> tuple[str, ...]:
+        """Name the signals that `apply` needs beside the confidence."""
+        ...
+
+    def apply(self, confidence: npt.ArrayLike, signals: Signals | None = None) -> FloatArray:
         """Correct confidences.
 
         Args:
             confidence: Stated confidences in [0, 1]; any shape.
+            signals: Values for `inputs()`, of the same shape; others are not looked at.
 
         Returns:
             Corrected confidences in [0, 1]; the same shape.
 
         Raises:
+            MissingSignalError: If a signal is not there.
             ValueError: If a value is not a number in [0, 1].
+        """
+        ...
+
+    def interval(
+        self, confidence: npt.ArrayLike, signals: Signals | None = None
+    ) -> tuple[FloatArray, FloatArray] | None:
+        """Say how far the corrected confidences are known, where the family says so by itself.
+
+        Args, errors: those of `apply`.
+
+        Returns:
+            Lower and upper ends, of the shape of the confidences, around what `apply` returns; None where the family
+            gives no interval.
         """
         ...
 
     def warnings(self) -> list[str]:
         """Say what a person should know before trusting this fit; empty where all is as expected."""
         ...
+
+
+class MissingSignalError(ValueError):
+    """A calibrator needs a signal that the answers do not carry."""
+
+
+class SingleInput:
+    """What families share that look at the confidence alone and give no interval."""
+
+    __slots__ = ()
+
+    def inputs(self) -> tuple[str, ...]:
+        """Name no signals."""
+        return ()
+
+    def interval(
+        self,
+        confidence: npt.ArrayLike,  # noqa: ARG002 - the protocol's signature
+        signals: Signals | None = None,  # noqa: ARG002
+    ) -> tuple[FloatArray, FloatArray] | None:
+        """Give none; see `Calibrator.interval`."""
+        return None
 
 
 def check_fitting_rows(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> tuple[FloatArray, BoolArray]:
@@ -83,3 +143,89 @@ def check_fitting_rows(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> tup
             f"a calibrator is fitted on right and wrong answers; these are all {'right' if right.all() else 'wrong'}"
         )
     return stated, right
+
+
+def check_confidence(confidence: npt.ArrayLike) -> FloatArray:
+    """Turn confidences of any shape into floats.
+
+    Raises:
+        ValueError: If one is not a number in [0, 1].
+    """
+    stated = np.asarray(confidence, dtype=np.float64)
+    if not np.all((stated >= 0) & (stated <= 1)):  # false for NaN, too
+        raise ValueError("every confidence must be a number in [0, 1]")
+    return stated
+
+
+def evidence(stated: npt.ArrayLike, clip: float = CLIP) -> FloatArray:
+    """Take the logit of confidences, those nearer to 0 or 1 than `clip` moved there."""
+    return np.asarray(logit(np.clip(stated, clip, 1 - clip)), dtype=np.float64)
+
+
+def logistic_line(columns: Sequence[FloatArray], right: BoolArray) -> tuple[list[float], float]:
+    """Fit a logistic regression by maximum likelihood, all but unpenalised.
+
+    Args:
+        columns: The inputs, shape [n] each; one that does not vary gets the slope 0.
+        right: The outcomes; shape [n], both kinds among them.
+
+    Returns:
+        A slope a column, and the intercept.
+    """
+    from sklearn.linear_model import LogisticRegression  # heavy, and not needed to apply a calibrator
+
+    varying = [place for place, column in enumerate(columns) if np.ptp(column) > 0]
+    slopes = [0.0] * len(columns)
+    if not varying:
+        return slopes, float(logit(right.mean()))
+    model = LogisticRegression(C=WEAK_PENALTY, solver="newton-cholesky", tol=1e-10, max_iter=1000)
+    model.fit(np.column_stack([columns[place] for place in varying]), right)
+    for place, slope in zip(varying, model.coef_[0], strict=True):
+        slopes[place] = float(slope)
+    return slopes, float(model.intercept_[0])
+
+
+def numbers(method: str, parameters: Parameters, *names: str) -> list[float]:
+    """Read parameters that are all finite numbers.
+
+    Args:
+        method: The family, for messages.
+        parameters: What a file holds.
+        names: The parameters that there must be, and no others.
+
+    Returns:
+        Their values in the order of the names.
+
+    Raises:
+        ValueError: If they are others, or not finite numbers.
+    """
+    check_names(method, parameters, *names)
+    values = [parameters[name] for name in names]
+    if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in values):
+        raise ValueError(f"{method}'s {' and '.join(names)} must be finite numbers")
+    return [float(value) for value in values if not isinstance(value, (str, list))]
+
+
+def lists(method: str, parameters: Parameters, *names: str) -> list[tuple[float, ...]]:
+    """Read parameters that are all lists of finite numbers; as `numbers` otherwise."""
+    check_names(method, parameters, *names)
+    found = []
+    for name in names:
+        value = parameters[name]
+        if not isinstance(value, list) or not all(math.isfinite(each) for each in value):
+            raise ValueError(f"{method}'s {name} must be a list of finite numbers")
+        found.append(tuple(float(each) for each in value))
+    return found
+
+
+def check_shares(method: str, *found: Sequence[float]) -> None:
+    """Refuse parameters that are not all in [0, 1]; raises ValueError."""
+    if not all(0 <= each <= 1 for values in found for each in values):
+        raise ValueError(f"{method}'s parameters must be numbers in [0, 1]")
+
+
+def check_names(method: str, parameters: Parameters, *names: str) -> None:
+    """Refuse parameters that are not exactly those of a family; raises ValueError."""
+    if set(parameters) != set(names):
+        wanted = f"{', '.join(names[:-1])} and {names[-1]}" if len(names) > 1 else names[0] if names else "none"
+        raise ValueError(f"{method} has the parameters {wanted}, not {', '.join(sorted(parameters)) or 'none'}")

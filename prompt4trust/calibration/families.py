@@ -6,10 +6,22 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from prompt4trust.calibration.base import Calibrator
-from prompt4trust.calibration.platt import Platt
+from prompt4trust.calibration.beta import Beta
+from prompt4trust.calibration.histogram import Histogram
+from prompt4trust.calibration.identity import Identity
+from prompt4trust.calibration.isotonic import Isotonic
+from prompt4trust.calibration.platt import Platt, RawPlatt
+from prompt4trust.calibration.temperature import Temperature
+from prompt4trust.calibration.two_signal import TwoSignal
+from prompt4trust.calibration.venn_abers import VennAbers
 
-FAMILIES: Mapping[str, type[Calibrator]] = MappingProxyType({family.method: family for family in (Platt,)})
-"""Method name -> calibrator class."""
+_ALL: tuple[type[Calibrator], ...] = (
+    *(Identity, Temperature, Platt, RawPlatt, Beta),
+    *(TwoSignal, Histogram, Isotonic, VennAbers),
+)
+FAMILIES: Mapping[str, type[Calibrator]] = MappingProxyType({family.method: family for family in _ALL})
+"""Method name -> calibrator class, from the simplest (no free number) to the least simple (a curve of any shape, two of
+them): where two are equally good, the earlier one is preferred."""
 
 
 def get_family(method: str) -> type[Calibrator]:

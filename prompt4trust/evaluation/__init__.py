@@ -1,5 +1,6 @@
 """A dataset times estimators: predictions that survive any crash, and the report that compares the methods."""
 
+from prompt4trust.evaluation.choosing import CannotChooseError, choose_family
 from prompt4trust.evaluation.crossfit import cross_fit, fit_calibrator
 from prompt4trust.evaluation.files import write_report
 from prompt4trust.evaluation.images import data_url
@@ -9,6 +10,7 @@ from prompt4trust.evaluation.run import Progress, RunAbandonedError, evaluate
 from prompt4trust.evaluation.table import Prediction, PredictionLog, TableError, read_predictions
 
 __all__ = [
+    "CannotChooseError",
     "ManifestError",
     "Prediction",
     "PredictionLog",
@@ -18,6 +20,7 @@ __all__ = [
     "RunManifest",
     "TableError",
     "build_report",
+    "choose_family",
     "cross_fit",
     "data_url",
     "evaluate",

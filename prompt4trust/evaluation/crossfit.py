@@ -8,14 +8,32 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
-from prompt4trust.calibration import CalibratorArtifact, Pair, fit_artifact, get_family
-from prompt4trust.evaluation.report import fitting_rows
+from prompt4trust.calibration import (
+    CalibratorArtifact,
+    Choice,
+    Pair,
+    Signals,
+    fit_artifact,
+    get_family,
+    reliability,
+)
+from prompt4trust.calibration.base import MIN_ROWS
+from prompt4trust.evaluation.report import fitting_rows, signal_columns
 from prompt4trust.evaluation.table import Prediction
-from prompt4trust.metrics import summarize
+from prompt4trust.metrics import METRICS, summarize
+from prompt4trust.metrics.consistency import consistency_band
+
+_ERRORS = ("ece", "ace", "smooth_ece")
 
 
 def cross_fit(
-    method: str, confidence: npt.ArrayLike, correct: npt.ArrayLike, *, folds: int = 5, seed: int = 0
+    method: str,
+    confidence: npt.ArrayLike,
+    correct: npt.ArrayLike,
+    *,
+    signals: Signals | None = None,
+    folds: int = 5,
+    seed: int = 0,
 ) -> npt.NDArray[np.float64]:
     """Correct every confidence by a calibrator that was fitted on the other folds.
 
@@ -23,7 +41,8 @@ def cross_fit(
         method: The calibrator family.
         confidence: Stated confidences in [0, 1]; shape [n].
         correct: Whether each answer is right; shape [n].
-        folds: Number of parts, at least 2.
+        signals: Further numbers, by name; shape [n] each.
+        folds: Number of parts, at least 2, of nearly equal size and share of right answers.
         seed: Seed of the division into parts.
 
     Returns:
@@ -33,14 +52,18 @@ def cross_fit(
         ValueError: If the family is unknown, or some fold's complement is too small or all right or all wrong.
     """
     stated, right = np.asarray(confidence, dtype=np.float64), np.asarray(correct, dtype=np.bool_)
+    columns = {name: np.asarray(values, dtype=np.float64) for name, values in (signals or {}).items()}
     if folds < 2:
         raise ValueError("cross-fitting needs at least 2 folds")
-    fold = np.random.default_rng(seed).permutation(len(stated)) % folds
+    _check_parts(right, folds)
+    fold = _folds(right, folds, np.random.default_rng(seed))
     corrected = np.empty_like(stated)
     for index in range(folds):
         held = fold == index
         if held.any():
-            corrected[held] = get_family(method).fit(stated[~held], right[~held]).apply(stated[held])
+            others = {name: values[~held] for name, values in columns.items()}
+            fitted = get_family(method).fit(stated[~held], right[~held], others)
+            corrected[held] = fitted.apply(stated[held], {name: values[held] for name, values in columns.items()})
     return corrected
 
 
@@ -52,6 +75,7 @@ def fit_calibrator(
     pair: Pair,
     dataset: str,
     clock: Callable[[], datetime],
+    choice: Choice | None = None,
     folds: int = 5,
     resamples: int = 1000,
     seed: int = 0,
@@ -65,6 +89,7 @@ def fit_calibrator(
         pair: What the predictions came from.
         dataset: Name of the held-out data.
         clock: Gives the present time, with its zone.
+        choice: How the family was chosen, for the record.
         folds: Number of parts of the cross-fitting.
         resamples: Bootstrap resamples for the metrics' intervals.
         seed: Seed of the division into parts and of the bootstrap.
@@ -77,6 +102,7 @@ def fit_calibrator(
     """
     rows = fitting_rows(predictions)
     stated, right = [row.confidence or 0.0 for row in rows], [row.correct for row in rows]
+    signals = signal_columns(rows)
     fitted = fit_artifact(
         stated,
         right,
@@ -86,9 +112,42 @@ def fit_calibrator(
         dataset=dataset,
         clock=clock,
         ids=[row.id for row in rows],
+        signals=signals,
         resamples=resamples,
         seed=seed,
     )
-    after = summarize(cross_fit(method, stated, right, folds=folds, seed=seed), right, resamples=resamples, seed=seed)
-    figures = {name: interval.as_json() for name, interval in after["valid"].items()}
-    return fitted.model_copy(update={"metrics_after": figures, "folds": folds})
+    corrected = cross_fit(method, stated, right, signals=signals, folds=folds, seed=seed)
+    after = summarize(corrected, right, resamples=resamples, seed=seed)["valid"]
+    return fitted.model_copy(
+        update={
+            "metrics_after": {metric: interval.as_json() for metric, interval in after.items()},
+            "metrics_ideal": {
+                metric: consistency_band(corrected, METRICS[metric], resamples=resamples, seed=seed).as_json()
+                for metric in _ERRORS
+            },
+            "reliability_after": reliability(corrected, right),
+            "folds": folds,
+            "choice": choice,
+        }
+    )
+
+
+def _check_parts(right: npt.NDArray[np.bool_], folds: int) -> None:
+    """Refuse rows of which a part could not be fitted on without another; raises ValueError."""
+    n, rights = len(right), int(right.sum())
+    if n - -(-n // folds) < MIN_ROWS:
+        least = -(-MIN_ROWS * folds // (folds - 1))
+        raise ValueError(f"a calibrator cross-fitted in {folds} parts needs at least {least} answers, not {n}")
+    if min(rights, n - rights) < 2:
+        few, kind = min(rights, n - rights), "right" if rights < 2 else "wrong"
+        raise ValueError(
+            f"a calibrator is fitted on right and wrong answers; of these {n} {'one is' if few else 'none are'} {kind}"
+        )
+
+
+def _folds(right: npt.NDArray[np.bool_], folds: int, random: np.random.Generator) -> npt.NDArray[np.int64]:
+    """Deal the right answers to the folds in turn, then the wrong ones, each in a random order."""
+    order = np.concatenate([random.permutation(np.flatnonzero(kind)) for kind in (right, ~right)])
+    fold = np.empty(len(right), dtype=np.int64)
+    fold[order] = np.arange(len(right)) % folds
+    return fold

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from prompt4trust.evaluation.report import Bin
+from prompt4trust.calibration import Bin
 
 _SIDE = 240.0
 _LEFT, _TOP, _COUNTS, _BELOW = 34.0, 10.0, 44.0, 40.0

@@ -5,18 +5,17 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from prompt4trust.calibration import CalibratorArtifact, hash_rows
+from prompt4trust.calibration import Bin, CalibratorArtifact, hash_rows, reliability
 from prompt4trust.evaluation.manifest import RunManifest
 from prompt4trust.evaluation.table import Prediction
 from prompt4trust.metrics import METRICS, Interval, Metric, summarize
 
-BINS = 10
 _QUARTERED_ABOVE = 12
 """A group whose values are numbers, and more of them than this, is cut into four parts of equal count."""
 
@@ -37,16 +36,6 @@ class Estimate(_Model):
     value: float | None
     low: float | None
     high: float | None
-
-
-class Bin(_Model):
-    """One bar of a reliability diagram: confidences in (low, high], the first bin closed on both sides."""
-
-    low: float
-    high: float
-    n: int
-    confidence: float | None
-    accuracy: float | None
 
 
 class Figures(_Model):
@@ -115,6 +104,7 @@ class _Scored:
     confidence: Floats
     correct: Bools
     valid: Bools
+    signals: Mapping[str, Floats]
 
     @classmethod
     def of(cls, rows: Sequence[Prediction]) -> _Scored:
@@ -122,6 +112,7 @@ class _Scored:
             np.array([row.confidence or 0.0 for row in rows], dtype=np.float64),
             np.array([row.correct for row in rows], dtype=np.bool_),
             np.array([row.invalid is None for row in rows], dtype=np.bool_),
+            signal_columns(rows),
         )
 
     def calibrated(self, artifact: CalibratorArtifact | None) -> _Scored:
@@ -129,11 +120,13 @@ class _Scored:
         if artifact is None or not self.valid.any():
             return self
         confidence = self.confidence.copy()
-        confidence[self.valid] = artifact.calibrator().apply(confidence[self.valid])
-        return _Scored(confidence, self.correct, self.valid)
+        signals = {name: values[self.valid] for name, values in self.signals.items()}
+        confidence[self.valid] = artifact.calibrator().apply(confidence[self.valid], signals)
+        return replace(self, confidence=confidence)
 
     def at(self, places: Sequence[int]) -> _Scored:
-        return _Scored(self.confidence[places], self.correct[places], self.valid[places])
+        signals = {name: values[places] for name, values in self.signals.items()}
+        return _Scored(self.confidence[places], self.correct[places], self.valid[places], signals)
 
 
 def build_report(
@@ -216,41 +209,22 @@ def fitting_rows(rows: Iterable[Prediction]) -> list[Prediction]:
     return [row for row in rows if row.failure is None and row.confidence is not None and row.truth is not None]
 
 
+def signal_columns(rows: Sequence[Prediction]) -> dict[str, Floats]:
+    """Lay out the signals that the rows carry.
+
+    Returns:
+        Name -> values, shape [n]; NaN where a row does not carry it.
+    """
+    names = sorted({name for row in rows for name in row.signals})
+    return {name: np.array([row.signals.get(name, np.nan) for row in rows], dtype=np.float64) for name in names}
+
+
 def fitting_hash(rows: Iterable[Prediction]) -> str:
     """Hash the predictions that a calibrator would be fitted on, as its artefact does."""
     usable = fitting_rows(rows)
     return hash_rows(
         [row.confidence or 0.0 for row in usable], [row.correct for row in usable], [row.id for row in usable]
     )
-
-
-def reliability(confidence: Floats, correct: Bools, bins: int = BINS) -> tuple[Bin, ...]:
-    """Bin predictions for a reliability diagram (DeGroot and Fienberg 1983).
-
-    Args:
-        confidence: Confidences in [0, 1], shape [n].
-        correct: Whether each is right, shape [n].
-        bins: Number of bins of equal width.
-
-    Returns:
-        The bins in order; those without a prediction have no means.
-    """
-    edges = np.linspace(0, 1, bins + 1)
-    place = np.digitize(confidence, edges[1:-1], right=True)
-    listed = []
-    for index in range(bins):
-        inside = place == index
-        n = int(inside.sum())
-        listed.append(
-            Bin(
-                low=float(edges[index]),
-                high=float(edges[index + 1]),
-                n=n,
-                confidence=float(confidence[inside].mean()) if n else None,
-                accuracy=float(correct[inside].mean()) if n else None,
-            )
-        )
-    return tuple(listed)
 
 
 def _figures(scored: _Scored, resamples: int, seed: int, metrics: Mapping[str, Metric] = METRICS) -> Figures:

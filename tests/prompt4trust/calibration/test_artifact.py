@@ -13,7 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from prompt4trust.calibration import CalibratorArtifact, Pair, Platt, fit_artifact, hash_rows
+from prompt4trust.calibration import (
+    FAMILIES,
+    CalibratorArtifact,
+    Pair,
+    Platt,
+    fit_artifact,
+    get_family,
+    hash_rows,
+)
 from prompt4trust.metrics import expected_calibration_error
 
 PAIR = Pair(downstream="mini-1", policy="policy-1", estimator="cgp", answer_template="answer-compact@1")
@@ -168,3 +176,59 @@ def test_too_few_rows_make_no_artefact() -> None:
         fit_artifact(STATED[:19], CORRECT[:19], name="x", method="platt", pair=PAIR, dataset="d", clock=lambda: NOON)
     with pytest.raises(ValueError, match="unknown calibration method"):
         fitted(method="magic")
+
+
+@pytest.mark.parametrize("path", sorted((Path(__file__).parents[3] / "models" / "calibrators").glob("*.json")))
+def test_what_was_shipped_in_format_1_is_still_read(path: Path) -> None:
+    loaded = CalibratorArtifact.load(path)
+    assert loaded.name == path.stem
+    assert np.ptp(loaded.calibrator().apply(np.linspace(0, 1, 11))) > 0
+
+
+def test_a_file_of_format_1_is_read_as_such() -> None:
+    fields = json.loads(ARTIFACT.model_dump_json())
+    assert fields["format"] == 2
+    for newer in ("format", "choice", "metrics_ideal", "reliability_before", "reliability_after"):
+        del fields[newer]
+    loaded = CalibratorArtifact.model_validate_json(json.dumps(fields))
+    assert loaded.format == 1
+    assert loaded.calibrator() == ARTIFACT.calibrator()
+    with pytest.raises(ValueError, match="format 3 is not known"):
+        CalibratorArtifact.model_validate_json(json.dumps(fields | {"format": 3}))
+
+
+@pytest.mark.parametrize("method", FAMILIES)
+def test_every_family_survives_its_file_number_for_number(tmp_path: Path, method: str) -> None:
+    agreement = RANDOM.integers(0, 21, 300) / 20
+    artifact = fitted(name=f"{method}-1", method=method, signals={"agreement": agreement})
+    path = tmp_path / f"{method}-1.json"
+    artifact.save(path)
+    loaded = CalibratorArtifact.load(path)
+    assert loaded == artifact
+    grid = np.linspace(0, 1, 1001)
+    signals = {"agreement": np.full(1001, 0.7)}
+    assert np.array_equal(loaded.calibrator().apply(grid, signals), artifact.calibrator().apply(grid, signals))
+
+
+def test_the_reliability_diagram_is_in_the_file() -> None:
+    assert sum(bar.n for bar in ARTIFACT.reliability_before) == sum(bar.n for bar in ARTIFACT.reliability_after) == 300
+    gaps = [
+        sum(bar.n * abs((bar.accuracy or 0) - (bar.confidence or 0)) for bar in bars) / 300
+        for bars in (ARTIFACT.reliability_before, ARTIFACT.reliability_after)
+    ]
+    assert gaps[0] == pytest.approx(ARTIFACT.metrics_before["ece"]["value"])
+    assert gaps[1] == pytest.approx(ARTIFACT.metrics_after["ece"]["value"])
+
+
+def test_signals_of_rows_without_a_verdict_are_left_out() -> None:
+    valid = np.arange(300) % 3 != 0
+    agreement = np.where(valid, RANDOM.integers(0, 21, 300) / 20, np.nan)
+    part = fitted(method="two-signal", valid=valid, signals={"agreement": agreement})
+    assert part.calibrator() == get_family("two-signal").fit(
+        STATED[valid], CORRECT[valid], {"agreement": agreement[valid]}
+    )
+
+
+def test_a_pair_reads_as_one_line() -> None:
+    assert PAIR.key == "cgp | mini-1 | policy-1 | answer-compact@1"
+    assert PAIR.model_copy(update={"policy": None}).key == "cgp | mini-1 | no policy | answer-compact@1"

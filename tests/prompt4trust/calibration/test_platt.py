@@ -9,18 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from scipy.special import expit, logit
+from scipy.special import logit
 from sklearn.linear_model import LogisticRegression
 
-from prompt4trust.calibration import FAMILIES, Platt, get_family
+from prompt4trust.calibration import Platt
 from prompt4trust.metrics import auroc, expected_calibration_error, negative_log_likelihood
-from prompt4trust.metrics.tally import BoolArray, FloatArray
-
-
-def overconfident(rows: int, seed: int = 0) -> tuple[FloatArray, BoolArray]:
-    random = np.random.default_rng(seed)
-    stated = random.integers(60, 100, rows) / 100
-    return stated, random.random(rows) < expit(0.6 * logit(stated) - 0.8)
+from prompt4trust.metrics.tally import FloatArray
+from tests.prompt4trust.calibration.answers import overconfident
 
 
 def test_recovers_the_parameters_that_made_the_data() -> None:
@@ -134,10 +129,3 @@ def test_applies_to_confidences_only(confidence: float) -> None:
 def test_foreign_parameters_are_refused(parameters: dict[str, float | list[float]]) -> None:
     with pytest.raises(ValueError, match="platt"):
         Platt.from_parameters(parameters)
-
-
-def test_families_by_name() -> None:
-    assert get_family("platt") is Platt
-    assert all(family.method == name for name, family in FAMILIES.items())
-    with pytest.raises(ValueError, match=r"unknown calibration method 'magic'; there are platt"):
-        get_family("magic")

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prompt4trust.calibration import CalibratorArtifact, Pair, Platt
+from prompt4trust.calibration import CalibratorArtifact, Pair, Platt, reliability
 from prompt4trust.confidence.base import Answer, Cost, Guidance, Sampling, TransportError
 from prompt4trust.datasets import Dataset
 from prompt4trust.evaluation import (
@@ -25,7 +25,6 @@ from prompt4trust.evaluation import (
     fit_calibrator,
     write_report,
 )
-from prompt4trust.evaluation.report import reliability
 from prompt4trust.prompts import load_template
 from prompt4trust.questions import Question
 from prompt4trust.verdict import Invalid, Verdict
@@ -234,7 +233,9 @@ def test_cross_fitting_is_honest_where_fitting_is_not() -> None:
     stated, right = np.full(300, 0.95), rng.random(300) < 0.6
     stated[::2] = 0.9
     corrected = cross_fit("platt", stated, right, folds=5, seed=3)
-    fold = np.random.default_rng(3).permutation(300) % 5
+    random, fold = np.random.default_rng(3), np.empty(300, dtype=int)
+    order = np.concatenate([random.permutation(np.flatnonzero(kind)) for kind in (right, ~right)])
+    fold[order] = np.arange(300) % 5
     for index in range(5):
         held = fold == index
         assert corrected[held] == pytest.approx(Platt.fit(stated[~held], right[~held]).apply(stated[held]))

@@ -1,0 +1,109 @@
+"""Beta calibration: what the logit leaves symmetric may differ at the two ends."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit
+
+from prompt4trust.calibration.base import (
+    CLIP,
+    CONSTANT,
+    STEEP,
+    Parameters,
+    Signals,
+    SingleInput,
+    Value,
+    check_confidence,
+    check_fitting_rows,
+    logistic_line,
+    numbers,
+)
+from prompt4trust.metrics.tally import BoolArray, FloatArray
+
+_SHAPES = ((True, True), (True, False), (False, True), (False, False))
+
+
+@dataclass(frozen=True, slots=True)
+class Beta(SingleInput):
+    """The chance of being right as expit(a * ln c - b * ln(1 - c) + m) for a stated confidence c; a, b >= 0.
+
+    With a = b it is Platt scaling of the logit; a alone bends the low end, b alone the high end. It never inverts the
+    ranking.
+
+    Attributes:
+        a: Weight of ln c.
+        b: Weight of -ln(1 - c).
+        m: Intercept.
+    """
+
+    a: float
+    b: float
+    m: float
+    method: ClassVar[str] = "beta"
+
+    @classmethod
+    def fit(
+        cls,
+        confidence: npt.ArrayLike,
+        correct: npt.ArrayLike,
+        signals: Signals | None = None,  # noqa: ARG003 - one input
+    ) -> Self:
+        """Fit by maximum likelihood with a, b >= 0; see `Calibrator.fit`.
+
+        Source: Kull, Silva Filho and Flach, "Beta calibration", AISTATS 2017, section 4.
+        """
+        stated, right = check_fitting_rows(confidence, correct)
+        columns = _columns(stated)
+        # The likelihood is concave, so its best point with a, b >= 0 is the best with neither bound, if that is
+        # allowed, or else lies on a bound: each way of lying there is a smaller logistic regression.
+        fits = []
+        for shape in _SHAPES:
+            kept = [column if free else np.zeros_like(column) for column, free in zip(columns, shape, strict=True)]
+            (a, b), m = logistic_line(kept, right)
+            if a >= 0 and b >= 0:
+                fits.append(cls(a, b, m))
+                if all(shape):
+                    break
+        return max(fits, key=lambda fit: fit._log_likelihood(columns, right))
+
+    @classmethod
+    def from_parameters(cls, parameters: Parameters) -> Self:
+        """Rebuild from `parameters`; raises ValueError unless there are exactly a, b >= 0 and m."""
+        a, b, m = numbers(cls.method, parameters, "a", "b", "m")
+        if a < 0 or b < 0:
+            raise ValueError("beta's a and b must not be below 0")
+        return cls(a, b, m)
+
+    def parameters(self) -> dict[str, Value]:
+        """Return a, b and m."""
+        return {"a": self.a, "b": self.b, "m": self.m}
+
+    def apply(
+        self,
+        confidence: npt.ArrayLike,
+        signals: Signals | None = None,  # noqa: ARG002 - one input
+    ) -> FloatArray:
+        """Correct confidences; see `Calibrator.apply`."""
+        low, high = _columns(check_confidence(confidence))
+        return np.asarray(expit(self.a * low + self.b * high + self.m), dtype=np.float64)
+
+    def warnings(self) -> list[str]:
+        """Say where all confidences become one, or are pushed apart beyond what held-out answers support."""
+        if self.a == self.b == 0:
+            return [CONSTANT]
+        if max(self.a, self.b) > STEEP:
+            return ["the curve is steep: too few held-out answers support corrected confidences this close to 0 and 1"]
+        return []
+
+    def _log_likelihood(self, columns: tuple[FloatArray, FloatArray], right: BoolArray) -> float:
+        line = self.a * columns[0] + self.b * columns[1] + self.m
+        return -float(np.logaddexp(0.0, np.where(right, -line, line)).sum())
+
+
+def _columns(stated: FloatArray) -> tuple[FloatArray, FloatArray]:
+    clipped = np.clip(stated, CLIP, 1 - CLIP)
+    return np.asarray(np.log(clipped), dtype=np.float64), np.asarray(-np.log1p(-clipped), dtype=np.float64)

@@ -1,0 +1,59 @@
+"""No correction: what stands to beat, and what is right where stated confidences hold already."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy.typing as npt
+
+from prompt4trust.calibration.base import (
+    Parameters,
+    Signals,
+    SingleInput,
+    Value,
+    check_confidence,
+    check_fitting_rows,
+    check_names,
+)
+from prompt4trust.metrics.tally import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Identity(SingleInput):
+    """The stated confidence as it is: a calibrator that held-out answers have shown to need none."""
+
+    method: ClassVar[str] = "identity"
+
+    @classmethod
+    def fit(
+        cls,
+        confidence: npt.ArrayLike,
+        correct: npt.ArrayLike,
+        signals: Signals | None = None,  # noqa: ARG003 - one input
+    ) -> Self:
+        """Check the rows; there is nothing to fit. See `Calibrator.fit`."""
+        check_fitting_rows(confidence, correct)
+        return cls()
+
+    @classmethod
+    def from_parameters(cls, parameters: Parameters) -> Self:
+        """Rebuild from no parameters at all."""
+        check_names(cls.method, parameters)
+        return cls()
+
+    def parameters(self) -> dict[str, Value]:
+        """Return nothing."""
+        return {}
+
+    def apply(
+        self,
+        confidence: npt.ArrayLike,
+        signals: Signals | None = None,  # noqa: ARG002 - one input
+    ) -> FloatArray:
+        """Return the confidences; see `Calibrator.apply`."""
+        return check_confidence(confidence).copy()
+
+    def warnings(self) -> list[str]:
+        """Say nothing."""
+        return []

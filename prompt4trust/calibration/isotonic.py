@@ -1,0 +1,88 @@
+"""Isotonic regression: the rising curve that fits held-out answers best, whatever its shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from prompt4trust.calibration.base import (
+    CONSTANT,
+    Parameters,
+    Signals,
+    SingleInput,
+    Value,
+    check_confidence,
+    check_fitting_rows,
+    check_shares,
+    lists,
+)
+from prompt4trust.metrics.tally import FloatArray
+
+
+@dataclass(frozen=True, slots=True)
+class Isotonic(SingleInput):
+    """Shares of right answers over runs of confidences, never falling, straight lines between.
+
+    Equal confidences stay equal, a higher one never becomes the lower one, and different ones may become equal. The
+    ends can be exactly 0 or 1, which few rows do not bear out: the log loss punishes that when families are compared.
+
+    Attributes:
+        confidences: Where the curve bends, ascending, from the lowest to the highest confidence that was seen; beyond
+            them it is level.
+        shares: The corrected confidences there, never falling.
+    """
+
+    confidences: tuple[float, ...]
+    shares: tuple[float, ...]
+    method: ClassVar[str] = "isotonic"
+
+    @classmethod
+    def fit(
+        cls,
+        confidence: npt.ArrayLike,
+        correct: npt.ArrayLike,
+        signals: Signals | None = None,  # noqa: ARG003 - one input
+    ) -> Self:
+        """Fit by least squares over rising curves; see `Calibrator.fit`.
+
+        Source: Zadrozny and Elkan, "Transforming classifier scores into accurate multiclass probability estimates",
+        KDD 2002; the pooling of adjacent violators is scikit-learn's, which takes rows of equal confidence as one.
+        """
+        from sklearn.isotonic import IsotonicRegression  # heavy, and not needed to apply a calibrator
+
+        stated, right = check_fitting_rows(confidence, correct)
+        model = IsotonicRegression(y_min=0.0, y_max=1.0, increasing=True, out_of_bounds="clip")
+        model.fit(stated, right.astype(np.float64))
+        return cls(tuple(model.X_thresholds_.tolist()), tuple(model.y_thresholds_.tolist()))
+
+    @classmethod
+    def from_parameters(cls, parameters: Parameters) -> Self:
+        """Rebuild from `parameters`; raises ValueError unless they are a rising curve in [0, 1]."""
+        confidences, shares = lists(cls.method, parameters, "confidences", "shares")
+        if not confidences or len(confidences) != len(shares):
+            raise ValueError("isotonic's confidences and shares must be of one length, at least 1")
+        if np.any(np.diff(confidences) <= 0) or np.any(np.diff(shares) < 0):
+            raise ValueError("isotonic's confidences and shares must ascend")
+        check_shares(cls.method, confidences, shares)
+        return cls(confidences, shares)
+
+    def parameters(self) -> dict[str, Value]:
+        """Return the curve's corners."""
+        return {"confidences": list(self.confidences), "shares": list(self.shares)}
+
+    def apply(
+        self,
+        confidence: npt.ArrayLike,
+        signals: Signals | None = None,  # noqa: ARG002 - one input
+    ) -> FloatArray:
+        """Correct confidences; see `Calibrator.apply`."""
+        found = np.interp(check_confidence(confidence), self.confidences, self.shares)
+        # Between two corners the straight line may miss its end by a rounding error.
+        return np.asarray(np.clip(found, self.shares[0], self.shares[-1]), dtype=np.float64)
+
+    def warnings(self) -> list[str]:
+        """Say where the curve is level."""
+        return [CONSTANT] if self.shares[0] == self.shares[-1] else []

@@ -1,0 +1,93 @@
+"""Temperature scaling: the logit of the stated confidence, divided by one number."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit
+
+from prompt4trust.calibration.base import (
+    Parameters,
+    Signals,
+    SingleInput,
+    Value,
+    check_confidence,
+    check_fitting_rows,
+    evidence,
+    numbers,
+)
+from prompt4trust.metrics.tally import FloatArray
+
+HOTTEST, COLDEST = 100.0, 0.05
+"""Temperatures are looked for between these: beyond them everything is 0.5, or 0 and 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Temperature(SingleInput):
+    """The chance of being right as expit(logit(stated confidence) / temperature).
+
+    It has no intercept: a stated 0.5 stays 0.5, and no answer crosses it. Where even hesitant answers are mostly right,
+    or confident ones mostly wrong, it cannot help.
+
+    Attributes:
+        temperature: More than 1 pulls confidences towards 0.5.
+    """
+
+    temperature: float
+    method: ClassVar[str] = "temperature"
+
+    @classmethod
+    def fit(
+        cls,
+        confidence: npt.ArrayLike,
+        correct: npt.ArrayLike,
+        signals: Signals | None = None,  # noqa: ARG003 - one input
+    ) -> Self:
+        """Fit by maximum likelihood, the temperature from 0.05 to 100; see `Calibrator.fit`.
+
+        Source: Guo et al., "On calibration of modern neural networks", ICML 2017 (arXiv 1706.04599), section 4.2, for
+        the one confidence of an answer.
+        """
+        from scipy.optimize import minimize_scalar  # not needed to apply a calibrator
+
+        stated, right = check_fitting_rows(confidence, correct)
+        signed = np.where(right, 1.0, -1.0) * evidence(stated)
+
+        def loss(slope: float) -> float:  # convex in the slope 1 / temperature, which is why that is looked for
+            return float(np.logaddexp(0.0, -slope * signed).sum())
+
+        found = minimize_scalar(
+            loss, bounds=(1 / HOTTEST, 1 / COLDEST), method="bounded", options={"xatol": 1e-10, "maxiter": 500}
+        )
+        return cls(1 / float(found.x))
+
+    @classmethod
+    def from_parameters(cls, parameters: Parameters) -> Self:
+        """Rebuild from `parameters`; raises ValueError unless there is exactly a temperature above 0."""
+        [temperature] = numbers(cls.method, parameters, "temperature")
+        if temperature <= 0:
+            raise ValueError("temperature's temperature must be above 0")
+        return cls(temperature)
+
+    def parameters(self) -> dict[str, Value]:
+        """Return the temperature."""
+        return {"temperature": self.temperature}
+
+    def apply(
+        self,
+        confidence: npt.ArrayLike,
+        signals: Signals | None = None,  # noqa: ARG002 - one input
+    ) -> FloatArray:
+        """Correct confidences; see `Calibrator.apply`."""
+        return np.asarray(expit(evidence(check_confidence(confidence)) / self.temperature), dtype=np.float64)
+
+    def warnings(self) -> list[str]:
+        """Say where the temperature is at the end of its range."""
+        if self.temperature > 0.99 * HOTTEST:
+            return ["the temperature is at its highest: every answer gets a confidence of about 0.5"]
+        if self.temperature < 1.01 * COLDEST:
+            return ["the temperature is at its lowest: confidences are pushed to 0 and 1"]
+        return []

@@ -1,0 +1,170 @@
+"""What every family promises, whatever its curve: ranges, ties, order, JSON, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from prompt4trust.calibration import FAMILIES, Calibrator, get_family
+from prompt4trust.calibration.base import Value
+from prompt4trust.metrics.tally import FloatArray
+from tests.prompt4trust.calibration.answers import GRID, PER_CENTS, SEEDS, outcomes, overconfident
+
+NEVER_FALLING = ("identity", "temperature", "beta", "isotonic", "venn-abers")
+ORDERED = ("platt", "platt-raw")  # one way or the other
+
+every_family = pytest.mark.parametrize("method", FAMILIES)
+
+
+def fitted(method: str, stated: FloatArray, seed: int) -> Calibrator:
+    agreement = np.random.default_rng(seed).integers(0, 21, len(stated)) / 20
+    return get_family(method).fit(stated, outcomes(stated, seed), {"agreement": agreement})
+
+
+def applied(calibrator: Calibrator, stated: FloatArray) -> FloatArray:
+    return calibrator.apply(stated, dict.fromkeys(calibrator.inputs(), np.full(stated.shape, 0.4)))
+
+
+@every_family
+@settings(max_examples=30, deadline=None)
+@given(stated=PER_CENTS, seed=SEEDS)
+def test_ranges_order_and_json(method: str, stated: FloatArray, seed: int) -> None:
+    calibrator = fitted(method, stated, seed)
+    corrected = applied(calibrator, GRID)
+    assert np.all((corrected >= 0) & (corrected <= 1))
+    steps = np.diff(corrected)
+    if method in NEVER_FALLING:
+        assert np.all(steps >= 0)
+    if method in ORDERED:
+        assert np.all(steps >= 0) or np.all(steps <= 0)
+
+    # Through JSON and back, bit for bit.
+    parameters = json.loads(json.dumps(calibrator.parameters(), allow_nan=False))
+    again = get_family(method).from_parameters(parameters)
+    assert again == calibrator
+    assert np.array_equal(applied(again, GRID), corrected)
+    ends, ends_again = calibrator.interval(GRID), again.interval(GRID)
+    assert (ends is None) == (method != "venn-abers")
+    if ends is not None and ends_again is not None:
+        assert np.array_equal(ends, ends_again)
+        assert np.all((ends[0] >= 0) & (ends[0] <= ends[1] + 1e-12) & (ends[1] <= 1))
+        assert np.all(np.diff(ends[0]) >= 0)
+        assert np.all(np.diff(ends[1]) >= 0)
+
+
+@every_family
+@settings(max_examples=20, deadline=None)
+@given(stated=PER_CENTS, seed=SEEDS, order=st.randoms(use_true_random=False))
+def test_ties_are_kept_and_the_order_of_rows_does_not_matter(
+    method: str, stated: FloatArray, seed: int, order: st.DataObject
+) -> None:
+    correct = outcomes(stated, seed)
+    agreement = np.random.default_rng(seed).integers(0, 21, len(stated)) / 20
+    calibrator = get_family(method).fit(stated, correct, {"agreement": agreement})
+    corrected = applied(calibrator, stated)
+    for level in np.unique(stated):
+        assert len(set(corrected[stated == level].tolist())) == 1
+    rows = np.random.default_rng(seed).permutation(len(stated))
+    shuffled = get_family(method).fit(stated[rows], correct[rows], {"agreement": agreement[rows]})
+    assert applied(shuffled, GRID) == pytest.approx(applied(calibrator, GRID), abs=1e-5)
+
+
+@every_family
+def test_confidences_of_any_shape(method: str) -> None:
+    calibrator = fitted(method, overconfident(60)[0], 1)
+    row = applied(calibrator, np.array([0.3, 0.7]))
+    assert row.shape == (2,)
+    assert applied(calibrator, np.array([[0.3, 0.7]])).tolist() == [row.tolist()]
+    alone = applied(calibrator, np.array(0.3))
+    assert alone.shape == ()
+    assert float(alone) == row[0]
+
+
+@every_family
+def test_one_confidence_for_all_becomes_the_accuracy(method: str) -> None:
+    stated, correct = np.full(400, 0.95), np.arange(400) < 260
+    calibrator = get_family(method).fit(stated, correct, {"agreement": np.full(400, 0.5)})
+    corrected = applied(calibrator, np.array([0.95]))
+    # Identity cannot, and an interval's middle lies a little off.
+    wanted = 0.95 if method == "identity" else 0.65
+    assert corrected == pytest.approx([wanted], abs=2e-3)
+    assert bool(calibrator.warnings()) == (method not in ("identity", "temperature"))
+
+
+@every_family
+@pytest.mark.parametrize(
+    ("stated", "correct", "message"),
+    [
+        (np.full(19, 0.5), np.arange(19) % 2, "at least 20 answers, not 19"),
+        (np.full(20, 0.5), np.ones(20), "all right"),
+        (np.full(20, 0.5), np.zeros(20), "all wrong"),
+        (np.full(20, 1.5), np.arange(20) % 2, r"in \[0, 1\]"),
+        (np.full(20, math.nan), np.arange(20) % 2, r"in \[0, 1\]"),
+        (np.full(20, 0.5), np.arange(21) % 2, "shape"),
+        ([], [], "no rows"),
+    ],
+)
+def test_refuses_what_cannot_be_fitted(method: str, stated: FloatArray, correct: FloatArray, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        get_family(method).fit(stated, correct)
+
+
+@every_family
+@pytest.mark.parametrize("confidence", [-0.1, 1.1, math.nan])
+def test_applies_to_confidences_only(method: str, confidence: float) -> None:
+    calibrator = fitted(method, overconfident(60)[0], 1)
+    with pytest.raises(ValueError, match=r"every confidence must be a number in \[0, 1\]"):
+        applied(calibrator, np.array([0.5, confidence]))
+
+
+WRONG: tuple[Value, ...] = (math.nan, [math.inf], "", [0.5, 0.4, 0.3])
+
+
+def damaged(parameters: dict[str, Value]) -> list[dict[str, Value]]:
+    """Leave out, add, and spoil each parameter in turn."""
+    cases: list[dict[str, Value]] = [{**parameters, "more": 1.0}]
+    for name in parameters:
+        cases.append({key: value for key, value in parameters.items() if key != name})
+        cases += [{**parameters, name: wrong} for wrong in WRONG]
+    return cases
+
+
+@every_family
+def test_foreign_parameters_are_refused(method: str) -> None:
+    calibrator = fitted(method, overconfident(60)[0], 1)
+    for wrong in damaged(calibrator.parameters()):
+        with pytest.raises(ValueError, match=method):
+            get_family(method).from_parameters(wrong)
+
+
+@pytest.mark.parametrize(
+    ("method", "parameters"),
+    [
+        ("temperature", {"temperature": 0.0}),
+        ("beta", {"a": -1.0, "b": 1.0, "m": 0.0}),
+        ("isotonic", {"confidences": [], "shares": []}),
+        ("isotonic", {"confidences": [0.1, 0.2], "shares": [0.5, 0.4]}),
+        ("isotonic", {"confidences": [0.1, 0.2], "shares": [0.5, 1.4]}),
+        ("histogram", {"edges": [0.5], "shares": [0.5]}),
+        ("histogram", {"edges": [0.5, 0.4], "shares": [0.5, 0.5, 0.5]}),
+        ("venn-abers", {"confidences": [0.5], "p0": [0.0, 0.7], "p1": [0.6, 1.0]}),
+        ("two-signal", {"second": "agreement", "weights": [1.0, 1.0], "intercept": 0.0, "clips": [0.1, 0.5]}),
+        ("two-signal", {"second": "agreement", "weights": [1.0], "intercept": 0.0, "clips": [0.1, 0.1]}),
+    ],
+)
+def test_impossible_curves_are_refused(method: str, parameters: dict[str, Value]) -> None:
+    with pytest.raises(ValueError, match=method):
+        get_family(method).from_parameters(parameters)
+
+
+def test_families_by_name_from_the_simplest() -> None:
+    assert all(family.method == name for name, family in FAMILIES.items())
+    assert list(FAMILIES)[:3] == ["identity", "temperature", "platt"]
+    assert len(FAMILIES) == 9
+    with pytest.raises(ValueError, match=r"unknown calibration method 'magic'; there are identity, temperature, platt"):
+        get_family("magic")
