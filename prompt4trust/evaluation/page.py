@@ -7,33 +7,13 @@ from html import escape
 
 from prompt4trust.evaluation import words
 from prompt4trust.evaluation.diagram import reliability_svg
+from prompt4trust.evaluation.markup import document, table
 from prompt4trust.evaluation.report import Figures, MethodReport, Report
 from prompt4trust.evaluation.table import Prediction
 from prompt4trust.questions import Question
 
 _WORST = 20
 _GROUP_METRICS = ("accuracy", "ece", "auroc", "confident_error_share")
-
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1b2330; --soft: #5b6675; --line: #d7dde5; --paper: #ffffff; --band: #f4f6f9;
-  --bar: #3b76c4; --gap: #d9643a; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6eaf0; --soft: #9aa6b5; --line: #39424f; --paper: #151a21;
-  --band: #1d242d; --bar: #6ea3e6; --gap: #ef8a63; } }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 2rem auto;
-  max-width: 72rem; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; }
-p, figcaption { color: var(--soft); } .wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-thead th { border-bottom: 2px solid var(--line); } td small { color: var(--soft); white-space: nowrap; }
-.figures { display: flex; flex-wrap: wrap; gap: 1.5rem; } figure { margin: 0; }
-.warn { color: var(--gap); } dd { margin-left: 11.5rem; }
-dt { color: var(--soft); float: left; clear: left; width: 11rem; }
-svg text { fill: var(--soft); font: 11px system-ui, sans-serif; } svg .axis { stroke: var(--soft); }
-svg .grid { stroke: var(--line); } svg .ideal { stroke: var(--soft); stroke-dasharray: 4 4; }
-svg .bar { fill: var(--bar); } svg .gap { fill: var(--gap); fill-opacity: .35; }
-svg .count { fill: var(--soft); fill-opacity: .5; }
-"""
 
 
 def render_page(report: Report, predictions: Sequence[Prediction] = (), questions: Sequence[Question] = ()) -> str:
@@ -60,7 +40,7 @@ def render_page(report: Report, predictions: Sequence[Prediction] = (), question
         *_groups(methods),
         _worst(predictions, questions),
         "<h2>Valid replies only</h2>",
-        _table(
+        table(
             ["", *(method.name for method in methods)],
             (
                 [words.label(name), *(_cell(method.figures, "valid", name) for method in methods)]
@@ -70,12 +50,8 @@ def render_page(report: Report, predictions: Sequence[Prediction] = (), question
         "<h2>Run</h2>",
         _run(report),
     ]
-    title = f"Evaluation on {escape(run.dataset)}"
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
-    )
+    title = f"Evaluation on {run.dataset}"
+    return document(title, parts)
 
 
 def _names(methods: Sequence[MethodReport]) -> list[str]:
@@ -92,7 +68,7 @@ def _metrics(methods: Sequence[MethodReport], figures: Callable[[MethodReport], 
         for name in _names(methods)
     ]
     rows += ([what, *cells] for what, cells in words.costs(methods))
-    return _table(["", *(escape(method.name) for method in methods)], rows)
+    return table(["", *(escape(method.name) for method in methods)], rows)
 
 
 def _cell(figures: Figures | None, view: str, metric: str) -> str:
@@ -122,7 +98,7 @@ def _groups(methods: Sequence[MethodReport]) -> Iterable[str]:
                 n = max(figures.n for figures in found if figures is not None)
                 rows.append([escape(value), str(n), *(_cell(figures, "all", metric) for figures in found)])
             yield f"<h2>{escape(words.label(metric))} by {escape(group)}</h2>"
-            yield _table([escape(group), "n", *(escape(method.name) for method in methods)], rows)
+            yield table([escape(group), "n", *(escape(method.name) for method in methods)], rows)
 
 
 def _worst(predictions: Sequence[Prediction], questions: Sequence[Question]) -> str:
@@ -150,7 +126,7 @@ def _worst(predictions: Sequence[Prediction], questions: Sequence[Question]) -> 
             ]
         )
     head = ["stated", "estimator", "question", "answered", "truth", "id"]
-    return f"<h2>The most confident errors</h2>{_table(head, rows)}"
+    return f"<h2>The most confident errors</h2>{table(head, rows)}"
 
 
 def _remarks(methods: Sequence[MethodReport]) -> str:
@@ -175,9 +151,3 @@ def _run(report: Report) -> str:
         **run.notes,
     }
     return "<dl>" + "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts.items()) + "</dl>"
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    top = "".join(f"<th>{cell}</th>" for cell in head)
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'

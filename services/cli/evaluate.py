@@ -58,7 +58,7 @@ def evaluate(
 
     Ends with status 0 when every question was asked, 4 when some could not be (the same command asks those again).
     """
-    progress, console = Console(stderr=True), _console()
+    progress, console = Console(stderr=True), tables.console()
     try:
         runs.method_names(methods)
         probes.check(probe or [], run)
@@ -142,9 +142,3 @@ def show(report: Report, console: Console, *, calibrators_wanted: bool) -> None:
             console.print(f"[yellow]{escape(method.name)}[/]: {escape(remark)}", highlight=False, soft_wrap=True)
     if calibrators_wanted:
         console.print("no calibrator in the registry belongs to these models; `trustvqa calibrate` fits one\n")
-
-
-def _console() -> Console:
-    console = Console()
-    # A file or a pipe has no width of its own: write what a wide terminal would show.
-    return console if console.is_terminal else Console(width=120)

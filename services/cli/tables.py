@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from prompt4trust.calibration import Choice
 from prompt4trust.evaluation import Report, words
+from prompt4trust.evaluation.choosing import JUDGED_BY
 from prompt4trust.evaluation.probes import ProbeFigures
 from prompt4trust.evaluation.report import Estimate, MethodReport
 
@@ -17,6 +20,12 @@ METRICS = (
 )
 _METHODS_ACROSS = 4
 _ARROWS = {"higher": " ↑", "lower": " ↓", "": ""}
+
+
+def console() -> Console:
+    """Make a console for tables: a file or a pipe has no width of its own, and gets what a wide terminal would show."""
+    own = Console()
+    return own if own.is_terminal else Console(width=120)
 
 
 def comparison(report: Report) -> Iterator[Table]:
@@ -50,15 +59,35 @@ def by_group(report: Report, group: str) -> Iterator[Table]:
         yield table
 
 
-def before_and_after(before: Mapping[str, Estimate], after: Mapping[str, Estimate], folds: int) -> Table:
-    """Lay a calibrator's figures before and after beside each other."""
+def before_and_after(
+    before: Mapping[str, Estimate], after: Mapping[str, Estimate], ideal: Mapping[str, Estimate], folds: int
+) -> Table:
+    """Lay a calibrator's figures before and after beside each other, and those that chance alone would make."""
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for head in ("", "as stated", f"corrected, {folds}-fold cross-fitted"):
+    for head in ("", "as stated", f"corrected, {folds}-fold cross-fitted", "if perfectly calibrated"):
         table.add_column(head, no_wrap=True)
     for metric in METRICS:
         if metric in before and metric in after and metric != "valid_rate":
             name = words.label(metric) + _ARROWS[words.better(metric)]
-            table.add_row(name, words.interval(before[metric]), words.interval(after[metric]))
+            expected = words.interval(ideal[metric]) if metric in ideal else ""
+            table.add_row(name, words.interval(before[metric]), words.interval(after[metric]), expected)
+    return table
+
+
+def candidates(choice: Choice) -> Table:
+    """Lay out how the calibrator families did, from the simplest, the chosen one marked."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for head in ("", "family", *(words.label(metric) + _ARROWS[words.better(metric)] for metric in JUDGED_BY)):
+        table.add_column(head, no_wrap=True)
+    refused = []
+    for each in choice.candidates:
+        if each.refused is not None:
+            refused.append(f"{each.family}: {each.refused}")
+            continue
+        mark = "*" if each.family == choice.chosen else ""
+        table.add_row(mark, each.family, *(words.interval(Estimate(**each.metrics[metric])) for metric in JUDGED_BY))
+    table.caption = escape("\n".join(refused)) or None
+    table.caption_justify = "left"
     return table
 
 

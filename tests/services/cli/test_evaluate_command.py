@@ -81,7 +81,7 @@ def test_calibrate_then_evaluate(data: Path, tmp_path: Path) -> None:
     server = ScriptedServer()
     with serving(server) as models:
         registry: list[Argument] = ["--registry", tmp_path / "registry"]
-        out, _ = trustvqa(tmp_path, "calibrate", "--data", data, *models, *registry)
+        out, _ = trustvqa(tmp_path, "calibrate", "--data", data, "--family", "platt", *models, *registry)
         assert "5-fold cross-fitted" in out
         assert "fitted on 60 valid answers" in out
         names = sorted(path.name for path in (tmp_path / "registry" / "calibrators").iterdir())
@@ -230,7 +230,8 @@ def test_an_earlier_run_is_reported_and_calibrated_on_without_a_server(data: Pat
     with serving(ScriptedServer()) as models:
         trustvqa(tmp_path, "evaluate", "--data", data, "--out", "run", *models)
     nowhere = ["--downstream-url", f"http://127.0.0.1:{free_port()}/v1"]
-    trustvqa(tmp_path, "calibrate", "--data", data, "--run", "run", "--registry", "registry", *nowhere)
+    platt: list[Argument] = ["--family", "platt", "--registry", "registry"]
+    trustvqa(tmp_path, "calibrate", "--data", data, "--run", "run", *platt, *nowhere)
     calibrators = tmp_path / "registry" / "calibrators"
     out, _ = trustvqa(tmp_path, "evaluate", "--data", data, "--run", "run", "--calibrator", calibrators, *nowhere)
     assert "cgp + platt" in out
