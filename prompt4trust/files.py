@@ -8,12 +8,13 @@ import tempfile
 from pathlib import Path
 
 
-def write_atomically(path: Path, text: str) -> None:
+def write_atomically(path: Path, text: str, mode: int | None = None) -> None:
     """Replace a file's content in one step.
 
     Args:
         path: The file; its directory is made if needed.
         text: UTF-8 content.
+        mode: The file's permissions, such as 0o644, or None for its maker's alone.
 
     Raises:
         OSError: If the directory cannot be written; the old content then stands.
@@ -22,6 +23,8 @@ def write_atomically(path: Path, text: str) -> None:
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            if mode is not None:
+                os.fchmod(stream.fileno(), mode)
             stream.write(text)
             stream.flush()
             os.fsync(stream.fileno())

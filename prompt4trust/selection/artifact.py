@@ -170,8 +170,7 @@ class GuardArtifact(_Part):
         """
         # Thousands of numbers, one a line, are more than a person reads: each list is one line.
         text = _LIST.sub(lambda found: " ".join(found[0].split()), self.model_dump_json(indent=2))
-        write_atomically(path, text + "\n")
-        path.chmod(0o644)  # a temporary file begins as its maker's alone
+        write_atomically(path, text + "\n", 0o644)
 
     @classmethod
     def load(cls, path: Path) -> Self:

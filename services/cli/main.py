@@ -7,6 +7,7 @@ import typer
 from services.cli.ask import ask
 from services.cli.calibrate import calibrate
 from services.cli.evaluate import evaluate
+from services.cli.guard import guard
 from services.cli.phantoms import phantoms
 from services.cli.train import train
 from services.cli.up import up
@@ -18,5 +19,5 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
-for command in (up, ask, phantoms, evaluate, calibrate, train):
+for command in (up, ask, phantoms, evaluate, calibrate, guard, train):
     app.command()(command)

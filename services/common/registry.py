@@ -2,18 +2,23 @@
 
 Layout::
 
-    active.json                    {"policy": "<version>"}
+    active.json                    {"policy": "<version>", "calibrators": {"<pair>": "<name>"}}
     policies/<version>/            a model in Hugging Face layout, with prompt.json, card.md, metrics.json
     calibrators/<name>.json        CalibratorArtifact
+    guards/<name>.json             GuardArtifact
 
-Writes are atomic; nothing is ever unpickled.
+Writes are atomic; nothing is ever unpickled. Of several calibrators of one pair of models, the one that active.json
+names is live; where it names none that is there, the newest.
 """
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +27,8 @@ import structlog
 from prompt4trust.files import copy_directory_atomically, write_atomically
 
 if TYPE_CHECKING:
-    from prompt4trust.calibration.artifact import CalibratorArtifact
+    from prompt4trust.calibration.artifact import CalibratorArtifact, Pair
+    from prompt4trust.selection.artifact import GuardArtifact
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _log = structlog.get_logger(__name__)
@@ -89,11 +95,8 @@ class Registry:
             RegistryError: If there is no such version.
         """
         self.policy_path(version)
-        try:
-            active: dict[str, Any] = dict(self._read_active())
-        except (FileNotFoundError, RegistryError):
-            active = {}  # naming a live version is also how a spoilt file is mended
-        write_atomically(self._active_file, json.dumps({**active, "policy": version}, indent=2) + "\n")
+        with self._changing_active() as active:
+            active["policy"] = version
 
     def calibrators(self) -> list[CalibratorArtifact]:
         """Load every calibrator; one that cannot be read is logged and left out, since the others still hold."""
@@ -110,17 +113,80 @@ class Registry:
 
     def calibrators_stamp(self) -> tuple[tuple[str, int, int], ...]:
         """Summarise the calibrator files cheaply (name, mtime in ns, size): it changes when any of them does."""
-        listed = []
-        for path in sorted((self.root / "calibrators").glob("*.json")):
+        return _stamp(self.root / "calibrators")
+
+    def guards(self) -> list[GuardArtifact]:
+        """Load what selection rests on; a file that cannot be read is logged and left out, as with calibrators."""
+        from prompt4trust.selection.artifact import GuardArtifact
+
+        found = []
+        for path in sorted((self.root / "guards").glob("*.json")):
             try:
-                status = path.stat()
-            except FileNotFoundError:
-                continue  # removed since it was listed
-            listed.append((path.name, status.st_mtime_ns, status.st_size))
-        return tuple(listed)
+                found.append(GuardArtifact.load(path))
+            except (OSError, ValueError) as error:
+                _log.error("guard left out", file=path.name, reason=str(error))
+        return found
+
+    def guards_stamp(self) -> tuple[tuple[str, int, int], ...]:
+        """Summarise the guards' files cheaply; see `calibrators_stamp`."""
+        return _stamp(self.root / "guards")
+
+    def publish_guard(self, artifact: GuardArtifact) -> Path:
+        """Save a guard under its name, replacing one of the same name in one step.
+
+        Returns:
+            The file.
+
+        Raises:
+            RegistryError: If the name is invalid.
+        """
+        path = self.root / "guards" / f"{_checked(artifact.name)}.json"
+        artifact.save(path)
+        return path
+
+    def active_calibrators(self) -> Mapping[str, str]:
+        """Name the calibrators that were made live: a pair's key (see `Pair.key`) -> a calibrator's name.
+
+        Raises:
+            RegistryError: If active.json is not what this class writes.
+        """
+        try:
+            named = self._read_active().get("calibrators", {})
+        except FileNotFoundError:
+            return {}
+        if not isinstance(named, dict) or not all(isinstance(name, str) for name in named.values()):
+            raise RegistryError("active.json's calibrators are not names by pair")
+        return named
+
+    def activate_calibrator(self, name: str) -> str | None:
+        """Make a calibrator the live one of its pair of models, estimator and template.
+
+        Returns:
+            The one that active.json named before, or None: activating that one again takes this back.
+
+        Raises:
+            RegistryError: If there is no such calibrator, or it cannot be read.
+        """
+        from prompt4trust.calibration.artifact import CalibratorArtifact
+
+        path = self.root / "calibrators" / f"{_checked(name)}.json"
+        try:
+            pair = CalibratorArtifact.load(path).pair
+        except FileNotFoundError as error:
+            raise RegistryError(f"there is no calibrator {name!r}") from error
+        except ValueError as error:
+            raise RegistryError(f"calibrator {name!r} cannot be read: {error}") from error
+        with self._changing_active() as active:
+            named = active.get("calibrators")
+            named = dict(named) if isinstance(named, dict) else {}
+            before = named.get(pair.key)
+            active["calibrators"] = {**named, pair.key: name}
+        return before if isinstance(before, str) else None
 
     def publish_calibrator(self, artifact: CalibratorArtifact) -> Path:
         """Save a calibrator under its name, replacing one of the same name in one step.
+
+        What is live is left as it is (see `activate_calibrator`), unless nothing was made live for its pair.
 
         Returns:
             The file.
@@ -156,7 +222,7 @@ class Registry:
         """Copy in what the project ships and the registry lacks.
 
         Args:
-            shipped: Directory with policy-*/ models and calibrators/*.json.
+            shipped: Directory with policy-*/ models, calibrators/*.json and guards/*.json.
 
         A version that is already there is never touched, so seeding at every start is safe, by several services at
         once too. What is live is left alone (see ensure_active).
@@ -174,13 +240,13 @@ class Registry:
         self.seed_calibrators(shipped)
 
     def seed_calibrators(self, shipped: Path) -> None:
-        """Copy in the calibrators alone, for a service that needs no policies.
+        """Copy in the calibrators and guards alone, for a service that needs no policies.
 
         Args:
-            shipped: Directory with calibrators/*.json.
+            shipped: Directory with calibrators/*.json and guards/*.json.
         """
-        for source in sorted((shipped / "calibrators").glob("*.json")):
-            target = self.root / "calibrators" / source.name
+        for source in sorted((*(shipped / "calibrators").glob("*.json"), *(shipped / "guards").glob("*.json"))):
+            target = self.root / source.parent.name / source.name
             if not target.exists():
                 write_atomically(target, source.read_text(encoding="utf-8"))
 
@@ -205,6 +271,22 @@ class Registry:
         self.activate_policy(first)
         return first
 
+    @contextmanager
+    def _changing_active(self) -> Iterator[dict[str, Any]]:
+        """Give active.json's content to change, and write it; other processes wait, so that no change is lost."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        lock = os.open(self.root, os.O_RDONLY)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            try:
+                active = dict(self._read_active())
+            except (FileNotFoundError, RegistryError):
+                active = {}  # naming what is live is also how a spoilt file is mended
+            yield active
+            write_atomically(self._active_file, json.dumps(active, indent=2) + "\n")
+        finally:
+            os.close(lock)
+
     def _read_active(self) -> Mapping[str, Any]:
         try:
             loaded = json.loads(self._active_file.read_text(encoding="utf-8"))
@@ -213,6 +295,36 @@ class Registry:
         if not isinstance(loaded, dict):
             raise RegistryError("active.json does not hold an object")
         return loaded
+
+
+def live_calibrator(
+    calibrators: Iterable[CalibratorArtifact], pair: Pair, active: Mapping[str, str]
+) -> CalibratorArtifact | None:
+    """Choose the calibrator that counts for a pair.
+
+    Args:
+        calibrators: What the registry holds.
+        pair: Models, estimator and template.
+        active: Names by pair, as `Registry.active_calibrators` gives them.
+
+    Returns:
+        The one that was made live, if it is there and belongs to the pair; else the newest that belongs to it; else
+        None.
+    """
+    fitting = [each for each in calibrators if each.applies_to(pair)]
+    named = [each for each in fitting if each.name == active.get(pair.key)]
+    return max(named or fitting, key=lambda each: (each.created, each.name), default=None)
+
+
+def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
+    listed = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            status = path.stat()
+        except FileNotFoundError:
+            continue  # removed since it was listed
+        listed.append((path.name, status.st_mtime_ns, status.st_size))
+    return tuple(listed)
 
 
 def _checked(name: str) -> str:

@@ -14,7 +14,6 @@ from prompt4trust.confidence.base import Answer, Downstream, Generation, Guidanc
 from prompt4trust.prompts import Message, PromptTemplate
 from prompt4trust.verdict import Invalid, InvalidReason, Verdict
 from services.gateway.calibrators import CalibratorShelf, Pair
-from services.gateway.decisions import decide
 from services.gateway.schemas import (
     Ask,
     Calibration,
@@ -24,6 +23,7 @@ from services.gateway.schemas import (
     Timing,
     VqaReply,
 )
+from services.gateway.selecting import Selecting
 
 FALLBACK = "verbalized"
 """What answers where the policy is away: it asks the downstream model alone."""
@@ -50,7 +50,7 @@ class Answering:
         template: Wording of the question to the downstream model.
         sampling: How its text is decoded.
         shelf: The calibrators.
-        threshold: Least calibrated confidence at which an answer is given where the request does not say.
+        selecting: What is done with answers.
         clock: Monotonic seconds.
     """
 
@@ -62,7 +62,7 @@ class Answering:
         template: PromptTemplate,
         sampling: Sampling,
         shelf: CalibratorShelf,
-        threshold: float,
+        selecting: Selecting,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._downstream = downstream
@@ -71,7 +71,7 @@ class Answering:
         self._template = template
         self._sampling = sampling
         self._shelf = shelf
-        self._threshold = threshold
+        self._selecting = selecting
         self._clock = clock
 
     async def reply(self, ask: Ask, image_url: str, started: float) -> VqaReply:
@@ -90,21 +90,19 @@ class Answering:
         """
         timed = _Timed(self._downstream, self._policy, self._clock)
         answer, policy_missing = await self._ask(ask, image_url, timed)
-        calibration, confidence, degraded = self._calibrate(ask, answer)
-        decision, basis = decide(
-            confidence if calibration.calibrated else None,
-            max_risk=ask.max_risk,
-            threshold=self._threshold,
-            why_not=_UNREADABLE[answer.verdict.reason] if isinstance(answer.verdict, Invalid) else calibration.reason,
-            has_verdict=isinstance(answer.verdict, Verdict),
-        )
+        pair = self._pair(answer)
+        calibration, confidence, degraded = self._calibrate(ask, answer, pair)
+        unreadable = _UNREADABLE[answer.verdict.reason] if isinstance(answer.verdict, Invalid) else None
+        selected = await self._selecting.select(ask, image_url, answer, pair, calibration, confidence, unreadable)
         return VqaReply(
             id=str(uuid.uuid4()),
             answer=_chosen(answer.verdict, ask.options),
             confidence=confidence,
             calibration=calibration,
-            decision=decision,
-            decision_basis=basis,
+            decision=selected.decision,
+            decision_basis=selected.basis,
+            option_set=selected.option_set,
+            option_set_reason=selected.option_set_reason,
             guidance_prompt=answer.guidance.text if answer.guidance else None,
             explanation=answer.text,
             models=ModelsUsed(policy=answer.guidance.version if answer.guidance else None, downstream=self._model),
@@ -128,8 +126,16 @@ class Answering:
         fallback = get_estimator(FALLBACK, models, None, self._template, self._sampling)
         return await fallback.answer(ask.question, ask.options, image_url), True
 
+    def _pair(self, answer: Answer) -> Pair:
+        return Pair(
+            downstream=self._model,
+            policy=answer.guidance.version if answer.guidance else None,
+            estimator=answer.estimator,
+            answer_template=self._template.id,
+        )
+
     def _calibrate(
-        self, ask: Ask, answer: Answer
+        self, ask: Ask, answer: Answer, pair: Pair
     ) -> tuple[Calibration, float | None, list[Literal["policy", "calibrator"]]]:
         if isinstance(answer.verdict, Invalid):
             reason = "there is no stated confidence to calibrate"
@@ -138,27 +144,24 @@ class Answering:
         if not ask.options:
             reason = "open questions have no calibrator: calibrators are fitted on multiple choice"
             return Calibration(calibrated=False, stated_confidence=stated, reason=reason), stated, []
-        found = self._shelf.find(
-            Pair(
-                downstream=self._model,
-                policy=answer.guidance.version if answer.guidance else None,
-                estimator=answer.estimator,
-                answer_template=self._template.id,
-            )
-        )
+        found = self._shelf.find(pair)
         if found is None:
             reason = "no calibrator was fitted for these models, this method and this wording"
             return Calibration(calibrated=False, stated_confidence=stated, reason=reason), stated, ["calibrator"]
-        fitted = found.artifact
+        if missing := found.missing(answer.signals):
+            reason = f"the calibrator needs what this answer lacks: {', '.join(missing)}"
+            return Calibration(calibrated=False, stated_confidence=stated, reason=reason), stated, ["calibrator"]
+        fitted, ends = found.artifact, found.interval(stated, answer.signals)
         calibration = Calibration(
             calibrated=True,
             calibrator=fitted.name,
             stated_confidence=stated,
+            interval=None if ends is None else (round(ends[0], 4), round(ends[1], 4)),
             fitted_on=FittedOn(
                 n=fitted.n, dataset=fitted.dataset, ece=found.ece, date=fitted.created.date().isoformat()
             ),
         )
-        return calibration, round(found.apply(stated), 4), []
+        return calibration, round(found.apply(stated, answer.signals), 4), []
 
 
 class _Timed:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
 
 from prompt4trust.calibration import Calibrator, CalibratorArtifact, Pair
-from services.common.registry import Registry
+from services.common.registry import Registry, RegistryError, live_calibrator
 
 __all__ = ["CalibratorShelf", "FittedCalibrator", "Pair"]
 
@@ -29,9 +29,18 @@ class FittedCalibrator:
         measured = self.artifact.metrics_after.get("ece", {}).get("value")
         return None if measured is None else round(measured, 4)
 
-    def apply(self, confidence: float) -> float:
-        """Correct one stated confidence in [0, 1]."""
-        return float(self.calibrator.apply(confidence))
+    def missing(self, signals: Mapping[str, float]) -> list[str]:
+        """Name the signals that the calibrator needs and an answer does not carry."""
+        return [name for name in self.calibrator.inputs() if name not in signals]
+
+    def apply(self, confidence: float, signals: Mapping[str, float] | None = None) -> float:
+        """Correct one stated confidence in [0, 1]; the signals are those of the answer, none missing."""
+        return float(self.calibrator.apply(confidence, signals))
+
+    def interval(self, confidence: float, signals: Mapping[str, float] | None = None) -> tuple[float, float] | None:
+        """Say between which values the corrected confidence is known to lie, where the calibrator says so."""
+        ends = self.calibrator.interval(confidence, signals)
+        return None if ends is None else (float(ends[0]), float(ends[1]))
 
 
 class CalibratorShelf:
@@ -50,6 +59,7 @@ class CalibratorShelf:
         self._checked_at: float | None = None
         self._stamp: object = None
         self._fitted: list[FittedCalibrator] = []
+        self._active: Mapping[str, str] = {}
 
     def all(self) -> list[FittedCalibrator]:
         """List the calibrators, as the registry has them now."""
@@ -64,15 +74,20 @@ class CalibratorShelf:
         return self._fitted
 
     def find(self, pair: Pair) -> FittedCalibrator | None:
-        """Find the calibrator that was fitted for exactly this pair: the newest, if there are several."""
-        found = [fitted for fitted in self.all() if fitted.artifact.applies_to(pair)]
-        return max(found, key=lambda fitted: (fitted.artifact.created, fitted.artifact.name), default=None)
+        """Find the live one among the calibrators that were fitted for exactly this pair."""
+        fitted = {each.artifact.name: each for each in self.all()}
+        live = live_calibrator((each.artifact for each in fitted.values()), pair, self._active)
+        return fitted[live.name] if live else None
 
     def _refresh(self) -> None:
         # The stamp is taken first: a file that changes while it is read is read again next time.
-        stamp = self._registry.calibrators_stamp()
+        stamp = (self._registry.calibrators_stamp(), self._registry.active_stamp())
         if stamp == self._stamp:
             return
+        try:
+            self._active = self._registry.active_calibrators()
+        except RegistryError as error:
+            _log.error("what is live stays as it was", reason=str(error))
         self._fitted = [FittedCalibrator(artifact, artifact.calibrator()) for artifact in self._registry.calibrators()]
         self._stamp = stamp
         _log.info("calibrators read", names=[fitted.artifact.name for fitted in self._fitted])

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
-from services.gateway.schemas import DecisionBasis
+from prompt4trust.selection import Limit, level_of
+from services.gateway.guards import Guard
+from services.gateway.schemas import DecisionBasis, SelectionEvidence
+
+Decision = Literal["answer", "defer"]
+Source = Literal["default", "max_risk"]
 
 
 def decide(
-    confidence: float | None, *, max_risk: float | None, threshold: float, why_not: str | None, has_verdict: bool
-) -> tuple[Literal["answer", "defer"], DecisionBasis]:
+    confidence: float | None,
+    *,
+    max_risk: float | None,
+    threshold: float,
+    why_not: str | None,
+    has_verdict: bool,
+    source: Source | None = None,
+) -> tuple[Decision, DecisionBasis]:
     """Give an answer only on a calibrated confidence that reaches a threshold.
 
     If confidences are calibrated, answers given at c or more are wrong at most a share 1 - c of the time, so the
@@ -18,34 +30,141 @@ def decide(
 
     Args:
         confidence: The calibrated confidence in [0, 1], or None where there is none.
-        max_risk: The client's largest acceptable share of wrong answers, or None.
-        threshold: The least confidence where the client does not say.
+        max_risk: The largest acceptable share of wrong answers, or None.
+        threshold: The least confidence where nobody says.
         why_not: Why there is no calibrated confidence, where there is none.
         has_verdict: Whether the model's reply holds an answer.
+        source: Who said so; None to take a max_risk for the client's.
 
     Returns:
         The decision and its basis.
     """
     least = threshold if max_risk is None else round(1.0 - max_risk, 6)
-    source: Literal["default", "max_risk"] = "default" if max_risk is None else "max_risk"
-    if confidence is None:
-        return "defer", DecisionBasis(
+
+    def basis(
+        code: Literal["confident-enough", "not-confident-enough", "not-calibrated", "no-verdict"], reason: str
+    ) -> DecisionBasis:
+        return DecisionBasis(
+            rule="confidence-threshold",
             threshold=least,
-            source=source,
-            code="not-calibrated" if has_verdict else "no-verdict",
-            reason=f"A person should answer: {why_not}.",
+            scale="calibrated",
+            source=source or ("default" if max_risk is None else "max_risk"),
+            max_risk=max_risk,
+            guarantee=False,
+            code=code,
+            reason=reason,
         )
+
+    if confidence is None:
+        code: Literal["not-calibrated", "no-verdict"] = "not-calibrated" if has_verdict else "no-verdict"
+        return "defer", basis(code, f"A person should answer: {why_not}.")
     wanted = f"{least:.2f}, the {'default threshold' if max_risk is None else 'threshold for the accepted risk'}"
     if confidence >= least:
-        return "answer", DecisionBasis(
-            threshold=least,
-            source=source,
-            code="confident-enough",
-            reason=f"The calibrated confidence {confidence:.2f} reaches {wanted} (a threshold, not yet a guarantee).",
+        return "answer", basis(
+            "confident-enough",
+            f"The calibrated confidence {confidence:.2f} reaches {wanted} (a threshold, not a guarantee).",
         )
-    return "defer", DecisionBasis(
-        threshold=least,
-        source=source,
-        code="not-confident-enough",
-        reason=f"A person should answer: the calibrated confidence {confidence:.2f} is below {wanted}.",
+    return "defer", basis(
+        "not-confident-enough",
+        f"A person should answer: the calibrated confidence {confidence:.2f} is below {wanted}.",
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """An answer as a guard sees it.
+
+    Attributes:
+        confidence: On the guard's scale, in [0, 1].
+        score: Its selection score.
+    """
+
+    confidence: float
+    score: float
+
+
+def decide_with_guarantee(
+    answer: Scored | None, *, guard: Guard, max_risk: float, source: Source, why_not: str | None
+) -> tuple[Decision, DecisionBasis]:
+    """Give an answer only where the share of errors among such answers is proved to be at most max_risk.
+
+    Args:
+        answer: The answer, or None where the model's reply holds none: it is left to a person, always.
+        guard: The evidence for these models, this method and this wording.
+        max_risk: The largest acceptable share of wrong answers among those given.
+        source: Who said so.
+        why_not: Why there is no answer, where there is none.
+
+    Returns:
+        The decision and its basis.
+
+    Source: see `prompt4trust.selection.risk`.
+    """
+    rule, checked = guard.rule, guard.artifact
+    limit = rule.at(max_risk)
+    certainty, risk = _percent(1 - rule.delta), _percent(max_risk)
+
+    def basis(
+        code: Literal["confident-enough", "not-confident-enough", "risk-not-achievable", "no-verdict"], reason: str
+    ) -> DecisionBasis:
+        return DecisionBasis(
+            rule="risk-control",
+            threshold=None if limit is None else limit.confidence,
+            scale=checked.scale,
+            source=source,
+            max_risk=max_risk,
+            delta=rule.delta,
+            guarantee=True,
+            code=code,
+            reason=reason,
+            evidence=_evidence(guard, limit),
+        )
+
+    if answer is None:
+        return "defer", basis("no-verdict", f"A person should answer: {why_not}.")
+    if limit is None:
+        return "defer", basis(
+            "risk-not-achievable",
+            f"A person should answer every question at this risk: on {checked.rows} checked questions no level of "
+            f"confidence is shown, with {certainty} certainty, to keep the share of wrong answers to {risk} (the least "
+            f"that is shown is {_percent(rule.least_risk)}).",
+        )
+    given = f"{checked.scale} confidence {answer.confidence:.4g}"
+    promise = (
+        f"at most {risk} of the answers are wrong, with {certainty} certainty ({limit.accepted} such answers were "
+        f"checked, {limit.errors} of them wrong; about {_percent(limit.accepted / checked.rows)} of questions get one)"
+    )
+    if answer.score >= limit.score:
+        return "answer", basis(
+            "confident-enough", f"The {given} reaches {limit.confidence:.4g}, from which on {promise}."
+        )
+    if level_of(answer.score) == limit.confidence:
+        return "defer", basis(
+            "not-confident-enough",
+            f"A person should answer: the {given} is on the border, where {_percent(limit.share_at_limit)} of the "
+            f"answers are given and this one is not among them, so that {promise}.",
+        )
+    return "defer", basis(
+        "not-confident-enough",
+        f"A person should answer: the {given} is below {limit.confidence:.4g}, from which on {promise}.",
+    )
+
+
+def _evidence(guard: Guard, limit: Limit | None) -> SelectionEvidence:
+    checked = guard.artifact
+    return SelectionEvidence(
+        guard=checked.name,
+        n=checked.rows,
+        accepted=limit.accepted if limit else 0,
+        errors=limit.errors if limit else 0,
+        error_bound=round(limit.bound, 4) if limit else None,
+        expected_coverage=round(limit.accepted / checked.rows, 4) if limit else 0.0,
+        share_at_threshold=round(limit.share_at_limit, 4) if limit else None,
+        least_risk=round(guard.rule.least_risk, 4),
+        dataset=checked.dataset,
+        date=checked.created.date().isoformat(),
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"

@@ -25,6 +25,7 @@ from services.common.health import Dependency
 from services.common.registry import Registry
 from services.gateway.answering import Answering
 from services.gateway.calibrators import CalibratorShelf
+from services.gateway.guards import GuardShelf
 from services.gateway.images import ImageError, PreparedImage, prepare_image
 from services.gateway.intake import Submission, read_submission
 from services.gateway.limits import BusyError, Gate, while_connected
@@ -32,6 +33,7 @@ from services.gateway.metrics import GatewayMetrics
 from services.gateway.policy_guard import GuardedPolicy
 from services.gateway.refusals import busy_problem, egress_problem, image_problem, late_problem, transport_problem
 from services.gateway.schemas import VqaReply
+from services.gateway.selecting import Defaults, Selecting
 from services.gateway.settings import GatewaySettings
 
 _PROBE_S = 2.0
@@ -46,6 +48,7 @@ class Gateway:
         settings: What it was told.
         metrics: What it counts.
         shelf: The calibrators.
+        guards: The evidence for guarantees.
         answering: The pipeline.
         uploads: Bounds the bodies and undecoded pictures that are held at once.
         gate: Bounds what is answered at once.
@@ -57,6 +60,7 @@ class Gateway:
     settings: GatewaySettings
     metrics: GatewayMetrics
     shelf: CalibratorShelf
+    guards: GuardShelf
     answering: Answering
     uploads: Gate
     gate: Gate
@@ -154,6 +158,7 @@ class Gateway:
             "models": {"downstream": self.settings.downstream_model},
             "answer_template": self.settings.answer_template,
             "calibrators": [fitted.artifact.name for fitted in self.shelf.all()],
+            "guards": self.guards.names,
         }
 
 
@@ -172,6 +177,9 @@ async def open_gateway(settings: GatewaySettings, metrics: GatewayMetrics) -> As
     registry = Registry(settings.registry)
     await anyio.to_thread.run_sync(_seed, registry, settings.shipped)
     shelf = CalibratorShelf(registry, settings.registry_check_s)
+    guards = GuardShelf(registry, settings.registry_check_s, settings.risk_delta)
+    await guards.refresh()
+    defaults = Defaults(settings.confidence_threshold, settings.max_risk, settings.coverage)
     async with (
         make_http_client(settings.policy_url, max_connections=settings.max_in_flight) as policy_http,
         make_http_client(
@@ -197,6 +205,7 @@ async def open_gateway(settings: GatewaySettings, metrics: GatewayMetrics) -> As
             settings=settings,
             metrics=metrics,
             shelf=shelf,
+            guards=guards,
             answering=Answering(
                 downstream,
                 settings.downstream_model,
@@ -204,7 +213,7 @@ async def open_gateway(settings: GatewaySettings, metrics: GatewayMetrics) -> As
                 template,
                 sampling,
                 shelf,
-                settings.confidence_threshold,
+                Selecting(guards, shelf, defaults),
             ),
             uploads=Gate(settings.max_uploads, waiting=settings.max_waiting, max_wait_s=settings.max_wait_s),
             gate=gate,

@@ -20,7 +20,7 @@ from starlette.formparsers import MultiPartException, MultiPartParser
 from services.common.problems import Problem
 from services.gateway.schemas import DEFAULT_METHODS, Ask
 
-_FIELDS = ("question", "options", "method", "max_risk")
+_FIELDS = ("question", "options", "method", "max_risk", "coverage", "groups")
 _DATA_URL = re.compile(r"data:(?P<type>[^;,]*)(?P<parameters>(?:;[^;,]*)*),", re.IGNORECASE)
 _MAX_PARTS = 40  # 26 options, the other fields, and a little room for a helpful message
 _CHUNK = 1 << 18
@@ -134,6 +134,8 @@ async def _from_fields(form: FormData, methods: Sequence[str]) -> Submission:
         _refuse("body", "has a file where a text is meant")
     fields["question"] = form.get("question", "")
     fields["options"] = _form_options([str(value) for value in form.getlist("options")])
+    if "groups" in fields:
+        fields["groups"] = _form_object("groups", str(fields["groups"]))
     image = form.get("image")
     if isinstance(image, UploadFile):
         return Submission(_check(fields, methods), await image.read(), image.content_type, image.filename)
@@ -156,6 +158,13 @@ def _form_options(values: list[str]) -> Any:
         except (ValueError, RecursionError):
             _refuse("options", "begins like JSON and is not: repeat the field, or send a JSON list or object")
     return values
+
+
+def _form_object(name: str, text: str) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        _refuse(name, "must be a JSON object")
 
 
 def _decode_text(image: str) -> tuple[bytes, str | None]:

@@ -13,7 +13,14 @@ from prompt4trust.confidence import ESTIMATORS
 from prompt4trust.questions import MAX_OPTIONS, MIN_OPTIONS
 from services.common.problems import Problem, request_id_of
 from services.gateway.gateway import Gateway
-from services.gateway.schemas import DEFAULT_METHOD, MAX_OPTION, MAX_QUESTION, VqaReply
+from services.gateway.schemas import (
+    DEFAULT_METHOD,
+    MAX_GROUP,
+    MAX_GROUPS,
+    MAX_OPTION,
+    MAX_QUESTION,
+    VqaReply,
+)
 
 _CLIENT_LEFT = 499  # nginx's word; nobody reads it but the log
 
@@ -27,6 +34,9 @@ class About(BaseModel):
         methods: Method that is offered -> what it does.
         default_method: The method where a request names none.
         confidence_threshold: Least calibrated confidence at which an answer is given by default.
+        max_risk: Largest accepted share of wrong answers by default; None for that threshold.
+        risk_delta: Probability with which a guaranteed share of errors may be exceeded.
+        coverage: Rate at which option sets hold the right option by default.
         limits: Bounds on a request.
     """
 
@@ -35,6 +45,9 @@ class About(BaseModel):
     methods: dict[str, str]
     default_method: str
     confidence_threshold: float
+    max_risk: float | None
+    risk_delta: float
+    coverage: float
     limits: dict[str, int]
 
 
@@ -79,6 +92,18 @@ _ASK_PROPERTIES: dict[str, Any] = {
         "description": "How the confidence is obtained: one of those that GET /v1/about lists.",
     },
     "max_risk": {"type": "number", "minimum": 0, "maximum": 1, "description": "Largest accepted share of errors."},
+    "coverage": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "exclusiveMaximum": 1,
+        "description": "Rate at which the option set is to hold the right option.",
+    },
+    "groups": {
+        "type": "object",
+        "additionalProperties": {"type": "string", "maxLength": MAX_GROUP},
+        "maxProperties": MAX_GROUPS,
+        "description": "What the client knows of the question, such as its modality.",
+    },
 }
 
 
@@ -131,6 +156,9 @@ async def about(gateway: TheGateway) -> About:
         methods={name: ESTIMATORS[name].summary for name in settings.methods},
         default_method=DEFAULT_METHOD,
         confidence_threshold=settings.confidence_threshold,
+        max_risk=settings.max_risk,
+        risk_delta=settings.risk_delta,
+        coverage=settings.coverage,
         limits={
             "image_bytes": settings.max_image_bytes,
             "image_pixels": settings.max_image_pixels,

@@ -11,6 +11,8 @@ from services.common.asked import plain_text, read_options
 
 MAX_QUESTION = 4_000
 MAX_OPTION = 500
+MAX_GROUPS = 16
+MAX_GROUP = 100
 DEFAULT_METHOD = "cgp"
 DEFAULT_METHODS = (DEFAULT_METHOD, "verbalized")
 """The methods that are offered where the settings do not say: those that ask each model once."""
@@ -31,6 +33,15 @@ def _offered_method(name: str, info: ValidationInfo) -> str:
     return name
 
 
+def _plain_groups(groups: dict[str, str]) -> dict[str, str]:
+    if len(groups) > MAX_GROUPS:
+        raise PydanticCustomError("group_count", "at most {most} groups can be named", {"most": MAX_GROUPS})
+    return {
+        plain_text(name, what="a group's name", limit=MAX_GROUP): plain_text(value, what="a group", limit=MAX_GROUP)
+        for name, value in groups.items()
+    }
+
+
 QuestionText = Annotated[str, AfterValidator(lambda text: plain_text(text, what="the question", limit=MAX_QUESTION))]
 Options = Annotated[
     dict[str, str],
@@ -47,6 +58,9 @@ class Ask(BaseModel):
         options: Letter -> text, 2 to 26 distinct ones; clients may also send a list; empty for an open question.
         method: How the confidence is obtained: one of the validation context's "methods".
         max_risk: Largest acceptable share of wrong answers among those given, in [0, 1]; None for the default.
+        coverage: Rate at which the option set is to hold the right option, above 0 and below 1; None for the default.
+        groups: What the client knows of the question, such as {"modality": "CT"}: an option set whose coverage holds
+            within such groups is then that of the question's own.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -55,6 +69,8 @@ class Ask(BaseModel):
     options: Options = Field(default_factory=dict)
     method: Annotated[str, AfterValidator(_offered_method)] = DEFAULT_METHOD
     max_risk: Annotated[float, Field(ge=0, le=1)] | None = None
+    coverage: Annotated[float, Field(gt=0, lt=1)] | None = None
+    groups: Annotated[dict[str, str], AfterValidator(_plain_groups)] = Field(default_factory=dict)
 
 
 class ChosenAnswer(BaseModel):
@@ -81,6 +97,8 @@ class Calibration(BaseModel):
         calibrator: Its name.
         stated_confidence: What the method gave before any correction, in [0, 1]: for cgp and verbalized, what the model
             itself stated; None where its reply could not be read.
+        interval: Ends between which the calibrated confidence lies for all that the calibrator's held-out answers say;
+            None where the calibrator is of a kind that gives none.
         fitted_on: What the calibrator was fitted on.
         reason: Why there is no calibrated confidence, where there is none.
     """
@@ -88,27 +106,84 @@ class Calibration(BaseModel):
     calibrated: bool
     calibrator: str | None = None
     stated_confidence: float | None = None
+    interval: tuple[float, float] | None = None
     fitted_on: FittedOn | None = None
     reason: str | None = None
+
+
+class SelectionEvidence(BaseModel):
+    """What a guarantee rests on.
+
+    Attributes:
+        guard: Name of the artefact in the registry.
+        n: Questions with known truth that thresholds were tested on, those without a readable answer included.
+        accepted: Answers among them that reach the threshold.
+        errors: Wrong ones among these.
+        error_bound: What was shown of the share of errors: at most this, with probability 1 - delta.
+        expected_coverage: Share of such questions that get an answer.
+        share_at_threshold: Share of the answers of exactly the threshold's confidence that are given.
+        least_risk: The smallest max_risk at which anything is answered.
+        dataset: Name of the data.
+        date: When it was tested.
+    """
+
+    guard: str
+    n: int
+    accepted: int
+    errors: int
+    error_bound: float | None
+    expected_coverage: float
+    share_at_threshold: float | None
+    least_risk: float
+    dataset: str
+    date: str
 
 
 class DecisionBasis(BaseModel):
     """Why an answer is given, or left to a person.
 
     Attributes:
-        rule: The rule that decided.
-        threshold: Least calibrated confidence at which an answer is given.
-        source: Where the threshold comes from: the request's max_risk, or the gateway's default.
-        guarantee: Whether the rule bounds the error rate with a proof; a threshold does not.
+        rule: The rule that decided: a threshold with a proven share of errors, or one without a proof.
+        threshold: Least confidence at which an answer is given; None where none keeps to the accepted risk.
+        scale: The confidence that is compared with it: as the method gave it, or calibrated.
+        source: Who chose: the request's max_risk, or the gateway's default.
+        max_risk: Largest accepted share of wrong answers among those given, or None.
+        delta: Probability with which the guarantee may fail over the draw of the checked answers; None without one.
+        guarantee: Whether the rule bounds the share of errors with a proof.
         code: The outcome as a stable word.
         reason: The outcome for a person.
+        evidence: What the guarantee rests on; None without one.
     """
 
-    rule: Literal["confidence-threshold"] = "confidence-threshold"
-    threshold: float
+    rule: Literal["risk-control", "confidence-threshold"]
+    threshold: float | None
+    scale: Literal["stated", "calibrated"]
     source: Literal["default", "max_risk"]
-    guarantee: Literal[False] = False
-    code: Literal["confident-enough", "not-confident-enough", "not-calibrated", "no-verdict"]
+    max_risk: float | None = None
+    delta: float | None = None
+    guarantee: bool
+    code: Literal["confident-enough", "not-confident-enough", "risk-not-achievable", "not-calibrated", "no-verdict"]
+    reason: str
+    evidence: SelectionEvidence | None = None
+
+
+class OptionSetReply(BaseModel):
+    """Options that hold the right one at a known rate.
+
+    Attributes:
+        letters: The options.
+        coverage: The rate, on average over questions like the checked ones.
+        guarantee: Always true: the rate holds whatever the model's probabilities are worth.
+        groups: Group within which the rate holds; empty where it holds on average over all.
+        n: Questions with known truth that it rests on.
+        reason: The same for a person.
+    """
+
+    letters: list[str]
+    coverage: float
+    guarantee: Literal[True] = True
+    groups: dict[str, str]
+    n: int
     reason: str
 
 
@@ -137,7 +212,8 @@ class VqaReply(BaseModel):
         calibration: Where the confidence comes from.
         decision: "answer", or "defer" to a person.
         decision_basis: Why.
-        option_set: A set of options that covers the right one at a known rate; None until such sets are offered.
+        option_set: Options that hold the right one at a known rate, or None.
+        option_set_reason: Why there is none, where there is none.
         guidance_prompt: The calibration guidance prompt that was used, or None.
         explanation: The downstream model's text, as it came.
         models: Who answered.
@@ -151,7 +227,8 @@ class VqaReply(BaseModel):
     calibration: Calibration
     decision: Literal["answer", "defer"]
     decision_basis: DecisionBasis
-    option_set: None = None
+    option_set: OptionSetReply | None = None
+    option_set_reason: str | None = None
     guidance_prompt: str | None
     explanation: str
     models: ModelsUsed

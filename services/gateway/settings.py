@@ -43,6 +43,21 @@ class GatewaySettings(ServiceSettings, service="gateway"):
     confidence_threshold: float = Field(
         default=0.5, ge=0, le=1, description="Least calibrated confidence at which an answer is given, by default."
     )
+    max_risk: float | None = Field(
+        default=None,
+        ge=0,
+        le=1,
+        description="Largest accepted share of wrong answers where requests do not say; none for the threshold above.",
+    )
+    risk_delta: float = Field(
+        default=0.05, gt=0, lt=1, description="Probability with which a guaranteed share of errors may be exceeded."
+    )
+    coverage: float = Field(
+        default=0.9,
+        gt=0,
+        lt=1,
+        description="Rate at which option sets hold the right option where requests do not say.",
+    )
     registry_check_s: float = Field(default=1.0, ge=0, description="How often the registry is looked at, in seconds.")
     notice: str | None = Field(default=None, description="Line shown to users; by default made from the models' names.")
 

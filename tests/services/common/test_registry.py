@@ -7,11 +7,14 @@ import json
 import os
 import shutil
 import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from services.common.registry import Registry, RegistryError
+from prompt4trust.calibration import CalibratorArtifact, Pair
+from services.common.registry import Registry, RegistryError, live_calibrator
 
 
 def add_policy(directory: Path, name: str, mark: str = "") -> Path:
@@ -218,3 +221,63 @@ def test_a_calibrator_that_cannot_be_read_is_left_out(registry: Registry) -> Non
     (registry.root / "calibrators").mkdir()
     (registry.root / "calibrators" / "broken.json").write_text("{")
     assert registry.calibrators() == []
+
+
+def artifact(name: str, estimator: str = "cgp", day: int = 1) -> CalibratorArtifact:
+    return CalibratorArtifact(
+        name=name, method="platt", parameters={"slope": 1.0, "intercept": 0.0}, n=20, dataset="d",
+        pair=Pair(downstream="m", policy=None, estimator=estimator, answer_template="t@1"),
+        data_hash="sha256:" + "0" * 64, created=datetime(2026, 1, day, tzinfo=UTC), seed=0,
+        metrics_before={}, metrics_after={},
+    )  # fmt: skip
+
+
+def test_a_live_calibrator_is_named_for_its_pair_and_the_policy_stays(registry: Registry) -> None:
+    registry.activate_policy("policy-1")
+    for each in (artifact("one"), artifact("two", day=2), artifact("other", "verbalized")):
+        registry.publish_calibrator(each)
+    pair = artifact("one").pair
+    assert registry.active_calibrators() == {}
+    newest = live_calibrator(registry.calibrators(), pair, {})
+    assert newest is not None
+    assert newest.name == "two"
+    assert registry.activate_calibrator("one") is None
+    assert registry.activate_calibrator("other") is None
+    assert json.loads((registry.root / "active.json").read_text()) == {
+        "policy": "policy-1",
+        "calibrators": {"cgp | m | no policy | t@1": "one", "verbalized | m | no policy | t@1": "other"},
+    }
+    chosen = live_calibrator(registry.calibrators(), pair, registry.active_calibrators())
+    assert chosen is not None
+    assert chosen.name == "one"
+    # Named for one pair, it is not applied to another, whatever the file says.
+    elsewhere = artifact("x", "entropy").pair
+    assert live_calibrator([artifact("one")], elsewhere, {elsewhere.key: "one"}) is None
+    registry.activate_policy("policy-2")
+    assert registry.activate_calibrator("two") == "one"
+    assert registry.active_policy() == "policy-2"
+
+
+def test_what_is_no_calibrator_cannot_be_made_live(registry: Registry) -> None:
+    with pytest.raises(RegistryError, match="there is no calibrator 'absent'"):
+        registry.activate_calibrator("absent")
+    with pytest.raises(RegistryError, match="not a valid name"):
+        registry.activate_calibrator("../policies/policy-1/config")
+    (registry.root / "calibrators").mkdir()
+    (registry.root / "calibrators" / "broken.json").write_text("{")
+    with pytest.raises(RegistryError, match="'broken' cannot be read"):
+        registry.activate_calibrator("broken")
+    (registry.root / "active.json").write_text('{"calibrators": ["one"]}')
+    with pytest.raises(RegistryError, match=r"active\.json's calibrators"):
+        registry.active_calibrators()
+
+
+def test_two_that_write_active_json_at_once_lose_nothing(registry: Registry) -> None:
+    names = [f"c{index}" for index in range(8)]
+    for name in names:
+        registry.publish_calibrator(artifact(name, estimator=name))
+    with ThreadPoolExecutor(9) as pool:
+        list(pool.map(registry.activate_calibrator, names))
+        pool.submit(registry.activate_policy, "policy-2").result()
+    assert sorted(registry.active_calibrators().values()) == names
+    assert registry.active_policy() == "policy-2"

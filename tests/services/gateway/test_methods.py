@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import httpx
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from prompt4trust.calibration import Pair, fit_artifact
 from prompt4trust.confidence import ESTIMATORS
+from services.common.registry import Registry
 from services.gateway.settings import GatewaySettings
 from tests.services.gateway.checks import body
-from tests.services.gateway.conftest import MakeGateway
+from tests.services.gateway.conftest import MODEL, TEMPLATE, MakeGateway
 from tests.services.gateway.upstream import Upstream
 
 
@@ -52,6 +58,40 @@ def test_what_is_offered_is_answered(make_gateway: MakeGateway, upstream: Upstre
         assert reply["confidence"] == 1.0
         pictures = [asked["messages"][-1]["content"][0]["image_url"]["url"] for asked in upstream.asked]
         assert len(set(pictures)) == 10
+
+
+def test_a_calibrator_of_two_signals_gets_both_and_one_with_an_interval_gives_it(
+    make_gateway: MakeGateway, upstream: Upstream, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(5)
+    stated, agreement = rng.integers(50, 100, 300) / 100, rng.integers(0, 21, 300) / 20
+    right = rng.random(300) < (stated + agreement) / 2
+    registry = Registry(tmp_path)
+    fits = (("consistency", "two-signal", agreement), ("verbalized", "venn-abers", stated))
+    for estimator, method, confidence in fits:
+        artifact = fit_artifact(
+            confidence,
+            right,
+            name=method,
+            method=method,
+            pair=Pair(downstream=MODEL, policy=None, estimator=estimator, answer_template=TEMPLATE),
+            dataset="d",
+            clock=lambda: datetime(2026, 1, 2, tzinfo=UTC),
+            signals={"stated": stated},
+            resamples=5,
+        )
+        registry.publish_calibrator(artifact)
+    two, interval = (each.calibrator() for each in sorted(registry.calibrators(), key=lambda each: each.name))
+    offered = ("cgp", "consistency", "verbalized")
+    with make_gateway(methods=offered, registry=tmp_path) as url, httpx.Client(base_url=url, timeout=20) as client:
+        reply = client.post("/vqa", json=body(method="consistency")).json()
+        assert reply["confidence"] == round(float(two.apply(1.0, {"stated": 0.95})), 4)
+        assert reply["calibration"]["interval"] is None
+        reply = client.post("/vqa", json=body(method="verbalized")).json()
+        ends = interval.interval(0.95)
+        assert ends is not None
+        assert reply["calibration"]["interval"] == [round(float(end), 4) for end in ends]
+        assert ends[0] <= reply["confidence"] <= ends[1]
 
 
 @pytest.mark.parametrize("methods", [("cgp", "magic"), ("verbalized",), ()])

@@ -46,6 +46,31 @@ def test_the_newest_of_several_calibrators_counts(tmp_path: Path) -> None:
     assert found.artifact.name == "a-newer"
 
 
+def test_what_was_made_live_counts_whatever_is_newer(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    older = make_calibrator("cgp", "policy-1", name="older")
+    registry.publish_calibrator(older)
+    registry.publish_calibrator(older.model_copy(update={"name": "newer", "created": older.created + timedelta(1)}))
+    shelf = CalibratorShelf(registry, 0)
+
+    def live() -> str | None:
+        found = shelf.find(PAIR)
+        return found.artifact.name if found else None
+
+    assert live() == "newer"
+    assert registry.activate_calibrator("older") is None
+    assert live() == "older"
+    assert registry.activate_calibrator("newer") == "older"
+    assert live() == "newer"
+
+    # A spoilt file changes nothing; a live calibrator that is gone leaves the others.
+    (tmp_path / "active.json").write_text("{")
+    assert live() == "newer"
+    registry.activate_calibrator("older")
+    (tmp_path / "calibrators" / "older.json").unlink()
+    assert live() == "newer"
+
+
 def test_the_registry_is_looked_at_no_more_often_than_told(tmp_path: Path) -> None:
     now = 100.0
     registry = Registry(tmp_path)

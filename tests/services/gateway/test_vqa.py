@@ -43,6 +43,7 @@ def test_the_reply_has_the_documented_form(client: httpx.Client, registry: Regis
             "calibrated": True,
             "calibrator": "platt-cgp",
             "stated_confidence": 0.95,
+            "interval": None,
             "fitted_on": {
                 "n": 200,
                 "dataset": "phantom-vqa",
@@ -53,6 +54,7 @@ def test_the_reply_has_the_documented_form(client: httpx.Client, registry: Regis
         },
         "decision": "answer",
         "option_set": None,
+        "option_set_reason": "the method cgp gave no probability for each of the options",
         "guidance_prompt": "Weigh the border.",
         "explanation": VERDICT,
         "models": {"policy": "policy-1", "downstream": "model-1"},
