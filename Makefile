@@ -78,6 +78,11 @@ bench-trainer: .venv/.developed ## Compare rewards and evaluation with one reque
 bench-learning: .venv/.developed ## Measure learned policies on the test split; POLICIES="DIR ..." one a training seed
 	$(OFFLINE) $(BIN)/python -m benchmarks.learning $(POLICIES) $(ARGS)
 
+.PHONY: bench-calibration
+bench-calibration: .venv/.developed ## Measure how many answers calibrators need: RUN=run's folder, TEST=another one to measure on
+	@test -n "$(RUN)" || { echo "name a run of trustvqa evaluate or calibrate: make bench-calibration RUN=var/runs/..." >&2; exit 2; }
+	$(BIN)/python -m benchmarks.calibration "$(RUN)" $(if $(TEST),--test "$(TEST)") $(ARGS)
+
 ##@ Help
 
 .PHONY: clean

@@ -1,0 +1,1 @@
+"""How many held-out answers a calibrator needs."""

@@ -1,0 +1,90 @@
+"""How many answers a calibrator needs: python -m benchmarks.calibration RUN (or `make bench-calibration RUN=...`).
+
+Each family is fitted on random draws from a run's predictions and measured on others, at several numbers of answers;
+"chosen" is what `trustvqa calibrate` would have taken, judging by the draw's own folds.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.calibration.study import CHOSEN, IDEAL, Answers, Figures, study
+from prompt4trust.calibration import FAMILIES
+from prompt4trust.evaluation import TableError, read_predictions
+
+RESULTS = Path(__file__).with_name("results.json")
+SIZES = "50,100,200,500,1000"
+
+
+def main(
+    run: Annotated[Path, typer.Argument(help="A run's folder or predictions.jsonl: the answers that are fitted on.")],
+    test: Annotated[
+        Path | None, typer.Option(help="Another run, whose answers are measured on; else what a draw leaves.")
+    ] = None,
+    estimators: Annotated[str, typer.Option(help="Whose confidence, with commas between; else all in the run.")] = "",
+    sizes: Annotated[str, typer.Option(help="Numbers of answers to fit on.")] = SIZES,
+    draws: Annotated[int, typer.Option(min=2, help="Draws at each number.")] = 50,
+    choose: Annotated[
+        bool, typer.Option(help="Measure the choice among families too: most of the time goes there.")
+    ] = True,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 1,
+    output: Annotated[Path, typer.Option(help="Where the figures go.")] = RESULTS,
+) -> None:
+    """Print the ECE after calibration, mean and standard deviation over the draws, and keep all figures."""
+    console = Console(width=120)
+    numbers = [int(size) for size in sizes.split(",")]
+    families = (*FAMILIES, CHOSEN) if choose else tuple(FAMILIES)
+    try:
+        predictions = read_predictions(run)
+        others = None if test is None else read_predictions(test)
+        named = [name.strip() for name in estimators.split(",") if name.strip()]
+        measured: dict[str, Any] = {}
+        for name in named or dict.fromkeys(row.estimator for row in predictions):
+            answers = Answers.of(predictions, name)
+            apart = None if others is None else Answers.of(others, name)
+            figures = study(answers, numbers, others=apart, times=draws, seed=seed, families=families)
+            n_measured = len(apart.rows) if apart else len(answers.rows) - max(numbers)
+            measured[name] = {"answers": len(answers.rows), "measured_on": n_measured, "families": figures}
+            _show(name, n_measured, draws, numbers, figures, console)
+    except (TableError, ValueError) as error:
+        console.print(f"[bold red]error[/] {error}")
+        raise typer.Exit(1) from None
+    setup = {"run": run.name, "test": test.name if test else None, "sizes": numbers, "draws": draws, "seed": seed}
+    output.write_text(json.dumps({"setup": setup, "estimators": measured}, indent=1) + "\n", encoding="utf-8")
+    console.print(str(output), soft_wrap=True, highlight=False)
+
+
+def _show(name: str, measured: int, draws: int, sizes: list[int], figures: Figures, console: Console) -> None:
+    console.print(f"[bold]{name}[/]: ECE after calibration on n answers, measured on {measured} others, {draws} draws")
+    table = Table()
+    table.add_column("family")
+    for size in sizes:
+        table.add_column(f"n = {size}", justify="right")
+    for family, by_size in figures.items():
+        table.add_row(family, *(_cell(by_size[size]["ece"], by_size[size]["refused"]) for size in sizes))
+    last = list(figures)[-1]
+    table.add_section()
+    table.add_row(f"chance alone, {last}", *(_cell(figures[last][size][IDEAL], 0) for size in sizes))
+    console.print(table)
+    if CHOSEN in figures:
+        for size in sizes:
+            picked = sorted(figures[CHOSEN][size]["chosen"].items(), key=lambda item: -item[1])
+            console.print(f"  chosen at n = {size}: {', '.join(f'{name} {count}' for name, count in picked)}")
+
+
+def _cell(spread: dict[str, float | None], refused: int) -> str:
+    mean, deviation = spread["mean"], spread["sd"]
+    if mean is None:
+        return "cannot be fitted"
+    said = f"{mean:.3f} ± {deviation:.3f}" if deviation is not None else f"{mean:.3f}"
+    return f"{said} ({refused} not fitted)" if refused else said
+
+
+if __name__ == "__main__":
+    typer.run(main)

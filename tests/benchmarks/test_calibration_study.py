@@ -1,0 +1,97 @@
+"""The small-n study: its draws, one cell against a plain loop, and what it must find where the answer is known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from benchmarks.calibration import __main__ as command
+from benchmarks.calibration.study import CHOSEN, Answers, draws, study
+from prompt4trust.calibration import Platt
+from prompt4trust.evaluation import Prediction
+from prompt4trust.metrics import expected_calibration_error
+from tests.prompt4trust.calibration.answers import overconfident
+
+
+def predictions(n: int, seed: int = 0) -> list[Prediction]:
+    stated, correct = overconfident(n, seed)
+    return [
+        Prediction(
+            id=f"{seed}-{i}", estimator="cgp", truth="A", answer="A" if correct[i] else "B", confidence=stated[i]
+        )
+        for i in range(n)
+    ]
+
+
+ANSWERS = Answers.of(predictions(1500), "cgp")
+
+
+def test_what_is_measured_on_was_not_fitted_on_and_is_always_as_many() -> None:
+    for n in (50, 1000):
+        listed = list(draws(1500, [50, 1000], n, 5, seed=0))
+        assert len(listed) == 5
+        for draw in listed:
+            assert (len(draw.fitted), len(draw.measured)) == (n, 500)
+            assert len({*draw.fitted, *draw.measured}) == n + 500
+    with pytest.raises(ValueError, match="1199 answers leave 199 to measure on"):
+        list(draws(1199, [1000], 1000, 1, seed=0))
+
+
+def test_a_cell_is_a_plain_loop() -> None:
+    errors = []
+    for draw in draws(1500, [100], 100, 6, seed=4):
+        fitted = Platt.fit(ANSWERS.confidence[draw.fitted], ANSWERS.correct[draw.fitted])
+        corrected = fitted.apply(ANSWERS.confidence[draw.measured])
+        errors.append(expected_calibration_error(corrected, ANSWERS.correct[draw.measured]))
+    cell = study(ANSWERS, [100], times=6, seed=4, families=["platt"])["platt"][100]
+    assert cell["ece"] == {
+        "mean": pytest.approx(np.mean(errors)),
+        "sd": pytest.approx(np.std(errors, ddof=1)),
+        "lowest": min(errors),
+        "highest": max(errors),
+    }
+    assert cell["refused"] == 0
+
+
+def test_more_answers_help_and_curves_need_more_of_them_than_lines() -> None:
+    others = Answers.of(predictions(4000, seed=9), "cgp")
+    found = study(ANSWERS, [50, 800], others=others, times=8, families=["identity", "platt", "isotonic", "two-signal"])
+    assert list(found) == ["identity", "platt", "isotonic"]  # these answers carry no second signal
+    error = {family: {n: cell["ece"]["mean"] for n, cell in by_size.items()} for family, by_size in found.items()}
+    assert error["identity"][50] == pytest.approx(error["identity"][800])
+    assert error["identity"][50] > 0.2
+    assert error["platt"][800] < error["platt"][50] < error["isotonic"][50]
+    assert found["platt"][800]["ideal_ece"]["mean"] < error["platt"][50]
+
+
+def test_the_choice_is_measured_like_a_family_and_draws_that_cannot_be_fitted_are_counted() -> None:
+    found = study(ANSWERS, [60], times=3, families=[CHOSEN])[CHOSEN][60]
+    assert sum(found["chosen"].values()) == 3
+    stated = np.full(400, 0.9)
+    rows = [Prediction(id=str(i), estimator="x") for i in range(400)]
+    hardly = Answers(rows, stated, np.arange(400) < 398, {})
+    cell = study(hardly, [20], times=10, families=["platt"])["platt"][20]
+    assert cell["refused"] >= 5
+
+
+def test_the_command_prints_a_table_and_keeps_the_figures(tmp_path: Path) -> None:
+    table = tmp_path / "predictions.jsonl"
+    table.write_bytes(b"".join(row.line() for row in predictions(450)))
+    app = typer.Typer()
+    app.command()(command.main)
+    output = tmp_path / "results.json"
+    arguments = [str(table), "--sizes", "50,200", "--draws", "2", "--no-choose", "--output", str(output)]
+    result = CliRunner().invoke(app, arguments)
+    assert result.exit_code == 0, result.output
+    assert "cgp: ECE after calibration on n answers, measured on 250 others, 2 draws" in result.output
+    kept = json.loads(output.read_text())
+    assert kept["setup"] == {"run": "predictions.jsonl", "test": None, "sizes": [50, 200], "draws": 2, "seed": 1}
+    assert kept["estimators"]["cgp"]["families"]["platt"]["200"]["ece"]["mean"] < 0.2
+    result = CliRunner().invoke(app, [str(table), "--sizes", "300"])
+    assert result.exit_code == 1
+    assert "leave 150 to measure on" in result.output
