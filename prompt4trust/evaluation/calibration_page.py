@@ -51,7 +51,7 @@ def _section(artifact: CalibratorArtifact) -> Iterable[str]:
     yield from (f'<p class="warn">{escape(warning)}.</p>' for warning in artifact.warnings)
     if artifact.choice is not None:
         yield _candidates(artifact.choice)
-    yield "<h2>As stated, and corrected by calibrators that had not seen the answer</h2>"
+    yield "<p>As stated, and corrected by calibrators that had not seen the answer:</p>"
     yield _effect(artifact)
     pairs = (("as stated", artifact.reliability_before), ("corrected", artifact.reliability_after))
     figures = (
@@ -65,13 +65,18 @@ def _section(artifact: CalibratorArtifact) -> Iterable[str]:
 def _candidates(choice: Choice) -> str:
     rows = []
     for each in choice.candidates:
-        name = escape(each.family)
-        name = f"<strong>{name}</strong>, chosen" if each.family == choice.chosen else name
-        found = estimates(each.metrics)
-        cells = [words.interval(found.get(metric)) for metric in JUDGED_BY]
-        rows.append([name, *cells, escape(each.refused or "")])
-    head = ["family", *(escape(words.label(metric)) for metric in JUDGED_BY), ""]
-    return f"<p>{escape(judged_words(choice))}</p>{table(head, rows)}"
+        if each.refused is None:
+            name = escape(each.family)
+            name = f"<strong>{name}</strong>, chosen" if each.family == choice.chosen else name
+            found = estimates(each.metrics)
+            rows.append([name, *(_cell(found.get(metric)) for metric in JUDGED_BY)])
+    head = ["family", *(escape(words.label(metric)) for metric in JUDGED_BY)]
+    refused = "".join(
+        f"<p>{escape(each.family)} was left out: {escape(each.refused)}.</p>"
+        for each in choice.candidates
+        if each.refused is not None
+    )
+    return f"<p>{escape(judged_words(choice))}</p>{table(head, rows)}{refused}"
 
 
 def _effect(artifact: CalibratorArtifact) -> str:
@@ -79,8 +84,17 @@ def _effect(artifact: CalibratorArtifact) -> str:
         estimates(metrics) for metrics in (artifact.metrics_before, artifact.metrics_after, artifact.metrics_ideal)
     )
     rows = [
-        [escape(words.label(metric)), *(words.interval(found.get(metric)) for found in (before, after, ideal))]
+        [
+            escape(words.label(metric)),
+            *(_cell(found.get(metric)) for found in (before, after)),
+            _cell(ideal[metric]) if metric in ideal else "",
+        ]
         for metric in words.LABELS
         if metric in before and metric in after and metric not in ("valid_rate", "confident_error_count")
     ]
     return table(["", "as stated", "corrected", "if perfectly calibrated"], rows)
+
+
+def _cell(estimate: Estimate | None) -> str:
+    value, _, bounds = words.interval(estimate).partition(" ")
+    return f"{value} <small>{bounds}</small>" if bounds else value

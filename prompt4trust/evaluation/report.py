@@ -62,6 +62,7 @@ class MethodReport(_Model):
         estimator: The estimator's name.
         calibrator: The calibrator's name, or None.
         in_sample: Whether the calibrator was fitted on these very questions: its figures then flatter it.
+        uncorrected: Valid answers that lack a signal that the calibrator needs: their confidence is as stated.
         failed: Questions without a prediction; in no figure.
         unlabelled: Predictions whose truth is unknown; in no figure.
         invalid: Why texts held no verdict -> how many.
@@ -78,6 +79,7 @@ class MethodReport(_Model):
     estimator: str
     calibrator: str | None
     in_sample: bool
+    uncorrected: int = 0
     failed: int
     unlabelled: int
     invalid: Mapping[str, int]
@@ -116,13 +118,22 @@ class _Scored:
         )
 
     def calibrated(self, artifact: CalibratorArtifact | None) -> _Scored:
-        """Correct the confidence of the valid rows; an invalid row has none to correct."""
-        if artifact is None or not self.valid.any():
+        """Correct the confidences of valid rows; an invalid row has none, one that lacks a signal keeps what it has."""
+        usable = self.correctable(artifact)
+        if artifact is None or not usable.any():
             return self
         confidence = self.confidence.copy()
-        signals = {name: values[self.valid] for name, values in self.signals.items()}
-        confidence[self.valid] = artifact.calibrator().apply(confidence[self.valid], signals)
+        signals = {name: values[usable] for name, values in self.signals.items()}
+        confidence[usable] = artifact.calibrator().apply(confidence[usable], signals)
         return replace(self, confidence=confidence)
+
+    def correctable(self, artifact: CalibratorArtifact | None) -> Bools:
+        """Tell which rows hold a verdict and every signal that a calibrator needs."""
+        usable = self.valid.copy()
+        for name in artifact.calibrator().inputs() if artifact else ():
+            values = self.signals.get(name)
+            usable &= np.zeros_like(usable) if values is None else ~np.isnan(values)
+        return usable
 
     def at(self, places: Sequence[int]) -> _Scored:
         signals = {name: values[places] for name, values in self.signals.items()}
@@ -179,12 +190,14 @@ def _method(
 ) -> MethodReport:
     predicted = [row for row in rows if row.failure is None]
     labelled = [row for row in predicted if row.truth is not None]
-    scored = _Scored.of(labelled).calibrated(artifact)
+    stated = _Scored.of(labelled)
+    scored = stated.calibrated(artifact)
     return MethodReport(
         name=name,
         estimator=estimator,
         calibrator=artifact.name if artifact else None,
         in_sample=artifact is not None and artifact.data_hash == fitting_hash(labelled),
+        uncorrected=int((stated.valid & ~stated.correctable(artifact)).sum()),
         failed=run.questions - len(predicted),
         unlabelled=len(predicted) - len(labelled),
         invalid=dict(Counter(row.invalid for row in predicted if row.invalid is not None)),

@@ -87,7 +87,10 @@ def remarks(method: MethodReport) -> list[str]:
     """Say what a reader of a method's figures must know."""
     if method.calibrator is not None:
         # Everything else is said of the estimator whose predictions these are.
-        return ["its calibrator was fitted on these very answers: the figures flatter it"] if method.in_sample else []
+        told = ["its calibrator was fitted on these very answers: the figures flatter it"] if method.in_sample else []
+        if method.uncorrected:
+            told.append(f"{method.uncorrected} answer(s) lack a signal that its calibrator needs, and are as stated")
+        return told
     said = []
     if method.failed:
         said.append(f"{method.failed} question(s) without a prediction (a model could not be asked) are in no figure")

@@ -23,6 +23,7 @@ from prompt4trust.evaluation import (
     build_report,
     cross_fit,
     fit_calibrator,
+    words,
     write_report,
 )
 from prompt4trust.prompts import load_template
@@ -139,6 +140,23 @@ def test_a_calibrator_leaves_invalid_rows_at_nought() -> None:
     corrected = build_report(rows, manifest(questions, ("cgp",)), [artifact], resamples=5).methods[1].figures
     assert corrected.all["brier"].value == pytest.approx((0.5**2 + 0) / 2)
     assert corrected.all["mean_confidence"].value == pytest.approx(0.25)
+
+
+def test_a_calibrator_of_two_signals_leaves_answers_without_the_second_as_stated() -> None:
+    questions = [question(i) for i in range(3)]
+    rows = [
+        answered(asked, "A", 0.9).model_copy(update={"signals": {"agreement": 0.5} if place else {}})
+        for place, asked in enumerate(questions)
+    ]
+    artifact = CalibratorArtifact(
+        name="two", method="two-signal", pair=PAIR, n=1, dataset="d", data_hash="sha256:" + "0" * 64, created=NOW,
+        parameters={"second": "agreement", "weights": [0.0, 1.0], "intercept": 0.0, "clips": [0.01, 0.01]}, seed=0,
+        metrics_before={}, metrics_after={},
+    )  # fmt: skip
+    corrected = build_report(rows, manifest(questions, ("cgp",)), [artifact], resamples=5).methods[1]
+    assert corrected.figures.all["mean_confidence"].value == pytest.approx((0.9 + 0.5 + 0.5) / 3)
+    assert corrected.uncorrected == 1
+    assert "1 answer(s) lack a signal" in words.remarks(corrected)[0]
 
 
 def test_groups_by_value_and_numbers_in_quarters() -> None:
