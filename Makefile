@@ -93,7 +93,7 @@ clean: ## Remove .venv and caches; var/ (registry, logs) stays
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "; print "make TARGET"} \
 	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' Makefile
+	  /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
 
 .venv/.created: ## the bare environment
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: make PYTHON=/path/to/python3.11" >&2; exit 2; }
