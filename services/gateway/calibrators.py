@@ -75,9 +75,15 @@ class CalibratorShelf:
 
     def find(self, pair: Pair) -> FittedCalibrator | None:
         """Find the live one among the calibrators that were fitted for exactly this pair."""
-        fitted = {each.artifact.name: each for each in self.all()}
-        live = live_calibrator((each.artifact for each in fitted.values()), pair, self._active)
-        return fitted[live.name] if live else None
+        fitted = self.all()
+        live = live_calibrator((each.artifact for each in fitted), pair, self._active)
+        return next((each for each in fitted if each.artifact is live), None)
+
+    def live(self) -> dict[str, str]:
+        """Name the live calibrator of every pair that has one: the pair's key -> its name."""
+        pairs = {each.artifact.pair.key: each.artifact.pair for each in self.all()}
+        found = {key: self.find(pair) for key, pair in pairs.items()}
+        return {key: each.artifact.name for key, each in found.items() if each is not None}
 
     def _refresh(self) -> None:
         # The stamp is taken first: a file that changes while it is read is read again next time.

@@ -158,6 +158,7 @@ class Gateway:
             "models": {"downstream": self.settings.downstream_model},
             "answer_template": self.settings.answer_template,
             "calibrators": [fitted.artifact.name for fitted in self.shelf.all()],
+            "live_calibrators": self.shelf.live(),
             "guards": self.guards.names,
         }
 

@@ -62,6 +62,7 @@ def test_what_was_made_live_counts_whatever_is_newer(tmp_path: Path) -> None:
     assert live() == "older"
     assert registry.activate_calibrator("newer") == "older"
     assert live() == "newer"
+    assert shelf.live() == {PAIR.key: "newer"}
 
     # A spoilt file changes nothing; a live calibrator that is gone leaves the others.
     (tmp_path / "active.json").write_text("{")

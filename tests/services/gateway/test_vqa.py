@@ -219,7 +219,9 @@ def test_a_calibrator_that_is_published_while_it_runs_is_taken_up(
         assert ask(client)["calibration"]["calibrated"] is False
         registry.publish_calibrator(make_calibrator("cgp", "policy-1", name="first"))
         assert ask(client)["calibration"]["calibrator"] == "first"
-        assert client.get("/version").json()["calibrators"] == ["first"]
+        version = client.get("/version").json()
+        assert version["calibrators"] == ["first"]
+        assert list(version["live_calibrators"].values()) == ["first"]
         (registry.root / "calibrators" / "spoilt.json").write_text("{")
         assert ask(client)["calibration"]["calibrator"] == "first"
         (registry.root / "calibrators" / "first.json").unlink()
