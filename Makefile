@@ -83,6 +83,11 @@ bench-calibration: .venv/.developed ## Measure how many answers calibrators need
 	@test -n "$(RUN)" || { echo "name a run of trustvqa evaluate or calibrate: make bench-calibration RUN=var/runs/..." >&2; exit 2; }
 	$(BIN)/python -m benchmarks.calibration "$(RUN)" $(if $(TEST),--test "$(TEST)") $(ARGS)
 
+.PHONY: bench-selection
+bench-selection: .venv/.developed ## Count the promises of selection that were broken: RUNS="run's folder ..."
+	@test -n "$(RUNS)" || { echo "name runs of trustvqa evaluate or calibrate: make bench-selection RUNS=var/runs/..." >&2; exit 2; }
+	$(BIN)/python -m benchmarks.selection $(RUNS) $(ARGS)
+
 ##@ Help
 
 .PHONY: clean

@@ -27,8 +27,9 @@ from prompt4trust.metrics.tally import BoolArray, FloatArray
 from prompt4trust.selection.bounds import upper_bound
 from prompt4trust.selection.scores import level_of
 
-_NEAR = 1.25
-"""A start may cost a quarter of the smallest provable error rate if it is stricter for that."""
+_NEAR = 1.1
+"""A start may cost a tenth of the smallest provable error rate if it is stricter for that."""
+_DOUBT = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +137,8 @@ def place_start(scores: npt.ArrayLike, wrong: npt.ArrayLike, tested: int, delta:
     if len(found) == 0:
         raise ValueError("a start is placed by at least one row")
     levels, accepted, mistakes = _sequence(np.floor(found), errors, np.inf)
-    # Half an error more than were seen (Jeffreys): a handful of rows without an error is no proof of rate 0.
-    rate = (mistakes[1:] + 0.5) / (accepted[1:] + 1)
+    # A bound that holds rather than not: a handful of rows without an error is no sign of a rate of 0.
+    rate = upper_bound(mistakes[1:], accepted[1:], _DOUBT)
     expected = np.maximum(np.round(accepted[1:] / len(found) * tested), 1)
     bounds = upper_bound(np.minimum(np.ceil(rate * expected), expected), expected, delta)
     return float(levels[1:][np.flatnonzero(bounds <= _NEAR * bounds.min())[0]])
@@ -164,7 +165,7 @@ def set_aside(rows: int, seed: int) -> tuple[Sequence[int], Sequence[int]]:
         seed: Seed of the division.
 
     Returns:
-        The rows' places: a tenth (at least 20, at most 200) to place the start, and the rest to test.
+        The rows' places: a tenth (at least 20, at most 300) to place the start, and the rest to test.
 
     Raises:
         ValueError: If there are fewer than 40.
@@ -172,5 +173,5 @@ def set_aside(rows: int, seed: int) -> tuple[Sequence[int], Sequence[int]]:
     if rows < 40:
         raise ValueError(f"at least 40 rows are needed, not {rows}")
     order = np.random.default_rng(seed).permutation(rows).tolist()
-    count = min(max(rows // 10, 20), 200)
+    count = min(max(rows // 10, 20), 300)
     return order[:count], order[count:]

@@ -1,0 +1,1 @@
+"""Whether promises of selection are kept, and what they cost."""
