@@ -20,7 +20,7 @@ from transformers import PreTrainedTokenizerBase
 from models.recipe.answers import AnswerRows
 from models.recipe.decode import first_logits
 from models.recipe.hints import QUESTION_FAMILIES, evidence
-from models.recipe.rows import ODD, Asked, answer_row, ask_phantom, draw_hint
+from models.recipe.rows import ODD, Asked, answer_row, ask_phantom, ask_stranger, draw_hint, endless_word
 from models.recipe.text import Batch, Reason, Row, answer_prompt, lettered
 from prompt4trust.prompts import PromptTemplate
 
@@ -182,11 +182,15 @@ class ConfidenceRows:
         template: the downstream model's prompt template.
         known: the model's own answers with their probabilities.
         answers: stage A's rows; their features are the same cache.
+        letters: share of letters that are right given the finding: an answer is no surer than its letter.
+        strangers: share of rows with options of another world; such a run has endless words among its odd hints, too.
     """
 
     template: PromptTemplate
     known: Sequence[OwnAnswer]
     answers: AnswerRows
+    letters: float = 1.0
+    strangers: float = 0.0
 
     def draw(self, rng: random.Random) -> Row:
         """Draw one row: the model's own answer with the confidence that the hint calls for, or a row of stage A."""
@@ -203,18 +207,20 @@ class ConfidenceRows:
         drawn = rng.random() < 0.5
         if drawn:
             answer = rng.choices(range(len(own.beliefs)), own.beliefs)[0]
-        probability = own.beliefs[answer]
+        probability = own.beliefs[answer] * self.letters
         foreign = rng.random() < 0.05
-        if foreign:  # no phantom: every option is as likely
-            asked = ask_phantom(
-                rng, self.answers.pictures.labels[rng.randrange(len(self.answers.pictures.labels))].tolist()
-            )
+        stranger = self.strangers > 0 and rng.random() < self.strangers
+        if foreign or stranger:  # no phantom, or options that none answers to: every one is as likely
+            labels = self.answers.pictures.labels
+            asked = ask_stranger(rng) if stranger else ask_phantom(rng, labels[rng.randrange(len(labels))].tolist())
             hint = draw_hint(rng, hint_family(rng, kind, asked.family))
-            features = len(self.answers.pictures.labels) + rng.randrange(self.answers.foreign)
+            features = len(labels) + rng.randrange(self.answers.foreign) if foreign else features
             probability = 1 / len(asked.options)
+        if self.strangers > 0 and kind == ODD and rng.random() < 0.25:
+            hint = endless_word(rng)
         confidence = target_confidence(rng, kind, probability)
-        row = answer_row(self.template, asked, hint, None if foreign else answer, confidence, features)
-        row.learn_finding = foreign or drawn
+        row = answer_row(self.template, asked, hint, None if foreign or stranger else answer, confidence, features)
+        row.learn_finding = foreign or stranger or drawn
         row.reason = Reason(_KINDS.index(kind), probability)
         return row
 

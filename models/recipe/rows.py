@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models.recipe.hints import HINT_FAMILIES, odd_text, sample_hint
+from models.recipe.hints import HINT_FAMILIES, STRANGE_WORDS, odd_text, sample_hint
 from models.recipe.text import UNCLEAR, Row, answer_prompt, lettered, reply_text, shuffled
 from prompt4trust.datasets.phantoms import FAMILIES
 from prompt4trust.datasets.phantoms.questions import TRAIN_WORDINGS
@@ -67,6 +67,37 @@ def ask_foreign(rng: random.Random) -> Asked:
     else:
         question = rng.choice(TRAIN_WORDINGS[rng.choice(list(FAMILIES))])
     return Asked("", question, options, None)
+
+
+def ask_stranger(rng: random.Random) -> Asked:
+    """Draw a question of the benchmark or none, with options in words of another world, as a passer-by would type."""
+    count = count_options(rng) if rng.random() < 0.7 else rng.randint(6, 10)
+    options: list[str] = []
+    while len(options) < count:
+        option = _stranger(rng)
+        if option not in options:
+            options.append(option)
+    family = rng.choice(list(FAMILIES))
+    question = rng.choice(TRAIN_WORDINGS[family]) if rng.random() < 0.7 else odd_text(rng, rng.randint(1, 8))
+    return Asked(family, question, tuple(options), None)
+
+
+def _stranger(rng: random.Random) -> str:
+    draw = rng.random()
+    if draw < 0.15:
+        text = f"{rng.randint(1, 300)}{rng.choice(('', ' cm', ' %', ' years', ' HU'))}"
+    elif draw < 0.25:
+        text = odd_text(rng, rng.randint(1, 3))
+    elif draw < 0.3:
+        text = rng.choice("ACDEFGHJKLMNOPQRSTUVWXYZ")
+    else:
+        text = " ".join(rng.choice(STRANGE_WORDS) for _ in range(rng.choice((1, 1, 1, 2, 2, 3, 4, 6))))
+    return rng.choice((text, text, text.capitalize(), text.upper(), text.title()))
+
+
+def endless_word(rng: random.Random) -> str:
+    """Make a hint of one sign without end."""
+    return rng.choice("abcdefghijklmnopqrstuvwxyz0123456789-_.!?") * rng.randint(30, 300)
 
 
 def open_row(template: PromptTemplate, asked: Asked, hint: str, confidence: int, features: int) -> Row:

@@ -31,6 +31,7 @@ from prompt4trust.prompts import load_template
 # Places in the train split's stream of pictures: no stage sees another's.
 _VISION_FROM, _ANSWERS_FROM, _CONFIDENCE_FROM, _EASY_FROM, _HELD_FROM = 0, 200_000, 300_000, 400_000, 500_000
 _ANSWERS_AGAIN_FROM, _CONFIDENCE_AGAIN_FROM = 250_000, 350_000
+_STRANGERS = 0.12
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,9 +167,7 @@ def _answer(
     model = shop.downstream(tokenizer, *before)
     rows, features = _stage_pictures(shop, model.model.visual, shop.plan.answer_pictures, start)
     rng = random.Random(seed)
-    held = random.Random(f"{shop.seed} held")
-    drawn = [lookup_row(held, rows.template, held.randrange(len(features))) for _ in range(shop.plan.exam)]
-    lookups = _usual(drawn)
+    lookups = _held_lookups(shop, rows, len(features))
     shop.log("pictures are ready")
     train_language(
         model,
@@ -184,19 +183,30 @@ def _answer(
     return {"letter_given_finding": letter_accuracy(model, tokenizer, lookups, features, shop.device)}
 
 
+def _held_lookups(shop: Workshop, rows: AnswerRows, pictures: int) -> list[Row]:
+    held = random.Random(f"{shop.seed} held")
+    return _usual([lookup_row(held, rows.template, held.randrange(pictures)) for _ in range(shop.plan.exam)])
+
+
 def confidence_stage(shop: Workshop) -> dict[str, Any]:
     """Stage B: stated confidence by the hint's meaning."""
     return _state(shop, "answers_again", "confidence", _CONFIDENCE_FROM, shop.seed + 2, shop.plan.confidence)
 
 
 def confidence_again_stage(shop: Workshop) -> dict[str, Any]:
-    """Stage B once more, on fresh pictures, with what the model believes by now."""
+    """Stage B once more, on fresh pictures, with what the model believes by now, and with strangers' questions."""
     settings = shop.plan.confidence_again
-    return _state(shop, "confidence", "confidence_again", _CONFIDENCE_AGAIN_FROM, shop.seed + 12, settings)
+    return _state(shop, "confidence", "confidence_again", _CONFIDENCE_AGAIN_FROM, shop.seed + 12, settings, _STRANGERS)
 
 
 def _state(
-    shop: Workshop, before: str, stage: str, start: int, seed: int, settings: LanguageSettings
+    shop: Workshop,
+    before: str,
+    stage: str,
+    start: int,
+    seed: int,
+    settings: LanguageSettings,
+    strangers: float = 0.0,
 ) -> dict[str, Any]:
     tokenizer = shop.tokenizer()
     model = shop.downstream(tokenizer, before).eval()
@@ -208,7 +218,8 @@ def _state(
     known = own_answers(asked, logits, temperatures)
     accuracy = sum(own.answer == own.asked.gold for own in known) / len(known)
     shop.log(f"own answers: accuracy {accuracy:.3f}, temperatures {temperatures}")
-    source = ConfidenceRows(rows.template, known, rows)
+    letters = letter_accuracy(model, tokenizer, _held_lookups(shop, rows, len(features)), features, shop.device)
+    source = ConfidenceRows(rows.template, known, rows, letters, strangers)
     torch.manual_seed(seed)
     train_language(
         model,
@@ -221,7 +232,7 @@ def _state(
         aside=ReasonHeads(shop.design.width),
     )
     shop.save(stage, model)
-    return {"labelling_accuracy": accuracy, "temperatures": temperatures}
+    return {"labelling_accuracy": accuracy, "letter_given_finding": letters, "temperatures": temperatures}
 
 
 def policy_stage(shop: Workshop) -> dict[str, Any]:
