@@ -31,6 +31,9 @@ def ask(
     max_risk: Annotated[
         float | None, typer.Option(min=0, max=1, help="Largest share of wrong answers you accept.")
     ] = None,
+    coverage: Annotated[
+        float | None, typer.Option(help="Rate at which the set of remaining options is to hold the right one.")
+    ] = None,
     gateway: Annotated[
         str, typer.Option(envvar="TRUSTVQA_URL", help="The gateway's address.")
     ] = "http://127.0.0.1:8080",
@@ -46,6 +49,8 @@ def ask(
         fields["method"] = method
     if max_risk is not None:
         fields["max_risk"] = str(max_risk)
+    if coverage is not None:
+        fields["coverage"] = str(coverage)
     try:
         response = httpx.post(
             f"{gateway.rstrip('/')}/vqa",
@@ -93,6 +98,9 @@ def render(reply: Mapping[str, Any]) -> Table:
     decision = "answer" if reply.get("decision") == "answer" else "defer to a person"
     reason = (reply.get("decision_basis") or {}).get("reason")
     table.add_row("Decision", escape(f"{decision}: {reason}" if reason else decision))
+    remaining = reply.get("option_set")
+    if remaining:
+        table.add_row("Options left", escape(f"{', '.join(remaining['letters'])}: {remaining['reason']}"))
     for label, key in (("Guidance", "guidance_prompt"), ("Model said", "explanation")):
         if reply.get(key):
             table.add_row(label, escape(str(reply[key])))

@@ -243,6 +243,9 @@ function showReply(reply) {
   by("decision").textContent = given ? "Confident enough to answer" : "Leave this one to a person";
   by("decision").className = `decision ${given ? "answered" : "deferred"}`;
   by("basis").textContent = reply.decision_basis.reason;
+  const set = reply.option_set;
+  by("options-left").textContent = set ? `Options left: ${set.letters.join(", ")}. ${set.reason}` : "";
+  by("options-left").hidden = !set;
   showConfidence(reply);
   by("degraded").replaceChildren(...reply.degraded.map((name) => element("div", { text: WITHOUT[name] ?? `Done without: ${name}` })));
   by("degraded").hidden = reply.degraded.length === 0;

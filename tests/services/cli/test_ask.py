@@ -22,6 +22,7 @@ REPLY: dict[str, Any] = {
     "calibration": {"calibrated": True, "stated_confidence": 0.95, "fitted_on": {"n": 2000}},
     "decision": "answer",
     "decision_basis": {"reason": "0.71 is at least 0.50"},
+    "option_set": {"letters": ["B", "C"], "reason": "The right option is among these for 90 % of questions."},
     "guidance_prompt": "Look at the [border] first.",
     "explanation": "The answer is B with confidence 95.",
     "models": {"policy": "p-1", "downstream": "d-1"},
@@ -42,8 +43,9 @@ def gateway() -> Iterator[tuple[str, dict[str, Any]]]:
         question: str = Form(),
         options: list[str] = Form(default=[]),
         max_risk: str = Form(default=""),
+        coverage: str = Form(default=""),
     ) -> JSONResponse:
-        state["asked"] = (await image.read(), question, options, max_risk)
+        state["asked"] = (await image.read(), question, options, max_risk, coverage)
         return JSONResponse(state["reply"], status_code=state["status"])
 
     with running(app) as url:
@@ -68,16 +70,18 @@ def test_sends_everything_and_prints_an_answer_a_person_can_read(
     url, state = gateway
     state |= {"reply": REPLY, "status": 200}
     status, out, _ = run(
-        str(picture), "Which shape?", "-o", "Round", "-o", "Oval", "--max-risk", "0.2", "--gateway", url
+        *(str(picture), "Which shape?", "-o", "Round", "-o", "Oval"),
+        *("--max-risk", "0.2", "--coverage", "0.9", "--gateway", url),
     )
     assert status == 0
-    assert state["asked"] == (b"pixels", "Which shape?", ["Round", "Oval"], "0.2")
+    assert state["asked"] == (b"pixels", "Which shape?", ["Round", "Oval"], "0.2", "0.9")
     for expected in (
         "B. Oval",
         "71%",
         "calibrated on 2000 answers",
         "stated 95%",
         "Look at the [border] first.",
+        "B, C: The right option is among these for 90 % of questions.",
         "123 ms",
     ):
         assert expected in out

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from prompt4trust.calibration import CalibratorArtifact, Pair
+from prompt4trust.selection import CheckedAnswer, GuardArtifact, fit_guard
 from services.common.registry import Registry, RegistryError, live_calibrator
 
 
@@ -281,3 +282,28 @@ def test_two_that_write_active_json_at_once_lose_nothing(registry: Registry) -> 
         pool.submit(registry.activate_policy, "policy-2").result()
     assert sorted(registry.active_calibrators().values()) == names
     assert registry.active_policy() == "policy-2"
+
+
+def guard(name: str) -> GuardArtifact:
+    answers = [CheckedAnswer(f"q{index}", index % 10 / 10, index % 10 > 4, "A") for index in range(100)]
+    pair = Pair(downstream="d", policy=None, estimator="verbalized", answer_template="answer-compact@1")
+    return fit_guard(answers, name=name, pair=pair, dataset="x", clock=lambda: datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_guards_are_published_listed_and_seeded(tmp_path: Path) -> None:
+    shipped, registry = Registry(tmp_path / "shipped"), Registry(tmp_path / "registry")
+    assert registry.guards() == []
+    before = registry.guards_stamp()
+    shipped.publish_guard(guard("first"))
+    registry.seed_calibrators(tmp_path / "shipped")
+    assert registry.guards() == [guard("first")]
+    assert registry.guards_stamp() != before
+    # What is there is never touched by what is shipped.
+    mine = guard("first").model_copy(update={"dataset": "mine"})
+    registry.publish_guard(mine)
+    registry.seed_calibrators(tmp_path / "shipped")
+    assert registry.guards() == [mine]
+    (tmp_path / "registry" / "guards" / "spoilt.json").write_text("[]")
+    assert registry.guards() == [mine]
+    with pytest.raises(RegistryError, match="not a valid name"):
+        registry.publish_guard(mine.model_copy(update={"name": "../elsewhere"}))

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
-from tests.services.gateway.conftest import picture
+from services.common.registry import Registry
+from tests.services.gateway.conftest import MakeGateway, picture
+from tests.services.gateway.test_selection import make_guard
 from tests.services.gateway.upstream import Upstream
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -185,6 +187,31 @@ def test_an_uncalibrated_and_degraded_answer_says_so(page: Page, upstream: Upstr
     page.get_by_role("button", name="Ask", exact=True).click()
     expect(page.locator("#answer")).to_have_text("No answer could be read")
     expect(page.locator("#explanation")).to_have_text(upstream.text)
+
+
+def test_what_was_proved_and_the_options_that_remain_are_shown(
+    browser: Browser, make_gateway: MakeGateway, upstream: Upstream, tmp_path: Path
+) -> None:
+    registry = Registry(tmp_path / "registry")
+    registry.publish_guard(make_guard("consistency", None, options=True))
+    with make_gateway(registry=registry.root, methods=("cgp", "consistency"), coverage=0.85) as url:
+        page = browser.new_page()
+        page.goto(url)
+        page.wait_for_selector("html[data-ready]")
+        choose(page, "Ultrasound")
+        page.get_by_role("button", name="Ask", exact=True).click()
+        expect(page.locator("#answer")).to_be_visible()
+        expect(page.locator("#options-left")).to_be_hidden()
+        page.get_by_text("More", exact=True).click()
+        page.locator("#method").select_option("consistency")
+        page.locator("#max-risk").fill("10")
+        page.get_by_role("button", name="Ask", exact=True).click()
+        expect(page.locator("#options-left")).to_contain_text(
+            "Options left: B. The right option is among these for 85 %"
+        )
+        expect(page.locator("#decision")).to_have_text("Confident enough to answer")
+        expect(page.locator("#basis")).to_contain_text("at most 10 % of the answers are wrong, with 95 % certainty")
+        page.close()
 
 
 def test_a_question_can_be_cancelled(page: Page, upstream: Upstream) -> None:
