@@ -1,0 +1,144 @@
+"""From checked answers to the evidence that selection rests on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from prompt4trust.calibration import CalibratorArtifact, Pair, hash_rows
+from prompt4trust.selection.artifact import CalibratorReference, GuardArtifact, OptionEvidence, RiskEvidence, Ties
+from prompt4trust.selection.conformal import nonconformity
+from prompt4trust.selection.risk import place_start, set_aside
+from prompt4trust.selection.scores import selection_score, tie_of
+
+MIN_ROWS = 100
+"""Fewer checked answers than this can promise next to nothing."""
+DELTA = 0.05
+"""Probability with which a promise may fail, where nobody says otherwise."""
+_MIN_GROUP = 50
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedAnswer:
+    """An answer to a question whose truth is known.
+
+    Attributes:
+        id: The question's id.
+        confidence: In [0, 1], of the scale that thresholds are for; None where the reply holds no verdict.
+        correct: Whether the answer is right.
+        truth: The right option's letter.
+        options: Letter -> probability, or share of samples; empty where the estimator offers none.
+        groups: The question's strata.
+    """
+
+    id: str
+    confidence: float | None
+    correct: bool
+    truth: str
+    options: Mapping[str, float] = field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+
+def fit_guard(
+    answers: Sequence[CheckedAnswer],
+    *,
+    name: str,
+    pair: Pair,
+    dataset: str,
+    clock: Callable[[], datetime],
+    calibrator: CalibratorArtifact | None = None,
+    ties: Ties = "split",
+    group: str | None = None,
+    delta: float = DELTA,
+    seed: int = 0,
+    data_hash: str | None = None,
+) -> GuardArtifact:
+    """Gather what selection rests on from checked answers.
+
+    Args:
+        answers: One a question, drawn as the questions to come are; at least 100.
+        name: The artefact's name.
+        pair: What the answers came from.
+        dataset: Name of the data.
+        clock: Gives the present time, with its zone.
+        calibrator: What corrected the confidences; it must have been fitted on other rows. None for stated ones.
+        ties: How equally confident answers are treated.
+        group: Stratum within whose values option sets are to cover, or None.
+        delta: Level at which testing is expected; it only helps to place the start, and any may be asked for later.
+        seed: Seed of the division of the rows.
+        data_hash: Hash of the rows as stated, where the confidences were corrected; None to take it from `answers`.
+
+    Returns:
+        The artefact, not yet saved.
+
+    Raises:
+        ValueError: If there are too few answers or verdicts, ids are not unique, or a row lacks the stratum.
+    """
+    if len(answers) < MIN_ROWS:
+        raise ValueError(f"a guarantee rests on at least {MIN_ROWS} checked answers, not {len(answers)}")
+    ordered = sorted(answers, key=lambda answer: answer.id)
+    if len({answer.id for answer in ordered}) < len(ordered):
+        raise ValueError("every question's id must be unique")
+    placing, testing = set_aside(len(ordered), seed)
+    aside = _outcomes((ordered[place] for place in placing), ties)
+    tested = _outcomes((ordered[place] for place in testing), ties)
+    if not aside or not tested:
+        raise ValueError("too few replies hold a verdict")
+    start = place_start([score for score, _ in aside], [wrong for _, wrong in aside], len(tested), delta)
+    valid = [answer for answer in ordered if answer.confidence is not None]
+    options = _option_evidence(ordered, group)
+    return GuardArtifact(
+        name=name,
+        pair=pair,
+        scale="calibrated" if calibrator else "stated",
+        calibrator=CalibratorReference.of(calibrator) if calibrator else None,
+        ties=ties,
+        rows=len(testing),
+        set_aside=len(placing),
+        dataset=dataset,
+        data_hash=data_hash
+        or hash_rows(
+            [answer.confidence or 0.0 for answer in valid],
+            [answer.correct for answer in valid],
+            [answer.id for answer in valid],
+        ),
+        created=clock(),
+        seed=seed,
+        risk=RiskEvidence(start=start, scores=[score for score, _ in tested], wrong=[wrong for _, wrong in tested]),
+        options=options,
+        warnings=_warnings(options),
+    )
+
+
+def _outcomes(answers: Iterable[CheckedAnswer], ties: Ties) -> list[tuple[float, int]]:
+    """List selection score and 1 for wrong, 0 for right, from the highest score down, of replies with a verdict."""
+    found = [
+        (selection_score(answer.confidence, tie_of([answer.id]) if ties == "split" else 0.0), int(not answer.correct))
+        for answer in answers
+        if answer.confidence is not None
+    ]
+    return sorted(found, reverse=True)
+
+
+def _option_evidence(answers: Sequence[CheckedAnswer], group: str | None) -> OptionEvidence | None:
+    usable = [answer for answer in answers if answer.truth in answer.options]
+    if not usable:
+        return None
+    scores: dict[str, list[float]] = {}
+    for answer in usable:
+        value = "" if group is None else answer.groups.get(group)
+        if value is None:
+            raise ValueError(f"question {answer.id} has no {group!r}; the questions have {', '.join(answer.groups)}")
+        scores.setdefault(value, []).append(nonconformity(answer.options[answer.truth]))
+    return OptionEvidence(group=group, scores={value: sorted(scores[value]) for value in sorted(scores)})
+
+
+def _warnings(options: OptionEvidence | None) -> list[str]:
+    if options is None or options.group is None:
+        return []
+    return [
+        f"{options.group} {value!r} has {len(found)} rows only: its option sets are large"
+        for value, found in options.scores.items()
+        if len(found) < _MIN_GROUP
+    ]
