@@ -187,7 +187,8 @@ def _report(folder: Path, spec: Spec, result: Result) -> None:
     console = Console()
     if result.stopped:
         console.print(
-            f"stopped at step {result.step}; `trustvqa train --resume {escape(str(folder))}` goes on from there"
+            f"stopped at step {result.step}; `trustvqa train --resume {escape(str(folder))}` goes on from there",
+            soft_wrap=True,
         )
         raise typer.Exit(INTERRUPTED)
     if result.before and result.best:
