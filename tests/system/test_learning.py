@@ -18,7 +18,7 @@ from tests.system.conftest import ROOT, TRUSTVQA, Stack
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
 
-BEFORE, AFTER = "policy-mini-sft-1", "policy-learned"
+BEFORE, AFTER = "policy-mini-grpo-1", "policy-learned"
 OPTIONS = {"A": "Round", "B": "Oval"}
 ASKERS, ENOUGH = 8, 24
 PATIENCE_S = 150  # a process that imports torch on a machine that others keep busy

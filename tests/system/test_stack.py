@@ -64,7 +64,7 @@ def test_a_picture_and_a_question_get_a_calibrated_answer(stack: Stack) -> None:
     assert reply["confidence"] != reply["calibration"]["stated_confidence"]
     assert reply["guidance_prompt"]
     assert reply["degraded"] == []
-    assert reply["models"] == {"policy": "policy-mini-sft-1", "downstream": "downstream-mini-1"}
+    assert reply["models"] == {"policy": "policy-mini-grpo-1", "downstream": "downstream-mini-1"}
 
 
 def test_the_readme_shows_the_reply_that_a_reader_gets(stack: Stack) -> None:

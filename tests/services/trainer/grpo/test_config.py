@@ -22,8 +22,8 @@ def test_the_embedded_configuration_is_the_documented_recipe(tmp_path: Path) -> 
     arguments = build_arguments(config, tmp_path)
     assert (arguments.per_device_train_batch_size, arguments.num_generations) == (96, 8)
     assert arguments.generation_batch_size == 12 * 8
-    assert (arguments.beta, arguments.epsilon, arguments.temperature) == (0.03, 0.2, 1.0)
-    assert arguments.learning_rate == 5e-4
+    assert (arguments.beta, arguments.epsilon, arguments.temperature) == (0.06, 0.2, 1.0)
+    assert arguments.learning_rate == 6e-4
     assert arguments.scale_rewards == "batch"
     assert arguments.use_cpu
     assert not arguments.bf16
@@ -133,4 +133,4 @@ def test_a_file_without_the_section_is_an_error(tmp_path: Path) -> None:
 
 def test_options_lie_over_the_file() -> None:
     config = load_training(CONFIGS / "embedded.yaml", {"update.steps": 10, "seed": 7})
-    assert (config.update.steps, config.seed, config.update.beta) == (10, 7, 0.03)
+    assert (config.update.steps, config.seed, config.update.beta) == (10, 7, 0.06)
