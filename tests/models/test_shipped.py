@@ -25,9 +25,11 @@ from prompt4trust.datasets.phantoms.generator import samples
 from prompt4trust.prompts import PromptTemplate, answer_messages, guide_messages, load_template
 from prompt4trust.questions import letter_options
 from prompt4trust.verdict import Verdict, parse_verdict
+from services.trainer.grpo.publish import hash_weights
 
 SHIPPED = Path(models.__file__).parent
-ARTEFACTS = (DOWNSTREAM, POLICY)
+LEARNED = "policy-mini-grpo-1"
+ARTEFACTS = (DOWNSTREAM, POLICY, LEARNED)
 LARGEST_FILE = 20 * 1024 * 1024
 
 
@@ -223,8 +225,8 @@ def test_one_endless_word_keeps_the_form(downstream: Downstream) -> None:
     assert None not in downstream.ask(pictures, *asked)
 
 
-def test_policy_writes_hints_that_it_was_taught() -> None:
-    folder = SHIPPED / POLICY
+def write_hints(folder: Path, **decoding: Any) -> tuple[list[Any], list[str]]:
+    """Let a shipped policy write a hint for each of some validation questions."""
     tokenizer: Any = AutoTokenizer.from_pretrained(folder)
     policy: Any = AutoModelForCausalLM.from_pretrained(folder)
     template = PromptTemplate.model_validate_json((folder / "prompt.json").read_text(encoding="utf-8"))
@@ -239,14 +241,30 @@ def test_policy_writes_hints_that_it_was_taught() -> None:
     ]
     inputs = tokenizer(prompts, return_tensors="pt", padding=True, add_special_tokens=False)
     torch.manual_seed(0)
-    output = policy.generate(**inputs, max_new_tokens=40, do_sample=True, top_k=0)
-    hints = tokenizer.batch_decode(output[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+    output = policy.generate(**inputs, max_new_tokens=40, **decoding)
+    return questions, tokenizer.batch_decode(output[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True)
+
+
+def test_policy_writes_hints_that_it_was_taught() -> None:
+    questions, hints = write_hints(SHIPPED / POLICY, do_sample=True, top_k=0)
     families = [recognise(hint) for hint in hints]
     assert families.count("unknown") <= 16
     fitting = sum(family == evidence(q.family) for family, q in zip(families, questions, strict=True))
     other = sum(family.startswith("evidence:") for family in families) - fitting
     assert fitting > other / 2
     assert len(set(families)) >= 5
+
+
+def test_learned_policy_points_at_the_evidence_for_each_question() -> None:
+    questions, hints = write_hints(SHIPPED / LEARNED, do_sample=False)
+    fitting = [recognise(hint) == evidence(q.family) for hint, q in zip(hints, questions, strict=True)]
+    assert sum(fitting) >= 0.9 * len(fitting)
+
+
+def test_learned_policy_names_its_parent_as_it_ships() -> None:
+    origin = json.loads((SHIPPED / LEARNED / "provenance.json").read_text(encoding="utf-8"))
+    assert origin["parent"] == POLICY
+    assert origin["parent_weights_sha256"] == hash_weights(SHIPPED / POLICY)
 
 
 def test_pictures_survive_png(downstream: Downstream) -> None:
