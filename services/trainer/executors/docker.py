@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import anyio.to_thread
 import docker
 import requests
+import stamina
 import structlog
 from docker.errors import APIError, DockerException, ImageNotFound, NotFound
 from docker.types import DeviceRequest, LogConfig
@@ -39,9 +40,13 @@ _ALIVE = frozenset({"running", "paused", "restarting"})
 _NOT_BEGUN = {126: "the image's interpreter cannot be executed", 127: "the image has no such interpreter"}
 _TAIL = 2000
 _THREADS = 4
-_ATTEMPTS = 5
+_ATTEMPTS = 8
 _T = TypeVar("_T")
 _log = structlog.get_logger(__name__)
+
+
+class _NameTakenError(ExecutorError):
+    """A container of the run's name exists that is not listed as the run's."""
 
 
 class DockerExecutor:
@@ -94,23 +99,32 @@ class DockerExecutor:
         options = container_options(run, self._settings)
         with self._explained(f"start the container of {run.run_id}"):
             engine = self._engine()
-            for _ in range(_ATTEMPTS):
-                for container in self._find(engine, run):
-                    if container.status in _ALIVE:
-                        return str(container.id)
-                    if container.status == "created":  # whoever made it did not live to start it, or is about to
-                        return self._begin(container)
-                    self._copy_log(container, final=True)
-                    with suppress(NotFound):
-                        container.remove(v=True)
-                try:
-                    container = engine.containers.create(**options)
-                except APIError as error:
-                    if error.status_code != requests.codes.conflict:
-                        raise
-                    continue  # another service was quicker, or the engine still removes the last attempt's container
+            # Another service may be quicker, and the engine holds a name before it lists its container and after.
+            for attempt in stamina.retry_context(
+                on=_NameTakenError, attempts=_ATTEMPTS, wait_initial=0.05, wait_max=1.0
+            ):
+                with attempt:
+                    return self._take_or_make(engine, run, options)
+        raise AssertionError("the last attempt returns or raises")
+
+    def _take_or_make(self, engine: Any, run: Launch, options: Mapping[str, Any]) -> str:
+        for container in self._find(engine, run):
+            if container.status in _ALIVE:
+                return str(container.id)
+            if container.status == "created":  # whoever made it did not live to start it, or is about to
                 return self._begin(container)
-        raise ExecutorError(f"the name {options['name']} is taken by a container that is no run of this service")
+            self._copy_log(container, final=True)
+            with suppress(NotFound):
+                container.remove(v=True)
+        try:
+            container = engine.containers.create(**options)
+        except APIError as error:
+            if error.status_code != requests.codes.conflict:
+                raise
+            raise _NameTakenError(
+                f"the name {options['name']} is taken by a container that is no run of this service"
+            ) from error
+        return self._begin(container)
 
     def _begin(self, container: Any) -> str:
         try:
