@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -14,8 +14,6 @@ from services.trainer.grpo.scoring import Outcome
 
 RESAMPLES = 1000
 _REPORTED = ("accuracy", "mean_confidence", "ece", "brier", "auroc", "confident_error_share", "confident_error_count")
-
-Figure = Callable[[NDArray[np.float64], NDArray[np.bool_]], float]
 
 
 def figures(outcomes: Sequence[Outcome], seed: int) -> dict[str, Any]:

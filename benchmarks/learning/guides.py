@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.recipe.hints import HINT_FAMILIES, evidence, recognise, sample_hint
+from models.recipe.hints import HINT_FAMILIES, evidence, recognise, relation, sample_hint
 from prompt4trust.questions import Question
 from services.common.policy_directory import read_policy_template
 from services.trainer.grpo.policies import run_policy
@@ -69,12 +69,5 @@ def knowing(questions: Sequence[Question], seed: int) -> list[str]:
 
 def shares(outcomes: Sequence[Outcome]) -> dict[str, float]:
     """Share of hints by what they are to their question: fitting, of another family, a generic kind, or unknown."""
-    counts: Counter[str] = Counter()
-    for outcome in outcomes:
-        family = recognise(outcome.guidance)
-        if family == evidence(outcome.question.groups["family"]):
-            family = "fitting"
-        elif family.startswith("evidence:"):
-            family = "other"
-        counts[family] += 1
-    return {family: round(count / len(outcomes), 4) for family, count in counts.most_common()}
+    counts = Counter(relation(outcome.guidance, outcome.question.groups["family"]) for outcome in outcomes)
+    return {kind: round(count / len(outcomes), 4) for kind, count in counts.most_common()}

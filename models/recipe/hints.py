@@ -348,6 +348,14 @@ def recognise(text: str) -> str:
     return max(found)[1] if found else "unknown"
 
 
+def relation(hint: str, question_family: str) -> str:
+    """Name what a hint is to a question: "fitting", "other" (another family's evidence), or as `recognise` names it."""
+    family = recognise(hint)
+    if family == evidence(question_family):
+        return "fitting"
+    return "other" if family.startswith("evidence:") else family
+
+
 _SYLLABLES = (
     "ka",
     "lo",

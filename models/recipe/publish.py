@@ -15,7 +15,7 @@ from models.recipe.artefacts import POLICY, save_downstream, save_policy, write_
 from models.recipe.cards import downstream_card, policy_card
 from models.recipe.decode import greedy_replies
 from models.recipe.evaluate import KINDS, Exam, Figures, draw_exam, draw_hints, measure
-from models.recipe.hints import evidence, recognise
+from models.recipe.hints import relation
 from models.recipe.rows import ask_foreign, ask_phantom
 from models.recipe.stages import STAGES, Workshop
 from models.recipe.text import ANSWER_TEMPLATE, GUIDE_TEMPLATE, answer_prompt, guide_prompt, lettered
@@ -189,13 +189,9 @@ def hint_shares(exam: Exam, hints: list[str]) -> dict[str, float]:
     """Share of hints by what they mean for their question: fitting, other, a generic family, or unknown."""
     counts: dict[str, int] = {}
     for hint, asked in zip(hints, exam.questions, strict=True):
-        family = recognise(hint)
-        if family == evidence(asked.family):
-            family = "fitting"
-        elif family.startswith("evidence:"):
-            family = "other"
-        counts[family] = counts.get(family, 0) + 1
-    return {family: round(count / len(hints), 4) for family, count in sorted(counts.items())}
+        kind = relation(hint, asked.family)
+        counts[kind] = counts.get(kind, 0) + 1
+    return {kind: round(count / len(hints), 4) for kind, count in sorted(counts.items())}
 
 
 def _provenance(shop: Workshop) -> dict[str, Any]:

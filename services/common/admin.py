@@ -7,11 +7,26 @@ address; elsewhere nobody.
 from __future__ import annotations
 
 import secrets
+from typing import Annotated
 
 from fastapi import HTTPException, Request
-from pydantic import SecretStr
+from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 from services.common.problems import Problem
+
+
+def _empty_is_unset(value: object) -> object:
+    return None if value == "" else value  # compose passes ${UNSET:-} as an empty string
+
+
+def _is_long_enough(value: SecretStr | None) -> SecretStr | None:
+    if value is not None and len(value.get_secret_value()) < 16:
+        raise ValueError("must have at least 16 characters")
+    return value
+
+
+AdminToken = Annotated[SecretStr | None, BeforeValidator(_empty_is_unset), AfterValidator(_is_long_enough)]
+"""The setting of a service's admin token; empty is unset."""
 
 
 def require_admin(

@@ -80,3 +80,8 @@ class ServiceSettings(BaseSettings):
         if not self.service:
             raise TypeError("subclass ServiceSettings with service='...'")
         return self
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only this machine can reach the service."""
+        return self.host in LOOPBACK

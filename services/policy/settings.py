@@ -6,7 +6,8 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from services.common.settings import LOOPBACK, ServiceSettings
+from services.common.admin import AdminToken
+from services.common.settings import ServiceSettings
 
 
 class PolicySettings(ServiceSettings, service="policy"):
@@ -46,23 +47,16 @@ class PolicySettings(ServiceSettings, service="policy"):
         default=2.0, ge=0.05, le=60, description="Seconds between looks at whether the registry's active.json changed."
     )
 
-    admin_token: SecretStr | None = Field(
+    admin_token: AdminToken = Field(
         default=None,
         description="Bearer token for activation. Without one, activation is open where the service listens on a "
         "loopback address only, and closed elsewhere.",
     )
 
-    @field_validator("admin_token", "upstream_api_key", "upstream_url", "upstream_model", "version", mode="before")
+    @field_validator("upstream_api_key", "upstream_url", "upstream_model", "version", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value  # compose passes ${UNSET:-} as an empty string
-
-    @field_validator("admin_token")
-    @classmethod
-    def _token_is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(value.get_secret_value()) < 16:
-            raise ValueError("must have at least 16 characters")
-        return value
 
     @model_validator(mode="after")
     def _is_consistent(self) -> PolicySettings:
@@ -71,8 +65,3 @@ class PolicySettings(ServiceSettings, service="policy"):
         if self.max_n > self.max_in_flight:
             raise ValueError("max_n must not exceed max_in_flight, or such a request could never be taken")
         return self
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only this machine can reach the service."""
-        return self.host in LOOPBACK

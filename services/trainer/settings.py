@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from services.common.settings import LOOPBACK
+from services.common.admin import AdminToken
 from services.trainer.executors.docker_settings import DockerSettings
 from services.trainer.executors.kubernetes_settings import KubernetesSettings
 from services.trainer.grpo.connection import ConnectionSettings
@@ -21,7 +21,7 @@ class TrainerSettings(ConnectionSettings, service="trainer"):
 
     port: int = Field(default=8083, ge=1, le=65535, description="Port to listen on.")
     max_body_bytes: int = Field(default=256 * 1024, ge=1024, description="Largest request body.")
-    admin_token: SecretStr | None = Field(
+    admin_token: AdminToken = Field(
         default=None,
         description="Bearer token for starting, cancelling and resuming runs. Without one, that is open where the "
         "service listens on a loopback address only, and closed elsewhere.",
@@ -52,25 +52,8 @@ class TrainerSettings(ConnectionSettings, service="trainer"):
     heartbeat_s: float = Field(default=15.0, gt=0, description="Seconds between comments that keep event streams open.")
     max_streams: int = Field(default=64, ge=1, description="Clients that may follow events at once.")
 
-    @field_validator("admin_token", mode="before")
-    @classmethod
-    def _no_token_is_unset(cls, value: Any) -> Any:
-        return None if value == "" else value  # compose passes ${UNSET:-} as an empty string
-
-    @field_validator("admin_token")
-    @classmethod
-    def _token_is_long_enough(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and len(value.get_secret_value()) < 16:
-            raise ValueError("must have at least 16 characters")
-        return value
-
     @model_validator(mode="after")
     def _executor_is_set_up(self) -> TrainerSettings:
         if self.executor == "kubernetes" and self.kubernetes is None:
             raise ValueError("executor 'kubernetes' needs its settings in the section kubernetes")
         return self
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only this machine can reach the service."""
-        return self.host in LOOPBACK
