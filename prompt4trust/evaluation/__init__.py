@@ -1,8 +1,7 @@
-"""A dataset times estimators: predictions that survive any crash, and the report that compares the methods."""
+"""A dataset times estimators: predictions that survive any crash, and the figures that compare the methods."""
 
 from prompt4trust.evaluation.choosing import CannotChooseError, choose_family
 from prompt4trust.evaluation.crossfit import cross_fit, fit_calibrator
-from prompt4trust.evaluation.files import write_report
 from prompt4trust.evaluation.images import data_url
 from prompt4trust.evaluation.manifest import ManifestError, RunManifest, read_manifest
 from prompt4trust.evaluation.report import Report, build_report
@@ -27,5 +26,4 @@ __all__ = [
     "fit_calibrator",
     "read_manifest",
     "read_predictions",
-    "write_report",
 ]

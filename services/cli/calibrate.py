@@ -16,8 +16,8 @@ from rich.markup import escape
 
 from prompt4trust.calibration import FAMILIES, CalibratorArtifact, Choice, Pair
 from prompt4trust.evaluation import Prediction, RunManifest, choose_family, fit_calibrator
-from prompt4trust.evaluation.calibration_page import estimates, judged_words, render_calibration_page
 from prompt4trust.files import write_atomically
+from prompt4trust.reporting.calibration_page import estimates, judged_words, render_calibration_page
 from services.cli import options, runs, tables
 from services.common.registry import Registry
 from services.trainer.evaluation.predicting import pair_of

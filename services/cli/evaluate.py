@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.markup import escape
 
 from prompt4trust.calibration import CalibratorArtifact
-from prompt4trust.evaluation import Report, RunManifest, build_report, words, write_report
+from prompt4trust.evaluation import Report, RunManifest, build_report
 from prompt4trust.evaluation.probes import PROBES
+from prompt4trust.reporting import words, write_report
 from services.cli import options, probes, runs, tables
 from services.common.registry import Registry
 from services.trainer.evaluation.predicting import fitting_calibrators, pair_of

@@ -9,8 +9,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
-from prompt4trust.evaluation import build_report, write_report
+from prompt4trust.evaluation import build_report
 from prompt4trust.evaluation.probes import PROBES, ProbeError, spoil
+from prompt4trust.reporting import write_report
 from services.cli import runs, tables
 from services.trainer.evaluation.probing import write_figures
 from services.trainer.models import ModelSettings

@@ -9,10 +9,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from prompt4trust.calibration import Choice
-from prompt4trust.evaluation import Report, words
+from prompt4trust.evaluation import Report
 from prompt4trust.evaluation.choosing import JUDGED_BY
 from prompt4trust.evaluation.probes import ProbeFigures
 from prompt4trust.evaluation.report import Estimate, MethodReport
+from prompt4trust.reporting import words
 
 METRICS = (
     *("accuracy", "mean_confidence", "ece", "ace", "smooth_ece", "brier", "nll", "auroc", "aurc", "valid_rate"),

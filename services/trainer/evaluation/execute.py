@@ -26,11 +26,11 @@ from prompt4trust.evaluation import (
     TableError,
     build_report,
     read_manifest,
-    write_report,
 )
 from prompt4trust.evaluation.manifest import FILE as MANIFEST
 from prompt4trust.evaluation.probes import ProbeError, spoil
 from prompt4trust.files import write_atomically
+from prompt4trust.reporting import write_report
 from services.common.clients.downstream import ImageEgressRefusedError
 from services.common.registry import Registry
 from services.trainer.evaluation.config import EvaluationSpec

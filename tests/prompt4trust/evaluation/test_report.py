@@ -23,11 +23,10 @@ from prompt4trust.evaluation import (
     build_report,
     cross_fit,
     fit_calibrator,
-    words,
-    write_report,
 )
 from prompt4trust.prompts import load_template
 from prompt4trust.questions import Question
+from prompt4trust.reporting import words, write_report
 from prompt4trust.verdict import Invalid, Verdict
 
 OPTIONS = {"A": "x", "B": "y <b>"}

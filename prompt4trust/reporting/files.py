@@ -7,11 +7,11 @@ import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from prompt4trust.evaluation.page import render_page
 from prompt4trust.evaluation.report import Figures, Report
 from prompt4trust.evaluation.table import Prediction
 from prompt4trust.files import write_atomically
 from prompt4trust.questions import Question
+from prompt4trust.reporting.page import render_page
 
 COLUMNS = ("method", "group", "group_value", "rows", "n", "metric", "value", "low", "high")
 

@@ -7,11 +7,11 @@ from html import escape
 
 from prompt4trust.calibration import CalibratorArtifact, Choice
 from prompt4trust.calibration.artifact import MetricValues
-from prompt4trust.evaluation import words
 from prompt4trust.evaluation.choosing import JUDGED_BY
-from prompt4trust.evaluation.diagram import reliability_svg
-from prompt4trust.evaluation.markup import document, table
 from prompt4trust.evaluation.report import Estimate
+from prompt4trust.reporting import words
+from prompt4trust.reporting.diagrams import reliability_svg
+from prompt4trust.reporting.markup import document, table
 
 
 def render_calibration_page(artifacts: Sequence[CalibratorArtifact]) -> str:

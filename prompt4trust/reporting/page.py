@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
-from prompt4trust.evaluation import words
-from prompt4trust.evaluation.diagram import reliability_svg
-from prompt4trust.evaluation.markup import document, table
 from prompt4trust.evaluation.report import Figures, MethodReport, Report
 from prompt4trust.evaluation.table import Prediction
 from prompt4trust.questions import Question
+from prompt4trust.reporting import words
+from prompt4trust.reporting.diagrams import reliability_svg
+from prompt4trust.reporting.markup import document, table
 
 _WORST = 20
 _GROUP_METRICS = ("accuracy", "ece", "auroc", "confident_error_share")
