@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Literal
 
 import structlog
@@ -38,6 +39,21 @@ _UNREADABLE: Mapping[InvalidReason, str] = {
     "no_options": "this method needs options to choose from",
     "no_image": "this method needs a picture",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A reply, with what is to be kept of the answer beyond what the client is told.
+
+    Attributes:
+        reply: The reply.
+        pair: What its confidence belongs to.
+        signals: Further numbers that the method gave, by name.
+    """
+
+    reply: VqaReply
+    pair: Pair
+    signals: Mapping[str, float]
 
 
 class Answering:
@@ -74,7 +90,7 @@ class Answering:
         self._selecting = selecting
         self._clock = clock
 
-    async def reply(self, ask: Ask, image_url: str, started: float) -> VqaReply:
+    async def reply(self, ask: Ask, image_url: str, started: float) -> Answered:
         """Answer one question.
 
         Args:
@@ -83,7 +99,7 @@ class Answering:
             started: When the request came, on this object's clock.
 
         Returns:
-            The reply.
+            The reply, and what belongs to it.
 
         Raises:
             TransportError: If the downstream model could not be asked.
@@ -94,7 +110,7 @@ class Answering:
         calibration, confidence, degraded = self._calibrate(ask, answer, pair)
         unreadable = _UNREADABLE[answer.verdict.reason] if isinstance(answer.verdict, Invalid) else None
         selected = await self._selecting.select(ask, image_url, answer, pair, calibration, confidence, unreadable)
-        return VqaReply(
+        reply = VqaReply(
             id=str(uuid.uuid4()),
             answer=_chosen(answer.verdict, ask.options),
             confidence=confidence,
@@ -113,6 +129,7 @@ class Answering:
                 total=_milliseconds(self._clock() - started),
             ),
         )
+        return Answered(reply, pair, answer.signals)
 
     async def _ask(self, ask: Ask, image_url: str, models: _Timed) -> tuple[Answer, bool]:
         """Ask by the method that the client wants, or without guidance where the policy is away."""

@@ -23,7 +23,7 @@ from services.common.clients.policy import PolicyClient
 from services.common.clients.transport import RetryPolicy, make_http_client
 from services.common.health import Dependency
 from services.common.registry import Registry
-from services.gateway.answering import Answering
+from services.gateway.answering import Answered, Answering
 from services.gateway.calibrators import CalibratorShelf
 from services.gateway.guards import GuardShelf
 from services.gateway.images import ImageError, PreparedImage, prepare_image
@@ -115,12 +115,13 @@ class Gateway:
             ask = submission.ask
             del body, submission
 
-        async def answer_in_turn() -> VqaReply:
+        async def answer_in_turn() -> Answered:
             async with self.gate.place():
                 return await self.answering.reply(ask, image.data_url, started)
 
         with anyio.fail_after(self.settings.deadline_s - (time.perf_counter() - started)):
-            return await while_connected(request.receive, answer_in_turn)
+            answered = await while_connected(request.receive, answer_in_turn)
+        return answered.reply
 
     async def _prepare(self, submission: Submission) -> PreparedImage:
         work = partial(
