@@ -13,7 +13,7 @@ from services.common.registry import Registry
 from services.trainer.grpo.config import load_training
 from services.trainer.grpo.connection import Connection
 from services.trainer.grpo.journal import METRICS, read_lines
-from services.trainer.grpo.run import prepare
+from services.trainer.grpo.spec import prepare
 
 CONFIG = ROOT / "configs" / "embedded.yaml"
 _VALIDATION = 16

@@ -24,9 +24,11 @@ from services.cli.runs import INTERRUPTED, fail
 from services.common.registry import Registry
 from services.common.settings import CONFIG_VARIABLE, DEFAULT_CONFIG
 from services.trainer.foreground import Foreground
+from services.trainer.grpo.attempt import Result
 from services.trainer.grpo.config import ConfigError, TrainingConfig, load_training
 from services.trainer.grpo.connection import Connection, ConnectionSettings, check_reachable
-from services.trainer.grpo.run import Result, RunError, Spec, execute, prepare, read_spec
+from services.trainer.grpo.run import execute
+from services.trainer.grpo.spec import RunError, Spec, prepare, read_spec
 from services.trainer.grpo.stopping import stop_on_signals
 from services.trainer.grpo.telling import Teller
 from services.trainer.states import TransitionError

@@ -23,7 +23,7 @@ from services.trainer.executors.base import Launch
 from services.trainer.grpo.config import ConfigError, FileData, TrainingConfig, lay_over, read_section
 from services.trainer.grpo.connection import Connection
 from services.trainer.grpo.policies import StartError
-from services.trainer.grpo.run import RunError, VersionTakenError, prepare, read_spec
+from services.trainer.grpo.spec import RunError, VersionTakenError, prepare, read_spec
 from services.trainer.models import ModelSettings
 from services.trainer.progress import reset_progress
 from services.trainer.records import UNFINISHED, RunRecord, RunStore

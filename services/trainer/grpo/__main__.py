@@ -13,7 +13,8 @@ from pathlib import Path
 import stamina.instrumentation
 
 from services.trainer.grpo.connection import ConnectionSettings
-from services.trainer.grpo.run import RunError, execute
+from services.trainer.grpo.run import execute
+from services.trainer.grpo.spec import RunError
 from services.trainer.grpo.stopping import stop_on_signals
 from services.trainer.grpo.telling import Teller
 

@@ -23,7 +23,7 @@ from services.trainer.grpo.data import DataError, by_id, draw_order, training_ro
 from services.trainer.grpo.rewarding import DownstreamReward
 
 if TYPE_CHECKING:
-    from services.trainer.grpo.run import Attempt
+    from services.trainer.grpo.attempt import Attempt
 
 
 def pick_device(device: str) -> str:

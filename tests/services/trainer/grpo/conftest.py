@@ -19,7 +19,7 @@ from services.cli.main import app
 from services.trainer.grpo.config import TrainingConfig
 from services.trainer.grpo.connection import Connection
 from services.trainer.grpo.journal import Silent, read_lines
-from services.trainer.grpo.run import prepare
+from services.trainer.grpo.spec import prepare
 from tests.support.models import overconfident, share
 from tests.support.openai_app import Reply, ScriptedServer
 from tests.support.servers import running

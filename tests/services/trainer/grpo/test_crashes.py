@@ -15,7 +15,8 @@ from safetensors.numpy import load_file
 
 from services.common.registry import Registry
 from services.trainer.grpo.journal import Silent
-from services.trainer.grpo.run import BusyError, RunError, execute
+from services.trainer.grpo.run import execute
+from services.trainer.grpo.spec import BusyError, RunError
 from tests.services.trainer.grpo.board import scalars
 from tests.services.trainer.grpo.conftest import BATCH, STEPS, VALIDATION, Begin, Told, Trained, flaky, metrics
 from tests.support.models import overconfident

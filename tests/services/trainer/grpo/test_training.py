@@ -17,7 +17,8 @@ from services.cli.main import app
 from services.common.registry import Registry
 from services.trainer.grpo.connection import Connection
 from services.trainer.grpo.journal import read_lines
-from services.trainer.grpo.run import RunError, execute, prepare
+from services.trainer.grpo.run import execute
+from services.trainer.grpo.spec import RunError, prepare
 from tests.services.trainer.grpo.board import scalars
 from tests.services.trainer.grpo.conftest import (
     BATCH,
