@@ -1,30 +1,89 @@
-"""What the pages have in common: one style, tables, and a document that needs nothing from elsewhere."""
+"""What the pages have in common: one style, tables, figures, and a document that needs nothing from elsewhere."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from html import escape
+from collections.abc import Iterable, Mapping, Sequence
 
-_STYLE = """
-:root { color-scheme: light dark; --ink: #1b2330; --soft: #5b6675; --line: #d7dde5; --paper: #ffffff; --band: #f4f6f9;
-  --bar: #3b76c4; --gap: #d9643a; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6eaf0; --soft: #9aa6b5; --line: #39424f; --paper: #151a21;
-  --band: #1d242d; --bar: #6ea3e6; --gap: #ef8a63; } }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 2rem auto;
-  max-width: 72rem; padding: 0 1rem; }
-h1 { font-size: 1.5rem; margin-bottom: .2rem; } h2 { font-size: 1.15rem; margin: 2.2rem 0 .6rem; }
-p, figcaption { color: var(--soft); } .wide { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; padding: .35rem .9rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-thead th { border-bottom: 2px solid var(--line); } td small { color: var(--soft); white-space: nowrap; }
-.figures { display: flex; flex-wrap: wrap; gap: 1.5rem; } figure { margin: 0; }
-.warn { color: var(--gap); } dd { margin-left: 11.5rem; }
-dt { color: var(--soft); float: left; clear: left; width: 11rem; }
-svg text { fill: var(--soft); font: 11px system-ui, sans-serif; } svg .axis { stroke: var(--soft); }
-svg .grid { stroke: var(--line); } svg .ideal { stroke: var(--soft); stroke-dasharray: 4 4; }
-svg .bar { fill: var(--bar); } svg .gap { fill: var(--gap); fill-opacity: .35; }
-svg .count { fill: var(--soft); fill-opacity: .5; }
+from prompt4trust.reporting.diagrams.svg import clean
+
+__all__ = ["STYLE", "clean", "document", "facts", "figure", "figures", "section", "table"]
+
+# Every text colour has a contrast of 4.5 or more on both grounds, every mark one of 3 (WCAG 2.2, 1.4.3 and 1.4.11).
+# Paper is always light: the dark colours are for screens alone.
+STYLE = """
+:root { color-scheme: light; --ink: #17201f; --soft: #52605e; --line: #c9d1d0; --paper: #ffffff; --band: #f3f6f5;
+  --bar: #5b8fc9; --gap: #b3401a; --good: #0b6e66; --s0: #1f5fae; --s1: #b3401a; --s2: #1d7a4f; --s3: #7a3f98;
+  --s4: #8a5a00; --s5: #52605e; }
+@media screen and (prefers-color-scheme: dark) { :root { color-scheme: dark; --ink: #e6ecea; --soft: #a3b1ae;
+  --line: #38453f; --paper: #101615; --band: #19211f; --bar: #4d7fb5; --gap: #f29a76; --good: #4cc2b4; --s0: #7fb2f0;
+  --s1: #f29a76; --s2: #67c796; --s3: #c79be0; --s4: #e0b45c; --s5: #aab4c0; } }
+* { box-sizing: border-box; }
+body { font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; color: var(--ink);
+  background: var(--paper); margin: 0 auto; max-width: 72rem; padding: 1rem 1rem 4rem; }
+h1 { font-size: 1.7rem; line-height: 1.2; margin: .6rem 0 .2rem; letter-spacing: -.01em; }
+h2 { font-size: 1.25rem; margin: 2.6rem 0 .5rem; padding-top: .7rem; border-top: 2px solid var(--line); }
+h3 { font-size: 1rem; margin: 1.3rem 0 .4rem; } p { margin: .4rem 0; max-width: 46rem; }
+.soft, figcaption, dt, small { color: var(--soft); } .warn { color: var(--gap); font-weight: 600; }
+a { color: var(--s0); } a:focus-visible, [tabindex]:focus-visible { outline: 3px solid var(--s0); outline-offset: 2px; }
+.skip { position: absolute; left: -999rem; } .skip:focus { left: 1rem; background: var(--paper); padding: .3rem .6rem; }
+nav ul { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; list-style: none; margin: .8rem 0; padding: 0; }
+.wide { overflow-x: auto; }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem; }
+caption { text-align: left; color: var(--soft); padding-bottom: .3rem; }
+th, td { text-align: left; padding: .35rem 1rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+th { font-weight: 600; } thead th { border-bottom: 2px solid var(--line); vertical-align: bottom; }
+td small, td .range { white-space: nowrap; } td .range { display: block; font-size: .82em; color: var(--soft); }
+td .best { font-weight: 700; } td .best::after { content: " \\2605"; color: var(--good); font-size: .8em; }
+.figures { display: flex; flex-wrap: wrap; gap: 1.4rem 2rem; align-items: flex-start; }
+figure { margin: .4rem 0; max-width: 100%; break-inside: avoid; } figcaption { font-size: .9rem; max-width: 22rem; }
+figure.broad figcaption { max-width: 46rem; } figcaption strong { color: var(--ink); }
+svg { max-width: 100%; height: auto; display: block; } svg.sample { display: inline-block; vertical-align: -2px; }
+.legend { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; list-style: none; padding: 0; margin: .4rem 0; }
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 17rem), 1fr)); gap: 1rem;
+  margin: 1rem 0; }
+.card { border: 1px solid var(--line); border-left: 5px solid var(--soft); border-radius: 6px; padding: .7rem .9rem;
+  background: var(--band); break-inside: avoid; }
+.card.bad { border-left-color: var(--gap); } .card.fine { border-left-color: var(--good); } .card h3 { margin: 0; }
+.card .verdict { font-weight: 700; } .bad .verdict { color: var(--gap); } .fine .verdict { color: var(--good); }
+.card dl { margin: .4rem 0 0; } .card p { font-size: .92rem; }
+dl.facts { display: grid; grid-template-columns: minmax(8rem, max-content) 1fr; gap: .15rem 1rem; }
+dl.facts dd { margin: 0; overflow-wrap: anywhere; }
+.error { display: grid; grid-template-columns: 190px 1fr; gap: .4rem 1.2rem; padding: 1rem 0;
+  border-bottom: 1px solid var(--line); break-inside: avoid; }
+.error img, .error .none { width: 190px; height: auto; border: 1px solid var(--line); border-radius: 4px; }
+.error .none { padding: 3.5rem .8rem; text-align: center; color: var(--soft); font-size: .85rem; }
+.error h3 { margin: 0 0 .3rem; } .error ul { list-style: none; margin: .3rem 0; padding: 0; }
+.error .said { border-left: 3px solid var(--line); padding-left: .7rem; margin: .5rem 0; }
+.error p, .error li, blockquote { overflow-wrap: anywhere; } blockquote { margin: .1rem 0; white-space: pre-wrap; }
+.truth { color: var(--good); font-weight: 600; } .given { color: var(--gap); font-weight: 600; }
+svg text { fill: var(--soft); font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
+svg .tiny { font-size: 9.5px; } svg .strong { fill: var(--ink); }
+svg .up { transform: rotate(-90deg); transform-box: fill-box; transform-origin: center; }
+svg .axis { stroke: var(--soft); } svg .grid { stroke: var(--line); }
+svg .ideal { stroke: var(--soft); stroke-dasharray: 4 4; } svg .mark { stroke: var(--ink); stroke-dasharray: 2 3; }
+svg .bar { fill: var(--bar); } svg .wrong { fill: var(--gap); }
+svg .gap { fill: var(--gap); fill-opacity: .22; stroke: var(--gap); stroke-dasharray: 3 2; }
+svg .level { stroke: var(--ink); stroke-width: 2; } svg .count { fill: var(--soft); fill-opacity: .55; }
+svg .whisker { stroke: var(--ink); stroke-width: 1.5; } svg .halo { stroke: var(--paper); stroke-width: 4; }
+svg .between { stroke: var(--s1); stroke-width: 2; stroke-dasharray: 2 2; }
+svg .line { fill: none; stroke-width: 1.8; } svg .hollow { fill: var(--paper); stroke-width: 1.8; }
+svg .s0.line, svg .s0.hollow { stroke: var(--s0); } svg .s1.line, svg .s1.hollow { stroke: var(--s1); }
+svg .s2.line, svg .s2.hollow { stroke: var(--s2); } svg .s3.line, svg .s3.hollow { stroke: var(--s3); }
+svg .s4.line, svg .s4.hollow { stroke: var(--s4); } svg .s5.line, svg .s5.hollow { stroke: var(--s5); }
+svg .s0.fill, svg .s0.shade { fill: var(--s0); } svg .s1.fill, svg .s1.shade { fill: var(--s1); }
+svg .s2.fill, svg .s2.shade { fill: var(--s2); } svg .s3.fill, svg .s3.shade { fill: var(--s3); }
+svg .s4.fill, svg .s4.shade { fill: var(--s4); } svg .s5.fill, svg .s5.shade { fill: var(--s5); }
+svg .shade { fill-opacity: .16; } svg .ideal.line { stroke-width: 1; stroke: var(--soft); }
+@media (max-width: 34rem) { .error { grid-template-columns: 1fr; } dl.facts { grid-template-columns: 1fr; }
+  dl.facts dd { margin-bottom: .4rem; } }
+@page { size: A4; margin: 14mm 13mm; }
+@media print { body { max-width: none; padding: 0; font-size: 10.5pt; } nav, .skip { display: none; }
+  .wide { overflow: visible; } table { font-size: 8.5pt; } th, td { padding-right: .6rem; }
+  thead { display: table-header-group; } tr, figure, .card, .error { break-inside: avoid; }
+  h2, h3 { break-after: avoid; } a { color: inherit; text-decoration: none; } .figures { gap: .8rem 1rem; }
+  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """
+"""The pages' style; the classes of the diagrams are at its end."""
 
 
 def document(title: str, parts: Iterable[str]) -> str:
@@ -35,14 +94,60 @@ def document(title: str, parts: Iterable[str]) -> str:
         parts: Its content, as HTML.
     """
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{clean(title)}</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f"<style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
+        # A second lock: even a fault in escaping could load nothing and run nothing.
+        '<meta http-equiv="Content-Security-Policy" content="default-src \'none\'; img-src data:; '
+        "style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'\">"
+        f'<style>{STYLE}</style></head><body><a class="skip" href="#content">Skip to the content</a>'
+        f'<main id="content">{"".join(parts)}</main></body></html>\n'
     )
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Lay out cells that are HTML already."""
-    top = "".join(f"<th>{cell}</th>" for cell in head)
-    body = "".join(f"<tr>{''.join(f'<td>{cell}</td>' for cell in row)}</tr>" for row in rows)
-    return f'<div class="wide"><table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>'
+def section(name: str, heading: str, parts: Iterable[str]) -> str:
+    """Make a section that a link can lead to.
+
+    Args:
+        name: Its id.
+        heading: As text.
+        parts: Its content, as HTML.
+    """
+    return f'<section aria-labelledby="{name}"><h2 id="{name}">{clean(heading)}</h2>{"".join(parts)}</section>'
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "") -> str:
+    """Lay out cells that are HTML already; the first of each row names it.
+
+    Args:
+        head: The columns' names.
+        rows: A cell for each column.
+        caption: What the table holds, as HTML.
+    """
+    top = "".join(f'<th scope="col">{cell}</th>' if cell else "<td></td>" for cell in head)
+    body = "".join(
+        f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in rest)}</tr>' for first, *rest in rows
+    )
+    told = f"<caption>{caption}</caption>" if caption else ""
+    label = ' aria-label="Table, may be wider than the screen"'
+    # A region that scrolls must be reachable by keyboard.
+    return (
+        f'<div class="wide" tabindex="0" role="group"{label}><table>{told}<thead><tr>{top}</tr></thead>'
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def figure(drawing: str, caption: str, *, broad: bool = False) -> str:
+    """Put a caption, which is HTML, below a drawing."""
+    kind = ' class="broad"' if broad else ""
+    return f"<figure{kind}>{drawing}<figcaption>{caption}</figcaption></figure>"
+
+
+def figures(drawn: Iterable[str]) -> str:
+    """Set figures side by side, as many as there is room for."""
+    return f'<div class="figures">{"".join(drawn)}</div>'
+
+
+def facts(told: Mapping[str, str]) -> str:
+    """List names and what they stand for, both as text."""
+    listed = "".join(f"<dt>{clean(name)}</dt><dd>{clean(text)}</dd>" for name, text in told.items())
+    return f'<dl class="facts">{listed}</dl>'

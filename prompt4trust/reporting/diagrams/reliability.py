@@ -1,67 +1,76 @@
-"""A reliability diagram as inline SVG."""
+"""The reliability diagram: how often answers were right, by the confidence that they were given with."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from html import escape
 
 from prompt4trust.calibration import Bin
+from prompt4trust.reporting.diagrams.svg import Frame, group, line, rect, svg, words
 
-_SIDE = 240.0
-_LEFT, _TOP, _COUNTS, _BELOW = 34.0, 10.0, 44.0, 40.0
+_SIDE, _LEFT, _TOP = 280.0, 34.0, 10.0
+_COUNTS, _ROOM, _BELOW = 40.0, 20.0, 42.0
 
 
-def reliability_svg(bins: Sequence[Bin], title: str) -> str:
+def reliability_svg(
+    bins: Sequence[Bin], title: str, band: Sequence[tuple[float, float] | None] = (), x_label: str = "confidence"
+) -> str:
     """Draw accuracy against confidence, with the distance to the diagonal and the counts.
 
     Args:
         bins: The bins, in order, of equal width over [0, 1].
-        title: Read out by screen readers.
+        title: What it is of; read out by screen readers.
+        band: For each bin the shares between which 95 % of a perfectly calibrated model's would lie, or None; empty
+            to draw none.
+        x_label: What the horizontal axis is called.
 
     Returns:
-        An <svg> element; its classes (bar, gap, count, ideal, axis, grid) are coloured by the page.
+        An <svg> element.
     """
-    width, height = _LEFT + _SIDE + 10, _TOP + _SIDE + _COUNTS + _BELOW
+    frame = Frame(_LEFT, _TOP, _SIDE, _SIDE)
+    base = frame.bottom + _ROOM + _COUNTS
+    width, height = _LEFT + _SIDE + 12, base + _BELOW
     most = max((each.n for each in bins), default=0) or 1
-    parts = [_grid()]
-    for each in bins:
+    parts = [frame.rules((0.0, 0.5, 1.0)), frame.columns((0.0, 0.5, 1.0), base)]
+    parts.append(line("ideal", (frame.x(0), frame.y(0)), (frame.x(1), frame.y(1))))
+    told = []
+    for index, each in enumerate(bins):
         if each.accuracy is None or each.confidence is None:
             continue
-        left, wide = _x(each.low) + 1, _SIDE * (each.high - each.low) - 2
-        words = f"stated {each.confidence:.2f}, right {each.accuracy:.2f}, n = {each.n}"
-        top, bottom = max(each.accuracy, each.confidence), min(each.accuracy, each.confidence)
-        tall = _COUNTS * each.n / most * 0.8
-        parts.append(
-            f"<g><title>{words}</title>{_rect('bar', left, _y(each.accuracy), wide, _SIDE * each.accuracy)}"
-            f"{_rect('gap', left, _y(top), wide, _SIDE * (top - bottom))}"
-            f"{_rect('count', left, _TOP + _SIDE + _COUNTS - tall, wide, tall)}</g>"
-        )
-    parts.append(f'<line class="ideal" x1="{_x(0)}" y1="{_y(0)}" x2="{_x(1)}" y2="{_y(1)}"/>')
-    return (
-        f'<svg viewBox="0 0 {width:g} {height:g}" width="{width:g}" height="{height:g}" role="img" '
-        f'aria-label="Reliability diagram of {escape(title, quote=True)}">{"".join(parts)}</svg>'
-    )
+        said = f"stated {each.confidence:.2f}, right {each.accuracy:.2f}, n = {each.n}"
+        expected = band[index] if index < len(band) else None
+        if expected is not None:
+            said += f"; if calibrated {expected[0]:.2f} to {expected[1]:.2f}"
+        told.append(said)
+        parts.append(group(said, _bar(frame, each, expected, base, most)))
+    parts.append(line("axis", (frame.left, base), (frame.right, base)))
+    parts.append(words(frame.x(0.5), base + 33, x_label, anchor="middle"))
+    described = "Share of right answers by confidence. " + ("; ".join(told) or "No answers") + "."
+    return svg(width, height, f"Reliability diagram of {title}", described, parts)
 
 
-def _grid() -> str:
-    lines = []
-    base = _TOP + _SIDE + _COUNTS
-    for tick in (0.0, 0.5, 1.0):
-        lines.append(f'<line class="grid" x1="{_x(0)}" y1="{_y(tick)}" x2="{_x(1)}" y2="{_y(tick)}"/>')
-        lines.append(f'<text x="{_LEFT - 6}" y="{_y(tick) + 4}" text-anchor="end">{tick:g}</text>')
-        lines.append(f'<text x="{_x(tick)}" y="{base + 14}" text-anchor="middle">{tick:g}</text>')
-    lines.append(f'<line class="axis" x1="{_x(0)}" y1="{base}" x2="{_x(1)}" y2="{base}"/>')
-    lines.append(f'<text x="{_x(0.5)}" y="{base + 30}" text-anchor="middle">confidence</text>')
-    return "".join(lines)
+def _bar(frame: Frame, each: Bin, expected: tuple[float, float] | None, base: float, most: int) -> list[str]:
+    accuracy, confidence = each.accuracy or 0.0, each.confidence or 0.0
+    left, wide = frame.x(each.low) + 1.5, frame.width * (each.high - each.low) - 3
+    middle = left + wide / 2
+    top, bottom = max(accuracy, confidence), min(accuracy, confidence)
+    tall = _COUNTS * each.n / most
+    parts = [
+        rect("bar", left, frame.y(accuracy), wide, frame.y(0) - frame.y(accuracy)),
+        rect("gap", left, frame.y(top), wide, frame.y(bottom) - frame.y(top)),
+        line("level", (left, frame.y(accuracy)), (left + wide, frame.y(accuracy))),
+        rect("count", left, base - tall, wide, tall),
+        words(middle, base - tall - 3, _count(each.n), anchor="middle", kind="tiny"),
+    ]
+    if expected is not None:
+        low, high = frame.y(expected[0]), frame.y(expected[1])
+        cap = min(5.0, wide / 3)
+        parts += [
+            line("halo", (middle, low), (middle, high)),
+            line("whisker", (middle, low), (middle, high)),
+            *(line("whisker", (middle - cap, end), (middle + cap, end)) for end in (low, high)),
+        ]
+    return parts
 
 
-def _rect(kind: str, x: float, y: float, wide: float, tall: float) -> str:
-    return f'<rect class="{kind}" x="{x:.1f}" y="{y:.1f}" width="{wide:.1f}" height="{tall:.1f}"/>'
-
-
-def _x(value: float) -> float:
-    return _LEFT + _SIDE * value
-
-
-def _y(value: float) -> float:
-    return _TOP + _SIDE * (1 - value)
+def _count(n: int) -> str:
+    return str(n) if n < 10_000 else f"{n / 1000:.0f}k"

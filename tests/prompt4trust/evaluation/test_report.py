@@ -219,7 +219,7 @@ class Balanced(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.seen.append(tag)
-        self.loads += [value or "" for name, value in attrs if name in {"src", "href"}]
+        self.loads += [value or "" for name, value in attrs if name in {"src", "href"} and value != "#content"]
         if tag not in self.void:
             self.open.append(tag)
 
