@@ -25,7 +25,7 @@ from prompt4trust.calibration.base import (
 )
 from prompt4trust.metrics.tally import FloatArray
 
-SECONDS = ("stated", "agreement", "letter_probability", "vote_share")
+SECONDS = ("stated", "agreement", "reply_probability", "letter_probability", "vote_share")
 """Signals in [0, 1] that may stand beside the confidence; the first that the answers carry, and that is not the
 confidence itself, is taken."""
 _FINEST = 1e-6
@@ -37,7 +37,8 @@ class TwoSignal:
 
     What a single-input calibrator cannot do, it may: raise the AUROC, since answers of equal confidence are told apart
     by the second signal. Which is which depends on the estimator: `cgp+consistency` has the agreement of its samples as
-    confidence and what the model states as second signal, `logprob` the letter's probability and what is stated.
+    confidence and what the model states as second signal, `logprob` the letter's probability and what is stated,
+    `cgp+logprob` what is stated and the reply's probability.
 
     Attributes:
         second: The second signal's name.

@@ -10,6 +10,7 @@ from prompt4trust.confidence.avg_conf import AvgConf
 from prompt4trust.confidence.base import Downstream, Estimator, Policy, Sampling
 from prompt4trust.confidence.cgp import Cgp
 from prompt4trust.confidence.cgp_consistency import CgpConsistency
+from prompt4trust.confidence.cgp_logprob import CgpLogprob
 from prompt4trust.confidence.consistency import Consistency
 from prompt4trust.confidence.entropy import Entropy
 from prompt4trust.confidence.fixed_prompt import FixedPrompt
@@ -23,6 +24,7 @@ __all__ = [
     "AvgConf",
     "Cgp",
     "CgpConsistency",
+    "CgpLogprob",
     "Consistency",
     "Entropy",
     "EstimatorEntry",
@@ -89,6 +91,11 @@ ESTIMATORS: Mapping[str, EstimatorEntry] = MappingProxyType(
         "perturbation": EstimatorEntry("how much noise the answer stands", False, _alone(Perturbation), 10),
         "logprob": EstimatorEntry("the probability of the answer's letter", False, _alone(Logprob)),
         "cgp": EstimatorEntry("the policy's guidance; the stated confidence", True, _guided("cgp", Cgp)),
+        "cgp+logprob": EstimatorEntry(
+            "the policy's guidance; the stated confidence, and how probable the reply was",
+            True,
+            _guided("cgp+logprob", CgpLogprob),
+        ),
         "cgp+consistency": EstimatorEntry(
             "the policy's guidance; agreement among samples",
             True,

@@ -14,7 +14,7 @@ MAX_OPTION = 500
 MAX_GROUPS = 16
 MAX_GROUP = 100
 DEFAULT_METHOD = "cgp"
-DEFAULT_METHODS = (DEFAULT_METHOD, "verbalized")
+DEFAULT_METHODS = (DEFAULT_METHOD, "cgp+logprob", "verbalized")
 """The methods that are offered where the settings do not say: those that ask each model once."""
 
 

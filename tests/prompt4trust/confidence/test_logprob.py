@@ -8,9 +8,9 @@ from math import exp, log
 import pytest
 
 from prompt4trust.confidence import get_estimator
-from prompt4trust.confidence.base import Completion, Cost, Generation, Sampling
+from prompt4trust.confidence._tokens import find_letter
+from prompt4trust.confidence.base import Completion, Cost, Generation, Guidance, Sampling
 from prompt4trust.confidence.letters import option_probabilities
-from prompt4trust.confidence.logprob import find_letter
 from prompt4trust.prompts import Message
 from prompt4trust.verdict import Invalid, Verdict
 from tests.prompt4trust.confidence.scripts import IMAGE, OPTIONS, TEMPLATE, Texts
@@ -26,11 +26,13 @@ class Tokens:
         self._steps = steps
         self._offered = offered
         self.asked: list[tuple[Sampling, int, int | None]] = []
+        self.messages: list[Sequence[Message]] = []
 
     async def complete(
         self, messages: Sequence[Message], sampling: Sampling, *, n: int = 1, top_logprobs: int | None = None
     ) -> Generation:
         self.asked.append((sampling, n, top_logprobs))
+        self.messages.append(messages)
         tokens, likely = zip(*self._steps, strict=True)
         completion = Completion("".join(tokens).strip(), "stop")
         if self._offered:
@@ -118,3 +120,46 @@ async def test_probabilities_above_one_do_not_break_the_sum() -> None:
     answer = await get_estimator("logprob", Tokens(steps), None, TEMPLATE, GREEDY).answer("Shape?", OPTIONS, IMAGE)
     assert isinstance(answer.verdict, Verdict)
     assert answer.verdict.confidence == pytest.approx(1 / (1 + exp(log(1e-9))))
+
+
+async def test_the_replys_probability_is_that_of_all_that_leads_to_the_letter() -> None:
+    steps = [("Oval", {"Oval": log(0.7), "Round": log(0.3)}), (".", {".": log(0.9)}), *sure(" The answer is")]
+    steps += [(" B", {" B": log(0.8), " A": log(0.2)}), (" with", {" with": log(0.5)}), *sure(" confidence 90")]
+    answer = await get_estimator("logprob", Tokens(steps), None, TEMPLATE, GREEDY).answer("Shape?", OPTIONS, IMAGE)
+    assert answer.signals["reply_probability"] == pytest.approx(0.7 * 0.9 * 0.8)
+    # A server that reports alternatives but not what it sampled.
+    steps[1] = (".", {"!": log(0.9)})
+    answer = await get_estimator("logprob", Tokens(steps), None, TEMPLATE, GREEDY).answer("Shape?", OPTIONS, IMAGE)
+    assert "reply_probability" not in answer.signals
+    assert answer.signals["letter_probability"] == pytest.approx(0.8)
+
+
+class Hints:
+    """A policy with one hint."""
+
+    async def guide(self, question: str, options: Mapping[str, str], *, seed: int | None = None) -> Guidance:
+        return Guidance("Look at the margin.", "v1", Cost(1, 3, 2, 0.25))
+
+
+async def test_guidance_with_log_probabilities_beside_what_is_stated() -> None:
+    downstream = Tokens([*REPLY, *END])
+    answer = await get_estimator("cgp+logprob", downstream, Hints(), TEMPLATE, GREEDY).answer("Shape?", OPTIONS, IMAGE)
+    assert answer.verdict == Verdict("B", 0.95)
+    assert answer.guidance is not None
+    assert "Look at the margin." in str(downstream.messages[0])
+    assert answer.signals["reply_probability"] == pytest.approx(0.5)
+    assert answer.signals["letter_probability"] == pytest.approx(0.6 / 0.8)
+    assert answer.cost == Cost(2, 13, 7, 0.75)
+    assert downstream.asked == [(GREEDY, 1, 20)]
+
+
+async def test_guidance_where_no_log_probabilities_are_offered_or_of_use() -> None:
+    silent = Tokens([*REPLY, *END], offered=False)
+    answer = await get_estimator("cgp+logprob", silent, Hints(), TEMPLATE, GREEDY).answer("Shape?", OPTIONS, IMAGE)
+    assert (answer.verdict, answer.signals) == (Verdict("B", 0.95), {})
+    unread = await get_estimator("cgp+logprob", Tokens(REPLY), Hints(), TEMPLATE, GREEDY).answer("?", OPTIONS, IMAGE)
+    assert (unread.verdict, unread.signals) == (Invalid("no_confidence"), {})
+    open_question = Tokens(sure("The answer is a cyst with confidence 70."))
+    answer = await get_estimator("cgp+logprob", open_question, Hints(), TEMPLATE, GREEDY).answer("What?", {}, IMAGE)
+    assert isinstance(answer.verdict, Verdict)
+    assert open_question.asked == [(GREEDY, 1, None)]

@@ -20,7 +20,7 @@ from tests.services.gateway.upstream import Upstream
 
 
 def test_a_client_cannot_ask_for_what_is_not_offered(client: httpx.Client, upstream: Upstream) -> None:
-    assert list(client.get("/v1/about").json()["methods"]) == ["cgp", "verbalized"]
+    assert list(client.get("/v1/about").json()["methods"]) == ["cgp", "cgp+logprob", "verbalized"]
     for name in set(ESTIMATORS) - {"cgp", "verbalized"}:
         for response in (
             client.post("/vqa", json=body(method=name)),
