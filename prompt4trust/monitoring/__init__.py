@@ -1,0 +1,19 @@
+"""Whether calibrated confidence still holds: a test that may be looked at after every answer, and live figures."""
+
+from prompt4trust.monitoring.bets import CALIBRATION, PROMISE, Bet, Bets
+from prompt4trust.monitoring.figures import LiveFigures, live_figures
+from prompt4trust.monitoring.sequential import Crossing, Finding, SequentialTest, StateError, Wealth
+
+__all__ = [
+    "CALIBRATION",
+    "PROMISE",
+    "Bet",
+    "Bets",
+    "Crossing",
+    "Finding",
+    "LiveFigures",
+    "SequentialTest",
+    "StateError",
+    "Wealth",
+    "live_figures",
+]

@@ -1,0 +1,104 @@
+"""Live figures: how answers whose truth is known did lately, with intervals cheap enough to compute again and again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import binomtest
+
+from prompt4trust.metrics import Interval, bootstrap_intervals
+from prompt4trust.metrics.calibration import accuracy_of, brier_of, ece_of, mean_confidence_of
+from prompt4trust.metrics.consistency import consistency_band
+from prompt4trust.metrics.tally import check_flags, check_rows
+
+_UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
+_METRICS = {"ece": ece_of, "brier": brier_of, "accuracy": accuracy_of, "mean_confidence": mean_confidence_of}
+
+
+@dataclass(frozen=True, slots=True)
+class LiveFigures:
+    """Figures of one set of reviewed answers; each is NaN where it is undefined.
+
+    Attributes:
+        reviewed: Answers.
+        calibrated: Those among them with a calibrated confidence, which the next five are of.
+        ece: Expected calibration error, with its bootstrap interval.
+        chance: What this error would be by chance alone were the confidences right: mean, and a 95 % band.
+        brier: Brier score, with its bootstrap interval.
+        accuracy: Share of right answers, with its bootstrap interval.
+        mean_confidence: Mean confidence, with its bootstrap interval.
+        answered: Answers that were given, not left to a person.
+        errors: Wrong ones among these.
+        coverage: Share given, with its Wilson interval.
+        selective_risk: Share of wrong ones among those given, with its exact (Clopper-Pearson) interval.
+    """
+
+    reviewed: int
+    calibrated: int
+    ece: Interval
+    chance: Interval
+    brier: Interval
+    accuracy: Interval
+    mean_confidence: Interval
+    answered: int
+    errors: int
+    coverage: Interval
+    selective_risk: Interval
+
+    def as_json(self) -> dict[str, int | dict[str, float | None]]:
+        """Render as an object with null for what is undefined."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        return {name: value.as_json() if isinstance(value, Interval) else int(value) for name, value in values.items()}
+
+
+def live_figures(
+    confidence: npt.ArrayLike,
+    correct: npt.ArrayLike,
+    answered: npt.ArrayLike,
+    *,
+    resamples: int = 200,
+    seed: int = 0,
+) -> LiveFigures:
+    """Compute the figures of reviewed answers.
+
+    Args:
+        confidence: Calibrated confidences in [0, 1], NaN where there is none; shape [n], n may be 0.
+        correct: Whether each answer is right; shape [n].
+        answered: Whether each was given, not left to a person; shape [n].
+        resamples: Bootstrap resamples, and draws for the band.
+        seed: Seed of both.
+
+    Returns:
+        The figures.
+
+    Raises:
+        ValueError: If the rows are not as described.
+    """
+    stated = np.asarray(confidence, dtype=np.float64)
+    rows = stated.size
+    right, given = check_flags(correct, "correct", rows), check_flags(answered, "answered", rows)
+    known = ~np.isnan(stated)
+    found = dict.fromkeys((*_METRICS, "chance"), _UNKNOWN)
+    if known.any():
+        usable, outcomes = check_rows(stated[known], right[known])
+        found |= bootstrap_intervals(usable, outcomes, _METRICS, resamples=resamples, seed=seed)
+        found["chance"] = consistency_band(usable, ece_of, resamples=resamples, seed=seed)
+    errors = int((given & ~right).sum())
+    return LiveFigures(
+        reviewed=rows,
+        calibrated=int(known.sum()),
+        answered=int(given.sum()),
+        errors=errors,
+        coverage=_share(int(given.sum()), rows, "wilson"),
+        selective_risk=_share(errors, int(given.sum()), "exact"),
+        **found,
+    )
+
+
+def _share(count: int, of: int, method: str) -> Interval:
+    if of == 0:
+        return _UNKNOWN
+    ends = binomtest(count, of).proportion_ci(method=method)
+    return Interval(count / of, float(ends.low), float(ends.high))
