@@ -14,6 +14,8 @@ from services.common.health import Dependency
 from services.gateway.gateway import open_gateway
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.page import add_page
+from services.gateway.records.keeping import open_records
+from services.gateway.records.metrics import RecordMetrics
 from services.gateway.routes import router
 from services.gateway.settings import GatewaySettings
 
@@ -28,11 +30,14 @@ def create_gateway(settings: GatewaySettings) -> FastAPI:
         The application: POST /vqa, GET /v1/about, the page at /, and what every service has.
     """
     registry = CollectorRegistry()
-    metrics = GatewayMetrics(registry)
+    metrics, record_metrics = GatewayMetrics(registry), RecordMetrics(registry)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        async with open_gateway(settings, metrics) as gateway:
+        async with (
+            open_records(settings, record_metrics) as records,
+            open_gateway(settings, metrics, records) as gateway,
+        ):
             app.state.gateway = gateway
             yield
 

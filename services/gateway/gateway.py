@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -22,6 +23,7 @@ from services.common.clients.downstream import DownstreamClient, ImageEgressRefu
 from services.common.clients.policy import PolicyClient
 from services.common.clients.transport import RetryPolicy, make_http_client
 from services.common.health import Dependency
+from services.common.problems import request_id_of
 from services.common.registry import Registry
 from services.gateway.answering import Answered, Answering
 from services.gateway.calibrators import CalibratorShelf
@@ -31,6 +33,7 @@ from services.gateway.intake import Submission, read_submission
 from services.gateway.limits import BusyError, Gate, while_connected
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.policy_guard import GuardedPolicy
+from services.gateway.records.keeping import Records
 from services.gateway.refusals import busy_problem, egress_problem, image_problem, late_problem, transport_problem
 from services.gateway.schemas import VqaReply
 from services.gateway.selecting import Defaults, Selecting
@@ -55,6 +58,7 @@ class Gateway:
         image_workers: Bounds what is decoded at once.
         policy_http: Connections to the policy.
         downstream_http: Connections to the downstream model.
+        records: What is kept of answers; None where that is switched off.
     """
 
     settings: GatewaySettings
@@ -67,6 +71,7 @@ class Gateway:
     image_workers: anyio.CapacityLimiter
     policy_http: httpx.AsyncClient
     downstream_http: httpx.AsyncClient
+    records: Records | None = None
 
     async def answer(self, request: Request) -> VqaReply:
         """Answer POST /vqa.
@@ -111,7 +116,7 @@ class Gateway:
                 submission = await read_submission(
                     request.headers, body, self.settings.max_image_bytes, self.settings.methods
                 )
-                image = await while_connected(request.receive, partial(self._prepare, submission))
+                image, digest = await while_connected(request.receive, partial(self._prepare, submission))
             ask = submission.ask
             del body, submission
 
@@ -121,16 +126,22 @@ class Gateway:
 
         with anyio.fail_after(self.settings.deadline_s - (time.perf_counter() - started)):
             answered = await while_connected(request.receive, answer_in_turn)
-        return answered.reply
+        if self.records is None:
+            return answered.reply
+        # Ahead of the reply, so that nobody has an answer of which nothing is known; its own deadline is a short one.
+        recorded = await self.records.keep(answered, ask, image, digest, request_id_of(request))
+        return answered.reply.model_copy(update={"recorded": recorded})
 
-    async def _prepare(self, submission: Submission) -> PreparedImage:
-        work = partial(
-            prepare_image,
-            submission.image,
-            self.settings.image_limits,
-            media_type=submission.media_type,
-            filename=submission.filename,
-        )
+    async def _prepare(self, submission: Submission) -> tuple[PreparedImage, str]:
+        def work() -> tuple[PreparedImage, str]:
+            image = prepare_image(
+                submission.image,
+                self.settings.image_limits,
+                media_type=submission.media_type,
+                filename=submission.filename,
+            )
+            return image, hashlib.sha256(image.png).hexdigest()
+
         # An abandoned thread keeps its token until it ends, so that the bound on memory holds.
         return await anyio.to_thread.run_sync(work, limiter=self.image_workers, abandon_on_cancel=True)
 
@@ -151,6 +162,8 @@ class Gateway:
             tasks.start_soon(partial(probe, "policy", self.policy_http, "health/ready", required=False))
         count = len(self.shelf.all())
         found["calibrators"] = Dependency(ok=count > 0, required=False, detail=f"{count} in the registry")
+        if self.records is not None:
+            found["records"] = self.records.state()
         return found
 
     def about(self) -> Mapping[str, Any]:
@@ -165,8 +178,15 @@ class Gateway:
 
 
 @asynccontextmanager
-async def open_gateway(settings: GatewaySettings, metrics: GatewayMetrics) -> AsyncIterator[Gateway]:
+async def open_gateway(
+    settings: GatewaySettings, metrics: GatewayMetrics, records: Records | None = None
+) -> AsyncIterator[Gateway]:
     """Open connections and read templates and calibrators for the length of a block.
+
+    Args:
+        settings: What the gateway is told.
+        metrics: What it counts.
+        records: Where its answers are kept, or None.
 
     Raises:
         FileNotFoundError: If there is no such prompt template.
@@ -222,6 +242,7 @@ async def open_gateway(settings: GatewaySettings, metrics: GatewayMetrics) -> As
             image_workers=anyio.CapacityLimiter(settings.image_workers),
             policy_http=policy_http,
             downstream_http=downstream_http,
+            records=records,
         )
 
 

@@ -219,6 +219,7 @@ class VqaReply(BaseModel):
         models: Who answered.
         degraded: What was done without: "policy", "calibrator".
         timing_ms: How long it took.
+        recorded: Whether the answer is kept, so that feedback on it can be; it says nothing of the answer's worth.
     """
 
     id: str
@@ -234,3 +235,4 @@ class VqaReply(BaseModel):
     models: ModelsUsed
     degraded: list[Literal["policy", "calibrator"]]
     timing_ms: Timing
+    recorded: bool = False

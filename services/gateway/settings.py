@@ -5,8 +5,10 @@ from __future__ import annotations
 from pydantic import Field, SecretStr, field_validator
 
 from prompt4trust.confidence import ESTIMATORS
+from services.common.admin import AdminToken
 from services.common.settings import ServiceSettings
 from services.gateway.images import ImageLimits
+from services.gateway.records.database import database_url
 from services.gateway.schemas import DEFAULT_METHOD, DEFAULT_METHODS
 
 
@@ -75,6 +77,35 @@ class GatewaySettings(ServiceSettings, service="gateway"):
     min_image_side: int = Field(default=8, ge=1, description="Fewest pixels on either side.")
     max_image_side: int = Field(default=1024, ge=64, description="Longer side of the picture that the model gets.")
     image_workers: int = Field(default=2, ge=1, description="Pictures decoded at once; each may take some 500 MB.")
+
+    admin_token: AdminToken = Field(
+        default=None,
+        description="Bearer token for reading records and for changing calibrators. Without one, that is open where "
+        "the service listens on a loopback address only, and closed elsewhere.",
+    )
+
+    records_url: SecretStr = Field(
+        default=SecretStr("sqlite:///var/records.db"),
+        description="Database of answers and feedback: sqlite:///file or postgresql://...; empty for none.",
+    )
+    record_texts: bool = Field(
+        default=False,
+        description="Keep question, options, guidance and explanation; else only their hashes. People write names into "
+        "questions, and nothing that feedback and calibration need is in them.",
+    )
+    record_pictures: bool = Field(default=False, description="Keep the picture as the model got it; else its hash.")
+    record_days: int = Field(default=365, ge=0, description="How long records are kept; 0 for ever.")
+    record_deadline_s: float = Field(
+        default=1.0, gt=0, description="Longest that an answer waits for its record to be stored; then it goes without."
+    )
+    record_max_waiting: int = Field(default=1000, ge=1, description="Records in line while the database is away.")
+
+    @field_validator("records_url")
+    @classmethod
+    def _records_are_somewhere(cls, url: SecretStr) -> SecretStr:
+        if url.get_secret_value():
+            database_url(url.get_secret_value())
+        return url
 
     @field_validator("methods")
     @classmethod

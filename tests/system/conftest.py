@@ -60,12 +60,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     registry = {
         f"TRUSTVQA_{name}_REGISTRY": str(place / "registry") for name in ("GATEWAY", "POLICY", "DOWNSTREAM", "TRAINER")
     }
+    records = {"TRUSTVQA_GATEWAY_RECORDS_URL": f"sqlite:///{place}/records.db"}
     output = place / "output.txt"
     with output.open("wb") as stream:
         process = subprocess.Popen(
             [TRUSTVQA, "up", "--port", str(port), "--logs", str(place / "log")],
             cwd=ROOT,
-            env={**os.environ, **registry, "COLUMNS": "200"},
+            env={**os.environ, **registry, **records, "COLUMNS": "200"},
             stdout=stream,
             stderr=stream,
         )

@@ -1,24 +1,254 @@
-"""The database of answers and of what people said of them."""
+"""Answers and what people said of them, in a database."""
 
 from __future__ import annotations
 
-from datetime import datetime
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
+from sqlalchemy import and_, delete, func, insert, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.gateway.records.database import Database
+from services.gateway.records.migrations.upgrading import NewerDatabaseError
+from services.gateway.records.queries import REVIEWED, conditions, feedback_of, judge, later, pair_of, reviewed_of
+from services.gateway.records.record import Record
 from services.gateway.records.reviewed import ReviewedAnswer
+from services.gateway.records.shapes import (
+    ExportedAnswer,
+    FeedbackFullError,
+    FeedbackRow,
+    PairCount,
+    RecordRefusedError,
+    RecordsAwayError,
+    Said,
+    Slice,
+    StoredAnswer,
+    UnknownAnswerError,
+)
+from services.gateway.records.tables import answers, feedback, pictures
+
+MAX_FEEDBACK = 100
+"""Most feedback on one answer: more is no second thought but a mistake, or a flood."""
 
 
 class RecordStore:
-    """Answers and feedback in SQLite or PostgreSQL."""
+    """Answers and feedback in SQLite or PostgreSQL. All methods raise RecordsAwayError where that cannot be reached.
+
+    Args:
+        database: Where they are kept.
+        deadline_s: Longest time for one operation; listings and counts may take six times that.
+        clock: Gives the present time, with its zone.
+    """
+
+    def __init__(
+        self, database: Database, deadline_s: float = 5.0, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._database = database
+        self._deadline_s = deadline_s
+        self._clock = clock
+        self._preparing = asyncio.Lock()
+        self._is_prepared = False
+        self._insert: Any = sqlite.insert if database.is_sqlite else postgresql.insert
+
+    @property
+    def is_prepared(self) -> bool:
+        """Whether the database was reached and its tables are up to date."""
+        return self._is_prepared
+
+    async def prepare(self) -> None:
+        """Bring the tables up to date, if that has not been done.
+
+        Raises:
+            NewerDatabaseError: If a newer version of the software has used the database.
+        """
+        if self._is_prepared:
+            return
+        async with self._within(6), self._preparing:
+            if not self._is_prepared:
+                await self._database.migrate()
+                self._is_prepared = True
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._database.close()
+
+    async def add(self, records: Sequence[Record]) -> None:
+        """Keep records, all or none; one that is there already is left as it is.
+
+        Raises:
+            RecordRefusedError: If the database does not take one of them.
+        """
+        rows = [dict(record.row) for record in records]
+        shown = [{"answer_id": each.id, "png": each.picture} for each in records if each.picture is not None]
+        async with self._writing() as connection:
+            await connection.execute(self._insert(answers).on_conflict_do_nothing(), rows)
+            if shown:
+                await connection.execute(self._insert(pictures).on_conflict_do_nothing(), shown)
+
+    async def get(self, answer_id: str) -> StoredAnswer:
+        """Look up a record.
+
+        Raises:
+            UnknownAnswerError: If there is none.
+        """
+        async with self._reading() as connection:
+            row = (await connection.execute(select(answers).where(answers.c.id == answer_id))).one_or_none()
+            if row is None:
+                raise UnknownAnswerError(answer_id)
+            kept = select(func.count()).select_from(pictures).where(pictures.c.answer_id == answer_id)
+            has_picture = bool((await connection.execute(kept)).scalar_one())
+            said = select(feedback).where(feedback.c.answer_id == answer_id).order_by(feedback.c.number)
+            given = (await connection.execute(said)).all()
+        return StoredAnswer(row._asdict(), has_picture, tuple(map(feedback_of, given)))
+
+    async def picture(self, answer_id: str) -> bytes:
+        """Look up a picture as the model got it.
+
+        Raises:
+            UnknownAnswerError: If none is kept.
+        """
+        async with self._reading() as connection:
+            found = await connection.execute(select(pictures.c.png).where(pictures.c.answer_id == answer_id))
+            png: bytes | None = found.scalar_one_or_none()
+        if png is None:
+            raise UnknownAnswerError(answer_id)
+        return bytes(png)
+
+    async def give_feedback(self, answer_id: str, said: Said) -> FeedbackRow:
+        """Keep what somebody says of an answer, beside what was said before.
+
+        Feedback is written one after the other and never given an earlier time than what is there, so that whoever has
+        read `reviewed` up to some point misses nothing by going on from there.
+
+        Raises:
+            UnknownAnswerError: If there is no such record.
+            FeedbackRefusedError: If it does not fit the answer.
+            FeedbackFullError: If the answer has enough.
+        """
+        wanted = select(answers.c.letters, answers.c.letter, answers.c.has_verdict).where(answers.c.id == answer_id)
+        of_answer = feedback.c.answer_id == answer_id
+        async with self._writing(reviewing=True) as connection:
+            answer = (await connection.execute(wanted)).one_or_none()
+            if answer is None:
+                raise UnknownAnswerError(answer_id)
+            correct = judge(answer, said)
+            count = (await connection.execute(select(func.count()).select_from(feedback).where(of_answer))).scalar_one()
+            if count >= MAX_FEEDBACK:
+                raise FeedbackFullError
+            newest: datetime | None = (await connection.execute(select(func.max(feedback.c.at)))).scalar_one()
+            at = self._clock() if newest is None else max(self._clock(), newest + timedelta(microseconds=1))
+            kept = FeedbackRow(at, said.who, said.comment, said.correct_option, correct)
+            await connection.execute(update(feedback).where(of_answer, feedback.c.is_latest).values(is_latest=False))
+            row = {"at": at, "who": kept.who, "comment": kept.comment, "correct_option": kept.correct_option}
+            flags = {"correct": correct, "is_first": count == 0, "is_latest": True}
+            await connection.execute(insert(feedback).values(answer_id=answer_id, **row, **flags))
+        return kept
 
     async def reviewed(self, *, after: tuple[datetime, str] | None = None, limit: int = 1000) -> list[ReviewedAnswer]:
-        """List reviewed answers in the order of their first feedback, each with its first verdict.
+        """List reviewed answers in the order of their first feedback, each once and with its first verdict.
 
         Args:
             after: Only those later in the stream than this (reviewed_at, id); None for all.
             limit: Most that are given.
         """
-        raise NotImplementedError
+        query = REVIEWED.where(feedback.c.is_first).order_by(feedback.c.at, answers.c.id).limit(limit)
+        if after is not None:
+            query = query.where(later(after))
+        async with self._reading(6) as connection:
+            return [reviewed_of(row) for row in (await connection.execute(query)).all()]
 
     async def reviewed_latest(self, limit: int) -> list[ReviewedAnswer]:
         """List the newest reviewed answers, at most `limit`, in the order of `reviewed`."""
-        raise NotImplementedError
+        query = REVIEWED.where(feedback.c.is_first).order_by(feedback.c.at.desc(), answers.c.id.desc()).limit(limit)
+        async with self._reading(6) as connection:
+            return [reviewed_of(row) for row in (await connection.execute(query)).all()][::-1]
+
+    async def export(
+        self, wanted: Slice, *, after: tuple[datetime, str] | None = None, limit: int = 1000
+    ) -> list[ExportedAnswer]:
+        """List reviewed answers by the latest word on each, in the order of these words.
+
+        Whoever reads page by page may get an answer twice, where somebody speaks of it meanwhile: the later counts.
+
+        Args:
+            wanted: Which.
+            after: Only those later than this (reviewed_at, id); None for all.
+            limit: Most that are given.
+        """
+        query = REVIEWED.where(feedback.c.is_latest, *conditions(wanted))
+        query = query.order_by(feedback.c.at, answers.c.id).limit(limit)
+        if after is not None:
+            query = query.where(later(after))
+        async with self._reading(6) as connection:
+            rows = (await connection.execute(query)).all()
+        return [ExportedAnswer(reviewed_of(row), row.who, row.letters, row.letter, row.correct_option) for row in rows]
+
+    async def counts(self, wanted: Slice) -> list[PairCount]:
+        """Count answers to multiple choice, and the reviewed ones among them, by pair and decision."""
+        by = [answers.c[name] for name in ("downstream", "policy", "estimator", "answer_template", "decision")]
+        said = and_(feedback.c.answer_id == answers.c.id, feedback.c.is_latest)
+        query = (
+            select(*by, func.count().label("answers"), func.count(feedback.c.number).label("reviewed"))
+            .select_from(answers.outerjoin(feedback, said))
+            .where(answers.c.letters != "", *conditions(wanted))
+            .group_by(*by)
+            .order_by(*by)
+        )
+        async with self._reading(6) as connection:
+            rows = (await connection.execute(query)).all()
+        return [PairCount(pair_of(row), row.decision, row.answers, row.reviewed) for row in rows]
+
+    async def prune(self, before: datetime, limit: int) -> int:
+        """Forget answers from before a time, with their pictures and feedback.
+
+        Args:
+            before: The time.
+            limit: Most that go at once; the oldest.
+
+        Returns:
+            How many went.
+        """
+        old = select(answers.c.id).where(answers.c.at < before).order_by(answers.c.at, answers.c.id).limit(limit)
+        # Two gateways on one PostgreSQL do not wait for each other's batches.
+        old = old.with_for_update(skip_locked=True)
+        async with self._writing() as connection:
+            return (await connection.execute(delete(answers).where(answers.c.id.in_(old)))).rowcount
+
+    @asynccontextmanager
+    async def _reading(self, longer: float = 1) -> AsyncIterator[AsyncConnection]:
+        await self._prepared()
+        async with self._within(longer), self._database.reading() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def _writing(self, *, reviewing: bool = False) -> AsyncIterator[AsyncConnection]:
+        await self._prepared()
+        block = self._database.reviewing() if reviewing else self._database.writing()
+        async with self._within(), block as connection:
+            yield connection
+
+    async def _prepared(self) -> None:
+        try:
+            await self.prepare()
+        except NewerDatabaseError as error:
+            raise RecordsAwayError(str(error)) from error
+
+    @asynccontextmanager
+    async def _within(self, longer: float = 1) -> AsyncIterator[None]:
+        """Bound the time of a block, and tell what is away for now from what will never work."""
+        try:
+            async with asyncio.timeout(self._deadline_s * longer):
+                yield
+        except (DataError, IntegrityError) as error:
+            raise RecordRefusedError(type(error.orig).__name__) from error
+        except (SQLAlchemyError, TimeoutError, OSError) as error:
+            if isinstance(error, StatementError) and not isinstance(error, DBAPIError):
+                raise RecordRefusedError(str(error.orig)) from error
+            # The driver's message alone: SQLAlchemy's own would quote what was to be written.
+            said = str(error.orig) if isinstance(error, DBAPIError) else str(error)
+            raise RecordsAwayError(f"{type(error).__name__}: {said}".strip()) from error

@@ -134,9 +134,14 @@ def gone(process: psutil.Process) -> bool:
 def test_services_end_with_a_supervisor_that_was_killed(tmp_path: Path) -> None:
     port = free_port_block(4)
     registry = {f"TRUSTVQA_{name}_REGISTRY": str(tmp_path / "registry") for name in ("GATEWAY", "POLICY", "TRAINER")}
+    records = {"TRUSTVQA_GATEWAY_RECORDS_URL": f"sqlite:///{tmp_path}/records.db"}
     command = [str(TRUSTVQA), "up", "--port", str(port), "--logs", str(tmp_path)]
     with subprocess.Popen(
-        command, cwd=ROOT, env={**os.environ, **registry}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        command,
+        cwd=ROOT,
+        env={**os.environ, **registry, **records},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
     ) as up:
         services: list[psutil.Process] = []
         try:

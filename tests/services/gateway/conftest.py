@@ -78,8 +78,10 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 
 
 @pytest.fixture(scope="session")
-def make_gateway(upstream_server: tuple[Upstream, str], registry: Registry) -> MakeGateway:
-    """Serve a gateway with chosen settings in front of the scripted models."""
+def make_gateway(
+    upstream_server: tuple[Upstream, str], registry: Registry, tmp_path_factory: pytest.TempPathFactory
+) -> MakeGateway:
+    """Serve a gateway with chosen settings in front of the scripted models, with records of its own."""
 
     @contextmanager
     def make(**settings: Any) -> Iterator[str]:
@@ -91,6 +93,7 @@ def make_gateway(upstream_server: tuple[Upstream, str], registry: Registry) -> M
             "answer_template": TEMPLATE,
             "registry": registry.root,
             "registry_check_s": 0.0,
+            "records_url": f"sqlite:///{tmp_path_factory.mktemp('records')}/records.db",
             "shipped": registry.root / "nothing-shipped",
             "policy_pause_s": 0.0,  # what one test did to the policy is not for the next to feel
             **settings,

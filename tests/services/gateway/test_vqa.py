@@ -59,6 +59,7 @@ def test_the_reply_has_the_documented_form(client: httpx.Client, registry: Regis
         "explanation": VERDICT,
         "models": {"policy": "policy-1", "downstream": "model-1"},
         "degraded": [],
+        "recorded": True,
     }
 
 

@@ -1,0 +1,143 @@
+"""How a gateway reaches its database: SQLite in a file, or PostgreSQL."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, event, text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from services.gateway.records.migrations.upgrading import upgrade
+
+_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
+_WRITES = "trustvqa_writes"
+_CONNECT_S = 3
+_CONNECTIONS = 4
+# Any number that other software is unlikely to lock as well.
+_MIGRATING, _REVIEWING = 7_412_001, 7_412_002
+
+
+def database_url(given: str) -> URL:
+    """Read a database's address.
+
+    Args:
+        given: `sqlite:///path/file.db` or `postgresql://user:password@host/name`, with or without a driver's name.
+
+    Returns:
+        The address with the driver that is used here.
+
+    Raises:
+        ValueError: If it is no such address; the message holds nothing of it, since it may hold a password.
+    """
+    try:
+        url = make_url(given)
+    except ArgumentError:
+        raise ValueError("must be an address such as sqlite:///var/records.db or postgresql://host/name") from None
+    kind = url.get_backend_name()
+    if kind not in _DRIVERS:
+        raise ValueError("must begin with sqlite:// or postgresql://")
+    if kind == "sqlite" and url.database in (None, "", ":memory:"):
+        raise ValueError("must name a file: what is kept in memory is lost with the process")
+    return url.set(drivername=_DRIVERS[kind])
+
+
+class Database:
+    """Connections to one database.
+
+    Args:
+        url: Its address, from `database_url`.
+        timeout_s: Longest wait for a lock of SQLite's, or for a free connection.
+    """
+
+    def __init__(self, url: URL, timeout_s: float) -> None:
+        self._file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
+        arguments: dict[str, Any] = (
+            # The driver is to begin no transactions of its own: see _begin.
+            {"isolation_level": None, "timeout": timeout_s}
+            if self._file is not None
+            else {"connect_timeout": _CONNECT_S}
+        )
+        self.engine: AsyncEngine = create_async_engine(
+            url,
+            connect_args=arguments,
+            pool_size=_CONNECTIONS,
+            max_overflow=0,
+            pool_timeout=timeout_s,
+            # A server that was restarted leaves dead connections behind.
+            pool_pre_ping=self._file is None,
+        )
+        if self._file is not None:
+            event.listen(self.engine.sync_engine, "connect", _set_up_sqlite)
+            event.listen(self.engine.sync_engine, "begin", _begin)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it is a file of SQLite's."""
+        return self._file is not None
+
+    @asynccontextmanager
+    async def reading(self) -> AsyncIterator[AsyncConnection]:
+        """Hold a connection for a block that changes nothing."""
+        async with self.engine.connect() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def writing(self) -> AsyncIterator[AsyncConnection]:
+        """Hold a transaction for the length of a block; it is committed at its end."""
+        async with self.engine.execution_options(**{_WRITES: True}).begin() as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def reviewing(self) -> AsyncIterator[AsyncConnection]:
+        """Hold a transaction that none of its kind runs beside, by any gateway; committed at the block's end."""
+        async with self.writing() as connection:
+            await self._lock(connection, _REVIEWING)
+            yield connection
+
+    async def migrate(self) -> None:
+        """Bring the tables up to date; several gateways may do so at once.
+
+        Raises:
+            NewerDatabaseError: If a newer version of the software has used the database.
+            OSError: If the file or its folder cannot be made.
+        """
+        if self._file is not None:
+            _make_private(self._file)
+        async with self.writing() as connection:
+            await self._lock(connection, _MIGRATING)
+            await connection.run_sync(upgrade)
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self.engine.dispose()
+
+    async def _lock(self, connection: AsyncConnection, number: int) -> None:
+        # A transaction of SQLite's that writes has the database to itself; see _begin.
+        if self._file is None:
+            await connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+
+
+def _make_private(file: Path) -> None:
+    """Make an empty file that its owner alone may read; SQLite gives its journal the same permissions."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
+
+
+def _set_up_sqlite(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    # Readers and the writer do not wait for each other; a commit is on the disk when it returns.
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    # A transaction that begins as a reader cannot always become a writer: those that will write say so at once.
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

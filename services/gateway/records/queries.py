@@ -1,0 +1,86 @@
+"""Parts of queries, and what rows become."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, TypeAlias
+
+from sqlalchemy import and_, or_, select
+
+from prompt4trust.calibration import Pair
+from services.gateway.records.reviewed import ReviewedAnswer
+from services.gateway.records.shapes import FeedbackRefusedError, FeedbackRow, Said, Slice
+from services.gateway.records.tables import answers, feedback
+
+Row: TypeAlias = Any
+"""A row as SQLAlchemy gives it: its columns are attributes."""
+
+REVIEWED = select(
+    *(answers.c[name] for name in (
+        *("id", "at", "downstream", "policy", "estimator", "answer_template", "calibrator", "stated", "confidence"),
+        *("signals", "decision", "guarantee", "max_risk", "groups", "letters", "letter"),
+    )),
+    *(feedback.c.at.label("reviewed_at"), feedback.c.who, feedback.c.correct_option, feedback.c.correct),
+).join(feedback, feedback.c.answer_id == answers.c.id)  # fmt: skip
+"""Answers with their feedback: whoever uses it says which of several."""
+
+
+def later(point: tuple[datetime, str]) -> Any:
+    """Say what comes after a point of a stream."""
+    at, answer_id = point
+    return or_(feedback.c.at > at, and_(feedback.c.at == at, answers.c.id > answer_id))
+
+
+def judge(answer: Row, said: Said) -> bool:
+    """Say whether an answer is right by what somebody says of it; raise FeedbackRefusedError where that cannot be."""
+    if said.correct_option is not None:
+        if not answer.letters:
+            raise FeedbackRefusedError("The question had no options: say right or wrong instead.")
+        if said.correct_option not in answer.letters:
+            raise FeedbackRefusedError(f"The question's options were {', '.join(answer.letters)}.")
+        return bool(said.correct_option == answer.letter)
+    if said.right and not answer.has_verdict:
+        raise FeedbackRefusedError("The reply held no answer that could be right.")
+    return bool(said.right)
+
+
+def pair_of(row: Row) -> Pair:
+    """Read what an answer's confidence belongs to."""
+    return Pair(
+        downstream=row.downstream, policy=row.policy, estimator=row.estimator, answer_template=row.answer_template
+    )
+
+
+def feedback_of(row: Row) -> FeedbackRow:
+    """Read feedback."""
+    return FeedbackRow(row.at, row.who, row.comment, row.correct_option, row.correct)
+
+
+def reviewed_of(row: Row) -> ReviewedAnswer:
+    """Read an answer with the feedback beside it."""
+    return ReviewedAnswer(
+        id=row.id,
+        at=row.at,
+        reviewed_at=row.reviewed_at,
+        pair=pair_of(row),
+        calibrator=row.calibrator,
+        stated=row.stated,
+        confidence=row.confidence,
+        signals=row.signals,
+        decision=row.decision,
+        max_risk=row.max_risk if row.guarantee else None,
+        correct=row.correct,
+        groups=row.groups,
+    )
+
+
+def conditions(wanted: Slice) -> list[Any]:
+    """Say which answers are meant."""
+    named = ("downstream", "policy", "estimator", "answer_template")
+    given = [(name, getattr(wanted, name)) for name in named]
+    found = [answers.c[name] == value for name, value in given if value is not None]
+    if wanted.since is not None:
+        found.append(answers.c.at >= wanted.since)
+    if wanted.until is not None:
+        found.append(answers.c.at < wanted.until)
+    return found

@@ -1,0 +1,125 @@
+"""The tables that answers and feedback are kept in; a change here needs a migration beside the others."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    text,
+)
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+ID = 36
+"""Characters of an answer's id, a UUID."""
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """A point in time, to the microsecond; SQLite has no zones, so it is written and read as UTC there."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Bring a time with a zone to UTC."""
+        if value is None:
+            return None
+        in_utc = value.astimezone(UTC)
+        return in_utc.replace(tzinfo=None) if dialect.name == "sqlite" else in_utc
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002
+        """Give a time its zone."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+metadata = MetaData()
+
+_JSON = JSON(none_as_null=True)
+_DIGEST = String(64)
+
+answers = Table(
+    "answers",
+    metadata,
+    Column("id", String(ID), primary_key=True),
+    Column("at", UtcTime, nullable=False),
+    Column("request_id", String(128)),
+    Column("downstream", Text, nullable=False),
+    Column("policy", Text),
+    Column("estimator", Text, nullable=False),
+    Column("answer_template", Text, nullable=False),
+    Column("calibrator", Text),
+    Column("stated", Float(53)),
+    Column("confidence", Float(53)),
+    Column("interval_low", Float(53)),
+    Column("interval_high", Float(53)),
+    Column("signals", _JSON, nullable=False),
+    Column("atypicality", _JSON),
+    Column("letters", String(26), nullable=False),  # of the options; empty for an open question
+    Column("letter", String(1)),  # of the answer
+    Column("has_verdict", Boolean, nullable=False),
+    Column("decision", String(16), nullable=False),
+    Column("code", String(64), nullable=False),
+    Column("rule", String(64), nullable=False),
+    Column("guarantee", Boolean, nullable=False),
+    Column("max_risk", Float(53)),
+    Column("threshold", Float(53)),
+    Column("guard", Text),
+    Column("groups", _JSON, nullable=False),
+    Column("degraded", _JSON, nullable=False),
+    Column("policy_ms", Float(53), nullable=False),
+    Column("downstream_ms", Float(53), nullable=False),
+    Column("total_ms", Float(53), nullable=False),
+    Column("image_sha256", _DIGEST, nullable=False),
+    Column("question_sha256", _DIGEST, nullable=False),
+    Column("options_sha256", _DIGEST, nullable=False),
+    Column("guidance_sha256", _DIGEST),
+    Column("explanation_sha256", _DIGEST, nullable=False),
+    Column("question", Text),
+    Column("options", _JSON),
+    Column("guidance", Text),
+    Column("explanation", Text),
+    Index("answers_at", "at", "id"),
+)
+
+# In a table of its own: whoever looks through the answers need not step over megabytes.
+pictures = Table(
+    "pictures",
+    metadata,
+    Column("answer_id", String(ID), ForeignKey("answers.id", ondelete="CASCADE"), primary_key=True),
+    Column("png", LargeBinary, nullable=False),
+)
+
+feedback = Table(
+    "feedback",
+    metadata,
+    # An INTEGER PRIMARY KEY is what SQLite counts up by itself.
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("answer_id", String(ID), ForeignKey("answers.id", ondelete="CASCADE"), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("comment", Text),
+    Column("correct_option", String(1)),
+    Column("correct", Boolean, nullable=False),
+    Column("is_first", Boolean, nullable=False),
+    Column("is_latest", Boolean, nullable=False),
+    Index("feedback_answer_id", "answer_id", "number"),
+    Index("feedback_at", "at"),
+    Index("feedback_first", "at", "answer_id", sqlite_where=text("is_first"), postgresql_where=text("is_first")),
+    Index("feedback_latest", "at", "answer_id", sqlite_where=text("is_latest"), postgresql_where=text("is_latest")),
+)
