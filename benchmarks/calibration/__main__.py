@@ -1,7 +1,8 @@
 """How many answers a calibrator needs: python -m benchmarks.calibration RUN (or `make bench-calibration RUN=...`).
 
 Each family is fitted on random draws from a run's predictions and measured on others, at several numbers of answers;
-"chosen" is what `trustvqa calibrate` would have taken, judging by the draw's own folds.
+"chosen" is what `trustvqa calibrate` would have taken, judging by the draw's own folds. With a test run the chosen
+correction's effect on its answers is measured as well, beside the error that chance alone would show.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.calibration.effect import effect, verdict
 from benchmarks.calibration.study import CHOSEN, IDEAL, Answers, Figures, study
 from prompt4trust.calibration import FAMILIES
 from prompt4trust.evaluation import TableError, read_predictions
@@ -33,11 +35,14 @@ def main(
     choose: Annotated[
         bool, typer.Option(help="Measure the choice among families too: most of the time goes there.")
     ] = True,
+    rows: Annotated[int, typer.Option(min=50, help="Answers to fit on where the effect on --test is measured.")] = 1000,
+    study_sizes: Annotated[bool, typer.Option("--sizes-too/--effect-only", help="Leave the sizes out.")] = True,
+    resamples: Annotated[int, typer.Option(min=50, help="Resamples of the intervals.")] = 1000,
     seed: Annotated[int, typer.Option(min=0, help="Seed of the draws.")] = 1,
     output: Annotated[Path, typer.Option(help="Where the figures go.")] = RESULTS,
 ) -> None:
     """Print the ECE after calibration, mean and standard deviation over the draws, and keep all figures."""
-    console = Console(width=120)
+    console = Console(width=160)
     numbers = [int(size) for size in sizes.split(",")]
     families = (*FAMILIES, CHOSEN) if choose else tuple(FAMILIES)
     try:
@@ -45,9 +50,14 @@ def main(
         others = None if test is None else read_predictions(test)
         named = [name.strip() for name in estimators.split(",") if name.strip()]
         measured: dict[str, Any] = {}
+        effects: dict[str, Any] = {}
         for name in named or dict.fromkeys(row.estimator for row in predictions):
             answers = Answers.of(predictions, name)
             apart = None if others is None else Answers.of(others, name)
+            if apart is not None:
+                effects[name] = effect(answers, apart, rows=rows, draws=min(draws, 20), resamples=resamples, seed=seed)
+            if not study_sizes:
+                continue
             figures = study(answers, numbers, others=apart, times=draws, seed=seed, families=families)
             n_measured = len(apart.rows) if apart else len(answers.rows) - max(numbers)
             measured[name] = {"answers": len(answers.rows), "measured_on": n_measured, "families": figures}
@@ -55,8 +65,12 @@ def main(
     except (TableError, ValueError) as error:
         console.print(f"[bold red]error[/] {error}")
         raise typer.Exit(1) from None
+    if effects:
+        _show_effects(effects, console)
     setup = {"run": run.name, "test": test.name if test else None, "sizes": numbers, "draws": draws, "seed": seed}
-    output.write_text(json.dumps({"setup": setup, "estimators": measured}, indent=1) + "\n", encoding="utf-8")
+    output.write_text(
+        json.dumps({"setup": setup, "estimators": measured, "effects": effects}, indent=1) + "\n", encoding="utf-8"
+    )
     console.print(str(output), soft_wrap=True, highlight=False)
 
 
@@ -76,6 +90,39 @@ def _show(name: str, measured: int, draws: int, sizes: list[int], figures: Figur
         for size in sizes:
             picked = sorted(figures[CHOSEN][size]["chosen"].items(), key=lambda item: -item[1])
             console.print(f"  chosen at n = {size}: {', '.join(f'{name} {count}' for name, count in picked)}")
+
+
+def _show_effects(effects: dict[str, Any], console: Console) -> None:
+    first = next(iter(effects.values()))
+    console.print(
+        f"[bold]effect[/] of the chosen correction, fitted on {first['fitted_on']} answers, on {first['measured_on']} "
+        "test answers; in brackets 95 %; the band is what a perfectly calibrated model would show"
+    )
+    table = Table("method", "family", "ECE before", "ECE after", "band", "smooth ECE", "AUROC", "two signals", "ratio")
+    for name, found in effects.items():
+        two = found.get("two_signal")
+        table.add_row(
+            name,
+            found["family"],
+            _interval(found["ece"]["before"]),
+            _interval(found["ece"]["after"]),
+            f"{found['band']['low']:.3f} to {found['band']['high']:.3f}",
+            _interval(found["smooth_ece"]["after"]),
+            _interval(found["auroc"]["before"]),
+            f"{_interval(two['auroc']['change'], '+')} {two['second']}" if two else "-",
+            f"{_interval(found['ece']['ratio'])} {verdict(found)}",
+        )
+    console.print(table)
+    for name, found in effects.items():
+        spread = found["spread"]
+        console.print(
+            f"  {name}, {spread['draws']} draws: ECE {spread['ece_mean']:.3f} on average, {spread['ece_largest']:.3f} "
+            f"at most, within the band in {spread['within_band']:.0%}"
+        )
+
+
+def _interval(found: dict[str, float], sign: str = "") -> str:
+    return f"{found['value']:{sign}.3f} [{found['low']:.3f}, {found['high']:.3f}]"
 
 
 def _cell(spread: dict[str, float | None], refused: int) -> str:

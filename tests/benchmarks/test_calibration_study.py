@@ -11,6 +11,7 @@ import typer
 from typer.testing import CliRunner
 
 from benchmarks.calibration import __main__ as command
+from benchmarks.calibration.effect import effect, verdict
 from benchmarks.calibration.study import CHOSEN, Answers, draws, study
 from prompt4trust.calibration import Platt
 from prompt4trust.evaluation import Prediction
@@ -95,3 +96,48 @@ def test_the_command_prints_a_table_and_keeps_the_figures(tmp_path: Path) -> Non
     result = CliRunner().invoke(app, [str(table), "--sizes", "300"])
     assert result.exit_code == 1
     assert "leave 150 to measure on" in result.output
+
+
+def signalled(n: int, seed: int) -> list[Prediction]:
+    """Answers of which a second signal knows what the stated confidence does not."""
+    random = np.random.default_rng(seed)
+    chance = random.uniform(0.05, 0.95, n)
+    correct = random.random(n) < chance
+    stated = np.round(np.clip(chance + random.normal(0, 0.3, n), 0.01, 0.99), 2)
+    return [
+        Prediction(
+            id=f"{seed}-{i}", estimator="cgp+logprob", truth="A", answer="A" if correct[i] else "B",
+            confidence=float(stated[i]), signals={"reply_probability": float(chance[i])},
+        )
+        for i in range(n)
+    ]  # fmt: skip
+
+
+def test_the_effect_is_what_the_correction_does_on_answers_it_never_saw() -> None:
+    test = Answers.of(predictions(3000, seed=9), "cgp")
+    found = effect(ANSWERS, test, rows=1000, draws=2, resamples=60, seed=3)
+    assert (found["fitted_on"], found["measured_on"]) == (1000, 3000)
+    before = expected_calibration_error(test.confidence, test.correct)
+    assert found["ece"]["before"]["value"] == pytest.approx(before)
+    assert found["ece"]["after"]["value"] < 0.25 * before
+    assert found["ece"]["change"]["high"] < 0
+    assert found["spread"]["ece_mean"] <= found["spread"]["ece_largest"]
+    assert verdict(found) == "kept"
+    assert "two_signal" not in found
+    with pytest.raises(ValueError, match="too few"):
+        effect(ANSWERS, test, rows=1501)
+
+
+def test_a_second_signal_is_seen_to_raise_the_auroc() -> None:
+    found = effect(
+        Answers.of(signalled(1000, 1), "cgp+logprob"),
+        Answers.of(signalled(1500, 2), "cgp+logprob"),
+        rows=1000, draws=1, resamples=60,
+    )  # fmt: skip
+    assert found["two_signal"]["second"] == "reply_probability"
+    assert found["two_signal"]["auroc"]["change"]["low"] > 0.03
+
+
+def test_a_correction_that_makes_things_worse_is_called_so() -> None:
+    assert verdict({"ece": {"ratio": {"low": 1.3, "high": 2.0}}}) == "worse"
+    assert verdict({"ece": {"ratio": {"low": 1.0, "high": 2.0}}}) == "kept"
