@@ -1,0 +1,27 @@
+"""How unlike the calibration questions a question is: conformal p-values of distances, by picture and by words."""
+
+from prompt4trust.shift.artifact import ReferenceArtifact
+from prompt4trust.shift.conformal import bonferroni, conformal_p_values
+from prompt4trust.shift.descriptor import DESCRIPTORS, Described, Descriptor, PictureAndWords, get_descriptor
+from prompt4trust.shift.fitting import Fitted, fit, fit_reference
+from prompt4trust.shift.reference import LIMIT, Judgement, Reference, reached
+from prompt4trust.shift.words import Words
+
+__all__ = [
+    "DESCRIPTORS",
+    "LIMIT",
+    "Described",
+    "Descriptor",
+    "Fitted",
+    "Judgement",
+    "PictureAndWords",
+    "Reference",
+    "ReferenceArtifact",
+    "Words",
+    "bonferroni",
+    "conformal_p_values",
+    "fit",
+    "fit_reference",
+    "get_descriptor",
+    "reached",
+]

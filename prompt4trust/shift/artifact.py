@@ -1,0 +1,228 @@
+"""Reference inputs as a file that a person can read: what they are, what they were taken from, how unusual each was."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from prompt4trust.files import write_atomically
+from prompt4trust.shift.descriptor import DESCRIPTORS, Descriptor, get_descriptor
+from prompt4trust.shift.neighbours import NumberNeighbours, WordNeighbours
+from prompt4trust.shift.reference import PartReference, Reference
+from prompt4trust.shift.words import BUCKETS, Words
+
+NEWEST_FORMAT = 1
+_HASH = r"^sha256:[0-9a-f]{64}$"
+_LISTS = re.compile(r"\[[\s\d.,eE+\-\[\]]+\](?=,?\s*\n)")
+
+Hash = Annotated[str, Field(pattern=_HASH)]
+Score = Annotated[float, Field(ge=0)]
+Bucket = Annotated[int, Field(ge=0, lt=BUCKETS)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    scores: list[Score] = Field(min_length=1)
+    """Distances of the held-out inputs, ascending."""
+
+    @field_validator("scores")
+    @classmethod
+    def _ascending(cls, scores: list[float]) -> list[float]:
+        if any(one > other for one, other in pairwise(scores)):
+            raise ValueError("scores must ascend")
+        return scores
+
+
+class NumbersPart(_Part):
+    """A trait of numbers; see `NumberNeighbours`.
+
+    Attributes:
+        kind: Always "numbers".
+        scores: Distances of the held-out inputs, ascending.
+        centre: One a number.
+        spread: One a number, above 0.
+        rows: How many reference rows there are to be near to.
+        steps: These rows in base64: signed bytes, row after row.
+    """
+
+    kind: Literal["numbers"] = "numbers"
+    centre: list[float] = Field(min_length=1)
+    spread: list[Annotated[float, Field(gt=0)]]
+    rows: int = Field(ge=2)
+    steps: str
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if len(self.spread) != len(self.centre):
+            raise ValueError("centre and spread must have the same length")
+        self.table()
+        return self
+
+    def table(self) -> npt.NDArray[np.int8]:
+        """Decode the rows; shape [rows, d].
+
+        Raises:
+            ValueError: If they are not so many bytes.
+        """
+        try:
+            held = base64.b64decode(self.steps, validate=True)
+        except binascii.Error as error:
+            raise ValueError("steps is not base64") from error
+        if len(held) != self.rows * len(self.centre):
+            raise ValueError(f"steps must hold {self.rows} rows of {len(self.centre)} bytes, not {len(held)} bytes")
+        return np.frombuffer(held, dtype=np.int8).reshape(self.rows, len(self.centre))
+
+    @classmethod
+    def of(cls, part: PartReference, neighbours: NumberNeighbours) -> Self:
+        """Write down what was fitted."""
+        return cls(
+            scores=part.scores.tolist(),
+            centre=neighbours.centre.tolist(),
+            spread=neighbours.spread.tolist(),
+            rows=len(neighbours.rows),
+            steps=base64.b64encode(neighbours.rows.tobytes()).decode("ascii"),
+        )
+
+    def reference(self) -> PartReference:
+        """Make it ready for use."""
+        neighbours = NumberNeighbours(np.array(self.centre), np.array(self.spread), self.table())
+        return PartReference(neighbours, np.array(self.scores))
+
+
+class WordsPart(_Part):
+    """A trait of words; see `WordNeighbours`.
+
+    Attributes:
+        kind: Always "words".
+        scores: Distances of the held-out inputs, ascending.
+        rows: The words of each different reference question, and those of its options, as numbers.
+    """
+
+    kind: Literal["words"] = "words"
+    rows: list[tuple[list[Bucket], list[Bucket]]] = Field(min_length=1)
+
+    @classmethod
+    def of(cls, part: PartReference, neighbours: WordNeighbours) -> Self:
+        """Write down what was fitted."""
+        return cls(
+            scores=part.scores.tolist(), rows=[(list(row.question), list(row.options)) for row in neighbours.rows]
+        )
+
+    def reference(self) -> PartReference:
+        """Make it ready for use."""
+        rows = [Words(tuple(question), tuple(options)) for question, options in self.rows]
+        return PartReference(WordNeighbours(rows), np.array(self.scores))
+
+
+class ReferenceArtifact(BaseModel):
+    """Reference inputs and where they come from.
+
+    Attributes:
+        name: Unique in a registry; also the file's name.
+        descriptor: Id of the descriptor, by which questions to be judged must be described too.
+        dataset: Name of the data, as calibrators and guards that were made from it have it.
+        questions: SHA-256 of what is asked there.
+        answers: Hashes of answers to these very questions that calibrators and guards may have been made from.
+        n: Questions that it was made from.
+        n_near: Those among them that distances are taken to.
+        n_held: The others, which distances are compared with.
+        created: When it was made.
+        seed: Seed of the division.
+        parts: Trait -> reference inputs.
+        warnings: What a person should know before trusting it.
+        format: Version of the file's format.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    format: int = NEWEST_FORMAT
+    name: str = Field(pattern=r"^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$", max_length=128)
+    descriptor: str
+    dataset: str
+    questions: Hash
+    answers: list[Hash] = []
+    n: int = Field(ge=1)
+    n_near: int = Field(ge=2)
+    n_held: int = Field(ge=1)
+    created: AwareDatetime
+    seed: int
+    parts: dict[str, Annotated[NumbersPart | WordsPart, Field(discriminator="kind")]] = Field(min_length=1)
+    warnings: list[str] = []
+
+    @field_validator("format")
+    @classmethod
+    def _known_format(cls, version: int) -> int:
+        if version != NEWEST_FORMAT:
+            raise ValueError(f"format {version} is not known; this version of the software reads {NEWEST_FORMAT}")
+        return version
+
+    @field_validator("descriptor")
+    @classmethod
+    def _known_descriptor(cls, descriptor: str) -> str:
+        get_descriptor(descriptor)
+        return descriptor
+
+    @field_validator("created")
+    @classmethod
+    def _in_utc(cls, created: datetime) -> datetime:
+        return created.astimezone(UTC)
+
+    @model_validator(mode="after")
+    def _is_whole(self) -> Self:
+        if any(len(part.scores) != self.n_held for part in self.parts.values()):
+            raise ValueError("every part must have a score for each held-out question")
+        tolerances = DESCRIPTORS[self.descriptor].tolerances
+        for name, part in self.parts.items():
+            if isinstance(part, NumbersPart) and len(part.centre) != len(tolerances.get(name, ())):
+                raise ValueError(f"{name!r} is no trait of {self.descriptor} with {len(part.centre)} numbers")
+        return self
+
+    def describer(self) -> Descriptor:
+        """Find the descriptor."""
+        return get_descriptor(self.descriptor)
+
+    def covers(self, dataset: str, data_hash: str) -> int:
+        """Say how surely these are the inputs that a calibrator or guard was made from.
+
+        Args:
+            dataset: The data's name, by the calibrator or guard.
+            data_hash: Its hash of the answers that it was made from.
+
+        Returns:
+            2 for the very answers, 1 for data of that name, 0 for others.
+        """
+        return 2 if data_hash in self.answers else int(dataset == self.dataset)
+
+    def reference(self) -> Reference:
+        """Make it ready for use; takes tens of milliseconds, so keep the result."""
+        return Reference({name: part.reference() for name, part in self.parts.items()})
+
+    def save(self, path: Path) -> None:
+        """Write the file whole or not at all.
+
+        Raises:
+            OSError: If it cannot be written.
+        """
+        # Thousands of numbers, one a line, are more than a person reads: each list is one line.
+        text = _LISTS.sub(lambda found: " ".join(found[0].split()), self.model_dump_json(indent=1))
+        write_atomically(path, text + "\n", 0o644)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read and check a file that `save` wrote.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it is not such a file.
+        """
+        return cls.model_validate_json(path.read_bytes())
