@@ -18,7 +18,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
 from prompt4trust.datasets import Dataset
-from prompt4trust.evaluation.report import Estimate
+from prompt4trust.evaluation.figures import Estimate
 from prompt4trust.evaluation.table import Prediction
 from prompt4trust.questions import Question
 

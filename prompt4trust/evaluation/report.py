@@ -5,139 +5,58 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
-from prompt4trust.calibration import Bin, CalibratorArtifact, hash_rows, reliability
+from prompt4trust.calibration import CalibratorArtifact, hash_rows, reliability
+from prompt4trust.evaluation.figures import Change, Estimate, Figures, MethodReport, Outline, Report
 from prompt4trust.evaluation.manifest import RunManifest
+from prompt4trust.evaluation.pairing import compare_methods
+from prompt4trust.evaluation.scored import Scored, signal_columns
 from prompt4trust.evaluation.table import Prediction
 from prompt4trust.metrics import METRICS, Interval, Metric, summarize
+from prompt4trust.metrics.consistency import consistency_band, reliability_band
+from prompt4trust.metrics.curves import confidence_counts, risk_coverage_curve
+
+__all__ = [
+    "Change",
+    "Estimate",
+    "Figures",
+    "MethodReport",
+    "Outline",
+    "Report",
+    "ReportedRun",
+    "build_report",
+    "compare_runs",
+    "fitting_hash",
+    "fitting_rows",
+    "signal_columns",
+]
 
 _QUARTERED_ABOVE = 12
 """A group whose values are numbers, and more of them than this, is cut into four parts of equal count."""
 
 # Smooth ECE costs more than all the others together, and adds little to a group's ECE.
 _GROUP_METRICS = {name: metric for name, metric in METRICS.items() if name != "smooth_ece"}
-
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-
-
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Estimate(_Model):
-    """A metric with its bootstrap 95 % interval; None where it is undefined (no rows, one class only)."""
-
-    value: float | None
-    low: float | None
-    high: float | None
-
-
-class Figures(_Model):
-    """The figures of one set of predictions.
-
-    Attributes:
-        n: Predictions with a known truth, invalid ones included.
-        all: Metric -> estimate over all n rows: an invalid row counts as wrong, with confidence 0.
-        valid: Metric -> estimate over the rows that hold a verdict.
-        confidence_spread: Standard deviation over the valid rows; near 0 the model states one value whatever it sees.
-    """
-
-    n: int
-    all: Mapping[str, Estimate]
-    valid: Mapping[str, Estimate]
-    confidence_spread: float | None
-
-
-class MethodReport(_Model):
-    """One column of the comparison: an estimator, perhaps with a calibrator behind it.
-
-    Attributes:
-        name: "cgp", or "cgp + platt".
-        estimator: The estimator's name.
-        calibrator: The calibrator's name, or None.
-        in_sample: Whether the calibrator was fitted on these very questions: its figures then flatter it.
-        uncorrected: Valid answers that lack a signal that the calibrator needs: their confidence is as stated.
-        failed: Questions without a prediction; in no figure.
-        unlabelled: Predictions whose truth is unknown; in no figure.
-        invalid: Why texts held no verdict -> how many.
-        policies: Policy versions that wrote guidance.
-        figures: Over all predictions.
-        groups: Group -> value -> figures.
-        reliability: The reliability diagram of the valid rows.
-        calls: Mean model calls a prediction.
-        tokens: Mean tokens read and written a prediction.
-        seconds: Mean seconds of waiting for models a prediction.
-    """
-
-    name: str
-    estimator: str
-    calibrator: str | None
-    in_sample: bool
-    uncorrected: int = 0
-    failed: int
-    unlabelled: int
-    invalid: Mapping[str, int]
-    policies: tuple[str, ...]
-    figures: Figures
-    groups: Mapping[str, Mapping[str, Figures]]
-    reliability: tuple[Bin, ...]
-    calls: float
-    tokens: float
-    seconds: float
-
-
-class Report(_Model):
-    """The outcome of an evaluation: what was run, and one entry a method."""
-
-    run: RunManifest
-    methods: tuple[MethodReport, ...]
+_IDEAL = ("ece", "ace", "smooth_ece")
 
 
 @dataclass(frozen=True, slots=True)
-class _Scored:
-    """Predictions with a known truth as arrays; an invalid row has confidence 0 and is not correct."""
+class ReportedRun:
+    """A run that a report covers.
 
-    confidence: Floats
-    correct: Bools
-    valid: Bools
-    signals: Mapping[str, Floats]
+    Attributes:
+        manifest: What it was a run of.
+        predictions: Its predictions and failures.
+        calibrators: Applied to the predictions of the estimator that each belongs to, as further methods.
+        label: Tells it from the other runs of the same report; "" where there is one.
+    """
 
-    @classmethod
-    def of(cls, rows: Sequence[Prediction]) -> _Scored:
-        return cls(
-            np.array([row.confidence or 0.0 for row in rows], dtype=np.float64),
-            np.array([row.correct for row in rows], dtype=np.bool_),
-            np.array([row.invalid is None for row in rows], dtype=np.bool_),
-            signal_columns(rows),
-        )
-
-    def calibrated(self, artifact: CalibratorArtifact | None) -> _Scored:
-        """Correct the confidences of valid rows; an invalid row has none, one that lacks a signal keeps what it has."""
-        usable = self.correctable(artifact)
-        if artifact is None or not usable.any():
-            return self
-        confidence = self.confidence.copy()
-        signals = {name: values[usable] for name, values in self.signals.items()}
-        confidence[usable] = artifact.calibrator().apply(confidence[usable], signals)
-        return replace(self, confidence=confidence)
-
-    def correctable(self, artifact: CalibratorArtifact | None) -> Bools:
-        """Tell which rows hold a verdict and every signal that a calibrator needs."""
-        usable = self.valid.copy()
-        for name in artifact.calibrator().inputs() if artifact else ():
-            values = self.signals.get(name)
-            usable &= np.zeros_like(usable) if values is None else ~np.isnan(values)
-        return usable
-
-    def at(self, places: Sequence[int]) -> _Scored:
-        signals = {name: values[places] for name, values in self.signals.items()}
-        return _Scored(self.confidence[places], self.correct[places], self.valid[places], signals)
+    manifest: RunManifest
+    predictions: Sequence[Prediction]
+    calibrators: Sequence[CalibratorArtifact] = ()
+    label: str = ""
 
 
 def build_report(
@@ -162,43 +81,96 @@ def build_report(
     Returns:
         The report: each estimator in the run's order, directly followed by its calibrated methods.
     """
-    rows = list(predictions)
-    methods = []
-    for estimator in run.estimators:
-        own = [row for row in rows if row.estimator == estimator]
-        fitting: list[CalibratorArtifact | None] = [None]
-        fitting += [artifact for artifact in calibrators if artifact.pair.estimator == estimator]
-        taken: Counter[str] = Counter()
-        for artifact in fitting:
-            name = estimator if artifact is None else f"{estimator} + {artifact.method}"
-            taken[name] += 1
-            if artifact is not None and taken[name] > 1:
-                name = f"{name} ({artifact.name})"
-            methods.append(_method(name, estimator, own, run, artifact, resamples, group_resamples, seed))
-    return Report(run=run, methods=tuple(methods))
+    runs = [ReportedRun(run, list(predictions), calibrators)]
+    return compare_runs(runs, resamples=resamples, group_resamples=group_resamples, seed=seed)
+
+
+def compare_runs(
+    runs: Sequence[ReportedRun], *, resamples: int = 1000, group_resamples: int = 200, seed: int = 0
+) -> Report:
+    """Compute the figures of several runs of the same questions, side by side.
+
+    Args:
+        runs: At least one; the first is what the others are compared with.
+        resamples: Bootstrap resamples of the figures over all rows.
+        group_resamples: Bootstrap resamples of the groups' figures.
+        seed: Seed of the bootstrap.
+
+    Returns:
+        The report, the runs' methods one after the other. An estimator that gave the very answers of an earlier run's
+        (one without guidance does, where only the policy differs) is not listed again.
+
+    Raises:
+        ValueError: If the runs are not of the same questions, or two have one label.
+    """
+    if len({run.manifest.data_hash for run in runs}) != 1:
+        raise ValueError("runs can be compared only where they are of the same questions")
+    if len({run.label for run in runs}) < len(runs):
+        raise ValueError("runs need labels to be told apart by")
+    found: list[tuple[MethodReport, Scored]] = []
+    answers: dict[tuple[object, ...], str] = {}
+    alike = []
+    for run in runs:
+        for estimator in run.manifest.estimators:
+            own = [row for row in run.predictions if row.estimator == estimator]
+            name = f"{estimator} ({run.label})" if run.label else estimator
+            given = (estimator, *sorted((row.id, row.answer or "", row.confidence or 0.0) for row in own))
+            if own and answers.setdefault(given, name) != name:
+                alike.append(f"{name}: {answers[given]}")
+                continue
+            found += _forms(run, estimator, own, resamples, group_resamples, seed)
+    changes, leading = compare_methods(
+        [(method, scored) for method, scored in found if method.figures.n], resamples=resamples, seed=seed
+    )
+    return Report(
+        run=runs[0].manifest,
+        others=tuple(run.manifest for run in runs[1:]),
+        methods=tuple(method for method, _ in found),
+        changes=tuple(changes),
+        leading=leading,
+        alike=tuple(alike),
+    )
+
+
+def _forms(
+    run: ReportedRun, estimator: str, rows: Sequence[Prediction], resamples: int, group_resamples: int, seed: int
+) -> Iterable[tuple[MethodReport, Scored]]:
+    """Measure an estimator as it stated its confidences, then with each of its calibrators."""
+    fitting: list[CalibratorArtifact | None] = [None]
+    fitting += [artifact for artifact in run.calibrators if artifact.pair.estimator == estimator]
+    taken: Counter[str] = Counter()
+    for artifact in fitting:
+        name = estimator if artifact is None else f"{estimator} + {artifact.method}"
+        taken[name] += 1
+        if artifact is not None and taken[name] > 1:
+            name = f"{name} ({artifact.name})"
+        if run.label:
+            name = f"{name} ({run.label})"
+        yield _method(name, estimator, rows, run, artifact, resamples, group_resamples, seed)
 
 
 def _method(
     name: str,
     estimator: str,
     rows: Sequence[Prediction],
-    run: RunManifest,
+    run: ReportedRun,
     artifact: CalibratorArtifact | None,
     resamples: int,
     group_resamples: int,
     seed: int,
-) -> MethodReport:
+) -> tuple[MethodReport, Scored]:
     predicted = [row for row in rows if row.failure is None]
     labelled = [row for row in predicted if row.truth is not None]
-    stated = _Scored.of(labelled)
+    stated = Scored.of(labelled)
     scored = stated.calibrated(artifact)
-    return MethodReport(
+    report = MethodReport(
         name=name,
         estimator=estimator,
         calibrator=artifact.name if artifact else None,
+        run=run.label,
         in_sample=artifact is not None and artifact.data_hash == fitting_hash(labelled),
         uncorrected=int((stated.valid & ~stated.correctable(artifact)).sum()),
-        failed=run.questions - len(predicted),
+        failed=run.manifest.questions - len(predicted),
         unlabelled=len(predicted) - len(labelled),
         invalid=dict(Counter(row.invalid for row in predicted if row.invalid is not None)),
         policies=tuple(sorted({row.guidance.version for row in predicted if row.guidance})),
@@ -211,25 +183,17 @@ def _method(
             for group, values in _strata(labelled).items()
         },
         reliability=reliability(scored.confidence[scored.valid], scored.correct[scored.valid]),
+        outline=_outline(scored, resamples, seed),
         calls=_mean([row.cost.calls for row in predicted]),
         tokens=_mean([row.cost.prompt_tokens + row.cost.completion_tokens for row in predicted]),
         seconds=_mean([row.cost.seconds for row in predicted]),
     )
+    return report, scored
 
 
 def fitting_rows(rows: Iterable[Prediction]) -> list[Prediction]:
     """Choose the predictions that a calibrator can be fitted on: those with a verdict and a known truth."""
     return [row for row in rows if row.failure is None and row.confidence is not None and row.truth is not None]
-
-
-def signal_columns(rows: Sequence[Prediction]) -> dict[str, Floats]:
-    """Lay out the signals that the rows carry.
-
-    Returns:
-        Name -> values, shape [n]; NaN where a row does not carry it.
-    """
-    names = sorted({name for row in rows for name in row.signals})
-    return {name: np.array([row.signals.get(name, np.nan) for row in rows], dtype=np.float64) for name in names}
 
 
 def fitting_hash(rows: Iterable[Prediction]) -> str:
@@ -240,7 +204,7 @@ def fitting_hash(rows: Iterable[Prediction]) -> str:
     )
 
 
-def _figures(scored: _Scored, resamples: int, seed: int, metrics: Mapping[str, Metric] = METRICS) -> Figures:
+def _figures(scored: Scored, resamples: int, seed: int, metrics: Mapping[str, Metric] = METRICS) -> Figures:
     n = len(scored.confidence)
     stated = scored.confidence[scored.valid]
     views = (
@@ -253,6 +217,23 @@ def _figures(scored: _Scored, resamples: int, seed: int, metrics: Mapping[str, M
         all={name: _estimate(interval) for name, interval in views["all"].items()},
         valid={name: _estimate(interval) for name, interval in views["valid"].items()},
         confidence_spread=float(stated.std()) if len(stated) else None,
+    )
+
+
+def _outline(scored: Scored, resamples: int, seed: int) -> Outline | None:
+    if not len(scored.confidence):
+        return None
+    confidence, correct = scored.confidence[scored.valid], scored.correct[scored.valid]
+    right, wrong = confidence_counts(confidence, correct) if len(confidence) else ([0], [0])
+    return Outline(
+        right=tuple(right),
+        wrong=tuple(wrong),
+        risk_coverage=tuple(risk_coverage_curve(scored.confidence, scored.correct)),
+        band=tuple(reliability_band(confidence, resamples=resamples, seed=seed)) if len(confidence) else (),
+        ideal={
+            name: _estimate(consistency_band(confidence, METRICS[name], resamples=resamples, seed=seed))
+            for name in (_IDEAL if len(confidence) else ())
+        },
     )
 
 

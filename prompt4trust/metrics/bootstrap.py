@@ -64,14 +64,54 @@ def bootstrap_intervals(
 
     Source: Efron, "Nonparametric standard errors and confidence intervals", 1981.
     """
+    drawn = bootstrap_replicates(confidence, correct, metrics, resamples=resamples, seed=seed)
+    return {name: _interval(value, resampled) for name, (value, resampled) in drawn.items()}
+
+
+def bootstrap_replicates(
+    confidence: npt.ArrayLike,
+    correct: npt.ArrayLike,
+    metrics: Mapping[str, Metric],
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> dict[str, tuple[float, FloatArray]]:
+    """Compute metrics on the rows as they are, and on each of many resamples of them.
+
+    Which rows a resample holds depends on their number and the seed alone: of two methods that answered the same n
+    questions, listed in one order, the resamples hold the same questions.
+
+    Args, errors: As `bootstrap_intervals`.
+
+    Returns:
+        Name -> value, and the resamples' values, shape [resamples], NaN where undefined.
+    """
     if resamples < 1:
         raise ValueError(f"there must be at least one resample, not {resamples}")
     tally = Tally.of(confidence, correct)
     drawn = list(_resampled(confidence, correct, resamples, np.random.default_rng(seed)))
     return {
-        name: _interval(float(metric(tally)[0]), np.concatenate([metric(part) for part in drawn]))
+        name: (float(metric(tally)[0]), np.concatenate([metric(part) for part in drawn]))
         for name, metric in metrics.items()
     }
+
+
+def paired_difference(mine: tuple[float, FloatArray], theirs: tuple[float, FloatArray]) -> Interval:
+    """Compute a difference with its percentile interval, question by question.
+
+    What makes a question hard is hard for both methods and cancels: the interval is narrower than two intervals side by
+    side suggest.
+
+    Args:
+        mine: A metric of one method, from `bootstrap_replicates`.
+        theirs: The same metric of another, on the same questions in the same order, with the same seed.
+
+    Returns:
+        Mine less theirs.
+
+    Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 8 (paired data).
+    """
+    return _interval(mine[0] - theirs[0], mine[1] - theirs[1])
 
 
 def _resampled(

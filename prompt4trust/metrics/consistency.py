@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prompt4trust.metrics.bootstrap import Interval, Metric
-from prompt4trust.metrics.tally import Tally
+from prompt4trust.metrics.tally import FloatArray, Tally
 
 
 def consistency_band(confidence: npt.ArrayLike, metric: Metric, *, resamples: int = 1000, seed: int = 0) -> Interval:
@@ -30,11 +30,54 @@ def consistency_band(confidence: npt.ArrayLike, metric: Metric, *, resamples: in
 
     Source: Broecker and Smith, "Increasing the reliability of reliability diagrams", Weather and Forecasting 22, 2007.
     """
+    drawn = _drawn(confidence, resamples, seed)
+    values = metric(drawn)
+    low, high = np.percentile(values, [2.5, 97.5])
+    return Interval(float(values.mean()), float(low), float(high))
+
+
+def reliability_band(
+    confidence: npt.ArrayLike, *, bins: int = 10, resamples: int = 1000, seed: int = 0
+) -> list[tuple[float, float] | None]:
+    """Compute where the bars of a reliability diagram would end by chance if the confidences were right.
+
+    Args:
+        confidence: Confidences in [0, 1]; shape [n], n >= 1.
+        bins: How many of equal width, as in `prompt4trust.calibration.reliability`.
+        resamples: How many sets of outcomes to draw, at least 1.
+        seed: Seed of the draw.
+
+    Returns:
+        For each bin the 2.5th and 97.5th percentile of its share of right answers; None where it holds no answer. Each
+        bin by itself: of ten bars of a calibrated model one ends outside now and then.
+
+    Raises:
+        ValueError: As `consistency_band`, or if bins < 1.
+
+    Source: As `consistency_band`.
+    """
+    if bins < 1:
+        raise ValueError(f"there must be at least one bin, not {bins}")
+    drawn = _drawn(confidence, resamples, seed)
+    place = np.searchsorted(np.arange(1, bins) / bins, drawn.levels, side="left")
+    band: list[tuple[float, float] | None] = []
+    for index in range(bins):
+        inside = place == index
+        if not inside.any():
+            band.append(None)
+            continue
+        shares = drawn.right[:, inside].sum(axis=1) / drawn.total[0, inside].sum()
+        low, high = np.percentile(shares, [2.5, 97.5])
+        band.append((float(low), float(high)))
+    return band
+
+
+def _drawn(confidence: npt.ArrayLike, resamples: int, seed: int) -> Tally:
+    """Draw the outcomes of all answers from their confidences, again and again."""
     if resamples < 1:
         raise ValueError(f"there must be at least one resample, not {resamples}")
     observed = Tally.of(confidence, np.zeros(np.shape(confidence), dtype=np.bool_))
     total = observed.total[0]
     right = np.random.default_rng(seed).binomial(total.astype(np.int64), observed.levels, (resamples, len(total)))
-    values = metric(Tally(observed.levels, right.astype(np.float64), total - right))
-    low, high = np.percentile(values, [2.5, 97.5])
-    return Interval(float(values.mean()), float(low), float(high))
+    counts: FloatArray = right.astype(np.float64)
+    return Tally(observed.levels, counts, total - counts)

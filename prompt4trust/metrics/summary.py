@@ -72,10 +72,11 @@ def summarize(
         np.zeros(stated.shape), usable, {"valid_rate": calibration.accuracy_of}, resamples=resamples, seed=seed
     )
     undefined = Interval(float("nan"), float("nan"), float("nan"))
-    among_valid = (
-        bootstrap_intervals(stated[usable], right[usable], metrics, resamples=resamples, seed=seed)
-        if usable.any()
-        else dict.fromkeys(metrics, undefined)
-    )
+    if usable.all():
+        among_valid = rows
+    elif usable.any():
+        among_valid = bootstrap_intervals(stated[usable], right[usable], metrics, resamples=resamples, seed=seed)
+    else:
+        among_valid = dict.fromkeys(metrics, undefined)
     all_valid = Interval(1.0, 1.0, 1.0) if usable.any() else undefined
     return {"all": rows | rate, "valid": among_valid | {"valid_rate": all_valid}}

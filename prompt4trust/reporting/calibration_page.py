@@ -8,7 +8,7 @@ from html import escape
 from prompt4trust.calibration import CalibratorArtifact, Choice
 from prompt4trust.calibration.artifact import MetricValues
 from prompt4trust.evaluation.choosing import JUDGED_BY
-from prompt4trust.evaluation.report import Estimate
+from prompt4trust.evaluation.figures import Estimate
 from prompt4trust.reporting import words
 from prompt4trust.reporting.diagrams import reliability_svg
 from prompt4trust.reporting.markup import document, table

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from prompt4trust.evaluation.report import Figures, Report
+from prompt4trust.evaluation.figures import Figures, Report
 from prompt4trust.evaluation.table import Prediction
 from prompt4trust.files import write_atomically
 from prompt4trust.questions import Question

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
-from prompt4trust.evaluation.report import Figures, MethodReport, Report
+from prompt4trust.evaluation.figures import Figures, MethodReport, Report
 from prompt4trust.evaluation.table import Prediction
 from prompt4trust.questions import Question
 from prompt4trust.reporting import words

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from prompt4trust.evaluation.report import Estimate, MethodReport
+from prompt4trust.evaluation.figures import Estimate, MethodReport
+from prompt4trust.evaluation.pairing import HIGHER, LOWER
 
 LABELS = {
     "accuracy": "accuracy",
@@ -26,26 +27,12 @@ LABELS = {
 }
 """Metric -> short name, in the order in which a table lists them; others follow under their own names."""
 
-_LOWER = frozenset(
-    {"ece", "ace", "smooth_ece", "brier", "nll", "aurc", "confident_error_share", "confident_error_count"}
-)
-_HIGHER = frozenset(
-    {
-        "accuracy",
-        "auroc",
-        "valid_rate",
-        "coverage_at_5pct_error",
-        "coverage_at_10pct_error",
-        "accuracy_at_80pct_coverage",
-    }
-)
-
 
 def better(metric: str) -> Literal["higher", "lower", ""]:
     """Say which way a metric is better, "" where that is not known."""
-    if metric in _LOWER:
+    if metric in LOWER:
         return "lower"
-    return "higher" if metric in _HIGHER else ""
+    return "higher" if metric in HIGHER else ""
 
 
 def label(metric: str) -> str:

@@ -1,0 +1,140 @@
+"""What an evaluation comes to, as report.json holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pydantic import BaseModel, ConfigDict
+
+from prompt4trust.calibration import Bin
+from prompt4trust.evaluation.manifest import RunManifest
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Estimate(_Model):
+    """A metric with its bootstrap 95 % interval; None where it is undefined (no rows, one class only)."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+
+class Figures(_Model):
+    """The figures of one set of predictions.
+
+    Attributes:
+        n: Predictions with a known truth, invalid ones included.
+        all: Metric -> estimate over all n rows: an invalid row counts as wrong, with confidence 0.
+        valid: Metric -> estimate over the rows that hold a verdict.
+        confidence_spread: Standard deviation over the valid rows; near 0 the model states one value whatever it sees.
+    """
+
+    n: int
+    all: Mapping[str, Estimate]
+    valid: Mapping[str, Estimate]
+    confidence_spread: float | None
+
+
+class Outline(_Model):
+    """What the diagrams of a method are drawn from.
+
+    Attributes:
+        right: Right answers by confidence, over the valid rows: bins of equal width, closed below.
+        wrong: Wrong ones likewise.
+        risk_coverage: (share answered, share of these that is wrong), over all rows, the surest answers first.
+        band: For each bin of the reliability diagram the shares of right answers between which 95 % of a perfectly
+            calibrated model's would lie, by chance; None where it is empty.
+        ideal: Calibration errors that a perfectly calibrated model would show by chance with as many valid answers of
+            the same confidences: the mean over draws, and between which values 95 % of them lie.
+    """
+
+    right: tuple[int, ...]
+    wrong: tuple[int, ...]
+    risk_coverage: tuple[tuple[float, float], ...]
+    band: tuple[tuple[float, float] | None, ...]
+    ideal: Mapping[str, Estimate]
+
+
+class MethodReport(_Model):
+    """One column of the comparison: an estimator, perhaps with a calibrator behind it.
+
+    Attributes:
+        name: "cgp", or "cgp + platt"; where several runs are compared, with the run's label.
+        estimator: The estimator's name.
+        calibrator: The calibrator's name, or None.
+        run: Label of the run that it is of, where several are compared.
+        in_sample: Whether the calibrator was fitted on these very questions: its figures then flatter it.
+        uncorrected: Valid answers that lack a signal that the calibrator needs: their confidence is as stated.
+        failed: Questions without a prediction; in no figure.
+        unlabelled: Predictions whose truth is unknown; in no figure.
+        invalid: Why texts held no verdict -> how many.
+        policies: Policy versions that wrote guidance.
+        figures: Over all predictions.
+        groups: Group -> value -> figures.
+        reliability: The reliability diagram of the valid rows.
+        outline: What further diagrams are drawn from; None without answers to questions of known truth.
+        calls: Mean model calls a prediction.
+        tokens: Mean tokens read and written a prediction.
+        seconds: Mean seconds of waiting for models a prediction.
+    """
+
+    name: str
+    estimator: str
+    calibrator: str | None
+    run: str = ""
+    in_sample: bool
+    uncorrected: int = 0
+    failed: int
+    unlabelled: int
+    invalid: Mapping[str, int]
+    policies: tuple[str, ...]
+    figures: Figures
+    groups: Mapping[str, Mapping[str, Figures]]
+    reliability: tuple[Bin, ...]
+    outline: Outline | None = None
+    calls: float
+    tokens: float
+    seconds: float
+
+
+class Change(_Model):
+    """One method beside another, question by question.
+
+    Attributes:
+        kind: calibration: a calibrator against none; method: an estimator against the run's first; run: a method
+            against its like in the first run.
+        method: Name of the one.
+        than: Name of the other.
+        n: Questions that both were measured on.
+        metrics: Metric -> the one's less the other's, over all rows, with its interval.
+    """
+
+    kind: str
+    method: str
+    than: str
+    n: int
+    metrics: Mapping[str, Estimate]
+
+
+class Report(_Model):
+    """The outcome of an evaluation: what was run, and one entry a method.
+
+    Attributes:
+        run: What was run; of several runs, the first.
+        others: The further runs that it is compared with, of the same questions.
+        methods: The methods.
+        changes: What differs between methods that belong together.
+        leading: Metric -> the best method and all those that the answers cannot tell from it (the interval of the
+            paired difference holds 0); metrics in which no method stands apart are left out.
+        alike: Methods of further runs that gave the very answers of an earlier run's, and are left out.
+    """
+
+    run: RunManifest
+    others: tuple[RunManifest, ...] = ()
+    methods: tuple[MethodReport, ...]
+    changes: tuple[Change, ...] = ()
+    leading: Mapping[str, tuple[str, ...]] = {}
+    alike: tuple[str, ...] = ()

@@ -1,0 +1,113 @@
+"""Methods beside each other, question by question: what differs, and by how much for sure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
+import numpy as np
+
+from prompt4trust.evaluation.figures import Change, Estimate, MethodReport
+from prompt4trust.evaluation.scored import Floats, Scored
+from prompt4trust.metrics import METRICS, Interval
+from prompt4trust.metrics.bootstrap import bootstrap_replicates, paired_difference
+
+# The smooth ECE takes longer than all others together, and differs as the ECE does.
+PAIRED = MappingProxyType({name: metric for name, metric in METRICS.items() if name != "smooth_ece"})
+"""The metrics that are compared."""
+
+LOWER = frozenset(
+    {"ece", "ace", "smooth_ece", "brier", "nll", "aurc", "confident_error_share", "confident_error_count"}
+)
+"""Metrics of which less is better."""
+HIGHER = frozenset(
+    {
+        "accuracy",
+        "auroc",
+        "valid_rate",
+        "coverage_at_5pct_error",
+        "coverage_at_10pct_error",
+        "accuracy_at_80pct_coverage",
+    }
+)
+"""Metrics of which more is better."""
+
+Replicates = Mapping[str, tuple[float, Floats]]
+
+
+def compare_methods(
+    methods: Sequence[tuple[MethodReport, Scored]], *, resamples: int = 1000, seed: int = 0
+) -> tuple[list[Change], dict[str, tuple[str, ...]]]:
+    """Compare methods on the questions that all of them were measured on.
+
+    Args:
+        methods: Each with its answers, in the report's order: runs one after the other, in each run the estimators,
+            each directly followed by its calibrated forms.
+        resamples: Bootstrap resamples of the questions.
+        seed: Seed of the bootstrap.
+
+    Returns:
+        What changes from one method to another that it belongs beside, and who leads in which metric (see `Report`).
+        Intervals are not widened for the number of comparisons.
+    """
+    shared = set.intersection(*(set(scored.ids) for _, scored in methods)) if methods else set()
+    ids = [each for each in methods[0][1].ids if each in shared] if methods else []
+    if len(methods) < 2 or not ids:
+        return [], {}
+    drawn = {
+        method.name: bootstrap_replicates(rows.confidence, rows.correct, PAIRED, resamples=resamples, seed=seed)
+        for method, rows in ((method, scored.aligned(ids)) for method, scored in methods)
+    }
+    changes = [
+        Change(kind=kind, method=mine, than=theirs, n=len(ids), metrics=_differences(drawn[mine], drawn[theirs]))
+        for kind, mine, theirs in _pairs([method for method, _ in methods])
+    ]
+    return changes, _leading(drawn)
+
+
+def _pairs(methods: Sequence[MethodReport]) -> list[tuple[str, str, str]]:
+    """Choose who is compared with whom."""
+    runs = list(dict.fromkeys(method.run for method in methods))
+    stated = {(method.run, method.estimator): method for method in methods if method.calibrator is None}
+    like = {_form(method): method.name for method in methods if method.run == runs[0]}
+    first = {run: next((each for (of, _), each in stated.items() if of == run), None) for run in runs}
+    pairs = []
+    for method in methods:
+        plain, begin = stated.get((method.run, method.estimator)), first[method.run]
+        if method.run != runs[0] and (earlier := like.get(_form(method))) is not None:
+            pairs.append(("run", method.name, earlier))
+        if method.calibrator is not None and plain is not None:
+            pairs.append(("calibration", method.name, plain.name))
+        if method.calibrator is None and begin is not None and begin is not method:
+            pairs.append(("method", method.name, begin.name))
+    return pairs
+
+
+def _form(method: MethodReport) -> tuple[str, bool]:
+    # A pair's calibrator may be of another family in another run: it is still that pair's correction.
+    return method.estimator, method.calibrator is not None
+
+
+def _differences(mine: Replicates, theirs: Replicates) -> dict[str, Estimate]:
+    found = {name: paired_difference(mine[name], theirs[name]) for name in mine}
+    return {name: Estimate(**interval.as_json()) for name, interval in found.items()}
+
+
+def _leading(drawn: Mapping[str, Replicates]) -> dict[str, tuple[str, ...]]:
+    leading = {}
+    for metric in PAIRED:
+        sign = 1 if metric in HIGHER else -1 if metric in LOWER else 0
+        values = {name: sign * found[metric][0] for name, found in drawn.items() if np.isfinite(found[metric][0])}
+        if sign == 0 or len(values) < 2:
+            continue
+        best = max(values, key=lambda name: values[name])
+        group = tuple(
+            name for name in values if not _apart(paired_difference(drawn[name][metric], drawn[best][metric]))
+        )
+        if len(group) < len(values):
+            leading[metric] = group
+    return leading
+
+
+def _apart(difference: Interval) -> bool:
+    return bool(difference.low > 0 or difference.high < 0)

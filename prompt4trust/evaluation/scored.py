@@ -1,0 +1,84 @@
+"""Predictions with a known truth as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prompt4trust.calibration import CalibratorArtifact
+from prompt4trust.evaluation.table import Prediction
+
+Floats = NDArray[np.float64]
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """Predictions as arrays; an invalid row has confidence 0 and is not correct.
+
+    Attributes:
+        ids: The questions' ids, n of them.
+        confidence: Confidences in [0, 1]; shape [n].
+        correct: Whether each is right; shape [n].
+        valid: Whether each holds a verdict; shape [n].
+        signals: Further numbers by name, NaN where a row does not carry them; shape [n] each.
+    """
+
+    ids: tuple[str, ...]
+    confidence: Floats
+    correct: Bools
+    valid: Bools
+    signals: Mapping[str, Floats]
+
+    @classmethod
+    def of(cls, rows: Sequence[Prediction]) -> Scored:
+        """Lay out predictions, none of which is a failure or of unknown truth."""
+        return cls(
+            tuple(row.id for row in rows),
+            np.array([row.confidence or 0.0 for row in rows], dtype=np.float64),
+            np.array([row.correct for row in rows], dtype=np.bool_),
+            np.array([row.invalid is None for row in rows], dtype=np.bool_),
+            signal_columns(rows),
+        )
+
+    def calibrated(self, artifact: CalibratorArtifact | None) -> Scored:
+        """Correct the confidences of valid rows; an invalid row has none, one that lacks a signal keeps what it has."""
+        usable = self.correctable(artifact)
+        if artifact is None or not usable.any():
+            return self
+        confidence = self.confidence.copy()
+        signals = {name: values[usable] for name, values in self.signals.items()}
+        confidence[usable] = artifact.calibrator().apply(confidence[usable], signals)
+        return replace(self, confidence=confidence)
+
+    def correctable(self, artifact: CalibratorArtifact | None) -> Bools:
+        """Tell which rows hold a verdict and every signal that a calibrator needs."""
+        usable = self.valid.copy()
+        for name in artifact.calibrator().inputs() if artifact else ():
+            values = self.signals.get(name)
+            usable &= np.zeros_like(usable) if values is None else ~np.isnan(values)
+        return usable
+
+    def at(self, places: Sequence[int]) -> Scored:
+        """Take some of the rows, in the order named."""
+        signals = {name: values[places] for name, values in self.signals.items()}
+        ids = tuple(self.ids[place] for place in places)
+        return Scored(ids, self.confidence[places], self.correct[places], self.valid[places], signals)
+
+    def aligned(self, ids: Sequence[str]) -> Scored:
+        """Take the rows of these questions, all of which there are, in this order."""
+        place = {each: index for index, each in enumerate(self.ids)}
+        return self.at([place[each] for each in ids])
+
+
+def signal_columns(rows: Sequence[Prediction]) -> dict[str, Floats]:
+    """Lay out the signals that the rows carry.
+
+    Returns:
+        Name -> values, shape [n]; NaN where a row does not carry it.
+    """
+    names = sorted({name for row in rows for name in row.signals})
+    return {name: np.array([row.signals.get(name, np.nan) for row in rows], dtype=np.float64) for name in names}
