@@ -6,6 +6,7 @@ Layout::
     policies/<version>/            a model in Hugging Face layout, with prompt.json, card.md, metrics.json
     calibrators/<name>.json        CalibratorArtifact
     guards/<name>.json             GuardArtifact
+    references/<name>.json         ReferenceArtifact: the inputs that calibrators and guards were made from
 
 Writes are atomic; nothing is ever unpickled. Of several calibrators of one pair of models, the one that active.json
 names is live; where it names none that is there, the newest.
@@ -17,10 +18,10 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import structlog
 
@@ -29,7 +30,9 @@ from prompt4trust.files import copy_directory_atomically, write_atomically
 if TYPE_CHECKING:
     from prompt4trust.calibration.artifact import CalibratorArtifact, Pair
     from prompt4trust.selection.artifact import GuardArtifact
+    from prompt4trust.shift.artifact import ReferenceArtifact
 
+_Artifact = TypeVar("_Artifact")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _log = structlog.get_logger(__name__)
 
@@ -103,13 +106,7 @@ class Registry:
         # Here: it brings numerical libraries along, seconds that a service without calibrators need not spend.
         from prompt4trust.calibration.artifact import CalibratorArtifact
 
-        found = []
-        for path in sorted((self.root / "calibrators").glob("*.json")):
-            try:
-                found.append(CalibratorArtifact.load(path))
-            except (OSError, ValueError) as error:
-                _log.error("calibrator left out", file=path.name, reason=str(error))
-        return found
+        return self._loaded("calibrator", CalibratorArtifact.load)
 
     def calibrators_stamp(self) -> tuple[tuple[str, int, int], ...]:
         """Summarise the calibrator files cheaply (name, mtime in ns, size): it changes when any of them does."""
@@ -119,13 +116,7 @@ class Registry:
         """Load what selection rests on; a file that cannot be read is logged and left out, as with calibrators."""
         from prompt4trust.selection.artifact import GuardArtifact
 
-        found = []
-        for path in sorted((self.root / "guards").glob("*.json")):
-            try:
-                found.append(GuardArtifact.load(path))
-            except (OSError, ValueError) as error:
-                _log.error("guard left out", file=path.name, reason=str(error))
-        return found
+        return self._loaded("guard", GuardArtifact.load)
 
     def guards_stamp(self) -> tuple[tuple[str, int, int], ...]:
         """Summarise the guards' files cheaply; see `calibrators_stamp`."""
@@ -141,6 +132,29 @@ class Registry:
             RegistryError: If the name is invalid.
         """
         path = self.root / "guards" / f"{_checked(artifact.name)}.json"
+        artifact.save(path)
+        return path
+
+    def references(self) -> list[ReferenceArtifact]:
+        """Load the reference inputs; a file that cannot be read is logged and left out, as with calibrators."""
+        from prompt4trust.shift.artifact import ReferenceArtifact
+
+        return self._loaded("reference", ReferenceArtifact.load)
+
+    def references_stamp(self) -> tuple[tuple[str, int, int], ...]:
+        """Summarise the references' files cheaply; see `calibrators_stamp`."""
+        return _stamp(self.root / "references")
+
+    def publish_reference(self, artifact: ReferenceArtifact) -> Path:
+        """Save reference inputs under their name, replacing those of the same name in one step.
+
+        Returns:
+            The file.
+
+        Raises:
+            RegistryError: If the name is invalid.
+        """
+        path = self.root / "references" / f"{_checked(artifact.name)}.json"
         artifact.save(path)
         return path
 
@@ -222,7 +236,7 @@ class Registry:
         """Copy in what the project ships and the registry lacks.
 
         Args:
-            shipped: Directory with policy-*/ models, calibrators/*.json and guards/*.json.
+            shipped: Directory with policy-*/ models, calibrators/*.json, guards/*.json and references/*.json.
 
         A version that is already there is never touched, so seeding at every start is safe, by several services at
         once too. What is live is left alone (see ensure_active).
@@ -240,12 +254,13 @@ class Registry:
         self.seed_calibrators(shipped)
 
     def seed_calibrators(self, shipped: Path) -> None:
-        """Copy in the calibrators and guards alone, for a service that needs no policies.
+        """Copy in calibrators, guards and references alone, for a service that needs no policies.
 
         Args:
-            shipped: Directory with calibrators/*.json and guards/*.json.
+            shipped: Directory with calibrators/*.json, guards/*.json and references/*.json.
         """
-        for source in sorted((*(shipped / "calibrators").glob("*.json"), *(shipped / "guards").glob("*.json"))):
+        folders = ("calibrators", "guards", "references")
+        for source in sorted(path for folder in folders for path in (shipped / folder).glob("*.json")):
             target = self.root / source.parent.name / source.name
             if not target.exists():
                 write_atomically(target, source.read_text(encoding="utf-8"))
@@ -270,6 +285,15 @@ class Registry:
         first = preferred if preferred in versions else versions[-1]
         self.activate_policy(first)
         return first
+
+    def _loaded(self, kind: str, load: Callable[[Path], _Artifact]) -> list[_Artifact]:
+        found = []
+        for path in sorted((self.root / f"{kind}s").glob("*.json")):
+            try:
+                found.append(load(path))
+            except (OSError, ValueError) as error:
+                _log.error(f"{kind} left out", file=path.name, reason=str(error))
+        return found
 
     @contextmanager
     def _changing_active(self) -> Iterator[dict[str, Any]]:

@@ -15,6 +15,7 @@ import pytest
 
 from prompt4trust.calibration import CalibratorArtifact, Pair
 from prompt4trust.selection import CheckedAnswer, GuardArtifact, fit_guard
+from prompt4trust.shift import PictureAndWords, fit_reference
 from services.common.registry import Registry, RegistryError, live_calibrator
 
 
@@ -307,3 +308,32 @@ def test_guards_are_published_listed_and_seeded(tmp_path: Path) -> None:
     assert registry.guards() == [mine]
     with pytest.raises(RegistryError, match="not a valid name"):
         registry.publish_guard(mine.model_copy(update={"name": "../elsewhere"}))
+
+
+def test_references_are_published_listed_and_seeded(tmp_path: Path) -> None:
+    describer = PictureAndWords()
+    reference = fit_reference(
+        [describer.describe(None, f"Which side of part {index} is it?", {"A": "Left"}) for index in range(300)],
+        describer,
+        name="made-up",
+        dataset="made-up",
+        questions="sha256:" + "0" * 64,
+        clock=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    shipping, registry = Registry(tmp_path / "models"), Registry(tmp_path / "registry")
+    path = shipping.publish_reference(reference)
+    assert path == tmp_path / "models" / "references" / "made-up.json"
+    assert registry.references() == []
+    assert registry.references_stamp() == ()
+    registry.seed(shipping.root)
+    assert registry.references() == [reference]
+    (registry.root / "references" / "spoilt.json").write_text("{}")
+    before = registry.references_stamp()
+    assert registry.references() == [reference]
+    registry.publish_reference(reference.model_copy(update={"seed": 1}))
+    assert registry.references_stamp() != before
+    (registry.root / "references" / "made-up.json").write_text("kept")
+    registry.seed(shipping.root)
+    assert (registry.root / "references" / "made-up.json").read_text() == "kept"
+    with pytest.raises(RegistryError, match="not a valid name"):
+        registry.publish_reference(reference.model_copy(update={"name": "../up"}))
