@@ -1,0 +1,82 @@
+"""The benchmark of the drift alarm: small, fast versions with fixed seeds, against the test that a gateway runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import typer
+from scipy.stats import binom
+from typer.testing import CliRunner
+
+from benchmarks.drift.__main__ import main
+from benchmarks.drift.streams import SHIFTS, beta_mixture, shift_to, shipped_confidences
+from benchmarks.drift.study import NEVER, first_crossings, try_calibrated, try_shift
+from prompt4trust.metrics import expected_calibration_error
+from prompt4trust.monitoring import SequentialTest
+
+SHIPPED = Path(__file__).resolve().parents[2] / "models" / "calibrators"
+
+
+def test_many_streams_at_once_are_each_as_the_test_sees_it_alone() -> None:
+    rng = np.random.default_rng(3)
+    confidence = beta_mixture(rng, (250, 4))
+    right = rng.random(confidence.shape) < confidence - np.array([0.0, 0.1, 0.25, 0.3])
+    (found,) = first_crossings(confidence, right, 0.02, [0.05])
+    for stream in range(4):
+        test = SequentialTest(0.05, 0.02)
+        test.update(confidence[:, stream], right[:, stream])
+        assert found[stream] == (NEVER if test.alarm is None else test.alarm.answer)
+    assert (found < NEVER).sum() >= 2
+
+
+@pytest.mark.parametrize("kind", SHIFTS)
+def test_a_shift_lifts_the_calibration_error_to_what_is_asked_for_and_is_found_soon(kind: str) -> None:
+    truth = shift_to(kind, beta_mixture, 0.1)
+    rng = np.random.default_rng(7)
+    confidence = beta_mixture(rng, (200_000,))
+    right = rng.random(len(confidence)) < truth(confidence, rng.random(len(confidence)))
+    assert expected_calibration_error(confidence, right) == pytest.approx(0.1, abs=0.006)
+    (late,) = try_shift(beta_mixture, truth, streams=40, start=300, answers=700, tolerance=0.02, seed=1)
+    assert late.early <= 4
+    assert late.median is not None
+    assert 20 < late.median < 600
+    assert late.within > 0.5
+
+
+def test_false_alarms_are_few_even_at_the_edge_of_what_is_tolerated() -> None:
+    for off in (0.0, -0.02):
+        (counted,) = try_calibrated(beta_mixture, streams=120, answers=600, tolerance=0.02, off=off)
+        assert counted.alarms <= binom.ppf(0.999, 120, 0.05)
+        assert counted.low <= counted.share <= counted.high
+    # What is not tolerated is found: the count above can fail.
+    (counted,) = try_calibrated(beta_mixture, streams=20, answers=600, tolerance=0.0, off=-0.2)
+    assert counted.share > 0.9
+
+
+def test_the_command_writes_its_figures(tmp_path: Path) -> None:
+    app = typer.Typer()
+    app.command()(main)
+    out = tmp_path / "results.json"
+    options = [
+        "--streams",
+        "10",
+        "--answers",
+        "20",
+        "--shifted",
+        "10",
+        "--start",
+        "5",
+        "--after",
+        "20",
+        "--output",
+        str(out),
+    ]
+    done = CliRunner().invoke(app, options)
+    assert done.exit_code == 0, done.output
+    figures = json.loads(out.read_text())
+    assert set(figures["shifted"]) == set(SHIFTS)
+    assert {f"shipped {name}" for name in shipped_confidences(SHIPPED)} < set(figures["calibrated"])
+    assert "false alarms" in done.output
