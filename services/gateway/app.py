@@ -16,6 +16,7 @@ from services.gateway.metrics import GatewayMetrics
 from services.gateway.page import add_page
 from services.gateway.records.keeping import open_records
 from services.gateway.records.metrics import RecordMetrics
+from services.gateway.records.routes import router as records_router
 from services.gateway.routes import router
 from services.gateway.settings import GatewaySettings
 
@@ -58,5 +59,6 @@ def create_gateway(settings: GatewaySettings) -> FastAPI:
         metrics=registry,
     )
     app.include_router(router)
+    app.include_router(records_router)
     add_page(app)
     return app

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import base64
 import binascii
-import json
 import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any
 
 import anyio
 import anyio.lowlevel
-from fastapi.exceptions import RequestValidationError
-from pydantic import ValidationError
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from services.common.problems import Problem
+from services.gateway.json_body import check_fields, load_body, load_json, refuse, shown
 from services.gateway.schemas import DEFAULT_METHODS, Ask
 
 _FIELDS = ("question", "options", "method", "max_risk", "coverage", "groups")
@@ -82,21 +80,15 @@ async def read_submission(
 
 
 def _from_json(body: bytes, methods: Sequence[str]) -> Submission:
-    try:
-        # Not pydantic's own reader: it calls a lone surrogate malformed JSON, which by RFC 8259 it is not.
-        fields = json.loads(body.decode("utf-8"), object_pairs_hook=_object, parse_constant=_no_constant)
-    except UnicodeDecodeError:
-        raise Problem(400, "malformed-json", "The request's body is not UTF-8.") from None
-    except (ValueError, RecursionError):
-        raise Problem(400, "malformed-json", "The request's body is not valid JSON.") from None
+    fields = load_body(body)
     if not isinstance(fields, dict):
-        _refuse("body", "must be an object with the fields image, question and options")
+        refuse("body", "must be an object with the fields image, question and options")
     fields = dict(fields)
     image = fields.pop("image", None)
     if image is None:
-        _refuse("image", "is missing: send the picture in base64 or as a data: URL")
+        refuse("image", "is missing: send the picture in base64 or as a data: URL")
     if not isinstance(image, str):
-        _refuse("image", "must be a string: the picture in base64 or as a data: URL")
+        refuse("image", "must be a string: the picture in base64 or as a data: URL")
     data, media_type = _decode_text(image)
     given = {name: value for name, value in fields.items() if value is not None}
     return Submission(_check(given, methods), data, media_type)
@@ -126,12 +118,12 @@ async def _from_form(headers: Headers, body: bytes, methods: Sequence[str]) -> S
 async def _from_fields(form: FormData, methods: Sequence[str]) -> Submission:
     for name in form:
         if name != "image" and name not in _FIELDS:
-            _refuse(_shown(name), "is not a field of this request")
+            refuse(shown(name), "is not a field of this request")
         if name != "options" and len(form.getlist(name)) > 1:
-            _refuse(name, "is given twice")
+            refuse(name, "is given twice")
     fields: dict[str, Any] = {name: form[name] for name in _FIELDS if name != "options" and form.get(name)}
     if any(isinstance(value, UploadFile) for name, value in form.multi_items() if name != "image"):
-        _refuse("body", "has a file where a text is meant")
+        refuse("body", "has a file where a text is meant")
     fields["question"] = form.get("question", "")
     fields["options"] = _form_options([str(value) for value in form.getlist("options")])
     if "groups" in fields:
@@ -140,7 +132,7 @@ async def _from_fields(form: FormData, methods: Sequence[str]) -> Submission:
     if isinstance(image, UploadFile):
         return Submission(_check(fields, methods), await image.read(), image.content_type, image.filename)
     if not image:
-        _refuse("image", "is missing: send the picture as a file")
+        refuse("image", "is missing: send the picture as a file")
     data, media_type = _decode_text(image)
     return Submission(_check(fields, methods), data, media_type)
 
@@ -154,17 +146,17 @@ def _form_options(values: list[str]) -> Any:
         return []
     if text[0] in "[{":
         try:
-            return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+            return load_json(text)
         except (ValueError, RecursionError):
-            _refuse("options", "begins like JSON and is not: repeat the field, or send a JSON list or object")
+            refuse("options", "begins like JSON and is not: repeat the field, or send a JSON list or object")
     return values
 
 
 def _form_object(name: str, text: str) -> Any:
     try:
-        return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+        return load_json(text)
     except (ValueError, RecursionError):
-        _refuse(name, "must be a JSON object")
+        refuse(name, "must be a JSON object")
 
 
 def _decode_text(image: str) -> tuple[bytes, str | None]:
@@ -172,16 +164,16 @@ def _decode_text(image: str) -> tuple[bytes, str | None]:
     text, media_type = image.strip(), None
     if header := _DATA_URL.match(text):
         if not header["parameters"].lower().endswith(";base64"):
-            _refuse("image", "is a data: URL without ;base64")
+            refuse("image", "is a data: URL without ;base64")
         text, media_type = text[header.end() :], header["type"]
     elif re.match(r"[a-z][a-z0-9+.-]*://", text, re.IGNORECASE):
-        _refuse("image", "is an address: pictures are not fetched, send the picture itself in base64")
+        refuse("image", "is an address: pictures are not fetched, send the picture itself in base64")
     compact = "".join(text.split()).rstrip("=")
     padded = compact + "=" * (-len(compact) % 4)
     try:
         data = base64.b64decode(padded.translate(_URL_SAFE).encode("ascii"), validate=True)
     except (binascii.Error, UnicodeEncodeError):
-        _refuse("image", "is not valid base64")
+        refuse("image", "is not valid base64")
     return data, media_type
 
 
@@ -189,35 +181,4 @@ _URL_SAFE = str.maketrans("-_", "+/")
 
 
 def _check(fields: Mapping[str, Any], methods: Sequence[str]) -> Ask:
-    try:
-        return Ask.model_validate(fields, context={"methods": methods})
-    except ValidationError as error:
-        faults: list[Any] = [
-            dict(fault) for fault in error.errors(include_url=False, include_input=False, include_context=False)
-        ]
-        for fault in faults:
-            fault["loc"] = tuple(_shown(part) for part in fault["loc"])
-            if fault["type"] == "string_unicode":
-                fault["msg"] = "must be valid Unicode: it holds half of a surrogate pair"
-        raise RequestValidationError(faults) from None
-
-
-def _shown(part: Any) -> Any:
-    # A field's name comes from the client: what cannot be printed must not end up in the reply.
-    return part if not isinstance(part, str) or (part.isprintable() and len(part) <= 40) else "an unknown field"
-
-
-def _refuse(field: str, message: str) -> NoReturn:
-    raise RequestValidationError([{"loc": (field,), "msg": message, "type": "value_error"}])
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        # Parsers disagree on which of two equal keys counts, so neither does.
-        raise ValueError("a key is given twice")
-    return found
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
+    return check_fields(Ask, fields, {"methods": methods})

@@ -105,7 +105,7 @@ async def open_records(settings: GatewaySettings, metrics: RecordMetrics) -> Asy
     if not url:
         yield None
         return
-    store = RecordStore(Database(database_url(url), timeout_s=2.0))
+    store = RecordStore(Database(database_url(url), timeout_s=settings.record_deadline_s))
     writer = RecordWriter(
         store, metrics, deadline_s=settings.record_deadline_s, max_waiting=settings.record_max_waiting
     )

@@ -1,0 +1,191 @@
+"""Routes of records: feedback for whoever has an answer, the records themselves for administrators."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from services.common.body import read_body
+from services.common.problems import Problem
+from services.gateway.admin import check_admin
+from services.gateway.gateway import Gateway
+from services.gateway.json_body import check_fields, load_body, refuse
+from services.gateway.records.keeping import Records
+from services.gateway.records.schemas import (
+    CountReply,
+    CountsReply,
+    Exported,
+    ExportPage,
+    FeedbackReply,
+    FeedbackRequest,
+    RecordReply,
+    Time,
+)
+from services.gateway.records.shapes import (
+    FeedbackFullError,
+    FeedbackRefusedError,
+    RecordRefusedError,
+    RecordsAwayError,
+    Slice,
+    UnknownAnswerError,
+)
+from services.gateway.routes import TheGateway
+
+_MAX_BODY = 20_000
+_PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_ADMIN = [Depends(check_admin)]
+_Name = Annotated[str | None, Query(max_length=300, pattern=r"^[^\x00]+$")]
+
+router = APIRouter(tags=["records"])
+
+
+def _records_of(gateway: Gateway) -> Records:
+    if gateway.records is None:
+        raise Problem(404, "records-off", "This gateway keeps no records, so that there can be no feedback either.")
+    return gateway.records
+
+
+@contextmanager
+def _told(gateway: Gateway) -> Iterator[None]:
+    """Tell a client what became of its request to the records."""
+    try:
+        yield
+    except UnknownAnswerError:
+        raise Problem(
+            404,
+            "unknown-answer",
+            "There is no record of such an answer: its reply said that it was not recorded, its time to be kept is "
+            "over, or there never was one.",
+        ) from None
+    except FeedbackRefusedError as error:
+        raise Problem(422, "feedback-refused", str(error)) from None
+    except FeedbackFullError:
+        raise Problem(409, "feedback-full", "This answer has as much feedback as is kept of one.") from None
+    except RecordRefusedError:
+        raise Problem(422, "invalid-request", "The database does not take such a value.") from None
+    except RecordsAwayError:
+        raise Problem(
+            503,
+            "records-unavailable",
+            "The database of records cannot be reached: try again later.",
+            retry_after=gateway.settings.retry_after_s,
+        ) from None
+
+
+def _checked(answer_id: str) -> str:
+    """Answers' ids are UUIDs; anything else need not be looked for."""
+    try:
+        return str(uuid.UUID(answer_id)) if len(answer_id) == 36 else ""
+    except ValueError:
+        return ""
+
+
+@router.post(
+    "/vqa/{answer_id}/feedback",
+    status_code=201,
+    summary="Say what was right",
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": FeedbackRequest.model_json_schema()}},
+        }
+    },
+)
+async def give_feedback(answer_id: str, request: Request, gateway: TheGateway) -> FeedbackReply:
+    """Keep what somebody says of an answer; what was said before stays beside it.
+
+    Whoever has the answer's id, which cannot be guessed, may do so.
+    """
+    records = _records_of(gateway)
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+        raise Problem(415, "unsupported-media-type", "Send JSON, with Content-Type: application/json.")
+    body = await read_body(request.scope, request.receive, _MAX_BODY, gateway.settings.upload_deadline_s)
+    fields = load_body(body or b"")
+    if not isinstance(fields, dict):
+        refuse("body", "must be an object with who, and correct_option or right")
+    said = check_fields(FeedbackRequest, fields).said()
+    with _told(gateway):
+        row = await records.store.give_feedback(_checked(answer_id), said)
+    records.metrics.feedback.labels("true" if row.correct else "false").inc()
+    return FeedbackReply.of(row)
+
+
+@router.get("/vqa/{answer_id}", dependencies=_ADMIN, summary="Read a record (administrators)")
+async def read_record(answer_id: str, response: Response, gateway: TheGateway) -> RecordReply:
+    """Give what is kept of an answer, with what was said of it."""
+    with _told(gateway):
+        stored = await _records_of(gateway).store.get(_checked(answer_id))
+    response.headers.update(_PRIVATE)
+    return RecordReply.of(stored)
+
+
+@router.get(
+    "/vqa/{answer_id}/picture",
+    dependencies=_ADMIN,
+    summary="Read a record's picture, where it is kept (administrators)",
+    response_class=Response,
+    responses={200: {"content": {"image/png": {}}}},
+)
+async def read_picture(answer_id: str, gateway: TheGateway) -> Response:
+    """Give the picture as the model got it."""
+    with _told(gateway):
+        png = await _records_of(gateway).store.picture(_checked(answer_id))
+    return Response(png, media_type="image/png", headers=_PRIVATE)
+
+
+def _slice(
+    downstream: _Name = None,
+    policy: _Name = None,
+    estimator: _Name = None,
+    answer_template: _Name = None,
+    since: Annotated[Time | None, Query(description="Answered at this time or later.")] = None,
+    until: Annotated[Time | None, Query(description="Answered before this time.")] = None,
+) -> Slice:
+    return Slice(downstream, policy, estimator, answer_template, since, until)
+
+
+_Wanted = Annotated[Slice, Depends(_slice)]
+
+
+@router.get("/v1/feedback", dependencies=_ADMIN, summary="List reviewed answers (administrators)")
+async def export(
+    response: Response,
+    gateway: TheGateway,
+    wanted: _Wanted,
+    limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
+    cursor: Annotated[str | None, Query(max_length=100)] = None,
+) -> ExportPage:
+    """List reviewed answers, each by the latest word on it and in the order of these.
+
+    An answer of which somebody speaks while the pages are read may come twice; the later one counts.
+    """
+    after = None if cursor is None else _read_cursor(cursor)
+    with _told(gateway):
+        found = await _records_of(gateway).store.export(wanted, after=after, limit=limit)
+    response.headers.update(_PRIVATE)
+    last = found[-1].answer if len(found) == limit else None
+    return ExportPage(
+        answers=list(map(Exported.of, found)),
+        next_cursor=None if last is None else f"{last.reviewed_at:%Y%m%dT%H%M%S.%f}~{last.id}",
+    )
+
+
+@router.get("/v1/feedback/counts", dependencies=_ADMIN, summary="Count what was reviewed (administrators)")
+async def count(gateway: TheGateway, wanted: _Wanted) -> CountsReply:
+    """Count answers to multiple choice and the reviewed ones among them, by pair and decision."""
+    with _told(gateway):
+        found = await _records_of(gateway).store.counts(wanted)
+    return CountsReply(counts=list(map(CountReply.of, found)))
+
+
+def _read_cursor(cursor: str) -> tuple[datetime, str]:
+    at, _, answer_id = cursor.partition("~")
+    try:
+        return datetime.strptime(f"{at}+0000", "%Y%m%dT%H%M%S.%f%z"), str(uuid.UUID(answer_id))
+    except ValueError:
+        refuse("cursor", "must be a next_cursor of an earlier reply")
