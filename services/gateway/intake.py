@@ -181,4 +181,4 @@ _URL_SAFE = str.maketrans("-_", "+/")
 
 
 def _check(fields: Mapping[str, Any], methods: Sequence[str]) -> Ask:
-    return check_fields(Ask, fields, {"methods": methods})
+    return check_fields(Ask, {"method": methods[0], **fields}, {"methods": methods})

@@ -14,7 +14,6 @@ from prompt4trust.questions import MAX_OPTIONS, MIN_OPTIONS
 from services.common.problems import Problem, request_id_of
 from services.gateway.gateway import Gateway
 from services.gateway.schemas import (
-    DEFAULT_METHOD,
     MAX_GROUP,
     MAX_GROUPS,
     MAX_OPTION,
@@ -88,8 +87,7 @@ _ASK_PROPERTIES: dict[str, Any] = {
     },
     "method": {
         "type": "string",
-        "default": DEFAULT_METHOD,
-        "description": "How the confidence is obtained: one of those that GET /v1/about lists.",
+        "description": "How the confidence is obtained: one of those that GET /v1/about lists with the default.",
     },
     "max_risk": {"type": "number", "minimum": 0, "maximum": 1, "description": "Largest accepted share of errors."},
     "coverage": {
@@ -154,7 +152,7 @@ async def about(gateway: TheGateway) -> About:
         notice=settings.notice_text,
         models={"downstream": settings.downstream_model},
         methods={name: ESTIMATORS[name].summary for name in settings.methods},
-        default_method=DEFAULT_METHOD,
+        default_method=settings.methods[0],
         confidence_threshold=settings.confidence_threshold,
         max_risk=settings.max_risk,
         risk_delta=settings.risk_delta,

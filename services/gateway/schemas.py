@@ -13,9 +13,9 @@ MAX_QUESTION = 4_000
 MAX_OPTION = 500
 MAX_GROUPS = 16
 MAX_GROUP = 100
-DEFAULT_METHOD = "cgp"
-DEFAULT_METHODS = (DEFAULT_METHOD, "cgp+logprob", "verbalized")
-"""The methods that are offered where the settings do not say: those that ask each model once."""
+DEFAULT_METHODS = ("cgp", "cgp+logprob", "verbalized")
+"""The methods that are offered where the settings do not say: those that ask each model once. Here and there the first
+answers requests that name none."""
 
 
 def _distinct(options: dict[str, str]) -> dict[str, str]:
@@ -67,7 +67,7 @@ class Ask(BaseModel):
 
     question: QuestionText
     options: Options = Field(default_factory=dict)
-    method: Annotated[str, AfterValidator(_offered_method)] = DEFAULT_METHOD
+    method: Annotated[str, AfterValidator(_offered_method)]
     max_risk: Annotated[float, Field(ge=0, le=1)] | None = None
     coverage: Annotated[float, Field(gt=0, lt=1)] | None = None
     groups: Annotated[dict[str, str], AfterValidator(_plain_groups)] = Field(default_factory=dict)
@@ -100,7 +100,8 @@ class Calibration(BaseModel):
         interval: Ends between which the calibrated confidence lies for all that the calibrator's held-out answers say;
             None where the calibrator is of a kind that gives none.
         fitted_on: What the calibrator was fitted on.
-        reason: Why there is no calibrated confidence, where there is none.
+        reason: Why there is no calibrated confidence, where there is none; a calibrator whose evidence does not reach as
+            far as this question is not applied.
     """
 
     calibrated: bool
@@ -139,12 +140,47 @@ class SelectionEvidence(BaseModel):
     date: str
 
 
+class Atypicality(BaseModel):
+    """How unlike the questions that the promises rest on this one is.
+
+    Attributes:
+        score: In [0, 1): of questions drawn as those were, at most a share 1 - score is as unusual.
+        limit: Score from which on promises are withheld.
+        beyond: Whether it is reached.
+        reference: Name of the reference inputs in the registry.
+        n: Questions that it was compared with.
+        parts: The same by trait, "picture" and "words", each for itself.
+        reason: The same for a person.
+    """
+
+    score: float
+    limit: float
+    beyond: bool
+    reference: str
+    n: int
+    parts: dict[str, float]
+    reason: str
+
+
+DecisionCode = Literal[
+    "confident-enough",
+    "not-confident-enough",
+    "risk-not-achievable",
+    "not-calibrated",
+    "no-verdict",
+    "atypical-input",
+    "calibration-alarm",
+]
+"""Outcomes of a decision; the last two: promises are withheld (see `services.gateway.selecting`)."""
+
+
 class DecisionBasis(BaseModel):
     """Why an answer is given, or left to a person.
 
     Attributes:
         rule: The rule that decided: a threshold with a proven share of errors, or one without a proof.
-        threshold: Least confidence at which an answer is given; None where none keeps to the accepted risk.
+        threshold: Least confidence at which an answer is given; None where none keeps to the accepted risk, or where
+            promises are withheld.
         scale: The confidence that is compared with it: as the method gave it, or calibrated.
         source: Who chose: the request's max_risk, or the gateway's default.
         max_risk: Largest accepted share of wrong answers among those given, or None.
@@ -162,7 +198,7 @@ class DecisionBasis(BaseModel):
     max_risk: float | None = None
     delta: float | None = None
     guarantee: bool
-    code: Literal["confident-enough", "not-confident-enough", "risk-not-achievable", "not-calibrated", "no-verdict"]
+    code: DecisionCode
     reason: str
     evidence: SelectionEvidence | None = None
 
@@ -214,6 +250,8 @@ class VqaReply(BaseModel):
         decision_basis: Why.
         option_set: Options that hold the right one at a known rate, or None.
         option_set_reason: Why there is none, where there is none.
+        atypicality: How unlike the questions that its promises rest on this one is, or None.
+        atypicality_reason: Why that is not known, where it is not.
         guidance_prompt: The calibration guidance prompt that was used, or None.
         explanation: The downstream model's text, as it came.
         models: Who answered.
@@ -230,6 +268,8 @@ class VqaReply(BaseModel):
     decision_basis: DecisionBasis
     option_set: OptionSetReply | None = None
     option_set_reason: str | None = None
+    atypicality: Atypicality | None = None
+    atypicality_reason: str | None = None
     guidance_prompt: str | None
     explanation: str
     models: ModelsUsed

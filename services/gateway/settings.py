@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import SettingsConfigDict
 
 from prompt4trust.confidence import ESTIMATORS
 from services.common.admin import AdminToken
 from services.common.settings import ServiceSettings
 from services.gateway.images import ImageLimits
 from services.gateway.records.database import database_url
-from services.gateway.schemas import DEFAULT_METHOD, DEFAULT_METHODS
+from services.gateway.schemas import DEFAULT_METHODS
 
 
 class GatewaySettings(ServiceSettings, service="gateway"):
     """Settings of the gateway; see ServiceSettings for where values come from."""
+
+    # An address of a database may hold a password.
+    model_config = SettingsConfigDict(hide_input_in_errors=True)
 
     policy_url: str = Field(default="http://127.0.0.1:8081", description="The policy service.")
     policy_deadline_s: float = Field(default=10.0, gt=0, description="Longest wait for guidance, retries included.")
@@ -34,8 +38,10 @@ class GatewaySettings(ServiceSettings, service="gateway"):
     answer_template: str = Field(default="answer-compact@1", description="Wording of the question to the model.")
     methods: tuple[str, ...] = Field(
         default=DEFAULT_METHODS,
-        description="Methods that clients may ask for. The default ones ask each model once; of the others one answer "
-        "takes up to 40 replies of the downstream model, so whoever offers them needs deadlines and capacity for that.",
+        min_length=1,
+        description="Methods that clients may ask for, first the one for requests that name none. The default ones ask "
+        "each model once; of the others one answer takes up to 40 replies of the downstream model, so whoever offers "
+        "them needs deadlines and capacity for that.",
     )
     temperature: float = Field(default=0.0, ge=0)
     top_p: float = Field(default=1.0, gt=0, le=1)
@@ -112,8 +118,6 @@ class GatewaySettings(ServiceSettings, service="gateway"):
     def _methods_exist(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
         if unknown := [name for name in methods if name not in ESTIMATORS]:
             raise ValueError(f"no method {', '.join(map(repr, unknown))}; there are {', '.join(ESTIMATORS)}")
-        if DEFAULT_METHOD not in methods:
-            raise ValueError(f"{DEFAULT_METHOD!r} must be offered: it answers requests that name no method")
         return tuple(dict.fromkeys(methods))
 
     @property

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from prompt4trust.calibration import Pair, fit_artifact
 from prompt4trust.confidence import ESTIMATORS
 from services.common.registry import Registry
+from services.gateway.schemas import DEFAULT_METHODS
 from services.gateway.settings import GatewaySettings
 from tests.services.gateway.checks import body
 from tests.services.gateway.conftest import MODEL, TEMPLATE, MakeGateway
@@ -21,7 +22,7 @@ from tests.services.gateway.upstream import Upstream
 
 def test_a_client_cannot_ask_for_what_is_not_offered(client: httpx.Client, upstream: Upstream) -> None:
     assert list(client.get("/v1/about").json()["methods"]) == ["cgp", "cgp+logprob", "verbalized"]
-    for name in set(ESTIMATORS) - {"cgp", "verbalized"}:
+    for name in set(ESTIMATORS) - set(DEFAULT_METHODS):
         for response in (
             client.post("/vqa", json=body(method=name)),
             client.post("/vqa", data={"question": "Q?", "method": name}, files={"image": b"x"}),
@@ -29,7 +30,7 @@ def test_a_client_cannot_ask_for_what_is_not_offered(client: httpx.Client, upstr
             assert response.status_code == 422
             [fault] = response.json()["errors"]
             assert fault["field"] == "method"
-            assert "must be one of: cgp, verbalized" in fault["message"]
+            assert "must be one of: cgp, cgp+logprob, verbalized" in fault["message"]
     assert upstream.asked == []
 
 
@@ -94,7 +95,14 @@ def test_a_calibrator_of_two_signals_gets_both_and_one_with_an_interval_gives_it
         assert ends[0] <= reply["confidence"] <= ends[1]
 
 
-@pytest.mark.parametrize("methods", [("cgp", "magic"), ("verbalized",), ()])
+@pytest.mark.parametrize("methods", [("cgp", "magic"), ()])
 def test_methods_that_cannot_be_offered_are_refused_at_start(methods: tuple[str, ...]) -> None:
     with pytest.raises(ValidationError, match="methods"):
         GatewaySettings(methods=methods)
+
+
+def test_the_first_of_the_offered_methods_answers_who_names_none(make_gateway: MakeGateway, upstream: Upstream) -> None:
+    with make_gateway(methods=("verbalized", "cgp")) as url, httpx.Client(base_url=url, timeout=20) as client:
+        assert client.get("/v1/about").json()["default_method"] == "verbalized"
+        assert client.post("/vqa", json=body()).json()["guidance_prompt"] is None
+        assert client.post("/vqa", json=body(method="cgp")).json()["guidance_prompt"]
