@@ -99,7 +99,8 @@ class WordNeighbours:
     def __init__(self, rows: Sequence[Words]) -> None:
         self.rows = list(rows)
         self._weights = [_rarity([_part(row, part) for row in rows]) for part in range(2)]
-        self._known = [self._matrix(rows, part) for part in range(2)]
+        # Turned over once, as products want it.
+        self._known = [self._matrix(rows, part).T.tocsr() for part in range(2)]
 
     def scores(self, rows: Sequence[Words], own: Sequence[Sequence[int]] | None = None) -> Floats:
         """Score questions.
@@ -113,7 +114,7 @@ class WordNeighbours:
         """
         alike = np.zeros((len(rows), len(self.rows)))
         for part, known in enumerate(self._known):
-            alike += 0.5 * (self._matrix(rows, part) @ known.T).toarray()
+            alike += 0.5 * (self._matrix(rows, part) @ known).toarray()
             empty = [np.array([not _part(row, part) for row in which]) for which in (rows, self.rows)]
             alike += 0.5 * np.outer(*empty)
         for row, twins in enumerate(own or ()):

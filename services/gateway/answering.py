@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import structlog
@@ -15,6 +16,9 @@ from prompt4trust.confidence.base import Answer, Downstream, Generation, Guidanc
 from prompt4trust.prompts import Message, PromptTemplate
 from prompt4trust.verdict import Invalid, InvalidReason, Verdict
 from services.gateway.calibrators import CalibratorShelf, Pair
+from services.gateway.decisions import Withheld
+from services.gateway.limits import together
+from services.gateway.references import Familiarity
 from services.gateway.schemas import (
     Ask,
     Calibration,
@@ -67,6 +71,7 @@ class Answering:
         sampling: How its text is decoded.
         shelf: The calibrators.
         selecting: What is done with answers.
+        familiarity: Compares questions with those that promises rest on.
         clock: Monotonic seconds.
     """
 
@@ -79,6 +84,7 @@ class Answering:
         sampling: Sampling,
         shelf: CalibratorShelf,
         selecting: Selecting,
+        familiarity: Familiarity,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._downstream = downstream
@@ -88,6 +94,7 @@ class Answering:
         self._sampling = sampling
         self._shelf = shelf
         self._selecting = selecting
+        self._familiarity = familiarity
         self._clock = clock
 
     async def reply(self, ask: Ask, image_url: str, started: float) -> Answered:
@@ -105,11 +112,19 @@ class Answering:
             TransportError: If the downstream model could not be asked.
         """
         timed = _Timed(self._downstream, self._policy, self._clock)
-        answer, policy_missing = await self._ask(ask, image_url, timed)
+        (answer, policy_missing), described = await together(
+            partial(self._ask, ask, image_url, timed), partial(self._familiarity.describe, ask, image_url)
+        )
         pair = self._pair(answer)
+        atypicality, unknown = await self._familiarity.judge(described, await self._selecting.evidence(ask, pair))
+        withheld = self._selecting.withheld(pair, atypicality)
         calibration, confidence, degraded = self._calibrate(ask, answer, pair)
+        if withheld is not None:
+            calibration, confidence = _as_stated(calibration, withheld)
         unreadable = _UNREADABLE[answer.verdict.reason] if isinstance(answer.verdict, Invalid) else None
-        selected = await self._selecting.select(ask, image_url, answer, pair, calibration, confidence, unreadable)
+        selected = await self._selecting.select(
+            ask, image_url, answer, pair, calibration, confidence, unreadable, withheld
+        )
         reply = VqaReply(
             id=str(uuid.uuid4()),
             answer=_chosen(answer.verdict, ask.options),
@@ -119,6 +134,8 @@ class Answering:
             decision_basis=selected.basis,
             option_set=selected.option_set,
             option_set_reason=selected.option_set_reason,
+            atypicality=atypicality,
+            atypicality_reason=unknown,
             guidance_prompt=answer.guidance.text if answer.guidance else None,
             explanation=answer.text,
             models=ModelsUsed(policy=answer.guidance.version if answer.guidance else None, downstream=self._model),
@@ -206,6 +223,14 @@ class _Timed:
             return await self._policy.guide(question, options, seed=seed)
         finally:
             self.policy_s += self._clock() - started
+
+
+def _as_stated(calibration: Calibration, withheld: Withheld) -> tuple[Calibration, float | None]:
+    """Take a correction back: the calibrator was checked on questions unlike this one, or no longer holds."""
+    stated = calibration.stated_confidence
+    if not calibration.calibrated:
+        return calibration, stated
+    return Calibration(calibrated=False, stated_confidence=stated, reason=withheld.reason), stated
 
 
 def _chosen(verdict: Verdict | Invalid, options: Mapping[str, str]) -> ChosenAnswer | None:

@@ -7,7 +7,7 @@ from typing import Literal
 
 from prompt4trust.selection import Limit, level_of
 from services.gateway.guards import Guard
-from services.gateway.schemas import DecisionBasis, SelectionEvidence
+from services.gateway.schemas import DecisionBasis, DecisionCode, SelectionEvidence
 
 Decision = Literal["answer", "defer"]
 Source = Literal["default", "max_risk"]
@@ -81,6 +81,54 @@ class Scored:
 
     confidence: float
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Withheld:
+    """Why nothing is promised of an answer, though there is evidence for its models, method and wording.
+
+    Attributes:
+        code: What stands in the way, as a stable word.
+        reason: The same for a person: the end of a sentence.
+    """
+
+    code: Literal["atypical-input", "calibration-alarm"]
+    reason: str
+
+
+def decide_without_promise(
+    withheld: Withheld,
+    *,
+    rule: Literal["risk-control", "confidence-threshold"],
+    scale: Literal["stated", "calibrated"],
+    max_risk: float | None,
+    source: Source,
+    unreadable: str | None,
+) -> tuple[Decision, DecisionBasis]:
+    """Leave an answer to a person: what would have been promised of it was shown for other questions.
+
+    Args:
+        withheld: Why nothing is promised.
+        rule: What would have decided.
+        scale: Whose confidence it would have compared.
+        max_risk: The largest acceptable share of wrong answers, or None.
+        source: Who said so.
+        unreadable: Why there is no answer, where there is none: a plainer reason, which then is the code.
+
+    Returns:
+        The decision and its basis.
+    """
+    code: DecisionCode = withheld.code if unreadable is None else "no-verdict"
+    return "defer", DecisionBasis(
+        rule=rule,
+        threshold=None,
+        scale=scale,
+        source=source,
+        max_risk=max_risk,
+        guarantee=False,
+        code=code,
+        reason=f"A person should answer: {unreadable or withheld.reason}.",
+    )
 
 
 def decide_with_guarantee(

@@ -34,6 +34,7 @@ from services.gateway.limits import BusyError, Gate, while_connected
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.policy_guard import GuardedPolicy
 from services.gateway.records.keeping import Records
+from services.gateway.references import Familiarity
 from services.gateway.refusals import busy_problem, egress_problem, image_problem, late_problem, transport_problem
 from services.gateway.schemas import VqaReply
 from services.gateway.selecting import Defaults, Selecting
@@ -52,6 +53,7 @@ class Gateway:
         metrics: What it counts.
         shelf: The calibrators.
         guards: The evidence for guarantees.
+        familiarity: The questions that such evidence was made from.
         answering: The pipeline.
         uploads: Bounds the bodies and undecoded pictures that are held at once.
         gate: Bounds what is answered at once.
@@ -65,6 +67,7 @@ class Gateway:
     metrics: GatewayMetrics
     shelf: CalibratorShelf
     guards: GuardShelf
+    familiarity: Familiarity
     answering: Answering
     uploads: Gate
     gate: Gate
@@ -174,6 +177,7 @@ class Gateway:
             "calibrators": [fitted.artifact.name for fitted in self.shelf.all()],
             "live_calibrators": self.shelf.live(),
             "guards": self.guards.names,
+            "references": self.familiarity.names,
         }
 
 
@@ -201,6 +205,9 @@ async def open_gateway(
     shelf = CalibratorShelf(registry, settings.registry_check_s)
     guards = GuardShelf(registry, settings.registry_check_s, settings.risk_delta)
     await guards.refresh()
+    image_workers = anyio.CapacityLimiter(settings.image_workers)
+    familiarity = Familiarity(registry, settings.registry_check_s, settings.atypicality_limit, image_workers)
+    await familiarity.refresh()
     defaults = Defaults(settings.confidence_threshold, settings.max_risk, settings.coverage)
     async with (
         make_http_client(settings.policy_url, max_connections=settings.max_in_flight) as policy_http,
@@ -228,6 +235,7 @@ async def open_gateway(
             metrics=metrics,
             shelf=shelf,
             guards=guards,
+            familiarity=familiarity,
             answering=Answering(
                 downstream,
                 settings.downstream_model,
@@ -236,10 +244,11 @@ async def open_gateway(
                 sampling,
                 shelf,
                 Selecting(guards, shelf, defaults),
+                familiarity,
             ),
             uploads=Gate(settings.max_uploads, waiting=settings.max_waiting, max_wait_s=settings.max_wait_s),
             gate=gate,
-            image_workers=anyio.CapacityLimiter(settings.image_workers),
+            image_workers=image_workers,
             policy_http=policy_http,
             downstream_http=downstream_http,
             records=records,

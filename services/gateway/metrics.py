@@ -6,6 +6,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from services.gateway.schemas import VqaReply
 
+_UNUSUAL = (0.5, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
 _TENTHS = tuple(step / 10 for step in range(1, 11))
 
 
@@ -25,6 +26,14 @@ class GatewayMetrics:
         self._confidence = Histogram(
             "gateway_confidence", "Calibrated confidences.", buckets=_TENTHS, registry=registry
         )
+        # As many in each part as its width says, while questions are like those that promises rest on.
+        self._atypicality = Histogram(
+            "gateway_atypicality",
+            "How unlike the questions that promises rest on.",
+            ("reference",),
+            buckets=_UNUSUAL,
+            registry=registry,
+        )
         self.hangups = Counter("gateway_hangups", "Clients that left before their answer.", registry=registry)
         self.waiting = Gauge("gateway_waiting", "Questions that wait for their turn.", registry=registry)
 
@@ -33,5 +42,7 @@ class GatewayMetrics:
         self._answers.labels(reply.decision, reply.decision_basis.code).inc()
         for without in reply.degraded:
             self._degraded.labels(without).inc()
+        if reply.atypicality is not None:
+            self._atypicality.labels(reply.atypicality.reference).observe(reply.atypicality.score)
         if reply.calibration.calibrated and reply.confidence is not None:
             self._confidence.observe(reply.confidence)

@@ -36,6 +36,7 @@ class About(BaseModel):
         max_risk: Largest accepted share of wrong answers by default; None for that threshold.
         risk_delta: Probability with which a guaranteed share of errors may be exceeded.
         coverage: Rate at which option sets hold the right option by default.
+        atypicality_limit: Atypicality from which on nothing is promised of an answer.
         limits: Bounds on a request.
     """
 
@@ -47,6 +48,7 @@ class About(BaseModel):
     max_risk: float | None
     risk_delta: float
     coverage: float
+    atypicality_limit: float
     limits: dict[str, int]
 
 
@@ -157,6 +159,7 @@ async def about(gateway: TheGateway) -> About:
         max_risk=settings.max_risk,
         risk_delta=settings.risk_delta,
         coverage=settings.coverage,
+        atypicality_limit=settings.atypicality_limit,
         limits={
             "image_bytes": settings.max_image_bytes,
             "image_pixels": settings.max_image_pixels,

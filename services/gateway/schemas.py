@@ -100,8 +100,8 @@ class Calibration(BaseModel):
         interval: Ends between which the calibrated confidence lies for all that the calibrator's held-out answers say;
             None where the calibrator is of a kind that gives none.
         fitted_on: What the calibrator was fitted on.
-        reason: Why there is no calibrated confidence, where there is none; a calibrator whose evidence does not reach as
-            far as this question is not applied.
+        reason: Why there is no calibrated confidence, where there is none. A calibrator that was checked on questions
+            unlike this one is not applied.
     """
 
     calibrated: bool

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from prompt4trust.calibration import Pair
@@ -11,9 +12,21 @@ from prompt4trust.confidence.letters import option_probabilities
 from prompt4trust.selection import CalibratorReference
 from prompt4trust.verdict import Verdict
 from services.gateway.calibrators import CalibratorShelf
-from services.gateway.decisions import Decision, Scored, Source, decide, decide_with_guarantee
+from services.gateway.decisions import (
+    Decision,
+    Scored,
+    Source,
+    Withheld,
+    decide,
+    decide_with_guarantee,
+    decide_without_promise,
+)
 from services.gateway.guards import Guard, GuardShelf
-from services.gateway.schemas import Ask, Calibration, DecisionBasis, OptionSetReply
+from services.gateway.references import Evidence
+from services.gateway.schemas import Ask, Atypicality, Calibration, DecisionBasis, OptionSetReply
+
+AlarmFor = Callable[[Pair], str | None]
+"""Why confidences of a pair no longer hold, as the end of a sentence, or None while nothing speaks against them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +61,46 @@ class Selecting:
         guards: That evidence.
         calibrators: The calibrators, to make sure that evidence for calibrated confidences is of the one in use.
         defaults: What holds where a request does not say.
+        alarm_for: Asked for every answer, so it must be quick; None where nothing watches over confidences.
     """
 
-    def __init__(self, guards: GuardShelf, calibrators: CalibratorShelf, defaults: Defaults) -> None:
+    def __init__(
+        self,
+        guards: GuardShelf,
+        calibrators: CalibratorShelf,
+        defaults: Defaults,
+        alarm_for: AlarmFor | None = None,
+    ) -> None:
         self._guards = guards
         self._calibrators = calibrators
         self._defaults = defaults
+        self._alarm_for = alarm_for
+
+    async def evidence(self, ask: Ask, pair: Pair) -> list[Evidence]:
+        """List what promises about a question's answers rest on: the live calibrator and the guard, if there are any.
+
+        Of an open question nothing is promised.
+        """
+        if not ask.options:
+            return []
+        live, guard = self._calibrators.find(pair), await self._guards.find(pair)
+        found = [each.artifact for each in (live, guard) if each is not None]
+        return [Evidence(each.name, each.dataset, each.data_hash) for each in found]
+
+    def withheld(self, pair: Pair, atypicality: Atypicality | None) -> Withheld | None:
+        """Say what stands in the way of promising anything about an answer, if anything does.
+
+        Every reason to withhold a promise has its place here. Each also takes the claim from the confidence that it is
+        calibrated, which is a promise of the same kind on the same evidence.
+
+        Args:
+            pair: What the answer's confidence belongs to.
+            atypicality: How unlike the questions behind its promises the question is, where that is known.
+        """
+        if atypicality is not None and atypicality.beyond:
+            return Withheld("atypical-input", atypicality.reason)
+        alarm = None if self._alarm_for is None else self._alarm_for(pair)
+        return None if alarm is None else Withheld("calibration-alarm", alarm)
 
     async def select(
         self,
@@ -64,6 +111,7 @@ class Selecting:
         calibration: Calibration,
         confidence: float | None,
         unreadable: str | None,
+        withheld: Withheld | None = None,
     ) -> Selected:
         """Decide on one answer.
 
@@ -75,12 +123,15 @@ class Selecting:
             calibration: Where the confidence comes from.
             confidence: Calibrated where the calibration says so, else as stated; None without a verdict.
             unreadable: Why there is no verdict, where there is none.
+            withheld: Why nothing is to be promised, where that is so.
 
         Returns:
             The decision and the option set.
         """
         # Evidence is of multiple choice: an open question is another matter.
         guard = await self._guards.find(pair) if ask.options else None
+        if withheld is not None:
+            return self._without_promise(ask, guard, pair, unreadable, withheld)
         identity = [_digest(ask, image_url)]
         decision, basis = self._decide(ask, answer, guard, identity, pair, calibration, confidence, unreadable)
         options, why_none = self._options(ask, answer, guard, identity)
@@ -97,8 +148,7 @@ class Selecting:
         confidence: float | None,
         unreadable: str | None,
     ) -> tuple[Decision, DecisionBasis]:
-        max_risk = self._defaults.max_risk if ask.max_risk is None else ask.max_risk
-        source: Source = "default" if ask.max_risk is None else "max_risk"
+        max_risk, source = self._accepted(ask)
         if max_risk is not None and guard is not None and self._of_this_calibrator(guard, pair):
             stated = guard.artifact.scale == "stated"
             compared = calibration.stated_confidence if stated else confidence
@@ -116,6 +166,26 @@ class Selecting:
             has_verdict=unreadable is None,
             source=source,
         )
+
+    def _without_promise(
+        self, ask: Ask, guard: Guard | None, pair: Pair, unreadable: str | None, withheld: Withheld
+    ) -> Selected:
+        max_risk, source = self._accepted(ask)
+        guarded = (
+            guard if max_risk is not None and guard is not None and self._of_this_calibrator(guard, pair) else None
+        )
+        decision, basis = decide_without_promise(
+            withheld,
+            rule="confidence-threshold" if guarded is None else "risk-control",
+            scale="calibrated" if guarded is None else guarded.artifact.scale,
+            max_risk=max_risk,
+            source=source,
+            unreadable=unreadable,
+        )
+        return Selected(decision, basis, None, f"no coverage is promised: {withheld.reason}")
+
+    def _accepted(self, ask: Ask) -> tuple[float | None, Source]:
+        return (self._defaults.max_risk, "default") if ask.max_risk is None else (ask.max_risk, "max_risk")
 
     def _of_this_calibrator(self, guard: Guard, pair: Pair) -> bool:
         wanted = guard.artifact.calibrator

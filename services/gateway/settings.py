@@ -6,6 +6,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from prompt4trust.confidence import ESTIMATORS
+from prompt4trust.shift import LIMIT
 from services.common.admin import AdminToken
 from services.common.settings import ServiceSettings
 from services.gateway.images import ImageLimits
@@ -65,6 +66,13 @@ class GatewaySettings(ServiceSettings, service="gateway"):
         gt=0,
         lt=1,
         description="Rate at which option sets hold the right option where requests do not say.",
+    )
+    atypicality_limit: float = Field(
+        default=LIMIT,
+        gt=0,
+        le=1,
+        description="Atypicality from which on nothing is promised of an answer: of questions like the checked ones, a "
+        "share of at most 1 minus this is deferred by it. 1 for never.",
     )
     registry_check_s: float = Field(default=1.0, ge=0, description="How often the registry is looked at, in seconds.")
     notice: str | None = Field(default=None, description="Line shown to users; by default made from the models' names.")

@@ -55,6 +55,8 @@ def test_the_reply_has_the_documented_form(client: httpx.Client, registry: Regis
         "decision": "answer",
         "option_set": None,
         "option_set_reason": "the method cgp gave no probability for each of the options",
+        "atypicality": None,
+        "atypicality_reason": "the registry has no reference of the questions that platt-cgp was made from",
         "guidance_prompt": "Weigh the border.",
         "explanation": VERDICT,
         "models": {"policy": "policy-1", "downstream": "model-1"},
