@@ -1,0 +1,85 @@
+"""The tables as migrations make them are those that the code works with; on SQLite and PostgreSQL."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import anyio
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import Connection
+
+from services.gateway.app import create_gateway
+from services.gateway.records.database import Database, database_url
+from services.gateway.records.migrations.upgrading import VERSION_TABLE, NewerDatabaseError
+from services.gateway.records.store import RecordStore
+from services.gateway.records.tables import metadata
+from services.gateway.settings import GatewaySettings
+from tests.services.gateway.records.conftest import Place, record
+
+
+def differences(connection: Connection) -> object:
+    options = {"version_table": VERSION_TABLE, "compare_type": True, "compare_server_default": True}
+    return compare_metadata(MigrationContext.configure(connection, opts=options), metadata)
+
+
+async def test_migrations_make_the_tables_that_the_code_knows_and_may_run_again(place: Place) -> None:
+    database = Database(database_url(place.url), timeout_s=5.0)
+    await database.migrate()
+    before = place.query(f"SELECT * FROM {VERSION_TABLE}")  # noqa: S608
+    await database.migrate()
+    assert place.query(f"SELECT * FROM {VERSION_TABLE}") == before  # noqa: S608
+    async with database.reading() as connection:
+        assert await connection.run_sync(differences) == []
+    await database.close()
+
+
+async def test_several_gateways_may_migrate_an_empty_database_at_once(place: Place) -> None:
+    stores = [RecordStore(Database(database_url(place.url), timeout_s=10.0), deadline_s=20) for _ in range(4)]
+    async with anyio.create_task_group() as tasks:
+        for store in stores:
+            tasks.start_soon(store.prepare)
+    for store in stores:
+        await store.add([record()])
+    assert place.query("SELECT count(*) FROM answers") == [(4,)]
+    for store in stores:
+        await store.close()
+
+
+async def test_a_database_of_a_newer_version_is_left_alone(place: Place, tmp_path: Path) -> None:
+    store = RecordStore(Database(database_url(place.url), timeout_s=5.0))
+    await store.add([record()])
+    await store.close()
+    place.query(f"UPDATE {VERSION_TABLE} SET version_num = 'r9999' RETURNING 1")  # noqa: S608
+    settings = GatewaySettings(records_url=place.url, registry=tmp_path, shipped=tmp_path)
+    app = create_gateway(settings)
+    with pytest.raises(NewerDatabaseError, match=r"revision r9999.*a newer version has used it"):
+        async with app.router.lifespan_context(app):
+            pass
+    assert place.query("SELECT count(*) FROM answers") == [(1,)]
+
+
+async def test_a_file_of_answers_is_its_owner_s_alone(tmp_path: Path) -> None:
+    file = tmp_path / "new folder 100%" / "records.db"
+    database = Database(database_url(f"sqlite:///{file}"), timeout_s=5.0)
+    await database.migrate()
+    async with database.writing():
+        assert {path.name for path in file.parent.iterdir()} >= {"records.db", "records.db-wal"}
+        assert {stat.S_IMODE(path.stat().st_mode) for path in file.parent.iterdir()} == {0o600}
+    await database.close()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["records.db", "mysql://host/name", "sqlite://", "sqlite:///:memory:", "postgresql://user:hunter2@host:port/name"],
+)
+def test_addresses_that_cannot_be_meant_are_refused_without_being_quoted(url: str) -> None:
+    with pytest.raises(ValueError, match="records_url") as refused:
+        GatewaySettings(records_url=url)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_a_password_is_not_shown() -> None:
+    assert "hunter2" not in repr(GatewaySettings(records_url="postgres://user:hunter2@host/name"))
