@@ -32,6 +32,9 @@ HIGHER = frozenset(
 )
 """Metrics of which more is better."""
 
+NEGLIGIBLE = 0.0005
+"""A difference smaller than this does not show in three decimals, and counts as none however sure it is."""
+
 Replicates = Mapping[str, tuple[float, Floats]]
 
 
@@ -102,12 +105,16 @@ def _leading(drawn: Mapping[str, Replicates]) -> dict[str, tuple[str, ...]]:
             continue
         best = max(values, key=lambda name: values[name])
         group = tuple(
-            name for name in values if not _apart(paired_difference(drawn[name][metric], drawn[best][metric]))
+            name for name in values if not differs(paired_difference(drawn[name][metric], drawn[best][metric]))
         )
         if len(group) < len(values):
             leading[metric] = group
     return leading
 
 
-def _apart(difference: Interval) -> bool:
-    return bool(difference.low > 0 or difference.high < 0)
+def differs(difference: Interval | Estimate) -> bool:
+    """Tell whether a difference is one: its interval leaves 0 out, and it is not negligible."""
+    value, low, high = difference.value, difference.low, difference.high
+    if value is None or low is None or high is None:
+        return False
+    return abs(value) >= NEGLIGIBLE and (low > 0 or high < 0)

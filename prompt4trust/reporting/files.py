@@ -7,7 +7,9 @@ import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from prompt4trust.calibration import CalibratorArtifact
 from prompt4trust.evaluation.figures import Figures, Report
+from prompt4trust.evaluation.report import ReportedRun
 from prompt4trust.evaluation.table import Prediction
 from prompt4trust.files import write_atomically
 from prompt4trust.questions import Question
@@ -17,25 +19,42 @@ COLUMNS = ("method", "group", "group_value", "rows", "n", "metric", "value", "lo
 
 
 def write_report(
-    folder: Path, report: Report, predictions: Sequence[Prediction] = (), questions: Sequence[Question] = ()
+    folder: Path,
+    report: Report,
+    predictions: Sequence[Prediction] = (),
+    questions: Sequence[Question] = (),
+    calibrators: Sequence[CalibratorArtifact] = (),
 ) -> dict[str, Path]:
-    """Write report.json, report.csv and report.html.
+    """Write report.json, report.csv and report.html of one run.
 
     Args:
         folder: Where to; existing reports are replaced.
         report: The figures.
         predictions: For the page's list of the most confident errors; may be empty.
         questions: Their questions, for the same.
+        calibrators: Those that the report applied, for the same.
 
     Returns:
         "json", "csv" and "html" -> the file.
     """
-    contents = {
-        "json": report.model_dump_json(indent=2) + "\n",
-        "csv": as_csv(report),
-        "html": render_page(report, predictions, questions),
-    }
-    files = {kind: folder / f"report.{kind}" for kind in contents}
+    page = render_page(report, [ReportedRun(report.run, predictions, calibrators)], questions)
+    return write_files(folder, "report", report, page)
+
+
+def write_files(folder: Path, name: str, report: Report, page: str) -> dict[str, Path]:
+    """Write a report's figures as JSON and CSV beside its page.
+
+    Args:
+        folder: Where to; existing files are replaced.
+        name: Their name without its ending.
+        report: The figures.
+        page: The page, as HTML.
+
+    Returns:
+        "json", "csv" and "html" -> the file.
+    """
+    contents = {"json": report.model_dump_json(indent=2) + "\n", "csv": as_csv(report), "html": page}
+    files = {kind: folder / f"{name}.{kind}" for kind in contents}
     for kind, path in files.items():
         write_atomically(path, contents[kind])
     return files

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal
 
 from prompt4trust.reporting.diagrams.svg import clean
 
@@ -23,6 +24,7 @@ body { font: 16px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans",
 h1 { font-size: 1.7rem; line-height: 1.2; margin: .6rem 0 .2rem; letter-spacing: -.01em; }
 h2 { font-size: 1.25rem; margin: 2.6rem 0 .5rem; padding-top: .7rem; border-top: 2px solid var(--line); }
 h3 { font-size: 1rem; margin: 1.3rem 0 .4rem; } p { margin: .4rem 0; max-width: 46rem; }
+header p, section > ul { max-width: 60rem; }
 .soft, figcaption, dt, small { color: var(--soft); } .warn { color: var(--gap); font-weight: 600; }
 a { color: var(--s0); } a:focus-visible, [tabindex]:focus-visible { outline: 3px solid var(--s0); outline-offset: 2px; }
 .skip { position: absolute; left: -999rem; } .skip:focus { left: 1rem; background: var(--paper); padding: .3rem .6rem; }
@@ -34,12 +36,15 @@ th, td { text-align: left; padding: .35rem 1rem .35rem 0; border-bottom: 1px sol
 th { font-weight: 600; } thead th { border-bottom: 2px solid var(--line); vertical-align: bottom; }
 td small, td .range { white-space: nowrap; } td .range { display: block; font-size: .82em; color: var(--soft); }
 td .best { font-weight: 700; } td .best::after { content: " \\2605"; color: var(--good); font-size: .8em; }
-.figures { display: flex; flex-wrap: wrap; gap: 1.4rem 2rem; align-items: flex-start; }
+.figures { display: grid; gap: 1.2rem 1.6rem; align-items: start; }
+.figures.small { grid-template-columns: repeat(auto-fill, minmax(min(100%, 15.6rem), 1fr)); }
+.figures.medium { grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); }
+.tables { display: grid; gap: 0 2rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 33rem), 1fr)); }
 figure { margin: .4rem 0; max-width: 100%; break-inside: avoid; } figcaption { font-size: .9rem; max-width: 22rem; }
 figure.broad figcaption { max-width: 46rem; } figcaption strong { color: var(--ink); }
 svg { max-width: 100%; height: auto; display: block; } svg.sample { display: inline-block; vertical-align: -2px; }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; list-style: none; padding: 0; margin: .4rem 0; }
-.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 17rem), 1fr)); gap: 1rem;
+.cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 15.5rem), 1fr)); gap: 1rem;
   margin: 1rem 0; }
 .card { border: 1px solid var(--line); border-left: 5px solid var(--soft); border-radius: 6px; padding: .7rem .9rem;
   background: var(--band); break-inside: avoid; }
@@ -48,12 +53,14 @@ svg { max-width: 100%; height: auto; display: block; } svg.sample { display: inl
 .card dl { margin: .4rem 0 0; } .card p { font-size: .92rem; }
 dl.facts { display: grid; grid-template-columns: minmax(8rem, max-content) 1fr; gap: .15rem 1rem; }
 dl.facts dd { margin: 0; overflow-wrap: anywhere; }
-.error { display: grid; grid-template-columns: 190px 1fr; gap: .4rem 1.2rem; padding: 1rem 0;
-  border-bottom: 1px solid var(--line); break-inside: avoid; }
-.error img, .error .none { width: 190px; height: auto; border: 1px solid var(--line); border-radius: 4px; }
+.errors { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 30rem), 1fr)); }
+.error { display: grid; grid-template-columns: 150px 1fr; gap: .4rem 1.1rem; padding: .9rem; align-content: start;
+  border: 1px solid var(--line); border-radius: 6px; break-inside: avoid; font-size: .93rem; }
+.error img, .error .none { width: 150px; height: auto; border: 1px solid var(--line); border-radius: 4px; }
 .error .none { padding: 3.5rem .8rem; text-align: center; color: var(--soft); font-size: .85rem; }
 .error h3 { margin: 0 0 .3rem; } .error ul { list-style: none; margin: .3rem 0; padding: 0; }
 .error .said { border-left: 3px solid var(--line); padding-left: .7rem; margin: .5rem 0; }
+.error .quote { display: grid; grid-template-columns: 2.8rem 1fr; align-items: baseline; }
 .error p, .error li, blockquote { overflow-wrap: anywhere; } blockquote { margin: .1rem 0; white-space: pre-wrap; }
 .truth { color: var(--good); font-weight: 600; } .given { color: var(--gap); font-weight: 600; }
 svg text { fill: var(--soft); font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", sans-serif; }
@@ -81,6 +88,8 @@ svg .shade { fill-opacity: .16; } svg .ideal.line { stroke-width: 1; stroke: var
   .wide { overflow: visible; } table { font-size: 8.5pt; } th, td { padding-right: .6rem; }
   thead { display: table-header-group; } tr, figure, .card, .error { break-inside: avoid; }
   h2, h3 { break-after: avoid; } a { color: inherit; text-decoration: none; } .figures { gap: .8rem 1rem; }
+  .figures.small, .figures.medium { grid-template-columns: 1fr 1fr; } .tables, .errors { display: block; }
+  .error { margin-bottom: .6rem; } h2 { margin-top: 1.4rem; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """
 """The pages' style; the classes of the diagrams are at its end."""
@@ -142,9 +151,9 @@ def figure(drawing: str, caption: str, *, broad: bool = False) -> str:
     return f"<figure{kind}>{drawing}<figcaption>{caption}</figcaption></figure>"
 
 
-def figures(drawn: Iterable[str]) -> str:
-    """Set figures side by side, as many as there is room for."""
-    return f'<div class="figures">{"".join(drawn)}</div>'
+def figures(drawn: Iterable[str], size: Literal["small", "medium"] = "small") -> str:
+    """Set figures side by side, as many as there is room for: four small ones or three of medium size on a screen."""
+    return f'<div class="figures {size}">{"".join(drawn)}</div>'
 
 
 def facts(told: Mapping[str, str]) -> str:

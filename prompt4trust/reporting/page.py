@@ -1,153 +1,313 @@
-"""The report as one self-contained HTML page: tables, reliability diagrams, the most confident errors."""
+"""The report as one self-contained HTML page: what it comes to, tables, diagrams, the most confident errors."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from html import escape
+from collections.abc import Iterable, Sequence
 
-from prompt4trust.evaluation.figures import Figures, MethodReport, Report
-from prompt4trust.evaluation.table import Prediction
+from prompt4trust.evaluation.figures import Estimate, MethodReport, Report
+from prompt4trust.evaluation.manifest import RunManifest
+from prompt4trust.evaluation.pairing import differs
+from prompt4trust.evaluation.report import ReportedRun
 from prompt4trust.questions import Question
-from prompt4trust.reporting import words
-from prompt4trust.reporting.diagrams import reliability_svg
-from prompt4trust.reporting.markup import document, table
+from prompt4trust.reporting import all_figures, verdicts, words
+from prompt4trust.reporting.breakdown import render_breakdown
+from prompt4trust.reporting.diagrams import (
+    confidence_histogram_svg,
+    oracle_curve,
+    random_curve,
+    reliability_svg,
+    risk_coverage_svg,
+)
+from prompt4trust.reporting.errors import confident_errors, render_errors
+from prompt4trust.reporting.markup import clean, document, facts, figure, figures, section, table
 
-_WORST = 20
-_GROUP_METRICS = ("accuracy", "ece", "auroc", "confident_error_share")
+MAIN = ("accuracy", "mean_confidence", "ece", "brier", "nll", "auroc", "aurc", "confident_error_share")
+"""Metrics of the first table; all others are further down."""
+_CHANGED = ("accuracy", "ece", "brier", "auroc", "confident_error_share")
+_CURVES_A_PLOT = 6
+_FIRST_GROUPS = ("family", "modality")
+_SAME_CURVE = 0.005
 
 
-def render_page(report: Report, predictions: Sequence[Prediction] = (), questions: Sequence[Question] = ()) -> str:
+def render_page(
+    report: Report,
+    runs: Sequence[ReportedRun] = (),
+    questions: Sequence[Question] = (),
+    *,
+    title: str | None = None,
+    notes: Sequence[str] = (),
+) -> str:
     """Write a report as HTML that needs nothing else: no script, no font, no picture from elsewhere.
 
     Args:
         report: The figures.
-        predictions: For the list of the most confident errors; may be empty.
+        runs: What they are of, for the list of the most confident errors; may be empty.
         questions: Their questions, for the same.
+        title: The page's name; None for one that names the data.
+        notes: What a reader must know of how the page was made.
 
     Returns:
         The page.
     """
     run, methods = report.run, report.methods
-    parts = [
-        f"<h1>Evaluation on {escape(run.dataset)}</h1>",
-        f"<p>{run.questions} questions, {run.created:%Y-%m-%d %H:%M} UTC. In brackets: bootstrap 95 % intervals.</p>",
-        _remarks(methods),
-        "<h2>All questions</h2><p>A reply without a verdict counts as wrong, with confidence 0.</p>",
-        _metrics(methods, lambda method: method.figures),
-        "<h2>Reliability</h2><p>Bars: how often answers stated at that confidence were right. The tinted part is the "
-        "distance to the diagonal, where a calibrated model lies. Below: how many answers. Valid replies only.</p>",
-        _diagrams(methods),
-        *_groups(methods),
-        _worst(predictions, questions),
-        "<h2>Valid replies only</h2>",
-        table(
-            ["", *(method.name for method in methods)],
-            (
-                [words.label(name), *(_cell(method.figures, "valid", name) for method in methods)]
-                for name in _names(methods)
-            ),
-        ),
-        "<h2>Run</h2>",
-        _run(report),
-    ]
-    title = f"Evaluation on {run.dataset}"
-    return document(title, parts)
-
-
-def _names(methods: Sequence[MethodReport]) -> list[str]:
-    return words.metrics_of(methods)
-
-
-def _metrics(methods: Sequence[MethodReport], figures: Callable[[MethodReport], Figures]) -> str:
-    arrows = {"higher": " &uarr;", "lower": " &darr;", "": ""}
-    rows = [
-        [
-            escape(words.label(name)) + arrows[words.better(name)],
-            *(_cell(figures(method), "all", name) for method in methods),
+    name = title or f"{'Comparison' if report.others else 'Evaluation'} on {run.dataset}"
+    colours = _colours(methods)
+    shown = [method for method in methods if method.outline is not None]
+    sections = [("summary", "Summary", _summary(report)), ("methods", "Methods", _methods(report))]
+    if shown:
+        sections += [
+            ("reliability", "Reliability", _reliability(shown)),
+            ("confidences", "Confidences of right and wrong answers", _histograms(shown)),
+            ("risk", "Answering less, erring less", _risk(shown)),
         ]
-        for name in _names(methods)
+    groups = sorted({group for method in shown for group in method.groups}, key=_group_order)
+    if groups:
+        sections.append(("groups", "By group", [render_breakdown(shown, group, colours) for group in groups]))
+    errors = _errors(runs, questions)
+    if errors:
+        sections.append(("errors", "The most confident errors", errors))
+    sections += [
+        ("figures", "All figures", all_figures.render(methods)),
+        ("run", "What was run", _runs(report)),
+        ("reading", "How to read this", [facts(_READING)]),
     ]
-    rows += ([what, *cells] for what, cells in words.costs(methods))
-    return table(["", *(escape(method.name) for method in methods)], rows)
+    links = "".join(f'<li><a href="#{key}">{clean(heading)}</a></li>' for key, heading, _ in sections)
+    head = [f"<header><h1>{clean(name)}</h1>", f'<p class="soft">{clean(_about(report))}</p>']
+    head += [f'<p class="warn">{clean(note)}</p>' for note in notes]
+    head.append(f'</header><nav aria-label="Sections"><ul>{links}</ul></nav>')
+    return document(name, [*head, *(section(*each) for each in sections)])
 
 
-def _cell(figures: Figures | None, view: str, metric: str) -> str:
-    if figures is None:
-        return "-"
-    estimate = (figures.all if view == "all" else figures.valid).get(metric)
-    value, _, bounds = words.interval(estimate, 0 if metric.endswith("_count") else 3).partition(" ")
-    return f"{value} <small>{bounds}</small>" if bounds else value
+def _about(report: Report) -> str:
+    run = report.run
+    parts = [f"{run.questions} questions", run.downstream]
+    policies = dict.fromkeys(each.policy for each in (run, *report.others) if each.policy)
+    if policies:
+        parts.append(f"policy {' and '.join(policies)}")
+    return f"{', '.join(parts)}, {run.created:%d %B %Y}. Ranges are bootstrap 95 % intervals."
 
 
-def _diagrams(methods: Sequence[MethodReport]) -> str:
-    figures = (
-        f"<figure>{reliability_svg(method.reliability, method.name)}<figcaption>{escape(method.name)}: ECE "
-        f"{words.interval(method.figures.valid.get('ece'))}</figcaption></figure>"
-        for method in methods
-    )
-    return f'<div class="figures">{"".join(figures)}</div>'
-
-
-def _groups(methods: Sequence[MethodReport]) -> Iterable[str]:
-    for group in dict.fromkeys(group for method in methods for group in method.groups):
-        values = list(dict.fromkeys(value for method in methods for value in method.groups.get(group, {})))
-        for metric in (name for name in _GROUP_METRICS if name in _names(methods)):
-            rows = []
-            for value in values:
-                found = [method.groups.get(group, {}).get(value) for method in methods]
-                n = max(figures.n for figures in found if figures is not None)
-                rows.append([escape(value), str(n), *(_cell(figures, "all", metric) for figures in found)])
-            yield f"<h2>{escape(words.label(metric))} by {escape(group)}</h2>"
-            yield table([escape(group), "n", *(escape(method.name) for method in methods)], rows)
-
-
-def _worst(predictions: Sequence[Prediction], questions: Sequence[Question]) -> str:
-    known = {question.id: question for question in questions}
-    wrong = [
-        row
-        for row in predictions
-        if row.answer is not None and row.truth is not None and not row.correct and row.id in known
-    ]
-    if not wrong:
-        return ""
-    wrong.sort(key=lambda row: (-(row.confidence or 0), row.id, row.estimator))
-    rows = []
-    for row in wrong[:_WORST]:
-        question = known[row.id]
-        options = question.options
-        rows.append(
-            [
-                words.number(row.confidence),
-                escape(row.estimator),
-                escape(question.text),
-                escape(f"{row.answer}. {options.get(row.answer or '', '')}"),
-                escape(f"{row.truth}. {options.get(row.truth or '', '')}"),
-                f"<small>{escape(row.id)}</small>",
-            ]
-        )
-    head = ["stated", "estimator", "question", "answered", "truth", "id"]
-    return f"<h2>The most confident errors</h2>{table(head, rows)}"
-
-
-def _remarks(methods: Sequence[MethodReport]) -> str:
-    said = (
-        f'<p class="warn">{escape(method.name)}: {escape(text)}.</p>'
-        for method in methods
+def _summary(report: Report) -> list[str]:
+    said = "".join(f"<li>{clean(sentence)}</li>" for sentence in verdicts.lead(report))
+    remarks = "".join(
+        f'<p class="warn">{clean(method.name)}: {clean(text)}.</p>'
+        for method in report.methods
         for text in words.remarks(method)
     )
-    return "".join(said)
+    alike = "".join(
+        f'<p class="soft">{clean(mine)} gave the very answers of {clean(theirs)}, and is not listed again.</p>'
+        for mine, _, theirs in (each.partition(": ") for each in report.alike)
+    )
+    cards = "".join(_card(method) for method in report.methods)
+    return [f"<ul>{said}</ul>", alike, remarks, f'<div class="cards">{cards}</div>']
 
 
-def _run(report: Report) -> str:
-    run = report.run
-    facts = {
+def _card(method: MethodReport) -> str:
+    verdict = verdicts.judge(method)
+    kind = {True: " fine", False: " bad", None: ""}[verdict.good]
+    valid, ideal = method.figures.valid, (method.outline.ideal if method.outline else {})
+    parts = [f"<h3>{clean(method.name)}</h3>", f'<p class="verdict">{clean(verdict.words)}</p>']
+    right, said, error = (valid.get(name) for name in ("accuracy", "mean_confidence", "ece"))
+    if right and said and right.value is not None and said.value is not None:
+        parts.append(
+            f"<p>Says {verdicts.points(said.value)} % on average, is right in {verdicts.points(right.value)} %.</p>"
+        )
+    if error and error.value is not None and "ece" in ideal:
+        parts.append(
+            f"<p>ECE {words.number(error.value)}; chance alone would make {words.number(ideal['ece'].low)} to "
+            f"{words.number(ideal['ece'].high)}.</p>"
+        )
+    if counted := verdicts.confident_errors(method):
+        parts.append(f"<p>Stated at 0.9 or more: {counted}.</p>")
+    return f'<div class="card{kind}">{"".join(parts)}</div>'
+
+
+def _methods(report: Report) -> list[str]:
+    found = words.metrics_of(report.methods)
+    metrics = [name for name in MAIN if name in found]
+    if any((each := method.figures.all.get("valid_rate")) and each.value != 1 for method in report.methods):
+        metrics.append("valid_rate")
+    rows = [[clean(method.name), *(_cell(report, method, metric) for metric in metrics)] for method in report.methods]
+    starred = (
+        "A star marks the best and those that the answers cannot tell from it, question by question; where no method "
+        "stands apart there is none."
+        if len(report.methods) > 1
+        else ""
+    )
+    caption = f"All questions; a reply without a verdict counts as wrong, with confidence 0. {starred}"
+    parts = [table(["", *(all_figures.heading(name) for name in metrics)], rows, caption)]
+    if report.changes:
+        head = ["", "beside", *(all_figures.heading(name) for name in _CHANGED)]
+        changed = [
+            [clean(each.method), clean(each.than), *(_change(each.metrics.get(name)) for name in _CHANGED)]
+            for each in report.changes
+        ]
+        n = report.changes[0].n
+        caption = (
+            f"The one less the other, on the {n} questions that all answered, paired by question. In bold: differences "
+            "that the answers show. Intervals are not widened for the number of comparisons."
+        )
+        parts.append(f"<h3>Side by side</h3>{table(head, changed, caption)}")
+    return parts
+
+
+def _cell(report: Report, method: MethodReport, metric: str) -> str:
+    estimate = method.figures.all.get(metric)
+    best = method.name in report.leading.get(metric, ())
+    return all_figures.cell(estimate, metric, best=best)
+
+
+def _change(estimate: Estimate | None) -> str:
+    if estimate is None or estimate.value is None:
+        return "-"
+    value = f"{estimate.value:+z.3f}"
+    if estimate.low is None or estimate.high is None:
+        return value
+    if differs(estimate):
+        value = f"<strong>{value}</strong>"
+    return f'{value} <span class="range">{estimate.low:+z.3f} to {estimate.high:+z.3f}</span>'
+
+
+def _reliability(methods: Sequence[MethodReport]) -> list[str]:
+    told = (
+        "<p>Bars: how often answers stated at that confidence were right. The dashed part is the distance to the "
+        "diagonal, where a calibrated model lies. The upright line shows where the bar would end by chance in 95 % of "
+        "cases if the confidences were right: a bar that ends within it is no evidence against them. Below: how many "
+        "answers. Valid replies only.</p>"
+    )
+    drawn = (
+        figure(
+            reliability_svg(method.reliability, method.name, method.outline.band if method.outline else ()),
+            f"<strong>{clean(method.name)}</strong>: ECE {clean(words.interval(method.figures.valid.get('ece')))}",
+        )
+        for method in methods
+    )
+    return [told, figures(drawn)]
+
+
+def _histograms(methods: Sequence[MethodReport]) -> list[str]:
+    told = (
+        "<p>Right answers rise, wrong ones hang, on one scale. Confidence is of use where the two have different "
+        "shapes; what hangs right of the dotted line is a confident error. Valid replies only.</p>"
+    )
+    drawn = (
+        figure(
+            confidence_histogram_svg(method.outline.right, method.outline.wrong, method.name),
+            f"<strong>{clean(method.name)}</strong>: AUROC {clean(words.interval(method.figures.valid.get('auroc')))}",
+        )
+        for method in methods
+        if method.outline
+    )
+    return [told, figures(drawn)]
+
+
+def _risk(methods: Sequence[MethodReport]) -> list[str]:
+    curves = {method.name: list(method.outline.risk_coverage) for method in methods if method.outline}
+    kept: dict[str, list[tuple[float, float]]] = {}
+    left = []
+    for method in methods:
+        plain = next((each for each in methods if each.calibrator is None and _belongs(method, each)), method)
+        if method is not plain and _alike(curves[method.name], curves[plain.name]):
+            left.append(method.name)
+        else:
+            kept[method.name] = curves[method.name]
+    told = (
+        "<p>Questions are answered in the order of confidence. The further left, the fewer are answered, and the lower "
+        "the curve, the fewer of these are wrong. The best order would put every wrong answer last; no order errs as "
+        "often everywhere. All questions; among equal confidences the order is that of chance.</p>"
+    )
+    if left:
+        told += (
+            f"<p>Not drawn, since correction hardly changes the order of answers there: {clean(', '.join(left))}.</p>"
+        )
+    names = list(kept)
+    parts = [told]
+    for start in range(0, len(names), _CURVES_A_PLOT):
+        part = names[start : start + _CURVES_A_PLOT]
+        best = min(part, key=lambda name: kept[name][-1][1])
+        rate = kept[best][-1][1]
+        references = {f"no order ({best})": random_curve(rate), f"best order ({best})": oracle_curve(rate)}
+        drawing = risk_coverage_svg({name: kept[name] for name in part}, "the methods", references=references)
+        areas = ", ".join(
+            f"{method.name} {words.interval(method.figures.all.get('aurc'))}"
+            for method in methods
+            if method.name in part
+        )
+        parts.append(figure(drawing, f"Mean risk over all coverages (AURC): {clean(areas)}.", broad=True))
+    return parts
+
+
+def _belongs(method: MethodReport, plain: MethodReport) -> bool:
+    return (method.run, method.estimator) == (plain.run, plain.estimator)
+
+
+def _alike(mine: Sequence[tuple[float, float]], theirs: Sequence[tuple[float, float]]) -> bool:
+    return len(mine) == len(theirs) and all(
+        abs(one - other) < _SAME_CURVE for (_, one), (_, other) in zip(mine, theirs, strict=True)
+    )
+
+
+def _errors(runs: Sequence[ReportedRun], questions: Sequence[Question]) -> list[str]:
+    errors = confident_errors(runs)
+    if not errors:
+        return []
+    known = {question.id: question for question in questions}
+    told = (
+        f"<p>The {len(errors)} questions that were answered wrongly with the highest stated confidence, with every "
+        "method that erred on them.</p>"
+    )
+    return [told, render_errors(errors, known)]
+
+
+def _runs(report: Report) -> list[str]:
+    runs = (report.run, *report.others)
+    parts = []
+    for number, run in enumerate(runs, start=1):
+        heading = f"<h3>Run {number}</h3>" if len(runs) > 1 else ""
+        parts.append(heading + facts(_facts(run)))
+    calibrators = [f"{method.name}: {method.calibrator}" for method in report.methods if method.calibrator]
+    parts.append(facts({"calibrators": "; ".join(calibrators) or "none"}))
+    return parts
+
+
+def _facts(run: RunManifest) -> dict[str, str]:
+    return {
+        "questions": f"{run.dataset}, {run.questions}, fingerprint {run.data_hash[:16]}",
         "downstream model": run.downstream,
         "policy": run.policy or "none",
         "answer template": run.template,
         "sampling": ", ".join(f"{name} {value}" for name, value in run.sampling.items() if value is not None),
-        "data": run.data_hash[:16],
-        "calibrators": ", ".join(method.calibrator for method in report.methods if method.calibrator) or "none",
+        "begun": f"{run.created:%Y-%m-%d %H:%M} UTC",
         "software": run.software,
         **run.notes,
     }
-    return "<dl>" + "".join(f"<dt>{escape(name)}</dt><dd>{escape(text)}</dd>" for name, text in facts.items()) + "</dl>"
+
+
+def _group_order(group: str) -> tuple[int, str]:
+    """Put first what is asked about first."""
+    return (_FIRST_GROUPS.index(group) if group in _FIRST_GROUPS else len(_FIRST_GROUPS)), group
+
+
+def _colours(methods: Iterable[MethodReport]) -> dict[str, int]:
+    """Give an estimator and its calibrated forms one colour and mark: they are told apart by being filled or not."""
+    numbers: dict[tuple[str, str], int] = {}
+    return {method.name: numbers.setdefault((method.run, method.estimator), len(numbers)) for method in methods}
+
+
+_READING = {
+    "accuracy": "Share of questions answered rightly.",
+    "mean confidence": "What is stated on average. Above the accuracy it is overconfidence.",
+    "ECE": "Expected calibration error: distance of stated confidence and share of right answers, averaged over ten "
+    "bins of confidence. It is never 0 on a finite sample; chance's share of it is given beside it.",
+    "ACE, smooth ECE": "The same with bins of equal count, and without bins.",
+    "Brier, NLL": "Mean squared error and mean log loss of the confidence: proper scores, which reward both knowing "
+    "and saying so. Lower is better.",
+    "AUROC": "Chance that a right answer was stated with more confidence than a wrong one; 0.5 is guessing. A "
+    "calibrator that keeps the order of answers cannot change it.",
+    "AURC": "Area under the risk-coverage curve: share of wrong answers, averaged over all numbers of questions "
+    "answered, the surest first. Lower is better.",
+    "coverage at 5 % error": "Largest share of questions that some threshold answers with at most 5 % errors, chosen "
+    "in hindsight: no promise for other questions.",
+    "errors stated >= 0.9": "Share of the wrong answers that were stated with 0.9 or more: those that mislead.",
+    "interval": "Between these the figure falls in 95 % of resamples of the questions.",
+}

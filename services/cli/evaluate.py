@@ -81,7 +81,7 @@ def evaluate(
     except runs.CommandError as error:
         runs.fail(str(error))
     report = build_report(outcome.predictions, outcome.manifest, artifacts, resamples=resamples)
-    files = write_report(outcome.folder, report, outcome.predictions, outcome.dataset.questions)
+    files = write_report(outcome.folder, report, outcome.predictions, outcome.dataset.questions, artifacts)
     show(report, console, calibrators_wanted=calibrator == "auto" and not artifacts)
     for path in files.values():
         console.print(str(path), highlight=False, soft_wrap=True)

@@ -1,6 +1,6 @@
 """Diagrams as inline SVG: plain numbers in, one <svg> element out, coloured by the page's style (`markup.STYLE`)."""
 
-from prompt4trust.reporting.diagrams.dots import dots_svg, gaps_svg, legend_svg
+from prompt4trust.reporting.diagrams.dots import dots_svg, gaps_svg, legend_svg, stated_svg
 from prompt4trust.reporting.diagrams.histogram import confidence_histogram_svg
 from prompt4trust.reporting.diagrams.history import history_svg
 from prompt4trust.reporting.diagrams.reliability import reliability_svg
@@ -16,4 +16,5 @@ __all__ = [
     "random_curve",
     "reliability_svg",
     "risk_coverage_svg",
+    "stated_svg",
 ]

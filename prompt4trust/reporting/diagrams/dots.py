@@ -33,7 +33,7 @@ def dots_svg(
     x_range: tuple[float, float] | None = None,
     colours: Mapping[str, int] | None = None,
     hollow: frozenset[str] = frozenset(),
-    width: float = 240.0,
+    width: float = 210.0,
 ) -> str:
     """Draw dots with intervals, a line of them for each row and series.
 
@@ -114,10 +114,19 @@ def gaps_svg(rows: Sequence[str], right: Sequence[Triple | None], stated: Sequen
     return svg(left + frame.width + _RIGHT, frame.bottom + 24, title, described, parts)
 
 
+def stated_svg() -> str:
+    """Draw the bar of `gaps_svg` by itself."""
+    return _sample(marker("bar", "s1 fill", 11, 7, 4.5))
+
+
 def legend_svg(number: int, *, hollow: bool = False) -> str:
     """Draw one marker by itself, for a line of words that says what it stands for."""
     kind = f"{series_kind(number)} {'hollow' if hollow else 'fill'}"
     inner = line(f"{series_kind(number)} line", (0, 7), (22, 7)) + marker(MARKERS[number % len(MARKERS)], kind, 11, 7)
+    return _sample(inner)
+
+
+def _sample(inner: str) -> str:
     size = 'viewBox="0 0 22 14" width="22" height="14"'
     return f'<svg xmlns="http://www.w3.org/2000/svg" class="sample" {size} aria-hidden="true">{inner}</svg>'
 

@@ -21,7 +21,7 @@ from prompt4trust.reporting.diagrams.svg import (
     words,
 )
 
-_WIDE, _TALL, _LEFT, _TOP, _BELOW, _LABELS = 420.0, 260.0, 48.0, 12.0, 46.0, 236.0
+_WIDE, _TALL, _LEFT, _TOP, _BELOW, _LABELS = 480.0, 280.0, 62.0, 12.0, 46.0, 240.0
 _MARKED = (0.2, 0.4, 0.6, 0.8)
 
 
@@ -58,7 +58,7 @@ def risk_coverage_svg(
         parts.append(group(name, [polyline(f"{kind} line", frame.at(points), dash), *marks]))
     parts += _labels(frame, drawn, behind, colours or {})
     parts.append(words(frame.x(0.5), frame.bottom + 35, "share of questions answered", anchor="middle"))
-    parts.append(words(14, frame.top + frame.height / 2, "share of these that is wrong", anchor="middle", kind="up"))
+    parts.append(words(16, frame.top + frame.height / 2, "share of these that is wrong", anchor="middle", kind="up"))
     told = "; ".join(
         f"{name}: " + ", ".join(f"{risk:.3f} at {coverage:.2f}" for coverage, risk in [*_near(points), points[-1]])
         for name, points in drawn.items()

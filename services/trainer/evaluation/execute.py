@@ -185,7 +185,7 @@ async def _evaluate(place: Path, spec: EvaluationSpec, key: SecretStr | None, ac
 
         def report() -> Report:
             made = build_report(predictions, manifest, fitting, resamples=config.resamples)
-            write_report(where, made, predictions, questions.questions)
+            write_report(where, made, predictions, questions.questions, fitting)
             return made
 
         return manifest, predictions, await anyio.to_thread.run_sync(report)

@@ -111,8 +111,8 @@ def test_risk_coverage_points_by_hand() -> None:
     curve = [(0.25, 0.0), (0.5, 0.5), (0.75, 1 / 3), (1.0, 0.5)]
     root = parsed(risk_coverage_svg({"cgp": curve}, "test"))
     [drawn] = [each for each in root.iter(f"{SVG}polyline") if "s0" in (each.get("class") or "")]
-    # The frame is 420 wide from 48, 260 high from 12; its upper edge is 1.05 times the highest risk.
-    expected = [(48 + 420 * coverage, 12 + 260 * (1 - risk / 0.525)) for coverage, risk in curve]
+    # The frame is 480 wide from 62, 280 high from 12; its upper edge is 1.05 times the highest risk.
+    expected = [(62 + 480 * coverage, 12 + 280 * (1 - risk / 0.525)) for coverage, risk in curve]
     assert points(drawn) == [pytest.approx(each, abs=0.01) for each in expected]
     assert "cgp" in texts(root)
     assert "0.500 at 0.50" in (root[1].text or "")

@@ -1,0 +1,61 @@
+"""Pictures for a page: small, whole, and without what a file says beside its pixels."""
+
+from __future__ import annotations
+
+import base64
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from prompt4trust.reporting.pictures import MOST_BYTES, thumbnail
+
+
+def opened(url: str | None) -> Image.Image:
+    assert url is not None
+    return Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2])))
+
+
+def test_a_large_noisy_picture_becomes_small_enough(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (900, 1200, 3), dtype=np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    url = thumbnail(tmp_path / "noise.png")
+    assert url is not None
+    assert url.startswith("data:image/jpeg;base64,")
+    assert len(base64.b64decode(url.partition(",")[2])) <= MOST_BYTES
+    assert opened(url).size == (320, 240)
+
+
+def test_a_small_picture_stays_as_it_is(tmp_path: Path) -> None:
+    pixels = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    Image.fromarray(pixels).save(tmp_path / "small.png")
+    shown = opened(thumbnail(tmp_path / "small.png"))
+    assert shown.format == "PNG"
+    assert np.array_equal(np.asarray(shown), pixels)
+
+
+def test_what_a_file_says_beside_its_pixels_stays_behind(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010E] = "Jane Doe, born 1950"
+    Image.new("RGB", (40, 40)).save(tmp_path / "named.jpg", exif=exif, comment=b"Jane Doe")
+    url = thumbnail(tmp_path / "named.jpg")
+    shown = opened(url)
+    assert dict(shown.getexif()) == {}
+    assert b"Jane" not in base64.b64decode((url or "").partition(",")[2])
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "LA", "RGBA", "CMYK", "I;16", "F"])
+def test_every_kind_of_pixel_is_shown(tmp_path: Path, mode: str) -> None:
+    path = tmp_path / "picture.tiff"
+    Image.new("L", (20, 10), 128).convert("I" if mode == "I;16" else mode).save(path)
+    assert opened(thumbnail(path)).size == (20, 10)
+
+
+def test_what_is_no_picture_is_none(tmp_path: Path) -> None:
+    (tmp_path / "text.png").write_text("<svg onload=alert(1)>")
+    assert thumbnail(tmp_path / "text.png") is None
+    assert thumbnail(tmp_path / "gone.png") is None
+    (tmp_path / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n1234")
+    assert thumbnail(tmp_path / "cut.png") is None
