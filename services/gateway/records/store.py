@@ -85,7 +85,7 @@ class RecordStore:
         """
         rows = [dict(record.row) for record in records]
         shown = [{"answer_id": each.id, "png": each.picture} for each in records if each.picture is not None]
-        async with self._writing() as connection:
+        async with self.writing() as connection:
             await connection.execute(self._insert(answers).on_conflict_do_nothing(), rows)
             if shown:
                 await connection.execute(self._insert(pictures).on_conflict_do_nothing(), shown)
@@ -96,7 +96,7 @@ class RecordStore:
         Raises:
             UnknownAnswerError: If there is none.
         """
-        async with self._reading() as connection:
+        async with self.reading() as connection:
             row = (await connection.execute(select(answers).where(answers.c.id == answer_id))).one_or_none()
             if row is None:
                 raise UnknownAnswerError(answer_id)
@@ -112,7 +112,7 @@ class RecordStore:
         Raises:
             UnknownAnswerError: If none is kept.
         """
-        async with self._reading() as connection:
+        async with self.reading() as connection:
             found = await connection.execute(select(pictures.c.png).where(pictures.c.answer_id == answer_id))
             png: bytes | None = found.scalar_one_or_none()
         if png is None:
@@ -132,7 +132,7 @@ class RecordStore:
         """
         wanted = select(answers.c.letters, answers.c.letter, answers.c.has_verdict).where(answers.c.id == answer_id)
         of_answer = feedback.c.answer_id == answer_id
-        async with self._writing(reviewing=True) as connection:
+        async with self.writing(reviewing=True) as connection:
             answer = (await connection.execute(wanted)).one_or_none()
             if answer is None:
                 raise UnknownAnswerError(answer_id)
@@ -159,13 +159,13 @@ class RecordStore:
         query = REVIEWED.where(feedback.c.is_first).order_by(feedback.c.at, answers.c.id).limit(limit)
         if after is not None:
             query = query.where(later(after))
-        async with self._reading(6) as connection:
+        async with self.reading(6) as connection:
             return [reviewed_of(row) for row in (await connection.execute(query)).all()]
 
     async def reviewed_latest(self, limit: int) -> list[ReviewedAnswer]:
         """List the newest reviewed answers, at most `limit`, in the order of `reviewed`."""
         query = REVIEWED.where(feedback.c.is_first).order_by(feedback.c.at.desc(), answers.c.id.desc()).limit(limit)
-        async with self._reading(6) as connection:
+        async with self.reading(6) as connection:
             return [reviewed_of(row) for row in (await connection.execute(query)).all()][::-1]
 
     async def export(
@@ -184,7 +184,7 @@ class RecordStore:
         query = query.order_by(feedback.c.at, answers.c.id).limit(limit)
         if after is not None:
             query = query.where(later(after))
-        async with self._reading(6) as connection:
+        async with self.reading(6) as connection:
             rows = (await connection.execute(query)).all()
         return [ExportedAnswer(reviewed_of(row), row.who, row.letters, row.letter, row.correct_option) for row in rows]
 
@@ -199,7 +199,7 @@ class RecordStore:
             .group_by(*by)
             .order_by(*by)
         )
-        async with self._reading(6) as connection:
+        async with self.reading(6) as connection:
             rows = (await connection.execute(query)).all()
         return [PairCount(pair_of(row), row.decision, row.answers, row.reviewed) for row in rows]
 
@@ -216,17 +216,19 @@ class RecordStore:
         old = select(answers.c.id).where(answers.c.at < before).order_by(answers.c.at, answers.c.id).limit(limit)
         # Two gateways on one PostgreSQL do not wait for each other's batches.
         old = old.with_for_update(skip_locked=True)
-        async with self._writing() as connection:
+        async with self.writing() as connection:
             return (await connection.execute(delete(answers).where(answers.c.id.in_(old)))).rowcount
 
     @asynccontextmanager
-    async def _reading(self, longer: float = 1) -> AsyncIterator[AsyncConnection]:
+    async def reading(self, longer: float = 1) -> AsyncIterator[AsyncConnection]:
+        """Hold a connection for a block that changes nothing, for at most so many times the deadline."""
         await self._prepared()
         async with self._within(longer), self._database.reading() as connection:
             yield connection
 
     @asynccontextmanager
-    async def _writing(self, *, reviewing: bool = False) -> AsyncIterator[AsyncConnection]:
+    async def writing(self, *, reviewing: bool = False) -> AsyncIterator[AsyncConnection]:
+        """Hold a transaction for a block; with `reviewing` one that none of its kind runs beside."""
         await self._prepared()
         block = self._database.reviewing() if reviewing else self._database.writing()
         async with self._within(), block as connection:

@@ -123,3 +123,23 @@ feedback = Table(
     Index("feedback_first", "at", "answer_id", sqlite_where=text("is_first"), postgresql_where=text("is_first")),
     Index("feedback_latest", "at", "answer_id", sqlite_where=text("is_latest"), postgresql_where=text("is_latest")),
 )
+
+# What monitoring has made of the stream of reviews, so that it outlives a restart and answers that are forgotten.
+monitoring = Table(
+    "monitoring",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # there is one row
+    Column("seen", BigInteger, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("state", _JSON, nullable=False),
+)
+
+acknowledgements = Table(
+    "acknowledgements",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("alarm", String(12), nullable=False),
+    Column("at", UtcTime, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("note", Text),
+)

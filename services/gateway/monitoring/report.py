@@ -1,0 +1,281 @@
+"""What monitoring says: the reply of GET /calibration, which the page and the metrics are made of as well."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any, Literal, Self
+
+import numpy as np
+from pydantic import BaseModel
+
+from prompt4trust.calibration import Bin, Pair, reliability
+from prompt4trust.metrics import Interval
+from prompt4trust.metrics.consistency import reliability_band
+from prompt4trust.metrics.curves import risk_coverage_curve
+from prompt4trust.monitoring import Finding, LiveFigures
+from services.gateway.monitoring.observer import Observer
+from services.gateway.monitoring.watch import Alarm, Watch
+from services.gateway.monitoring.window import PAIR, arrays, figures_of, slices
+
+_GROUP_RESAMPLES = 100
+_CURVE_POINTS = 50
+_DAYS_SHOWN = 14
+
+
+class Figure(BaseModel):
+    """A figure with its 95 % interval; null where it is undefined."""
+
+    value: float | None
+    low: float | None
+    high: float | None
+
+    @classmethod
+    def of(cls, interval: Interval) -> Self:
+        """Take it from an interval."""
+        return cls(**{name: None if each is None else round(each, 6) for name, each in interval.as_json().items()})
+
+
+class Figures(BaseModel):
+    """Figures of a set of reviewed answers; see `prompt4trust.monitoring.LiveFigures`."""
+
+    reviewed: int
+    calibrated: int
+    answered: int
+    errors: int
+    ece: Figure
+    chance: Figure
+    brier: Figure
+    accuracy: Figure
+    mean_confidence: Figure
+    coverage: Figure
+    selective_risk: Figure
+
+    @classmethod
+    def of(cls, found: LiveFigures) -> Self:
+        """Take them from live figures."""
+        values = {name: getattr(found, name) for name in cls.model_fields}
+        return cls(**{name: Figure.of(each) if isinstance(each, Interval) else each for name, each in values.items()})
+
+
+class SliceFigures(BaseModel):
+    """Figures of the answers with one value of one label."""
+
+    value: str
+    figures: Figures
+
+
+class FindingReply(BaseModel):
+    """What the evidence points to; see `prompt4trust.monitoring.Finding`."""
+
+    direction: str
+    region: str
+    since: int
+    n: int
+    stated: float
+    right: float
+
+    @classmethod
+    def of(cls, found: Finding | None) -> Self | None:
+        """Take it from a finding."""
+        if found is None:
+            return None
+        return cls(
+            direction=found.direction,
+            region=found.region,
+            since=found.since,
+            n=found.n,
+            stated=round(found.stated, 4),
+            right=round(found.right, 4),
+        )
+
+
+class AcknowledgementReply(BaseModel):
+    """Who took note of an alarm, and when."""
+
+    at: datetime
+    who: str
+    note: str | None
+
+
+class AlarmReply(BaseModel):
+    """An alarm.
+
+    Attributes:
+        id: What to name when it is acknowledged.
+        state: standing; acknowledged by an administrator; or superseded, its calibrator being live no longer.
+        at: When the review came in that made the evidence sufficient.
+        answer: The number of its answer in the stream.
+        message: What is wrong, for a person.
+        finding: The same in figures.
+        acknowledged: By whom, where it was.
+    """
+
+    id: str
+    state: Literal["standing", "acknowledged", "superseded"]
+    at: datetime
+    answer: int
+    message: str
+    finding: FindingReply | None
+    acknowledged: AcknowledgementReply | None
+
+
+class StreamReply(BaseModel):
+    """A stream of answers that is tested.
+
+    Attributes:
+        id: Of the stream.
+        number: Which stream of the gateway it is, from 1.
+        pair: Whose confidence.
+        calibrator: That gave it.
+        live: Whether this calibrator is applied now, and the stream open.
+        since: When its first review came.
+        last: When its last one came.
+        n: Answers in it.
+        alpha: Probability with which it may ever raise a false alarm.
+        evidence: Natural logarithm of the e-value now.
+        limit: What it must reach for an alarm.
+        p_value: At most this likely is such evidence, at any time up to now, if confidence holds.
+        figures: Of its newest answers.
+        finding: What the evidence points to now, however weak.
+        alarm: Its alarm.
+        history: Evidence and figures (of the newest answers then) over the stream.
+    """
+
+    id: str
+    number: int
+    pair: Pair
+    calibrator: str
+    live: bool
+    since: datetime | None
+    last: datetime | None
+    n: int
+    alpha: float
+    evidence: float
+    limit: float
+    p_value: float
+    figures: Figures
+    finding: FindingReply | None
+    alarm: AlarmReply | None
+    history: list[dict[str, Any]]
+
+
+class CalibrationReport(BaseModel):
+    """What monitoring knows.
+
+    Attributes:
+        status: off (no records are kept), starting (the records have not been read yet), empty (nothing is reviewed),
+            watching, or alarm.
+        problem: Why this may be out of date, or null.
+        as_of: When the records were last read.
+        reviewed: Answers reviewed in all.
+        window: How many of the newest ones figures are of.
+        tolerance: Distance between confidence and share of right answers that the test overlooks.
+        alpha: Probability with which the gateway may ever raise a false alarm.
+        figures: Of the newest answers.
+        by: The same by pair of models and by what clients told: label -> values, the most frequent first.
+        reliability: Of the newest answers with a calibrated confidence.
+        band: For each of its bins, where its bar would end by chance in 95 % of cases were the confidences right.
+        risk_coverage: (coverage, risk) of them in ascending order of coverage.
+        streams: What is tested, live ones first.
+        days: The newest days (of answering, UTC) on which an answer was reviewed since.
+        history: Figures of the newest answers at earlier times.
+    """
+
+    status: Literal["off", "starting", "empty", "watching", "alarm"]
+    problem: str | None = None
+    as_of: datetime | None = None
+    reviewed: int = 0
+    window: int
+    tolerance: float
+    alpha: float
+    figures: Figures | None = None
+    by: dict[str, list[SliceFigures]] = {}
+    reliability: tuple[Bin, ...] = ()
+    band: list[tuple[float, float] | None] = []
+    risk_coverage: list[tuple[float, float]] = []
+    streams: list[StreamReply] = []
+    days: list[dict[str, Any]] = []
+    history: list[dict[str, Any]] = []
+
+    @property
+    def standing(self) -> list[AlarmReply]:
+        """The alarms that nobody has acknowledged, of live calibrators."""
+        return [each.alarm for each in self.streams if each.alarm is not None and each.alarm.state == "standing"]
+
+
+def make_report(observer: Observer, is_live: Callable[[Pair, str], bool], as_of: datetime) -> CalibrationReport:
+    """Say what an observer knows. This takes a while: some 10 ms a set of answers.
+
+    Args:
+        observer: The observer; nobody may change it meanwhile.
+        is_live: Whether a calibrator is applied to a pair now.
+        as_of: When the records were read.
+    """
+    rows = list(observer.window.rows)
+    confidence, correct, _ = arrays(rows)
+    known = ~np.isnan(confidence)
+    by: dict[str, list[SliceFigures]] = {}
+    for name, value, part in slices(rows, (PAIR, *observer.watching.groups)):
+        found = Figures.of(figures_of(part, _GROUP_RESAMPLES))
+        by.setdefault(name, []).append(SliceFigures(value=value, figures=found))
+    streams = [_stream(watch, is_live(watch.pair, watch.calibrator)) for watch in observer.watches]
+    streams.sort(key=lambda each: (not each.live, each.number))
+    stands = any(each.alarm is not None and each.alarm.state == "standing" for each in streams)
+    return CalibrationReport(
+        status="alarm" if stands else "watching" if rows else "empty",
+        as_of=as_of,
+        reviewed=observer.seen,
+        window=observer.watching.window,
+        tolerance=observer.watching.tolerance,
+        alpha=observer.watching.alpha,
+        figures=Figures.of(figures_of(rows)) if rows else None,
+        by=by,
+        reliability=reliability(confidence[known], correct[known]) if known.any() else (),
+        band=reliability_band(confidence[known], resamples=400) if known.any() else [],
+        risk_coverage=risk_coverage_curve(confidence[known], correct[known], points=_CURVE_POINTS)
+        if known.any()
+        else [],
+        streams=streams,
+        days=[
+            {"day": date, **observer.window.days[date].figures()}
+            for date in sorted(observer.window.days, reverse=True)[:_DAYS_SHOWN]
+        ],
+        history=list(observer.history.points),
+    )
+
+
+def _stream(watch: Watch, is_applied: bool) -> StreamReply:
+    live = is_applied and watch.acknowledged is None
+    return StreamReply(
+        id=watch.id,
+        number=watch.number,
+        pair=watch.pair,
+        calibrator=watch.calibrator,
+        live=live,
+        since=watch.first,
+        last=watch.last,
+        n=watch.test.n,
+        alpha=watch.test.alpha,
+        evidence=round(watch.test.log_e, 4),
+        limit=round(-math.log(watch.test.alpha), 4),
+        p_value=math.exp(-watch.test.log_peak),
+        figures=Figures.of(figures_of(watch.rows, _GROUP_RESAMPLES)),
+        finding=FindingReply.of(watch.test.finding()),
+        alarm=None if watch.alarm is None else _alarm(watch, watch.alarm, live),
+        history=list(watch.history.points),
+    )
+
+
+def _alarm(watch: Watch, alarm: Alarm, live: bool) -> AlarmReply:
+    word = watch.acknowledged
+    return AlarmReply(
+        id=alarm.id,
+        state="acknowledged" if word else "standing" if live else "superseded",
+        at=alarm.at,
+        answer=alarm.crossing.answer,
+        message=alarm.message,
+        finding=FindingReply.of(alarm.crossing.finding),
+        acknowledged=AcknowledgementReply(at=word.at, who=word.who, note=word.note) if word else None,
+    )

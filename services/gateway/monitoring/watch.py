@@ -1,0 +1,179 @@
+"""One stream of answers that is tested: those that one calibrator gave the confidence of."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Self
+
+from prompt4trust.calibration import Pair
+from prompt4trust.monitoring import Crossing, SequentialTest
+from services.gateway.monitoring.history import History
+from services.gateway.monitoring.window import Row, point_of
+from services.gateway.records.reviewed import ReviewedAnswer
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledgement:
+    """An administrator's word on an alarm.
+
+    Attributes:
+        alarm: The watch's id.
+        at: When it was said (UTC).
+        who: Who said it.
+        note: What was found, in their words.
+    """
+
+    alarm: str
+    at: datetime
+    who: str
+    note: str | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON values."""
+        return {"alarm": self.alarm, "at": self.at.isoformat(), "who": self.who, "note": self.note}
+
+    @classmethod
+    def restore(cls, state: Mapping[str, Any]) -> Self:
+        """Make one of what `as_json` returned."""
+        return cls(state["alarm"], datetime.fromisoformat(state["at"]), state["who"], state["note"])
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Confidence that no longer holds.
+
+    Attributes:
+        id: Of the watch that raised it.
+        pair: Whose confidence it is.
+        calibrator: That gave it.
+        at: When the review came in that made the evidence sufficient.
+        crossing: At which answer, and what the evidence pointed to then.
+    """
+
+    id: str
+    pair: Pair
+    calibrator: str
+    at: datetime
+    crossing: Crossing
+
+    @property
+    def reason(self) -> str:
+        """What a person should know, as the end of a sentence."""
+        found = self.crossing.finding
+        if found is None:
+            return f"reviews show that calibrated confidence no longer holds (found at answer {self.crossing.answer})"
+        where = "" if found.region == "everywhere" else f" at {found.region}"
+        return (
+            f"reviews show that calibrated confidence no longer holds ({found.direction}{where}: stated "
+            f"{found.stated:.2f}, right {found.right:.2f} of the time, on {found.n} answers)"
+        )
+
+    @property
+    def message(self) -> str:
+        """The same as a sentence."""
+        return f"{self.reason[0].upper()}{self.reason[1:]}."
+
+
+class Watch:
+    """A stream, its test, its newest rows and its history.
+
+    Args:
+        pair: Whose confidence it is.
+        calibrator: That gave it.
+        round: How many watches of the same two were closed before, by acknowledged alarms.
+        number: Which stream of this gateway it is, from 1 in the order in which they began.
+        test: Its test.
+        size: How many of its newest rows figures are of.
+    """
+
+    def __init__(self, pair: Pair, calibrator: str, round: int, number: int, test: SequentialTest, size: int) -> None:
+        self.pair = pair
+        self.calibrator = calibrator
+        self.round = round
+        self.number = number
+        self.test = test
+        self.rows: deque[Row] = deque(maxlen=size)
+        self.history = History()
+        self.first: datetime | None = None
+        self.last: datetime | None = None
+        self.alarm: Alarm | None = None
+        self.acknowledged: Acknowledgement | None = None
+
+    @property
+    def id(self) -> str:
+        """A name that every gateway gives to the same stream."""
+        named = "\n".join((self.pair.key, self.calibrator, str(self.round)))
+        return hashlib.sha256(named.encode()).hexdigest()[:12]
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """The pair's key and the calibrator's name."""
+        return self.pair.key, self.calibrator
+
+    def see(self, answer: ReviewedAnswer, row: Row) -> Alarm | None:
+        """Take in an answer with a calibrated confidence.
+
+        Returns:
+            The alarm, if this answer raised it.
+        """
+        if row.confidence is None:
+            raise ValueError("an answer without a calibrated confidence belongs to no stream")
+        self.test.update([row.confidence], [row.correct])
+        self.rows.append(row)
+        self.first = self.first or answer.reviewed_at
+        self.last = answer.reviewed_at
+        n = self.test.n
+        if self.history.is_due(n):
+            at = answer.reviewed_at.isoformat()
+            self.history.add({"n": n, "at": at, "evidence": round(self.test.log_e, 4), **point_of(self.rows)})
+        if self.alarm is None and self.test.alarm is not None:
+            self.alarm = Alarm(self.id, self.pair, self.calibrator, answer.reviewed_at, self.test.alarm)
+            return self.alarm
+        return None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all of it as JSON values."""
+        return {
+            "pair": self.pair.model_dump(),
+            "calibrator": self.calibrator,
+            "round": self.round,
+            "number": self.number,
+            "test": self.test.state(),
+            "rows": [[row.confidence, row.correct, row.answered] for row in self.rows],
+            "history": self.history.as_json(),
+            "first": _written(self.first),
+            "last": _written(self.last),
+            "alarm_at": _written(self.alarm.at if self.alarm else None),
+            "acknowledged": self.acknowledged.as_json() if self.acknowledged else None,
+        }
+
+    @classmethod
+    def restore(cls, state: Mapping[str, Any], size: int) -> Self:
+        """Make one of what `as_json` returned.
+
+        Raises:
+            KeyError, TypeError, ValueError: If it is no such state.
+        """
+        pair, test = Pair(**state["pair"]), SequentialTest.restore(state["test"])
+        watch = cls(pair, str(state["calibrator"]), int(state["round"]), int(state["number"]), test, size)
+        watch.rows.extend(Row(confidence, correct, answered, {}) for confidence, correct, answered in state["rows"])
+        watch.history = History.restore(state["history"])
+        watch.first, watch.last = _read(state["first"]), _read(state["last"])
+        at = _read(state["alarm_at"])
+        if at is not None and test.alarm is not None:
+            watch.alarm = Alarm(watch.id, pair, watch.calibrator, at, test.alarm)
+        if state["acknowledged"] is not None:
+            watch.acknowledged = Acknowledgement.restore(state["acknowledged"])
+        return watch
+
+
+def _written(at: datetime | None) -> str | None:
+    return None if at is None else at.isoformat()
+
+
+def _read(at: str | None) -> datetime | None:
+    return None if at is None else datetime.fromisoformat(at)
