@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
 
 import structlog
 
@@ -24,11 +23,12 @@ from services.gateway.schemas import (
     Calibration,
     ChosenAnswer,
     FittedOn,
+    Lack,
     ModelsUsed,
     Timing,
     VqaReply,
 )
-from services.gateway.selecting import Selecting
+from services.gateway.selecting import AlarmFor, Selecting
 
 FALLBACK = "verbalized"
 """What answers where the policy is away: it asks the downstream model alone."""
@@ -72,6 +72,7 @@ class Answering:
         shelf: The calibrators.
         selecting: What is done with answers.
         familiarity: Compares questions with those that promises rest on.
+        alarm_for: Why the calibrator of a pair no longer holds, if that is so; None where nothing watches over it.
         clock: Monotonic seconds.
     """
 
@@ -85,6 +86,7 @@ class Answering:
         shelf: CalibratorShelf,
         selecting: Selecting,
         familiarity: Familiarity,
+        alarm_for: AlarmFor | None = None,
         clock: Callable[[], float] = time.perf_counter,
     ) -> None:
         self._downstream = downstream
@@ -95,6 +97,7 @@ class Answering:
         self._shelf = shelf
         self._selecting = selecting
         self._familiarity = familiarity
+        self._alarm_for = alarm_for
         self._clock = clock
 
     async def reply(self, ask: Ask, image_url: str, started: float) -> Answered:
@@ -121,6 +124,8 @@ class Answering:
         calibration, confidence, degraded = self._calibrate(ask, answer, pair)
         if withheld is not None:
             calibration, confidence = _as_stated(calibration, withheld)
+        if ask.options and self._alarm_for is not None and (alarm := self._alarm_for(pair)) is not None:
+            calibration, degraded = calibration.model_copy(update={"alarm": alarm}), [*degraded, "calibration-alarm"]
         unreadable = _UNREADABLE[answer.verdict.reason] if isinstance(answer.verdict, Invalid) else None
         selected = await self._selecting.select(
             ask, image_url, answer, pair, calibration, confidence, unreadable, withheld
@@ -168,9 +173,7 @@ class Answering:
             answer_template=self._template.id,
         )
 
-    def _calibrate(
-        self, ask: Ask, answer: Answer, pair: Pair
-    ) -> tuple[Calibration, float | None, list[Literal["policy", "calibrator"]]]:
+    def _calibrate(self, ask: Ask, answer: Answer, pair: Pair) -> tuple[Calibration, float | None, list[Lack]]:
         if isinstance(answer.verdict, Invalid):
             reason = "there is no stated confidence to calibrate"
             return Calibration(calibrated=False, reason=reason), None, []

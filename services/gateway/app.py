@@ -11,8 +11,10 @@ from prometheus_client import CollectorRegistry
 
 from services.common.app import create_app
 from services.common.health import Dependency
+from services.gateway.calibrator_routes import router as calibrators_router
 from services.gateway.gateway import open_gateway
 from services.gateway.metrics import GatewayMetrics
+from services.gateway.monitoring.routes import router as monitoring_router
 from services.gateway.page import add_page
 from services.gateway.records.keeping import open_records
 from services.gateway.records.metrics import RecordMetrics
@@ -60,5 +62,7 @@ def create_gateway(settings: GatewaySettings) -> FastAPI:
     )
     app.include_router(router)
     app.include_router(records_router)
+    app.include_router(calibrators_router)
+    app.include_router(monitoring_router)
     add_page(app)
     return app

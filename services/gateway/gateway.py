@@ -26,12 +26,15 @@ from services.common.health import Dependency
 from services.common.problems import request_id_of
 from services.common.registry import Registry
 from services.gateway.answering import Answered, Answering
-from services.gateway.calibrators import CalibratorShelf
+from services.gateway.calibrators import CalibratorShelf, Pair
 from services.gateway.guards import GuardShelf
 from services.gateway.images import ImageError, PreparedImage, prepare_image
 from services.gateway.intake import Submission, read_submission
 from services.gateway.limits import BusyError, Gate, while_connected
 from services.gateway.metrics import GatewayMetrics
+from services.gateway.monitoring.kept import MonitoringStore
+from services.gateway.monitoring.monitor import Monitor, open_monitor
+from services.gateway.monitoring.observer import Watching
 from services.gateway.policy_guard import GuardedPolicy
 from services.gateway.records.keeping import Records
 from services.gateway.references import Familiarity
@@ -60,6 +63,7 @@ class Gateway:
         image_workers: Bounds what is decoded at once.
         policy_http: Connections to the policy.
         downstream_http: Connections to the downstream model.
+        monitor: Says whether calibrated confidence holds on what people reviewed.
         records: What is kept of answers; None where that is switched off.
     """
 
@@ -74,6 +78,7 @@ class Gateway:
     image_workers: anyio.CapacityLimiter
     policy_http: httpx.AsyncClient
     downstream_http: httpx.AsyncClient
+    monitor: Monitor
     records: Records | None = None
 
     async def answer(self, request: Request) -> VqaReply:
@@ -209,7 +214,11 @@ async def open_gateway(
     familiarity = Familiarity(registry, settings.registry_check_s, settings.atypicality_limit, image_workers)
     await familiarity.refresh()
     defaults = Defaults(settings.confidence_threshold, settings.max_risk, settings.coverage)
+    monitor = _monitor(settings, records, shelf)
+    metrics.monitoring.report = lambda: monitor.report
+    alarm_for = partial(_alarm_for, monitor, shelf)
     async with (
+        open_monitor(monitor),
         make_http_client(settings.policy_url, max_connections=settings.max_in_flight) as policy_http,
         make_http_client(
             settings.downstream_url, max_connections=settings.max_in_flight, api_key=key
@@ -243,16 +252,33 @@ async def open_gateway(
                 template,
                 sampling,
                 shelf,
-                Selecting(guards, shelf, defaults),
+                Selecting(guards, shelf, defaults, alarm_for if settings.alarm_withholds else None),
                 familiarity,
+                alarm_for,
             ),
             uploads=Gate(settings.max_uploads, waiting=settings.max_waiting, max_wait_s=settings.max_wait_s),
             gate=gate,
             image_workers=image_workers,
             policy_http=policy_http,
             downstream_http=downstream_http,
+            monitor=monitor,
             records=records,
         )
+
+
+def _monitor(settings: GatewaySettings, records: Records | None, shelf: CalibratorShelf) -> Monitor:
+    watching = Watching(
+        settings.monitor_alpha, settings.monitor_tolerance, settings.monitor_window, settings.monitor_groups
+    )
+    kept = None if records is None else MonitoringStore(records.store)
+    return Monitor(kept, watching, shelf.live, settings.monitor_every_s)
+
+
+def _alarm_for(monitor: Monitor, shelf: CalibratorShelf, pair: Pair) -> str | None:
+    """Say why the live calibrator of a pair no longer holds, if that is so."""
+    live = shelf.find(pair)
+    alarm = None if live is None else monitor.alarm_for(pair, live.artifact.name)
+    return None if alarm is None else alarm.reason
 
 
 def _seed(registry: Registry, shipped: Path) -> None:

@@ -102,6 +102,7 @@ class Calibration(BaseModel):
         fitted_on: What the calibrator was fitted on.
         reason: Why there is no calibrated confidence, where there is none. A calibrator that was checked on questions
             unlike this one is not applied.
+        alarm: What reviews of such answers show, where they show that the calibrator no longer holds.
     """
 
     calibrated: bool
@@ -110,6 +111,7 @@ class Calibration(BaseModel):
     interval: tuple[float, float] | None = None
     fitted_on: FittedOn | None = None
     reason: str | None = None
+    alarm: str | None = None
 
 
 class SelectionEvidence(BaseModel):
@@ -238,6 +240,10 @@ class Timing(BaseModel):
     total: float
 
 
+Lack = Literal["policy", "calibrator", "calibration-alarm"]
+"""What an answer can be without."""
+
+
 class VqaReply(BaseModel):
     """The reply of POST /vqa.
 
@@ -255,7 +261,7 @@ class VqaReply(BaseModel):
         guidance_prompt: The calibration guidance prompt that was used, or None.
         explanation: The downstream model's text, as it came.
         models: Who answered.
-        degraded: What was done without: "policy", "calibrator".
+        degraded: What was done without: "policy", "calibrator"; "calibration-alarm" where that no longer holds.
         timing_ms: How long it took.
         recorded: Whether the answer is kept, so that feedback on it can be; it says nothing of the answer's worth.
     """
@@ -273,6 +279,6 @@ class VqaReply(BaseModel):
     guidance_prompt: str | None
     explanation: str
     models: ModelsUsed
-    degraded: list[Literal["policy", "calibrator"]]
+    degraded: list[Lack]
     timing_ms: Timing
     recorded: bool = False

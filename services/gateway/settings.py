@@ -114,6 +114,28 @@ class GatewaySettings(ServiceSettings, service="gateway"):
     )
     record_max_waiting: int = Field(default=1000, ge=1, description="Records in line while the database is away.")
 
+    monitor_every_s: float = Field(default=5.0, gt=0, description="Seconds between two looks at what was reviewed.")
+    monitor_window: int = Field(default=500, ge=50, le=5000, description="Newest reviewed answers that figures are of.")
+    monitor_groups: tuple[str, ...] = Field(
+        default=("modality", "family"),
+        max_length=4,
+        description="What clients tell in `groups` that figures are given by; each has at most 21 values there.",
+    )
+    monitor_tolerance: float = Field(
+        default=0.02,
+        ge=0,
+        lt=0.5,
+        description="Distance between calibrated confidence and share of right answers that the drift test overlooks: "
+        "no less than the error that the calibrators are known to have.",
+    )
+    monitor_alpha: float = Field(
+        default=0.05, gt=0, lt=1, description="Probability of a false drift alarm, ever and over all calibrators."
+    )
+    alarm_withholds: bool = Field(
+        default=True,
+        description="Promise nothing by a calibrator while its drift alarm stands: answers are then left to people.",
+    )
+
     @field_validator("records_url")
     @classmethod
     def _records_are_somewhere(cls, url: SecretStr) -> SecretStr:

@@ -204,6 +204,7 @@ function hideProblem() { by("problem").hidden = true; }
 const WITHOUT = {
   policy: "The guidance model is away: the question was asked without guidance.",
   calibrator: "No calibrator fits these models: the confidence is the model's own statement.",
+  "calibration-alarm": "Reviews show that the confidence of these models no longer holds: see the calibration page.",
 };
 
 function bar(label, share, kind) {

@@ -51,6 +51,7 @@ def test_the_reply_has_the_documented_form(client: httpx.Client, registry: Regis
                 "date": "2026-01-02",
             },
             "reason": None,
+            "alarm": None,
         },
         "decision": "answer",
         "option_set": None,

@@ -1,0 +1,97 @@
+"""GET /calibration, for people and for programs, and what administrators do about an alarm."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import AfterValidator, BaseModel, ConfigDict, StrictStr
+from starlette.responses import JSONResponse
+
+from services.common.asked import plain_text
+from services.common.body import read_body
+from services.common.problems import Problem
+from services.gateway.admin import check_admin
+from services.gateway.json_body import check_fields, load_body, refuse
+from services.gateway.monitoring.accepting import prefers_html
+from services.gateway.monitoring.monitor import UnknownAlarmError
+from services.gateway.monitoring.page import HEADERS, render_page
+from services.gateway.monitoring.report import CalibrationReport
+from services.gateway.records.schemas import Comment, Who
+from services.gateway.records.shapes import RecordRefusedError, RecordsAwayError
+from services.gateway.routes import TheGateway
+
+_MAX_BODY = 20_000
+_FRESH = {"Cache-Control": "no-cache", "Vary": "Accept", "X-Content-Type-Options": "nosniff"}
+
+router = APIRouter(tags=["monitoring"])
+
+
+class AcknowledgeRequest(BaseModel):
+    """Who takes note of an alarm, and what was found."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    who: Who
+    note: Comment | None = None
+
+
+def _alarm_id(text: str) -> str:
+    return plain_text(text, what="the alarm's id", limit=40)
+
+
+@router.get(
+    "/calibration",
+    summary="Whether calibrated confidence holds on reviewed answers",
+    response_model=CalibrationReport,
+    responses={200: {"content": {"text/html": {}}, "description": "As JSON, or as a page where HTML is preferred."}},
+)
+async def calibration(request: Request, gateway: TheGateway) -> Response:
+    """Give live figures, the test's evidence and the alarms."""
+    report = gateway.monitor.report
+    if prefers_html(request.headers.get("accept", "")):
+        return Response(render_page(report), media_type="text/html; charset=utf-8", headers={**_FRESH, **HEADERS})
+    return JSONResponse(report.model_dump(mode="json"), headers=_FRESH)
+
+
+@router.get("/calibration.json", summary="The same, as JSON in any case", response_model=CalibrationReport)
+async def calibration_json(gateway: TheGateway) -> Response:
+    """Give the same as JSON, whatever is accepted."""
+    return JSONResponse(gateway.monitor.report.model_dump(mode="json"), headers=_FRESH)
+
+
+@router.post(
+    "/calibration/alarms/{alarm_id}/acknowledge",
+    dependencies=[Depends(check_admin)],
+    summary="Take note of an alarm (administrators)",
+    response_model=CalibrationReport,
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {"application/json": {"schema": AcknowledgeRequest.model_json_schema()}},
+        }
+    },
+)
+async def acknowledge(
+    alarm_id: Annotated[StrictStr, AfterValidator(_alarm_id)], request: Request, gateway: TheGateway
+) -> Response:
+    """Let an alarm stand no longer; its stream begins anew, and what was said is kept."""
+    body = await read_body(request.scope, request.receive, _MAX_BODY, gateway.settings.upload_deadline_s)
+    fields = load_body(body or b"")
+    if not isinstance(fields, dict):
+        refuse("body", "must be an object with who, and a note where there is something to say")
+    word = check_fields(AcknowledgeRequest, fields)
+    try:
+        await gateway.monitor.acknowledge(alarm_id, word.who, word.note)
+    except UnknownAlarmError:
+        raise Problem(404, "unknown-alarm", "There is no such alarm, or it has been acknowledged already.") from None
+    except RecordRefusedError:
+        raise Problem(422, "invalid-request", "The database does not take such a value.") from None
+    except RecordsAwayError:
+        raise Problem(
+            503,
+            "records-unavailable",
+            "The database of records cannot be reached: try again later.",
+            retry_after=gateway.settings.retry_after_s,
+        ) from None
+    return JSONResponse(gateway.monitor.report.model_dump(mode="json"), headers=_FRESH)
