@@ -7,6 +7,7 @@ Layout::
     calibrators/<name>.json        CalibratorArtifact
     guards/<name>.json             GuardArtifact
     references/<name>.json         ReferenceArtifact: the inputs that calibrators and guards were made from
+    activations.jsonl              who made which calibrator live, and when
 
 Writes are atomic; nothing is ever unpickled. Of several calibrators of one pair of models, the one that active.json
 names is live; where it names none that is there, the newest.
@@ -21,11 +22,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 import structlog
 
 from prompt4trust.files import copy_directory_atomically, write_atomically
+from services.common.activations import Activation, append_activation, earlier, read_activations
 
 if TYPE_CHECKING:
     from prompt4trust.calibration.artifact import CalibratorArtifact, Pair
@@ -39,6 +41,14 @@ _log = structlog.get_logger(__name__)
 
 class RegistryError(Exception):
     """A name is invalid, or something asked for is not in the registry."""
+
+
+class UnknownCalibratorError(RegistryError):
+    """There is no such calibrator."""
+
+
+class NotLiveError(RegistryError):
+    """A calibrator cannot be retired: it is not live, or nothing was live before it."""
 
 
 class Registry:
@@ -172,30 +182,62 @@ class Registry:
             raise RegistryError("active.json's calibrators are not names by pair")
         return named
 
-    def activate_calibrator(self, name: str) -> str | None:
+    def activate_calibrator(self, name: str, *, who: str = "unknown") -> str | None:
         """Make a calibrator the live one of its pair of models, estimator and template.
 
+        Args:
+            name: Its name.
+            who: The person or program that does this, for the record.
+
         Returns:
-            The one that active.json named before, or None: activating that one again takes this back.
+            The one that active.json named before, or None.
 
         Raises:
             RegistryError: If there is no such calibrator, or it cannot be read.
         """
-        from prompt4trust.calibration.artifact import CalibratorArtifact
-
-        path = self.root / "calibrators" / f"{_checked(name)}.json"
-        try:
-            pair = CalibratorArtifact.load(path).pair
-        except FileNotFoundError as error:
-            raise RegistryError(f"there is no calibrator {name!r}") from error
-        except ValueError as error:
-            raise RegistryError(f"calibrator {name!r} cannot be read: {error}") from error
+        pair = self._calibrator(name).pair
         with self._changing_active() as active:
-            named = active.get("calibrators")
-            named = dict(named) if isinstance(named, dict) else {}
+            named = _names(active)
             before = named.get(pair.key)
-            active["calibrators"] = {**named, pair.key: name}
-        return before if isinstance(before, str) else None
+            if before != name:
+                # Where none was named the newest was live: before this one came, the newest of the others.
+                others = [each for each in self.calibrators() if each.name != name]
+                live = live_calibrator(others, pair, named)
+                self._note(who, pair, live.name if live else None, name, "activated")
+                active["calibrators"] = {**named, pair.key: name}
+        return before
+
+    def retire_calibrator(self, name: str, *, who: str) -> str:
+        """Take a live calibrator back: the one that was live before it is so again.
+
+        Args:
+            name: The live one's name.
+            who: The person or program that does this, for the record.
+
+        Returns:
+            The name of the one that is live now.
+
+        Raises:
+            NotLiveError: If it is not live, or nothing was live before it.
+            RegistryError: If there is no such calibrator, or the earlier one is gone.
+        """
+        pair = self._calibrator(name).pair
+        with self._changing_active() as active:
+            named = _names(active)
+            live = live_calibrator(self.calibrators(), pair, named)
+            if live is None or live.name != name:
+                raise NotLiveError(f"calibrator {name!r} is not live" + (f", {live.name!r} is" if live else ""))
+            back = earlier(self.activations(), pair.key, name)
+            if back is None:
+                raise NotLiveError(f"nothing is known to have been live before calibrator {name!r}")
+            self._calibrator(back)
+            self._note(who, pair, name, back, "rolled-back")
+            active["calibrators"] = {**named, pair.key: back}
+        return back
+
+    def activations(self) -> list[Activation]:
+        """List who made which calibrator live, the oldest change first."""
+        return read_activations(self.root / "activations.jsonl")
 
     def publish_calibrator(self, artifact: CalibratorArtifact) -> Path:
         """Save a calibrator under its name, replacing one of the same name in one step.
@@ -295,6 +337,24 @@ class Registry:
                 _log.error(f"{kind} left out", file=path.name, reason=str(error))
         return found
 
+    def _calibrator(self, name: str) -> CalibratorArtifact:
+        from prompt4trust.calibration.artifact import CalibratorArtifact
+
+        if not _NAME.fullmatch(name):
+            raise UnknownCalibratorError(f"{name!r} is not a valid name")
+        try:
+            return CalibratorArtifact.load(self.root / "calibrators" / f"{name}.json")
+        except FileNotFoundError as error:
+            raise UnknownCalibratorError(f"there is no calibrator {name!r}") from error
+        except ValueError as error:
+            raise RegistryError(f"calibrator {name!r} cannot be read: {error}") from error
+
+    def _note(
+        self, who: str, pair: Pair, previous: str | None, name: str, kind: Literal["activated", "rolled-back"]
+    ) -> None:
+        activation = Activation(who=who, pair=pair.key, previous=previous, name=name, kind=kind)
+        append_activation(self.root / "activations.jsonl", activation)
+
     @contextmanager
     def _changing_active(self) -> Iterator[dict[str, Any]]:
         """Give active.json's content to change, and write it; other processes wait, so that no change is lost."""
@@ -338,6 +398,11 @@ def live_calibrator(
     fitting = [each for each in calibrators if each.applies_to(pair)]
     named = [each for each in fitting if each.name == active.get(pair.key)]
     return max(named or fitting, key=lambda each: (each.created, each.name), default=None)
+
+
+def _names(active: Mapping[str, Any]) -> dict[str, str]:
+    named = active.get("calibrators")
+    return {key: name for key, name in named.items() if isinstance(name, str)} if isinstance(named, dict) else {}
 
 
 def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:

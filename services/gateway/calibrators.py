@@ -73,6 +73,10 @@ class CalibratorShelf:
                 _log.error("the registry cannot be read", reason=str(error))
         return self._fitted
 
+    def expire(self) -> None:
+        """Look at the registry at the next occasion, however lately that was done."""
+        self._checked_at = None
+
     def find(self, pair: Pair) -> FittedCalibrator | None:
         """Find the live one among the calibrators that were fitted for exactly this pair."""
         fitted = self.all()
