@@ -229,7 +229,7 @@ function showConfidence(reply) {
   by("bars").replaceChildren(...bars);
   by("calibration").textContent = calibrated
     ? `Corrected by ${reply.calibration.calibrator}, fitted on ${fitted.n} answers of ${fitted.dataset} (${fitted.date}).`
-    : `Not calibrated: ${reason}.`;
+    : `Not calibrated: ${reply.atypicality?.beyond && stated !== null ? "the correction was checked on other questions" : reason}.`;
 }
 
 function showText(id, text, otherwise) {
@@ -243,7 +243,10 @@ function showReply(reply) {
   const given = decision === "answer";
   by("decision").textContent = given ? "Confident enough to answer" : "Leave this one to a person";
   by("decision").className = `decision ${given ? "answered" : "deferred"}`;
-  by("basis").textContent = reply.decision_basis.reason;
+  const strange = reply.atypicality?.beyond ? reply.atypicality.reason : "";
+  by("unusual").textContent = strange && `Unusual question: ${strange}.`;
+  by("unusual").hidden = !strange;
+  by("basis").textContent = reply.decision_basis.code === "atypical-input" ? "" : reply.decision_basis.reason;
   const set = reply.option_set;
   by("options-left").textContent = set ? `Options left: ${set.letters.join(", ")}. ${set.reason}` : "";
   by("options-left").hidden = !set;

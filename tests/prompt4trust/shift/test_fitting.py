@@ -149,7 +149,7 @@ def spoil(artifact: ReferenceArtifact, **changes: Any) -> str:
         ({"extra": 1}, "extra"),
         ({"picture__steps": "no base64!"}, "not base64"),
         ({"picture__steps": "AAAA"}, "not 3 bytes"),
-        ({"picture__spread": [0.0] * 203}, "greater than 0"),
+        ({"picture__spread": [0.0] * 155}, "greater than 0"),
         ({"picture__centre": [0.0], "picture__spread": [1.0], "picture__rows": 3, "picture__steps": "AAAA"},
          "no trait of"),
         ({"words__rows": [[[70_000], []]]}, "less than 65536"),

@@ -32,7 +32,7 @@ def test_any_picture_has_finite_numbers(mode: str, width: int, height: int, grey
 def test_each_group_sees_what_it_is_named_after() -> None:
     ramp = np.tile(np.linspace(0, 255, 64), (64, 1)).astype(np.uint8)
     found = describe_picture(Image.fromarray(ramp))
-    assert group(found, "layout").reshape(8, 8)[:, 0] == pytest.approx(ramp[:, :8].mean() / 255)
+    assert group(found, "layout").reshape(4, 4)[:, 0] == pytest.approx(ramp[:, :16].mean() / 255)
     assert group(found, "tone")[4] == pytest.approx(0.5, abs=0.01)
     edges = group(found, "edges").reshape(16, 6)
     assert (edges[:, 1:] == 0).all()  # brightness rises along one direction only

@@ -10,8 +10,9 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, expect, sync_playwright
 
 from services.common.registry import Registry
-from tests.services.gateway.conftest import MakeGateway, picture
+from tests.services.gateway.conftest import MakeGateway, make_calibrator, picture
 from tests.services.gateway.test_selection import make_guard
+from tests.services.gateway.test_shift import make_reference
 from tests.services.gateway.upstream import Upstream
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -211,6 +212,31 @@ def test_what_was_proved_and_the_options_that_remain_are_shown(
         )
         expect(page.locator("#decision")).to_have_text("Confident enough to answer")
         expect(page.locator("#basis")).to_contain_text("at most 10 % of the answers are wrong, with 95 % certainty")
+        page.close()
+
+
+def test_an_unusual_question_is_said_to_be_one(
+    browser: Browser, make_gateway: MakeGateway, upstream: Upstream, tmp_path: Path
+) -> None:
+    registry = Registry(tmp_path / "registry")
+    registry.publish_calibrator(make_calibrator("cgp", "policy-1", right=0.9))
+    with make_gateway(registry=registry.root) as url:
+        page = browser.new_page()
+        page.goto(url)
+        page.wait_for_selector("html[data-ready]")
+        choose(page, "Ultrasound")
+        page.get_by_role("button", name="Ask", exact=True).click()
+        expect(page.locator("#decision")).to_have_text("Confident enough to answer")
+        expect(page.locator("#unusual")).to_be_hidden()
+        registry.publish_reference(make_reference())
+        page.get_by_role("button", name="Ask", exact=True).click()
+        expect(page.locator("#decision")).to_have_text("Leave this one to a person")
+        expect(page.locator("#unusual")).to_contain_text("Unusual question: the picture is unlike those")
+        expect(page.locator("#basis")).to_be_empty()
+        expect(page.locator("#bars")).to_contain_text("Not calibrated: as the model stated it")
+        expect(page.locator("#calibration")).to_have_text(
+            "Not calibrated: the correction was checked on other questions."
+        )
         page.close()
 
 

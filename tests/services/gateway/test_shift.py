@@ -40,8 +40,8 @@ def encoded(kind: str = "disc", seed: int = 5) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
-@pytest.fixture(scope="module")
-def reference() -> ReferenceArtifact:
+def make_reference() -> ReferenceArtifact:
+    """Questions about bright discs, of the data that the calibrators here were fitted on."""
     return fit_reference(
         described(450),
         PictureAndWords(),
@@ -50,6 +50,11 @@ def reference() -> ReferenceArtifact:
         questions="sha256:" + "0" * 64,
         clock=lambda: datetime(2026, 1, 2, tzinfo=UTC),
     )
+
+
+@pytest.fixture(scope="module")
+def reference() -> ReferenceArtifact:
+    return make_reference()
 
 
 @pytest.fixture
