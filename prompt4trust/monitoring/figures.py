@@ -9,12 +9,15 @@ import numpy.typing as npt
 from scipy.stats import binomtest
 
 from prompt4trust.metrics import Interval, bootstrap_intervals
-from prompt4trust.metrics.calibration import accuracy_of, brier_of, ece_of, mean_confidence_of
+from prompt4trust.metrics.calibration import brier_of, ece_of, mean_confidence_of
 from prompt4trust.metrics.consistency import consistency_band
 from prompt4trust.metrics.tally import check_flags, check_rows
 
-_UNKNOWN = Interval(float("nan"), float("nan"), float("nan"))
-_METRICS = {"ece": ece_of, "brier": brier_of, "accuracy": accuracy_of, "mean_confidence": mean_confidence_of}
+_NO_ENDS = (float("nan"), float("nan"))
+_UNKNOWN = Interval(float("nan"), *_NO_ENDS)
+_METRICS = {"ece": ece_of, "brier": brier_of, "mean_confidence": mean_confidence_of}
+_FEW = 10
+"""With fewer rows resampling tells nothing of what others would be like: there are no intervals then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +27,10 @@ class LiveFigures:
     Attributes:
         reviewed: Answers.
         calibrated: Those among them with a calibrated confidence, which the next five are of.
-        ece: Expected calibration error, with its bootstrap interval.
+        ece: Expected calibration error, with its bootstrap interval (as the next two from ten answers on).
         chance: What this error would be by chance alone were the confidences right: mean, and a 95 % band.
         brier: Brier score, with its bootstrap interval.
-        accuracy: Share of right answers, with its bootstrap interval.
+        accuracy: Share of right answers, with its exact (Clopper-Pearson) interval.
         mean_confidence: Mean confidence, with its bootstrap interval.
         answered: Answers that were given, not left to a person.
         errors: Wrong ones among these.
@@ -84,11 +87,14 @@ def live_figures(
     if known.any():
         usable, outcomes = check_rows(stated[known], right[known])
         found |= bootstrap_intervals(usable, outcomes, _METRICS, resamples=resamples, seed=seed)
+        if len(usable) < _FEW:
+            found |= {name: Interval(found[name].value, *_NO_ENDS) for name in _METRICS}
         found["chance"] = consistency_band(usable, ece_of, resamples=resamples, seed=seed)
     errors = int((given & ~right).sum())
     return LiveFigures(
         reviewed=rows,
         calibrated=int(known.sum()),
+        accuracy=_share(int(right[known].sum()), int(known.sum()), "exact"),
         answered=int(given.sum()),
         errors=errors,
         coverage=_share(int(given.sum()), rows, "wilson"),

@@ -16,7 +16,7 @@ from prompt4trust.reporting.diagrams import (
     reliability_svg,
     risk_coverage_svg,
 )
-from prompt4trust.reporting.markup import STYLE, clean, document, facts, figure, figures, section, table
+from prompt4trust.reporting.markup import STYLE, clean, document, facts, figure, section, table
 from services.gateway.monitoring.report import AlarmReply, CalibrationReport, Figure, Figures, StreamReply
 
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
@@ -29,6 +29,7 @@ HEADERS: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
 }
 _TITLE = "Does calibrated confidence hold?"
+_FEW = 50
 _COLUMNS = (
     ("reviewed", "answers"),
     ("ece", "calibration error (ECE)"),
@@ -73,25 +74,25 @@ def _lead(report: CalibrationReport) -> str:
             f'<p class="soft">{read}</p>'
         )
     newest = min(report.window, report.reviewed)
+    few = " With so few it is early to say anything." if newest < _FEW else ""
     return (
         f'{problem}<p class="soft">From {report.reviewed:,} answers whose truth somebody has told; figures are of the '
-        f"newest {newest:,}. {read} In brackets: 95 % intervals.</p>"
+        f"newest {newest:,}. {read} In brackets: 95 % intervals.{few}</p>"
     )
 
 
 def _alarms(report: CalibrationReport) -> str:
     cards = []
-    for stream in report.streams:
-        if not stream.live:
-            continue
-        alarm = stream.alarm
-        kind, verdict = ("bad", "Alarm") if alarm is not None else ("fine", "No alarm")
-        told = alarm.message if alarm is not None else _calm(stream)
-        cards.append(
-            f'<div class="card {kind}"><h3>{clean(stream.pair.estimator)}</h3><p class="verdict">{verdict}</p>'
-            f"<p>{clean(told)}</p>{_alarm_facts(alarm) if alarm else ''}"
-            f'<p class="soft"><small>{clean(stream.calibrator)}</small></p></div>'
-        )
+    # Of one calibrator, the stream that began last.
+    newest = {(each.pair.key, each.calibrator): each for each in sorted(report.streams, key=lambda each: each.number)}
+    for stream in newest.values():
+        if stream.applied:
+            kind, verdict, told = _verdict(stream)
+            details = _alarm_facts(stream.alarm) if stream.alarm and stream.live else ""
+            cards.append(
+                f'<div class="card {kind}"><h3>{clean(stream.pair.estimator)}</h3><p class="verdict">{verdict}</p>'
+                f'<p>{clean(told)}</p>{details}<p class="soft"><small>{clean(stream.calibrator)}</small></p></div>'
+            )
     if not cards:
         return (
             "<p>No calibrator that is applied now has reviewed answers, so there is nothing to test: the figures below "
@@ -107,10 +108,21 @@ def _alarms(report: CalibrationReport) -> str:
     return f'<div class="cards">{"".join(cards)}</div>{advice}'
 
 
+def _verdict(stream: StreamReply) -> tuple[str, str, str]:
+    """Give a stream's class of card, the verdict and what is to be said."""
+    if stream.alarm is None:
+        return "fine", "No alarm", _calm(stream)
+    if stream.live:
+        return "bad", "Alarm", stream.alarm.message
+    word = stream.alarm.acknowledged
+    by = f" by {word.who}, {_time(word.at)}" if word else ""
+    return "", "Alarm acknowledged", f"Acknowledged{by}. It is watched anew from the next review on."
+
+
 def _calm(stream: StreamReply) -> str:
     share = max(0.0, stream.evidence) / stream.limit
     return (
-        f"On {stream.n:,} reviewed answers the evidence against calibration is {stream.evidence:.1f}, where an alarm "
+        f"On {stream.n:,} reviewed answers the evidence against calibration is {stream.evidence:z.1f}, where an alarm "
         f"takes {stream.limit:.1f} ({share:.0%} of the way)."
     )
 
@@ -164,7 +176,7 @@ def _pictures(report: CalibrationReport) -> str:
                 broad=True,
             )
         )
-    return section("pictures", "In pictures", [figures(drawn)]) if drawn else ""
+    return section("pictures", "In pictures", drawn) if drawn else ""
 
 
 def _streams(streams: Iterable[StreamReply]) -> str:
@@ -178,7 +190,7 @@ def _streams(streams: Iterable[StreamReply]) -> str:
         told = {
             "calibrator": f"{stream.calibrator} ({state})",
             "reviewed answers": f"{stream.n:,}{_between(stream)}",
-            "evidence": f"{stream.evidence:.2f}; an alarm at {stream.limit:.2f}",
+            "evidence": f"{stream.evidence:z.2f}; an alarm at {stream.limit:.2f}",
             "p-value": f"{stream.p_value:.2g}, valid at any time",
             "false alarms": f"with probability {stream.alpha:.3g} at most, ever",
         }
@@ -216,7 +228,8 @@ def _breakdown(report: CalibrationReport) -> str:
     parts = []
     for name, listed in report.by.items():
         head = [clean(name), *(clean(label) for _, label in _COLUMNS)]
-        parts.append(table(head, ([clean(each.value), *_cells(each.figures)] for each in listed), ""))
+        parts.append(f"<h3>By {clean(name)}</h3>")
+        parts.append(table(head, ([clean(each.value), *_cells(each.figures)] for each in listed)))
     return section("by", "By models and by what clients told", parts) if parts else ""
 
 

@@ -129,7 +129,8 @@ class StreamReply(BaseModel):
         number: Which stream of the gateway it is, from 1.
         pair: Whose confidence.
         calibrator: That gave it.
-        live: Whether this calibrator is applied now, and the stream open.
+        applied: Whether this calibrator is applied to its pair now.
+        live: Whether it is, and the stream is open: no alarm of it was acknowledged.
         since: When its first review came.
         last: When its last one came.
         n: Answers in it.
@@ -147,6 +148,7 @@ class StreamReply(BaseModel):
     number: int
     pair: Pair
     calibrator: str
+    applied: bool
     live: bool
     since: datetime | None
     last: datetime | None
@@ -253,6 +255,7 @@ def _stream(watch: Watch, is_applied: bool) -> StreamReply:
         number=watch.number,
         pair=watch.pair,
         calibrator=watch.calibrator,
+        applied=is_applied,
         live=live,
         since=watch.first,
         last=watch.last,

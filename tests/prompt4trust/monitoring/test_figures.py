@@ -46,6 +46,11 @@ def test_what_is_not_there_is_undefined_and_not_zero() -> None:
     assert deferred.coverage.value == 0
     assert np.isnan(deferred.selective_risk.value)
     assert np.isnan(deferred.ece.value)
+    few = live_figures([0.9] * 3, [True] * 3, [True] * 3)
+    assert few.ece.value == pytest.approx(0.1)
+    assert np.isnan([few.ece.low, few.brier.high, few.mean_confidence.low]).all()
+    assert (few.accuracy.value, few.accuracy.high) == (1, 1)
+    assert few.accuracy.low < 0.5
     with pytest.raises(ValueError, match=r"\[0, 1\]"):
         live_figures([1.2], [True], [True])
     with pytest.raises(ValueError, match="shape"):
