@@ -1,0 +1,88 @@
+"""What a reference is worth: how often it takes the usual for unusual, and whether it tells the unusual from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+from scipy.stats import binomtest
+
+from prompt4trust.metrics.bootstrap import Interval, bootstrap_intervals
+from prompt4trust.metrics.selective import auroc_of
+from prompt4trust.shift.descriptor import Described
+from prompt4trust.shift.fitting import Fitted
+from prompt4trust.shift.reference import reached
+
+Floats = npt.NDArray[np.float64]
+
+BOTH = "both"
+"""All traits together, beside each for itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share with its exact 95 % interval (Clopper and Pearson 1934)."""
+
+    count: int
+    n: int
+    low: float
+    high: float
+
+    @property
+    def value(self) -> float:
+        """The share."""
+        return self.count / self.n
+
+
+def beyond(atypicality: Floats, limit: float) -> Share:
+    """Count the questions at or beyond a limit; at least one question."""
+    count = int(sum(reached(each, limit) for each in atypicality))
+    ends = binomtest(count, len(atypicality)).proportion_ci(0.95, "exact")
+    return Share(count, len(atypicality), float(ends.low), float(ends.high))
+
+
+def separation(usual: Floats, unusual: Floats, *, resamples: int = 1000, seed: int = 0) -> Interval:
+    """Compute the AUROC of atypicality: the chance that an unusual question has more of it, ties counting one half.
+
+    Args:
+        usual: Atypicality of questions drawn as the reference; shape [n].
+        unusual: That of others; shape [m].
+        resamples: Bootstrap resamples for the interval.
+        seed: Their seed.
+    """
+    scores = np.concatenate([usual, unusual])
+    is_unusual = np.repeat([False, True], [len(usual), len(unusual)])
+    return bootstrap_intervals(scores, is_unusual, {"auroc": auroc_of}, resamples=resamples, seed=seed)["auroc"]
+
+
+def judge_each(reference_scores: tuple[Floats, Mapping[str, Floats]]) -> dict[str, Floats]:
+    """Lay the result of `Reference.judge_all` out by trait, with `BOTH` for all together."""
+    together, parts = reference_scores
+    return {**parts, BOTH: together}
+
+
+def judge_held_out(
+    fitted: Fitted, described: Sequence[Described], unlike: Sequence[Described] = ()
+) -> tuple[dict[str, Floats], dict[str, Floats]]:
+    """Judge the questions that were held out, each half by the other half, and further questions by the first half.
+
+    A reference cannot judge the questions that it compares with; two of half the size can judge each other's.
+
+    Args:
+        fitted: The reference inputs.
+        described: The questions that they were made from.
+        unlike: Further questions, perhaps none.
+
+    Returns:
+        Trait (and `BOTH`) -> atypicality of the held-out questions; and of the further ones.
+    """
+    middle = len(fitted.aside) // 2
+    halves = slice(None, middle), slice(middle, None)
+    judged = [
+        judge_each(fitted.reference(other).judge_all([described[place] for place in fitted.aside[half]]))
+        for half, other in (halves, halves[::-1])
+    ]
+    usual = {name: np.concatenate([each[name] for each in judged]) for name in judged[0]}
+    return usual, judge_each(fitted.reference(halves[0]).judge_all(unlike)) if unlike else {}
