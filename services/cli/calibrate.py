@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,13 +11,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
-from prompt4trust.calibration import FAMILIES, CalibratorArtifact, Choice, Pair
+from prompt4trust.calibration import FAMILIES, CalibratorArtifact, Choice
 from prompt4trust.evaluation import Prediction, RunManifest, choose_family, fit_calibrator
-from prompt4trust.files import write_atomically
-from prompt4trust.reporting.calibration_page import estimates, judged_words, render_calibration_page
-from services.cli import options, runs, tables
+from services.cli import options, publishing, refit, runs, tables
 from services.common.registry import Registry
 from services.trainer.evaluation.predicting import pair_of
 from services.trainer.models import ModelSettings
@@ -29,7 +25,12 @@ _TEST = re.compile(r"(^|[^a-z])test([^a-z]|$)", re.IGNORECASE)
 
 
 def calibrate(
-    data: Annotated[Path, typer.Option(help="Questions of the calibration split, kept apart from training and test.")],
+    data: Annotated[
+        Path | None, typer.Option(help="Questions of the calibration split, kept apart from training and test.")
+    ] = None,
+    from_feedback: Annotated[
+        bool, typer.Option("--from-feedback", help="Fit on what people said of a gateway's answers instead.")
+    ] = False,
     validation: Annotated[
         Path | None,
         typer.Option(
@@ -40,7 +41,12 @@ def calibrate(
         str | None,
         typer.Option("--family", "--method", help=f"Take this one instead of choosing: {', '.join(FAMILIES)}."),
     ] = None,
-    methods: Annotated[str, typer.Option(help="Whose confidence to correct, with commas between.")] = "verbalized,cgp",
+    methods: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose confidence to correct, with commas between; by default verbalized,cgp, from feedback all."
+        ),
+    ] = None,
     registry: Annotated[Path | None, typer.Option(help="Directory that the calibrators are published in.")] = None,
     out: options.Out = None,
     run: options.EarlierRun = None,
@@ -65,8 +71,16 @@ def calibrate(
     template: options.Template = None,
     temperature: options.Temperature = None,
     max_tokens: options.MaxTokens = None,
+    activate: Annotated[bool, typer.Option(help="Make the calibrators live, or only publish them.")] = True,
+    gateway: options.Gateway = "http://127.0.0.1:8080",
+    admin_token: options.AdminToken = None,
+    since: options.Since = None,
+    until: options.Until = None,
 ) -> None:
     """Fit all calibrators for each method on held-out answers, and make the best live for these models and wording.
+
+    With --from-feedback the answers are those of a running gateway of which somebody has said whether they were right,
+    for each pair of models, method and wording by itself; the calibrators get new names, and those before them stay.
 
     The best has the lowest log loss on the validation questions or, without any, on answers that its fits did not see.
     Nothing is published where more than 1 % of the predictions are missing because a model could not be asked (status
@@ -76,10 +90,23 @@ def calibrate(
     try:
         if family is not None and family not in FAMILIES:
             raise runs.CommandError(f"no calibration method {family!r}; there are {', '.join(FAMILIES)}")
+        if from_feedback:
+            if any(each is not None for each in (data, validation, run, validation_run, limit)):
+                raise runs.CommandError("--from-feedback takes no questions: leave out --data and what belongs to it")
+            names = runs.method_names(methods) if methods else None
+            wanted = refit.Wanted(names, model, policy_version, template, since, until)
+            source = refit.Source(gateway, admin_token)
+            fitting = refit.Fitting(family, folds=folds, resamples=resamples, seed=seed)
+            target = Registry(registry or runs.read_settings().registry)
+            refit.refit(source, wanted, fitting, target, activate=activate, out=out, console=console)
+            return
+        if data is None:
+            raise runs.CommandError("--data is missing: the questions to fit on; or --from-feedback")
         if validation_run is not None and validation is None:
             raise runs.CommandError("--validation-run needs --validation, the questions that it is a run of")
         if family is not None and validation is not None:
             raise runs.CommandError("--family leaves nothing to choose, so --validation is of no use; leave one out")
+        methods = methods or "verbalized,cgp"
         names = runs.method_names(methods)
         settings = runs.read_settings(
             downstream_url=downstream_url,
@@ -104,18 +131,10 @@ def calibrate(
         runs.fail(str(error))
     target = Registry(registry or settings.registry)
     for artifact in artifacts:
-        path = target.publish_calibrator(artifact)
-        before = target.activate_calibrator(artifact.name)
-        _show(artifact, path, before, console)
-    for path in _keep(outcome.folder, artifacts):
+        path, before = publishing.publish(target, artifact, activate=activate, what="trustvqa calibrate")
+        publishing.show(artifact, path, before, console, live=activate)
+    for path in publishing.keep(outcome.folder, artifacts):
         console.print(str(path), highlight=False, soft_wrap=True)
-
-
-def artifact_name(method: str, pair: Pair) -> str:
-    """Name a calibrator after what it does and what it belongs to, fit for a file name."""
-    parts = [method, pair.estimator, pair.downstream, pair.policy or "", pair.answer_template]
-    cleaned = (re.sub(r"[^A-Za-z0-9.]+", "-", part).strip("-.") for part in parts if part)
-    return re.sub(r"\.{2,}|-?\.-|-\.", "-", "-".join(cleaned))[:200].strip("-.")
 
 
 def _predictions(
@@ -181,7 +200,7 @@ def _fit(
         method = family or (choice.chosen if choice else "")
         return fit_calibrator(
             rows,
-            name=artifact_name(method, pair),
+            name=publishing.artifact_name(method, pair),
             method=method,
             pair=pair,
             dataset=outcome.manifest.dataset,
@@ -201,42 +220,3 @@ def _of(predictions: Sequence[Prediction], estimator: str) -> list[Prediction]:
 
 def _judged_on(judges: runs.Outcome | None, calibration: RunManifest) -> str:
     return judges.manifest.dataset if judges else calibration.dataset
-
-
-def _keep(folder: Path, artifacts: Sequence[CalibratorArtifact]) -> list[Path]:
-    """Keep the candidates' figures and the diagrams beside the run."""
-    page, document = folder / "calibration.html", folder / "calibration.json"
-    write_atomically(page, render_calibration_page(artifacts))
-    listed = [artifact.model_dump(mode="json") for artifact in artifacts]
-    write_atomically(document, json.dumps({"calibrators": listed}, indent=2) + "\n")
-    return [document, page]
-
-
-def _show(artifact: CalibratorArtifact, path: Path, before: str | None, console: Console) -> None:
-    console.print(
-        f"\n[bold]{escape(artifact.pair.estimator)}[/], fitted on {artifact.n} valid answers", highlight=False
-    )
-    if artifact.choice is not None:
-        console.print(judged_words(artifact.choice), style="dim", highlight=False)
-        console.print(tables.candidates(artifact.choice), highlight=False)
-        console.print()
-    console.print(
-        tables.before_and_after(
-            estimates(artifact.metrics_before),
-            estimates(artifact.metrics_after),
-            estimates(artifact.metrics_ideal),
-            artifact.folds,
-        ),
-        highlight=False,
-    )
-    console.print(
-        f"{artifact.method}, cross-fitted: each answer was corrected by a calibrator that had not seen it; the "
-        "published one saw them all. A perfectly calibrated model shows errors above 0 too, by chance.",
-        style="dim",
-        highlight=False,
-    )
-    for warning in artifact.warnings:
-        console.print(f"[yellow]warning[/] {escape(warning)}")
-    replaced = f", in place of {before}" if before not in (None, artifact.name) else ""
-    console.print(f"live: {artifact.name}{replaced}", highlight=False, soft_wrap=True)
-    console.print(str(path), highlight=False, soft_wrap=True)

@@ -18,7 +18,7 @@ from prompt4trust.evaluation.report import fitting_hash
 from prompt4trust.evaluation.selecting import Covered, Given, checked_answers, try_coverages, try_risks
 from prompt4trust.selection import CheckedAnswer, GuardArtifact, fit_guard
 from services.cli import runs
-from services.cli.calibrate import artifact_name
+from services.cli.publishing import artifact_name
 from services.common.registry import Registry, RegistryError, live_calibrator
 from services.trainer.evaluation.predicting import pair_of
 

@@ -1,0 +1,155 @@
+"""What people said of a gateway's answers, read from its API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import httpx
+from pydantic import AwareDatetime, BaseModel, ValidationError
+
+from prompt4trust.calibration import Pair
+from services.cli.runs import CommandError
+
+_PAGE = 2000
+_TIMEOUT_S = 60.0
+
+
+class Reviewed(BaseModel):
+    """A reviewed answer, as far as a fit wants to know; see GET /v1/feedback."""
+
+    id: str
+    at: AwareDatetime
+    reviewed_at: AwareDatetime
+    who: str
+    pair: Pair
+    stated: float | None
+    signals: dict[str, float]
+    decision: str
+    letters: str
+    right: bool
+    groups: dict[str, str]
+
+
+class Count(BaseModel):
+    """How many answers there are of a pair and a decision, and how many were reviewed."""
+
+    pair: Pair
+    decision: str
+    answers: int
+    reviewed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where feedback is.
+
+    Attributes:
+        url: The gateway's address.
+        token: Its admin token, or None.
+    """
+
+    url: str
+    token: str | None = None
+
+    def open(self) -> httpx.Client:
+        """Make a client; it sends the token to this gateway alone."""
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        try:
+            return httpx.Client(base_url=self.url.rstrip("/"), headers=headers, timeout=_TIMEOUT_S)
+        except httpx.InvalidURL as error:
+            raise CommandError(f"--gateway {self.url}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which answers are meant: of these methods, models and wording, answered between these times; None for all."""
+
+    methods: list[str] | None = None
+    downstream: str | None = None
+    policy: str | None = None
+    template: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def query(self) -> dict[str, str]:
+        """Say the same in the API's terms, but for the methods."""
+        named = {"downstream": self.downstream, "policy": self.policy, "answer_template": self.template}
+        times = {"since": self.since, "until": self.until}
+        given = {**named, **{name: time.isoformat() for name, time in times.items() if time is not None}}
+        return {name: value for name, value in given.items() if value is not None}
+
+    def takes(self, pair: Pair) -> bool:
+        """Say whether a pair's method is among those meant."""
+        return self.methods is None or pair.estimator in self.methods
+
+
+def read_reviewed(client: httpx.Client, wanted: Wanted) -> list[Reviewed]:
+    """Read the reviewed answers to multiple choice, each by the latest word on it.
+
+    Raises:
+        CommandError: If the gateway does not give them.
+    """
+    # Of an answer that comes twice, because somebody spoke of it meanwhile, the later counts.
+    found = {each.id: each for page in _pages(client, wanted) for each in page}
+    return [each for each in found.values() if each.letters and wanted.takes(each.pair)]
+
+
+def read_counts(client: httpx.Client, wanted: Wanted) -> list[Count]:
+    """Read how many answers there are, reviewed or not.
+
+    Raises:
+        CommandError: If the gateway does not say.
+    """
+    body = _get(client, "/v1/feedback/counts", wanted.query())
+    try:
+        counts = [Count.model_validate(each) for each in body["counts"]]
+    except (KeyError, TypeError, ValidationError) as error:
+        raise _stranger(client) from error
+    return [each for each in counts if wanted.takes(each.pair)]
+
+
+def read_live(client: httpx.Client) -> Mapping[str, str]:
+    """Read which calibrators a gateway applies now: a pair's key -> a name."""
+    live = _get(client, "/version", {}).get("live_calibrators")
+    return live if isinstance(live, dict) else {}
+
+
+def _pages(client: httpx.Client, wanted: Wanted) -> Iterator[list[Reviewed]]:
+    cursor: dict[str, str] = {}
+    while True:
+        body = _get(client, "/v1/feedback", {**wanted.query(), "limit": str(_PAGE), **cursor})
+        try:
+            yield [Reviewed.model_validate(each) for each in body["answers"]]
+            following = body["next_cursor"]
+        except (KeyError, TypeError, ValidationError) as error:
+            raise _stranger(client) from error
+        if following is None:
+            return
+        cursor = {"cursor": str(following)}
+
+
+def _get(client: httpx.Client, path: str, query: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        response = client.get(path, params=query)
+        body = response.json()
+    except httpx.HTTPError as error:
+        raise CommandError(f"{client.base_url} cannot be reached ({error}): is the gateway running?") from error
+    except ValueError as error:
+        raise _stranger(client) from error
+    if not isinstance(body, dict):
+        raise _stranger(client)
+    if response.status_code in (401, 403):
+        raise CommandError(
+            f"{client.base_url} gives feedback to administrators only: name its token by --admin-token, or by "
+            "TRUSTVQA_GATEWAY_ADMIN_TOKEN"
+        )
+    if response.status_code != 200:
+        raise CommandError(f"{client.base_url}: {body.get('detail') or body.get('title') or response.status_code}")
+    return body
+
+
+def _stranger(client: httpx.Client) -> CommandError:
+    return CommandError(f"{client.base_url} does not speak as a TrustVQA gateway does")
