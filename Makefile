@@ -88,6 +88,10 @@ bench-selection: .venv/.developed ## Count the promises of selection that were b
 	@test -n "$(RUNS)" || { echo "name runs of trustvqa evaluate or calibrate: make bench-selection RUNS=var/runs/..." >&2; exit 2; }
 	$(BIN)/python -m benchmarks.selection $(RUNS) $(ARGS)
 
+.PHONY: bench-shift
+bench-shift: .venv/.developed ## Measure how well questions unlike the calibration data are told from those like it
+	$(QUIET_CPU) $(BIN)/python -m benchmarks.shift $(ARGS)
+
 .PHONY: bench-drift
 bench-drift: .venv/.developed ## Count the drift alarm's false alarms, and how many answers a shift takes to be found
 	$(QUIET_CPU) $(BIN)/python -m benchmarks.drift $(ARGS)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 from PIL import Image
 
@@ -37,7 +39,12 @@ def picture(rng: np.random.Generator, kind: str = "disc", size: int = 48) -> Ima
 
 
 def described(n: int, seed: int = 0, kind: str = "disc", pictures: bool = True) -> list[Described]:
-    """Questions about such pictures, in a dozen wordings."""
+    """Questions about such pictures, in a dozen wordings; more of them begin with the same ones."""
+    return list(_made(next(size for size in (60, 300, 450, 900) if n <= size), seed, kind, pictures)[:n])
+
+
+@cache
+def _made(n: int, seed: int, kind: str, pictures: bool) -> tuple[Described, ...]:
     rng = np.random.default_rng(seed)
     found = []
     for _ in range(n):
@@ -45,4 +52,4 @@ def described(n: int, seed: int = 0, kind: str = "disc", pictures: bool = True) 
         options = dict(zip("ABC", rng.permutation(OPTIONS[family]).tolist(), strict=True))
         shown = picture(rng, kind) if pictures else None
         found.append(PictureAndWords().describe(shown, str(rng.choice(ASKED[family])), options))
-    return found
+    return tuple(found)

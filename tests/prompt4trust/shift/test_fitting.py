@@ -108,7 +108,7 @@ def test_questions_without_pictures_are_judged_by_their_words() -> None:
 
 def test_one_wording_for_all_makes_any_other_one_strange() -> None:
     describer, rng = PictureAndWords(), np.random.default_rng(0)
-    rows = [describer.describe(picture(rng), "What is it?", {"A": "One", "B": "Two"}) for _ in range(900)]
+    rows = [describer.describe(picture(rng), "What is it?", {"A": "One", "B": "Two"}) for _ in range(450)]
     made = fit_reference(rows, describer, name="one", dataset="one", questions=HASH, clock=lambda: datetime.now(UTC))
     assert "only 1 wordings" in made.warnings[0]
     reference = made.reference()
