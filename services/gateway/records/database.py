@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ def database_url(given: str) -> URL:
     kind = url.get_backend_name()
     if kind not in _DRIVERS:
         raise ValueError("must begin with sqlite:// or postgresql://")
+    if kind != "sqlite" and find_spec("psycopg") is None:
+        raise ValueError("needs PostgreSQL's driver: pip install 'trustvqa[postgres]'")
     if kind == "sqlite" and url.database in (None, "", ":memory:"):
         raise ValueError("must name a file: what is kept in memory is lost with the process")
     return url.set(drivername=_DRIVERS[kind])

@@ -55,16 +55,22 @@ class Records:
         Returns:
             Whether it is stored.
         """
-        record = record_of(
-            answered,
-            ask,
-            image,
-            image_sha256=image_sha256,
-            request_id=request_id,
-            keeping=self.keeping,
-            clock=self.clock,
-        )
-        is_stored = await self.writer.write(record)
+        try:
+            record = record_of(
+                answered,
+                ask,
+                image,
+                image_sha256=image_sha256,
+                request_id=request_id,
+                keeping=self.keeping,
+                clock=self.clock,
+            )
+        except Exception as error:  # noqa: BLE001, RUF100 - no fault of ours may cost an answer
+            _log.error("an answer cannot be recorded", answer_id=answered.reply.id, exc_info=error)
+            self.metrics.records.labels("lost").inc()
+            is_stored = False
+        else:
+            is_stored = await self.writer.write(record)
         if not is_stored:
             self.metrics.unrecorded.inc()
         return is_stored
