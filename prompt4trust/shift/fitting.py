@@ -58,8 +58,8 @@ def fit(described: Sequence[Described], descriptor: Descriptor, seed: int = 0) -
     A held-out question's own twins (its wording, or its picture's very pixels, among the first part) do not count as
     near to it; a new question's do. Data sets ask few wordings, or about one picture several times: distances would
     mostly be 0, and whatever is reworded would seem strange. So the question is whether the nearest *other* wording
-    would be unusually far, and what is in the reference itself is like it. The held-out distances can only grow by
-    that, so p-values grow too and stay valid. With fewer than ten wordings there are no others to speak of, and twins
+    would be unusually far, and what is in the reference itself is like it. A held-out distance is never less than it
+    would be with its twins, so p-values can only grow by leaving them out, and stay valid. With fewer than ten wordings there are no others to speak of, and twins
     count.
 
     Args:
@@ -157,7 +157,9 @@ def _fit_numbers(
         raise ValueError(f"only {len(places)} different values of {name!r}; there must be {MIN_DIFFERENT}")
     neighbours = NumberNeighbours.fit(np.array(list(first.values())), tolerance)
     own = [places.get(twin) for _, twin in held]
-    return neighbours, neighbours.scores(np.array([trait for trait, _ in held]), own)
+    rows = np.array([trait for trait, _ in held])
+    # The larger of both: without its twin a row has other neighbours, which may be lonelier themselves.
+    return neighbours, np.maximum(neighbours.scores(rows), neighbours.scores(rows, own))
 
 
 def _fit_words(near: Sequence[tuple[Trait, str]], held: Sequence[tuple[Trait, str]]) -> tuple[WordNeighbours, Floats]:
