@@ -35,6 +35,7 @@ from services.gateway.metrics import GatewayMetrics
 from services.gateway.monitoring.kept import MonitoringStore
 from services.gateway.monitoring.monitor import Monitor, open_monitor
 from services.gateway.monitoring.observer import Watching
+from services.gateway.monitoring.watch import Kind
 from services.gateway.policy_guard import GuardedPolicy
 from services.gateway.records.keeping import Records
 from services.gateway.references import Familiarity
@@ -108,7 +109,13 @@ class Gateway:
             raise late_problem(self.settings.deadline_s) from None
         self.metrics.count(reply)
         # Joins the answer's id to the request's; nothing of what was asked or answered.
-        _log.info("answered", answer_id=reply.id, decision=reply.decision, degraded=reply.degraded)
+        _log.info(
+            "answered",
+            answer_id=reply.id,
+            decision=reply.decision,
+            degraded=reply.degraded,
+            recorded=reply.recorded,
+        )
         return reply
 
     async def _answer(self, request: Request) -> VqaReply:
@@ -214,9 +221,9 @@ async def open_gateway(
     familiarity = Familiarity(registry, settings.registry_check_s, settings.atypicality_limit, image_workers)
     await familiarity.refresh()
     defaults = Defaults(settings.confidence_threshold, settings.max_risk, settings.coverage)
-    monitor = _monitor(settings, records, shelf)
+    monitor = _monitor(settings, records, shelf, guards)
     metrics.monitoring.report = lambda: monitor.report
-    alarm_for = partial(_alarm_for, monitor, shelf)
+    alarm_for = partial(_alarm_for, monitor)
     async with (
         open_monitor(monitor),
         make_http_client(settings.policy_url, max_connections=settings.max_in_flight) as policy_http,
@@ -266,18 +273,21 @@ async def open_gateway(
         )
 
 
-def _monitor(settings: GatewaySettings, records: Records | None, shelf: CalibratorShelf) -> Monitor:
+def _monitor(settings: GatewaySettings, records: Records | None, shelf: CalibratorShelf, guards: GuardShelf) -> Monitor:
+    def applied(kind: Kind, pair: Pair) -> str | None:
+        found = shelf.find(pair) if kind == "calibrator" else guards.known(pair)
+        return None if found is None else found.artifact.name
+
     watching = Watching(
         settings.monitor_alpha, settings.monitor_tolerance, settings.monitor_window, settings.monitor_groups
     )
     kept = None if records is None else MonitoringStore(records.store)
-    return Monitor(kept, watching, shelf.live, settings.monitor_every_s)
+    return Monitor(kept, watching, applied, settings.monitor_every_s)
 
 
-def _alarm_for(monitor: Monitor, shelf: CalibratorShelf, pair: Pair) -> str | None:
-    """Say why the live calibrator of a pair no longer holds, if that is so."""
-    live = shelf.find(pair)
-    alarm = None if live is None else monitor.alarm_for(pair, live.artifact.name)
+def _alarm_for(monitor: Monitor, pair: Pair) -> str | None:
+    """Say why what is promised of a pair's answers no longer holds, if that is so."""
+    alarm = monitor.alarm_for(pair)
     return None if alarm is None else alarm.reason
 
 

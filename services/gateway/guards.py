@@ -50,6 +50,10 @@ class GuardShelf:
     async def find(self, pair: Pair) -> Guard | None:
         """Find the guard that was made for exactly this pair: the newest, if there are several."""
         await self.refresh()
+        return self.known(pair)
+
+    def known(self, pair: Pair) -> Guard | None:
+        """Find the same among those that were read last."""
         found = [guard for guard in self._polled.items if guard.artifact.applies_to(pair)]
         return max(found, key=lambda guard: (guard.artifact.created, guard.artifact.name), default=None)
 

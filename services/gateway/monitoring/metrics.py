@@ -61,20 +61,20 @@ def _gauge(name: str, told: str, sets: list[tuple[str, str, Figures]]) -> GaugeM
 
 
 def _streams(report: CalibrationReport) -> Iterator[Metric]:
-    labels = ("pair", "calibrator")
+    labels = ("pair", "kind", "name")
     alarm = GaugeMetricFamily(
-        "gateway_calibration_alarm", "1 while a live calibrator's alarm stands, else 0.", labels=labels
+        "gateway_calibration_alarm",
+        "1 while the alarm of an applied calibrator or guard stands, else 0.",
+        labels=labels,
     )
-    evidence = GaugeMetricFamily(
-        "gateway_calibration_evidence", "Logarithm of the e-value against calibration.", labels=labels
-    )
+    evidence = GaugeMetricFamily("gateway_calibration_evidence", "Logarithm of the e-value against it.", labels=labels)
     limit = GaugeMetricFamily(
         "gateway_calibration_evidence_limit", "What the evidence must reach for an alarm.", labels=labels
     )
     for stream in report.streams:
         if not stream.live:
             continue
-        which = (stream.pair.key, stream.calibrator)
+        which = (stream.pair.key, stream.kind, stream.name)
         alarm.add_metric(which, stream.alarm is not None and stream.alarm.state == "standing")
         evidence.add_metric(which, stream.evidence)
         limit.add_metric(which, stream.limit)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
-from typing import Protocol
 
 import anyio
 import anyio.to_thread
@@ -16,7 +15,7 @@ from prompt4trust.calibration import Pair
 from services.gateway.monitoring.kept import MonitoringStore
 from services.gateway.monitoring.observer import Observer, Watching
 from services.gateway.monitoring.report import CalibrationReport, make_report
-from services.gateway.monitoring.watch import Acknowledgement, Alarm
+from services.gateway.monitoring.watch import KINDS, Acknowledgement, Alarm, Kind
 from services.gateway.records.shapes import RecordRefusedError, RecordsAwayError
 
 _PAGE = 500
@@ -24,20 +23,12 @@ _SAVE_EVERY_S = 60.0
 _CLOSING_S = 2.0
 _log = structlog.get_logger(__name__)
 
-Live = Callable[[], Mapping[str, str]]
-"""Names the calibrator that is applied to each pair now: the pair's key -> its name."""
+Applied = Callable[[Kind, Pair], str | None]
+"""Names the calibrator, or the guard, that is applied to a pair now."""
 
 
 class UnknownAlarmError(Exception):
     """There is no such alarm, or somebody has acknowledged it already."""
-
-
-class Standing(Protocol):
-    """What answering asks monitoring."""
-
-    def alarm_for(self, pair: Pair, calibrator: str) -> Alarm | None:
-        """Find the alarm of a calibrator that nobody has acknowledged."""
-        ...
 
 
 class Monitor:
@@ -48,7 +39,7 @@ class Monitor:
     Args:
         kept: The records, or None where none are kept.
         watching: How streams are watched.
-        live: Which calibrators are applied now.
+        applied: Which calibrators and guards are applied now.
         every_s: Seconds between two looks at the records.
         clock: Gives the present time, with its zone.
     """
@@ -57,17 +48,17 @@ class Monitor:
         self,
         kept: MonitoringStore | None,
         watching: Watching,
-        live: Live,
+        applied: Applied,
         every_s: float = 5.0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._kept = kept
         self._watching = watching
-        self._live = live
+        self._applied = applied
         self._every_s = every_s
         self._clock = clock
         self._observer: Observer | None = None
-        self._was_live: Mapping[str, str] = {}
+        self._was_applied: frozenset[tuple[Kind, str, str]] = frozenset()
         self._reading = anyio.Lock()
         self._saved: tuple[datetime, int] | None = None
         self._is_restored = False
@@ -81,9 +72,15 @@ class Monitor:
         """What was known when the records were last read."""
         return self._report
 
-    def alarm_for(self, pair: Pair, calibrator: str) -> Alarm | None:
-        """Find the alarm of a calibrator that nobody has acknowledged; costs nothing."""
-        return None if self._observer is None else self._observer.alarm_of(pair, calibrator)
+    def alarm_for(self, pair: Pair) -> Alarm | None:
+        """Find a standing alarm of what is applied to a pair; costs next to nothing."""
+        for kind in KINDS:
+            name = self._applied(kind, pair) if self._observer is not None else None
+            if self._observer is not None and name is not None:
+                alarm = self._observer.alarm_of(kind, pair, name)
+                if alarm is not None:
+                    return alarm
+        return None
 
     async def run(self) -> None:
         """Look at the records again and again, until cancelled."""
@@ -114,10 +111,11 @@ class Monitor:
         while answers := await kept.records.reviewed(after=observer.position, limit=_PAGE):
             for alarm in await anyio.to_thread.run_sync(observer.see, answers):
                 _log.error(
-                    "calibrated confidence no longer holds",
+                    "a promise no longer holds",
                     alarm=alarm.id,
                     pair=alarm.pair.key,
-                    calibrator=alarm.calibrator,
+                    kind=alarm.kind,
+                    name=alarm.name,
                     answer=alarm.crossing.answer,
                     told=alarm.message,
                 )
@@ -125,11 +123,11 @@ class Monitor:
                 break
         observer.settle()
         self._observer = observer
-        live = dict(self._live())
-        if observer.seen != before or heard or live != self._was_live or self._report.status == "starting":
-            is_live = partial(_is_live, live)
-            self._report = await anyio.to_thread.run_sync(make_report, observer, is_live, self._clock())
-            self._was_live = live
+        applied = frozenset(w.key for w in observer.watches if self._applied(w.kind, w.pair) == w.name)
+        if observer.seen != before or heard or applied != self._was_applied or self._report.status == "starting":
+            is_applied = partial(_is_among, applied)
+            self._report = await anyio.to_thread.run_sync(make_report, observer, is_applied, self._clock())
+            self._was_applied = applied
         else:
             self._report = self._report.model_copy(update={"as_of": self._clock(), "problem": None})
         await self._save(kept, observer, heard=heard)
@@ -207,5 +205,5 @@ async def open_monitor(monitor: Monitor) -> AsyncIterator[Monitor]:
             await monitor.close()
 
 
-def _is_live(live: Mapping[str, str], pair: Pair, calibrator: str) -> bool:
-    return live.get(pair.key) == calibrator
+def _is_among(applied: frozenset[tuple[Kind, str, str]], kind: Kind, pair: Pair, name: str) -> bool:
+    return (kind, pair.key, name) in applied

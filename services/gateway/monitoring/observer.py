@@ -10,9 +10,8 @@ from typing import Any, Self
 import structlog
 
 from prompt4trust.calibration import Pair
-from prompt4trust.monitoring import SequentialTest
 from services.gateway.monitoring.history import History
-from services.gateway.monitoring.watch import Acknowledgement, Alarm, Watch
+from services.gateway.monitoring.watch import Acknowledgement, Alarm, Kind, Watch, begin_test, claims
 from services.gateway.monitoring.window import Window, point_of
 from services.gateway.records.reviewed import ReviewedAnswer
 
@@ -56,7 +55,7 @@ class Observer:
         self.seen = 0
         self.position: tuple[datetime, str] | None = None
         self._began = 0
-        self._watches: dict[tuple[str, str], list[Watch]] = {}
+        self._watches: dict[tuple[Kind, str, str], list[Watch]] = {}
         self._waiting: list[Acknowledgement] = []
         self._told: set[tuple[str, str]] = set()
 
@@ -65,9 +64,9 @@ class Observer:
         """All streams, in the order in which they began."""
         return sorted((each for rounds in self._watches.values() for each in rounds), key=lambda each: each.number)
 
-    def alarm_of(self, pair: Pair, calibrator: str) -> Alarm | None:
-        """Find the alarm of a calibrator that nobody has acknowledged."""
-        rounds = self._watches.get((pair.key, calibrator))
+    def alarm_of(self, kind: Kind, pair: Pair, name: str) -> Alarm | None:
+        """Find the alarm of a calibrator or guard that nobody has acknowledged."""
+        rounds = self._watches.get((kind, pair.key, name))
         return None if not rounds or rounds[-1].acknowledged else rounds[-1].alarm
 
     def acknowledge(self, words: Iterable[Acknowledgement]) -> bool:
@@ -101,28 +100,26 @@ class Observer:
         for answer in answers:
             while self._waiting and self._waiting[0].at < answer.reviewed_at:
                 self._close(self._waiting.pop(0))
-            if (alarm := self._see(answer)) is not None:
-                raised.append(alarm)
+            raised += self._see(answer)
         return raised
 
-    def _see(self, answer: ReviewedAnswer) -> Alarm | None:
+    def _see(self, answer: ReviewedAnswer) -> list[Alarm]:
         self.seen += 1
         self.position = (answer.reviewed_at, answer.id)
         row = self.window.add(answer)
         if self.history.is_due(self.seen):
             at = answer.reviewed_at.isoformat()
             self.history.add({"n": self.seen, "at": at, **point_of(self.window.rows)})
-        if row.confidence is None or answer.calibrator is None:
-            return None
-        return self._watch(answer.pair, answer.calibrator).see(answer, row)
+        raised = (self._watch(kind, answer.pair, name).see(answer, row, claim) for kind, name, claim in claims(answer))
+        return [alarm for alarm in raised if alarm is not None]
 
-    def _watch(self, pair: Pair, calibrator: str) -> Watch:
-        rounds = self._watches.setdefault((pair.key, calibrator), [])
+    def _watch(self, kind: Kind, pair: Pair, name: str) -> Watch:
+        rounds = self._watches.setdefault((kind, pair.key, name), [])
         if not rounds or rounds[-1].acknowledged is not None:
             self._began += 1
-            test = SequentialTest(self.watching.share(self._began), self.watching.tolerance)
+            test = begin_test(kind, self.watching.share(self._began), self.watching.tolerance)
             after = rounds[-1].round + 1 if rounds else 0
-            rounds.append(Watch(pair, calibrator, after, self._began, test, self.watching.window))
+            rounds.append(Watch(kind, pair, name, after, self._began, test, self.watching.window))
             self._forget()
         return rounds[-1]
 

@@ -83,29 +83,37 @@ def _lead(report: CalibrationReport) -> str:
 
 def _alarms(report: CalibrationReport) -> str:
     cards = []
-    # Of one calibrator, the stream that began last.
-    newest = {(each.pair.key, each.calibrator): each for each in sorted(report.streams, key=lambda each: each.number)}
+    # Of one calibrator or guard, the stream that began last.
+    newest = {
+        (each.kind, each.pair.key, each.name): each for each in sorted(report.streams, key=lambda each: each.number)
+    }
     for stream in newest.values():
         if stream.applied:
             kind, verdict, told = _verdict(stream)
             details = _alarm_facts(stream.alarm) if stream.alarm and stream.live else ""
             cards.append(
                 f'<div class="card {kind}"><h3>{clean(stream.pair.estimator)}</h3><p class="verdict">{verdict}</p>'
-                f'<p>{clean(told)}</p>{details}<p class="soft"><small>{clean(stream.calibrator)}</small></p></div>'
+                f'<p>{clean(told)}</p>{details}<p class="soft"><small>{clean(stream.name)}</small></p></div>'
             )
     if not cards:
         return (
-            "<p>No calibrator that is applied now has reviewed answers, so there is nothing to test: the figures below "
-            "are of answers that were not calibrated, or whose calibrators have been replaced.</p>"
+            "<p>Neither calibrators nor guards that are applied now have reviewed answers, so there is nothing to "
+            "test: the figures below are of answers of which nothing was promised, or by what has been replaced.</p>"
         )
     advice = ""
     if report.standing:
         advice = (
             "<p>What to do: look at the newest answers and at what has changed (models, pictures, questions, who "
-            "reviews); refit with <code>trustvqa calibrate --from-feedback</code>, which replaces the calibrator and "
-            "ends its alarm; or, if it is understood and harmless, acknowledge it.</p>"
+            "reviews); refit with <code>trustvqa calibrate --from-feedback</code> (a guard with <code>trustvqa "
+            "guard</code>), which puts another in its place and ends the alarm; or, if it is understood and harmless, "
+            "acknowledge it.</p>"
         )
     return f'<div class="cards">{"".join(cards)}</div>{advice}'
+
+
+def _what(stream: StreamReply) -> str:
+    """Name what a stream tests."""
+    return f"{'confidence' if stream.kind == 'calibrator' else 'promised risk'} of {stream.pair.estimator}"
 
 
 def _verdict(stream: StreamReply) -> tuple[str, str, str]:
@@ -122,7 +130,7 @@ def _verdict(stream: StreamReply) -> tuple[str, str, str]:
 def _calm(stream: StreamReply) -> str:
     share = max(0.0, stream.evidence) / stream.limit
     return (
-        f"On {stream.n:,} reviewed answers the evidence against calibration is {stream.evidence:z.1f}, where an alarm "
+        f"On {stream.n:,} reviewed answers the evidence against it is {stream.evidence:z.1f}, where an alarm "
         f"takes {stream.limit:.1f} ({share:.0%} of the way)."
     )
 
@@ -181,14 +189,15 @@ def _pictures(report: CalibrationReport) -> str:
 
 def _streams(streams: Iterable[StreamReply]) -> str:
     parts = [
-        "<p>Each calibrator's answers are a stream, tested after every review. Evidence is the logarithm of how many "
-        "times over bets against calibration have multiplied their stake; it may be read at any time.</p>"
+        "<p>Answers whose confidence one calibrator gave are a stream, and so are those that one guard promised a "
+        "share of errors for; each is tested after every review. Evidence is the logarithm of what bets against the "
+        "promise have made of a stake of 1; it may be read at any time.</p>"
     ]
     for stream in streams:
         state = "live" if stream.live else "acknowledged" if _is_acknowledged(stream) else "no longer applied"
-        parts.append(f"<h3>{clean(stream.pair.key)}</h3>")
+        parts.append(f"<h3>{clean(_what(stream))}: {clean(stream.pair.key)}</h3>")
         told = {
-            "calibrator": f"{stream.calibrator} ({state})",
+            stream.kind: f"{stream.name} ({state})",
             "reviewed answers": f"{stream.n:,}{_between(stream)}",
             "evidence": f"{stream.evidence:z.2f}; an alarm at {stream.limit:.2f}",
             "p-value": f"{stream.p_value:.2g}, valid at any time",
@@ -214,14 +223,14 @@ def _evidence(stream: StreamReply) -> str:
     marks = [] if stream.alarm is None else [(float(stream.alarm.answer), "alarm")]
     drawn = history_svg(
         {"evidence": points},
-        f"evidence against calibration, {stream.calibrator}",
+        f"evidence against {stream.name}",
         x_label="reviewed answers of this stream",
         y_range=(min(-1.0, math.floor(min(values))), max(stream.limit * 1.15, max(values) * 1.05)),
         marks=marks,
         levels=[(stream.limit, "alarm from here on")],
         height=130,
     )
-    return figure(drawn, "Evidence against calibration.", broad=True)
+    return figure(drawn, "Evidence over the reviews.", broad=True)
 
 
 def _breakdown(report: CalibrationReport) -> str:

@@ -16,7 +16,7 @@ from prompt4trust.metrics.consistency import reliability_band
 from prompt4trust.metrics.curves import risk_coverage_curve
 from prompt4trust.monitoring import Finding, LiveFigures
 from services.gateway.monitoring.observer import Observer
-from services.gateway.monitoring.watch import Alarm, Watch
+from services.gateway.monitoring.watch import Alarm, Kind, Watch
 from services.gateway.monitoring.window import PAIR, arrays, figures_of, slices
 
 _GROUP_RESAMPLES = 100
@@ -104,7 +104,7 @@ class AlarmReply(BaseModel):
 
     Attributes:
         id: What to name when it is acknowledged.
-        state: standing; acknowledged by an administrator; or superseded, its calibrator being live no longer.
+        state: standing; acknowledged by an administrator; or superseded, what it is about being applied no longer.
         at: When the review came in that made the evidence sufficient.
         answer: The number of its answer in the stream.
         message: What is wrong, for a person.
@@ -127,9 +127,11 @@ class StreamReply(BaseModel):
     Attributes:
         id: Of the stream.
         number: Which stream of the gateway it is, from 1.
-        pair: Whose confidence.
-        calibrator: That gave it.
-        applied: Whether this calibrator is applied to its pair now.
+        kind: calibrator: that calibrated confidence holds; guard: that of the answers given no more are wrong than
+            was promised.
+        pair: Of whose answers.
+        name: Of the calibrator or guard.
+        applied: Whether it is applied to its pair now.
         live: Whether it is, and the stream is open: no alarm of it was acknowledged.
         since: When its first review came.
         last: When its last one came.
@@ -137,7 +139,7 @@ class StreamReply(BaseModel):
         alpha: Probability with which it may ever raise a false alarm.
         evidence: Natural logarithm of the e-value now.
         limit: What it must reach for an alarm.
-        p_value: At most this likely is such evidence, at any time up to now, if confidence holds.
+        p_value: At most this likely is such evidence, at any time up to now, if the promise holds.
         figures: Of its newest answers.
         finding: What the evidence points to now, however weak.
         alarm: Its alarm.
@@ -146,8 +148,9 @@ class StreamReply(BaseModel):
 
     id: str
     number: int
+    kind: Kind
     pair: Pair
-    calibrator: str
+    name: str
     applied: bool
     live: bool
     since: datetime | None
@@ -203,16 +206,18 @@ class CalibrationReport(BaseModel):
 
     @property
     def standing(self) -> list[AlarmReply]:
-        """The alarms that nobody has acknowledged, of live calibrators."""
+        """The alarms that nobody has acknowledged, of what is applied now."""
         return [each.alarm for each in self.streams if each.alarm is not None and each.alarm.state == "standing"]
 
 
-def make_report(observer: Observer, is_live: Callable[[Pair, str], bool], as_of: datetime) -> CalibrationReport:
+def make_report(
+    observer: Observer, is_applied: Callable[[Kind, Pair, str], bool], as_of: datetime
+) -> CalibrationReport:
     """Say what an observer knows. This takes a while: some 10 ms a set of answers.
 
     Args:
         observer: The observer; nobody may change it meanwhile.
-        is_live: Whether a calibrator is applied to a pair now.
+        is_applied: Whether a calibrator or guard of a name is applied to a pair now.
         as_of: When the records were read.
     """
     rows = list(observer.window.rows)
@@ -222,7 +227,7 @@ def make_report(observer: Observer, is_live: Callable[[Pair, str], bool], as_of:
     for name, value, part in slices(rows, (PAIR, *observer.watching.groups)):
         found = Figures.of(figures_of(part, _GROUP_RESAMPLES))
         by.setdefault(name, []).append(SliceFigures(value=value, figures=found))
-    streams = [_stream(watch, is_live(watch.pair, watch.calibrator)) for watch in observer.watches]
+    streams = [_stream(watch, is_applied(watch.kind, watch.pair, watch.name)) for watch in observer.watches]
     streams.sort(key=lambda each: (not each.live, each.number))
     stands = any(each.alarm is not None and each.alarm.state == "standing" for each in streams)
     return CalibrationReport(
@@ -253,8 +258,9 @@ def _stream(watch: Watch, is_applied: bool) -> StreamReply:
     return StreamReply(
         id=watch.id,
         number=watch.number,
+        kind=watch.kind,
         pair=watch.pair,
-        calibrator=watch.calibrator,
+        name=watch.name,
         applied=is_applied,
         live=live,
         since=watch.first,

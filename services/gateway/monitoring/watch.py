@@ -1,4 +1,4 @@
-"""One stream of answers that is tested: those that one calibrator gave the confidence of."""
+"""One stream of answers that is tested: those that one calibrator, or one guard, promised something of."""
 
 from __future__ import annotations
 
@@ -7,13 +7,36 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from prompt4trust.calibration import Pair
-from prompt4trust.monitoring import Crossing, SequentialTest
+from prompt4trust.monitoring import CALIBRATION, PROMISE, Bets, Crossing, SequentialTest
 from services.gateway.monitoring.history import History
 from services.gateway.monitoring.window import Row, point_of
 from services.gateway.records.reviewed import ReviewedAnswer
+
+Kind = Literal["calibrator", "guard"]
+"""What is tested: that calibrated confidence holds, or that no more of the answers given are wrong than promised."""
+KINDS: tuple[Kind, ...] = ("calibrator", "guard")
+
+
+def begin_test(kind: Kind, alpha: float, tolerance: float) -> SequentialTest:
+    """Make the test of a new stream; what a guard promises is exact, and overlooks nothing."""
+    bets: Bets = CALIBRATION if kind == "calibrator" else PROMISE
+    return SequentialTest(alpha, tolerance if kind == "calibrator" else 0.0, bets)
+
+
+def claims(answer: ReviewedAnswer) -> list[tuple[Kind, str, float]]:
+    """List what was promised of an answer: by what kind of evidence, its name, and how probable a right answer is.
+
+    A guard promises something of the answers that are given, and nothing of those that are left to a person.
+    """
+    found: list[tuple[Kind, str, float]] = []
+    if answer.calibrator is not None and answer.confidence is not None:
+        found.append(("calibrator", answer.calibrator, answer.confidence))
+    if answer.guard is not None and answer.max_risk is not None and answer.decision == "answer":
+        found.append(("guard", answer.guard, 1 - answer.max_risk))
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,19 +67,21 @@ class Acknowledgement:
 
 @dataclass(frozen=True, slots=True)
 class Alarm:
-    """Confidence that no longer holds.
+    """A promise that no longer holds.
 
     Attributes:
         id: Of the watch that raised it.
-        pair: Whose confidence it is.
-        calibrator: That gave it.
+        kind: What promised.
+        pair: Of whose answers.
+        name: Of the calibrator or guard.
         at: When the review came in that made the evidence sufficient.
         crossing: At which answer, and what the evidence pointed to then.
     """
 
     id: str
+    kind: Kind
     pair: Pair
-    calibrator: str
+    name: str
     at: datetime
     crossing: Crossing
 
@@ -64,12 +89,18 @@ class Alarm:
     def reason(self) -> str:
         """What a person should know, as the end of a sentence."""
         found = self.crossing.finding
+        if self.kind == "guard":
+            told = "reviews show that more of the answers given are wrong than was promised"
+            if found is None:
+                return told
+            return f"{told} ({1 - found.right:.2f} of {found.n}, where {1 - found.stated:.2f} at most was promised)"
+        told = "reviews show that calibrated confidence no longer holds"
         if found is None:
-            return f"reviews show that calibrated confidence no longer holds (found at answer {self.crossing.answer})"
+            return told
         where = "" if found.region == "everywhere" else f" at {found.region}"
         return (
-            f"reviews show that calibrated confidence no longer holds ({found.direction}{where}: stated "
-            f"{found.stated:.2f}, right {found.right:.2f} of the time, on {found.n} answers)"
+            f"{told} ({found.direction}{where}: stated {found.stated:.2f}, right {found.right:.2f} of the time, on "
+            f"{found.n} answers)"
         )
 
     @property
@@ -82,17 +113,21 @@ class Watch:
     """A stream, its test, its newest rows and its history.
 
     Args:
-        pair: Whose confidence it is.
-        calibrator: That gave it.
+        kind: What promised.
+        pair: Of whose answers.
+        name: Of the calibrator or guard.
         round: How many watches of the same two were closed before, by acknowledged alarms.
         number: Which stream of this gateway it is, from 1 in the order in which they began.
         test: Its test.
         size: How many of its newest rows figures are of.
     """
 
-    def __init__(self, pair: Pair, calibrator: str, round: int, number: int, test: SequentialTest, size: int) -> None:
+    def __init__(
+        self, kind: Kind, pair: Pair, name: str, round: int, number: int, test: SequentialTest, size: int
+    ) -> None:
+        self.kind = kind
         self.pair = pair
-        self.calibrator = calibrator
+        self.name = name
         self.round = round
         self.number = number
         self.test = test
@@ -106,23 +141,26 @@ class Watch:
     @property
     def id(self) -> str:
         """A name that every gateway gives to the same stream."""
-        named = "\n".join((self.pair.key, self.calibrator, str(self.round)))
+        named = "\n".join((*self.key, str(self.round)))
         return hashlib.sha256(named.encode()).hexdigest()[:12]
 
     @property
-    def key(self) -> tuple[str, str]:
-        """The pair's key and the calibrator's name."""
-        return self.pair.key, self.calibrator
+    def key(self) -> tuple[Kind, str, str]:
+        """What promised, the pair's key and the name."""
+        return self.kind, self.pair.key, self.name
 
-    def see(self, answer: ReviewedAnswer, row: Row) -> Alarm | None:
-        """Take in an answer with a calibrated confidence.
+    def see(self, answer: ReviewedAnswer, row: Row, claim: float) -> Alarm | None:
+        """Take in an answer of which something was promised.
+
+        Args:
+            answer: The answer.
+            row: The same, for figures.
+            claim: The probability of being right that was promised.
 
         Returns:
             The alarm, if this answer raised it.
         """
-        if row.confidence is None:
-            raise ValueError("an answer without a calibrated confidence belongs to no stream")
-        self.test.update([row.confidence], [row.correct])
+        self.test.update([claim], [row.correct])
         self.rows.append(row)
         self.first = self.first or answer.reviewed_at
         self.last = answer.reviewed_at
@@ -131,15 +169,16 @@ class Watch:
             at = answer.reviewed_at.isoformat()
             self.history.add({"n": n, "at": at, "evidence": round(self.test.log_e, 4), **point_of(self.rows)})
         if self.alarm is None and self.test.alarm is not None:
-            self.alarm = Alarm(self.id, self.pair, self.calibrator, answer.reviewed_at, self.test.alarm)
+            self.alarm = Alarm(self.id, self.kind, self.pair, self.name, answer.reviewed_at, self.test.alarm)
             return self.alarm
         return None
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it as JSON values."""
         return {
+            "kind": self.kind,
             "pair": self.pair.model_dump(),
-            "calibrator": self.calibrator,
+            "name": self.name,
             "round": self.round,
             "number": self.number,
             "test": self.test.state(),
@@ -159,13 +198,14 @@ class Watch:
             KeyError, TypeError, ValueError: If it is no such state.
         """
         pair, test = Pair(**state["pair"]), SequentialTest.restore(state["test"])
-        watch = cls(pair, str(state["calibrator"]), int(state["round"]), int(state["number"]), test, size)
+        kind: Kind = "guard" if state["kind"] == "guard" else "calibrator"
+        watch = cls(kind, pair, str(state["name"]), int(state["round"]), int(state["number"]), test, size)
         watch.rows.extend(Row(confidence, correct, answered, {}) for confidence, correct, answered in state["rows"])
         watch.history = History.restore(state["history"])
         watch.first, watch.last = _read(state["first"]), _read(state["last"])
         at = _read(state["alarm_at"])
         if at is not None and test.alarm is not None:
-            watch.alarm = Alarm(watch.id, pair, watch.calibrator, at, test.alarm)
+            watch.alarm = Alarm(watch.id, kind, pair, watch.name, at, test.alarm)
         if state["acknowledged"] is not None:
             watch.acknowledged = Acknowledgement.restore(state["acknowledged"])
         return watch

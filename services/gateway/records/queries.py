@@ -18,7 +18,7 @@ Row: TypeAlias = Any
 REVIEWED = select(
     *(answers.c[name] for name in (
         *("id", "at", "downstream", "policy", "estimator", "answer_template", "calibrator", "stated", "confidence"),
-        *("signals", "decision", "guarantee", "max_risk", "groups", "letters", "letter"),
+        *("signals", "decision", "guarantee", "max_risk", "guard", "groups", "letters", "letter"),
     )),
     *(feedback.c.at.label("reviewed_at"), feedback.c.who, feedback.c.correct_option, feedback.c.correct),
 ).join(feedback, feedback.c.answer_id == answers.c.id)  # fmt: skip
@@ -71,6 +71,7 @@ def reviewed_of(row: Row) -> ReviewedAnswer:
         max_risk=row.max_risk if row.guarantee else None,
         correct=row.correct,
         groups=row.groups,
+        guard=row.guard if row.guarantee else None,
     )
 
 

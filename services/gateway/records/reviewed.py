@@ -27,6 +27,7 @@ class ReviewedAnswer:
         max_risk: The promised share of errors, where one was promised with a guarantee.
         correct: Whether the answer was right; an answer without a verdict is not.
         groups: What the client told of the question, such as family and modality.
+        guard: The evidence that this promise was made on, where there was one.
     """
 
     id: str
@@ -41,3 +42,4 @@ class ReviewedAnswer:
     max_risk: float | None
     correct: bool
     groups: Mapping[str, str]
+    guard: str | None = None

@@ -67,7 +67,7 @@ def test_from_the_first_answer_to_an_alarm_and_its_end(watched: httpx.Client) ->
     found = disappoint(watched)
     (stream,) = found["streams"]
     assert stream["live"]
-    assert stream["calibrator"] == before["calibration"]["calibrator"]
+    assert stream["name"] == before["calibration"]["calibrator"]
     assert stream["alarm"]["state"] == "standing"
     assert stream["alarm"]["finding"]["direction"] in ("overconfident", "too extreme")
     assert found["by"]["modality"][0]["value"] == "CT"
@@ -86,7 +86,7 @@ def test_from_the_first_answer_to_an_alarm_and_its_end(watched: httpx.Client) ->
     assert other["degraded"] == []
 
     metrics = watched.get("/metrics").text
-    labels = f'{{calibrator="{stream["calibrator"]}",pair="cgp | model-1 | policy-1 | answer-compact@1"}}'
+    labels = f'{{kind="calibrator",name="{stream["name"]}",pair="cgp | model-1 | policy-1 | answer-compact@1"}}'
     assert f"gateway_calibration_alarm{labels} 1.0" in metrics
     assert f"gateway_calibration_evidence{labels} {stream['evidence']}" in metrics
     assert f'gateway_calibration_reviewed_count{{by="all",value=""}} {float(stream["n"])}' in metrics

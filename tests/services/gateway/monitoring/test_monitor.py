@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
+from prompt4trust.calibration import Pair
 from services.gateway.monitoring.kept import MonitoringStore
 from services.gateway.monitoring.monitor import Monitor, UnknownAlarmError, open_monitor
 from services.gateway.monitoring.observer import Watching
+from services.gateway.monitoring.watch import Kind
 from services.gateway.records.database import Database, database_url
 from services.gateway.records.reviewed import ReviewedAnswer
 from services.gateway.records.store import RecordStore
@@ -22,7 +24,10 @@ from services.gateway.records.tables import feedback as feedback_table
 from tests.services.gateway.monitoring.streams import BEGIN, PAIR, stream
 from tests.support.waiting import until
 
-LIVE = {PAIR.key: "platt-cgp"}
+
+def applied(kind: Kind, pair: Pair) -> str | None:
+    """One calibrator, for one pair."""
+    return "platt-cgp" if (kind, pair) == ("calibrator", PAIR) else None
 
 
 @pytest.fixture
@@ -70,31 +75,31 @@ async def test_an_alarm_is_raised_once_outlives_restarts_and_forgotten_answers_a
     kept: MonitoringStore,
 ) -> None:
     clock = Clock()
-    monitor = Monitor(kept, Watching(), lambda: LIVE, clock=clock)
+    monitor = Monitor(kept, Watching(), applied, clock=clock)
     assert status(monitor) == "starting"
     await monitor.look()
     assert status(monitor) == "empty"
     await put(kept, stream(150, off=-0.3))
     await monitor.look()
     assert status(monitor) == "alarm"
-    alarm = monitor.alarm_for(PAIR, "platt-cgp")
+    alarm = monitor.alarm_for(PAIR)
     assert alarm is not None
     await monitor.close()
 
     # Its answers are forgotten, and the gateway starts again.
     assert await kept.records.prune(BEGIN + timedelta(days=10), 1000) == 150
-    again = Monitor(kept, Watching(), lambda: LIVE, clock=clock)
+    again = Monitor(kept, Watching(), applied, clock=clock)
     await again.look()
-    assert again.alarm_for(PAIR, "platt-cgp") == alarm
+    assert again.alarm_for(PAIR) == alarm
     assert again.report.reviewed == 150
-    beside = Monitor(kept, Watching(), lambda: LIVE, clock=clock)
+    beside = Monitor(kept, Watching(), applied, clock=clock)
     await beside.look()
 
     with pytest.raises(UnknownAlarmError):
         await again.acknowledge("nothing", "Dr. A", None)
     await again.acknowledge(alarm.id, "Dr. A", "known")
     assert again.report.status == "watching"
-    assert again.alarm_for(PAIR, "platt-cgp") is None
+    assert again.alarm_for(PAIR) is None
     told = again.report.streams[0].alarm
     assert told is not None
     assert told.acknowledged is not None
@@ -103,19 +108,19 @@ async def test_an_alarm_is_raised_once_outlives_restarts_and_forgotten_answers_a
         await again.acknowledge(alarm.id, "Dr. A", None)
     # The other gateway hears of it at its next look, and so does one that starts later.
     await beside.look()
-    assert beside.alarm_for(PAIR, "platt-cgp") is None
+    assert beside.alarm_for(PAIR) is None
     await again.close()
-    last = Monitor(kept, Watching(), lambda: LIVE, clock=clock)
+    last = Monitor(kept, Watching(), applied, clock=clock)
     await last.look()
     assert last.report.status == "watching"
 
 
 async def test_other_settings_read_the_stream_anew(kept: MonitoringStore) -> None:
     await put(kept, stream(150, off=-0.3))
-    first = Monitor(kept, Watching(), lambda: LIVE)
+    first = Monitor(kept, Watching(), applied)
     await first.look()
     await first.close()
-    patient = Monitor(kept, Watching(tolerance=0.4), lambda: LIVE)
+    patient = Monitor(kept, Watching(tolerance=0.4), applied)
     await patient.look()
     assert (patient.report.status, patient.report.reviewed) == ("watching", 150)
     await patient.close()
@@ -134,7 +139,7 @@ async def test_a_later_state_of_another_gateway_is_not_overwritten(kept: Monitor
 
 async def test_a_database_that_is_away_leaves_what_was_known_and_is_said(kept: MonitoringStore, tmp_path: Path) -> None:
     clock = Clock()
-    monitor = Monitor(kept, Watching(), lambda: LIVE, clock=clock)
+    monitor = Monitor(kept, Watching(), applied, clock=clock)
     await put(kept, stream(40))
     await monitor.look()
     known = monitor.report
@@ -155,7 +160,7 @@ async def test_a_database_that_is_away_leaves_what_was_known_and_is_said(kept: M
 
 async def test_it_looks_by_itself_and_reads_on_from_where_it_was(kept: MonitoringStore, tmp_path: Path) -> None:
     await put(kept, stream(600))  # more than a page
-    monitor = Monitor(kept, Watching(), lambda: LIVE, every_s=0.02)
+    monitor = Monitor(kept, Watching(), applied, every_s=0.02)
     async with open_monitor(monitor):
         await until(lambda: monitor.report.reviewed == 600)
         await put(kept, stream(30, begin=600, seed=3))
@@ -165,18 +170,19 @@ async def test_it_looks_by_itself_and_reads_on_from_where_it_was(kept: Monitorin
 
 
 async def test_a_change_of_the_live_calibrator_shows_without_a_new_review(kept: MonitoringStore) -> None:
-    live = dict(LIVE)
-    monitor = Monitor(kept, Watching(), lambda: live)
+    live = ["platt-cgp"]
+    monitor = Monitor(kept, Watching(), lambda kind, pair: live[0])
     await put(kept, stream(150, off=-0.3))
     await monitor.look()
     assert status(monitor) == "alarm"
-    live[PAIR.key] = "platt-2"
+    live[0] = "platt-2"
+    assert monitor.alarm_for(PAIR) is None  # at once
     await monitor.look()
     assert status(monitor) == "watching"
 
 
 async def test_without_records_it_says_so() -> None:
-    monitor = Monitor(None, Watching(), dict)
+    monitor = Monitor(None, Watching(), applied)
     async with open_monitor(monitor):
         await asyncio.sleep(0)
         await monitor.look()

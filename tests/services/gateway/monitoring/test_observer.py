@@ -7,6 +7,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,9 +41,9 @@ def test_parts_of_a_stream_and_restarts_come_to_the_same_as_the_whole() -> None:
     assert len(raised) == 1
     assert 120 < raised[0].crossing.answer <= 240
     assert raised[0].at == answers[raised[0].crossing.answer - 1].reviewed_at
-    assert parts.alarm_of(PAIR, "platt-cgp") == raised[0]
-    assert parts.alarm_of(PAIR, "another") is None
-    assert parts.alarm_of(OTHER_PAIR, "platt-cgp") is None
+    assert parts.alarm_of("calibrator", PAIR, "platt-cgp") == raised[0]
+    assert parts.alarm_of("calibrator", PAIR, "another") is None
+    assert parts.alarm_of("calibrator", OTHER_PAIR, "platt-cgp") is None
     assert "no longer holds (" in raised[0].message
 
 
@@ -65,7 +66,7 @@ def test_streams_share_one_budget_and_a_new_calibrator_is_a_new_stream() -> None
     observer.see(stream(10, begin=10, calibrator="platt-2"))
     observer.see(stream(10, begin=20, calibrator="platt-1", pair=OTHER_PAIR))
     observer.see(stream(10, begin=30))
-    assert [(each.calibrator, each.number, each.test.n) for each in observer.watches] == [
+    assert [(each.name, each.number, each.test.n) for each in observer.watches] == [
         ("platt-cgp", 1, 20),
         ("platt-2", 2, 10),
         ("platt-1", 3, 10),
@@ -81,7 +82,7 @@ def test_an_acknowledged_alarm_ends_and_its_stream_begins_anew_wherever_it_is_re
     assert live.acknowledge([word])
     live.settle()
     assert not live.acknowledge([word])
-    assert live.alarm_of(PAIR, "platt-cgp") is None
+    assert live.alarm_of("calibrator", PAIR, "platt-cgp") is None
     live.see(after)
     # Another gateway reads all of it at once, later.
     other = Observer(Watching())
@@ -103,7 +104,7 @@ def test_only_calibrated_confidence_is_tested_and_everything_is_counted() -> Non
     observer.see(stream(100, calibrator=None, off=-0.3))
     observer.see([reviewed(200, None, False, calibrator=None)])
     assert observer.watches == []
-    report = make_report(observer, lambda pair, name: True, LATER)
+    report = make_report(observer, lambda kind, pair, name: True, LATER)
     assert report.figures is not None
     assert (report.reviewed, report.figures.reviewed, report.figures.calibrated) == (101, 101, 0)
     assert report.figures.ece.value is None
@@ -116,7 +117,7 @@ def test_figures_are_of_the_newest_answers_in_all_and_by_what_is_known() -> None
     answers = stream(700)
     observer = Observer(Watching(window=200))
     observer.see(answers)
-    report = make_report(observer, lambda pair, name: pair == PAIR, LATER)
+    report = make_report(observer, lambda kind, pair, name: pair == PAIR, LATER)
     newest = answers[-200:]
     ece = error_of(newest)
     assert report.figures is not None
@@ -138,11 +139,36 @@ def test_figures_are_of_the_newest_answers_in_all_and_by_what_is_known() -> None
     json.loads(report.model_dump_json())
 
 
+def test_a_promised_share_of_errors_is_a_stream_of_its_own() -> None:
+    def promised(begin: int, right: float, **changes: Any) -> list[ReviewedAnswer]:
+        rng = np.random.default_rng(begin)
+        given = {"calibrator": None, "decision": "answer", "max_risk": 0.1, "guard": "guard-1", **changes}
+        return [reviewed(begin + place, 0.9, bool(rng.random() < right), **given) for place in range(250)]
+
+    kept = Observer(Watching())
+    # What is promised is an upper limit, and nothing is promised of what is left to a person.
+    assert kept.see(promised(0, 0.99) + promised(250, 0.1, decision="defer")) == []
+    (watch,) = kept.watches
+    assert (watch.kind, watch.name, watch.test.n) == ("guard", "guard-1", 250)
+    (alarm,) = kept.see(promised(500, 0.7))
+    assert alarm == kept.alarm_of("guard", PAIR, "guard-1")
+    assert kept.alarm_of("calibrator", PAIR, "guard-1") is None
+    assert "where 0.10 at most was promised" in alarm.message
+    # One answer may be under both kinds of promise.
+    both = Observer(Watching())
+    both.see(promised(0, 0.9, calibrator="platt-cgp"))
+    assert [(each.kind, each.test.n, each.test.tolerance) for each in both.watches] == [
+        ("calibrator", 250, 0.02),
+        ("guard", 250, 0.0),
+    ]
+    assert json.dumps(Observer.restore(both.state(), Watching()).state()) == json.dumps(both.state())
+
+
 def test_an_alarm_stands_only_while_its_calibrator_is_live() -> None:
     observer = Observer(Watching())
     observer.see(stream(150, off=-0.3))
-    assert make_report(observer, lambda pair, name: True, LATER).status == "alarm"
-    replaced = make_report(observer, lambda pair, name: False, LATER)
+    assert make_report(observer, lambda kind, pair, name: True, LATER).status == "alarm"
+    replaced = make_report(observer, lambda kind, pair, name: False, LATER)
     assert replaced.status == "watching"
     assert replaced.streams[0].alarm is not None
     assert replaced.streams[0].alarm.state == "superseded"

@@ -45,6 +45,7 @@ async def test_a_reviewed_answer_comes_out_as_it_went_in(store: RecordStore) -> 
         max_risk=0.1,
         correct=False,
         groups={"modality": "CT"},
+        guard="guard-cgp",
     )
     stored = await store.get(kept.id)
     assert (stored.row["at"], stored.row["stated"]) == (kept.row["at"], 0.1 + 0.2)
