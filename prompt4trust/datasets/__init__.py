@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from prompt4trust.datasets._base import Dataset, DatasetError, OnBad, fingerprint
+from prompt4trust.datasets._base import Dataset, DatasetError, OnBad, Source, fingerprint
 from prompt4trust.datasets.medmcqa import read_medmcqa
 from prompt4trust.datasets.pmc_vqa import read_pmc_vqa
 
-__all__ = ["Dataset", "DatasetError", "Kind", "OnBad", "fingerprint", "load_dataset", "read_medmcqa", "read_pmc_vqa"]
+__all__ = [
+    "Dataset",
+    "DatasetError",
+    "Kind",
+    "OnBad",
+    "Source",
+    "fingerprint",
+    "load_dataset",
+    "read_medmcqa",
+    "read_pmc_vqa",
+]
 
 Kind = Literal["pmc-vqa", "medmcqa"]
 
@@ -46,8 +57,11 @@ def load_dataset(
     if not path.is_file():
         raise DatasetError(f"{path}: no such file")
     if (kind or _kind(path)) == "medmcqa":
-        return read_medmcqa(path, on_bad=on_bad, limit=limit, seed=seed)
-    return read_pmc_vqa(path, images, on_bad=on_bad, limit=limit, seed=seed, min_side=min_side)
+        dataset = read_medmcqa(path, on_bad=on_bad, limit=limit, seed=seed)
+    else:
+        dataset = read_pmc_vqa(path, images, on_bad=on_bad, limit=limit, seed=seed, min_side=min_side)
+    folder = None if images is None else str(images.absolute())
+    return replace(dataset, source=Source(str(path.absolute()), folder))
 
 
 def _kind(path: Path) -> Kind:

@@ -26,6 +26,19 @@ class DatasetError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """Where questions were read from, so that a report can look them up again.
+
+    Attributes:
+        path: The question file.
+        images: Folder of the pictures, or None where it was found beside the file.
+    """
+
+    path: str
+    images: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Dataset:
     """The questions of one file, and what was left out of it.
 
@@ -34,12 +47,14 @@ class Dataset:
         questions: The usable questions, in the file's order.
         skipped: Why rows were left out -> how many.
         notes: What a reader of the figures should know -> how many rows it concerns.
+        source: Where they were read from, or None where they were made.
     """
 
     name: str
     questions: tuple[Question, ...]
     skipped: Mapping[str, int] = field(default_factory=dict)
     notes: Mapping[str, int] = field(default_factory=dict)
+    source: Source | None = None
 
     @property
     def fingerprint(self) -> str:

@@ -129,7 +129,7 @@ class Report(_Model):
         changes: What differs between methods that belong together.
         leading: Metric -> the best method and all those that the answers cannot tell from it (the interval of the
             paired difference holds 0); metrics in which no method stands apart are left out.
-        alike: Methods of further runs that gave the very answers of an earlier run's, and are left out.
+        alike: Estimators that gave the very same answers in all runs, and are listed once.
     """
 
     run: RunManifest

@@ -13,7 +13,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from prompt4trust.confidence.base import Sampling
-from prompt4trust.datasets import Dataset
+from prompt4trust.datasets import Dataset, Source
 from prompt4trust.files import write_atomically
 from prompt4trust.prompts import PromptTemplate
 
@@ -39,6 +39,7 @@ class RunManifest(BaseModel):
         software: Version of this library.
         created: When the run was begun; not part of the configuration.
         notes: Anything else worth knowing (an address, a revision); not part of the configuration.
+        source: Where the questions were read from, or None where that is not known; not part of the configuration.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,6 +55,7 @@ class RunManifest(BaseModel):
     software: str
     created: datetime
     notes: Mapping[str, str] = {}
+    source: Source | None = None
 
     @classmethod
     def describe(
@@ -82,6 +84,7 @@ class RunManifest(BaseModel):
             software=_software(),
             created=created,
             notes=notes or {},
+            source=dataset.source,
         )
 
     @property
@@ -95,7 +98,7 @@ class RunManifest(BaseModel):
         return [f"{name}: {theirs[name]} there, {mine[name]} now" for name in mine if mine[name] != theirs[name]]
 
     def _configuration(self) -> dict[str, object]:
-        return self.model_dump(mode="json", exclude={"created", "notes", "dataset"})
+        return self.model_dump(mode="json", exclude={"created", "notes", "dataset", "source"})
 
 
 def read_manifest(folder: Path) -> RunManifest:

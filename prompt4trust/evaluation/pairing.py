@@ -73,15 +73,16 @@ def _pairs(methods: Sequence[MethodReport]) -> list[tuple[str, str, str]]:
     runs = list(dict.fromkeys(method.run for method in methods))
     stated = {(method.run, method.estimator): method for method in methods if method.calibrator is None}
     like = {_form(method): method.name for method in methods if method.run == runs[0]}
-    first = {run: next((each for (of, _), each in stated.items() if of == run), None) for run in runs}
+    begins = next(iter(stated.values())).estimator if stated else ""
     pairs = []
     for method in methods:
-        plain, begin = stated.get((method.run, method.estimator)), first[method.run]
+        plain = stated.get((method.run, method.estimator))
+        begin = stated.get((method.run, begins)) or stated.get((runs[0], begins))
         if method.run != runs[0] and (earlier := like.get(_form(method))) is not None:
             pairs.append(("run", method.name, earlier))
         if method.calibrator is not None and plain is not None:
             pairs.append(("calibration", method.name, plain.name))
-        if method.calibrator is None and begin is not None and begin is not method:
+        if method.calibrator is None and begin is not None and method.estimator != begins:
             pairs.append(("method", method.name, begin.name))
     return pairs
 

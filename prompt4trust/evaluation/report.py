@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -97,8 +97,8 @@ def compare_runs(
         seed: Seed of the bootstrap.
 
     Returns:
-        The report, the runs' methods one after the other. An estimator that gave the very answers of an earlier run's
-        (one without guidance does, where only the policy differs) is not listed again.
+        The report, the runs' methods one after the other. An estimator that gave the very same answers in all runs
+        (one without guidance does, where only the policy differs) is listed once, without a run's label.
 
     Raises:
         ValueError: If the runs are not of the same questions, or two have one label.
@@ -108,17 +108,21 @@ def compare_runs(
     if len({run.label for run in runs}) < len(runs):
         raise ValueError("runs need labels to be told apart by")
     found: list[tuple[MethodReport, Scored]] = []
-    answers: dict[tuple[object, ...], str] = {}
-    alike = []
+    rows = {
+        (run.label, estimator): [row for row in run.predictions if row.estimator == estimator]
+        for run in runs
+        for estimator in run.manifest.estimators
+    }
+    alike = _alike(rows)
     for run in runs:
         for estimator in run.manifest.estimators:
-            own = [row for row in run.predictions if row.estimator == estimator]
-            name = f"{estimator} ({run.label})" if run.label else estimator
-            given = (estimator, *sorted((row.id, row.answer or "", row.confidence or 0.0) for row in own))
-            if own and answers.setdefault(given, name) != name:
-                alike.append(f"{name}: {answers[given]}")
-                continue
-            found += _forms(run, estimator, own, resamples, group_resamples, seed)
+            if estimator not in alike:
+                found += _forms(run, estimator, rows[run.label, estimator], resamples, group_resamples, seed)
+            elif run is runs[0]:
+                forms = _forms(
+                    replace(run, label=""), estimator, rows[run.label, estimator], resamples, group_resamples, seed
+                )
+                found += [(form.model_copy(update={"run": run.label}), scored) for form, scored in forms]
     changes, leading = compare_methods(
         [(method, scored) for method, scored in found if method.figures.n], resamples=resamples, seed=seed
     )
@@ -130,6 +134,20 @@ def compare_runs(
         leading=leading,
         alike=tuple(alike),
     )
+
+
+def _alike(rows: Mapping[tuple[str, str], Sequence[Prediction]]) -> list[str]:
+    """Find the estimators that gave the very same answers in every one of several runs."""
+    given: dict[str, list[list[tuple[str, str, float]]]] = {}
+    for (_, estimator), own in rows.items():
+        answers = sorted((row.id, row.answer or "", row.confidence or 0.0) for row in own)
+        given.setdefault(estimator, []).append(answers)
+    runs = len({label for label, _ in rows})
+    return [
+        estimator
+        for estimator, answers in given.items()
+        if runs > 1 and len(answers) == runs and answers[0] and all(each == answers[0] for each in answers)
+    ]
 
 
 def _forms(

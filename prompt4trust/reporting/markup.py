@@ -7,7 +7,7 @@ from typing import Literal
 
 from prompt4trust.reporting.diagrams.svg import clean
 
-__all__ = ["STYLE", "clean", "document", "facts", "figure", "figures", "section", "table"]
+__all__ = ["STYLE", "clean", "document", "facts", "figure", "figures", "intro", "section", "table"]
 
 # Every text colour has a contrast of 4.5 or more on both grounds, every mark one of 3 (WCAG 2.2, 1.4.3 and 1.4.11).
 # Paper is always light: the dark colours are for screens alone.
@@ -32,6 +32,7 @@ nav ul { display: flex; flex-wrap: wrap; gap: .2rem 1.1rem; list-style: none; ma
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .92rem; }
 caption { text-align: left; color: var(--soft); padding-bottom: .3rem; }
+caption span { display: inline-block; position: sticky; left: 0; max-width: min(60rem, 100vw - 2rem); }
 th, td { text-align: left; padding: .35rem 1rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { font-weight: 600; } thead th { border-bottom: 2px solid var(--line); vertical-align: bottom; }
 td small, td .range { white-space: nowrap; } td .range { display: block; font-size: .82em; color: var(--soft); }
@@ -41,7 +42,8 @@ td .best { font-weight: 700; } td .best::after { content: " \\2605"; color: var(
 .figures.medium { grid-template-columns: repeat(auto-fill, minmax(min(100%, 20rem), 1fr)); }
 .tables { display: grid; gap: 0 2rem; grid-template-columns: repeat(auto-fit, minmax(min(100%, 33rem), 1fr)); }
 figure { margin: .4rem 0; max-width: 100%; break-inside: avoid; } figcaption { font-size: .9rem; max-width: 22rem; }
-figure.broad figcaption { max-width: 46rem; } figcaption strong { color: var(--ink); }
+figure.broad figcaption { max-width: 46rem; } .broad .wide svg { min-width: 36rem; }
+figcaption strong { color: var(--ink); }
 svg { max-width: 100%; height: auto; display: block; } svg.sample { display: inline-block; vertical-align: -2px; }
 .legend { display: flex; flex-wrap: wrap; gap: .2rem 1.2rem; list-style: none; padding: 0; margin: .4rem 0; }
 .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 15.5rem), 1fr)); gap: 1rem;
@@ -88,8 +90,11 @@ svg .shade { fill-opacity: .16; } svg .ideal.line { stroke-width: 1; stroke: var
   .wide { overflow: visible; } table { font-size: 8.5pt; } th, td { padding-right: .6rem; }
   thead { display: table-header-group; } tr, figure, .card, .error { break-inside: avoid; }
   h2, h3 { break-after: avoid; } a { color: inherit; text-decoration: none; } .figures { gap: .8rem 1rem; }
-  .figures.small, .figures.medium { grid-template-columns: 1fr 1fr; } .tables, .errors { display: block; }
-  .error { margin-bottom: .6rem; } h2 { margin-top: 1.4rem; }
+  .figures.small, .figures.medium { grid-template-columns: 1fr 1fr; } .tables { display: block; }
+  .tables > div, #methods ~ .wide { break-inside: avoid; } .intro, .legend { break-after: avoid; }
+  h2 { margin-top: 1.4rem; } #groups, #errors, #figures { break-before: page; } .broad .wide svg { min-width: 0; }
+  .errors { grid-template-columns: 1fr 1fr; gap: .5rem; } .error { grid-template-columns: 84px 1fr; font-size: 8.5pt;
+  padding: .5rem; gap: .3rem .6rem; } .error img, .error .none { width: 84px; }
   * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
 """
 """The pages' style; the classes of the diagrams are at its end."""
@@ -136,7 +141,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "")
     body = "".join(
         f'<tr><th scope="row">{first}</th>{"".join(f"<td>{cell}</td>" for cell in rest)}</tr>' for first, *rest in rows
     )
-    told = f"<caption>{caption}</caption>" if caption else ""
+    told = f"<caption><span>{caption}</span></caption>" if caption else ""
     label = ' aria-label="Table, may be wider than the screen"'
     # A region that scrolls must be reachable by keyboard.
     return (
@@ -145,10 +150,19 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], caption: str = "")
     )
 
 
+def intro(text: str) -> str:
+    """Say what is to be seen in what follows; the text is HTML. In print it stays with it."""
+    return f'<p class="intro">{text}</p>'
+
+
 def figure(drawing: str, caption: str, *, broad: bool = False) -> str:
     """Put a caption, which is HTML, below a drawing."""
-    kind = ' class="broad"' if broad else ""
-    return f"<figure{kind}>{drawing}<figcaption>{caption}</figcaption></figure>"
+    told = f"<figcaption>{caption}</figcaption>"
+    if not broad:
+        return f"<figure>{drawing}{told}</figure>"
+    # Shrunk to a narrow screen its words could not be read: it scrolls instead.
+    label = 'aria-label="Diagram, may be wider than the screen"'
+    return f'<figure class="broad"><div class="wide" tabindex="0" role="group" {label}>{drawing}</div>{told}</figure>'
 
 
 def figures(drawn: Iterable[str], size: Literal["small", "medium"] = "small") -> str:

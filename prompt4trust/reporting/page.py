@@ -9,24 +9,15 @@ from prompt4trust.evaluation.manifest import RunManifest
 from prompt4trust.evaluation.pairing import differs
 from prompt4trust.evaluation.report import ReportedRun
 from prompt4trust.questions import Question
-from prompt4trust.reporting import all_figures, verdicts, words
+from prompt4trust.reporting import all_figures, method_diagrams, verdicts, words
 from prompt4trust.reporting.breakdown import render_breakdown
-from prompt4trust.reporting.diagrams import (
-    confidence_histogram_svg,
-    oracle_curve,
-    random_curve,
-    reliability_svg,
-    risk_coverage_svg,
-)
 from prompt4trust.reporting.errors import confident_errors, render_errors
-from prompt4trust.reporting.markup import clean, document, facts, figure, figures, section, table
+from prompt4trust.reporting.markup import clean, document, facts, intro, section, table
 
 MAIN = ("accuracy", "mean_confidence", "ece", "brier", "nll", "auroc", "aurc", "confident_error_share")
 """Metrics of the first table; all others are further down."""
 _CHANGED = ("accuracy", "ece", "brier", "auroc", "confident_error_share")
-_CURVES_A_PLOT = 6
 _FIRST_GROUPS = ("family", "modality")
-_SAME_CURVE = 0.005
 
 
 def render_page(
@@ -56,9 +47,9 @@ def render_page(
     sections = [("summary", "Summary", _summary(report)), ("methods", "Methods", _methods(report))]
     if shown:
         sections += [
-            ("reliability", "Reliability", _reliability(shown)),
-            ("confidences", "Confidences of right and wrong answers", _histograms(shown)),
-            ("risk", "Answering less, erring less", _risk(shown)),
+            ("reliability", "Reliability", method_diagrams.reliability(shown)),
+            ("confidences", "Confidences of right and wrong answers", method_diagrams.histograms(shown)),
+            ("risk", "Answering less, erring less", method_diagrams.risk(shown)),
         ]
     groups = sorted({group for method in shown for group in method.groups}, key=_group_order)
     if groups:
@@ -95,8 +86,8 @@ def _summary(report: Report) -> list[str]:
         for text in words.remarks(method)
     )
     alike = "".join(
-        f'<p class="soft">{clean(mine)} gave the very answers of {clean(theirs)}, and is not listed again.</p>'
-        for mine, _, theirs in (each.partition(": ") for each in report.alike)
+        f'<p class="soft">{clean(each)} gave the very same answers in all runs, and is listed once.</p>'
+        for each in report.alike
     )
     cards = "".join(_card(method) for method in report.methods)
     return [f"<ul>{said}</ul>", alike, remarks, f'<div class="cards">{cards}</div>']
@@ -110,7 +101,8 @@ def _card(method: MethodReport) -> str:
     right, said, error = (valid.get(name) for name in ("accuracy", "mean_confidence", "ece"))
     if right and said and right.value is not None and said.value is not None:
         parts.append(
-            f"<p>Says {verdicts.points(said.value)} % on average, is right in {verdicts.points(right.value)} %.</p>"
+            f"<p>Says {verdicts.points(said.value)}&nbsp;% on average, "
+            f"is right in {verdicts.points(right.value)}&nbsp;%.</p>"
         )
     if error and error.value is not None and "ece" in ideal:
         parts.append(
@@ -168,93 +160,14 @@ def _change(estimate: Estimate | None) -> str:
     return f'{value} <span class="range">{estimate.low:+z.3f} to {estimate.high:+z.3f}</span>'
 
 
-def _reliability(methods: Sequence[MethodReport]) -> list[str]:
-    told = (
-        "<p>Bars: how often answers stated at that confidence were right. The dashed part is the distance to the "
-        "diagonal, where a calibrated model lies. The upright line shows where the bar would end by chance in 95 % of "
-        "cases if the confidences were right: a bar that ends within it is no evidence against them. Below: how many "
-        "answers. Valid replies only.</p>"
-    )
-    drawn = (
-        figure(
-            reliability_svg(method.reliability, method.name, method.outline.band if method.outline else ()),
-            f"<strong>{clean(method.name)}</strong>: ECE {clean(words.interval(method.figures.valid.get('ece')))}",
-        )
-        for method in methods
-    )
-    return [told, figures(drawn)]
-
-
-def _histograms(methods: Sequence[MethodReport]) -> list[str]:
-    told = (
-        "<p>Right answers rise, wrong ones hang, on one scale. Confidence is of use where the two have different "
-        "shapes; what hangs right of the dotted line is a confident error. Valid replies only.</p>"
-    )
-    drawn = (
-        figure(
-            confidence_histogram_svg(method.outline.right, method.outline.wrong, method.name),
-            f"<strong>{clean(method.name)}</strong>: AUROC {clean(words.interval(method.figures.valid.get('auroc')))}",
-        )
-        for method in methods
-        if method.outline
-    )
-    return [told, figures(drawn)]
-
-
-def _risk(methods: Sequence[MethodReport]) -> list[str]:
-    curves = {method.name: list(method.outline.risk_coverage) for method in methods if method.outline}
-    kept: dict[str, list[tuple[float, float]]] = {}
-    left = []
-    for method in methods:
-        plain = next((each for each in methods if each.calibrator is None and _belongs(method, each)), method)
-        if method is not plain and _alike(curves[method.name], curves[plain.name]):
-            left.append(method.name)
-        else:
-            kept[method.name] = curves[method.name]
-    told = (
-        "<p>Questions are answered in the order of confidence. The further left, the fewer are answered, and the lower "
-        "the curve, the fewer of these are wrong. The best order would put every wrong answer last; no order errs as "
-        "often everywhere. All questions; among equal confidences the order is that of chance.</p>"
-    )
-    if left:
-        told += (
-            f"<p>Not drawn, since correction hardly changes the order of answers there: {clean(', '.join(left))}.</p>"
-        )
-    names = list(kept)
-    parts = [told]
-    for start in range(0, len(names), _CURVES_A_PLOT):
-        part = names[start : start + _CURVES_A_PLOT]
-        best = min(part, key=lambda name: kept[name][-1][1])
-        rate = kept[best][-1][1]
-        references = {f"no order ({best})": random_curve(rate), f"best order ({best})": oracle_curve(rate)}
-        drawing = risk_coverage_svg({name: kept[name] for name in part}, "the methods", references=references)
-        areas = ", ".join(
-            f"{method.name} {words.interval(method.figures.all.get('aurc'))}"
-            for method in methods
-            if method.name in part
-        )
-        parts.append(figure(drawing, f"Mean risk over all coverages (AURC): {clean(areas)}.", broad=True))
-    return parts
-
-
-def _belongs(method: MethodReport, plain: MethodReport) -> bool:
-    return (method.run, method.estimator) == (plain.run, plain.estimator)
-
-
-def _alike(mine: Sequence[tuple[float, float]], theirs: Sequence[tuple[float, float]]) -> bool:
-    return len(mine) == len(theirs) and all(
-        abs(one - other) < _SAME_CURVE for (_, one), (_, other) in zip(mine, theirs, strict=True)
-    )
-
-
 def _errors(runs: Sequence[ReportedRun], questions: Sequence[Question]) -> list[str]:
     errors = confident_errors(runs)
     if not errors:
         return []
     known = {question.id: question for question in questions}
-    told = (
-        f"<p>The {len(errors)} questions that were answered wrongly with the highest stated confidence, with every "
-        "method that erred on them.</p>"
+    told = intro(
+        f"The {len(errors)} questions that were answered wrongly with the highest stated confidence, with every method "
+        "that erred on them."
     )
     return [told, render_errors(errors, known)]
 

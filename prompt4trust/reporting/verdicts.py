@@ -75,7 +75,7 @@ def lead(report: Report) -> list[str]:
         said.append(f"Not calibrated: {', '.join(others)}.")
     said += [f"{change.method} beside {change.than}: {effect(change)}." for change in report.changes[:_MOST_CHANGES]]
     if len(report.changes) > _MOST_CHANGES:
-        said.append(f"{len(report.changes) - _MOST_CHANGES} more comparisons stand below, side by side.")
+        said.append(f"Further comparisons ({len(report.changes) - _MOST_CHANGES}) stand below, side by side.")
     return said
 
 

@@ -10,6 +10,7 @@ from services.cli.evaluate import evaluate
 from services.cli.guard import guard
 from services.cli.phantoms import phantoms
 from services.cli.reference import reference
+from services.cli.report import report
 from services.cli.train import train
 from services.cli.up import up
 
@@ -20,5 +21,5 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
-for command in (up, ask, phantoms, evaluate, calibrate, guard, reference, train):
+for command in (up, ask, phantoms, evaluate, calibrate, report, guard, reference, train):
     app.command()(command)

@@ -37,6 +37,7 @@ def history_svg(
     width: float = 420.0,
     height: float = 180.0,
     dots: bool = False,
+    names: bool = True,
 ) -> str:
     """Draw lines over time, with intervals, events and limits.
 
@@ -52,9 +53,10 @@ def history_svg(
         width: Of the drawing area, in pixels.
         height: Of the drawing area, in pixels.
         dots: Whether to mark every point.
+        names: Whether several lines are named at their right end; where not, the caption has to.
 
     Returns:
-        An <svg> element; lines are told apart by dashes as well, and named at their right end.
+        An <svg> element; lines are told apart by dashes as well.
     """
     shades = bands or {}
     xs = [x for points in lines.values() for x, _ in points] + [x for x, _ in marks]
@@ -83,18 +85,17 @@ def history_svg(
         if dots:
             drawn += [marker("circle", f"{kind} fill", frame.x(x), frame.y(y), 3) for x, y in points if y is not None]
         parts.append(group(name, drawn))
-    parts += _names(frame, lines)
+    named = names and len(lines) > 1
+    parts += _names(frame, lines) if named else []
     if x_label:
         parts.append(words(frame.left + width / 2, frame.bottom + 34, x_label, anchor="middle"))
-    labels = _LABELS if len(lines) > 1 else 14.0
+    labels = _LABELS if named else 14.0
     described = "; ".join(_told(name, points) for name, points in lines.items()) or "Nothing yet"
     described += "".join(f"; {said} at {x:g}" for x, said in marks)
     return svg(_LEFT + width + labels, _TOP + height + _BELOW, title, f"{described}.", parts)
 
 
 def _names(frame: Frame, lines: Mapping[str, Sequence[tuple[float, float | None]]]) -> list[str]:
-    if len(lines) < 2:
-        return []
     last = {name: next((y for _, y in reversed(points) if y is not None), None) for name, points in lines.items()}
     shown = [(index, name, y) for index, (name, y) in enumerate(last.items()) if y is not None]
     places = apart([frame.y(y) for _, _, y in shown], 16, frame.top + 4, frame.bottom)

@@ -197,6 +197,6 @@ async def _policy_version(
 
 def _name(dataset: Dataset, manifest: RunManifest) -> str:
     """Name a run's folder after its configuration, so that the same command finds the same run."""
-    same = manifest.model_dump_json(exclude={"created", "notes"})
+    same = manifest.model_dump_json(exclude={"created", "notes", "source"})
     digest = hashlib.sha256(same.encode()).hexdigest()[:10]
     return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', dataset.name)}-{digest}"

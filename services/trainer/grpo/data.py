@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import random
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -52,7 +53,7 @@ def load_questions(data: PhantomData | FileData, folder: Path) -> Dataset:
     known = tuple(question for question in dataset.questions if question.answer is not None)
     if not known:
         raise DataError(f"{dataset.name}: no question has a known answer, so there is nothing to learn from")
-    return Dataset(dataset.name, known, dataset.skipped, dataset.notes)
+    return replace(dataset, questions=known)
 
 
 def _draw_once(data: PhantomData, place: Path) -> None:

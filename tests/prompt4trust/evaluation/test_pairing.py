@@ -90,9 +90,17 @@ def test_several_runs_are_compared_with_the_first_and_equal_answers_are_listed_o
     second = ReportedRun(manifest("p2"), rows(2, 0.4), [halved("p2")], "p2")
     report = compare_runs([first, second], resamples=80, group_resamples=1)
     names = [method.name for method in report.methods]
-    assert names == ["verbalized (p1)", "cgp (p1)", "cgp + platt (p1)", "cgp (p2)", "cgp + platt (p2)"]
-    assert report.alike == ("verbalized (p2): verbalized (p1)",)
+    assert names == ["verbalized", "cgp (p1)", "cgp + platt (p1)", "cgp (p2)", "cgp + platt (p2)"]
+    assert report.alike == ("verbalized",)
     assert [each.policy for each in (report.run, *report.others)] == ["p1", "p2"]
+    assert [(each.kind, each.method, each.than) for each in report.changes] == [
+        ("method", "cgp (p1)", "verbalized"),
+        ("calibration", "cgp + platt (p1)", "cgp (p1)"),
+        ("run", "cgp (p2)", "cgp (p1)"),
+        ("method", "cgp (p2)", "verbalized"),
+        ("run", "cgp + platt (p2)", "cgp + platt (p1)"),
+        ("calibration", "cgp + platt (p2)", "cgp (p2)"),
+    ]
     [policy] = [each for each in report.changes if (each.kind, each.method) == ("run", "cgp (p2)")]
     assert policy.than == "cgp (p1)"
     by_hand = accuracy(*columns(rows(2, 0.4))) - accuracy(*columns(rows(1, 0.9)))

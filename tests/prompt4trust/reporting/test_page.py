@@ -246,7 +246,7 @@ def test_several_runs_stand_side_by_side() -> None:
     tree = parse(page)
     check_self_contained(page, tree)
     assert tree.all("h1")[0].text == "Comparison on numbers"
-    assert "verbalized (p2) gave the very answers of verbalized (p1)" in tree.text
+    assert "verbalized gave the very same answers in all runs, and is listed once." in tree.text
     assert "cgp (p2) beside cgp (p1): accuracy up by" in tree.text
     assert [each.text for each in tree.all("h3") if each.text.startswith("Run ")] == ["Run 1", "Run 2"]
 
