@@ -59,8 +59,8 @@ def fit(described: Sequence[Described], descriptor: Descriptor, seed: int = 0) -
     near to it; a new question's do. Data sets ask few wordings, or about one picture several times: distances would
     mostly be 0, and whatever is reworded would seem strange. So the question is whether the nearest *other* wording
     would be unusually far, and what is in the reference itself is like it. A held-out distance is never less than it
-    would be with its twins, so p-values can only grow by leaving them out, and stay valid. With fewer than ten wordings there are no others to speak of, and twins
-    count.
+    would be with its twins, so p-values can only grow by leaving them out, and stay valid. With fewer than ten wordings
+    there are no others to speak of, and twins count.
 
     Args:
         described: The questions, at least 300, with the same traits, by this descriptor.
