@@ -96,6 +96,10 @@ bench-shift: .venv/.developed ## Measure how well questions unlike the calibrati
 bench-drift: .venv/.developed ## Count the drift alarm's false alarms, and how many answers a shift takes to be found
 	$(QUIET_CPU) $(BIN)/python -m benchmarks.drift $(ARGS)
 
+.PHONY: bench-records
+bench-records: .venv/.developed ## Compare gateways with and without records; ARGS="--postgres ADDRESS" for PostgreSQL too
+	$(BIN)/python -m benchmarks.records $(ARGS)
+
 ##@ Help
 
 .PHONY: clean

@@ -110,7 +110,7 @@ class GatewaySettings(ServiceSettings, service="gateway"):
     record_pictures: bool = Field(default=False, description="Keep the picture as the model got it; else its hash.")
     record_days: int = Field(default=365, ge=0, description="How long records are kept; 0 for ever.")
     record_deadline_s: float = Field(
-        default=1.0, gt=0, description="Longest that an answer waits for its record to be stored; then it goes without."
+        default=2.0, gt=0, description="Longest that an answer waits for its record to be stored; then it goes without."
     )
     record_max_waiting: int = Field(default=1000, ge=1, description="Records in line while the database is away.")
 

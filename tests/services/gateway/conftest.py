@@ -94,6 +94,7 @@ def make_gateway(
             "registry": registry.root,
             "registry_check_s": 0.0,
             "records_url": f"sqlite:///{tmp_path_factory.mktemp('records')}/records.db",
+            "record_deadline_s": 20.0,  # a machine that others keep busy
             "shipped": registry.root / "nothing-shipped",
             "policy_pause_s": 0.0,  # what one test did to the policy is not for the next to feel
             **settings,

@@ -277,6 +277,7 @@ def test_a_gateway_that_is_killed_right_after_a_reply_has_lost_no_record(
         "REGISTRY": str(registry.root),
         "SHIPPED": str(tmp_path),
         "RECORDS_URL": f"sqlite:///{file}",
+        "RECORD_DEADLINE_S": "20",
     }
     environment = {**os.environ, **{f"TRUSTVQA_GATEWAY_{name}": value for name, value in settings.items()}}
     replies: list[dict[str, Any]] = []
