@@ -35,7 +35,7 @@ from services.gateway.metrics import GatewayMetrics
 from services.gateway.monitoring.kept import MonitoringStore
 from services.gateway.monitoring.monitor import Monitor, open_monitor
 from services.gateway.monitoring.observer import Watching
-from services.gateway.monitoring.watch import Kind
+from services.gateway.monitoring.watch import Fit, Kind
 from services.gateway.policy_guard import GuardedPolicy
 from services.gateway.records.keeping import Records
 from services.gateway.references import Familiarity
@@ -274,9 +274,9 @@ async def open_gateway(
 
 
 def _monitor(settings: GatewaySettings, records: Records | None, shelf: CalibratorShelf, guards: GuardShelf) -> Monitor:
-    def applied(kind: Kind, pair: Pair) -> str | None:
+    def applied(kind: Kind, pair: Pair) -> Fit | None:
         found = shelf.find(pair) if kind == "calibrator" else guards.known(pair)
-        return None if found is None else found.artifact.name
+        return None if found is None else Fit(found.artifact.name, found.artifact.created)
 
     watching = Watching(
         settings.monitor_alpha, settings.monitor_tolerance, settings.monitor_window, settings.monitor_groups

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from functools import partial
 
 import anyio
 import anyio.to_thread
@@ -15,15 +14,16 @@ from prompt4trust.calibration import Pair
 from services.gateway.monitoring.kept import MonitoringStore
 from services.gateway.monitoring.observer import Observer, Watching
 from services.gateway.monitoring.report import CalibrationReport, make_report
-from services.gateway.monitoring.watch import KINDS, Acknowledgement, Alarm, Kind
+from services.gateway.monitoring.watch import KINDS, Acknowledgement, Alarm, Fit, Key, Kind, Watch
 from services.gateway.records.shapes import RecordRefusedError, RecordsAwayError
 
 _PAGE = 500
 _SAVE_EVERY_S = 60.0
 _CLOSING_S = 2.0
+_NEVER = datetime.min.replace(tzinfo=UTC)
 _log = structlog.get_logger(__name__)
 
-Applied = Callable[[Kind, Pair], str | None]
+Applied = Callable[[Kind, Pair], Fit | None]
 """Names the calibrator, or the guard, that is applied to a pair now."""
 
 
@@ -58,7 +58,7 @@ class Monitor:
         self._every_s = every_s
         self._clock = clock
         self._observer: Observer | None = None
-        self._was_applied: frozenset[tuple[Kind, str, str]] = frozenset()
+        self._was_applied: frozenset[Key] = frozenset()
         self._reading = anyio.Lock()
         self._saved: tuple[datetime, int] | None = None
         self._is_restored = False
@@ -75,9 +75,9 @@ class Monitor:
     def alarm_for(self, pair: Pair) -> Alarm | None:
         """Find a standing alarm of what is applied to a pair; costs next to nothing."""
         for kind in KINDS:
-            name = self._applied(kind, pair) if self._observer is not None else None
-            if self._observer is not None and name is not None:
-                alarm = self._observer.alarm_of(kind, pair, name)
+            fit = None if self._observer is None else self._applied(kind, pair)
+            if self._observer is not None and fit is not None:
+                alarm = self._observer.alarm_of(kind, pair, fit)
                 if alarm is not None:
                     return alarm
         return None
@@ -109,6 +109,7 @@ class Monitor:
         words = await kept.acknowledged()
         heard = observer.acknowledge(words)
         while answers := await kept.records.reviewed(after=observer.position, limit=_PAGE):
+            self._learn(observer, {each.pair.key: each.pair for each in answers}.values())
             for alarm in await anyio.to_thread.run_sync(observer.see, answers):
                 _log.error(
                     "a promise no longer holds",
@@ -123,14 +124,24 @@ class Monitor:
                 break
         observer.settle()
         self._observer = observer
-        applied = frozenset(w.key for w in observer.watches if self._applied(w.kind, w.pair) == w.name)
+        applied = frozenset(watch.key for watch in observer.watches if self._is_applied(watch))
         if observer.seen != before or heard or applied != self._was_applied or self._report.status == "starting":
-            is_applied = partial(_is_among, applied)
-            self._report = await anyio.to_thread.run_sync(make_report, observer, is_applied, self._clock())
+            self._report = await anyio.to_thread.run_sync(
+                make_report, observer, lambda watch: watch.key in applied, self._clock()
+            )
             self._was_applied = applied
         else:
             self._report = self._report.model_copy(update={"as_of": self._clock(), "problem": None})
         await self._save(kept, observer, heard=heard)
+
+    def _learn(self, observer: Observer, pairs: Iterable[Pair]) -> None:
+        for pair in pairs:
+            for kind in KINDS:
+                if (fit := self._applied(kind, pair)) is not None:
+                    observer.learn(kind, pair, fit)
+
+    def _is_applied(self, watch: Watch) -> bool:
+        return self._applied(watch.kind, watch.pair) == Fit(watch.name, watch.fitted or _NEVER)
 
     async def _begin(self, kept: MonitoringStore) -> Observer:
         state = await kept.load()
@@ -203,7 +214,3 @@ async def open_monitor(monitor: Monitor) -> AsyncIterator[Monitor]:
         finally:
             tasks.cancel_scope.cancel()
             await monitor.close()
-
-
-def _is_among(applied: frozenset[tuple[Kind, str, str]], kind: Kind, pair: Pair, name: str) -> bool:
-    return (kind, pair.key, name) in applied

@@ -11,12 +11,13 @@ import structlog
 
 from prompt4trust.calibration import Pair
 from services.gateway.monitoring.history import History
-from services.gateway.monitoring.watch import Acknowledgement, Alarm, Kind, Watch, begin_test, claims
+from services.gateway.monitoring.watch import Acknowledgement, Alarm, Fit, Key, Kind, Watch, begin_test, claims
 from services.gateway.monitoring.window import Window, point_of
 from services.gateway.records.reviewed import ReviewedAnswer
 
 _FORMAT = 1
 _MOST_WATCHES = 60
+_MOST_FITS = 20
 _log = structlog.get_logger(__name__)
 
 
@@ -55,7 +56,8 @@ class Observer:
         self.seen = 0
         self.position: tuple[datetime, str] | None = None
         self._began = 0
-        self._watches: dict[tuple[Kind, str, str], list[Watch]] = {}
+        self._watches: dict[Key, list[Watch]] = {}
+        self._fits: dict[tuple[Kind, str, str], list[datetime]] = {}
         self._waiting: list[Acknowledgement] = []
         self._told: set[tuple[str, str]] = set()
 
@@ -64,10 +66,18 @@ class Observer:
         """All streams, in the order in which they began."""
         return sorted((each for rounds in self._watches.values() for each in rounds), key=lambda each: each.number)
 
-    def alarm_of(self, kind: Kind, pair: Pair, name: str) -> Alarm | None:
+    def alarm_of(self, kind: Kind, pair: Pair, fit: Fit) -> Alarm | None:
         """Find the alarm of a calibrator or guard that nobody has acknowledged."""
-        rounds = self._watches.get((kind, pair.key, name))
+        rounds = self._watches.get((kind, pair.key, fit.name, fit.fitted.isoformat()))
         return None if not rounds or rounds[-1].acknowledged else rounds[-1].alarm
+
+    def learn(self, kind: Kind, pair: Pair, fit: Fit) -> None:
+        """Learn of a calibrator or guard: what it promised of answers since then is a stream of its own."""
+        known = self._fits.setdefault((kind, pair.key, fit.name), [])
+        if fit.fitted not in known:
+            known.append(fit.fitted)
+            known.sort()
+            del known[:-_MOST_FITS]
 
     def acknowledge(self, words: Iterable[Acknowledgement]) -> bool:
         """Hear of acknowledgements; those that are known already are passed over.
@@ -110,16 +120,20 @@ class Observer:
         if self.history.is_due(self.seen):
             at = answer.reviewed_at.isoformat()
             self.history.add({"n": self.seen, "at": at, **point_of(self.window.rows)})
-        raised = (self._watch(kind, answer.pair, name).see(answer, row, claim) for kind, name, claim in claims(answer))
+        raised = (self._watch(kind, answer, name).see(answer, row, claim) for kind, name, claim in claims(answer))
         return [alarm for alarm in raised if alarm is not None]
 
-    def _watch(self, kind: Kind, pair: Pair, name: str) -> Watch:
-        rounds = self._watches.setdefault((kind, pair.key, name), [])
+    def _watch(self, kind: Kind, answer: ReviewedAnswer, name: str) -> Watch:
+        pair = answer.pair
+        # Of those that had this name, the newest that was there when the answer was given.
+        earlier = [fitted for fitted in self._fits.get((kind, pair.key, name), ()) if fitted <= answer.at]
+        fitted = earlier[-1] if earlier else None
+        rounds = self._watches.setdefault((kind, pair.key, name, fitted.isoformat() if fitted else ""), [])
         if not rounds or rounds[-1].acknowledged is not None:
             self._began += 1
             test = begin_test(kind, self.watching.share(self._began), self.watching.tolerance)
             after = rounds[-1].round + 1 if rounds else 0
-            rounds.append(Watch(kind, pair, name, after, self._began, test, self.watching.window))
+            rounds.append(Watch(kind, pair, name, fitted, after, self._began, test, self.watching.window))
             self._forget()
         return rounds[-1]
 
@@ -151,6 +165,7 @@ class Observer:
             "watches": [watch.as_json() for watch in self.watches],
             "waiting": [word.as_json() for word in self._waiting],
             "told": sorted(self._told),
+            "fits": [[*key, [fitted.isoformat() for fitted in known]] for key, known in self._fits.items()],
         }
 
     @classmethod
@@ -175,4 +190,6 @@ class Observer:
             observer._watches.setdefault(watch.key, []).append(watch)
         observer._waiting = [Acknowledgement.restore(each) for each in state["waiting"]]
         observer._told = {(str(alarm), str(at)) for alarm, at in state["told"]}
+        for kind, pair, name, known in state["fits"]:
+            observer._fits[kind, pair, name] = [datetime.fromisoformat(fitted) for fitted in known]
         return observer

@@ -197,7 +197,7 @@ def _streams(streams: Iterable[StreamReply]) -> str:
         state = "live" if stream.live else "acknowledged" if _is_acknowledged(stream) else "no longer applied"
         parts.append(f"<h3>{clean(_what(stream))}: {clean(stream.pair.key)}</h3>")
         told = {
-            stream.kind: f"{stream.name} ({state})",
+            stream.kind: f"{stream.name} ({state})" + (f", made {_time(stream.fitted)}" if stream.fitted else ""),
             "reviewed answers": f"{stream.n:,}{_between(stream)}",
             "evidence": f"{stream.evidence:z.2f}; an alarm at {stream.limit:.2f}",
             "p-value": f"{stream.p_value:.2g}, valid at any time",

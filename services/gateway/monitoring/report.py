@@ -131,6 +131,7 @@ class StreamReply(BaseModel):
             was promised.
         pair: Of whose answers.
         name: Of the calibrator or guard.
+        fitted: When it was made; null where that is not known any more.
         applied: Whether it is applied to its pair now.
         live: Whether it is, and the stream is open: no alarm of it was acknowledged.
         since: When its first review came.
@@ -151,6 +152,7 @@ class StreamReply(BaseModel):
     kind: Kind
     pair: Pair
     name: str
+    fitted: datetime | None
     applied: bool
     live: bool
     since: datetime | None
@@ -210,14 +212,12 @@ class CalibrationReport(BaseModel):
         return [each.alarm for each in self.streams if each.alarm is not None and each.alarm.state == "standing"]
 
 
-def make_report(
-    observer: Observer, is_applied: Callable[[Kind, Pair, str], bool], as_of: datetime
-) -> CalibrationReport:
+def make_report(observer: Observer, is_applied: Callable[[Watch], bool], as_of: datetime) -> CalibrationReport:
     """Say what an observer knows. This takes a while: some 10 ms a set of answers.
 
     Args:
         observer: The observer; nobody may change it meanwhile.
-        is_applied: Whether a calibrator or guard of a name is applied to a pair now.
+        is_applied: Whether a watch is of a calibrator or guard that is applied now.
         as_of: When the records were read.
     """
     rows = list(observer.window.rows)
@@ -227,7 +227,7 @@ def make_report(
     for name, value, part in slices(rows, (PAIR, *observer.watching.groups)):
         found = Figures.of(figures_of(part, _GROUP_RESAMPLES))
         by.setdefault(name, []).append(SliceFigures(value=value, figures=found))
-    streams = [_stream(watch, is_applied(watch.kind, watch.pair, watch.name)) for watch in observer.watches]
+    streams = [_stream(watch, is_applied(watch)) for watch in observer.watches]
     streams.sort(key=lambda each: (not each.live, each.number))
     stands = any(each.alarm is not None and each.alarm.state == "standing" for each in streams)
     return CalibrationReport(
@@ -261,6 +261,7 @@ def _stream(watch: Watch, is_applied: bool) -> StreamReply:
         kind=watch.kind,
         pair=watch.pair,
         name=watch.name,
+        fitted=watch.fitted,
         applied=is_applied,
         live=live,
         since=watch.first,

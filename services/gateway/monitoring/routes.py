@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import anyio.to_thread
 from fastapi import APIRouter, Depends, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, StrictStr
-from starlette.responses import JSONResponse
 
 from services.common.asked import plain_text
 from services.common.body import read_body
@@ -50,14 +50,21 @@ async def calibration(request: Request, gateway: TheGateway) -> Response:
     """Give live figures, the test's evidence and the alarms."""
     report = gateway.monitor.report
     if prefers_html(request.headers.get("accept", "")):
-        return Response(render_page(report), media_type="text/html; charset=utf-8", headers={**_FRESH, **HEADERS})
-    return JSONResponse(report.model_dump(mode="json"), headers=_FRESH)
+        page = await anyio.to_thread.run_sync(render_page, report)
+        return Response(page, media_type="text/html; charset=utf-8", headers={**_FRESH, **HEADERS})
+    return await _as_json(report)
 
 
 @router.get("/calibration.json", summary="The same, as JSON in any case", response_model=CalibrationReport)
 async def calibration_json(gateway: TheGateway) -> Response:
     """Give the same as JSON, whatever is accepted."""
-    return JSONResponse(gateway.monitor.report.model_dump(mode="json"), headers=_FRESH)
+    return await _as_json(gateway.monitor.report)
+
+
+async def _as_json(report: CalibrationReport) -> Response:
+    # Many streams with their histories take a while to write: not on the event loop.
+    content = await anyio.to_thread.run_sync(report.model_dump_json)
+    return Response(content, media_type="application/json", headers=_FRESH)
 
 
 @router.post(
@@ -94,4 +101,4 @@ async def acknowledge(
             "The database of records cannot be reached: try again later.",
             retry_after=gateway.settings.retry_after_s,
         ) from None
-    return JSONResponse(gateway.monitor.report.model_dump(mode="json"), headers=_FRESH)
+    return await _as_json(gateway.monitor.report)

@@ -18,6 +18,20 @@ from services.gateway.records.reviewed import ReviewedAnswer
 Kind = Literal["calibrator", "guard"]
 """What is tested: that calibrated confidence holds, or that no more of the answers given are wrong than promised."""
 KINDS: tuple[Kind, ...] = ("calibrator", "guard")
+Key = tuple[Kind, str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """A calibrator or guard as it is applied now: a later one may have the same name.
+
+    Attributes:
+        name: Its name.
+        fitted: When it was made.
+    """
+
+    name: str
+    fitted: datetime
 
 
 def begin_test(kind: Kind, alpha: float, tolerance: float) -> SequentialTest:
@@ -116,6 +130,7 @@ class Watch:
         kind: What promised.
         pair: Of whose answers.
         name: Of the calibrator or guard.
+        fitted: When it was made, as far as that is known: another one may have had this name before.
         round: How many watches of the same two were closed before, by acknowledged alarms.
         number: Which stream of this gateway it is, from 1 in the order in which they began.
         test: Its test.
@@ -123,11 +138,20 @@ class Watch:
     """
 
     def __init__(
-        self, kind: Kind, pair: Pair, name: str, round: int, number: int, test: SequentialTest, size: int
+        self,
+        kind: Kind,
+        pair: Pair,
+        name: str,
+        fitted: datetime | None,
+        round: int,
+        number: int,
+        test: SequentialTest,
+        size: int,
     ) -> None:
         self.kind = kind
         self.pair = pair
         self.name = name
+        self.fitted = fitted
         self.round = round
         self.number = number
         self.test = test
@@ -145,9 +169,9 @@ class Watch:
         return hashlib.sha256(named.encode()).hexdigest()[:12]
 
     @property
-    def key(self) -> tuple[Kind, str, str]:
-        """What promised, the pair's key and the name."""
-        return self.kind, self.pair.key, self.name
+    def key(self) -> Key:
+        """What promised, the pair's key, the name, and when it was made."""
+        return self.kind, self.pair.key, self.name, _written(self.fitted) or ""
 
     def see(self, answer: ReviewedAnswer, row: Row, claim: float) -> Alarm | None:
         """Take in an answer of which something was promised.
@@ -179,6 +203,7 @@ class Watch:
             "kind": self.kind,
             "pair": self.pair.model_dump(),
             "name": self.name,
+            "fitted": _written(self.fitted),
             "round": self.round,
             "number": self.number,
             "test": self.test.state(),
@@ -199,7 +224,8 @@ class Watch:
         """
         pair, test = Pair(**state["pair"]), SequentialTest.restore(state["test"])
         kind: Kind = "guard" if state["kind"] == "guard" else "calibrator"
-        watch = cls(kind, pair, str(state["name"]), int(state["round"]), int(state["number"]), test, size)
+        fitted = _read(state["fitted"])
+        watch = cls(kind, pair, str(state["name"]), fitted, int(state["round"]), int(state["number"]), test, size)
         watch.rows.extend(Row(confidence, correct, answered, {}) for confidence, correct, answered in state["rows"])
         watch.history = History.restore(state["history"])
         watch.first, watch.last = _read(state["first"]), _read(state["last"])

@@ -37,7 +37,7 @@ def observer() -> Observer:
 
 @pytest.fixture(scope="module")
 def report(observer: Observer) -> CalibrationReport:
-    return make_report(observer, lambda kind, pair, name: True, LATER)
+    return make_report(observer, lambda watch: True, LATER)
 
 
 def test_it_says_what_is_wrong_and_what_to_do_and_escapes_what_clients_told(report: CalibrationReport) -> None:
@@ -75,14 +75,14 @@ def test_where_there_is_nothing_to_say_it_says_why(status: str, said: str) -> No
 
 
 def test_an_acknowledged_alarm_and_a_replaced_calibrator_are_no_alarm(observer: Observer) -> None:
-    replaced = render_page(make_report(observer, lambda kind, pair, name: False, LATER))
+    replaced = render_page(make_report(observer, lambda watch: False, LATER))
     assert "Neither calibrators nor guards that are applied now have reviewed answers" in replaced
     assert "superseded" in replaced
     known = Observer.restore(observer.state(), Watching())
     (watch,) = (each for each in known.watches if each.alarm is not None)
     known.acknowledge([Acknowledgement(watch.id, LATER, "Dr. <B>", "a new scanner")])
     known.settle()
-    page = render_page(make_report(known, lambda kind, pair, name: True, LATER))
+    page = render_page(make_report(known, lambda watch: True, LATER))
     assert 'class="card bad"' not in page
     assert "Acknowledged by Dr. &lt;B&gt;" in page
     assert "a new scanner" in page

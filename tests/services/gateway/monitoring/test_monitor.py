@@ -15,19 +15,19 @@ from prompt4trust.calibration import Pair
 from services.gateway.monitoring.kept import MonitoringStore
 from services.gateway.monitoring.monitor import Monitor, UnknownAlarmError, open_monitor
 from services.gateway.monitoring.observer import Watching
-from services.gateway.monitoring.watch import Kind
+from services.gateway.monitoring.watch import Fit, Kind
 from services.gateway.records.database import Database, database_url
 from services.gateway.records.reviewed import ReviewedAnswer
 from services.gateway.records.store import RecordStore
 from services.gateway.records.tables import answers as answers_table
 from services.gateway.records.tables import feedback as feedback_table
-from tests.services.gateway.monitoring.streams import BEGIN, PAIR, stream
+from tests.services.gateway.monitoring.streams import BEGIN, FIT, PAIR, stream
 from tests.support.waiting import until
 
 
-def applied(kind: Kind, pair: Pair) -> str | None:
+def applied(kind: Kind, pair: Pair) -> Fit | None:
     """One calibrator, for one pair."""
-    return "platt-cgp" if (kind, pair) == ("calibrator", PAIR) else None
+    return FIT if (kind, pair) == ("calibrator", PAIR) else None
 
 
 @pytest.fixture
@@ -170,12 +170,12 @@ async def test_it_looks_by_itself_and_reads_on_from_where_it_was(kept: Monitorin
 
 
 async def test_a_change_of_the_live_calibrator_shows_without_a_new_review(kept: MonitoringStore) -> None:
-    live = ["platt-cgp"]
+    live = [FIT]
     monitor = Monitor(kept, Watching(), lambda kind, pair: live[0])
     await put(kept, stream(150, off=-0.3))
     await monitor.look()
     assert status(monitor) == "alarm"
-    live[0] = "platt-2"
+    live[0] = Fit("platt-2", FIT.fitted)
     assert monitor.alarm_for(PAIR) is None  # at once
     await monitor.look()
     assert status(monitor) == "watching"

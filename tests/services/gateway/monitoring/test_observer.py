@@ -18,7 +18,7 @@ from services.gateway.monitoring.report import make_report
 from services.gateway.monitoring.watch import Acknowledgement
 from services.gateway.monitoring.window import MOST_VALUES, OTHER, Day, Row, slices
 from services.gateway.records.reviewed import ReviewedAnswer
-from tests.services.gateway.monitoring.streams import BEGIN, OTHER_PAIR, PAIR, reviewed, stream
+from tests.services.gateway.monitoring.streams import BEGIN, FIT, OTHER_PAIR, PAIR, reviewed, stream
 
 LATER = BEGIN + timedelta(days=300)
 
@@ -31,8 +31,10 @@ def error_of(answers: Sequence[ReviewedAnswer]) -> float:
 def test_parts_of_a_stream_and_restarts_come_to_the_same_as_the_whole() -> None:
     answers = stream(120) + stream(120, begin=120, off=-0.3, seed=1) + stream(20, begin=240, seed=2, pair=OTHER_PAIR)
     whole = Observer(Watching())
+    whole.learn("calibrator", PAIR, FIT)
     raised = whole.see(answers)
     parts, found = Observer(Watching()), []
+    parts.learn("calibrator", PAIR, FIT)
     for first in range(0, len(answers), 37):
         found += parts.see(answers[first : first + 37])
         parts = Observer.restore(json.loads(json.dumps(parts.state(), allow_nan=False)), Watching())
@@ -41,9 +43,9 @@ def test_parts_of_a_stream_and_restarts_come_to_the_same_as_the_whole() -> None:
     assert len(raised) == 1
     assert 120 < raised[0].crossing.answer <= 240
     assert raised[0].at == answers[raised[0].crossing.answer - 1].reviewed_at
-    assert parts.alarm_of("calibrator", PAIR, "platt-cgp") == raised[0]
-    assert parts.alarm_of("calibrator", PAIR, "another") is None
-    assert parts.alarm_of("calibrator", OTHER_PAIR, "platt-cgp") is None
+    assert parts.alarm_of("calibrator", PAIR, FIT) == raised[0]
+    assert parts.alarm_of("calibrator", PAIR, replace(FIT, name="another")) is None
+    assert parts.alarm_of("calibrator", OTHER_PAIR, FIT) is None
     assert "no longer holds (" in raised[0].message
 
 
@@ -77,15 +79,17 @@ def test_streams_share_one_budget_and_a_new_calibrator_is_a_new_stream() -> None
 def test_an_acknowledged_alarm_ends_and_its_stream_begins_anew_wherever_it_is_read() -> None:
     bad, after = stream(150, off=-0.3), stream(50, begin=200, seed=4)
     live = Observer(Watching())
+    live.learn("calibrator", PAIR, FIT)
     (alarm,) = live.see(bad)
     word = Acknowledgement(alarm.id, BEGIN + timedelta(minutes=199), "Dr. A", "a new scanner")
     assert live.acknowledge([word])
     live.settle()
     assert not live.acknowledge([word])
-    assert live.alarm_of("calibrator", PAIR, "platt-cgp") is None
+    assert live.alarm_of("calibrator", PAIR, FIT) is None
     live.see(after)
     # Another gateway reads all of it at once, later.
     other = Observer(Watching())
+    other.learn("calibrator", PAIR, FIT)
     other.acknowledge([word])
     other.see(bad + after)
     other.settle()
@@ -104,7 +108,7 @@ def test_only_calibrated_confidence_is_tested_and_everything_is_counted() -> Non
     observer.see(stream(100, calibrator=None, off=-0.3))
     observer.see([reviewed(200, None, False, calibrator=None)])
     assert observer.watches == []
-    report = make_report(observer, lambda kind, pair, name: True, LATER)
+    report = make_report(observer, lambda watch: True, LATER)
     assert report.figures is not None
     assert (report.reviewed, report.figures.reviewed, report.figures.calibrated) == (101, 101, 0)
     assert report.figures.ece.value is None
@@ -117,7 +121,7 @@ def test_figures_are_of_the_newest_answers_in_all_and_by_what_is_known() -> None
     answers = stream(700)
     observer = Observer(Watching(window=200))
     observer.see(answers)
-    report = make_report(observer, lambda kind, pair, name: pair == PAIR, LATER)
+    report = make_report(observer, lambda watch: watch.pair == PAIR, LATER)
     newest = answers[-200:]
     ece = error_of(newest)
     assert report.figures is not None
@@ -139,20 +143,35 @@ def test_figures_are_of_the_newest_answers_in_all_and_by_what_is_known() -> None
     json.loads(report.model_dump_json())
 
 
+def test_another_calibrator_of_the_same_name_is_a_new_stream_for_the_answers_that_it_gave() -> None:
+    observer = Observer(Watching())
+    observer.learn("calibrator", PAIR, FIT)
+    (alarm,) = observer.see(stream(150, off=-0.3))
+    assert observer.alarm_of("calibrator", PAIR, FIT) == alarm
+    refit = replace(FIT, fitted=BEGIN + timedelta(minutes=200))
+    observer.learn("calibrator", PAIR, refit)
+    observer = Observer.restore(observer.state(), Watching())
+    assert observer.alarm_of("calibrator", PAIR, refit) is None
+    late = [replace(each, at=BEGIN) for each in stream(10, begin=300)]  # given before, reviewed later
+    observer.see(late + stream(30, begin=320))
+    assert [(each.fitted, each.test.n) for each in observer.watches] == [(FIT.fitted, 160), (refit.fitted, 30)]
+
+
 def test_a_promised_share_of_errors_is_a_stream_of_its_own() -> None:
     def promised(begin: int, right: float, **changes: Any) -> list[ReviewedAnswer]:
         rng = np.random.default_rng(begin)
         given = {"calibrator": None, "decision": "answer", "max_risk": 0.1, "guard": "guard-1", **changes}
         return [reviewed(begin + place, 0.9, bool(rng.random() < right), **given) for place in range(250)]
 
-    kept = Observer(Watching())
+    kept, fit = Observer(Watching()), replace(FIT, name="guard-1")
+    kept.learn("guard", PAIR, fit)
     # What is promised is an upper limit, and nothing is promised of what is left to a person.
     assert kept.see(promised(0, 0.99) + promised(250, 0.1, decision="defer")) == []
     (watch,) = kept.watches
     assert (watch.kind, watch.name, watch.test.n) == ("guard", "guard-1", 250)
     (alarm,) = kept.see(promised(500, 0.7))
-    assert alarm == kept.alarm_of("guard", PAIR, "guard-1")
-    assert kept.alarm_of("calibrator", PAIR, "guard-1") is None
+    assert alarm == kept.alarm_of("guard", PAIR, fit)
+    assert kept.alarm_of("calibrator", PAIR, fit) is None
     assert "where 0.10 at most was promised" in alarm.message
     # One answer may be under both kinds of promise.
     both = Observer(Watching())
@@ -167,8 +186,8 @@ def test_a_promised_share_of_errors_is_a_stream_of_its_own() -> None:
 def test_an_alarm_stands_only_while_its_calibrator_is_live() -> None:
     observer = Observer(Watching())
     observer.see(stream(150, off=-0.3))
-    assert make_report(observer, lambda kind, pair, name: True, LATER).status == "alarm"
-    replaced = make_report(observer, lambda kind, pair, name: False, LATER)
+    assert make_report(observer, lambda watch: True, LATER).status == "alarm"
+    replaced = make_report(observer, lambda watch: False, LATER)
     assert replaced.status == "watching"
     assert replaced.streams[0].alarm is not None
     assert replaced.streams[0].alarm.state == "superseded"
