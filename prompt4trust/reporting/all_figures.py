@@ -10,6 +10,7 @@ from prompt4trust.reporting.markup import clean, table
 
 _METHODS_ACROSS = 4
 _GROUP_METRICS = ("accuracy", "ece", "auroc", "confident_error_share")
+_FIRST = ("family", "modality")
 _ARROWS = {"higher": " &uarr;", "lower": " &darr;", "": ""}
 
 
@@ -30,10 +31,16 @@ def render(methods: Sequence[MethodReport]) -> list[str]:
     for part in _parts(methods):
         head = ["", *(clean(method.name) for method in part)]
         parts += ["<h3>Valid replies only</h3>", table(head, _rows(part, "valid"))]
-    for group in dict.fromkeys(group for method in methods for group in method.groups):
+    for group in groups_of(methods):
         for part in _parts(methods):
             parts.append(f'<div class="tables">{"".join(_group(part, group))}</div>')
     return parts
+
+
+def groups_of(methods: Sequence[MethodReport]) -> list[str]:
+    """List the groups that any method has figures of, those that questions are told apart by first."""
+    found = {group for method in methods for group in method.groups}
+    return sorted(found, key=lambda group: (_FIRST.index(group) if group in _FIRST else len(_FIRST), group))
 
 
 def heading(metric: str) -> str:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from html import escape
 
 from prompt4trust.calibration import CalibratorArtifact, Choice
 from prompt4trust.calibration.artifact import MetricValues
 from prompt4trust.evaluation.choosing import JUDGED_BY
 from prompt4trust.evaluation.figures import Estimate
 from prompt4trust.reporting import words
+from prompt4trust.reporting.all_figures import cell
 from prompt4trust.reporting.diagrams import reliability_svg
-from prompt4trust.reporting.markup import document, table
+from prompt4trust.reporting.markup import clean, document, figure, figures, intro, section, table
 
 
 def render_calibration_page(artifacts: Sequence[CalibratorArtifact]) -> str:
@@ -23,9 +23,10 @@ def render_calibration_page(artifacts: Sequence[CalibratorArtifact]) -> str:
     Returns:
         The page.
     """
-    parts = ["<h1>Calibration</h1><p>In brackets: 95 % intervals.</p>"]
-    for artifact in artifacts:
-        parts += _section(artifact)
+    parts = ['<h1>Calibration</h1><p class="soft">Ranges are 95 % intervals.</p>']
+    for number, artifact in enumerate(artifacts):
+        heading = f"{artifact.pair.estimator}: {artifact.method}"
+        parts.append(section(f"calibrator-{number}", heading, _section(artifact)))
     return document("Calibration", parts)
 
 
@@ -46,37 +47,40 @@ def estimates(metrics: MetricValues) -> dict[str, Estimate]:
 
 
 def _section(artifact: CalibratorArtifact) -> Iterable[str]:
-    yield f"<h2>{escape(artifact.pair.estimator)}: {escape(artifact.method)}</h2>"
-    yield f"<p>{escape(artifact.name)}, fitted on {artifact.n} valid answers of {escape(artifact.dataset)}.</p>"
-    yield from (f'<p class="warn">{escape(warning)}.</p>' for warning in artifact.warnings)
-    if artifact.choice is not None:
-        yield _candidates(artifact.choice)
-    yield "<p>As stated, and corrected by calibrators that had not seen the answer:</p>"
-    yield _effect(artifact)
+    yield f"<p>{clean(artifact.name)}, fitted on {artifact.n} valid answers of {clean(artifact.dataset)}.</p>"
+    yield from (f'<p class="warn">{clean(warning)}.</p>' for warning in artifact.warnings)
     pairs = (("as stated", artifact.reliability_before), ("corrected", artifact.reliability_after))
-    figures = (
-        f"<figure>{reliability_svg(bins, f'{artifact.pair.estimator} {what}')}<figcaption>{what}</figcaption></figure>"
+    drawn = [
+        figure(reliability_svg(bins, f"{artifact.pair.estimator} {what}"), f"<strong>{what}</strong>")
         for what, bins in pairs
         if bins
-    )
-    yield f'<div class="figures">{"".join(figures)}</div>'
+    ]
+    if drawn:
+        yield intro(
+            "Bars: how often answers stated at that confidence were right; dashed: the distance to the diagonal, where "
+            "a calibrated model lies. Corrected by calibrators that had not seen the answer."
+        )
+        yield figures(drawn)
+    if artifact.choice is not None:
+        yield from ("<h3>Candidates</h3>", _candidates(artifact.choice))
+    yield from ("<h3>Effect</h3>", _effect(artifact))
 
 
 def _candidates(choice: Choice) -> str:
     rows = []
     for each in choice.candidates:
         if each.refused is None:
-            name = escape(each.family)
+            name = clean(each.family)
             name = f"<strong>{name}</strong>, chosen" if each.family == choice.chosen else name
             found = estimates(each.metrics)
-            rows.append([name, *(_cell(found.get(metric)) for metric in JUDGED_BY)])
-    head = ["family", *(escape(words.label(metric)) for metric in JUDGED_BY)]
+            rows.append([name, *(cell(found.get(metric), metric) for metric in JUDGED_BY)])
+    head = ["family", *(clean(words.label(metric)) for metric in JUDGED_BY)]
     refused = "".join(
-        f"<p>{escape(each.family)} was left out: {escape(each.refused)}.</p>"
+        f"<p>{clean(each.family)} was left out: {clean(each.refused)}.</p>"
         for each in choice.candidates
         if each.refused is not None
     )
-    return f"<p>{escape(judged_words(choice))}</p>{table(head, rows)}{refused}"
+    return f"<p>{clean(judged_words(choice))}</p>{table(head, rows)}{refused}"
 
 
 def _effect(artifact: CalibratorArtifact) -> str:
@@ -85,16 +89,11 @@ def _effect(artifact: CalibratorArtifact) -> str:
     )
     rows = [
         [
-            escape(words.label(metric)),
-            *(_cell(found.get(metric)) for found in (before, after)),
-            _cell(ideal[metric]) if metric in ideal else "",
+            clean(words.label(metric)),
+            *(cell(found.get(metric), metric) for found in (before, after)),
+            cell(ideal[metric], metric) if metric in ideal else "",
         ]
         for metric in words.LABELS
         if metric in before and metric in after and metric not in ("valid_rate", "confident_error_count")
     ]
     return table(["", "as stated", "corrected", "if perfectly calibrated"], rows)
-
-
-def _cell(estimate: Estimate | None) -> str:
-    value, _, bounds = words.interval(estimate).partition(" ")
-    return f"{value} <small>{bounds}</small>" if bounds else value

@@ -34,7 +34,7 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size
 caption { text-align: left; color: var(--soft); padding-bottom: .3rem; }
 caption span { display: inline-block; position: sticky; left: 0; max-width: min(60rem, 100vw - 2rem); }
 th, td { text-align: left; padding: .35rem 1rem .35rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-th { font-weight: 600; } thead th { border-bottom: 2px solid var(--line); vertical-align: bottom; }
+th { font-weight: 600; } thead th, thead td { border-bottom: 2px solid var(--line); vertical-align: bottom; }
 td small, td .range { white-space: nowrap; } td .range { display: block; font-size: .82em; color: var(--soft); }
 td .best { font-weight: 700; } td .best::after { content: " \\2605"; color: var(--good); font-size: .8em; }
 .figures { display: grid; gap: 1.2rem 1.6rem; align-items: start; }
@@ -87,15 +87,17 @@ svg .shade { fill-opacity: .16; } svg .ideal.line { stroke-width: 1; stroke: var
   dl.facts dd { margin-bottom: .4rem; } }
 @page { size: A4; margin: 14mm 13mm; }
 @media print { body { max-width: none; padding: 0; font-size: 10.5pt; } nav, .skip { display: none; }
-  .wide { overflow: visible; } table { font-size: 8.5pt; } th, td { padding-right: .6rem; }
-  thead { display: table-header-group; } tr, figure, .card, .error { break-inside: avoid; }
-  h2, h3 { break-after: avoid; } a { color: inherit; text-decoration: none; } .figures { gap: .8rem 1rem; }
-  .figures.small, .figures.medium { grid-template-columns: 1fr 1fr; } .tables { display: block; }
-  .tables > div, #methods ~ .wide { break-inside: avoid; } .intro, .legend { break-after: avoid; }
-  h2 { margin-top: 1.4rem; } #groups, #errors, #figures { break-before: page; } .broad .wide svg { min-width: 0; }
-  .errors { grid-template-columns: 1fr 1fr; gap: .5rem; } .error { grid-template-columns: 84px 1fr; font-size: 8.5pt;
-  padding: .5rem; gap: .3rem .6rem; } .error img, .error .none { width: 84px; }
-  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } }
+  * { print-color-adjust: exact; -webkit-print-color-adjust: exact; } a { color: inherit; text-decoration: none; }
+  .wide { overflow: visible; } .broad .wide svg { min-width: 0; } table { font-size: 8.5pt; }
+  th, td { padding-right: .6rem; } thead { display: table-header-group; } h2 { margin-top: 1.4rem; }
+  tr, figure, .card, .error, .tables > div, #methods ~ .wide, .intro, .legend, dl.facts { break-inside: avoid; }
+  h2, h3, .intro, .legend { break-after: avoid; } #groups, #errors, #figures { break-before: page; }
+  /* Grids break badly across pages: what stands in front of one is left behind. */
+  .figures.small, .figures.medium, .tables, .errors { display: block; }
+  .figures figure { display: inline-block; width: 48%; margin-right: 1.5%; vertical-align: top; }
+  .error { display: inline-grid; width: 49%; margin: 0 .6% .4rem 0; vertical-align: top; padding: .5rem;
+    grid-template-columns: 84px 1fr; gap: .3rem .6rem; font-size: 8.5pt; }
+  .error img, .error .none { width: 84px; } }
 """
 """The pages' style; the classes of the diagrams are at its end."""
 

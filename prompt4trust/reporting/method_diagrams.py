@@ -71,8 +71,8 @@ def risk(methods: Sequence[MethodReport]) -> list[str]:
         "often everywhere. All questions; among equal confidences the order is that of chance."
     )
     if left:
-        told += (
-            f"<p>Not drawn, since correction hardly changes the order of answers there: {clean(', '.join(left))}.</p>"
+        told += intro(
+            f"Not drawn, since correction hardly changes the order of answers there: {clean(', '.join(left))}."
         )
     names = list(kept)
     parts = [told]

@@ -17,7 +17,6 @@ from prompt4trust.reporting.markup import clean, document, facts, intro, section
 MAIN = ("accuracy", "mean_confidence", "ece", "brier", "nll", "auroc", "aurc", "confident_error_share")
 """Metrics of the first table; all others are further down."""
 _CHANGED = ("accuracy", "ece", "brier", "auroc", "confident_error_share")
-_FIRST_GROUPS = ("family", "modality")
 
 
 def render_page(
@@ -51,7 +50,7 @@ def render_page(
             ("confidences", "Confidences of right and wrong answers", method_diagrams.histograms(shown)),
             ("risk", "Answering less, erring less", method_diagrams.risk(shown)),
         ]
-    groups = sorted({group for method in shown for group in method.groups}, key=_group_order)
+    groups = all_figures.groups_of(shown)
     if groups:
         sections.append(("groups", "By group", [render_breakdown(shown, group, colours) for group in groups]))
     errors = _errors(runs, questions)
@@ -194,11 +193,6 @@ def _facts(run: RunManifest) -> dict[str, str]:
         "software": run.software,
         **run.notes,
     }
-
-
-def _group_order(group: str) -> tuple[int, str]:
-    """Put first what is asked about first."""
-    return (_FIRST_GROUPS.index(group) if group in _FIRST_GROUPS else len(_FIRST_GROUPS)), group
 
 
 def _colours(methods: Iterable[MethodReport]) -> dict[str, int]:
