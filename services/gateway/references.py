@@ -78,18 +78,19 @@ class Familiarity:
 
         Args:
             ask: The question.
-            image_url: Its picture as a data: URL, checked and made anew.
+            image_url: Its picture as a data: URL, checked and made anew as PNG.
 
         Returns:
-            Descriptor's id -> description; empty where there is no reference.
+            Descriptor's id -> description; empty where there is no reference, and for an open question, of which
+            nothing is promised.
         """
         await self.refresh()
         wanted = sorted({each.artifact.descriptor for each in self._polled.items})
-        if not wanted:
+        if not wanted or not ask.options:
             return {}
 
         def work() -> dict[str, Described]:
-            with Image.open(BytesIO(base64.b64decode(image_url.partition(",")[2]))) as picture:
+            with Image.open(BytesIO(base64.b64decode(image_url.partition(",")[2])), formats=("PNG",)) as picture:
                 return {name: get_descriptor(name).describe(picture, ask.question, ask.options) for name in wanted}
 
         return await anyio.to_thread.run_sync(work, limiter=self._workers, abandon_on_cancel=True)
