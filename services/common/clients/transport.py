@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +15,7 @@ from prompt4trust.confidence.base import TransportError
 from services.common.telemetry import trace_headers
 
 _RETRIED = frozenset({429, 500, 502, 503, 504})
+_HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")  # or a whole one, which is left as it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,17 @@ async def _post_once(http: httpx.AsyncClient, service: str, path: str, body: Map
         raise TransportError(service, "its reply is not JSON", status=200) from error
     if not isinstance(parsed, dict):
         raise TransportError(service, "its reply is not a JSON object", status=200)
-    return parsed
+    found: dict[str, Any] = _unicode(parsed) if _HALF_PAIR.search(response.content) else parsed
+    return found
+
+
+def _unicode(value: Any) -> Any:
+    """Replace halves of surrogate pairs: JSON may escape them, and no request, reply or file can hold them."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode("utf-8")
+    if isinstance(value, dict):
+        return {_unicode(name): _unicode(each) for name, each in value.items()}
+    return [_unicode(each) for each in value] if isinstance(value, list) else value
 
 
 def _seconds(value: str | None) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from dataclasses import dataclass, field
 from typing import Any
@@ -103,4 +104,5 @@ class Upstream:
             import anyio
 
             await anyio.to_thread.run_sync(self.release.wait, 20)
-        return JSONResponse(body)
+        # In ASCII: escaped so, even half of a surrogate pair can be sent.
+        return Response(json.dumps(body), media_type="application/json")

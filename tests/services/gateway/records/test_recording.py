@@ -132,7 +132,7 @@ def test_texts_and_pictures_are_kept_where_that_is_switched_on(
 def test_texts_that_no_database_takes_are_kept_as_far_as_they_can_be(
     place: Place, make_gateway: MakeGateway, upstream: Upstream
 ) -> None:
-    upstream.text = "The answer is B with confidence 95.\0 Also \N{PILE OF POO}\x01."
+    upstream.text = "The answer is B with confidence 95.\0 Also \N{PILE OF POO}\x01 and half a pair: \ud83d."
     with (
         make_gateway(records_url=place.url, record_texts=True) as url,
         httpx.Client(base_url=url, timeout=20) as client,
@@ -140,8 +140,10 @@ def test_texts_that_no_database_takes_are_kept_as_far_as_they_can_be(
         reply = ask(client)
         assert reply["recorded"] is True
         kept = client.get(f"/vqa/{reply['id']}").json()
-    assert kept["texts"]["explanation"] == upstream.text.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    assert kept["sha256"]["explanation"] == sha256(upstream.text)
+    said = upstream.text.replace("\ud83d", "?")
+    assert reply["explanation"] == said
+    assert kept["texts"]["explanation"] == said.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    assert kept["sha256"]["explanation"] == sha256(said)
 
 
 def test_an_open_question_and_an_unreadable_answer_are_kept_too(
