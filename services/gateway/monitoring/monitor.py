@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -58,6 +58,8 @@ class Monitor:
         self._every_s = every_s
         self._clock = clock
         self._observer: Observer | None = None
+        # Replaced as a whole: answers look at it while reviews are taken in beside.
+        self._alarms: Mapping[Key, Alarm] = {}
         self._was_applied: frozenset[Key] = frozenset()
         self._reading = anyio.Lock()
         self._saved: tuple[datetime, int] | None = None
@@ -74,13 +76,11 @@ class Monitor:
 
     def alarm_for(self, pair: Pair) -> Alarm | None:
         """Find a standing alarm of what is applied to a pair; costs next to nothing."""
-        for kind in KINDS:
-            fit = None if self._observer is None else self._applied(kind, pair)
-            if self._observer is not None and fit is not None:
-                alarm = self._observer.alarm_of(kind, pair, fit)
-                if alarm is not None:
-                    return alarm
-        return None
+        if not self._alarms:
+            return None
+        fits = ((kind, self._applied(kind, pair)) for kind in KINDS)
+        found = (self._alarms.get(fit.key(kind, pair)) for kind, fit in fits if fit is not None)
+        return next((alarm for alarm in found if alarm is not None), None)
 
     async def run(self) -> None:
         """Look at the records again and again, until cancelled."""
@@ -100,8 +100,14 @@ class Monitor:
             except (RecordsAwayError, RecordRefusedError) as error:
                 if self._report.problem is None:
                     _log.warning("reviews cannot be read", reason=str(error))
-                problem = "The database of records cannot be reached: figures are those of the time given."
-                self._report = self._report.model_copy(update={"problem": problem})
+                self._tell("The database of records cannot be reached: figures are those of the time given.")
+            except Exception:
+                # Whatever is wrong here must not end the gateway, whose answers do not depend on it.
+                _log.exception("monitoring failed")
+                self._tell("Monitoring failed, and tries again; the log says why. Figures are those of the time given.")
+
+    def _tell(self, problem: str) -> None:
+        self._report = self._report.model_copy(update={"problem": problem})
 
     async def _look(self, kept: MonitoringStore) -> None:
         observer = self._observer or await self._begin(kept)
@@ -124,6 +130,7 @@ class Monitor:
                 break
         observer.settle()
         self._observer = observer
+        self._alarms = observer.alarms()
         applied = frozenset(watch.key for watch in observer.watches if self._is_applied(watch))
         if observer.seen != before or heard or applied != self._was_applied or self._report.status == "starting":
             self._report = await anyio.to_thread.run_sync(

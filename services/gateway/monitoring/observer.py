@@ -66,10 +66,10 @@ class Observer:
         """All streams, in the order in which they began."""
         return sorted((each for rounds in self._watches.values() for each in rounds), key=lambda each: each.number)
 
-    def alarm_of(self, kind: Kind, pair: Pair, fit: Fit) -> Alarm | None:
-        """Find the alarm of a calibrator or guard that nobody has acknowledged."""
-        rounds = self._watches.get((kind, pair.key, fit.name, fit.fitted.isoformat()))
-        return None if not rounds or rounds[-1].acknowledged else rounds[-1].alarm
+    def alarms(self) -> dict[Key, Alarm]:
+        """List the alarms that nobody has acknowledged, by the key of their watch."""
+        newest = ((key, rounds[-1]) for key, rounds in self._watches.items() if rounds)
+        return {key: each.alarm for key, each in newest if each.alarm is not None and each.acknowledged is None}
 
     def learn(self, kind: Kind, pair: Pair, fit: Fit) -> None:
         """Learn of a calibrator or guard: what it promised of answers since then is a stream of its own."""

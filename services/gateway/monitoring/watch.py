@@ -33,6 +33,10 @@ class Fit:
     name: str
     fitted: datetime
 
+    def key(self, kind: Kind, pair: Pair) -> Key:
+        """Find the key of the watches of what it promises of a pair's answers."""
+        return kind, pair.key, self.name, self.fitted.isoformat()
+
 
 def begin_test(kind: Kind, alpha: float, tolerance: float) -> SequentialTest:
     """Make the test of a new stream; what a guard promises is exact, and overlooks nothing."""

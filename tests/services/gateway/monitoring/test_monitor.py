@@ -129,12 +129,20 @@ async def test_other_settings_read_the_stream_anew(kept: MonitoringStore) -> Non
     assert state["watching"]["tolerance"] == 0.4
 
 
-async def test_a_later_state_of_another_gateway_is_not_overwritten(kept: MonitoringStore) -> None:
-    await kept.save({"from": "ahead"}, 10, BEGIN)
-    await kept.save({"from": "behind"}, 9, BEGIN)
-    assert await kept.load() == {"from": "ahead"}
-    await kept.save({"from": "other settings"}, 9, BEGIN, anew=True)
-    assert await kept.load() == {"from": "other settings"}
+async def test_a_fault_of_its_own_is_said_and_ends_nothing(kept: MonitoringStore) -> None:
+    faults = [ZeroDivisionError]
+
+    def failing(kind: Kind, pair: Pair) -> Fit | None:
+        if faults:
+            raise faults.pop()
+        return applied(kind, pair)
+
+    await put(kept, stream(20))
+    monitor = Monitor(kept, Watching(), failing)
+    await monitor.look()
+    assert "failed" in (monitor.report.problem or "")
+    await monitor.look()
+    assert (status(monitor), monitor.report.problem, monitor.report.reviewed) == ("watching", None, 20)
 
 
 async def test_a_database_that_is_away_leaves_what_was_known_and_is_said(kept: MonitoringStore, tmp_path: Path) -> None:

@@ -43,9 +43,7 @@ def test_parts_of_a_stream_and_restarts_come_to_the_same_as_the_whole() -> None:
     assert len(raised) == 1
     assert 120 < raised[0].crossing.answer <= 240
     assert raised[0].at == answers[raised[0].crossing.answer - 1].reviewed_at
-    assert parts.alarm_of("calibrator", PAIR, FIT) == raised[0]
-    assert parts.alarm_of("calibrator", PAIR, replace(FIT, name="another")) is None
-    assert parts.alarm_of("calibrator", OTHER_PAIR, FIT) is None
+    assert parts.alarms() == {FIT.key("calibrator", PAIR): raised[0]}
     assert "no longer holds (" in raised[0].message
 
 
@@ -85,7 +83,7 @@ def test_an_acknowledged_alarm_ends_and_its_stream_begins_anew_wherever_it_is_re
     assert live.acknowledge([word])
     live.settle()
     assert not live.acknowledge([word])
-    assert live.alarm_of("calibrator", PAIR, FIT) is None
+    assert live.alarms() == {}
     live.see(after)
     # Another gateway reads all of it at once, later.
     other = Observer(Watching())
@@ -147,11 +145,11 @@ def test_another_calibrator_of_the_same_name_is_a_new_stream_for_the_answers_tha
     observer = Observer(Watching())
     observer.learn("calibrator", PAIR, FIT)
     (alarm,) = observer.see(stream(150, off=-0.3))
-    assert observer.alarm_of("calibrator", PAIR, FIT) == alarm
+    assert observer.alarms() == {FIT.key("calibrator", PAIR): alarm}
     refit = replace(FIT, fitted=BEGIN + timedelta(minutes=200))
     observer.learn("calibrator", PAIR, refit)
     observer = Observer.restore(observer.state(), Watching())
-    assert observer.alarm_of("calibrator", PAIR, refit) is None
+    assert refit.key("calibrator", PAIR) not in observer.alarms()
     late = [replace(each, at=BEGIN) for each in stream(10, begin=300)]  # given before, reviewed later
     observer.see(late + stream(30, begin=320))
     assert [(each.fitted, each.test.n) for each in observer.watches] == [(FIT.fitted, 160), (refit.fitted, 30)]
@@ -170,8 +168,7 @@ def test_a_promised_share_of_errors_is_a_stream_of_its_own() -> None:
     (watch,) = kept.watches
     assert (watch.kind, watch.name, watch.test.n) == ("guard", "guard-1", 250)
     (alarm,) = kept.see(promised(500, 0.7))
-    assert alarm == kept.alarm_of("guard", PAIR, fit)
-    assert kept.alarm_of("calibrator", PAIR, fit) is None
+    assert kept.alarms() == {fit.key("guard", PAIR): alarm}
     assert "where 0.10 at most was promised" in alarm.message
     # One answer may be under both kinds of promise.
     both = Observer(Watching())
