@@ -115,6 +115,8 @@ class CalibratorArtifact(BaseModel):
             answers of the corrected confidences: the mean over draws, and between which values 95 % of them lie.
         reliability_before: Reliability diagram of the stated confidences on the data fitted on.
         reliability_after: The same of the corrected ones, cross-fitted where `metrics_after` is.
+        questions: Fingerprint of what was asked, as runs have it: by it the reference inputs are found that belong to
+            these questions. None in older files, and where the answers are not those of a data set.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
@@ -137,6 +139,7 @@ class CalibratorArtifact(BaseModel):
     metrics_ideal: MetricValues = {}
     reliability_before: tuple[Bin, ...] = ()
     reliability_after: tuple[Bin, ...] = ()
+    questions: str | None = None
 
     @field_validator("format")
     @classmethod

@@ -101,6 +101,7 @@ class GuardArtifact(_Part):
         risk: What deferral rests on.
         options: What option sets rest on; None where the estimator offers no probabilities of the options.
         warnings: What a person should know before trusting it.
+        questions: Fingerprint of what was asked, as runs have it; None in older files.
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$", max_length=200)
@@ -117,6 +118,7 @@ class GuardArtifact(_Part):
     risk: RiskEvidence
     options: OptionEvidence | None = None
     warnings: list[str] = []
+    questions: str | None = None
 
     @field_validator("created")
     @classmethod

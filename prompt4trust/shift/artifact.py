@@ -191,17 +191,20 @@ class ReferenceArtifact(BaseModel):
         """Find the descriptor."""
         return get_descriptor(self.descriptor)
 
-    def covers(self, dataset: str, data_hash: str) -> int:
+    def covers(self, dataset: str, data_hash: str, questions: str | None = None) -> int:
         """Say how surely these are the inputs that a calibrator or guard was made from.
 
         Args:
             dataset: The data's name, by the calibrator or guard.
             data_hash: Its hash of the answers that it was made from.
+            questions: Its fingerprint of what was asked; older ones have none.
 
         Returns:
-            2 for the very answers, 1 for data of that name, 0 for others.
+            2 for the very questions or answers; 1 for data of that name, where nothing more is known; 0 for others.
         """
-        return 2 if data_hash in self.answers else int(dataset == self.dataset)
+        if data_hash in self.answers or self.questions == f"sha256:{questions}":
+            return 2
+        return int(questions is None and dataset == self.dataset)
 
     def reference(self) -> Reference:
         """Make it ready for use; takes tens of milliseconds, so keep the result."""

@@ -198,7 +198,7 @@ def _fit(
                 seed=seed,
             )
         method = family or (choice.chosen if choice else "")
-        return fit_calibrator(
+        fitted = fit_calibrator(
             rows,
             name=publishing.artifact_name(method, pair),
             method=method,
@@ -210,6 +210,7 @@ def _fit(
             resamples=resamples,
             seed=seed,
         )
+        return fitted.model_copy(update={"questions": outcome.manifest.data_hash})
     except ValueError as error:
         raise runs.CommandError(f"{estimator}: {error}") from error
 

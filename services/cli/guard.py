@@ -84,7 +84,7 @@ def guard(
                 )
             except ValueError as error:
                 raise runs.CommandError(f"{name}: {error}") from error
-            made.append((artifact, calibrator))
+            made.append((artifact.model_copy(update={"questions": manifest.data_hash}), calibrator))
     except (runs.CommandError, ManifestError, TableError, RegistryError) as error:
         runs.fail(str(error))
     for artifact, calibrator in made:

@@ -35,8 +35,8 @@ def reference(
     run: Annotated[
         list[Path] | None,
         typer.Option(
-            help="A run on these very questions: calibrators and guards made from it then belong to this reference "
-            "for sure, and not by the data's name alone; may be repeated."
+            help="A run on these very questions: for calibrators and guards made from it by an older version, which do "
+            "not say of which questions they are; may be repeated."
         ),
     ] = None,
     name: Annotated[

@@ -29,6 +29,7 @@ class Evidence:
     name: str
     dataset: str
     data_hash: str
+    questions: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,9 @@ class _Shelved:
 class Familiarity:
     """Compares requests with the questions that calibrators and guards were made from.
 
-    A reference belongs to a calibrator or guard that was made from its very answers, or else from data of its name; of
-    several the newest. Where calibrator and guard have different ones, the more unlike one counts.
+    A reference belongs to a calibrator or guard that was made from its very questions or, where the latter does not say
+    from which, from data of its name; of several the newest. Where calibrator and guard have different ones, the more
+    unlike one counts.
 
     Args:
         registry: Where reference inputs are published.
@@ -127,7 +129,8 @@ class Familiarity:
             ((sure, each.artifact.created, each.artifact.name), each)
             for each in self._polled.items
             # One that was published since the question was described counts from the next question on.
-            if (sure := each.artifact.covers(made.dataset, made.data_hash)) and each.artifact.descriptor in described
+            if (sure := each.artifact.covers(made.dataset, made.data_hash, made.questions))
+            and each.artifact.descriptor in described
         ]
         return max(ranked, key=lambda each: each[0])[1] if ranked else None
 

@@ -85,7 +85,7 @@ class Selecting:
             return []
         live, guard = self._calibrators.find(pair), await self._guards.find(pair)
         found = [each.artifact for each in (live, guard) if each is not None]
-        return [Evidence(each.name, each.dataset, each.data_hash) for each in found]
+        return [Evidence(each.name, each.dataset, each.data_hash, each.questions) for each in found]
 
     def withheld(self, pair: Pair, atypicality: Atypicality | None) -> Withheld | None:
         """Say what stands in the way of promising anything about an answer, if anything does.

@@ -175,3 +175,5 @@ def test_a_file_says_whose_inputs_it_holds(artifact: ReferenceArtifact) -> None:
     assert artifact.covers("discs", HASH) == 1
     assert artifact.covers("other", "sha256:" + "1" * 64) == 2
     assert artifact.covers("other", HASH) == 0
+    assert artifact.covers("other", HASH, questions="0" * 64) == 2
+    assert artifact.covers("discs", HASH, questions="f" * 64) == 0  # of that name, and yet other questions

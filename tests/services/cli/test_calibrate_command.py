@@ -93,6 +93,7 @@ def test_chooses_on_the_validation_questions_publishes_and_makes_live(tmp_path: 
         choice = artifact.choice
         assert choice is not None
         assert artifact.method == choice.chosen
+        assert artifact.questions == load_dataset(calibration).fingerprint  # so that references of them are found
         assert choice.chosen in ("histogram", "isotonic", "venn-abers")
         assert artifact.name == f"{choice.chosen}-{estimator}-m{'-policy-1' * (estimator == 'cgp')}-answer-compact-1"
         assert [each.family for each in choice.candidates] == list(FAMILIES)

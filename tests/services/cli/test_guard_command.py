@@ -85,6 +85,7 @@ def test_evidence_is_published_and_shown_on_both_splits(runs: tuple[Path, Path],
     assert {name: each.pair for name, each in found.items()} == PAIRS
     assert found["cgp"].name == "guard-cgp-scripted-policy-1-answer-compact-1"
     assert (found["cgp"].rows, found["cgp"].set_aside, found["cgp"].dataset) == (720, 80, "split-1")
+    assert found["cgp"].questions == "1"  # as the run has it
     assert (found["cgp"].options, found["logprob"].options is None) == (None, False)
     assert out.count("no option sets: this method gives no probability") == 1
 
