@@ -74,21 +74,24 @@ def _corrected(run: ReportedRun, estimator: str, rows: Sequence[Prediction]) -> 
     ]
 
 
-def render_errors(errors: Sequence[Sequence[Saying]], questions: Mapping[str, Question]) -> str:
+def render_errors(
+    errors: Sequence[Sequence[Saying]], questions: Mapping[str, Question], *, pictures: bool = True
+) -> str:
     """Lay the errors out, one below the other.
 
     Args:
         errors: From `confident_errors`.
         questions: Those that are known, by id; of others there is only what was answered.
+        pictures: Whether pictures become part of the page.
 
     Returns:
         HTML.
     """
-    listed = "".join(_error(sayings, questions.get(sayings[0].row.id)) for sayings in errors)
+    listed = "".join(_error(sayings, questions.get(sayings[0].row.id), pictures) for sayings in errors)
     return f'<div class="errors">{listed}</div>'
 
 
-def _error(sayings: Sequence[Saying], question: Question | None) -> str:
+def _error(sayings: Sequence[Saying], question: Question | None, pictures: bool) -> str:
     first = sayings[0].row
     parts = [f"<h3>Stated {_percent(first.confidence)}, and wrong</h3>"]
     if question is not None:
@@ -99,14 +102,16 @@ def _error(sayings: Sequence[Saying], question: Question | None) -> str:
     parts += [_said(saying) for saying in sayings]
     told = [first.id, *(f"{name}: {value}" for name, value in first.groups.items())]
     parts.append(f"<p><small>{clean(' · '.join(told))}</small></p>")
-    return f'<article class="error"><div>{_picture(question)}</div><div>{"".join(parts)}</div></article>'
+    return f'<article class="error"><div>{_picture(question, pictures)}</div><div>{"".join(parts)}</div></article>'
 
 
-def _picture(question: Question | None) -> str:
+def _picture(question: Question | None, wanted: bool) -> str:
     if question is None:
         return '<div class="none">the question is not at hand</div>'
     if question.image is None:
         return '<div class="none">no picture belongs to it</div>'
+    if not wanted:
+        return '<div class="none">the picture is left out</div>'
     url = thumbnail(question.image)
     if url is None:
         return '<div class="none">the picture cannot be read</div>'

@@ -26,6 +26,7 @@ def render_page(
     *,
     title: str | None = None,
     notes: Sequence[str] = (),
+    pictures: bool = True,
 ) -> str:
     """Write a report as HTML that needs nothing else: no script, no font, no picture from elsewhere.
 
@@ -35,6 +36,7 @@ def render_page(
         questions: Their questions, for the same.
         title: The page's name; None for one that names the data.
         notes: What a reader must know of how the page was made.
+        pictures: Whether pictures become part of it.
 
     Returns:
         The page.
@@ -53,7 +55,7 @@ def render_page(
     groups = all_figures.groups_of(shown)
     if groups:
         sections.append(("groups", "By group", [render_breakdown(shown, group, colours) for group in groups]))
-    errors = _errors(runs, questions)
+    errors = _errors(runs, questions, pictures)
     if errors:
         sections.append(("errors", "The most confident errors", errors))
     sections += [
@@ -159,7 +161,7 @@ def _change(estimate: Estimate | None) -> str:
     return f'{value} <span class="range">{estimate.low:+z.3f} to {estimate.high:+z.3f}</span>'
 
 
-def _errors(runs: Sequence[ReportedRun], questions: Sequence[Question]) -> list[str]:
+def _errors(runs: Sequence[ReportedRun], questions: Sequence[Question], pictures: bool) -> list[str]:
     errors = confident_errors(runs)
     if not errors:
         return []
@@ -168,7 +170,7 @@ def _errors(runs: Sequence[ReportedRun], questions: Sequence[Question]) -> list[
         f"The {len(errors)} questions that were answered wrongly with the highest stated confidence, with every method "
         "that erred on them."
     )
-    return [told, render_errors(errors, known)]
+    return [told, render_errors(errors, known, pictures=pictures)]
 
 
 def _runs(report: Report) -> list[str]:

@@ -14,6 +14,7 @@ CLOSE = 0.02
 """A calibration error up to this is small, even where the answers show that it is not 0."""
 
 _MOST_CHANGES = 6
+_MOST_TOLD = 6
 
 Kind = Literal["calibrated", "close", "over", "under", "mixed", "few", "none"]
 
@@ -67,12 +68,13 @@ def lead(report: Report) -> list[str]:
     """Say in a few sentences what a report comes to."""
     judged = [(method.name, judge(method)) for method in report.methods]
     trusted = [name for name, verdict in judged if verdict.good]
-    others = [f"{name} ({verdict.words})" for name, verdict in judged if verdict.good is False]
+    others = {name: verdict.words for name, verdict in judged if verdict.good is False}
     said = []
     if trusted:
         said.append(f"Calibrated, or nearly: {', '.join(trusted)}.")
     if others:
-        said.append(f"Not calibrated: {', '.join(others)}.")
+        listed = [f"{name} ({told})" for name, told in others.items()] if len(others) <= _MOST_TOLD else list(others)
+        said.append(f"Not calibrated: {', '.join(listed)}.")
     said += [f"{change.method} beside {change.than}: {effect(change)}." for change in report.changes[:_MOST_CHANGES]]
     if len(report.changes) > _MOST_CHANGES:
         said.append(f"Further comparisons ({len(report.changes) - _MOST_CHANGES}) stand below, side by side.")

@@ -41,6 +41,7 @@ def report(
     ] = "auto",
     registry: Annotated[Path | None, typer.Option(help="Directory of policies and calibrators.")] = None,
     title: Annotated[str | None, typer.Option(help="The page's title.")] = None,
+    pictures: Annotated[bool, typer.Option(help="Show the pictures of the most confident errors.")] = True,
     resamples: options.Resamples = 1000,
 ) -> None:
     """Write what one run came to, or how several differ, as a page with diagrams and the most confident errors.
@@ -69,9 +70,8 @@ def report(
         for each, fitting, name in zip(earlier, calibrators, named, strict=True)
     ]
     made = compare_runs(covered, resamples=resamples)
-    page = render_page(
-        made, covered, looked_up.questions, title=title, notes=[looked_up.note] if looked_up.note else []
-    )
+    notes = [looked_up.note] if looked_up.note else []
+    page = render_page(made, covered, looked_up.questions, title=title, notes=notes, pictures=pictures)
     for sentence in verdicts.lead(made):
         console.print(escape(sentence), highlight=False)
     for path in _write(made, page, out, earlier):

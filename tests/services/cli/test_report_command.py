@@ -104,8 +104,10 @@ def test_a_run_s_folder_alone_is_enough(tmp_path: Path, data: Path) -> None:
 
 def test_only_the_page_is_written_where_one_is_named(tmp_path: Path, data: Path) -> None:
     run = write_run(tmp_path / "run", data)
-    trustvqa(tmp_path, run, "--out", "pages/mine.html")
-    read(tmp_path / "pages" / "mine.html")
+    trustvqa(tmp_path, run, "--out", "pages/mine.html", "--no-pictures")
+    tree = read(tmp_path / "pages" / "mine.html")
+    assert tree.all("img") == []
+    assert "the picture is left out" in tree.all("article")[0].text
     assert not (run / "report.json").exists()
 
 
