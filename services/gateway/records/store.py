@@ -43,12 +43,18 @@ class RecordStore:
         database: Where they are kept.
         deadline_s: Longest time for one operation; listings and counts may take six times that.
         clock: Gives the present time, with its zone.
+        max_feedback: Most feedback on one answer.
     """
 
     def __init__(
-        self, database: Database, deadline_s: float = 5.0, clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        database: Database,
+        deadline_s: float = 5.0,
+        clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        max_feedback: int = MAX_FEEDBACK,
     ) -> None:
         self._database = database
+        self._max_feedback = max_feedback
         self._deadline_s = deadline_s
         self._clock = clock
         self._preparing = asyncio.Lock()
@@ -138,7 +144,7 @@ class RecordStore:
                 raise UnknownAnswerError(answer_id)
             correct = judge(answer, said)
             count = (await connection.execute(select(func.count()).select_from(feedback).where(of_answer))).scalar_one()
-            if count >= MAX_FEEDBACK:
+            if count >= self._max_feedback:
                 raise FeedbackFullError
             newest: datetime | None = (await connection.execute(select(func.max(feedback.c.at)))).scalar_one()
             at = self._clock() if newest is None else max(self._clock(), newest + timedelta(microseconds=1))

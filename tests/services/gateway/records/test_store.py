@@ -20,7 +20,7 @@ from services.gateway.records.shapes import (
     Slice,
     UnknownAnswerError,
 )
-from services.gateway.records.store import MAX_FEEDBACK, RecordStore
+from services.gateway.records.store import RecordStore
 from tests.services.gateway.records.conftest import Place, record
 
 PAIR = Pair(downstream="model-1", policy="policy-1", estimator="cgp", answer_template="answer-compact@1")
@@ -140,13 +140,17 @@ async def test_an_answer_without_a_verdict_is_wrong_whatever_was_right(store: Re
     assert (await store.give_feedback(kept.id, Said("x", correct_option="A"))).correct is False
 
 
-async def test_there_is_an_end_to_feedback_on_one_answer(store: RecordStore) -> None:
-    kept = record()
-    await store.add([kept])
-    for _ in range(MAX_FEEDBACK):
-        await store.give_feedback(kept.id, Said("x", right=True))
+async def test_there_is_an_end_to_feedback_on_one_answer(place: Place) -> None:
+    store = RecordStore(Database(database_url(place.url), timeout_s=2.0), max_feedback=3)
+    full, other = record(), record()
+    await store.add([full, other])
+    for _ in range(3):
+        await store.give_feedback(full.id, Said("x", right=True))
     with pytest.raises(FeedbackFullError):
-        await store.give_feedback(kept.id, Said("x", right=True))
+        await store.give_feedback(full.id, Said("x", right=True))
+    await store.give_feedback(other.id, Said("x", right=True))
+    assert len((await store.get(full.id)).feedback) == 3
+    await store.close()
 
 
 async def test_slices_are_of_the_time_of_the_answer_and_of_the_pair(store: RecordStore) -> None:
