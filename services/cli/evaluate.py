@@ -15,6 +15,7 @@ from prompt4trust.evaluation import Report, RunManifest, build_report
 from prompt4trust.evaluation.probes import PROBES
 from prompt4trust.reporting import words, write_report
 from services.cli import options, probes, runs, tables
+from services.cli.shards import Shard, ShardError
 from services.common.registry import Registry
 from services.trainer.evaluation.predicting import fitting_calibrators, pair_of
 
@@ -29,6 +30,12 @@ def evaluate(
     ] = "auto",
     out: options.Out = None,
     run: options.EarlierRun = None,
+    shard: Annotated[
+        str | None, typer.Option(help="Ask only a part, INDEX/COUNT with INDEX from 0: for jobs side by side.")
+    ] = None,
+    shards: Annotated[
+        Path | None, typer.Option(help="Put the runs of all shards, the folders in this one, together; asks no model.")
+    ] = None,
     limit: options.Limit = None,
     seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 42,
     concurrency: options.Concurrency = 32,
@@ -62,7 +69,10 @@ def evaluate(
     progress, console = Console(stderr=True), tables.console()
     try:
         runs.method_names(methods)
-        probes.check(probe or [], run)
+        probes.check(probe or [], run or shards)
+        if [run, shard, shards].count(None) < 2:
+            raise runs.CommandError("--run, --shard and --shards do not go together: give one of them")
+        part = None if shard is None else Shard.parse(shard)
         settings = runs.read_settings(
             downstream_url=downstream_url,
             downstream_model=model,
@@ -74,11 +84,26 @@ def evaluate(
             sampling_seed=sampling_seed,
         )
         request = runs.Request(
-            data, images, methods, limit, seed, out, concurrency, deadline, policy_version, skip_bad, min_side, recheck
+            data,
+            images,
+            methods,
+            limit,
+            seed,
+            out,
+            concurrency,
+            deadline,
+            policy_version,
+            skip_bad,
+            min_side,
+            recheck,
+            part,
         )
-        outcome = runs.obtain_predictions(run, request, settings, progress)
+        if shards is None:
+            outcome = runs.obtain_predictions(run, request, settings, progress)
+        else:
+            outcome = runs.merge_shards(shards, request, progress)
         artifacts = choose_calibrators(calibrator, Registry(registry or settings.registry), outcome.manifest)
-    except runs.CommandError as error:
+    except (runs.CommandError, ShardError) as error:
         runs.fail(str(error))
     report = build_report(outcome.predictions, outcome.manifest, artifacts, resamples=resamples)
     files = write_report(outcome.folder, report, outcome.predictions, outcome.dataset.questions, artifacts)

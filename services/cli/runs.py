@@ -26,6 +26,7 @@ from prompt4trust.evaluation import (
     read_manifest,
     read_predictions,
 )
+from services.cli.shards import Shard, ShardError, merge
 from services.cli.watch import Watch
 from services.common.clients.downstream import ImageEgressRefusedError
 from services.trainer.evaluation import predicting
@@ -56,6 +57,7 @@ class Request:
         skip_bad: Leave rows out that cannot be used.
         min_side: Leave out pictures smaller than this on a side.
         recheck: Whether to make sure on resuming that the models still reply as they did.
+        shard: The part of the questions that is asked, or None for all.
     """
 
     data: Path
@@ -70,6 +72,7 @@ class Request:
     skip_bad: bool
     min_side: int | None
     recheck: bool
+    shard: Shard | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +170,16 @@ def reuse_predictions(folder: Path, request: Request, console: Console) -> Outco
         fail(str(error))
 
 
+def merge_shards(folder: Path, request: Request, console: Console) -> Outcome:
+    """Put the runs of all shards together, in the request's folder or one beside theirs; no model is asked."""
+    out = request.out or folder.with_name(f"{folder.name}-whole")
+    try:
+        dataset = _load(request, console)
+        return Outcome(out, dataset, *merge(folder, dataset, out))
+    except (DatasetError, ManifestError, ShardError, TableError) as error:
+        fail(str(error))
+
+
 def method_names(methods: str) -> list[str]:
     """Split and check a list of estimator names; "all" stands for every one.
 
@@ -191,4 +204,7 @@ def _load(request: Request, console: Console) -> Dataset:
     )
     for what, count in (*dataset.skipped.items(), *dataset.notes.items()):
         console.print(f"{count} x {escape(what)}")
-    return dataset
+    try:
+        return dataset if request.shard is None else request.shard.of(dataset)
+    except ShardError as error:
+        raise CommandError(str(error)) from error
