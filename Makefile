@@ -44,11 +44,16 @@ test-vllm: .venv/.developed ## Run the tests against a real vLLM server: make te
 	@test -n "$(VLLM)" || { echo "name a vllm command: make test-vllm VLLM=/path/to/vllm" >&2; exit 2; }
 	$(OFFLINE) $(QUIET_CPU) VLLM="$(VLLM)" $(BIN)/python -m pytest -m vllm $(ARGS)
 
+.PHONY: test-deploy
+test-deploy: .venv/.developed images ## Start the containers and look at them; needs a Docker engine with compose
+	$(OFFLINE) $(QUIET_CPU) TRUSTVQA_TEST_DEPLOY=1 $(BIN)/python -m pytest -m deploy $(ARGS)
+
 .PHONY: lint
-lint: .venv/.developed ## Check format, style and types
+lint: .venv/.developed ## Check format, style, types and the Dockerfile
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy prompt4trust services models/recipe benchmarks tests
+	$(BIN)/mypy prompt4trust services models/recipe benchmarks deploy tests
+	$(BIN)/hadolint Dockerfile
 
 .PHONY: format
 format: .venv/.developed ## Format the code
@@ -59,6 +64,24 @@ format: .venv/.developed ## Format the code
 constraints: .venv/.developed ## Pin what is installed now into constraints.txt
 	{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | sed -E 's/\+cpu$$//'; } > constraints.new
 	mv constraints.new constraints.txt
+
+##@ Containers
+
+.PHONY: wheels
+wheels: .venv/.created ## Fetch torch's wheel by this machine's own pip into wheels/, where image builds look first
+	ls wheels/torch-*.whl >/dev/null 2>&1 || $(BIN)/python -m pip download --quiet --disable-pip-version-check \
+	  --no-deps --dest wheels $(if $(TORCH_INDEX),--extra-index-url "$(TORCH_INDEX)") "$(TORCH)"
+
+.PHONY: images
+images: ## Build the four images; a wheel of torch in wheels/ goes before any index
+	export STACK_REVISION="$$(git rev-parse HEAD 2>/dev/null || true)"
+	if ls wheels/torch-*.whl >/dev/null 2>&1; then export TORCH_INDEX=; \
+	elif [ -n "$(TORCH_INDEX)" ]; then export TORCH_INDEX="$(TORCH_INDEX)"; else unset TORCH_INDEX; fi
+	docker compose build
+
+.PHONY: image-sizes
+image-sizes: ## Print what each image weighs over the one that it is made from
+	@$(BIN)/python -m deploy.sizes
 
 ##@ Models and measurements
 
@@ -93,8 +116,8 @@ bench-shift: .venv/.developed ## Measure how well questions unlike the calibrati
 	$(QUIET_CPU) $(BIN)/python -m benchmarks.shift $(ARGS)
 
 .PHONY: bench-drift
-bench-drift: .venv/.developed ## Count the drift alarm's false alarms, and how many answers a shift takes to be found
-	$(QUIET_CPU) $(BIN)/python -m benchmarks.drift $(ARGS)
+bench-drift: .venv/.developed ## Count the drift alarm's false alarms, and how many answers a shift takes to be found; RUNS="run's folder ..." for real answers
+	$(QUIET_CPU) $(BIN)/python -m benchmarks.drift $(RUNS) $(ARGS)
 
 .PHONY: bench-records
 bench-records: .venv/.developed ## Compare gateways with and without records; ARGS="--postgres ADDRESS" for PostgreSQL too

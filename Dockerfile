@@ -1,0 +1,143 @@
+# The images of the four services, a target each: gateway, policy, downstream, trainer.
+#
+#   docker build --target gateway --tag trustvqa/gateway .        (docker compose builds all four by itself)
+#
+# What changes seldom comes first: third-party packages, then models, then the code, so that a changed line of code
+# rebuilds two small layers. The packages lie in layers on top of each other, which the images share:
+# gateway < policy = downstream < trainer. All of them are wheels, so that no stage needs a compiler.
+
+FROM python:3.11-slim AS base
+SHELL ["/bin/bash", "-eu", "-o", "pipefail", "-c"]
+ENV PYTHONUNBUFFERED=1 \
+    PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_ROOT_USER_ACTION=ignore
+# Volumes are given the owner of the directories that they are first mounted over.
+RUN groupadd --gid 10001 trustvqa \
+    && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin trustvqa \
+    && install -d -o 10001 -g 10001 -m 0750 /var/lib/trustvqa \
+       /var/lib/trustvqa/registry /var/lib/trustvqa/records /var/lib/trustvqa/training /var/lib/trustvqa/hub
+WORKDIR /app
+
+# --- Third-party packages -------------------------------------------------------------------------------------------
+
+FROM base AS serve
+# Packages' own tests are a quarter of what numpy and its kin weigh. numpy.testing, which some import, needs _natype.
+RUN --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=bind,source=pyproject.toml,target=/build/pyproject.toml \
+    --mount=type=bind,source=constraints.txt,target=/build/constraints.txt \
+    --mount=type=bind,source=deploy/requirements.py,target=/build/requirements.py \
+    python /build/requirements.py /build/pyproject.toml gateway >/tmp/requirements.txt \
+    && pip install --constraint /build/constraints.txt --requirement /tmp/requirements.txt \
+    && rm /tmp/requirements.txt \
+    && find /usr/local/lib/python3.11/site-packages/numpy /usr/local/lib/python3.11/site-packages/scipy \
+       -path '*/tests/*' -type f ! -name __init__.py ! -name _natype.py -delete
+
+FROM serve AS engine
+# PyTorch's own index has builds without CUDA; empty for pip's default index, whose builds have it. A wheel in wheels/
+# (`make wheels`) goes before both.
+ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
+RUN --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=bind,source=constraints.txt,target=/build/constraints.txt \
+    --mount=type=bind,source=wheels,target=/wheels \
+    torch="$(grep -E '^torch==' /build/constraints.txt)" \
+    && pip install --constraint /build/constraints.txt --find-links /wheels \
+       ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} "$torch" \
+    && rm -rf /usr/local/lib/python3.11/site-packages/torch/include
+RUN --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=bind,source=pyproject.toml,target=/build/pyproject.toml \
+    --mount=type=bind,source=constraints.txt,target=/build/constraints.txt \
+    --mount=type=bind,source=deploy/requirements.py,target=/build/requirements.py \
+    python /build/requirements.py /build/pyproject.toml engine >/tmp/requirements.txt \
+    && pip install --constraint /build/constraints.txt --requirement /tmp/requirements.txt \
+    && rm /tmp/requirements.txt \
+    && find /usr/local/lib/python3.11/site-packages/sklearn /usr/local/lib/python3.11/site-packages/pandas \
+       -path '*/tests/*' -type f ! -name __init__.py -delete
+
+FROM engine AS train
+RUN --mount=type=cache,target=/root/.cache/pip \
+    --mount=type=bind,source=pyproject.toml,target=/build/pyproject.toml \
+    --mount=type=bind,source=constraints.txt,target=/build/constraints.txt \
+    --mount=type=bind,source=deploy/requirements.py,target=/build/requirements.py \
+    python /build/requirements.py /build/pyproject.toml trainer >/tmp/requirements.txt \
+    && pip install --constraint /build/constraints.txt --requirement /tmp/requirements.txt \
+    && rm /tmp/requirements.txt
+
+# --- The project ----------------------------------------------------------------------------------------------------
+
+FROM base AS assets
+COPY models /files/models
+RUN chmod -R a+rX,go-w /files
+
+FROM base AS code
+RUN pip install --no-cache-dir setuptools==84.2.1
+COPY LICENSE README.md pyproject.toml /source/
+COPY prompt4trust /source/prompt4trust
+COPY services /source/services
+COPY configs /files/configs
+COPY deploy/containers.yaml /files/deploy/containers.yaml
+# Byte code is made here, since the services cannot write any.
+RUN pip install --no-cache-dir --no-deps --no-build-isolation --target /files /source && chmod -R a+rX,go-w /files
+ARG REVISION=
+RUN if [ -n "$REVISION" ]; then echo "$REVISION" >/files/REVISION; fi
+
+# --- The images -----------------------------------------------------------------------------------------------------
+
+FROM serve AS gateway
+LABEL org.opencontainers.image.title="TrustVQA gateway" \
+      org.opencontainers.image.description="Answers about medical images with a confidence that can be trusted" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=code /files /app
+ENV PATH=/app/bin:$PATH PYTHONPATH=/app TRUSTVQA_CONFIG=/app/deploy/containers.yaml
+ARG REVISION=
+LABEL org.opencontainers.image.revision="$REVISION"
+USER 10001:10001
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s --retries=3 CMD ["python", "-S", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8080/health/live', timeout=4)"]
+ENTRYPOINT ["python", "-m", "services.gateway"]
+
+FROM engine AS model-service
+LABEL org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=assets /files /app
+COPY --from=code /files /app
+ENV PATH=/app/bin:$PATH PYTHONPATH=/app TRUSTVQA_CONFIG=/app/deploy/containers.yaml \
+    HF_HOME=/tmp/huggingface HF_HUB_OFFLINE=1 HF_HUB_DISABLE_TELEMETRY=1 \
+    OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=0
+ARG REVISION=
+LABEL org.opencontainers.image.revision="$REVISION"
+USER 10001:10001
+STOPSIGNAL SIGTERM
+
+FROM model-service AS policy
+LABEL org.opencontainers.image.title="TrustVQA policy" \
+      org.opencontainers.image.description="Writes calibration guidance prompts"
+EXPOSE 8081
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 CMD ["python", "-S", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8081/health/live', timeout=4)"]
+ENTRYPOINT ["python", "-m", "services.policy"]
+
+FROM model-service AS downstream
+LABEL org.opencontainers.image.title="TrustVQA downstream" \
+      org.opencontainers.image.description="OpenAI-compatible chat completions of a multimodal model"
+EXPOSE 8082
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 CMD ["python", "-S", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8082/health/live', timeout=4)"]
+ENTRYPOINT ["python", "-m", "services.downstream"]
+
+FROM train AS trainer
+LABEL org.opencontainers.image.title="TrustVQA trainer" \
+      org.opencontainers.image.description="Trains, evaluates and calibrates against the running services" \
+      org.opencontainers.image.version="0.1.0" \
+      org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=assets /files /app
+COPY --from=code /files /app
+ENV PATH=/app/bin:$PATH PYTHONPATH=/app TRUSTVQA_CONFIG=/app/deploy/containers.yaml \
+    HF_HOME=/tmp/huggingface HF_HUB_OFFLINE=1 HF_HUB_DISABLE_TELEMETRY=1 \
+    OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=0
+ARG REVISION=
+LABEL org.opencontainers.image.revision="$REVISION"
+USER 10001:10001
+EXPOSE 8083
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=120s --retries=3 CMD ["python", "-S", "-c", "from urllib.request import urlopen; urlopen('http://127.0.0.1:8083/health/live', timeout=4)"]
+ENTRYPOINT ["python", "-m", "services.trainer"]

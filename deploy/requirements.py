@@ -1,0 +1,41 @@
+"""Prints what an image installs, one requirement a line: python requirements.py pyproject.toml gateway.
+
+Needs nothing but Python, since it runs before anything is installed. The versions are those of constraints.txt.
+"""
+
+from __future__ import annotations
+
+import sys
+import tomllib
+from pathlib import Path
+
+EXTRAS = {
+    "gateway": ("serve", "postgres"),
+    "engine": ("serve", "postgres", "engine"),
+    "trainer": ("serve", "postgres", "engine", "train", "kubernetes"),
+}
+# The gateway applies calibrators and never fits one: these, and the pandas that they bring, are a third of its image.
+FITTING = frozenset({"scikit-learn", "venn-abers"})
+
+
+def requirements(pyproject: Path, image: str) -> list[str]:
+    """Collect what an image needs of the package index.
+
+    Args:
+        pyproject: The project's pyproject.toml.
+        image: One of EXTRAS.
+
+    Returns:
+        Requirements as they stand there, sorted, each once.
+
+    Raises:
+        KeyError: If there is no such image, or the project lacks one of its extras.
+    """
+    project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
+    extras = project["optional-dependencies"]
+    wanted = {each for extra in EXTRAS[image] for each in extras[extra]} | set(project["dependencies"])
+    return sorted(wanted - FITTING if image == "gateway" else wanted)
+
+
+if __name__ == "__main__":
+    sys.stdout.write("\n".join(requirements(Path(sys.argv[1]), sys.argv[2])) + "\n")
