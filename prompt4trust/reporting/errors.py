@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,12 +33,15 @@ class Saying:
     corrected: Mapping[str, float]
 
 
-def confident_errors(runs: Sequence[ReportedRun], most: int = MOST) -> list[list[Saying]]:
+def confident_errors(
+    runs: Sequence[ReportedRun], most: int = MOST, *, alike: Collection[str] = ()
+) -> list[list[Saying]]:
     """Choose the questions that were answered wrongly with the most confidence.
 
     Args:
         runs: Whose answers.
         most: How many questions.
+        alike: Estimators that gave the very same answers in all runs: they are quoted once, without a run's label.
 
     Returns:
         For each question its wrong answers, the surest first; the questions by their surest one, of equal ones that
@@ -47,13 +50,15 @@ def confident_errors(runs: Sequence[ReportedRun], most: int = MOST) -> list[list
     wrong: dict[str, list[Saying]] = {}
     for run in runs:
         for estimator in run.manifest.estimators:
+            if estimator in alike and run is not runs[0]:
+                continue
             rows = [
                 row
                 for row in run.predictions
                 if row.estimator == estimator and row.answer is not None and row.truth is not None and not row.correct
             ]
             corrected = _corrected(run, estimator, rows)
-            name = f"{estimator} ({run.label})" if run.label else estimator
+            name = f"{estimator} ({run.label})" if run.label and estimator not in alike else estimator
             for row, values in zip(rows, corrected, strict=True):
                 wrong.setdefault(row.id, []).append(Saying(name, row, values))
     for sayings in wrong.values():

@@ -55,7 +55,7 @@ def render_page(
     groups = all_figures.groups_of(shown)
     if groups:
         sections.append(("groups", "By group", [render_breakdown(shown, group, colours) for group in groups]))
-    errors = _errors(runs, questions, pictures)
+    errors = _errors(report, runs, questions, pictures)
     if errors:
         sections.append(("errors", "The most confident errors", errors))
     sections += [
@@ -161,8 +161,8 @@ def _change(estimate: Estimate | None) -> str:
     return f'{value} <span class="range">{estimate.low:+z.3f} to {estimate.high:+z.3f}</span>'
 
 
-def _errors(runs: Sequence[ReportedRun], questions: Sequence[Question], pictures: bool) -> list[str]:
-    errors = confident_errors(runs)
+def _errors(report: Report, runs: Sequence[ReportedRun], questions: Sequence[Question], pictures: bool) -> list[str]:
+    errors = confident_errors(runs, alike=report.alike)
     if not errors:
         return []
     known = {question.id: question for question in questions}

@@ -248,6 +248,8 @@ def test_several_runs_stand_side_by_side() -> None:
     assert tree.all("h1")[0].text == "Comparison on numbers"
     assert "verbalized gave the very same answers in all runs, and is listed once." in tree.text
     assert "cgp (p2) beside cgp (p1): accuracy up by" in tree.text
+    first = tree.all("article")[0]
+    assert [each.text for each in first.all("strong")] == ["verbalized", "cgp (p1)"]  # p2's cgp is right everywhere
     assert [each.text for each in tree.all("h3") if each.text.startswith("Run ")] == ["Run 1", "Run 2"]
 
 
