@@ -15,19 +15,17 @@ names is live; where it names none that is there, the newest.
 
 from __future__ import annotations
 
-import fcntl
-import json
-import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import structlog
 
 from prompt4trust.files import copy_directory_atomically, write_atomically
-from services.common.activations import Activation, append_activation, earlier, read_activations
+from services.common.activations import earlier
+from services.common.active_file import ActiveFile, named_calibrators
+from services.common.active_file import RegistryError as RegistryError
 
 if TYPE_CHECKING:
     from prompt4trust.calibration.artifact import CalibratorArtifact, Pair
@@ -39,10 +37,6 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _log = structlog.get_logger(__name__)
 
 
-class RegistryError(Exception):
-    """A name is invalid, or something asked for is not in the registry."""
-
-
 class UnknownCalibratorError(RegistryError):
     """There is no such calibrator."""
 
@@ -51,19 +45,12 @@ class NotLiveError(RegistryError):
     """A calibrator cannot be retired: it is not live, or nothing was live before it."""
 
 
-class Registry:
+class Registry(ActiveFile):
     """Policy versions and calibrators below one directory.
 
     Args:
         root: The directory; it is made when first written to.
     """
-
-    def __init__(self, root: Path) -> None:
-        self.root = root
-
-    @property
-    def _active_file(self) -> Path:
-        return self.root / "active.json"
 
     def policies(self) -> list[str]:
         """List the policy versions, sorted by name."""
@@ -81,26 +68,6 @@ class Registry:
             raise RegistryError(f"there is no policy version {version!r}")
         return path
 
-    def active_policy(self) -> str | None:
-        """Name the live policy version, or None where none was activated.
-
-        Raises:
-            RegistryError: If active.json is not what this class writes.
-        """
-        try:
-            version = self._read_active().get("policy")
-        except FileNotFoundError:
-            return None
-        return version if isinstance(version, str) else None
-
-    def active_stamp(self) -> tuple[int, int, int] | None:
-        """Summarise active.json cheaply (inode, mtime in ns, size): it changes with every write; None without one."""
-        try:
-            status = self._active_file.stat()
-        except FileNotFoundError:
-            return None
-        return status.st_ino, status.st_mtime_ns, status.st_size
-
     def activate_policy(self, version: str) -> None:
         """Make a policy version the live one.
 
@@ -108,7 +75,7 @@ class Registry:
             RegistryError: If there is no such version.
         """
         self.policy_path(version)
-        with self._changing_active() as active:
+        with self.changing_active() as active:
             active["policy"] = version
 
     def calibrators(self) -> list[CalibratorArtifact]:
@@ -168,20 +135,6 @@ class Registry:
         artifact.save(path)
         return path
 
-    def active_calibrators(self) -> Mapping[str, str]:
-        """Name the calibrators that were made live: a pair's key (see `Pair.key`) -> a calibrator's name.
-
-        Raises:
-            RegistryError: If active.json is not what this class writes.
-        """
-        try:
-            named = self._read_active().get("calibrators", {})
-        except FileNotFoundError:
-            return {}
-        if not isinstance(named, dict) or not all(isinstance(name, str) for name in named.values()):
-            raise RegistryError("active.json's calibrators are not names by pair")
-        return named
-
     def activate_calibrator(self, name: str, *, who: str = "unknown") -> str | None:
         """Make a calibrator the live one of its pair of models, estimator and template.
 
@@ -196,14 +149,14 @@ class Registry:
             RegistryError: If there is no such calibrator, or it cannot be read.
         """
         pair = self._calibrator(name).pair
-        with self._changing_active() as active:
-            named = _names(active)
+        with self.changing_active() as active:
+            named = named_calibrators(active)
             before = named.get(pair.key)
             if before != name:
                 # Where none was named the newest was live: before this one came, the newest of the others.
                 others = [each for each in self.calibrators() if each.name != name]
                 live = live_calibrator(others, pair, named)
-                self._note(who, pair, live.name if live else None, name, "activated")
+                self.note_activation(who, pair.key, live.name if live else None, name, "activated")
                 active["calibrators"] = {**named, pair.key: name}
         return before
 
@@ -222,8 +175,8 @@ class Registry:
             RegistryError: If there is no such calibrator, or the earlier one is gone.
         """
         pair = self._calibrator(name).pair
-        with self._changing_active() as active:
-            named = _names(active)
+        with self.changing_active() as active:
+            named = named_calibrators(active)
             live = live_calibrator(self.calibrators(), pair, named)
             if live is None or live.name != name:
                 raise NotLiveError(f"calibrator {name!r} is not live" + (f", {live.name!r} is" if live else ""))
@@ -231,13 +184,9 @@ class Registry:
             if back is None:
                 raise NotLiveError(f"nothing is known to have been live before calibrator {name!r}")
             self._calibrator(back)
-            self._note(who, pair, name, back, "rolled-back")
+            self.note_activation(who, pair.key, name, back, "rolled-back")
             active["calibrators"] = {**named, pair.key: back}
         return back
-
-    def activations(self) -> list[Activation]:
-        """List who made which calibrator live, the oldest change first."""
-        return read_activations(self.root / "activations.jsonl")
 
     def publish_calibrator(self, artifact: CalibratorArtifact) -> Path:
         """Save a calibrator under its name, replacing one of the same name in one step.
@@ -349,37 +298,6 @@ class Registry:
         except ValueError as error:
             raise RegistryError(f"calibrator {name!r} cannot be read: {error}") from error
 
-    def _note(
-        self, who: str, pair: Pair, previous: str | None, name: str, kind: Literal["activated", "rolled-back"]
-    ) -> None:
-        activation = Activation(who=who, pair=pair.key, previous=previous, name=name, kind=kind)
-        append_activation(self.root / "activations.jsonl", activation)
-
-    @contextmanager
-    def _changing_active(self) -> Iterator[dict[str, Any]]:
-        """Give active.json's content to change, and write it; other processes wait, so that no change is lost."""
-        self.root.mkdir(parents=True, exist_ok=True)
-        lock = os.open(self.root, os.O_RDONLY)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            try:
-                active = dict(self._read_active())
-            except (FileNotFoundError, RegistryError):
-                active = {}  # naming what is live is also how a spoilt file is mended
-            yield active
-            write_atomically(self._active_file, json.dumps(active, indent=2) + "\n")
-        finally:
-            os.close(lock)
-
-    def _read_active(self) -> Mapping[str, Any]:
-        try:
-            loaded = json.loads(self._active_file.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise RegistryError("active.json is not valid JSON") from error
-        if not isinstance(loaded, dict):
-            raise RegistryError("active.json does not hold an object")
-        return loaded
-
 
 def live_calibrator(
     calibrators: Iterable[CalibratorArtifact], pair: Pair, active: Mapping[str, str]
@@ -398,11 +316,6 @@ def live_calibrator(
     fitting = [each for each in calibrators if each.applies_to(pair)]
     named = [each for each in fitting if each.name == active.get(pair.key)]
     return max(named or fitting, key=lambda each: (each.created, each.name), default=None)
-
-
-def _names(active: Mapping[str, Any]) -> dict[str, str]:
-    named = active.get("calibrators")
-    return {key: name for key, name in named.items() if isinstance(name, str)} if isinstance(named, dict) else {}
 
 
 def _stamp(folder: Path) -> tuple[tuple[str, int, int], ...]:
