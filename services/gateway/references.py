@@ -138,11 +138,11 @@ class Familiarity:
         beyond = judgement.beyond(self._limit)
         kept = f"the {judgement.n} questions of {artifact.dataset} that are kept for comparison"
         if beyond:
-            share = judgement.parts[judgement.most]
-            reason = (
-                f"the {_NOUNS.get(judgement.most, judgement.most)} is unlike those that the confidence was checked on, "
-                f"more so than {_percent(share)} of {kept}"
-            )
+            # The p-value is (1 + as many as are at least as unlike) / (n + 1).
+            alike = round((1 - judgement.parts[judgement.most]) * (judgement.n + 1)) - 1
+            share = f"as are only {alike} of {kept}" if alike else f"more so than every one of {kept}"
+            what = _NOUNS.get(judgement.most, judgement.most)
+            reason = f"the {what} is unlike those that the confidence was checked on, {share}"
         else:
             reason = f"nothing unusual: as a whole less out of the way than {_percent(self._limit)} of {kept}"
         return Atypicality(

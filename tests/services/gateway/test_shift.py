@@ -95,7 +95,7 @@ def test_of_a_picture_unlike_the_checked_ones_nothing_is_promised(
     reply = ask(client, "stripes", max_risk=0.1)
     reason = (
         "the picture is unlike those that the confidence was checked on, more so than "
-        f"{100 * (1 - 1 / 301):.4g} % of the 300 questions of phantom-vqa that are kept for comparison"
+        "every one of the 300 questions of phantom-vqa that are kept for comparison"
     )
     assert reply["atypicality"].pop("parts")["picture"] == round(1 - 1 / 301, 4)
     assert reply["atypicality"] == {
@@ -288,6 +288,21 @@ async def test_two_things_at_once_end_together_and_fail_as_one(tmp_path: Path) -
             await together(fails, waits)
         assert ended == ["stopped", "stopped"]
         assert await together(answers, late) == (5, "late")
+
+
+async def test_the_reason_counts_the_questions_that_are_as_unlike(tmp_path: Path, reference: ReferenceArtifact) -> None:
+    # Scores of the held-out questions such that exactly two of them are as far away as any picture can be.
+    scores = [0.0] * 298 + [1e6] * 2
+    picture_part = reference.parts["picture"].model_copy(update={"scores": scores})
+    registry = Registry(tmp_path)
+    registry.publish_reference(reference.model_copy(update={"parts": {**reference.parts, "picture": picture_part}}))
+    familiarity = Familiarity(registry, 0, 0.97, anyio.CapacityLimiter(1))
+    question = Ask.model_validate({**ASKED, "method": "cgp"}, context={"methods": ("cgp",)})
+    described_as = await familiarity.describe(question, f"data:image/png;base64,{encoded()}")
+    found, _ = await familiarity.judge(described_as, [Evidence("platt", "phantom-vqa", "sha256:" + "5" * 64)])
+    assert found is not None
+    assert found.parts["picture"] == round(1 - 3 / 301, 4)
+    assert "on, as are only 2 of the 300 questions of phantom-vqa" in found.reason
 
 
 def test_a_colour_picture_of_any_size_is_described(
