@@ -17,14 +17,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.drift.streams import SHIFTS, Draw, beta_mixture, even, shift_to, shipped_confidences
-from benchmarks.drift.study import Delays, FalseAlarms, try_calibrated, try_shift
+from benchmarks.drift.streams import SHIFTS, Draw, beta_mixture, even, real_answers, shift_to, shipped_confidences
+from benchmarks.drift.study import Delays, FalseAlarms, try_calibrated, try_shift, try_shuffled
 
 RESULTS = Path(__file__).with_name("results.json")
 _SHIPPED = Path(__file__).resolve().parents[2] / "models" / "calibrators"
 
 
 def main(
+    runs: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Runs of the shipped calibrators' models on other questions: real answers, shuffled."),
+    ] = None,
     streams: Annotated[int, typer.Option(min=10, help="Calibrated streams of each kind.")] = 1000,
     answers: Annotated[int, typer.Option(min=10, help="Answers in each of them.")] = 5000,
     shifted: Annotated[int, typer.Option(min=10, help="Streams of each kind of shift.")] = 400,
@@ -73,8 +77,21 @@ def main(
                 )
                 figures["shifted"].setdefault(kind, {}).setdefault(name, {})[str(before)] = _by_level(levels, delays)
                 _add_shift(found, kind, name, delays[0], after)
+    figures["real"] = {}
+    real = _table("real answers", "answers", "tolerance", "orders with an alarm", "share")
+    for run in runs or ():
+        for name, confidence, right in real_answers(run, _SHIPPED):
+            for overlooked in (0.0, tolerance / 2, tolerance):
+                orders = try_shuffled(
+                    confidence, right, streams=min(streams, 200), tolerance=overlooked, alphas=alphas, seed=seed
+                )
+                figures["real"].setdefault(name, {})[f"{overlooked:g}"] = _by_level(levels, orders)
+                told = f"{orders[0].alarms} of {orders[0].streams}"
+                real.add_row(name, str(len(right)), f"{overlooked:g}", told, f"{orders[0].share:.3f}")
     console.print(nulls)
     console.print(found)
+    if figures["real"]:
+        console.print(real)
     setup = {
         **{"streams": streams, "answers": answers, "shifted": shifted, "start": start, "after": after, "ece": ece},
         **{"tolerance": tolerance, "alpha": alpha, "levels": levels, "seed": seed},

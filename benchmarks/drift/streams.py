@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +11,7 @@ from scipy.optimize import brentq
 from scipy.special import expit, logit
 
 from prompt4trust.calibration import CalibratorArtifact
+from prompt4trust.evaluation import read_manifest, read_predictions
 
 Floats = npt.NDArray[np.float64]
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Floats]
@@ -41,6 +42,30 @@ def shipped_confidences(calibrators: Path) -> dict[str, Draw]:
             levels, counts = np.array([level for level, _ in bins]), np.array([n for _, n in bins], dtype=np.float64)
             found[artifact.pair.estimator] = _levels(levels, counts / counts.sum())
     return found
+
+
+def real_answers(run: Path, calibrators: Path) -> Iterator[tuple[str, Floats, npt.NDArray[np.bool_]]]:
+    """Read a run's answers as the calibrators of a folder correct them.
+
+    Args:
+        run: Folder of trustvqa evaluate or calibrate, of questions that the calibrators were not fitted on.
+        calibrators: Their folder.
+
+    Yields:
+        A calibrator's name, its confidences of the run's answers, and whether each is right; for every calibrator that
+        belongs to the run's models, wording and one of its methods.
+    """
+    manifest, predictions = read_manifest(run), read_predictions(run)
+    for path in sorted(calibrators.glob("*.json")):
+        artifact = CalibratorArtifact.load(path)
+        pair, rows = artifact.pair, [each for each in predictions if each.estimator == artifact.pair.estimator]
+        known = [row for row in rows if row.confidence is not None and row.truth is not None]
+        same = (pair.downstream, pair.answer_template) == (manifest.downstream, manifest.template)
+        if same and pair.policy in (None, manifest.policy) and known:
+            stated = np.array([row.confidence for row in known], dtype=np.float64)
+            signals = {name: np.array([row.signals[name] for row in known]) for name in artifact.calibrator().inputs()}
+            corrected = np.asarray(artifact.calibrator().apply(stated, signals), dtype=np.float64)
+            yield artifact.name, corrected, np.array([row.correct for row in known], dtype=np.bool_)
 
 
 def _levels(levels: Floats, shares: Floats) -> Draw:

@@ -111,12 +111,43 @@ def try_calibrated(
     rng = np.random.default_rng(seed)
     confidence = draw(rng, (answers, streams))
     right = rng.random(confidence.shape) < confidence + off
-    listed = []
-    for crossed in first_crossings(confidence, right, tolerance, alphas):
-        alarms = int((crossed <= answers).sum())
-        ends = binomtest(alarms, streams).proportion_ci(method="exact")
-        listed.append(FalseAlarms(streams, answers, alarms, alarms / streams, float(ends.low), float(ends.high)))
-    return listed
+    return [_counted(crossed, answers) for crossed in first_crossings(confidence, right, tolerance, alphas)]
+
+
+def try_shuffled(
+    confidence: Floats,
+    correct: npt.NDArray[np.bool_],
+    *,
+    streams: int,
+    tolerance: float,
+    alphas: Sequence[float] = (0.05,),
+    seed: int = 0,
+) -> list[FalseAlarms]:
+    """Count alarms on real answers in random orders: no calibrator is exact, and the tolerance should cover that.
+
+    The streams have the same answers: their number says how much the order matters, and nothing of other answers.
+
+    Args:
+        confidence: Calibrated confidences of answers that the calibrator was not fitted on; shape [n].
+        correct: Whether each is right; shape [n].
+        streams: How many orders.
+        tolerance: Of the test.
+        alphas: Levels.
+        seed: Of the orders.
+
+    Returns:
+        What was counted, by level.
+    """
+    rng = np.random.default_rng(seed)
+    order = np.argsort(rng.random((len(confidence), streams)), axis=0)
+    crossings = first_crossings(confidence[order], correct[order], tolerance, alphas)
+    return [_counted(crossed, len(confidence)) for crossed in crossings]
+
+
+def _counted(crossed: Ints, answers: int) -> FalseAlarms:
+    streams, alarms = len(crossed), int((crossed <= answers).sum())
+    ends = binomtest(alarms, streams).proportion_ci(method="exact")
+    return FalseAlarms(streams, answers, alarms, alarms / streams, float(ends.low), float(ends.high))
 
 
 def try_shift(

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from benchmarks.drift.__main__ import main
 from benchmarks.drift.streams import SHIFTS, beta_mixture, shift_to, shipped_confidences
-from benchmarks.drift.study import NEVER, first_crossings, try_calibrated, try_shift
+from benchmarks.drift.study import NEVER, first_crossings, try_calibrated, try_shift, try_shuffled
 from prompt4trust.metrics import expected_calibration_error
 from prompt4trust.monitoring import SequentialTest
 
@@ -54,6 +54,15 @@ def test_false_alarms_are_few_even_at_the_edge_of_what_is_tolerated() -> None:
     # What is not tolerated is found: the count above can fail.
     (counted,) = try_calibrated(beta_mixture, streams=20, answers=600, tolerance=0.0, off=-0.2)
     assert counted.share > 0.9
+
+
+def test_real_answers_are_counted_by_the_orders_that_raise_an_alarm() -> None:
+    rng = np.random.default_rng(5)
+    confidence = beta_mixture(rng, (400,))
+    (exact,) = try_shuffled(confidence, rng.random(400) < confidence, streams=20, tolerance=0.02)
+    assert (exact.streams, exact.answers, exact.alarms) == (20, 400, 0)
+    (off,) = try_shuffled(confidence, rng.random(400) < confidence - 0.3, streams=20, tolerance=0.02)
+    assert off.alarms == 20
 
 
 def test_the_command_writes_its_figures(tmp_path: Path) -> None:

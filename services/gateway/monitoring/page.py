@@ -17,7 +17,8 @@ from prompt4trust.reporting.diagrams import (
     risk_coverage_svg,
 )
 from prompt4trust.reporting.markup import STYLE, clean, document, facts, figure, section, table
-from services.gateway.monitoring.report import AlarmReply, CalibrationReport, Figure, Figures, StreamReply
+from services.gateway.monitoring.report import AlarmReply, CalibrationReport, Figure, Figures, FindingReply, StreamReply
+from services.gateway.monitoring.watch import Kind
 
 _STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
 HEADERS: Final = {
@@ -83,18 +84,15 @@ def _lead(report: CalibrationReport) -> str:
 
 def _alarms(report: CalibrationReport) -> str:
     cards = []
-    # Of one calibrator or guard, the stream that began last.
-    newest = {
-        (each.kind, each.pair.key, each.name): each for each in sorted(report.streams, key=lambda each: each.number)
-    }
-    for stream in newest.values():
-        if stream.applied:
-            kind, verdict, told = _verdict(stream)
-            details = _alarm_facts(stream.alarm) if stream.alarm and stream.live else ""
-            cards.append(
-                f'<div class="card {kind}"><h3>{clean(stream.pair.estimator)}</h3><p class="verdict">{verdict}</p>'
-                f'<p>{clean(told)}</p>{details}<p class="soft"><small>{clean(stream.name)}</small></p></div>'
-            )
+    applied = sorted((each for each in report.streams if each.applied), key=lambda each: each.number)
+    # Of one calibrator or guard, the stream that began last: those before it ended with an acknowledgement.
+    for stream in {(each.kind, each.pair.key): each for each in applied}.values():
+        kind, verdict, told = _verdict(stream)
+        details = _alarm_facts(stream.alarm) if stream.alarm and stream.live else ""
+        cards.append(
+            f'<div class="card {kind}"><h3>{clean(_what(stream))}</h3><p class="verdict">{verdict}</p>'
+            f'<p>{clean(told)}</p>{details}<p class="soft"><small>{clean(stream.name)}</small></p></div>'
+        )
     if not cards:
         return (
             "<p>Neither calibrators nor guards that are applied now have reviewed answers, so there is nothing to "
@@ -136,7 +134,7 @@ def _calm(stream: StreamReply) -> str:
 
 
 def _alarm_facts(alarm: AlarmReply) -> str:
-    return facts({"raised": f"{_time(alarm.at)}, at reviewed answer {alarm.answer:,}", "id": alarm.id})
+    return f'<p class="soft"><small>raised {_time(alarm.at)}, at answer {alarm.answer:,}; its id {alarm.id}</small></p>'
 
 
 def _now(found: Figures) -> str:
@@ -195,8 +193,9 @@ def _streams(streams: Iterable[StreamReply]) -> str:
     ]
     for stream in streams:
         state = "live" if stream.live else "acknowledged" if _is_acknowledged(stream) else "no longer applied"
-        parts.append(f"<h3>{clean(_what(stream))}: {clean(stream.pair.key)}</h3>")
+        parts.append(f"<h3>{clean(_what(stream).capitalize())}</h3>")
         told = {
+            "pair": stream.pair.key,
             stream.kind: f"{stream.name} ({state})" + (f", made {_time(stream.fitted)}" if stream.fitted else ""),
             "reviewed answers": f"{stream.n:,}{_between(stream)}",
             "evidence": f"{stream.evidence:z.2f}; an alarm at {stream.limit:.2f}",
@@ -204,10 +203,8 @@ def _streams(streams: Iterable[StreamReply]) -> str:
             "false alarms": f"with probability {stream.alpha:.3g} at most, ever",
         }
         if stream.finding is not None:
-            told["it points to"] = (
-                f"{stream.finding.direction}, {stream.finding.region}: stated {stream.finding.stated:.2f}, right "
-                f"{stream.finding.right:.2f} on {stream.finding.n:,} answers since about answer "
-                f"{stream.finding.since:,}" + ("" if stream.evidence > 1 else " (no more than chance may do)")
+            told["it points to"] = _finding(stream.kind, stream.finding) + (
+                "" if stream.evidence > 1 else " (no more than chance may do)"
             )
         if stream.alarm is not None:
             told["alarm"] = _alarm_words(stream.alarm)
@@ -215,6 +212,13 @@ def _streams(streams: Iterable[StreamReply]) -> str:
         if len(stream.history) > 1:
             parts.append(_evidence(stream))
     return section("streams", "Streams under test", parts) if len(parts) > 1 else ""
+
+
+def _finding(kind: Kind, found: FindingReply) -> str:
+    since = f"on {found.n:,} answers since about answer {found.since:,}"
+    if kind == "guard":
+        return f"{1 - found.right:.2f} wrong {since}, where {1 - found.stated:.2f} at most was promised"
+    return f"{found.direction}, {found.region}: stated {found.stated:.2f}, right {found.right:.2f} {since}"
 
 
 def _evidence(stream: StreamReply) -> str:

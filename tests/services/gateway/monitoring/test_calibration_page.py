@@ -42,6 +42,7 @@ def report(observer: Observer) -> CalibrationReport:
 
 def test_it_says_what_is_wrong_and_what_to_do_and_escapes_what_clients_told(report: CalibrationReport) -> None:
     page = render_page(report)
+    assert "confidence of cgp" in page
     assert page.count('class="card bad"') == page.count('class="card fine"') == 1
     (alarm,) = report.standing
     assert alarm.message in page
