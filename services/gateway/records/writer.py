@@ -39,9 +39,9 @@ class _Waiting:
 class RecordWriter:
     """Writes records one group after the other; what comes while a group is written is the next one.
 
-    An answer waits for its record to be stored, but no longer than the deadline. Where that passes, or the database is
-    known to be away, it goes out without; its record stays in line, as long as there is room, and is written once the
-    database is back.
+    An answer waits for its record to be stored, but no longer than the deadline. Where that passes it goes out without,
+    and those after it do not wait at all until something could be stored again. Their records stay in line, as long as
+    there is room, and are written once the database is back.
 
     Args:
         store: Where they go.
@@ -75,7 +75,7 @@ class RecordWriter:
 
     @property
     def is_away(self) -> bool:
-        """Whether the database did not take the last records."""
+        """Whether answers go out unrecorded, because one has waited for its record in vain."""
         return self._is_away
 
     @property
@@ -101,7 +101,7 @@ class RecordWriter:
                 await waiting.settled.wait()
             if not waiting.settled.is_set():
                 # The next answers need not find out for themselves.
-                self._leave("the database is too slow")
+                self._leave()
         waiting.has_left = not waiting.is_stored
         return waiting.is_stored
 
@@ -117,7 +117,9 @@ class RecordWriter:
                 await self._write_group()
                 pause = _FIRST_PAUSE_S
             except RecordsAwayError as error:
-                self._leave(str(error))
+                # Answers that wait go on waiting until their deadline: most of what goes wrong is over by then.
+                if not self._is_away:
+                    _log.warning("records cannot be stored for now", reason=str(error))
                 await anyio.sleep(pause)
                 pause = min(2 * pause, _LONGEST_PAUSE_S)
         self._ended.set()
@@ -169,10 +171,10 @@ class RecordWriter:
                 each.is_refused = True
                 self._lose(f"it was refused: {type(error).__name__}", 1, answer_id=each.record.id)
 
-    def _leave(self, reason: str) -> None:
+    def _leave(self) -> None:
         """Let the answers go that wait, their records left in line."""
         if not self._is_away:
-            _log.error("answers go out unrecorded for now", reason=reason)
+            _log.error("answers go out unrecorded: the database is away or too slow")
         self._is_away = True
         for each in self._line:
             each.settled.set()

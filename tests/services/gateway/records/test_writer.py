@@ -99,11 +99,28 @@ async def test_only_the_first_answer_waits_for_a_database_that_is_too_slow() -> 
     assert not writer.is_away
 
 
+async def test_what_is_over_before_the_deadline_is_not_noticed() -> None:
+    shelf, counts = Shelf(), Counts()
+    shelf.is_away = True
+    stored: list[bool] = []
+    async with writing(shelf, counts) as writer, anyio.create_task_group() as tasks:
+
+        async def write() -> None:
+            stored.append(await writer.write(record()))
+
+        for _ in range(3):
+            tasks.start_soon(write)
+        await until(lambda: shelf.tried > 1)
+        shelf.is_away = False
+    assert stored == [True] * 3
+    assert (counts("stored"), counts("late")) == (3, 0)
+
+
 async def test_records_stay_in_line_while_the_database_is_away_and_are_stored_once_it_is_back() -> None:
     shelf, counts = Shelf(), Counts()
     shelf.is_away = True
     records = [record() for _ in range(3)]
-    async with writing(shelf, counts) as writer:
+    async with writing(shelf, counts, deadline_s=0.5) as writer:
         assert [await writer.write(each) for each in records] == [False] * 3
         assert writer.is_away
         shelf.is_away = False
@@ -118,7 +135,7 @@ async def test_the_line_is_bounded_in_records_and_in_memory() -> None:
     for bound in ({"max_waiting": 2}, {"max_bytes": 2 * record().size}):
         shelf, counts = Shelf(), Counts()
         shelf.is_away = True
-        async with writing(shelf, counts, **bound) as writer:
+        async with writing(shelf, counts, deadline_s=0.02, **bound) as writer:
             assert [await writer.write(record()) for _ in range(5)] == [False] * 5
             assert writer.waiting == 2
             assert counts("lost") == 3
@@ -149,7 +166,7 @@ async def test_one_that_is_refused_is_lost_alone_and_the_next_ones_are_stored() 
 async def test_the_end_waits_for_what_is_in_line_but_not_for_ever() -> None:
     shelf, counts = Shelf(), Counts()
     shelf.is_away = True
-    writer = RecordWriter(shelf, counts.metrics, deadline_s=20, max_waiting=100)
+    writer = RecordWriter(shelf, counts.metrics, deadline_s=0.02, max_waiting=100)
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(writer.run)
         assert await writer.write(record()) is False
