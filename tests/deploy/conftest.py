@@ -1,0 +1,56 @@
+"""The stack of containers, started once for all tests of it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from tests.deploy.containers import ROOT, Stack
+from tests.deploy.faults import SETTINGS
+from tests.support.servers import free_port_block
+
+TAG = os.environ.get("STACK_TAG", "local")
+
+
+def _why_not() -> str | None:
+    """Say why there can be no containers here, or None where there can."""
+    if not os.environ.get("TRUSTVQA_TEST_DEPLOY"):
+        return "containers are started by make test-deploy"
+    try:
+        for command in (["docker", "info"], ["docker", "compose", "version"]):
+            done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+            if done.returncode:
+                return f"{' '.join(command)}: {done.stderr.strip()}"
+    except OSError as error:
+        return f"no docker command: {error}"
+    for service in SETTINGS:
+        image = f"trustvqa/{service}:{TAG}"
+        if subprocess.run(["docker", "image", "inspect", image], capture_output=True).returncode:
+            return f"there is no image {image}: make images"
+    return None
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """The stack on a free port, with an admin token in a file, and volumes that are removed at the end."""
+    if reason := _why_not():
+        pytest.skip(reason)
+    place = tmp_path_factory.mktemp("secrets")
+    for source in (ROOT / "deploy" / "secrets").iterdir():
+        (place / source.name).mkdir(mode=0o755)
+    admin = secrets.token_urlsafe(32)
+    token = place / "gateway" / "TRUSTVQA_GATEWAY_ADMIN_TOKEN"
+    token.write_text(admin)
+    token.chmod(0o644)
+    port = free_port_block(1)
+    environment = {"STACK_PORT": str(port), "STACK_SECRETS": str(place), "STACK_TAG": TAG, "COMPOSE_PROFILES": ""}
+    stack = Stack(f"trustvqa-test-{secrets.token_hex(4)}", port, environment, admin)
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.compose("down", "--volumes", "--remove-orphans", "--timeout", "10")

@@ -1,0 +1,93 @@
+"""A stack of containers under test, driven by the docker command as a person drives it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+ROOT = Path(__file__).resolve().parents[2]
+SAMPLE = ROOT / "services/gateway/static/samples/ultrasound.png"
+OPTIONS = ["Round", "Oval", "Spiculated", "Ring-shaped"]
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One project of docker compose.
+
+    Attributes:
+        project: Its name, so that stacks on one engine do not meet.
+        port: The gateway's published port.
+        environment: Variables of the compose file.
+        admin: The gateway's admin token.
+    """
+
+    project: str
+    port: int
+    environment: Mapping[str, str] = field(repr=False)
+    admin: str = field(repr=False)
+
+    @property
+    def gateway(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def command(self, *arguments: str) -> list[str]:
+        return ["docker", "compose", "--project-name", self.project, "--env-file", os.devnull, *arguments]
+
+    def compose(self, *arguments: str, timeout: float = 170) -> str:
+        """Run a command of docker compose.
+
+        Raises:
+            AssertionError: If it fails, with what it said.
+        """
+        done = subprocess.run(
+            self.command(*arguments),
+            cwd=ROOT,
+            env={**os.environ, **self.environment},
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        assert done.returncode == 0, f"docker compose {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
+        return done.stdout
+
+    def start(self) -> None:
+        """Start it, and wait until all services are healthy."""
+        try:
+            self.compose("up", "--wait", "--wait-timeout", "120", "--no-build", "--pull", "never")
+        except AssertionError as error:
+            logs = self.compose("logs", "--no-color", "--tail", "30")
+            raise AssertionError(f"{error}\n{self.compose('ps', '--all')}\n{logs}") from None
+
+    def python(self, service: str, program: str) -> Any:
+        """Run a program in a service's container; what it prints is JSON."""
+        return json.loads(self.compose("exec", "-T", service, "python", "-c", program))
+
+    def inspect(self, service: str) -> dict[str, Any]:
+        """What the engine knows of a service's container."""
+        container = self.compose("ps", "--all", "--quiet", service).strip()
+        done = subprocess.run(["docker", "inspect", container], capture_output=True, text=True, check=True)
+        found: dict[str, Any] = json.loads(done.stdout)[0]
+        return found
+
+    def ask(self) -> httpx.Response:
+        """Ask the question that the README asks."""
+        return httpx.post(
+            f"{self.gateway}/vqa",
+            data={"question": "What shape are the findings?", "options": OPTIONS},
+            files={"image": SAMPLE.read_bytes()},
+            timeout=60,
+        )
+
+    def administer(self, path: str, **body: Any) -> httpx.Response:
+        """Send what an administrator may send: a GET, or a POST where there is a body."""
+        headers = {"Authorization": f"Bearer {self.admin}"}
+        if body:
+            return httpx.post(f"{self.gateway}{path}", headers=headers, json=body, timeout=10)
+        return httpx.get(f"{self.gateway}{path}", headers=headers, timeout=10)
