@@ -120,6 +120,12 @@ def test_numbers_and_stars_are_those_of_the_json(tmp_path: Path, report: Report,
     assert [[each.text for each in cells(row)[:2]] for row in changed] == [
         [each.method, each.than] for each in stored.changes
     ]
+    for row, change in zip(changed, stored.changes, strict=True):
+        shown = [change.metrics[name] for name in ("accuracy", "ece", "brier", "auroc", "confident_error_share")]
+        sure = [each.low is not None and each.high is not None and not each.low <= 0 <= each.high for each in shown]
+        assert [bool(each.all("strong")) for each in cells(row)[2:]] == sure
+        assert any(sure)
+        assert not all(sure)
     first = stored.changes[0].metrics["ece"]
     assert cells(changed[0])[3].text == f"{first.value:+.3f} {first.low:+.3f} to {first.high:+.3f}"
 
@@ -155,6 +161,16 @@ def test_each_method_has_its_diagrams_and_each_group_its_own(tree: Node) -> None
         "AUROC by family",
         "errors stated >= 0.9 by family",
     ]
+
+
+def test_groups_show_what_is_right_beside_what_is_stated(report: Report, tree: Node) -> None:
+    [drawing] = [each for each in tree.all("svg") if each.attrs.get("aria-label") == "cgp: right and stated by family"]
+    for value, figures in report.methods[1].groups["family"].items():
+        right, stated = figures.all["accuracy"], figures.all["mean_confidence"]
+        told = (
+            f"{value} (120): right {right.value:.3f} ({right.low:.3f} to {right.high:.3f}), stated {stated.value:.3f}"
+        )
+        assert told in drawing.all("desc")[0].text
 
 
 def test_a_calibrator_that_keeps_the_order_needs_no_curve_of_its_own() -> None:
