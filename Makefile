@@ -102,9 +102,9 @@ bench-learning: .venv/.developed ## Measure learned policies on the test split; 
 	$(OFFLINE) $(BIN)/python -m benchmarks.learning $(POLICIES) $(ARGS)
 
 .PHONY: bench-calibration
-bench-calibration: .venv/.developed ## Measure how many answers calibrators need: RUN=run's folder, TEST=another one to measure on
-	@test -n "$(RUN)" || { echo "name a run of trustvqa evaluate or calibrate: make bench-calibration RUN=var/runs/..." >&2; exit 2; }
-	$(BIN)/python -m benchmarks.calibration "$(RUN)" $(if $(TEST),--test "$(TEST)") $(ARGS)
+bench-calibration: .venv/.developed ## Measure how many answers calibrators need, and what they do: RUNS="run's folder ...", TEST="others to measure on"
+	@test -n "$(RUNS)" || { echo "name runs of trustvqa evaluate or calibrate: make bench-calibration RUNS=var/runs/..." >&2; exit 2; }
+	$(BIN)/python -m benchmarks.calibration $(RUNS) $(foreach run,$(TEST),--test $(run)) $(ARGS)
 
 .PHONY: bench-selection
 bench-selection: .venv/.developed ## Count the promises of selection that were broken: RUNS="run's folder ..."

@@ -25,9 +25,9 @@ SIZES = "50,100,200,500,1000"
 
 
 def main(
-    run: Annotated[Path, typer.Argument(help="A run's folder or predictions.jsonl: the answers that are fitted on.")],
+    runs: Annotated[list[Path], typer.Argument(help="Runs' folders or predictions.jsonl: the answers fitted on.")],
     test: Annotated[
-        Path | None, typer.Option(help="Another run, whose answers are measured on; else what a draw leaves.")
+        list[Path] | None, typer.Option(help="Other runs, whose answers are measured on; else what a draw leaves.")
     ] = None,
     estimators: Annotated[str, typer.Option(help="Whose confidence, with commas between; else all in the run.")] = "",
     sizes: Annotated[str, typer.Option(help="Numbers of answers to fit on.")] = SIZES,
@@ -46,8 +46,8 @@ def main(
     numbers = [int(size) for size in sizes.split(",")]
     families = (*FAMILIES, CHOSEN) if choose else tuple(FAMILIES)
     try:
-        predictions = read_predictions(run)
-        others = None if test is None else read_predictions(test)
+        predictions = [row for run in runs for row in read_predictions(run)]
+        others = [row for run in test for row in read_predictions(run)] if test else None
         named = [name.strip() for name in estimators.split(",") if name.strip()]
         measured: dict[str, Any] = {}
         effects: dict[str, Any] = {}
@@ -55,7 +55,8 @@ def main(
             answers = Answers.of(predictions, name)
             apart = None if others is None else Answers.of(others, name)
             if apart is not None:
-                effects[name] = effect(answers, apart, rows=rows, draws=min(draws, 20), resamples=resamples, seed=seed)
+                most = min(rows, len(answers.rows))  # a few less, where a few replies were invalid
+                effects[name] = effect(answers, apart, rows=most, draws=min(draws, 20), resamples=resamples, seed=seed)
             if not study_sizes:
                 continue
             figures = study(answers, numbers, others=apart, times=draws, seed=seed, families=families)
@@ -67,7 +68,13 @@ def main(
         raise typer.Exit(1) from None
     if effects:
         _show_effects(effects, console)
-    setup = {"run": run.name, "test": test.name if test else None, "sizes": numbers, "draws": draws, "seed": seed}
+    setup = {
+        "runs": [run.name for run in runs],
+        "test": [run.name for run in test or []],
+        "sizes": numbers,
+        "draws": draws,
+        "seed": seed,
+    }
     output.write_text(
         json.dumps({"setup": setup, "estimators": measured, "effects": effects}, indent=1) + "\n", encoding="utf-8"
     )

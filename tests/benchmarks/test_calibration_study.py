@@ -91,7 +91,7 @@ def test_the_command_prints_a_table_and_keeps_the_figures(tmp_path: Path) -> Non
     assert result.exit_code == 0, result.output
     assert "cgp: ECE after calibration on n answers, measured on 250 others, 2 draws" in result.output
     kept = json.loads(output.read_text())
-    assert kept["setup"] == {"run": "predictions.jsonl", "test": None, "sizes": [50, 200], "draws": 2, "seed": 1}
+    assert kept["setup"] == {"runs": ["predictions.jsonl"], "test": [], "sizes": [50, 200], "draws": 2, "seed": 1}
     assert kept["estimators"]["cgp"]["families"]["platt"]["200"]["ece"]["mean"] < 0.2
     result = CliRunner().invoke(app, [str(table), "--sizes", "300"])
     assert result.exit_code == 1
