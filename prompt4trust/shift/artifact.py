@@ -132,6 +132,7 @@ class ReferenceArtifact(BaseModel):
         descriptor: Id of the descriptor, by which questions to be judged must be described too.
         dataset: Name of the data, as calibrators and guards that were made from it have it.
         questions: SHA-256 of what is asked there.
+        also: The same of further questions that were drawn in the same way, for which it stands as well.
         answers: Hashes of answers to these very questions that calibrators and guards may have been made from.
         n: Questions that it was made from.
         n_near: Those among them that distances are taken to.
@@ -150,6 +151,7 @@ class ReferenceArtifact(BaseModel):
     descriptor: str
     dataset: str
     questions: Hash
+    also: list[Hash] = []
     answers: list[Hash] = []
     n: int = Field(ge=1)
     n_near: int = Field(ge=2)
@@ -202,7 +204,7 @@ class ReferenceArtifact(BaseModel):
         Returns:
             2 for the very questions or answers; 1 for data of that name, where nothing more is known; 0 for others.
         """
-        if data_hash in self.answers or self.questions == f"sha256:{questions}":
+        if data_hash in self.answers or f"sha256:{questions}" in (self.questions, *self.also):
             return 2
         return int(questions is None and dataset == self.dataset)
 

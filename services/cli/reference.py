@@ -23,6 +23,7 @@ from prompt4trust.shift.reading import UnreadablePictureError, describe_question
 from services.cli import options, runs
 from services.common.registry import Registry, RegistryError
 
+_TOO_MANY = 1.5  # times the share that a limit costs: a given reference has chance of its own
 _NO_NAME = re.compile(r"[^A-Za-z0-9]+")
 
 
@@ -37,6 +38,13 @@ def reference(
         typer.Option(
             help="A run on these very questions: for calibrators and guards made from it by an older version, which do "
             "not say of which questions they are; may be repeated."
+        ),
+    ] = None,
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Further questions drawn in the same way, such as a guard's: the reference stands for them as well, "
+            "unless too many are beyond the limit; may be repeated."
         ),
     ] = None,
     name: Annotated[
@@ -63,6 +71,7 @@ def reference(
     try:
         dataset = _load(data, images, limit, seed, skip_bad)
         answers = [each for folder in run or () for each in _answers(folder, dataset)]
+        further = [_load(path, None, None, seed, skip_bad) for path in also or ()]
         others = [_load(path, None, limit, seed, skip_bad) for path in unlike or ()]
         described = _describe(dataset, progress)
         artifact = fit_reference(
@@ -88,6 +97,13 @@ def reference(
             highlight=False,
             soft_wrap=True,
         )
+        for alike in further:
+            judged_alike, _ = artifact.reference().judge_all(_describe(alike, progress))
+            share = beyond(judged_alike, at)
+            console.print(f"{escape(alike.name)}: {_share(share)} at or beyond {at:g}", highlight=False, soft_wrap=True)
+            if share.low > _TOO_MANY * (1 - at):
+                raise runs.CommandError(f"--also {alike.name}: drawn otherwise; make a reference of its own")
+        artifact = artifact.model_copy(update={"also": sorted(f"sha256:{each.fingerprint}" for each in further)})
         for other in others:
             strange = _describe(other, progress)
             judged = judge_held_out(fitted, described, strange)[1]

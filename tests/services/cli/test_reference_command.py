@@ -109,6 +109,19 @@ def test_what_is_unlike_is_shown_to_be_and_nothing_need_be_published(data: Path,
     assert not (tmp_path / "registry").exists()
 
 
+def test_it_stands_for_questions_drawn_in_the_same_way_and_for_no_others(data: Path, tmp_path: Path) -> None:
+    guard = make_questions(tmp_path / "guard", n=200, seed=8)
+    out, _ = reference(tmp_path, "--data", data, "--also", guard)
+    assert re.search(r"^guard: [\d.]+ % of 200", out, re.MULTILINE)
+    [found] = Registry(tmp_path / "registry").references()
+    assert found.also == [f"sha256:{load_dataset(guard).fingerprint}"]
+    assert found.covers("guard", "sha256:" + "0" * 64, load_dataset(guard).fingerprint) == 2
+    stripes = make_questions(tmp_path / "stripes", n=60, seed=3, kind="stripes")
+    _, err = reference(tmp_path, "--data", data, "--also", stripes, "--name", "both", status=1)
+    assert "--also stripes: drawn otherwise" in err
+    assert [each.name for each in Registry(tmp_path / "registry").references()] == [found.name]
+
+
 def test_a_name_and_fewer_questions_can_be_chosen(data: Path, tmp_path: Path) -> None:
     reference(tmp_path, "--data", data, "--name", "mine", "--limit", "320", "--seed", "3")
     found = ReferenceArtifact.load(tmp_path / "registry" / "references" / "mine.json")
