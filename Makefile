@@ -123,6 +123,17 @@ bench-drift: .venv/.developed ## Count the drift alarm's false alarms, and how m
 bench-records: .venv/.developed ## Compare gateways with and without records; ARGS="--postgres ADDRESS" for PostgreSQL too
 	$(BIN)/python -m benchmarks.records $(ARGS)
 
+##@ Kubernetes
+
+OVERLAY ?= embedded
+.PHONY: k8s-render
+k8s-render: ## Print what k8s/overlays/OVERLAY comes to: OVERLAY=gpu (needs kubectl)
+	@kubectl kustomize k8s/overlays/$(OVERLAY)
+
+.PHONY: k8s-check
+k8s-check: .venv/.developed ## Check the manifests: schemas, references, settings, probes, confinement (needs kubectl or kustomize)
+	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m pytest tests/deploy/test_k8s.py tests/deploy/test_k8s_mistakes.py $(ARGS)
+
 ##@ Help
 
 .PHONY: clean
@@ -133,7 +144,7 @@ clean: ## Remove .venv and caches; var/ (registry, logs) stays
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "; print "make TARGET"} \
 	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
-	  /^[a-z-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
+	  /^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
 
 .venv/.created: ## the bare environment
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: make PYTHON=/path/to/python3.11" >&2; exit 2; }
