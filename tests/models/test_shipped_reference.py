@@ -29,7 +29,8 @@ def test_every_shipped_calibrator_and_guard_has_it(shipped: ReferenceArtifact) -
     calibrators = [CalibratorArtifact.load(path) for path in sorted((ROOT / "models" / "calibrators").glob("*.json"))]
     guards = [GuardArtifact.load(path) for path in sorted((ROOT / "models" / "guards").glob("*.json"))]
     assert calibrators
-    for each in (*calibrators, *guards):
+    made: list[CalibratorArtifact | GuardArtifact] = [*calibrators, *guards]
+    for each in made:
         # Where this fails: make the reference anew, of the questions that these were made from.
         assert shipped.covers(each.dataset, each.data_hash, each.questions), each.name
 
