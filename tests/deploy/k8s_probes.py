@@ -115,8 +115,10 @@ def _run_end_faults(jobs: KubernetesSettings, settings: TrainerSettings) -> Iter
 
 
 def _vllm_end_faults(cluster: Cluster, container: Document, pods: Pods) -> Iterator[str]:
-    """An engine that ends what is in flight at SIGTERM must get that when nothing is any more."""
+    """An engine must have the time to answer what is in flight at SIGTERM, and must be told to take it."""
     pause, grace = _pause(container), pods.spec.get("terminationGracePeriodSeconds", 30)
+    given = dict(word.split("=", 1) for word in container.get("args", ()) if "=" in word)
+    drains = int(given.get("--shutdown-timeout", 0))
     longest = 0.0
     for told in listen(cluster):
         settings = told.settings
@@ -124,7 +126,9 @@ def _vllm_end_faults(cluster: Cluster, container: Document, pods: Pods) -> Itera
             longest = max(longest, settings.downstream_deadline_s)
         elif isinstance(settings, PolicySettings):
             longest = max(longest, settings.deadline_s)
-    if pause < longest:
-        yield f"preStop waits for {pause} s, and a reply may take {longest:g}"
-    if grace < pause + _MARGIN_S:
-        yield f"is killed after {grace} s and needs {pause + _MARGIN_S}"
+    if pause < _MARGIN_S:
+        yield f"preStop waits for {pause} s: SIGTERM comes before others know"
+    if drains < longest:
+        yield f"drains for {drains} s, and a reply may take {longest:g}"
+    if grace < pause + drains + _MARGIN_S:
+        yield f"is killed after {grace} s and needs {pause + drains + _MARGIN_S}"

@@ -13,12 +13,63 @@ from referencing import Registry, Resource
 from tests.deploy.k8s_documents import Document
 
 NEWEST = tuple(dict.fromkeys(utils.major_minor(version) for version in utils.all_versions()))[-3:]
-# Kinds that come with other software: no schema here, so that kind and version alone are checked.
+# Kinds that come with other software: no schema here, so that kind, version and the keys below are checked.
 CUSTOM = {
     "HTTPRoute": "gateway.networking.k8s.io/v1",
     "JobSet": "jobset.x-k8s.io/v1alpha2",
     "ScaledObject": "keda.sh/v1alpha1",
     "ServiceMonitor": "monitoring.coreos.com/v1",
+}
+# Of these kinds, the keys that are in use, by their projects' documentation: whatever else stands there is taken for a
+# misspelling. None is for what is looked at elsewhere, or may be anything.
+_Keys = dict[str, Any]
+_SHAPES: dict[str, _Keys] = {
+    "HTTPRoute": {
+        "parentRefs": {"name": None, "namespace": None, "sectionName": None},
+        "hostnames": None,
+        "rules": {
+            "matches": {"path": {"type": None, "value": None}},
+            "timeouts": {"request": None},
+            "backendRefs": {"name": None, "port": None},
+        },
+    },
+    "JobSet": {
+        "failurePolicy": {"maxRestarts": None},
+        "network": {"enableDNSHostnames": None, "subdomain": None},
+        "replicatedJobs": {
+            "name": None,
+            "replicas": None,
+            "dependsOn": {"name": None, "status": None},
+            "template": {"spec": None},
+        },
+    },
+    "ScaledObject": {
+        "scaleTargetRef": {"name": None},
+        "minReplicaCount": None,
+        "maxReplicaCount": None,
+        "pollingInterval": None,
+        "cooldownPeriod": None,
+        "fallback": {"failureThreshold": None, "replicas": None, "behavior": None},
+        "advanced": {
+            "horizontalPodAutoscalerConfig": {
+                "behavior": {
+                    "scaleDown": {
+                        "stabilizationWindowSeconds": None,
+                        "policies": {"type": None, "value": None, "periodSeconds": None},
+                    }
+                }
+            }
+        },
+        "triggers": {
+            "type": None,
+            "metricType": None,
+            "metadata": {"serverAddress": None, "query": None, "threshold": None},
+        },
+    },
+    "ServiceMonitor": {
+        "selector": {"matchLabels": None},
+        "endpoints": {"port": None, "path": None, "interval": None, "scrapeTimeout": None},
+    },
 }
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _QUANTITY = re.compile(r"([0-9]+(?:\.[0-9]+)?)(m|k|M|G|T|Ki|Mi|Gi|Ti)?")
@@ -55,6 +106,7 @@ def _document_faults(document: Document, version: str) -> list[str]:
     kind, api_version = document["kind"], document["apiVersion"]
     if kind in CUSTOM:
         faults = [] if CUSTOM[kind] == api_version else [f"{name}: apiVersion {api_version}, not {CUSTOM[kind]}"]
+        faults += [f"{name}: nobody knows {path}" for path in _unknown(document["spec"], _SHAPES[kind], "spec")]
         if kind == "JobSet":
             # A JobSet holds Jobs, for which there is a schema.
             for each in document["spec"]["replicatedJobs"]:
@@ -68,6 +120,18 @@ def _document_faults(document: Document, version: str) -> list[str]:
     return [
         f"{name}: {'.'.join(map(str, error.absolute_path))}: {error.message}"
         for error in validator.iter_errors(document)
+    ]
+
+
+def _unknown(found: Any, known: _Keys | None, path: str) -> list[str]:
+    """Name the keys that are not known; lists are gone through."""
+    if known is None:
+        return []
+    if isinstance(found, list):
+        return [each for thing in found for each in _unknown(thing, known, path)]
+    strange = [f"{path}.{key}" for key in found if key not in known]
+    return strange + [
+        each for key in found if key in known for each in _unknown(found[key], known[key], f"{path}.{key}")
     ]
 
 

@@ -48,7 +48,7 @@ _OTHERS = {
 _VLLM_FLAGS = {
     *("--served-model-name", "--host", "--port", "--dtype", "--max-num-seqs", "--max-model-len"),
     *("--limit-mm-per-prompt", "--generation-config", "--allowed-media-domains", "--gpu-memory-utilization"),
-    *("--enable-prefix-caching", "--enable-chunked-prefill", "--max-num-batched-tokens"),
+    *("--shutdown-timeout", "--enable-prefix-caching", "--enable-chunked-prefill", "--max-num-batched-tokens"),
 }
 
 

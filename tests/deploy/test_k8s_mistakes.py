@@ -90,6 +90,11 @@ MISSPELT: list[Mistake] = [
     ("HorizontalPodAutoscaler", "gateway", "spec maxReplicas", GONE, "'maxReplicas' is a required property"),
     ("HorizontalPodAutoscaler", "gateway", "apiVersion", "autoscaling/v2beta2", "has no HorizontalPodAutoscaler"),
     ("ScaledObject", "downstream", "apiVersion", "keda.sh/v1", "apiVersion keda.sh/v1, not keda.sh/v1alpha1"),
+    ("ScaledObject", "downstream", "spec", lambda held: held | {"minReplicas": 1}, "spec.minReplicas"),
+    ("ScaledObject", "downstream", "spec triggers 0 metadata", lambda held: held | {"qery": "1"}, "metadata.qery"),
+    ("ServiceMonitor", "trustvqa", "spec endpoints 0", lambda held: held | {"intervall": "1s"}, "endpoints.intervall"),
+    ("JobSet", "training", "spec", lambda held: held | {"failurePolcy": {}}, "spec.failurePolcy"),
+    ("JobSet", "training", "spec replicatedJobs 1", lambda held: held | {"dependOn": []}, "replicatedJobs.dependOn"),
     (
         "JobSet",
         "training",
@@ -377,8 +382,15 @@ PROBES: list[Mistake] = [
     ("ConfigMap", "trustvqa", CONFIG, text("shutdown_grace_s: 90", "shutdown_grace_s: 60"), "a request may take 90"),
     ("ConfigMap", "trustvqa", CONFIG, text("\n    grace_s: 60", "\n    grace_s: 30"), "a cancelled run gets 30 s"),
     ("Deployment", "policy-engine", f"{CONTAINER} livenessProbe {GET}", "/health/live", "vLLM does not answer"),
-    ("Deployment", "policy-engine", f"{CONTAINER} lifecycle preStop sleep seconds", 5, "and a reply may take 45"),
-    ("Deployment", "policy-engine", f"{POD} terminationGracePeriodSeconds", 60, "is killed after 60 s and needs 65"),
+    ("Deployment", "policy-engine", f"{CONTAINER} lifecycle preStop sleep seconds", 2, "preStop waits for 2 s"),
+    (
+        "Deployment",
+        "policy-engine",
+        f"{CONTAINER} args",
+        lambda held: [each.replace("--shutdown-timeout=50", "--shutdown-timeout=30") for each in held],
+        "drains for 30 s, and a reply may take 45",
+    ),
+    ("Deployment", "policy-engine", f"{POD} terminationGracePeriodSeconds", 60, "is killed after 60 s and needs 63"),
 ]
 
 
