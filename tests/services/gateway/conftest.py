@@ -15,6 +15,7 @@ from PIL import Image
 from prompt4trust.calibration import CalibratorArtifact, Pair, fit_artifact
 from services.common.registry import Registry
 from services.gateway.app import create_gateway
+from services.gateway.schemas import DEFAULT_METHODS
 from services.gateway.settings import GatewaySettings
 from tests.services.gateway.upstream import Upstream
 from tests.support.servers import running
@@ -91,6 +92,7 @@ def make_gateway(
             "downstream_url": f"{url}/v1",
             "downstream_model": MODEL,
             "answer_template": TEMPLATE,
+            "methods": DEFAULT_METHODS,  # not those of the deployment that a settings file describes
             "registry": registry.root,
             "registry_check_s": 0.0,
             "records_url": f"sqlite:///{tmp_path_factory.mktemp('records')}/records.db",
