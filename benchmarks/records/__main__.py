@@ -149,6 +149,7 @@ def _table(gateways: dict[str, dict[str, Any]]) -> Table:
         "answers/s",
         "median ms",
         "p95 ms",
+        "CPU ms an answer",
         "recorded %",
         "answers/s of no records (least, median, most)",
     ):
