@@ -36,8 +36,10 @@ def letter_signals(reply: Completion, letter: str, options: Mapping[str, str]) -
         letter_probability: the letter's share of all option letters there; letter_logprob: its natural log-probability
         among all tokens; letter_mass: the option letters' probability together; letter_margin: its lead on the next;
         reply_probability: the probability of the whole reply up to and with that token, in [0, 1] (the sequence's
-        likelihood: what the model decided before it came to the letter counts); and each option's share. Empty where
-        the server reported none, or none for that token.
+        likelihood: what the model decided before it came to the letter counts); and a probability for each option:
+        what the letters share at that token, as far as it was probable that the model came there, and an even share
+        of the rest, since nobody knows what it would have answered after other words. Empty where the server reported
+        none, or none for that token.
     """
     if not reply.tokens or not reply.top_logprobs or len(reply.tokens) != len(reply.top_logprobs):
         return {}
@@ -50,17 +52,29 @@ def letter_signals(reply: Completion, letter: str, options: Mapping[str, str]) -
         return {}
     probability = weights[letter] / total
     rival = max((weight for other, weight in weights.items() if other != letter), default=0.0) / total
-    written = [likely.get(token) for token, likely in zip(reply.tokens, reply.top_logprobs, strict=True)][: place + 1]
-    known = [logprob for logprob in written if logprob is not None]
+    before = _probability(reply.tokens[:place], reply.top_logprobs[:place])
+    with_it = _probability(reply.tokens[: place + 1], reply.top_logprobs[: place + 1])
+    came_there = 1.0 if before is None else before
     return {
         "letter_probability": probability,
         "letter_logprob": math.log(weights[letter]),
         "letter_mass": min(total, 1.0),
         "letter_margin": probability - rival,
-        # A server that leaves out what was sampled tells nothing of the whole.
-        **({"reply_probability": math.exp(min(sum(known), 0.0))} if len(known) == len(written) else {}),
-        **option_signals({option: weights.get(option, 0.0) / total for option in options}),
+        **({} if with_it is None else {"reply_probability": with_it}),
+        **option_signals(
+            {
+                option: came_there * weights.get(option, 0.0) / total + (1 - came_there) / len(options)
+                for option in options
+            }
+        ),
     }
+
+
+def _probability(tokens: Sequence[str], likely: Sequence[Mapping[str, float]]) -> float | None:
+    """Multiply the probabilities of the tokens that were written; None where the server left one out."""
+    logprobs = [alternatives.get(token) for token, alternatives in zip(tokens, likely, strict=True)]
+    known = [logprob for logprob in logprobs if logprob is not None]
+    return math.exp(min(sum(known), 0.0)) if len(known) == len(logprobs) else None
 
 
 def _weights(token: str, likely: Mapping[str, float], options: Mapping[str, str]) -> dict[str, float]:

@@ -127,11 +127,17 @@ async def test_the_replys_probability_is_that_of_all_that_leads_to_the_letter() 
     steps += [(" B", {" B": log(0.8), " A": log(0.2)}), (" with", {" with": log(0.5)}), *sure(" confidence 90")]
     answer = await get_estimator("logprob", Tokens(steps), None, TEMPLATE, GREEDY).answer("Shape?", OPTIONS, IMAGE)
     assert answer.signals["reply_probability"] == pytest.approx(0.7 * 0.9 * 0.8)
+    # What it would have answered had it not written "Oval." is anybody's guess.
+    rest = (1 - 0.63) / 4
+    assert option_probabilities(answer.signals) == pytest.approx(
+        {"A": 0.63 * 0.2 + rest, "B": 0.63 * 0.8 + rest, "C": rest, "D": rest}
+    )
     # A server that reports alternatives but not what it sampled.
     steps[1] = (".", {"!": log(0.9)})
     answer = await get_estimator("logprob", Tokens(steps), None, TEMPLATE, GREEDY).answer("Shape?", OPTIONS, IMAGE)
     assert "reply_probability" not in answer.signals
     assert answer.signals["letter_probability"] == pytest.approx(0.8)
+    assert option_probabilities(answer.signals)["B"] == pytest.approx(0.8)
 
 
 class Hints:
