@@ -40,7 +40,7 @@ class Stack:
     def command(self, *arguments: str) -> list[str]:
         return ["docker", "compose", "--project-name", self.project, "--env-file", os.devnull, *arguments]
 
-    def compose(self, *arguments: str, timeout: float = 170) -> str:
+    def compose(self, *arguments: str, timeout: float = 220) -> str:
         """Run a command of docker compose.
 
         Raises:
@@ -60,7 +60,7 @@ class Stack:
     def start(self) -> None:
         """Start it, and wait until all services are healthy."""
         try:
-            self.compose("up", "--wait", "--wait-timeout", "120", "--no-build", "--pull", "never")
+            self.compose("up", "--wait", "--wait-timeout", "160", "--no-build", "--pull", "never")
         except AssertionError as error:
             logs = self.compose("logs", "--no-color", "--tail", "30")
             raise AssertionError(f"{error}\n{self.compose('ps', '--all')}\n{logs}") from None
@@ -75,6 +75,11 @@ class Stack:
         done = subprocess.run(["docker", "inspect", container], capture_output=True, text=True, check=True)
         found: dict[str, Any] = json.loads(done.stdout)[0]
         return found
+
+    def is_internal(self, network: str) -> bool:
+        """Whether the engine keeps what is in a network from everything beyond it."""
+        done = subprocess.run(["docker", "network", "inspect", network], capture_output=True, text=True, check=True)
+        return json.loads(done.stdout)[0]["Internal"] is True
 
     def ask(self) -> httpx.Response:
         """Ask the question that the README asks."""
