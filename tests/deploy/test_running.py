@@ -122,7 +122,7 @@ print(json.dumps({"outside": attempt("192.0.2.1", 80), "downstream": attempt("do
 @pytest.mark.parametrize("service", BEHIND)
 def test_what_holds_the_models_reaches_its_neighbours_and_nothing_else(stack: Stack, service: str) -> None:
     # An address that is reserved for documentation (RFC 5737) stands for others. Nobody answers there in any case:
-    # that nothing is let through to the others is the engine's promise, and which networks it gives it for is looked at.
+    # that nothing is let through to the others is the engine's promise, and here is what it promises it for.
     reached = stack.python(service, _REACH)
     assert reached.pop("outside") != "connected"
     assert reached == {"downstream": "connected"}
