@@ -15,6 +15,7 @@ import httpx
 import pytest
 
 from tests.deploy.containers import ROOT, SAMPLE, Stack
+from tests.deploy.outside import PORT, THERE, outside, why_not
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.deploy, pytest.mark.xdist_group("deploy"), pytest.mark.timeout(300)]
@@ -115,19 +116,26 @@ def attempt(host, port):
         return type(error).__name__
     return "connected"
 
-print(json.dumps({"outside": attempt("192.0.2.1", 80), "downstream": attempt("downstream", 8082)}))
+print(json.dumps({"outside": attempt("%s", %d), "downstream": attempt("downstream", 8082)}))
 """
 
 
-@pytest.mark.parametrize("service", BEHIND)
-def test_what_holds_the_models_reaches_its_neighbours_and_nothing_else(stack: Stack, service: str) -> None:
-    # An address that is reserved for documentation (RFC 5737) stands for others. Nobody answers there in any case:
-    # that nothing is let through to the others is the engine's promise, and here is what it promises it for.
-    reached = stack.python(service, _REACH)
-    assert reached.pop("outside") != "connected"
-    assert reached == {"downstream": "connected"}
-    assert [stack.is_internal(each) for each in stack.inspect(service)["NetworkSettings"]["Networks"]] == [True]
-    assert False in [stack.is_internal(each) for each in stack.inspect("gateway")["NetworkSettings"]["Networks"]]
+def test_what_holds_the_models_is_in_internal_networks_only(stack: Stack) -> None:
+    networks = {name: stack.inspect(name)["NetworkSettings"]["Networks"] for name in SERVICES}
+    internal = {name: [stack.is_internal(each) for each in found] for name, found in networks.items()}
+    assert internal.pop("gateway").count(False) == 1
+    assert internal == {name: [True] for name in BEHIND}
+
+
+def test_what_holds_the_models_reaches_its_neighbours_and_nothing_else(stack: Stack) -> None:
+    if reason := why_not():
+        pytest.skip(reason)
+    with outside():
+        reached = {name: stack.python(name, _REACH % (THERE, PORT)) for name in SERVICES}
+    # The gateway may go out: the others fail for no other reason than that they may not.
+    assert reached.pop("gateway") == {"outside": "connected", "downstream": "connected"}
+    assert {each.pop("outside") for each in reached.values()} <= {"TimeoutError", "OSError"}
+    assert reached == {name: {"downstream": "connected"} for name in BEHIND}
 
 
 def test_the_gateway_s_image_has_no_torch_and_the_models_images_share_one(stack: Stack) -> None:
