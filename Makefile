@@ -46,7 +46,7 @@ test-vllm: .venv/.developed ## Run the tests against a real vLLM server: make te
 
 .PHONY: test-deploy
 test-deploy: .venv/.developed images ## Start the containers and look at them; needs a Docker engine with compose
-	$(OFFLINE) $(QUIET_CPU) TRUSTVQA_TEST_DEPLOY=1 $(BIN)/python -m pytest -m deploy $(ARGS)
+	$(OFFLINE) $(QUIET_CPU) TRUSTVQA_TEST_DEPLOY=1 $(BIN)/python -m pytest -m deploy tests/deploy $(ARGS)
 
 .PHONY: lint
 lint: .venv/.developed ## Check format, style, types and the Dockerfile
