@@ -80,7 +80,10 @@ def main(
     figures["real"] = {}
     real = _table("real answers", "answers", "tolerance", "orders with an alarm", "share")
     for run in runs or ():
-        for name, confidence, right in real_answers(run, _SHIPPED):
+        answers_of = list(real_answers(run, _SHIPPED))
+        if not answers_of:
+            console.print(f"{run}: no shipped calibrator is of its models, wording and methods")
+        for name, confidence, right in answers_of:
             for overlooked in (0.0, tolerance / 2, tolerance):
                 orders = try_shuffled(
                     confidence, right, streams=min(streams, 200), tolerance=overlooked, alphas=alphas, seed=seed

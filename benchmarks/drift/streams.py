@@ -60,7 +60,7 @@ def real_answers(run: Path, calibrators: Path) -> Iterator[tuple[str, Floats, np
         artifact = CalibratorArtifact.load(path)
         pair, rows = artifact.pair, [each for each in predictions if each.estimator == artifact.pair.estimator]
         known = [row for row in rows if row.confidence is not None and row.truth is not None]
-        same = (pair.downstream, pair.answer_template) == (manifest.downstream, manifest.template)
+        same = (pair.downstream, pair.answer_template) == (manifest.downstream, manifest.template_id)
         if same and pair.policy in (None, manifest.policy) and known:
             stated = np.array([row.confidence for row in known], dtype=np.float64)
             signals = {name: np.array([row.signals[name] for row in known]) for name in artifact.calibrator().inputs()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,9 @@ from scipy.stats import binom
 from typer.testing import CliRunner
 
 from benchmarks.drift.__main__ import main
-from benchmarks.drift.streams import SHIFTS, beta_mixture, shift_to, shipped_confidences
+from benchmarks.drift.streams import SHIFTS, beta_mixture, real_answers, shift_to, shipped_confidences
 from benchmarks.drift.study import NEVER, first_crossings, try_calibrated, try_shift, try_shuffled
+from prompt4trust.calibration import Pair, fit_artifact
 from prompt4trust.metrics import expected_calibration_error
 from prompt4trust.monitoring import SequentialTest
 
@@ -63,6 +65,43 @@ def test_real_answers_are_counted_by_the_orders_that_raise_an_alarm() -> None:
     assert (exact.streams, exact.answers, exact.alarms) == (20, 400, 0)
     (off,) = try_shuffled(confidence, rng.random(400) < confidence - 0.3, streams=20, tolerance=0.02)
     assert off.alarms == 20
+
+
+def test_a_runs_answers_are_corrected_by_the_calibrators_of_its_models_alone(tmp_path: Path) -> None:
+    rng = np.random.default_rng(1)
+    stated = rng.uniform(0.5, 0.99, 80)
+    right = rng.random(80) < 0.6
+    folder = tmp_path / "calibrators"
+    folder.mkdir()
+    for policy in ("p1", "p2"):
+        pair = Pair(downstream="m", policy=policy, estimator="cgp", answer_template="t@1")
+        made = fit_artifact(
+            stated,
+            right,
+            name=policy,
+            method="platt",
+            pair=pair,
+            dataset="d",
+            clock=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+            resamples=10,
+        )
+        made.save(folder / f"{policy}.json")
+    manifest = {
+        **{"dataset": "d", "data_hash": "0" * 64, "questions": 2, "estimators": ["cgp"], "downstream": "m"},
+        **{"policy": "p2", "template": "t@1 (abc)", "software": "s", "created": "2026-01-01T00:00:00Z"},
+        "sampling": {"temperature": 0.0, "top_p": 1.0, "top_k": 0, "max_tokens": 9, "seed": None},
+    }
+    (tmp_path / "run.json").write_text(json.dumps(manifest))
+    cost = {"calls": 1, "prompt_tokens": 1, "completion_tokens": 1, "seconds": 0.1}
+    rows = [
+        {"id": name, "estimator": "cgp", "truth": "A", "answer": answer, "confidence": stated, "text": "", "cost": cost}
+        for name, answer, stated in (("a", "A", 0.9), ("b", "B", 0.7), ("c", None, None))
+    ]
+    (tmp_path / "predictions.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    ((name, confidence, correct),) = real_answers(tmp_path, folder)
+    assert name == "p2"
+    assert confidence.tolist() == made.calibrator().apply(np.array([0.9, 0.7])).tolist()
+    assert correct.tolist() == [True, False]
 
 
 def test_the_command_writes_its_figures(tmp_path: Path) -> None:
