@@ -34,7 +34,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 
 FROM serve AS engine
 # PyTorch's own index has builds without CUDA; empty for pip's default index, whose builds have it. A wheel in wheels/
-# (`make wheels`) goes before both.
+# (`make wheels`) goes before both. Its headers and its own tests, a sixth of it, are of no use here.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=bind,source=constraints.txt,target=/build/constraints.txt \
@@ -42,7 +42,8 @@ RUN --mount=type=cache,target=/root/.cache/pip \
     torch="$(grep -E '^torch==' /build/constraints.txt)" \
     && pip install --constraint /build/constraints.txt --find-links /wheels \
        ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} "$torch" \
-    && rm -rf /usr/local/lib/python3.11/site-packages/torch/include
+    && rm -rf /usr/local/lib/python3.11/site-packages/torch/include /usr/local/lib/python3.11/site-packages/torch/test \
+    && find /usr/local/lib/python3.11/site-packages/torch/bin -type f ! -name torch_shm_manager -delete
 RUN --mount=type=cache,target=/root/.cache/pip \
     --mount=type=bind,source=pyproject.toml,target=/build/pyproject.toml \
     --mount=type=bind,source=constraints.txt,target=/build/constraints.txt \
