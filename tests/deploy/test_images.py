@@ -28,13 +28,15 @@ class Absent:
             raise ModuleNotFoundError(name)
 
 sys.meta_path.insert(0, Absent())
+import numpy as np
 from prompt4trust.calibration.artifact import CalibratorArtifact
 from services.gateway.app import create_gateway
 from services.gateway.settings import GatewaySettings
 
 create_gateway(GatewaySettings())
 shipped = [CalibratorArtifact.load(path) for path in Path("models/calibrators").glob("*.json")]
-assert shipped and all(0 <= each.calibrator().apply([0.7])[0] <= 1 for each in shipped)
+signals = {{"reply_probability": np.array([0.6])}}
+assert shipped and all(0 <= each.calibrator().apply([0.7], signals)[0] <= 1 for each in shipped)
 """
 
 
@@ -93,6 +95,17 @@ def test_the_images_configuration_names_what_they_hold() -> None:
                 inside = named.relative_to("/app")
                 assert (ROOT / inside).is_dir()
                 assert f"/files/{inside.parts[0]}" in copied
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_containers_are_told_what_make_up_tells_but_for_where_things_are(service: str) -> None:
+    embedded = yaml.safe_load((ROOT / "configs" / "embedded.yaml").read_text())[service]
+    contained = yaml.safe_load(CONFIG.read_text())[service]
+    places = {"host", "port", "registry", "shipped", "policy_url", "downstream_url", "model_path"}
+    places |= {"records_url", "configs", "runs", "data"}
+    assert {key: contained[key] for key in contained if key not in places} == {
+        key: embedded[key] for key in embedded if key not in places
+    }
 
 
 def test_only_what_images_hold_is_sent_to_the_engine() -> None:
