@@ -182,7 +182,8 @@ def test_too_few_rows_make_no_artefact() -> None:
 def test_what_was_shipped_in_format_1_is_still_read(path: Path) -> None:
     loaded = CalibratorArtifact.load(path)
     assert loaded.name == path.stem
-    assert np.ptp(loaded.calibrator().apply(np.linspace(0, 1, 11))) > 0
+    calibrator, values = loaded.calibrator(), np.linspace(0, 1, 11)
+    assert np.ptp(calibrator.apply(values, dict.fromkeys(calibrator.inputs(), values))) > 0
 
 
 def test_a_file_of_format_1_is_read_as_such() -> None:
