@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import tempfile
 from collections.abc import Callable
-from datetime import UTC, datetime
-from pathlib import Path
+from datetime import datetime
 from typing import Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from prompt4trust.artifact import JsonArtifact
 from prompt4trust.calibration.base import Calibrator, Signals, Value
 from prompt4trust.calibration.families import get_family
 from prompt4trust.calibration.reliability import Bin, reliability
@@ -91,7 +89,7 @@ class Choice(BaseModel):
     candidates: tuple[Candidate, ...]
 
 
-class CalibratorArtifact(BaseModel):
+class CalibratorArtifact(JsonArtifact):
     """A calibrator, its provenance and its effect.
 
     Attributes:
@@ -119,8 +117,6 @@ class CalibratorArtifact(BaseModel):
             these questions. None in older files, and where the answers are not those of a data set.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     format: int = 1
     name: str = Field(pattern=r"^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$", max_length=200)
     method: str
@@ -134,9 +130,9 @@ class CalibratorArtifact(BaseModel):
     metrics_before: MetricValues
     metrics_after: MetricValues
     folds: int = Field(default=0, ge=0)
-    warnings: list[str] = []
+    warnings: list[str] = Field(default_factory=list)
     choice: Choice | None = None
-    metrics_ideal: MetricValues = {}
+    metrics_ideal: MetricValues = Field(default_factory=dict)
     reliability_before: tuple[Bin, ...] = ()
     reliability_after: tuple[Bin, ...] = ()
     questions: str | None = None
@@ -147,11 +143,6 @@ class CalibratorArtifact(BaseModel):
         if not 1 <= version <= NEWEST_FORMAT:
             raise ValueError(f"format {version} is not known; this version of the software reads 1 to {NEWEST_FORMAT}")
         return version
-
-    @field_validator("created")
-    @classmethod
-    def _in_utc(cls, created: datetime) -> datetime:
-        return created.astimezone(UTC)
 
     @model_validator(mode="after")
     def _can_be_applied(self) -> Self:
@@ -169,37 +160,6 @@ class CalibratorArtifact(BaseModel):
     def applies_to(self, pair: Pair) -> bool:
         """Say whether confidences of this combination may be corrected by it: only of the very same one."""
         return self.pair == pair
-
-    def save(self, path: Path) -> None:
-        """Write the file whole or not at all; a reader sees the old one or the new one.
-
-        Args:
-            path: The file, usually `<name>.json`; its folder must exist. An existing file is replaced.
-
-        Raises:
-            OSError: If it cannot be written; no temporary file is left behind.
-        """
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(self.model_dump_json(indent=2) + "\n")
-                file.flush()
-                os.fsync(file.fileno())
-            Path(temporary).chmod(0o644)  # a temporary file begins as its maker's alone
-            Path(temporary).replace(path)
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read and check a file that `save` wrote.
-
-        Raises:
-            FileNotFoundError: If there is no such file.
-            ValueError: If it is not a calibrator's file, or of a method that this version does not know.
-        """
-        return cls.model_validate_json(path.read_bytes())
 
 
 def fit_artifact(

@@ -50,20 +50,6 @@ async def ask(
     return Answer(parse_verdict(reply.text, options.keys()), reply.text, estimator, guidance, cost), reply
 
 
-async def ask_once(
-    estimator: str,
-    downstream: Downstream,
-    template: PromptTemplate,
-    sampling: Sampling,
-    question: str,
-    options: Mapping[str, str],
-    image_url: str | None,
-    guidance: Guidance | None = None,
-) -> Answer:
-    """Ask as `ask` does, where the answer is all that is wanted."""
-    return (await ask(estimator, downstream, template, sampling, question, options, image_url, guidance))[0]
-
-
 def check_template(template: PromptTemplate) -> PromptTemplate:
     """Return the template if it is one that asks for an answer.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from prompt4trust.confidence._ask import ask_once, check_template
+from prompt4trust.confidence._ask import ask, check_template
 from prompt4trust.confidence.base import Answer, Downstream, Policy, Sampling
 from prompt4trust.prompts import PromptTemplate
 
@@ -34,6 +34,7 @@ class Cgp:
     async def answer(self, question: str, options: Mapping[str, str], image_url: str | None) -> Answer:
         """Answer one question; see `Estimator.answer`."""
         guidance = await self._policy.guide(question, options)
-        return await ask_once(
+        answer, _ = await ask(
             self.name, self._downstream, self._template, self._sampling, question, options, image_url, guidance
         )
+        return answer

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib.resources import files
 
-from prompt4trust.confidence._ask import ask_once, check_template
+from prompt4trust.confidence._ask import ask, check_template
 from prompt4trust.confidence.base import Answer, Cost, Downstream, Guidance, Sampling
 from prompt4trust.prompts import PromptTemplate
 
@@ -50,7 +50,7 @@ class FixedPrompt:
 
     async def answer(self, question: str, options: Mapping[str, str], image_url: str | None) -> Answer:
         """Answer one question; see `Estimator.answer`. Open questions are answered too."""
-        answer = await ask_once(
+        answer, _ = await ask(
             *(self.name, self._downstream, self._template, self._sampling),
             *(question, options, image_url, self._guidance),
         )

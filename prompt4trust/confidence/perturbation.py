@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import anyio.to_thread
 
-from prompt4trust.confidence._ask import ask_once, check_template
+from prompt4trust.confidence._ask import ask, check_template
 from prompt4trust.confidence._noise import NoisyPicture
 from prompt4trust.confidence._samples import alike, derived_seed
 from prompt4trust.confidence.base import Answer, Downstream, Sampling
@@ -84,6 +84,7 @@ class Perturbation:
         return replace(clean, verdict=verdict, cost=cost, signals=signals)
 
     async def _ask(self, question: str, options: Mapping[str, str], image_url: str) -> Answer:
-        return await ask_once(
+        answer, _ = await ask(
             *(self.name, self._downstream, self._template, self._sampling), *(question, options, image_url)
         )
+        return answer

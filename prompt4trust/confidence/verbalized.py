@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from prompt4trust.confidence._ask import ask_once, check_template
+from prompt4trust.confidence._ask import ask, check_template
 from prompt4trust.confidence.base import Answer, Downstream, Sampling
 from prompt4trust.prompts import PromptTemplate
 
@@ -31,4 +31,5 @@ class Verbalized:
 
     async def answer(self, question: str, options: Mapping[str, str], image_url: str | None) -> Answer:
         """Answer one question; see `Estimator.answer`."""
-        return await ask_once(self.name, self._downstream, self._template, self._sampling, question, options, image_url)
+        answer, _ = await ask(self.name, self._downstream, self._template, self._sampling, question, options, image_url)
+        return answer

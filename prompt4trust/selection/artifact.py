@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
+from prompt4trust.artifact import JsonArtifact
 from prompt4trust.calibration import CalibratorArtifact, Pair
-from prompt4trust.files import write_atomically
 from prompt4trust.selection.conformal import OptionSets
 from prompt4trust.selection.risk import RiskRule
 from prompt4trust.selection.scores import STEPS, selection_score, tie_of
@@ -24,7 +21,6 @@ Scale = Literal["stated", "calibrated"]
 """Which confidence is compared with thresholds."""
 
 _SETS_SALT = "option set"
-_LIST = re.compile(r"\[[\s\d.,eE+-]+\]")
 
 
 class _Part(BaseModel):
@@ -83,7 +79,7 @@ class OptionEvidence(_Part):
         return self
 
 
-class GuardArtifact(_Part):
+class GuardArtifact(JsonArtifact):
     """The evidence for deferral and for option sets, and its provenance.
 
     Attributes:
@@ -117,13 +113,8 @@ class GuardArtifact(_Part):
     seed: int
     risk: RiskEvidence
     options: OptionEvidence | None = None
-    warnings: list[str] = []
+    warnings: list[str] = Field(default_factory=list)
     questions: str | None = None
-
-    @field_validator("created")
-    @classmethod
-    def _in_utc(cls, created: datetime) -> datetime:
-        return created.astimezone(UTC)
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -157,23 +148,3 @@ class GuardArtifact(_Part):
     def place(self, identity: Sequence[str]) -> float | None:
         """Compute a question's place among ties of option sets; see `OptionSets.choose`."""
         return tie_of(identity, _SETS_SALT) if self.ties == "split" else None
-
-    def save(self, path: Path) -> None:
-        """Write the file whole or not at all.
-
-        Raises:
-            OSError: If it cannot be written.
-        """
-        # Thousands of numbers, one a line, are more than a person reads: each list is one line.
-        text = _LIST.sub(lambda found: " ".join(found[0].split()), self.model_dump_json(indent=2))
-        write_atomically(path, text + "\n", 0o644)
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read and check a file that `save` wrote.
-
-        Raises:
-            FileNotFoundError: If there is no such file.
-            ValueError: If it is not such a file.
-        """
-        return cls.model_validate_json(path.read_bytes())

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
-from datetime import UTC, datetime
 from itertools import pairwise
-from pathlib import Path
 from typing import Annotated, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from prompt4trust.files import write_atomically
+from prompt4trust.artifact import JsonArtifact
 from prompt4trust.shift.descriptor import DESCRIPTORS, Descriptor, get_descriptor
 from prompt4trust.shift.neighbours import NumberNeighbours, WordNeighbours
 from prompt4trust.shift.reference import PartReference, Reference
@@ -22,7 +19,6 @@ from prompt4trust.shift.words import BUCKETS, Words
 
 NEWEST_FORMAT = 1
 _HASH = r"^sha256:[0-9a-f]{64}$"
-_LISTS = re.compile(r"\[[\s\d.,eE+\-\[\]]+\](?=,?\s*\n)")
 
 Hash = Annotated[str, Field(pattern=_HASH)]
 Score = Annotated[float, Field(ge=0)]
@@ -124,7 +120,7 @@ class WordsPart(_Part):
         return PartReference(WordNeighbours(rows), np.array(self.scores))
 
 
-class ReferenceArtifact(BaseModel):
+class ReferenceArtifact(JsonArtifact):
     """Reference inputs and where they come from.
 
     Attributes:
@@ -144,22 +140,20 @@ class ReferenceArtifact(BaseModel):
         format: Version of the file's format.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
     format: int = NEWEST_FORMAT
     name: str = Field(pattern=r"^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$", max_length=128)
     descriptor: str
     dataset: str
     questions: Hash
-    also: list[Hash] = []
-    answers: list[Hash] = []
+    also: list[Hash] = Field(default_factory=list)
+    answers: list[Hash] = Field(default_factory=list)
     n: int = Field(ge=1)
     n_near: int = Field(ge=2)
     n_held: int = Field(ge=1)
     created: AwareDatetime
     seed: int
     parts: dict[str, Annotated[NumbersPart | WordsPart, Field(discriminator="kind")]] = Field(min_length=1)
-    warnings: list[str] = []
+    warnings: list[str] = Field(default_factory=list)
 
     @field_validator("format")
     @classmethod
@@ -173,11 +167,6 @@ class ReferenceArtifact(BaseModel):
     def _known_descriptor(cls, descriptor: str) -> str:
         get_descriptor(descriptor)
         return descriptor
-
-    @field_validator("created")
-    @classmethod
-    def _in_utc(cls, created: datetime) -> datetime:
-        return created.astimezone(UTC)
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -211,23 +200,3 @@ class ReferenceArtifact(BaseModel):
     def reference(self) -> Reference:
         """Make it ready for use; takes tens of milliseconds, so keep the result."""
         return Reference({name: part.reference() for name, part in self.parts.items()})
-
-    def save(self, path: Path) -> None:
-        """Write the file whole or not at all.
-
-        Raises:
-            OSError: If it cannot be written.
-        """
-        # Thousands of numbers, one a line, are more than a person reads: each list is one line.
-        text = _LISTS.sub(lambda found: " ".join(found[0].split()), self.model_dump_json(indent=1))
-        write_atomically(path, text + "\n", 0o644)
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read and check a file that `save` wrote.
-
-        Raises:
-            FileNotFoundError: If there is no such file.
-            ValueError: If it is not such a file.
-        """
-        return cls.model_validate_json(path.read_bytes())

@@ -66,3 +66,18 @@ def transport_problem(error: TransportError, retry_after_s: float) -> Problem:
         f"{error.service}-failed",
         f"{name} replied with an error or with something that is no answer: try again, or tell the operator.",
     )
+
+
+def records_away_problem(retry_after_s: float) -> Problem:
+    """Tell a client that what is kept of answers cannot be reached."""
+    return Problem(
+        503,
+        "records-unavailable",
+        "The database of records cannot be reached: try again later.",
+        retry_after=retry_after_s,
+    )
+
+
+def record_refused_problem() -> Problem:
+    """Tell a client that its words cannot be kept."""
+    return Problem(422, "invalid-request", "The database does not take such a value.")

@@ -19,6 +19,7 @@ from services.gateway.monitoring.page import HEADERS, render_page
 from services.gateway.monitoring.report import CalibrationReport
 from services.gateway.records.schemas import Comment, Who
 from services.gateway.records.shapes import RecordRefusedError, RecordsAwayError
+from services.gateway.refusals import record_refused_problem, records_away_problem
 from services.gateway.routes import TheGateway
 
 _MAX_BODY = 20_000
@@ -93,12 +94,7 @@ async def acknowledge(
     except UnknownAlarmError:
         raise Problem(404, "unknown-alarm", "There is no such alarm, or it has been acknowledged already.") from None
     except RecordRefusedError:
-        raise Problem(422, "invalid-request", "The database does not take such a value.") from None
+        raise record_refused_problem() from None
     except RecordsAwayError:
-        raise Problem(
-            503,
-            "records-unavailable",
-            "The database of records cannot be reached: try again later.",
-            retry_after=gateway.settings.retry_after_s,
-        ) from None
+        raise records_away_problem(gateway.settings.retry_after_s) from None
     return await _as_json(gateway.monitor.report)

@@ -34,6 +34,7 @@ from services.gateway.records.shapes import (
     Slice,
     UnknownAnswerError,
 )
+from services.gateway.refusals import record_refused_problem, records_away_problem
 from services.gateway.routes import TheGateway
 
 _MAX_BODY = 20_000
@@ -67,14 +68,9 @@ def _told(gateway: Gateway) -> Iterator[None]:
     except FeedbackFullError:
         raise Problem(409, "feedback-full", "This answer has as much feedback as is kept of one.") from None
     except RecordRefusedError:
-        raise Problem(422, "invalid-request", "The database does not take such a value.") from None
+        raise record_refused_problem() from None
     except RecordsAwayError:
-        raise Problem(
-            503,
-            "records-unavailable",
-            "The database of records cannot be reached: try again later.",
-            retry_after=gateway.settings.retry_after_s,
-        ) from None
+        raise records_away_problem(gateway.settings.retry_after_s) from None
 
 
 def _checked(answer_id: str) -> str:

@@ -1,0 +1,48 @@
+"""What a registry's files have in common: checked when read, written whole or not at all, fit to be read by people."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from prompt4trust.files import write_atomically
+
+_LISTS = re.compile(r"\[[\s\d.,eE+\-\[\]]+\](?=,?\s*\n)")
+
+
+class JsonArtifact(BaseModel):
+    """A frozen record that is kept as a JSON file. A field `created`, where there is one, is kept in UTC."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    @field_validator("created", check_fields=False)
+    @classmethod
+    def _in_utc(cls, created: datetime) -> datetime:
+        return created.astimezone(UTC)
+
+    def save(self, path: Path) -> None:
+        """Write the file whole or not at all; a reader sees the old one or the new one.
+
+        Args:
+            path: The file, usually `<name>.json`; its folder must exist. An existing file is replaced.
+
+        Raises:
+            OSError: If it cannot be written; no temporary file is left behind.
+        """
+        # Thousands of numbers, one a line, are more than a person reads: each list is one line.
+        text = _LISTS.sub(lambda found: " ".join(found[0].split()), self.model_dump_json(indent=1))
+        write_atomically(path, text + "\n", 0o644)
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read and check a file that `save` wrote.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValueError: If it is not such a file.
+        """
+        return cls.model_validate_json(path.read_bytes())
