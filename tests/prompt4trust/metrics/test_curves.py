@@ -27,7 +27,7 @@ def test_the_mean_risk_is_the_area(rows: Rows) -> None:
     curve = risk_coverage_curve(confidence, correct, points=len(confidence))
     assert len(curve) == len(confidence)
     assert np.mean([risk for _, risk in curve]) == pytest.approx(area_under_risk_coverage(confidence, correct))
-    assert curve[-1] == (1.0, pytest.approx(1 - np.mean(correct)))
+    assert curve[-1] == pytest.approx((1.0, 1 - np.mean(correct)))
 
 
 def test_many_rows_are_thinned_evenly() -> None:
