@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.calibration.study import Answers
-from prompt4trust.calibration import MissingSignalError, get_family
+from prompt4trust.calibration import Calibrator, MissingSignalError, get_family
 from prompt4trust.evaluation import CannotChooseError, choose_family
 from prompt4trust.metrics.calibration import ece_of, nll_of, smooth_ece_of
 from prompt4trust.metrics.consistency import consistency_band
@@ -60,7 +60,7 @@ def effect(
     }
     try:
         fitted = get_family(TWO_SIGNAL).fit(*_drawn(answers.at(places[0])))
-        both = fitted.apply(test.confidence, test.signals)
+        both = _applied(fitted, test)
     except (MissingSignalError, ValueError):
         return found
     compared = _compared(test.confidence, both, test.correct, resamples, seed)
@@ -83,7 +83,18 @@ def _corrected(fitted_on: Answers, test: Answers, seed: int) -> tuple[str, Float
     except CannotChooseError as error:
         raise ValueError(str(error)) from error
     calibrator = get_family(family).fit(*_drawn(fitted_on))
-    return family, calibrator.apply(test.confidence, test.signals)
+    return family, _applied(calibrator, test)
+
+
+def _applied(calibrator: Calibrator, test: Answers) -> Floats:
+    """Correct what can be: an answer that lacks a signal stays as stated, as in the gateway."""
+    whole = np.ones(len(test.rows), dtype=np.bool_)
+    for name in calibrator.inputs():
+        whole &= ~np.isnan(test.signals.get(name, np.full(len(test.rows), np.nan)))
+    corrected = test.confidence.copy()
+    signals = {name: values[whole] for name, values in test.signals.items()}
+    corrected[whole] = calibrator.apply(test.confidence[whole], signals)
+    return corrected
 
 
 def _compared(

@@ -138,6 +138,17 @@ def test_a_second_signal_is_seen_to_raise_the_auroc() -> None:
     assert found["two_signal"]["auroc"]["change"]["low"] > 0.03
 
 
+def test_an_answer_that_lacks_a_signal_stays_as_stated() -> None:
+    rows = signalled(600, 2)
+    lacking = [row.model_copy(update={"signals": {}}) if place % 2 else row for place, row in enumerate(rows)]
+    fitted_on = Answers.of(signalled(600, 1), "cgp+logprob")
+    some, whole = (
+        effect(fitted_on, Answers.of(each, "cgp+logprob"), rows=600, draws=1, resamples=5)["ece"]["after"]["value"]
+        for each in (lacking, rows)
+    )
+    assert 0 < whole < some
+
+
 def test_a_correction_that_makes_things_worse_is_called_so() -> None:
     assert verdict({"ece": {"ratio": {"low": 1.3, "high": 2.0}}}) == "worse"
     assert verdict({"ece": {"ratio": {"low": 1.0, "high": 2.0}}}) == "kept"
