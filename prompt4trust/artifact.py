@@ -28,7 +28,7 @@ class JsonArtifact(BaseModel):
         """Write the file whole or not at all; a reader sees the old one or the new one.
 
         Args:
-            path: The file, usually `<name>.json`; its folder must exist. An existing file is replaced.
+            path: The file, usually `<name>.json`; its folder is made if needed. An existing file is replaced.
 
         Raises:
             OSError: If it cannot be written; no temporary file is left behind.

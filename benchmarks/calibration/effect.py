@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.calibration.study import Answers
-from prompt4trust.calibration import Calibrator, MissingSignalError, get_family
+from prompt4trust.calibration import MissingSignalError, get_family
 from prompt4trust.evaluation import CannotChooseError, choose_family
+from prompt4trust.metrics.bootstrap import bootstrap_replicates, paired_difference, percentile_interval
 from prompt4trust.metrics.calibration import ece_of, nll_of, smooth_ece_of
 from prompt4trust.metrics.consistency import consistency_band
 from prompt4trust.metrics.selective import auroc_of
@@ -49,18 +50,19 @@ def effect(
         raise ValueError(f"{len(answers.rows)} answers are too few to fit on {rows}")
     random = np.random.default_rng(seed)
     places = [random.permutation(len(answers.rows))[:rows] for _ in range(draws)]
-    family, corrected = _corrected(answers.at(places[0]), test, seed)
+    families, corrections = zip(*(_corrected(answers.at(each), test, seed) for each in places), strict=True)
+    corrected = corrections[0]
     found: dict[str, Any] = {
         "fitted_on": rows,
         "measured_on": len(test.rows),
-        "family": family,
+        "family": families[0],
         **_compared(test.confidence, corrected, test.correct, resamples, seed),
         "band": consistency_band(corrected, ece_of, resamples=resamples, seed=seed).as_json(),
-        "spread": _spread(answers, test, places, seed),
+        "spread": _spread(list(corrections), test.correct, seed),
     }
     try:
         fitted = get_family(TWO_SIGNAL).fit(*_drawn(answers.at(places[0])))
-        both = _applied(fitted, test)
+        both = test.corrected(fitted)
     except (MissingSignalError, ValueError):
         return found
     compared = _compared(test.confidence, both, test.correct, resamples, seed)
@@ -83,61 +85,39 @@ def _corrected(fitted_on: Answers, test: Answers, seed: int) -> tuple[str, Float
     except CannotChooseError as error:
         raise ValueError(str(error)) from error
     calibrator = get_family(family).fit(*_drawn(fitted_on))
-    return family, _applied(calibrator, test)
-
-
-def _applied(calibrator: Calibrator, test: Answers) -> Floats:
-    """Correct what can be: an answer that lacks a signal stays as stated, as in the gateway."""
-    whole = np.ones(len(test.rows), dtype=np.bool_)
-    for name in calibrator.inputs():
-        whole &= ~np.isnan(test.signals.get(name, np.full(len(test.rows), np.nan)))
-    corrected = test.confidence.copy()
-    signals = {name: values[whole] for name, values in test.signals.items()}
-    corrected[whole] = calibrator.apply(test.confidence[whole], signals)
-    return corrected
+    return family, test.corrected(calibrator)
 
 
 def _compared(
     before: Floats, after: Floats, correct: npt.NDArray[np.bool_], resamples: int, seed: int
 ) -> dict[str, dict[str, Any]]:
     """Measure both on the same resampled answers, so that what they share does not widen the change's interval."""
-    random, n = np.random.default_rng(seed), len(correct)
-    drawn: dict[str, list[tuple[float, float]]] = {name: [] for name in MEASURES}
-    for _ in range(resamples):
-        rows = random.integers(n, size=n)
-        tallies = [Tally.of(values[rows], correct[rows]) for values in (before, after)]
-        for name, measure in MEASURES.items():
-            drawn[name].append((float(measure(tallies[0])[0]), float(measure(tallies[1])[0])))
+    first, second = (
+        bootstrap_replicates(values, correct, MEASURES, resamples=resamples, seed=seed) for values in (before, after)
+    )
     found = {}
-    whole = [Tally.of(values, correct) for values in (before, after)]
-    for name, measure in MEASURES.items():
-        first, second = (float(measure(tally)[0]) for tally in whole)
-        pairs = np.array(drawn[name])
-        found[name] = {
-            "before": _interval(first, pairs[:, 0]),
-            "after": _interval(second, pairs[:, 1]),
-            "change": _interval(second - first, pairs[:, 1] - pairs[:, 0]),
-            "ratio": _interval(second / first, pairs[:, 1] / np.maximum(pairs[:, 0], 1e-9)),
+    for name in MEASURES:
+        (old, olds), (new, news) = first[name], second[name]
+        intervals = {
+            "before": percentile_interval(old, olds),
+            "after": percentile_interval(new, news),
+            "change": paired_difference(second[name], first[name]),
+            "ratio": percentile_interval(new / old, news / np.maximum(olds, 1e-9)),
         }
+        found[name] = {what: interval.as_json() for what, interval in intervals.items()}
     return found
 
 
-def _spread(answers: Answers, test: Answers, places: list[npt.NDArray[np.int64]], seed: int) -> dict[str, float]:
+def _spread(corrections: list[Floats], correct: npt.NDArray[np.bool_], seed: int) -> dict[str, float]:
     errors, within = [], []
-    for each in places:
-        _, corrected = _corrected(answers.at(each), test, seed)
-        error = float(ece_of(Tally.of(corrected, test.correct))[0])
+    for corrected in corrections:
+        error = float(ece_of(Tally.of(corrected, correct))[0])
         band = consistency_band(corrected, ece_of, resamples=200, seed=seed)
         errors.append(error)
         within.append(error <= band.high)
     return {
-        "draws": len(places),
+        "draws": len(corrections),
         "ece_mean": float(np.mean(errors)),
         "ece_largest": float(np.max(errors)),
         "within_band": float(np.mean(within)),
     }
-
-
-def _interval(value: float, resampled: Floats) -> dict[str, float]:
-    low, high = np.percentile(resampled, [2.5, 97.5])
-    return {"value": value, "low": float(low), "high": float(high)}

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from prompt4trust.calibration import FAMILIES, MissingSignalError, get_family
+from prompt4trust.calibration import FAMILIES, Calibrator, MissingSignalError, get_family
 from prompt4trust.evaluation import CannotChooseError, Prediction, choose_family
 from prompt4trust.evaluation.report import fitting_rows, signal_columns
+from prompt4trust.evaluation.scored import carrying, correct_where
 from prompt4trust.metrics import brier_score, expected_calibration_error, negative_log_likelihood
 from prompt4trust.metrics.calibration import ece_of
 from prompt4trust.metrics.consistency import consistency_band
@@ -58,6 +59,11 @@ class Answers:
         """Take some of them."""
         signals = {name: values[places] for name, values in self.signals.items()}
         return Answers([self.rows[place] for place in places], self.confidence[places], self.correct[places], signals)
+
+    def corrected(self, calibrator: Calibrator) -> npt.NDArray[np.float64]:
+        """Correct what can be: an answer that lacks a signal stays as stated, as in the gateway."""
+        usable = carrying(calibrator, self.signals, len(self.rows))
+        return correct_where(calibrator, self.confidence, self.signals, usable)
 
 
 def draws(total: int, sizes: Sequence[int], n: int, times: int, seed: int) -> Iterator[Draw]:
@@ -142,7 +148,7 @@ def _cell(
             refused += 1
             continue
         chosen[method] += 1
-        corrected = fitted.apply(measured.confidence, measured.signals)
+        corrected = measured.corrected(fitted)
         for name, measure in _MEASURES.items():
             values[name].append(measure(corrected, measured.correct))
         values[IDEAL].append(consistency_band(corrected, ece_of, resamples=20, seed=seed).value)

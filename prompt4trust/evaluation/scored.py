@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from prompt4trust.calibration import CalibratorArtifact
+from prompt4trust.calibration import Calibrator, CalibratorArtifact
 from prompt4trust.evaluation.table import Prediction
 
 Floats = NDArray[np.float64]
@@ -49,18 +49,11 @@ class Scored:
         usable = self.correctable(artifact)
         if artifact is None or not usable.any():
             return self
-        confidence = self.confidence.copy()
-        signals = {name: values[usable] for name, values in self.signals.items()}
-        confidence[usable] = artifact.calibrator().apply(confidence[usable], signals)
-        return replace(self, confidence=confidence)
+        return replace(self, confidence=correct_where(artifact.calibrator(), self.confidence, self.signals, usable))
 
     def correctable(self, artifact: CalibratorArtifact | None) -> Bools:
         """Tell which rows hold a verdict and every signal that a calibrator needs."""
-        usable = self.valid.copy()
-        for name in artifact.calibrator().inputs() if artifact else ():
-            values = self.signals.get(name)
-            usable &= np.zeros_like(usable) if values is None else ~np.isnan(values)
-        return usable
+        return self.valid & carrying(artifact.calibrator(), self.signals, len(self.valid)) if artifact else self.valid
 
     def at(self, places: Sequence[int]) -> Scored:
         """Take some of the rows, in the order named."""
@@ -72,6 +65,22 @@ class Scored:
         """Take the rows of these questions, all of which there are, in this order."""
         place = {each: index for index, each in enumerate(self.ids)}
         return self.at([place[each] for each in ids])
+
+
+def carrying(calibrator: Calibrator, signals: Mapping[str, Floats], n: int) -> Bools:
+    """Tell which of n rows carry every signal that a calibrator needs; shape [n]."""
+    usable = np.ones(n, dtype=np.bool_)
+    for name in calibrator.inputs():
+        values = signals.get(name)
+        usable &= np.zeros_like(usable) if values is None else ~np.isnan(values)
+    return usable
+
+
+def correct_where(calibrator: Calibrator, confidence: Floats, signals: Mapping[str, Floats], usable: Bools) -> Floats:
+    """Correct the confidences of some rows, as told by `carrying`; the others keep what they have. All shapes [n]."""
+    corrected = confidence.copy()
+    corrected[usable] = calibrator.apply(confidence[usable], {name: each[usable] for name, each in signals.items()})
+    return corrected
 
 
 def signal_columns(rows: Sequence[Prediction]) -> dict[str, Floats]:

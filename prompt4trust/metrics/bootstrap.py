@@ -65,7 +65,7 @@ def bootstrap_intervals(
     Source: Efron, "Nonparametric standard errors and confidence intervals", 1981.
     """
     drawn = bootstrap_replicates(confidence, correct, metrics, resamples=resamples, seed=seed)
-    return {name: _interval(value, resampled) for name, (value, resampled) in drawn.items()}
+    return {name: percentile_interval(value, resampled) for name, (value, resampled) in drawn.items()}
 
 
 def bootstrap_replicates(
@@ -111,7 +111,7 @@ def paired_difference(mine: tuple[float, FloatArray], theirs: tuple[float, Float
 
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 8 (paired data).
     """
-    return _interval(mine[0] - theirs[0], mine[1] - theirs[1])
+    return percentile_interval(mine[0] - theirs[0], mine[1] - theirs[1])
 
 
 def _resampled(
@@ -131,7 +131,13 @@ def _resampled(
         yield Tally(levels, np.ascontiguousarray(by_level[..., 1]), np.ascontiguousarray(by_level[..., 0]))
 
 
-def _interval(value: float, resampled: FloatArray) -> Interval:
+def percentile_interval(value: float, resampled: FloatArray) -> Interval:
+    """Put a value and its resamples' 2.5th and 97.5th percentile together; undefined resamples are left out.
+
+    Args:
+        value: On the rows as they are.
+        resampled: On the resamples, NaN where undefined; shape [resamples].
+    """
     defined = resampled[~np.isnan(resampled)]
     if np.isnan(value) or len(defined) == 0:
         return Interval(value, float("nan"), float("nan"))

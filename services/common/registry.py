@@ -108,9 +108,7 @@ class Registry(ActiveFile):
         Raises:
             RegistryError: If the name is invalid.
         """
-        path = self.root / "guards" / f"{_checked(artifact.name)}.json"
-        artifact.save(path)
-        return path
+        return self._publish("guard", artifact)
 
     def references(self) -> list[ReferenceArtifact]:
         """Load the reference inputs; a file that cannot be read is logged and left out, as with calibrators."""
@@ -131,9 +129,7 @@ class Registry(ActiveFile):
         Raises:
             RegistryError: If the name is invalid.
         """
-        path = self.root / "references" / f"{_checked(artifact.name)}.json"
-        artifact.save(path)
-        return path
+        return self._publish("reference", artifact)
 
     def activate_calibrator(self, name: str, *, who: str = "unknown") -> str | None:
         """Make a calibrator the live one of its pair of models, estimator and template.
@@ -199,10 +195,7 @@ class Registry(ActiveFile):
         Raises:
             RegistryError: If the name is invalid.
         """
-        path = self.root / "calibrators" / f"{_checked(artifact.name)}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        artifact.save(path)
-        return path
+        return self._publish("calibrator", artifact)
 
     def publish_policy(self, version: str, source: Path) -> Path:
         """Add a policy version; it appears complete or not at all, and is not made live.
@@ -285,6 +278,11 @@ class Registry(ActiveFile):
             except (OSError, ValueError) as error:
                 _log.error(f"{kind} left out", file=path.name, reason=str(error))
         return found
+
+    def _publish(self, kind: str, artifact: CalibratorArtifact | GuardArtifact | ReferenceArtifact) -> Path:
+        path = self.root / f"{kind}s" / f"{_checked(artifact.name)}.json"
+        artifact.save(path)
+        return path
 
     def _calibrator(self, name: str) -> CalibratorArtifact:
         from prompt4trust.calibration.artifact import CalibratorArtifact

@@ -18,7 +18,7 @@ from services.common.problems import Problem
 from services.common.registry import NotLiveError, Registry, RegistryError, UnknownCalibratorError, live_calibrator
 from services.gateway.admin import check_admin
 from services.gateway.gateway import Gateway
-from services.gateway.json_body import check_fields, load_body, refuse
+from services.gateway.json_body import check_fields, load_object
 from services.gateway.records.schemas import Who
 from services.gateway.routes import TheGateway
 
@@ -125,9 +125,7 @@ async def retire(name: str, request: Request, gateway: TheGateway) -> Change:
 
 async def _who(request: Request, gateway: Gateway) -> str:
     body = await read_body(request.scope, request.receive, _MAX_BODY, gateway.settings.upload_deadline_s)
-    fields = load_body(body or b"{}")
-    if not isinstance(fields, dict):
-        refuse("body", "must be an object with who")
+    fields = load_object(body or b"{}", "must be an object with who")
     return check_fields(ChangeRequest, fields).who
 
 

@@ -15,7 +15,7 @@ from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
 from services.common.problems import Problem
-from services.gateway.json_body import check_fields, load_body, load_json, refuse, shown
+from services.gateway.json_body import check_fields, load_json, load_object, refuse, shown
 from services.gateway.schemas import DEFAULT_METHODS, Ask
 
 _FIELDS = ("question", "options", "method", "max_risk", "coverage", "groups")
@@ -80,10 +80,7 @@ async def read_submission(
 
 
 def _from_json(body: bytes, methods: Sequence[str]) -> Submission:
-    fields = load_body(body)
-    if not isinstance(fields, dict):
-        refuse("body", "must be an object with the fields image, question and options")
-    fields = dict(fields)
+    fields = load_object(body, "must be an object with the fields image, question and options")
     image = fields.pop("image", None)
     if image is None:
         refuse("image", "is missing: send the picture in base64 or as a data: URL")

@@ -26,18 +26,26 @@ def load_json(text: str) -> Any:
     return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
 
 
-def load_body(body: bytes) -> Any:
-    """Read a request's body.
+def load_object(body: bytes, must: str) -> dict[str, Any]:
+    """Read a request's body that is to be an object.
+
+    Args:
+        body: The bytes.
+        must: What to say of another value: "must be an object with ...".
 
     Raises:
         Problem: 400 if it is not JSON.
+        RequestValidationError: If it is no object.
     """
     try:
-        return load_json(body.decode("utf-8"))
+        fields = load_json(body.decode("utf-8"))
     except UnicodeDecodeError:
         raise Problem(400, "malformed-json", "The request's body is not UTF-8.") from None
     except (ValueError, RecursionError):
         raise Problem(400, "malformed-json", "The request's body is not valid JSON.") from None
+    if not isinstance(fields, dict):
+        refuse("body", must)
+    return fields
 
 
 def check_fields(model: type[_Model], fields: Mapping[str, Any], context: Mapping[str, Any] | None = None) -> _Model:

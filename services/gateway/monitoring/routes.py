@@ -12,7 +12,7 @@ from services.common.asked import plain_text
 from services.common.body import read_body
 from services.common.problems import Problem
 from services.gateway.admin import check_admin
-from services.gateway.json_body import check_fields, load_body, refuse
+from services.gateway.json_body import check_fields, load_object
 from services.gateway.monitoring.accepting import prefers_html
 from services.gateway.monitoring.monitor import UnknownAlarmError
 from services.gateway.monitoring.page import HEADERS, render_page
@@ -85,9 +85,7 @@ async def acknowledge(
 ) -> Response:
     """Let an alarm stand no longer; its stream begins anew, and what was said is kept."""
     body = await read_body(request.scope, request.receive, _MAX_BODY, gateway.settings.upload_deadline_s)
-    fields = load_body(body or b"")
-    if not isinstance(fields, dict):
-        refuse("body", "must be an object with who, and a note where there is something to say")
+    fields = load_object(body or b"", "must be an object with who, and a note where there is something to say")
     word = check_fields(AcknowledgeRequest, fields)
     try:
         await gateway.monitor.acknowledge(alarm_id, word.who, word.note)

@@ -14,7 +14,7 @@ from services.common.body import read_body
 from services.common.problems import Problem
 from services.gateway.admin import check_admin
 from services.gateway.gateway import Gateway
-from services.gateway.json_body import check_fields, load_body, refuse
+from services.gateway.json_body import check_fields, load_object, refuse
 from services.gateway.records.keeping import Records
 from services.gateway.records.schemas import (
     CountReply,
@@ -101,9 +101,7 @@ async def give_feedback(answer_id: str, request: Request, gateway: TheGateway) -
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
         raise Problem(415, "unsupported-media-type", "Send JSON, with Content-Type: application/json.")
     body = await read_body(request.scope, request.receive, _MAX_BODY, gateway.settings.upload_deadline_s)
-    fields = load_body(body or b"")
-    if not isinstance(fields, dict):
-        refuse("body", "must be an object with who, and correct_option or right")
+    fields = load_object(body or b"", "must be an object with who, and correct_option or right")
     said = check_fields(FeedbackRequest, fields).said()
     with _told(gateway):
         row = await records.store.give_feedback(_checked(answer_id), said)
