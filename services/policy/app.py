@@ -20,6 +20,7 @@ from services.policy.loading import StartGenerator, local_loader, remote_loader
 from services.policy.routes import router
 from services.policy.service import PolicyService
 from services.policy.settings import PolicySettings
+from services.policy.upstream import ModelServers
 from services.policy.versions import Loader, PolicyVersions
 from services.policy.writing import CgpMetrics, CgpWriter
 
@@ -83,13 +84,15 @@ async def _loader(settings: PolicySettings, start: StartGenerator | None, stack:
     if settings.engine == "transformers":
         return local_loader(start or partial(start_transformers_engine, settings=settings))
     key = settings.upstream_api_key
-    http = make_http_client(
-        settings.upstream_url or "",
-        max_connections=settings.max_in_flight,
-        api_key=None if key is None else key.get_secret_value(),
-    )
-    await stack.enter_async_context(http)
-    return remote_loader(http, RetryPolicy(deadline_s=settings.deadline_s), settings.upstream_model)
+    pools = [
+        make_http_client(
+            url, max_connections=settings.max_in_flight, api_key=None if key is None else key.get_secret_value()
+        )
+        for url in settings.upstream_urls
+    ]
+    for pool in pools:
+        await stack.enter_async_context(pool)
+    return remote_loader(ModelServers(pools, RetryPolicy(deadline_s=settings.deadline_s)), settings.upstream_model)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -7,7 +7,6 @@ from typing import Protocol
 
 from prompt4trust.confidence.base import Completion, Cost, Generation, Sampling, TransportError
 from prompt4trust.prompts import Message
-from services.common.clients.downstream import DownstreamClient
 from services.common.engine.base import (
     ContextOverflowError,
     DeadlineExceededError,
@@ -37,9 +36,8 @@ class Generator(Protocol):
         """
         ...
 
-    @property
-    def healthy(self) -> bool:
-        """Whether it can be asked, as far as can be told without asking."""
+    async def trouble(self) -> str | None:
+        """Say why it cannot be asked just now, or None; one line for an operator."""
         ...
 
     async def aclose(self) -> None:
@@ -88,37 +86,13 @@ class LocalGenerator:
             Cost(1, result.usage.prompt_tokens, result.usage.completion_tokens),
         )
 
-    @property
-    def healthy(self) -> bool:
-        """Whether the engine's thread runs."""
-        return self._engine.healthy
+    async def trouble(self) -> str | None:
+        """Say that the engine's thread has ended, if so."""
+        return None if self._engine.healthy else "its engine has stopped"
 
     async def aclose(self) -> None:
         """Stop the engine."""
         await self._stop()
-
-
-class RemoteGenerator:
-    """A policy model behind an OpenAI-compatible server.
-
-    Args:
-        client: Asks that server for the version's model; its connection pool belongs to whoever made it.
-    """
-
-    def __init__(self, client: DownstreamClient) -> None:
-        self._client = client
-
-    async def generate(self, messages: Sequence[Message], n: int, sampling: Sampling) -> Generation:
-        """Write n continuations of a chat (see Generator)."""
-        return await self._client.complete(messages, sampling, n=n)
-
-    @property
-    def healthy(self) -> bool:
-        """Always: the server is asked again for every request, and may be back by then."""
-        return True
-
-    async def aclose(self) -> None:
-        """Do nothing: the model is somebody else's."""
 
 
 def failure_problem(error: EngineError | TransportError) -> Problem:

@@ -6,15 +6,13 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-import httpx
 import structlog
 
 from prompt4trust.confidence.base import Sampling, TransportError
 from prompt4trust.prompts import PromptTemplate, guide_messages
-from services.common.clients.downstream import DownstreamClient
-from services.common.clients.transport import RetryPolicy
 from services.common.policy_directory import PolicyTemplateError, read_policy_template
-from services.policy.generation import Generator, RemoteGenerator
+from services.policy.generation import Generator
+from services.policy.upstream import ModelServers, NotServedError, RemoteGenerator
 from services.policy.versions import LoadedPolicy, Loader, UnusableVersionError
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")
@@ -65,23 +63,25 @@ def local_loader(start: StartGenerator) -> Loader:
     return load
 
 
-def remote_loader(http: httpx.AsyncClient, retry: RetryPolicy, model: str | None) -> Loader:
-    """Use versions that an OpenAI-compatible server has loaded; only the template is read here.
+def remote_loader(servers: ModelServers, model: str | None) -> Loader:
+    """Use versions that OpenAI-compatible servers have loaded; only the template is read here.
 
     Args:
-        http: Pool whose base URL ends in /v1.
-        retry: Deadline and retries of one request.
+        servers: Where they may be.
         model: Model name to ask for, or None for the version's own name.
 
     Returns:
-        The loader. A version that the server does not serve is refused.
+        The loader. A version that no server lists among its models is refused, and so is one that cannot write.
     """
 
     async def load(version: str, path: Path) -> LoadedPolicy:
         template = await asyncio.to_thread(read_template, path)
-        return await _tried(
-            LoadedPolicy(version, template, RemoteGenerator(DownstreamClient(http, model or version, retry)))
-        )
+        name = model or version
+        try:
+            pool = await servers.find(name)
+        except NotServedError as error:
+            raise UnusableVersionError(f"no model server has {name} ({error})") from error
+        return await _tried(LoadedPolicy(version, template, RemoteGenerator(servers, pool, name)))
 
     return load
 

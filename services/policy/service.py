@@ -31,8 +31,8 @@ class PolicyService:
     async def readiness(self) -> dict[str, Dependency]:
         """Tell whether a policy is live, and whether it is the one that the registry names."""
         live = self.versions.active
-        if live is not None and not self.versions.healthy:
-            return {"policy": Dependency(ok=False, detail=f"the engine of {live} has stopped")}
+        if live is not None and (trouble := await self.versions.live_trouble()) is not None:
+            return {"policy": Dependency(ok=False, detail=f"{live}: {trouble}")}
         found = {"policy": Dependency(ok=live is not None, detail=live or self.versions.trouble or "loading")}
         if live is not None and self.versions.trouble is not None:
             found["registry"] = Dependency(ok=False, required=False, detail=self.versions.trouble)

@@ -23,7 +23,11 @@ class PolicySettings(ServiceSettings, service="policy"):
         description="transformers: in this process; openai: an OpenAI-compatible server (vLLM) at upstream_url.",
     )
     device: str = Field(default="auto", description="Where the transformers engine runs: auto, cpu, cuda, cuda:1, ...")
-    upstream_url: str | None = Field(default=None, description="Base URL of the openai engine, ending in /v1.")
+    upstream_url: str | None = Field(
+        default=None,
+        description="Base URL of the openai engine, ending in /v1; or several, separated by commas: each version is "
+        "asked for where it is served, so that a new one can take over from a second server.",
+    )
     upstream_model: str | None = Field(
         default=None, description="Model name to ask the openai engine for; by default each version's own name."
     )
@@ -60,8 +64,14 @@ class PolicySettings(ServiceSettings, service="policy"):
 
     @model_validator(mode="after")
     def _is_consistent(self) -> PolicySettings:
-        if self.engine == "openai" and not (self.upstream_url or "").startswith(("http://", "https://")):
-            raise ValueError("engine 'openai' needs upstream_url, an http or https address that ends in /v1")
+        urls = self.upstream_urls or ("",)
+        if self.engine == "openai" and not all(url.startswith(("http://", "https://")) for url in urls):
+            raise ValueError("engine 'openai' needs upstream_url, http or https addresses that end in /v1")
         if self.max_n > self.max_in_flight:
             raise ValueError("max_n must not exceed max_in_flight, or such a request could never be taken")
         return self
+
+    @property
+    def upstream_urls(self) -> tuple[str, ...]:
+        """The servers that upstream_url names."""
+        return tuple(url.strip() for url in (self.upstream_url or "").split(",") if url.strip())

@@ -93,11 +93,10 @@ class PolicyVersions:
         """Names of the versions in memory, the least recently used first."""
         return list(self._loaded)
 
-    @property
-    def healthy(self) -> bool:
-        """Whether there is a live version and it can be asked."""
+    async def live_trouble(self) -> str | None:
+        """Say why the live version cannot be asked just now; None where it can, or where there is none."""
         policy = None if self.active is None else self._loaded.get(self.active)
-        return policy is not None and policy.generator.healthy
+        return None if policy is None else await policy.generator.trouble()
 
     async def resolve(self, version: str | None) -> str:
         """Find which version a request is for.
@@ -165,7 +164,7 @@ class PolicyVersions:
 
         Raises:
             UnknownVersionError: If there is no such version.
-            UnusableVersionError: If it cannot be loaded; the old one then stays live.
+            UnusableVersionError: If it cannot be loaded or asked; the old one then stays live.
             OSError: If active.json cannot be written; the old one then stays live.
         """
         self._path_of(version)
@@ -224,7 +223,10 @@ class PolicyVersions:
         self._becoming_active = version
         self._released.set()  # if its load was waiting for room, it need not any longer
         try:
-            async with self.lease(version):
+            async with self.lease(version) as policy:
+                # It may have been in memory for long, and its server gone since.
+                if (trouble := await policy.generator.trouble()) is not None:
+                    raise UnusableVersionError(f"{version} cannot be asked: {trouble}")
                 if write:
                     await asyncio.to_thread(self._registry.activate_policy, version)
                 previous, self.active = self.active, version

@@ -107,6 +107,9 @@ def _generation(reply: Mapping[str, Any], n: int, seconds: float) -> Generation:
         cost = Cost(1, int(usage.get("prompt_tokens", 0)), int(usage.get("completion_tokens", 0)), seconds)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise TransportError(SERVICE, "its reply is not a chat completion", status=200) from error
+    if any(completion.finish_reason == "abort" for completion in completions):
+        # vLLM's word for requests that it gave up because it is ending: what there is of the text is nobody's answer.
+        raise TransportError(SERVICE, "it gave the request up before it was done", status=503)
     if len(completions) != n:
         raise TransportError(SERVICE, f"it returned {len(completions)} choices instead of {n}", status=200)
     return Generation(completions, cost)

@@ -227,6 +227,14 @@ async def test_a_completion_without_text_is_empty(server: Server) -> None:
     assert (await complete(server)).completions[0].text == ""
 
 
+async def test_a_request_that_the_server_gave_up_is_not_an_answer(server: Server) -> None:
+    server.replies = [chat(choice(0, "the answer is"), choice(1, "the ans", finish_reason="abort"))]
+    async with make_http_client(server.url) as http:
+        with pytest.raises(TransportError) as caught:
+            await DownstreamClient(http, "eye", QUICK).complete(MESSAGES, Sampling(), n=2)
+    assert caught.value.status == 503
+
+
 @pytest.mark.parametrize(
     "reply",
     [

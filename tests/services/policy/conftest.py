@@ -101,6 +101,7 @@ class ModelServer:
         gate: Replies wait until it is set.
         faults: Replies to give instead, one for each request to come.
         served: Models that it has.
+        listed: Models that it says it has; None for those.
     """
 
     url: str = ""
@@ -109,6 +110,7 @@ class ModelServer:
     gate: threading.Event = field(default_factory=threading.Event)
     faults: list[Response] = field(default_factory=list)
     served: frozenset[str] = frozenset({"policy-a", "policy-b", "policy-c"})
+    listed: frozenset[str] | None = None
 
     @staticmethod
     def text(model: str, prompt: str, index: int = 0) -> str:
@@ -121,6 +123,11 @@ def model_serving() -> Iterator[ModelServer]:
     server = ModelServer()
     server.gate.set()
     app = FastAPI()
+
+    @app.get("/v1/models")
+    async def models() -> Response:
+        listed = sorted(server.served if server.listed is None else server.listed)
+        return JSONResponse({"object": "list", "data": [{"id": name, "object": "model"} for name in listed]})
 
     @app.post("/v1/chat/completions")
     async def complete(request: Request) -> Response:

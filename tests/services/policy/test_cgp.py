@@ -318,7 +318,8 @@ def test_a_version_that_the_model_server_does_not_have_is_refused(
     model_server.served = frozenset({"policy-a"})
     with remote_policy() as url:
         reply = post(f"{url}/v1/cgp", json={**QUESTION, "version": "policy-b"})
-        assert "status 404" in problem(reply, 409, "policy-version-unusable")["detail"]
+        detail = problem(reply, 409, "policy-version-unusable")["detail"]
+        assert "no model server has policy-b (the server serves policy-a)" in detail
 
 
 def test_without_its_model_server_it_is_alive_but_not_ready(serve_policy: Serve, paper_policies: Path) -> None:

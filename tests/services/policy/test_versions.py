@@ -31,6 +31,7 @@ class Memory:
         self.most_open = 0
         self.broken: set[str] = set()
         self.held: dict[str, asyncio.Event] = {}
+        self.trouble: dict[str, str] = {}
 
     async def load(self, version: str, path: Path) -> LoadedPolicy:
         assert path.name == version
@@ -48,7 +49,9 @@ class Writer:
     def __init__(self, memory: Memory, version: str) -> None:
         self._memory = memory
         self._version = version
-        self.healthy = True
+
+    async def trouble(self) -> str | None:
+        return self._memory.trouble.get(self._version)
 
     async def generate(self, messages: Sequence[Message], n: int, sampling: Sampling) -> Generation:
         assert self._version in self._memory.open, "a closed policy was asked"
@@ -202,6 +205,19 @@ async def test_a_version_that_cannot_be_loaded_leaves_the_old_one_live(registry:
     assert registry.active_policy() == "a"
     memory.broken.clear()
     assert await versions.activate("b") == "a"
+
+
+async def test_a_version_in_memory_that_cannot_be_asked_is_not_made_live(registry: Registry) -> None:
+    memory = Memory()
+    versions = PolicyVersions(registry, memory.load)
+    await versions.activate("a")
+    await use(versions, "b")
+    memory.trouble["b"] = "its engine has stopped"
+    with pytest.raises(UnusableVersionError, match="its engine has stopped"):
+        await versions.activate("b")
+    assert versions.active == "a"
+    assert registry.active_policy() == "a"
+    await versions.aclose()
 
 
 async def test_a_published_version_that_is_broken_is_tried_again_at_growing_intervals(registry: Registry) -> None:
