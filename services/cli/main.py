@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from services.cli.ask import ask
+from services.cli.backup import backup, restore
 from services.cli.calibrate import calibrate
 from services.cli.evaluate import evaluate
 from services.cli.guard import guard
@@ -21,5 +22,5 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
-for command in (up, ask, phantoms, evaluate, calibrate, report, guard, reference, train):
+for command in (up, ask, phantoms, evaluate, calibrate, report, guard, reference, train, backup, restore):
     app.command()(command)
