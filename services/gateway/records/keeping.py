@@ -15,7 +15,7 @@ from services.gateway.answering import Answered
 from services.gateway.images import PreparedImage
 from services.gateway.records.database import Database, database_url
 from services.gateway.records.metrics import RecordMetrics
-from services.gateway.records.record import Keeping, record_of
+from services.gateway.records.record import Keeping, asked_of, record_of
 from services.gateway.records.shapes import RecordsAwayError
 from services.gateway.records.store import RecordStore
 from services.gateway.records.writer import RecordWriter
@@ -39,6 +39,7 @@ class Records:
         metrics: What is counted.
         keeping: What is kept beside figures, names and hashes.
         clock: Gives the present time, with its zone.
+        deadline_s: Longest that an answer waits to hear whether it was given before.
     """
 
     store: RecordStore
@@ -46,6 +47,24 @@ class Records:
     metrics: RecordMetrics
     keeping: Keeping
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    deadline_s: float = 2.0
+
+    async def check_repeated(self, answer_id: str, ask: Ask, image_sha256: str) -> None:
+        """Check that a question may be answered, perhaps again, under an id.
+
+        While the database is away, any may be: an answer matters more than what is known of earlier ones.
+
+        Raises:
+            OtherQuestionError: If the id is that of an answer to another question.
+            ReviewedError: If somebody has spoken of that answer.
+        """
+        if self.writer.is_away:
+            return
+        try:
+            with anyio.fail_after(self.deadline_s):
+                await self.store.check_repeated(answer_id, asked_of(ask, image_sha256))
+        except (RecordsAwayError, TimeoutError) as error:
+            _log.warning("nobody knows whether a question was asked before", reason=str(error) or "too slow")
 
     async def keep(
         self, answered: Answered, ask: Ask, image: PreparedImage, image_sha256: str, request_id: str | None
@@ -115,7 +134,8 @@ async def open_records(settings: GatewaySettings, metrics: RecordMetrics) -> Asy
     writer = RecordWriter(
         store, metrics, deadline_s=settings.record_deadline_s, max_waiting=settings.record_max_waiting
     )
-    records = Records(store, writer, metrics, Keeping(settings.record_texts, settings.record_pictures))
+    keeping = Keeping(settings.record_texts, settings.record_pictures)
+    records = Records(store, writer, metrics, keeping, deadline_s=settings.record_deadline_s)
     try:
         try:
             await store.prepare()

@@ -106,14 +106,11 @@ def record_of(
         "max_risk": basis.max_risk,
         "threshold": basis.threshold,
         "guard": basis.evidence.guard if basis.evidence else None,
-        "groups": dict(ask.groups),
         "degraded": list(reply.degraded),
         "policy_ms": reply.timing_ms.policy,
         "downstream_ms": reply.timing_ms.downstream,
         "total_ms": reply.timing_ms.total,
-        "image_sha256": image_sha256,
-        "question_sha256": _digest(ask.question),
-        "options_sha256": _digest(json.dumps(ask.options)),
+        **asked_of(ask, image_sha256),
         "guidance_sha256": None if reply.guidance_prompt is None else _digest(reply.guidance_prompt),
         "explanation_sha256": _digest(reply.explanation),
         "question": ask.question if keeping.texts else None,
@@ -122,6 +119,25 @@ def record_of(
         "explanation": reply.explanation if keeping.texts else None,
     }
     return Record({name: _storable(value) for name, value in row.items()}, image.png if keeping.pictures else None)
+
+
+def asked_of(ask: Ask, image_sha256: str) -> dict[str, Any]:
+    """Choose what tells a question from another: the columns by which it is known again.
+
+    Args:
+        ask: The question.
+        image_sha256: SHA-256 of the PNG that the model got.
+
+    Returns:
+        Column -> value, as it is stored.
+    """
+    row = {
+        "image_sha256": image_sha256,
+        "question_sha256": _digest(ask.question),
+        "options_sha256": _digest(json.dumps(ask.options)),
+        "groups": dict(ask.groups),
+    }
+    return {name: _storable(value) for name, value in row.items()}
 
 
 def _atypicality(reply: Any) -> Any:

@@ -23,6 +23,14 @@ class UnknownAnswerError(Exception):
     """There is no record of such an answer."""
 
 
+class OtherQuestionError(Exception):
+    """An answer of that id is there already, to another question."""
+
+
+class ReviewedError(Exception):
+    """An answer of that id is there already, and somebody has said whether it was right."""
+
+
 class FeedbackRefusedError(Exception):
     """Feedback does not fit its answer; the message says why."""
 

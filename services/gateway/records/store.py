@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, func, insert, select, update
+from sqlalchemy import and_, delete, exists, func, insert, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -22,9 +22,11 @@ from services.gateway.records.shapes import (
     ExportedAnswer,
     FeedbackFullError,
     FeedbackRow,
+    OtherQuestionError,
     PairCount,
     RecordRefusedError,
     RecordsAwayError,
+    ReviewedError,
     Said,
     Slice,
     StoredAnswer,
@@ -34,6 +36,9 @@ from services.gateway.records.tables import answers, feedback, pictures
 
 MAX_FEEDBACK = 100
 """Most feedback on one answer: more is no second thought but a mistake, or a flood."""
+
+# By name: SQLAlchemy does not see that an INSERT's table can be referred to, and would look through all answers.
+_IS_REVIEWED = exists().where(feedback.c.answer_id == literal_column("answers.id"))
 
 
 class RecordStore:
@@ -84,17 +89,44 @@ class RecordStore:
         await self._database.close()
 
     async def add(self, records: Sequence[Record]) -> None:
-        """Keep records, all or none; one that is there already is left as it is.
+        """Keep records, all or none.
+
+        One that is there already is replaced: the question was answered again, and what was told last counts. One of
+        which somebody has spoken is left as it is.
 
         Raises:
             RecordRefusedError: If the database does not take one of them.
         """
+        add = self._insert(answers)
+        again = {column.name: add.excluded[column.name] for column in answers.columns if not column.primary_key}
+        add = add.on_conflict_do_update(index_elements=[answers.c.id], set_=again, where=~_IS_REVIEWED)
         rows = [dict(record.row) for record in records]
         shown = [{"answer_id": each.id, "png": each.picture} for each in records if each.picture is not None]
         async with self.writing() as connection:
-            await connection.execute(self._insert(answers).on_conflict_do_nothing(), rows)
+            await connection.execute(add, rows)
             if shown:
                 await connection.execute(self._insert(pictures).on_conflict_do_nothing(), shown)
+
+    async def check_repeated(self, answer_id: str, asked: Mapping[str, Any]) -> None:
+        """Check that a question may be answered, perhaps again, under an id.
+
+        Args:
+            answer_id: The id.
+            asked: The question, from `asked_of`.
+
+        Raises:
+            OtherQuestionError: If the id is that of an answer to another question.
+            ReviewedError: If somebody has spoken of that answer.
+        """
+        query = select(*(answers.c[name] for name in asked), _IS_REVIEWED.label("is_reviewed"))
+        async with self.reading() as connection:
+            row = (await connection.execute(query.where(answers.c.id == answer_id))).one_or_none()
+        if row is None:
+            return
+        if any(getattr(row, name) != value for name, value in asked.items()):
+            raise OtherQuestionError(answer_id)
+        if row.is_reviewed:
+            raise ReviewedError(answer_id)
 
     async def get(self, answer_id: str) -> StoredAnswer:
         """Look up a record.

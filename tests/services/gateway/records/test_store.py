@@ -14,8 +14,10 @@ from services.gateway.records.reviewed import ReviewedAnswer
 from services.gateway.records.shapes import (
     FeedbackFullError,
     FeedbackRefusedError,
+    OtherQuestionError,
     RecordRefusedError,
     RecordsAwayError,
+    ReviewedError,
     Said,
     Slice,
     UnknownAnswerError,
@@ -51,6 +53,24 @@ async def test_a_reviewed_answer_comes_out_as_it_went_in(store: RecordStore) -> 
     assert (stored.row["at"], stored.row["stated"]) == (kept.row["at"], 0.1 + 0.2)
     assert stored.feedback == (said,)
     assert await store.picture(kept.id) == b"\x89PNG\0"
+
+
+async def test_an_answer_given_again_replaces_what_nobody_has_judged(store: RecordStore) -> None:
+    kept, judged = record(letter="A", picture=b"1"), record(letter="A")
+    await store.add([kept, judged])
+    await store.give_feedback(judged.id, Said("x", right=True))
+    asked = {name: kept.row[name] for name in ("image_sha256", "question_sha256", "options_sha256", "groups")}
+    await store.check_repeated(kept.id, asked)
+    await store.check_repeated(record().id, asked)
+    with pytest.raises(ReviewedError):
+        await store.check_repeated(judged.id, asked)
+    with pytest.raises(OtherQuestionError):
+        await store.check_repeated(kept.id, asked | {"groups": {}})
+    later = [record(id=each.id, letter="C", at=each.row["at"] + timedelta(seconds=1)) for each in (kept, judged)]
+    await store.add([*later, later[0]])
+    assert (await store.get(kept.id)).row["letter"] == "C"
+    assert (await store.get(judged.id)).row["letter"] == "A"
+    assert await store.picture(kept.id) == b"1"
 
 
 async def test_a_threshold_is_no_promise(store: RecordStore) -> None:
