@@ -68,6 +68,8 @@ def build_arguments(config: TrainingConfig, output: Path) -> GRPOConfig:
         # The other processes wait while one evaluates a checkpoint.
         "ddp_timeout": _PATIENCE_S,
     }
+    if update.decay_steps:
+        arguments["lr_scheduler_kwargs"] = {"num_decay_steps": update.decay_steps, "decay_type": "linear"}
     if rollout.engine != "transformers":
         arguments |= {"use_vllm": True, "vllm_mode": rollout.engine.removeprefix("vllm-")}
         if rollout.engine == "vllm-server":

@@ -159,8 +159,9 @@ class UpdateConfig(_Section):
     Attributes:
         steps: Optimizer steps of the run.
         learning_rate: Peak step size of AdamW.
-        schedule: How it goes on after warm-up.
+        schedule: How it goes on after warm-up; warmup_stable_decay stays there and falls to 0 in the last decay_steps.
         warmup_steps: Steps of linear warm-up.
+        decay_steps: Last steps, in which a warmup_stable_decay falls linearly.
         weight_decay: Of AdamW.
         beta: Weight of the KL divergence from the start. 0 is allowed and a trap: nothing then keeps the guidance
             language, and small policies drift into word salad.
@@ -179,8 +180,9 @@ class UpdateConfig(_Section):
 
     steps: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
-    schedule: Literal["constant_with_warmup", "linear", "cosine"] = "linear"
+    schedule: Literal["constant_with_warmup", "linear", "cosine", "warmup_stable_decay"] = "linear"
     warmup_steps: int = Field(default=0, ge=0)
+    decay_steps: int = Field(default=0, ge=0)
     weight_decay: float = Field(default=0.0, ge=0)
     beta: float = Field(default=0.03, ge=0)
     clip: float = Field(default=0.2, gt=0, lt=1)
@@ -193,6 +195,14 @@ class UpdateConfig(_Section):
     precision: Literal["float32", "bfloat16"] = "float32"
     gradient_checkpointing: bool = False
     lora: LoraSettings | None = None
+
+    @model_validator(mode="after")
+    def _schedule_is_whole(self) -> Self:
+        if (self.schedule == "warmup_stable_decay") != (self.decay_steps > 0):
+            raise ValueError("decay_steps belongs to the schedule warmup_stable_decay, which needs it")
+        if self.warmup_steps + self.decay_steps > self.steps:
+            raise ValueError("warmup_steps and decay_steps together are more than steps")
+        return self
 
 
 class CheckpointConfig(_Section):

@@ -72,8 +72,7 @@ def open_client(
     Returns:
         The pool, which the caller closes on the event loop that used it, and the client on top of it.
     """
-    secret = key.get_secret_value() if key else None
-    http = make_http_client(connection.url, max_connections=answer.max_in_flight, api_key=secret)
+    http = make_http_client(connection.url, max_connections=answer.max_in_flight, api_key=key)
     retry = RetryPolicy(deadline_s=answer.deadline_s, attempts=answer.attempts)
     client = DownstreamClient(
         http,

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 from pydantic import ValidationError
+from transformers import get_scheduler
 from trl.trainer.grpo_config import GRPOConfig
 
 from services.trainer.grpo.arguments import build_adapters, build_arguments
@@ -46,6 +48,27 @@ def test_the_paper_s_configuration_builds_the_trainer_s(tmp_path: Path) -> None:
     answer = shipped.answer.sampling(seed=1)
     assert (answer.temperature, answer.top_p, answer.top_k, answer.max_tokens) == (0.1, 0.95, 50, 256)
     assert (shipped.train.limit, shipped.train.seed, shipped.train.min_side) == (5000, 42, 28)  # type: ignore[union-attr]
+
+
+def test_a_rate_that_stays_and_then_falls_is_the_trainer_s(
+    training: Callable[..., TrainingConfig], tmp_path: Path
+) -> None:
+    update = {"schedule": "warmup_stable_decay", "steps": 8, "warmup_steps": 2, "decay_steps": 4, "learning_rate": 0.5}
+    arguments = build_arguments(training(update=update), tmp_path)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=arguments.learning_rate)
+    schedule = get_scheduler(
+        arguments.lr_scheduler_type,
+        optimizer,
+        num_warmup_steps=arguments.warmup_steps,
+        num_training_steps=arguments.max_steps,
+        scheduler_specific_kwargs=arguments.lr_scheduler_kwargs,
+    )
+    rates = []
+    for _ in range(8):
+        rates.append(schedule.get_last_lr()[0])
+        optimizer.step()
+        schedule.step()
+    assert rates == pytest.approx([0, 0.25, 0.5, 0.5, 0.5, 0.375, 0.25, 0.125])
 
 
 def test_vllm_may_share_the_training_gpus(training: Callable[..., TrainingConfig], tmp_path: Path) -> None:
@@ -102,6 +125,9 @@ def test_adapters_are_peft_s(training: Callable[..., TrainingConfig]) -> None:
         ({"update": {"batch": 9}}, "multiple of generations"),
         ({"update": {"iterations": 4}}, "multiples of iterations"),
         ({"update": {"stepz": 4}}, "stepz"),
+        ({"update": {"decay_steps": 1}}, "belongs to the schedule warmup_stable_decay"),
+        ({"update": {"schedule": "warmup_stable_decay"}}, "which needs it"),
+        ({"update": {"schedule": "warmup_stable_decay", "warmup_steps": 1, "decay_steps": 900}}, "more than steps"),
         ({"rollout": {"engine": "vllm-server"}}, "needs vllm_url"),
         ({"rollout": {"temperature": 0}}, "temperature"),
         ({"checkpoints": {"keep": 1}}, "keep"),
