@@ -55,11 +55,12 @@ def test_a_rate_that_stays_and_then_falls_is_the_trainer_s(
 ) -> None:
     update = {"schedule": "warmup_stable_decay", "steps": 8, "warmup_steps": 2, "decay_steps": 4, "learning_rate": 0.5}
     arguments = build_arguments(training(update=update), tmp_path)
+    assert isinstance(arguments.lr_scheduler_kwargs, dict)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=arguments.learning_rate)
     schedule = get_scheduler(
         arguments.lr_scheduler_type,
         optimizer,
-        num_warmup_steps=arguments.warmup_steps,
+        num_warmup_steps=int(arguments.warmup_steps),
         num_training_steps=arguments.max_steps,
         scheduler_specific_kwargs=arguments.lr_scheduler_kwargs,
     )
