@@ -40,6 +40,11 @@ class Generator(Protocol):
         """Say why it cannot be asked just now, or None; one line for an operator."""
         ...
 
+    @property
+    def alive(self) -> bool:
+        """Whether it may be asked again some time: False where only a new process helps."""
+        ...
+
     async def aclose(self) -> None:
         """Free what it holds; nothing is in flight any more."""
         ...
@@ -89,6 +94,11 @@ class LocalGenerator:
     async def trouble(self) -> str | None:
         """Say that the engine's thread has ended, if so."""
         return None if self._engine.healthy else "its engine has stopped"
+
+    @property
+    def alive(self) -> bool:
+        """Whether the engine's thread runs: it is not started a second time."""
+        return self._engine.healthy
 
     async def aclose(self) -> None:
         """Stop the engine."""

@@ -103,6 +103,11 @@ class RemoteGenerator:
             return f"no model server has it ({error})"
         return None
 
+    @property
+    def alive(self) -> bool:
+        """Always: servers may be back by the next request."""
+        return True
+
     async def aclose(self) -> None:
         """Do nothing: the model is somebody else's."""
 

@@ -98,6 +98,11 @@ class PolicyVersions:
         policy = None if self.active is None else self._loaded.get(self.active)
         return None if policy is None else await policy.generator.trouble()
 
+    @property
+    def alive(self) -> bool:
+        """Whether no engine of this process has ended, which nothing but a restart brings back."""
+        return all(policy.generator.alive for policy in self._loaded.values())
+
     async def resolve(self, version: str | None) -> str:
         """Find which version a request is for.
 

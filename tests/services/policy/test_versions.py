@@ -53,6 +53,10 @@ class Writer:
     async def trouble(self) -> str | None:
         return self._memory.trouble.get(self._version)
 
+    @property
+    def alive(self) -> bool:
+        return True
+
     async def generate(self, messages: Sequence[Message], n: int, sampling: Sampling) -> Generation:
         assert self._version in self._memory.open, "a closed policy was asked"
         return Generation([Completion(self._version, "stop")] * n, Cost())
