@@ -14,6 +14,9 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
 from pydantic import BaseModel
 
+from services.common.keys.access import OPEN, requires
+from services.common.keys.key import Right
+
 
 class Dependency(BaseModel):
     """Whether something that a service needs is there.
@@ -38,12 +41,18 @@ class Readiness(BaseModel):
 
 ReadinessCheck = Callable[[], Awaitable[dict[str, Dependency]]]
 VersionInfo = Callable[[], Mapping[str, Any]]
+Liveness = Callable[[], bool]
+"""Says whether a process is of use yet: False where a part of it has ended that only a restart brings back."""
 
 QUIET_PATHS = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
 
 
 def health_router(
-    service: str, readiness: ReadinessCheck, version_info: VersionInfo, metrics: CollectorRegistry
+    service: str,
+    readiness: ReadinessCheck,
+    version_info: VersionInfo,
+    metrics: CollectorRegistry,
+    is_alive: Liveness = lambda: True,
 ) -> APIRouter:
     """Make the routes that every service has.
 
@@ -52,28 +61,37 @@ def health_router(
         readiness: Checks what the service needs, by name.
         version_info: What /version says beside the software: models, calibrators.
         metrics: What /metrics exposes.
+        is_alive: Whether the process is of use yet.
 
     Returns:
         GET /health/live, /health/ready, /metrics and /version.
     """
     router = APIRouter(tags=["operation"])
 
-    @router.get("/health/live", summary="Is the process up?")
-    async def live() -> dict[str, str]:
-        return {"status": "alive"}
+    @router.get("/health/live", dependencies=[OPEN], summary="Is the process up? 503 where only a restart helps")
+    async def live(response: Response) -> dict[str, str]:
+        if is_alive():
+            return {"status": "alive"}
+        response.status_code = 503
+        return {"status": "dead"}
 
-    @router.get("/health/ready", summary="Can it answer now?", response_model=Readiness)
+    @router.get("/health/ready", dependencies=[OPEN], summary="Can it answer now?", response_model=Readiness)
     async def ready() -> JSONResponse:
         dependencies = await readiness()
         is_ready = all(found.ok or not found.required for found in dependencies.values())
         body = Readiness(status="ready" if is_ready else "not_ready", dependencies=dependencies)
         return JSONResponse(body.model_dump(), status_code=200 if is_ready else 503)
 
-    @router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+    @router.get(
+        "/metrics",
+        dependencies=[requires(Right.METRICS)],
+        summary="Prometheus metrics (scope metrics)",
+        response_class=Response,
+    )
     async def expose() -> Response:
         return Response(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST)
 
-    @router.get("/version", summary="Software, revision and models")
+    @router.get("/version", dependencies=[OPEN], summary="Software, revision and models")
     async def show_version() -> dict[str, Any]:
         return {"service": service, "software": software_version(), "revision": revision(), **version_info()}
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -25,11 +25,11 @@ class ServiceSettings(BaseSettings):
     """What every service can be told; each service adds its own in a subclass.
 
     A subclass names its service: ``class GatewaySettings(ServiceSettings, service="gateway")``. A value then comes
-    from, in this order: the constructor, the environment (``TRUSTVQA_GATEWAY_PORT``), a file of that name in the
-    directory that ``TRUSTVQA_SECRETS`` names (for keys and tokens, which whoever may look at a container's or a
-    process's environment would read there), the section ``gateway`` of the YAML file that ``TRUSTVQA_CONFIG`` names
-    (by default configs/embedded.yaml where that exists), the default here. A misspelt key in the YAML file is an
-    error.
+    from, in this order: the constructor, the environment (``TRUSTVQA_GATEWAY_PORT``), a file of that name in one of
+    the directories that ``TRUSTVQA_SECRETS`` names (with colons between, the last first; for keys, which whoever may
+    look at a container's or a process's environment would read there), the section ``gateway`` of the YAML file that
+    ``TRUSTVQA_CONFIG`` names (by default configs/embedded.yaml where that exists), the default here. A misspelt key
+    in the YAML file is an error.
     """
 
     model_config = SettingsConfigDict(extra="forbid", frozen=True)
@@ -38,6 +38,12 @@ class ServiceSettings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8080, ge=1, le=65535, description="Port to listen on.")
+    api_keys: Path | None = Field(
+        default=None,
+        description="File of the API keys that are taken, as `trustvqa keys` writes it; followed without a restart. "
+        "Without one, whoever reaches the service may ask, and administration is for this machine alone; the gateway "
+        "and the trainer then listen on loopback addresses only.",
+    )
     registry: Path = Field(default=Path("var/registry"), description="Directory of policies and calibrators.")
     shipped: Path = Field(default=Path("models"), description="Directory that the registry is seeded from at start.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
@@ -64,16 +70,21 @@ class ServiceSettings(BaseSettings):
         path = Path(named) if named else DEFAULT_CONFIG
         if named and not path.is_file():
             raise FileNotFoundError(f"{CONFIG_VARIABLE} names {named}, which is no file")
-        secrets = os.environ.get(SECRETS_VARIABLE)
-        if secrets:
-            if not Path(secrets).is_dir():
-                raise FileNotFoundError(f"{SECRETS_VARIABLE} names {secrets}, which is no directory")
+        if secrets := secrets_directories(os.environ.get(SECRETS_VARIABLE, "")):
+            for each in secrets:
+                if not each.is_dir():
+                    raise FileNotFoundError(f"{SECRETS_VARIABLE} names {each}, which is no directory")
             file_secret_settings = SecretsSettingsSource(settings_cls, secrets_dir=secrets)
         sources = (init_settings, env_settings, file_secret_settings)
         if not path.is_file():
             return sources
         section = YamlConfigSettingsSource(settings_cls, yaml_file=path, yaml_config_section=cls.service)
         return (*sources, section)
+
+    @field_validator("api_keys", mode="before")
+    @classmethod
+    def _no_keys_are_unset(cls, value: object) -> object:
+        return None if value == "" else value  # compose passes ${UNSET:-} as an empty string
 
     @model_validator(mode="after")
     def _service_is_named(self) -> ServiceSettings:
@@ -85,3 +96,12 @@ class ServiceSettings(BaseSettings):
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the service."""
         return self.host in LOOPBACK
+
+
+def secrets_directories(named: str) -> list[Path]:
+    """Read what TRUSTVQA_SECRETS says: directories with colons between; where two have a file, the last one's counts.
+
+    Args:
+        named: The variable's value; empty for none.
+    """
+    return [Path(each) for each in named.split(os.pathsep) if each]

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from services.common.engine.memory import keep_freed_memory
 from services.common.engine.quiet import wait_quietly
+from services.common.keys.starting import refuse_to_start_open
 from services.common.server import serve
 from services.downstream.settings import DownstreamSettings
 from services.downstream.vllm import become_vllm
 
 if __name__ == "__main__":
     settings = DownstreamSettings()
+    refuse_to_start_open(settings, always=False)
     if settings.engine == "vllm":
         become_vllm(settings)
     wait_quietly()

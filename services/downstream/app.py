@@ -93,6 +93,10 @@ class DownstreamService:
         healthy = self._chat.healthy
         return {"model": Dependency(ok=healthy, detail=self._settings.model if healthy else "the engine stopped")}
 
+    def is_alive(self) -> bool:
+        """Tell whether the engine has not ended; one that is loading, or cannot be loaded, has not begun."""
+        return self._chat is None or self._chat.healthy
+
     def version_info(self) -> dict[str, Any]:
         """Tell which model is served and how."""
         return {"model": self._settings.model, "engine": self._settings.engine}
@@ -112,7 +116,7 @@ def downstream_app(settings: DownstreamSettings, *, load: LoadEngine = load_engi
     service = DownstreamService(settings, load)
     metrics.register(EngineCollector(service.stats))
     app = create_app(
-        "downstream",
+        settings,
         title="TrustVQA downstream",
         lifespan=service.lifespan,
         readiness=service.readiness,
@@ -120,6 +124,7 @@ def downstream_app(settings: DownstreamSettings, *, load: LoadEngine = load_engi
         metrics=metrics,
         max_body_bytes=settings.max_body_bytes,
         body_timeout_s=settings.body_timeout_s,
+        is_alive=service.is_alive,
     )
     app.add_exception_handler(OpenAIError, on_openai_error)
     app.include_router(make_router(service.chat))

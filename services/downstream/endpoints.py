@@ -11,6 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import ValidationError
 
+from services.common.keys import OPEN, Right, requires
 from services.downstream.chat import ChatService
 from services.downstream.errors import OpenAIError, from_validation
 from services.downstream.schemas import ChatCompletionRequest
@@ -27,18 +28,19 @@ def make_router(service: Callable[[], ChatService]) -> APIRouter:
         service: Finds what answers; raises OpenAIError while that is not ready.
     """
     router = APIRouter()
+    ask = [requires(Right.ASK)]
 
-    @router.get("/health", summary="Can it answer now? (as vLLM has it)", tags=["operation"])
+    @router.get("/health", dependencies=[OPEN], summary="Can it answer now? (as vLLM has it)", tags=["operation"])
     async def health() -> Response:
         with suppress(OpenAIError):
             return Response(status_code=200 if service().healthy else 503)
         return Response(status_code=503)
 
-    @router.get("/v1/models", summary="List the models", tags=["openai"])
+    @router.get("/v1/models", dependencies=ask, summary="List the models", tags=["openai"])
     async def models() -> dict[str, Any]:
         return {"object": "list", "data": [service().model_document()]}
 
-    @router.get("/v1/models/{model:path}", summary="Describe a model", tags=["openai"])
+    @router.get("/v1/models/{model:path}", dependencies=ask, summary="Describe a model", tags=["openai"])
     async def model_by_name(model: str) -> dict[str, Any]:
         service().check_model(model)
         return service().model_document()
@@ -48,6 +50,7 @@ def make_router(service: Callable[[], ChatService]) -> APIRouter:
 
     @router.post(
         "/v1/chat/completions",
+        dependencies=ask,
         summary="Continue a chat",
         tags=["openai"],
         openapi_extra={"requestBody": body},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from services.common.settings import ServiceSettings
 
@@ -60,6 +60,12 @@ class DownstreamSettings(ServiceSettings, service="downstream"):
     @classmethod
     def _empty_is_unset(cls, value: object) -> object:
         return None if value == "" else value  # compose passes ${UNSET:-} as an empty string
+
+    @model_validator(mode="after")
+    def _keys_are_asked_for(self) -> DownstreamSettings:
+        if self.engine == "vllm" and self.api_keys is not None:
+            raise ValueError("vLLM knows no file of keys: leave api_keys out and set VLLM_API_KEY to a key's text")
+        return self
 
     @field_validator("image_hosts")
     @classmethod

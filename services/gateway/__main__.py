@@ -1,9 +1,11 @@
 """Runs the gateway: python -m services.gateway."""
 
+from services.common.keys.starting import refuse_to_start_open
 from services.common.server import serve
 from services.gateway.app import create_gateway
 from services.gateway.settings import GatewaySettings
 
 if __name__ == "__main__":
     settings = GatewaySettings()
+    refuse_to_start_open(settings, always=True)
     serve(create_gateway(settings), settings)

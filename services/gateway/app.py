@@ -15,12 +15,13 @@ from services.gateway.calibrator_routes import router as calibrators_router
 from services.gateway.gateway import open_gateway
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.monitoring.routes import router as monitoring_router
-from services.gateway.page import add_page
+from services.gateway.page import FILES, add_page
 from services.gateway.records.keeping import open_records
 from services.gateway.records.metrics import RecordMetrics
 from services.gateway.records.routes import router as records_router
 from services.gateway.routes import router
 from services.gateway.settings import GatewaySettings
+from services.gateway.sign_in import SignIn
 
 
 def create_gateway(settings: GatewaySettings) -> FastAPI:
@@ -52,17 +53,22 @@ def create_gateway(settings: GatewaySettings) -> FastAPI:
         found: Mapping[str, Any] = app.state.gateway.about()
         return found
 
+    sign_in = SignIn() if settings.api_keys is not None else None
     app = create_app(
-        "gateway",
+        settings,
         title="TrustVQA gateway",
         lifespan=lifespan,
         readiness=readiness,
         version_info=version_info,
         metrics=registry,
+        others={FILES: frozenset()},
+        browser=sign_in,
     )
     app.include_router(router)
     app.include_router(records_router)
     app.include_router(calibrators_router)
     app.include_router(monitoring_router)
     add_page(app)
+    if sign_in is not None:
+        app.include_router(sign_in.router)
     return app

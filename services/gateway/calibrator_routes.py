@@ -8,15 +8,15 @@ from typing import TypeVar
 import anyio
 import anyio.to_thread
 import structlog
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from prompt4trust.calibration import CalibratorArtifact, Pair
 from services.common.activations import Activation
 from services.common.body import read_body
+from services.common.keys import Right, requires
 from services.common.problems import Problem
 from services.common.registry import NotLiveError, Registry, RegistryError, UnknownCalibratorError, live_calibrator
-from services.gateway.admin import check_admin
 from services.gateway.gateway import Gateway
 from services.gateway.json_body import check_fields, load_object
 from services.gateway.records.schemas import Who
@@ -28,7 +28,7 @@ _log = structlog.get_logger(__name__)
 
 _Done = TypeVar("_Done")
 
-router = APIRouter(tags=["calibrators"], dependencies=[Depends(check_admin)])
+router = APIRouter(tags=["calibrators"], dependencies=[requires(Right.ADMIN)])
 
 
 class ChangeRequest(BaseModel):

@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,11 +23,13 @@ from services.common.clients.downstream import DownstreamClient, ImageEgressRefu
 from services.common.clients.policy import PolicyClient
 from services.common.clients.transport import RetryPolicy, make_http_client
 from services.common.health import Dependency
+from services.common.keys.guard import key_of
 from services.common.problems import request_id_of
 from services.common.registry import Registry
 from services.gateway.answering import Answered, Answering
 from services.gateway.calibrators import CalibratorShelf, Pair
 from services.gateway.guards import GuardShelf
+from services.gateway.idempotency import answer_id_of, other_question_problem, reviewed_problem
 from services.gateway.images import ImageError, PreparedImage, prepare_image
 from services.gateway.intake import Submission, read_submission
 from services.gateway.limits import BusyError, Gate, while_connected
@@ -38,6 +40,7 @@ from services.gateway.monitoring.observer import Watching
 from services.gateway.monitoring.watch import Fit, Kind
 from services.gateway.policy_guard import GuardedPolicy
 from services.gateway.records.keeping import Records
+from services.gateway.records.shapes import OtherQuestionError, ReviewedError
 from services.gateway.references import Familiarity
 from services.gateway.refusals import busy_problem, egress_problem, image_problem, late_problem, transport_problem
 from services.gateway.schemas import VqaReply
@@ -105,6 +108,10 @@ class Gateway:
         except ImageEgressRefusedError as error:
             _log.error("pictures may not leave", reason=str(error))
             raise egress_problem() from None
+        except OtherQuestionError:
+            raise other_question_problem() from None
+        except ReviewedError:
+            raise reviewed_problem() from None
         except TimeoutError:
             raise late_problem(self.settings.deadline_s) from None
         self.metrics.count(reply)
@@ -119,6 +126,8 @@ class Gateway:
         return reply
 
     async def _answer(self, request: Request) -> VqaReply:
+        key = key_of(request.scope)
+        answer_id = answer_id_of(request.headers, "" if key is None else key.name)
         # A client's file takes memory from its first byte until it has become a small picture: one bound for both.
         async with self.uploads.place():
             body = await read_body(
@@ -132,7 +141,9 @@ class Gateway:
                     request.headers, body, self.settings.max_image_bytes, self.settings.methods
                 )
                 image, digest = await while_connected(request.receive, partial(self._prepare, submission))
-            ask = submission.ask
+                ask = submission.ask
+                if answer_id is not None and self.records is not None:
+                    await self.records.check_repeated(answer_id, ask, digest)
             del body, submission
 
         async def answer_in_turn() -> Answered:
@@ -141,6 +152,8 @@ class Gateway:
 
         with anyio.fail_after(self.settings.deadline_s - (time.perf_counter() - started)):
             answered = await while_connected(request.receive, answer_in_turn)
+        if answer_id is not None:
+            answered = replace(answered, reply=answered.reply.model_copy(update={"id": answer_id}))
         if self.records is None:
             return answered.reply
         # Ahead of the reply, so that nobody has an answer of which nothing is known; its own deadline is a short one.
@@ -211,7 +224,6 @@ async def open_gateway(
     template = load_template(settings.answer_template)
     if template.role != "answer":
         raise ValueError(f"template {template.id} does not ask for an answer")
-    key = settings.downstream_api_key.get_secret_value() if settings.downstream_api_key else None
     registry = Registry(settings.registry)
     await anyio.to_thread.run_sync(_seed, registry, settings.shipped)
     shelf = CalibratorShelf(registry, settings.registry_check_s)
@@ -226,9 +238,11 @@ async def open_gateway(
     alarm_for = partial(_alarm_for, monitor)
     async with (
         open_monitor(monitor),
-        make_http_client(settings.policy_url, max_connections=settings.max_in_flight) as policy_http,
         make_http_client(
-            settings.downstream_url, max_connections=settings.max_in_flight, api_key=key
+            settings.policy_url, max_connections=settings.max_in_flight, api_key=settings.policy_api_key
+        ) as policy_http,
+        make_http_client(
+            settings.downstream_url, max_connections=settings.max_in_flight, api_key=settings.downstream_api_key
         ) as downstream_http,
     ):
         downstream = DownstreamClient(

@@ -11,14 +11,19 @@ from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+from services.common.keys import Right, requires
+
+FILES: Final = "/static"
+"""Where what the pages are made of is; nothing in it is anybody's secret."""
 STATIC: Final = Path(__file__).with_name("static")
 HEADERS: Final = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
-        "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
     "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
+    # Not no-referrer: forms would then be sent with `Origin: null`, which cannot be told from another site's.
+    "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     # Checked with the server each time, by a cheap conditional request: a new release is seen at once.
     "Cache-Control": "no-cache",
@@ -28,11 +33,11 @@ HEADERS: Final = {
 def add_page(app: FastAPI) -> None:
     """Serve the page at / and what it needs under /static."""
 
-    @app.get("/", include_in_schema=False)
+    @app.get("/", dependencies=[requires(Right.ASK)], include_in_schema=False)
     async def page() -> FileResponse:
         return FileResponse(STATIC / "index.html", headers=HEADERS)
 
-    app.mount("/static", _GuardedFiles(directory=STATIC))
+    app.mount(FILES, _GuardedFiles(directory=STATIC))
 
 
 class _GuardedFiles(StaticFiles):

@@ -11,8 +11,11 @@ from starlette.requests import ClientDisconnect
 
 from prompt4trust.confidence import ESTIMATORS
 from prompt4trust.questions import MAX_OPTIONS, MIN_OPTIONS
+from services.common.keys import Right, requires
+from services.common.keys.guard import key_of
 from services.common.problems import Problem, request_id_of
 from services.gateway.gateway import Gateway
+from services.gateway.idempotency import HEADER, LONGEST, SHORTEST
 from services.gateway.schemas import (
     MAX_GROUP,
     MAX_GROUPS,
@@ -38,6 +41,7 @@ class About(BaseModel):
         coverage: Rate at which option sets hold the right option by default.
         atypicality_limit: Atypicality from which on nothing is promised of an answer.
         limits: Bounds on a request.
+        signed_in: Name of the key by which a browser is signed in; None for programs, and where no keys are asked for.
     """
 
     notice: str
@@ -50,6 +54,7 @@ class About(BaseModel):
     coverage: float
     atypicality_limit: float
     limits: dict[str, int]
+    signed_in: str | None
 
 
 def gateway_of(request: Request) -> Gateway:
@@ -71,6 +76,7 @@ def _problem(description: str) -> dict[str, Any]:
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: _problem("The body is not valid JSON, or not a valid form."),
     408: _problem("The body did not arrive in time."),
+    409: _problem("Somebody has judged the answer under this `Idempotency-Key`: it stands."),
     413: _problem("The body, the image file or its number of pixels is too large."),
     415: _problem("Not JSON or a form, or not an image of a format that is read."),
     422: _problem("Well-formed, but a field or the image cannot be used; `errors` names each field."),
@@ -120,7 +126,15 @@ _REQUEST_BODY = {
     },
 }
 
-router = APIRouter()
+_KEY_HEADER = {
+    "name": HEADER,
+    "in": "header",
+    "description": "Made by the client, the same each time that it asks the same question again: the answer then has "
+    "the same id and one record. In quotation marks or without.",
+    "schema": {"type": "string", "minLength": SHORTEST, "maxLength": LONGEST},
+}
+
+router = APIRouter(dependencies=[requires(Right.ASK)])
 
 
 @router.post(
@@ -128,7 +142,7 @@ router = APIRouter()
     summary="Answer a question about a picture, with a confidence that can be trusted",
     response_model=VqaReply,
     responses=_PROBLEMS,
-    openapi_extra={"requestBody": _REQUEST_BODY},
+    openapi_extra={"requestBody": _REQUEST_BODY, "parameters": [_KEY_HEADER]},
     tags=["answering"],
 )
 async def vqa(request: Request, gateway: TheGateway) -> VqaReply | Response:
@@ -147,9 +161,10 @@ async def vqa(request: Request, gateway: TheGateway) -> VqaReply | Response:
 
 
 @router.get("/v1/about", summary="Models, methods and limits", tags=["answering"])
-async def about(gateway: TheGateway) -> About:
+async def about(request: Request, gateway: TheGateway) -> About:
     """Say what a client may want to show or to check before it asks."""
     settings = gateway.settings
+    key = key_of(request.scope) if "authorization" not in request.headers else None
     return About(
         notice=settings.notice_text,
         models={"downstream": settings.downstream_model},
@@ -169,4 +184,5 @@ async def about(gateway: TheGateway) -> About:
             "options_least": MIN_OPTIONS,
             "options_most": MAX_OPTIONS,
         },
+        signed_in=key.name if key is not None else None,
     )

@@ -7,7 +7,6 @@ from pydantic_settings import SettingsConfigDict
 
 from prompt4trust.confidence import ESTIMATORS
 from prompt4trust.shift import LIMIT
-from services.common.admin import AdminToken
 from services.common.settings import ServiceSettings
 from services.gateway.images import ImageLimits
 from services.gateway.records.database import database_url
@@ -21,6 +20,7 @@ class GatewaySettings(ServiceSettings, service="gateway"):
     model_config = SettingsConfigDict(hide_input_in_errors=True)
 
     policy_url: str = Field(default="http://127.0.0.1:8081", description="The policy service.")
+    policy_api_key: SecretStr | None = None
     policy_deadline_s: float = Field(default=10.0, gt=0, description="Longest wait for guidance, retries included.")
     policy_attempts: int = Field(default=2, ge=1)
     policy_failures: int = Field(default=3, ge=1, description="Failures in a row after which it is left alone a while.")
@@ -92,12 +92,6 @@ class GatewaySettings(ServiceSettings, service="gateway"):
     max_image_side: int = Field(default=1024, ge=64, description="Longer side of the picture that the model gets.")
     image_workers: int = Field(default=2, ge=1, description="Pictures decoded at once; each may take some 500 MB.")
 
-    admin_token: AdminToken = Field(
-        default=None,
-        description="Bearer token for reading records and for changing calibrators. Without one, that is open where "
-        "the service listens on a loopback address only, and closed elsewhere.",
-    )
-
     records_url: SecretStr = Field(
         default=SecretStr("sqlite:///var/records.db"),
         description="Database of answers and feedback: sqlite:///file or postgresql://...; empty for none.",
@@ -135,6 +129,11 @@ class GatewaySettings(ServiceSettings, service="gateway"):
         default=True,
         description="Promise nothing by a calibrator while its drift alarm stands: answers are then left to people.",
     )
+
+    @field_validator("policy_api_key", "downstream_api_key", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: object) -> object:
+        return None if value == "" else value  # compose passes ${UNSET:-} as an empty string
 
     @field_validator("records_url")
     @classmethod

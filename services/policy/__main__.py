@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from services.common.engine.memory import keep_freed_memory
 from services.common.engine.quiet import wait_quietly
+from services.common.keys.starting import refuse_to_start_open
 from services.common.server import serve
 from services.policy.settings import PolicySettings
 
 if __name__ == "__main__":
     settings = PolicySettings()
+    refuse_to_start_open(settings, always=False)
     wait_quietly()
     keep_freed_memory()
     # Here, because it imports torch.

@@ -58,7 +58,7 @@ def policy_app(settings: PolicySettings, *, start: StartGenerator | None = None)
         return await service.readiness()
 
     app = create_app(
-        "policy",
+        settings,
         title="TrustVQA policy",
         lifespan=lifespan,
         readiness=readiness,
@@ -66,6 +66,7 @@ def policy_app(settings: PolicySettings, *, start: StartGenerator | None = None)
         metrics=metrics,
         max_body_bytes=settings.max_body_bytes,
         body_timeout_s=settings.body_timeout_s,
+        is_alive=lambda: app.state.policy.versions.alive,
     )
     app.include_router(router)
     return app

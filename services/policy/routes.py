@@ -8,8 +8,8 @@ from typing import Annotated
 import structlog
 from fastapi import APIRouter, Depends, Request
 
+from services.common.keys import Right, requires
 from services.common.problems import Problem
-from services.policy.admin import check_admin
 from services.policy.catalogue import describe_policies
 from services.policy.schemas import Activation, CgpReply, CgpRequest, PolicyList
 from services.policy.service import PolicyService
@@ -27,15 +27,16 @@ def _running(request: Request) -> PolicyService:
 
 
 Running = Annotated[PolicyService, Depends(_running)]
+_ASK = [requires(Right.ASK)]
 
 
-@router.post("/v1/cgp", summary="Write guidance prompts for a question", tags=["prompts"])
+@router.post("/v1/cgp", dependencies=_ASK, summary="Write guidance prompts for a question", tags=["prompts"])
 async def write(request: CgpRequest, service: Running) -> CgpReply:
     """Write calibration guidance prompts: hints that depend on the question and its options only."""
     return await service.writer.write(request)
 
 
-@router.get("/v1/policies", summary="List the policy versions", tags=["policies"])
+@router.get("/v1/policies", dependencies=_ASK, summary="List the policy versions", tags=["policies"])
 async def policies(service: Running) -> PolicyList:
     """List the registry's policy versions, which is live, and what each says of itself."""
     active, loaded = service.versions.active, frozenset(service.versions.loaded)
@@ -43,14 +44,14 @@ async def policies(service: Running) -> PolicyList:
     return PolicyList(active=active, policies=listed)
 
 
-@router.post("/v1/policies/{version}/activate", summary="Make a version live (administrators)", tags=["policies"])
-async def activate(version: str, request: Request, service: Running) -> Activation:
-    """Load a version while the old one serves, then let it take over; requests in flight finish on the old one.
-
-    Needs the admin token as a bearer token where one is set. Without one this is open where the service listens on a
-    loopback address only, and closed elsewhere.
-    """
-    check_admin(request, service.settings)
+@router.post(
+    "/v1/policies/{version}/activate",
+    dependencies=[requires(Right.ADMIN)],
+    summary="Make a version live (administrators)",
+    tags=["policies"],
+)
+async def activate(version: str, service: Running) -> Activation:
+    """Load a version while the old one serves, then let it take over; requests in flight finish on the old one."""
     try:
         previous = await service.versions.activate(version)
     except (UnknownVersionError, UnusableVersionError) as error:

@@ -6,7 +6,6 @@ from typing import Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from services.common.admin import AdminToken
 from services.common.settings import ServiceSettings
 
 
@@ -49,12 +48,6 @@ class PolicySettings(ServiceSettings, service="policy"):
     )
     poll_interval_s: float = Field(
         default=2.0, ge=0.05, le=60, description="Seconds between looks at whether the registry's active.json changed."
-    )
-
-    admin_token: AdminToken = Field(
-        default=None,
-        description="Bearer token for activation. Without one, activation is open where the service listens on a "
-        "loopback address only, and closed elsewhere.",
     )
 
     @field_validator("upstream_api_key", "upstream_url", "upstream_model", "version", mode="before")

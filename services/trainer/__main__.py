@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from services.common.keys.starting import refuse_to_start_open
 from services.common.server import serve
 from services.trainer.app import trainer_app
 from services.trainer.settings import TrainerSettings
 
 if __name__ == "__main__":
     settings = TrainerSettings()
+    refuse_to_start_open(settings, always=True)
     serve(trainer_app(settings), settings)

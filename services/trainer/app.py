@@ -87,7 +87,7 @@ def trainer_app(settings: TrainerSettings, launch: Callable[[RunRecord], Launch]
         return {"models": {"downstream": settings.downstream_model}, "executor": settings.executor}
 
     app = create_app(
-        "trainer",
+        settings,
         title="TrustVQA trainer",
         lifespan=lifespan,
         readiness=readiness,

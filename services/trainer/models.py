@@ -17,6 +17,7 @@ class ModelSettings(ServiceSettings, service="trainer"):
     model_config = SettingsConfigDict(extra="ignore")
 
     policy_url: str = Field(default="http://127.0.0.1:8081", description="Base URL of the policy service.")
+    policy_api_key: SecretStr | None = Field(default=None, description="Its API key, where it wants one.")
     downstream_url: str = Field(default="http://127.0.0.1:8082/v1", description="OpenAI-compatible base URL.")
     downstream_model: str = Field(default="downstream-mini-1", description="Served name of the downstream model.")
     downstream_api_key: SecretStr | None = Field(default=None, description="Its API key, where it wants one.")
@@ -31,7 +32,12 @@ class ModelSettings(ServiceSettings, service="trainer"):
     max_tokens: int = Field(default=256, ge=1, description="Longest reply in evaluations.")
     sampling_seed: int | None = Field(default=None, description="Seed of sampled replies in evaluations.")
 
-    @field_validator("downstream_api_key", mode="before")
+    @property
+    def keys(self) -> dict[str, SecretStr | None]:
+        """The models' API keys, by the names of their settings; they are in no run's record."""
+        return {"policy_api_key": self.policy_api_key, "downstream_api_key": self.downstream_api_key}
+
+    @field_validator("policy_api_key", "downstream_api_key", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: Any) -> Any:
         return None if value == "" else value  # compose passes ${UNSET:-} as an empty string

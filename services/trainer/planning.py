@@ -32,6 +32,8 @@ from services.trainer.settings import TrainerSettings
 
 TRAINING_MISSING = "training needs packages that are not installed: pip install '.[train]'"
 _MODULES = {"training": "services.trainer.grpo", "evaluation": "services.trainer.evaluation"}
+# Never written into a run's folder.
+_KEYS = frozenset({"policy_api_key", "downstream_api_key"})
 _SHORT = {"training": "train", "evaluation": "eval"}
 _OWN_ID = re.compile(r"(train|eval)-[0-9]{8}-[0-9]{6}-[a-z0-9]{1,16}")
 
@@ -86,7 +88,7 @@ class Planner:
         names = ModelSettings.model_fields.keys() - ServiceSettings.model_fields.keys()
         spec = EvaluationSpec(
             config=request,
-            models=self._settings.model_dump(mode="json", include=names - {"downstream_api_key"}),
+            models=self._settings.model_dump(mode="json", include=names - _KEYS),
             registry=self._settings.registry.absolute(),
             data=self._settings.data.absolute(),
         )
@@ -125,8 +127,9 @@ class Planner:
             "GOMP_SPINCOUNT": "0",
             "PYTHONUNBUFFERED": "1",
         }
-        if settings.downstream_api_key is not None:
-            environment["TRUSTVQA_TRAINER_DOWNSTREAM_API_KEY"] = settings.downstream_api_key.get_secret_value()
+        for name in sorted(_KEYS):
+            if key := getattr(settings, name):
+                environment[f"TRUSTVQA_TRAINER_{name.upper()}"] = key.get_secret_value()
         return Launch(_job_name(record.id), folder, ("-m", _MODULES[record.kind], str(folder)), environment)
 
     # --- Checks -------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from sse_starlette import EventSourceResponse
 
-from services.common.admin import require_admin
+from services.common.keys import Right, requires
 from services.common.problems import Problem
 from services.trainer.evaluation.config import EvaluationConfig
 from services.trainer.evaluation.execute import OUTPUT, summarize
@@ -24,7 +24,8 @@ from services.trainer.states import TransitionError
 from services.trainer.streaming import follow, place_of
 from services.trainer.supervisor import QueueFullError, Supervisor
 
-router = APIRouter(tags=["runs"])
+# Whoever looks at runs sees questions, what models made of them, and paths: all of it is for administrators.
+router = APIRouter(tags=["runs"], dependencies=[requires(Right.ADMIN)])
 _RETRY_AFTER_S = 60.0
 # A client that takes nothing for so long is gone, whatever its connection pretends.
 _STALLED_S = 30.0
@@ -49,27 +50,13 @@ def _running(request: Request) -> Trainer:
 Running = Annotated[Trainer, Depends(_running)]
 
 
-def _admin(request: Request, trainer: Running) -> None:
-    require_admin(
-        request,
-        trainer.settings.admin_token,
-        is_loopback=trainer.settings.is_loopback,
-        kind="runs-closed",
-        what="Starting, cancelling and resuming runs",
-        variable="TRUSTVQA_TRAINER_ADMIN_TOKEN",
-    )
-
-
-_GUARDED = [Depends(_admin)]
-
-
-@router.post("/v1/runs", status_code=202, dependencies=_GUARDED, summary="Start a training run (administrators)")
+@router.post("/v1/runs", status_code=202, summary="Start a training run")
 async def start_training(request: TrainingRequest, response: Response, trainer: Running) -> RunSummary:
     """Check a training run and put it into the queue."""
     return await _submit(trainer, response, lambda: trainer.planner.plan_training(request))
 
 
-@router.post("/v1/evaluations", status_code=202, dependencies=_GUARDED, summary="Start an evaluation (administrators)")
+@router.post("/v1/evaluations", status_code=202, summary="Start an evaluation")
 async def start_evaluation(request: EvaluationConfig, response: Response, trainer: Running) -> RunSummary:
     """Check an evaluation and put it into the queue."""
     return await _submit(trainer, response, lambda: trainer.planner.plan_evaluation(request))
@@ -147,7 +134,7 @@ async def follow_run(
     return EventSourceResponse(events, ping=trainer.settings.heartbeat_s, send_timeout=_STALLED_S)
 
 
-@router.post("/v1/runs/{run_id}/cancel", status_code=202, dependencies=_GUARDED, summary="Stop a run (administrators)")
+@router.post("/v1/runs/{run_id}/cancel", status_code=202, summary="Stop a run")
 async def cancel_run(run_id: str, trainer: Running) -> RunSummary:
     """Have a run leave the queue, or stop with a checkpoint; the reply does not wait for that."""
     await _find(trainer, run_id)
@@ -158,9 +145,7 @@ async def cancel_run(run_id: str, trainer: Running) -> RunSummary:
     return _summary(trainer, record)
 
 
-@router.post(
-    "/v1/runs/{run_id}/resume", status_code=202, dependencies=_GUARDED, summary="Take a run up again (administrators)"
-)
+@router.post("/v1/runs/{run_id}/resume", status_code=202, summary="Take a run up again")
 async def resume_run(run_id: str, trainer: Running) -> RunSummary:
     """Put a run that failed or was cancelled at the end of the queue; it goes on from its last checkpoint."""
     await _find(trainer, run_id)

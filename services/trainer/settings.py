@@ -8,7 +8,6 @@ from typing import Literal
 from pydantic import Field, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from services.common.admin import AdminToken
 from services.trainer.executors.docker_settings import DockerSettings
 from services.trainer.executors.kubernetes_settings import KubernetesSettings
 from services.trainer.grpo.connection import ConnectionSettings
@@ -21,11 +20,6 @@ class TrainerSettings(ConnectionSettings, service="trainer"):
 
     port: int = Field(default=8083, ge=1, le=65535, description="Port to listen on.")
     max_body_bytes: int = Field(default=256 * 1024, ge=1024, description="Largest request body.")
-    admin_token: AdminToken = Field(
-        default=None,
-        description="Bearer token for starting, cancelling and resuming runs. Without one, that is open where the "
-        "service listens on a loopback address only, and closed elsewhere.",
-    )
 
     configs: Path = Field(default=Path("configs"), description="Directory of the configurations that a run may name.")
     default_config: str = Field(

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import stamina
+from pydantic import SecretStr
 
 from prompt4trust.confidence.base import TransportError
 from services.common.telemetry import trace_headers
@@ -35,7 +36,9 @@ class RetryPolicy:
     wait_max_s: float = 5.0
 
 
-def make_http_client(base_url: str, *, max_connections: int = 64, api_key: str | None = None) -> httpx.AsyncClient:
+def make_http_client(
+    base_url: str, *, max_connections: int = 64, api_key: str | SecretStr | None = None
+) -> httpx.AsyncClient:
     """Open a connection pool to a service.
 
     Args:
@@ -46,11 +49,12 @@ def make_http_client(base_url: str, *, max_connections: int = 64, api_key: str |
     Returns:
         A client that the caller closes. It has no timeout of its own: every call sets a deadline.
     """
+    key = api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key
     return httpx.AsyncClient(
         base_url=base_url.rstrip("/") + "/",
         timeout=httpx.Timeout(None, connect=5.0),
         limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
-        headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
+        headers={"Authorization": f"Bearer {key}"} if key else {},
     )
 
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Annotated
 
 import anyio.to_thread
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, StrictStr
 
 from services.common.asked import plain_text
 from services.common.body import read_body
+from services.common.keys import Right, requires
 from services.common.problems import Problem
-from services.gateway.admin import check_admin
 from services.gateway.json_body import check_fields, load_object
 from services.gateway.monitoring.accepting import prefers_html
 from services.gateway.monitoring.monitor import UnknownAlarmError
@@ -24,6 +24,8 @@ from services.gateway.routes import TheGateway
 
 _MAX_BODY = 20_000
 _FRESH = {"Cache-Control": "no-cache", "Vary": "Accept", "X-Content-Type-Options": "nosniff"}
+
+_ASK = [requires(Right.ASK)]
 
 router = APIRouter(tags=["monitoring"])
 
@@ -43,6 +45,7 @@ def _alarm_id(text: str) -> str:
 
 @router.get(
     "/calibration",
+    dependencies=_ASK,
     summary="Whether calibrated confidence holds on reviewed answers",
     response_model=CalibrationReport,
     responses={200: {"content": {"text/html": {}}, "description": "As JSON, or as a page where HTML is preferred."}},
@@ -56,7 +59,9 @@ async def calibration(request: Request, gateway: TheGateway) -> Response:
     return await _as_json(report)
 
 
-@router.get("/calibration.json", summary="The same, as JSON in any case", response_model=CalibrationReport)
+@router.get(
+    "/calibration.json", dependencies=_ASK, summary="The same, as JSON in any case", response_model=CalibrationReport
+)
 async def calibration_json(gateway: TheGateway) -> Response:
     """Give the same as JSON, whatever is accepted."""
     return await _as_json(gateway.monitor.report)
@@ -70,7 +75,7 @@ async def _as_json(report: CalibrationReport) -> Response:
 
 @router.post(
     "/calibration/alarms/{alarm_id}/acknowledge",
-    dependencies=[Depends(check_admin)],
+    dependencies=[requires(Right.ADMIN)],
     summary="Take note of an alarm (administrators)",
     response_model=CalibrationReport,
     openapi_extra={

@@ -11,8 +11,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.common.body import read_body
+from services.common.keys import Right, requires
 from services.common.problems import Problem
-from services.gateway.admin import check_admin
 from services.gateway.gateway import Gateway
 from services.gateway.json_body import check_fields, load_object, refuse
 from services.gateway.records.keeping import Records
@@ -39,7 +39,7 @@ from services.gateway.routes import TheGateway
 
 _MAX_BODY = 20_000
 _PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-_ADMIN = [Depends(check_admin)]
+_ADMIN = [requires(Right.ADMIN)]
 _Name = Annotated[str | None, Query(max_length=300, pattern=r"^[^\x00]+$")]
 
 router = APIRouter(tags=["records"])
@@ -83,6 +83,7 @@ def _checked(answer_id: str) -> str:
 
 @router.post(
     "/vqa/{answer_id}/feedback",
+    dependencies=[requires(Right.FEEDBACK)],
     status_code=201,
     summary="Say what was right",
     openapi_extra={
@@ -95,7 +96,7 @@ def _checked(answer_id: str) -> str:
 async def give_feedback(answer_id: str, request: Request, gateway: TheGateway) -> FeedbackReply:
     """Keep what somebody says of an answer; what was said before stays beside it.
 
-    Whoever has the answer's id, which cannot be guessed, may do so.
+    It takes the answer's id, which cannot be guessed.
     """
     records = _records_of(gateway)
     if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":

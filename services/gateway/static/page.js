@@ -177,6 +177,7 @@ async function ask(event) {
 }
 
 function describe(response, body) {
+  if (response.status === 401) return "Your key is not taken any more. Sign in again at /sign-in in another tab, then ask once more.";
   const what = body?.detail ?? body?.title ?? `The gateway replied with status ${response.status}.`;
   const later = response.headers.get("Retry-After");
   return later ? `${what} (Try again in ${later} s.)` : what;
@@ -272,6 +273,8 @@ async function showAbout() {
   const about = await response.json();
   by("notice").textContent = about.notice;
   state.limits = about.limits;
+  by("sign-out").hidden = about.signed_in === null;
+  by("signed-in").textContent = about.signed_in;
   by("method").replaceChildren(...Object.entries(about.methods).map(([name, summary]) => {
     const choice = element("option", { value: name, text: `${name}: ${summary}` });
     choice.selected = name === about.default_method;

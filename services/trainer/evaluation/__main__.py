@@ -22,7 +22,7 @@ def main(folder: Path) -> int:
     stamina.instrumentation.set_on_retry_hooks([])  # what fails for good is counted and reported
     try:
         with stop_on_signals() as stop:
-            execute(folder, key=ModelSettings().downstream_api_key, stop=stop)
+            execute(folder, keys=ModelSettings().keys, stop=stop)
     except FailedError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

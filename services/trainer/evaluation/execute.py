@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -41,6 +41,7 @@ from services.trainer.grpo.data import DataError, load_questions
 from services.trainer.models import ModelSettings
 from services.trainer.progress import PROGRESS
 
+Keys = Mapping[str, SecretStr | None]
 CONFIG, OUTPUT = "config.json", "evaluation"
 _EVERY_S = 0.5
 _FORESEEN = (
@@ -110,12 +111,12 @@ class Account:
         write_atomically(self._path, json.dumps(record, indent=2) + "\n")
 
 
-def execute(folder: Path, *, key: SecretStr | None, stop: threading.Event) -> None:
+def execute(folder: Path, *, keys: Keys, stop: threading.Event) -> None:
     """Evaluate, or go on evaluating.
 
     Args:
         folder: The run's folder, with its config.json.
-        key: The downstream service's API key.
+        keys: The models' API keys, by the names of their settings.
         stop: Ends the run at once; what was finished is kept.
 
     Raises:
@@ -128,7 +129,7 @@ def execute(folder: Path, *, key: SecretStr | None, stop: threading.Event) -> No
             spec = EvaluationSpec.model_validate_json((folder / CONFIG).read_bytes())
         except ValidationError as error:
             raise FailedError(f"{folder / CONFIG} cannot be read: {error.errors()[0]['msg']}") from error
-        missing = anyio.run(_run, folder, spec, key, account, stop)
+        missing = anyio.run(_run, folder, spec, keys, account, stop)
         if missing:
             raise FailedError(f"{missing} predictions could not be made; resume the run, which then asks those again")
     except StoppedError:
@@ -140,9 +141,7 @@ def execute(folder: Path, *, key: SecretStr | None, stop: threading.Event) -> No
     account.finish("succeeded")
 
 
-async def _run(
-    folder: Path, spec: EvaluationSpec, key: SecretStr | None, account: Account, stop: threading.Event
-) -> int:
+async def _run(folder: Path, spec: EvaluationSpec, keys: Keys, account: Account, stop: threading.Event) -> int:
     async def heed() -> None:
         while not stop.is_set():  # noqa: ASYNC110 - a signal sets it, and can set no event of this loop
             await anyio.sleep(0.1)
@@ -153,7 +152,7 @@ async def _run(
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(heed)
         try:
-            missing = await _evaluate(folder / OUTPUT, spec, key, account)
+            missing = await _evaluate(folder / OUTPUT, spec, keys, account)
         except _FORESEEN as error:
             failure = error  # raised here it would come out as a group
         tasks.cancel_scope.cancel()
@@ -164,10 +163,10 @@ async def _run(
     return missing
 
 
-async def _evaluate(place: Path, spec: EvaluationSpec, key: SecretStr | None, account: Account) -> int:
+async def _evaluate(place: Path, spec: EvaluationSpec, keys: Keys, account: Account) -> int:
     """Ask the questions, then the spoilt ones; returns how many predictions are missing."""
     config = spec.config
-    settings = ModelSettings(**{**config.over(spec.models), "downstream_api_key": key})
+    settings = ModelSettings(**{**config.over(spec.models), **keys})
     artifacts = Registry(spec.registry) if config.calibrators == "auto" else None
     dataset = await anyio.to_thread.run_sync(load_questions, config.data, spec.data)
     asking = Asking(config.methods, config.concurrency, config.deadline_s, config.policy_version, recheck=True)

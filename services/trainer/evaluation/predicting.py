@@ -102,12 +102,13 @@ async def predict(
     )
     retry = RetryPolicy(deadline_s=asking.deadline_s, attempts=4)
     async with AsyncExitStack() as stack:
-        key = settings.downstream_api_key.get_secret_value() if settings.downstream_api_key else None
         downstream_http = await stack.enter_async_context(
-            make_http_client(settings.downstream_url, max_connections=asking.concurrency, api_key=key)
+            make_http_client(
+                settings.downstream_url, max_connections=asking.concurrency, api_key=settings.downstream_api_key
+            )
         )
         policy_http = await stack.enter_async_context(
-            make_http_client(settings.policy_url, max_connections=asking.concurrency)
+            make_http_client(settings.policy_url, max_connections=asking.concurrency, api_key=settings.policy_api_key)
         )
         await _check_reachable(downstream_http, settings.downstream_url)
         client = DownstreamClient(

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import psutil
 
-from services.common.settings import SECRETS_VARIABLE
+from services.common.settings import SECRETS_VARIABLE, secrets_directories
 from services.trainer.executors.base import LOG_FILE, ExecutorError, JobState, Launch
 from services.trainer.processes import find, identify, is_dead, marked
 
@@ -104,7 +104,7 @@ class ProcessExecutor:
         if not self._secrets:
             return dict(environment)
         # Where secrets are files the child reads them there too, and its environment shows none.
-        files = {path.name.lower() for path in Path(self._secrets).iterdir()}
+        files = {path.name.lower() for each in secrets_directories(self._secrets) for path in each.iterdir()}
         kept = {name: value for name, value in environment.items() if name.lower() not in files}
         return {**kept, SECRETS_VARIABLE: self._secrets}
 

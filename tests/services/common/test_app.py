@@ -20,6 +20,7 @@ from services.common.health import Dependency
 from services.common.problems import Problem
 from services.common.telemetry import trace_headers
 from tests.support.servers import running
+from tests.support.settings import DemoSettings
 from tests.support.waiting import wait_until
 
 MAX_BODY = 1000
@@ -37,7 +38,7 @@ class Demo:
         self.dependencies = {"model": Dependency(ok=True), "cache": Dependency(ok=True, required=False)}
         self.events: list[str] = []
         self.app = create_app(
-            "demo",
+            DemoSettings(),
             title="Demo",
             lifespan=self._lifespan,
             readiness=self._readiness,
@@ -261,7 +262,7 @@ def raw(http: httpx.Client) -> socket.socket:
     return connection
 
 
-HEAD = b"POST /echo HTTP/1.1\r\nHost: demo\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n"
+HEAD = b"POST /echo HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n"
 
 
 def test_a_client_that_dawdles_over_its_body_is_told_so(http: httpx.Client) -> None:

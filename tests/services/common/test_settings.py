@@ -130,7 +130,6 @@ def test_shipped_configurations_say_how_to_train(path: Path, monkeypatch: pytest
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ({"admin_token": "short"}, "at least 16 characters"),
         ({"engine": "openai"}, "needs upstream_url"),
         ({"engine": "openai", "upstream_url": "ftp://models"}, "needs upstream_url"),
         ({"engine": "magic"}, "engine"),
@@ -145,30 +144,36 @@ def test_policy_settings_that_cannot_work_are_refused(values: dict[str, Any], sa
 
 
 def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ADMIN_TOKEN", "UPSTREAM_URL", "UPSTREAM_API_KEY", "VERSION"):
+    for name in ("API_KEYS", "UPSTREAM_URL", "UPSTREAM_API_KEY", "VERSION"):
         monkeypatch.setenv(f"TRUSTVQA_POLICY_{name}", "")
     settings = PolicySettings()
-    assert settings.admin_token is None
+    assert settings.api_keys is None
     assert settings.upstream_url is None
     assert settings.upstream_api_key is None
     assert settings.version is None
 
 
 def test_secrets_are_not_printed() -> None:
-    assert "correct horse" not in repr(PolicySettings(admin_token="correct horse battery"))
+    assert "correct horse" not in repr(PolicySettings(upstream_api_key="correct horse battery"))
 
 
-@pytest.mark.parametrize("name", ["TRUSTVQA_POLICY_ADMIN_TOKEN", "trustvqa_policy_admin_token"])
+@pytest.mark.parametrize("name", ["TRUSTVQA_POLICY_UPSTREAM_API_KEY", "trustvqa_policy_upstream_api_key"])
 def test_a_secret_is_read_from_a_file_of_its_name(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / name).write_text("correct horse battery\n")
     (tmp_path / "secrets" / "of-another").write_text("ignored")
     monkeypatch.setenv("TRUSTVQA_SECRETS", "secrets")
-    token = PolicySettings().admin_token
+    token = PolicySettings().upstream_api_key
     assert token is not None
     assert token.get_secret_value() == "correct horse battery"
-    monkeypatch.setenv("TRUSTVQA_POLICY_ADMIN_TOKEN", "another from the environment")
-    over = PolicySettings().admin_token
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / name).write_text("of the last directory")
+    monkeypatch.setenv("TRUSTVQA_SECRETS", "secrets:more")
+    last = PolicySettings().upstream_api_key
+    assert last is not None
+    assert last.get_secret_value() == "of the last directory"
+    monkeypatch.setenv("TRUSTVQA_POLICY_UPSTREAM_API_KEY", "another from the environment")
+    over = PolicySettings().upstream_api_key
     assert over is not None
     assert over.get_secret_value() == "another from the environment"
 

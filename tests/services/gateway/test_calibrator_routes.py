@@ -17,8 +17,8 @@ from tests.services.gateway.checks import assert_problem, body
 from tests.services.gateway.conftest import MODEL, TEMPLATE, MakeGateway, make_calibrator
 from tests.services.gateway.test_selection import make_guard
 from tests.services.gateway.upstream import Upstream
+from tests.support.keys import bearer, keys_at
 
-TOKEN = "correct horse battery staple"
 PAIR = Pair(downstream=MODEL, policy="policy-1", estimator="cgp", answer_template=TEMPLATE)
 
 
@@ -157,17 +157,18 @@ def test_a_registry_that_may_not_be_written_is_said_to_be(client: httpx.Client, 
 
 
 def test_only_administrators_change_what_is_live(
-    versions: Registry, make_gateway: MakeGateway, upstream: Upstream
+    versions: Registry, make_gateway: MakeGateway, upstream: Upstream, tmp_path: Path
 ) -> None:
+    keys = keys_at(tmp_path / "keys.json", user="ask", admin="admin")
     with (
-        make_gateway(registry=versions.root, admin_token=TOKEN) as url,
-        httpx.Client(base_url=url, timeout=20) as client,
+        make_gateway(registry=versions.root, api_keys=tmp_path / "keys.json") as url,
+        httpx.Client(base_url=url, timeout=20, headers=bearer(keys["user"])) as client,
     ):
-        assert_problem(client.get("/v1/calibrators"), 401, "unauthorized")
+        assert_problem(client.get("/v1/calibrators"), 403, "key-lacks-scope")
         for what in ("activate", "retire"):
-            assert_problem(change(client, "newer", what), 401, "unauthorized")
+            assert_problem(change(client, "newer", what), 403, "key-lacks-scope")
         assert applied(client) == "newer"
-        client.headers["Authorization"] = f"Bearer {TOKEN}"
+        client.headers = bearer(keys["admin"])
         assert change(client, "older", "activate").status_code == 200
         assert applied(client) == "older"
     with make_gateway(registry=versions.root, host="0.0.0.0") as url, httpx.Client(base_url=url) as client:  # noqa: S104

@@ -21,12 +21,12 @@ from prompt4trust.questions import letter_options
 from services.common.registry import Registry
 from tests.services.policy.conftest import ModelServer, Serve, Standing, get, post
 from tests.services.policy.test_cgp import QUESTION, problem
+from tests.support.keys import bearer, keys_at
 from tests.support.waiting import until
 
 QUESTIONS = [f"Where does finding number {number} lie?" for number in range(6)]
 OPTIONS = ["Left", "Right", "Both"]
 TOKENS = 12
-TOKEN = "correct horse battery"
 
 
 @pytest.fixture(scope="module")
@@ -251,30 +251,34 @@ def test_versions_are_listed_with_what_they_say_of_themselves(
 @pytest.mark.parametrize(
     ("settings", "headers", "status"),
     [
-        ({"admin_token": TOKEN}, {}, 401),
-        ({"admin_token": TOKEN}, {"Authorization": f"Bearer {TOKEN}x"}, 401),
-        ({"admin_token": TOKEN}, {"Authorization": "Bearer"}, 401),
-        ({"admin_token": TOKEN}, {"Authorization": f"Basic {TOKEN}"}, 401),
-        ({"admin_token": TOKEN}, {"Authorization": f"Bearer {TOKEN}"}, 200),
-        ({"admin_token": TOKEN, "host": "192.0.2.1"}, {"Authorization": f"bearer {TOKEN}"}, 200),
         ({}, {}, 200),
         ({}, {"Origin": "https://example.org"}, 403),
+        ({}, {"Host": "rebound.example"}, 403),
+        ({}, {"Host": "localhost:8081"}, 200),
         ({"host": "0.0.0.0"}, {}, 403),  # noqa: S104 - refused is what is tested
         ({"host": "192.0.2.1"}, {}, 403),
     ],
 )
-def test_activation_is_for_administrators(
+def test_without_keys_activation_is_for_this_machine(
     remote_policy: Serve, settings: dict[str, str], headers: dict[str, str], status: int
 ) -> None:
     with remote_policy(**settings) as url:
         reply = post(f"{url}/v1/policies/policy-b/activate", headers=headers)
         assert reply.status_code == status
-        if status == 401:
-            assert reply.headers["WWW-Authenticate"] == "Bearer"
         if status == 403:
-            problem(reply, 403, "activation-closed")
+            problem(reply, 403, "administration-closed")
         version = post(f"{url}/v1/cgp", json=QUESTION).json()["version"]
         assert version == ("policy-b" if status == 200 else "policy-a")
+
+
+def test_with_keys_activation_is_for_administrators(remote_policy: Serve, tmp_path: Path) -> None:
+    keys = keys_at(tmp_path / "keys.json", user="ask", admin="admin")
+    with remote_policy(api_keys=tmp_path / "keys.json", host="192.0.2.1") as url:
+        problem(post(f"{url}/v1/policies/policy-b/activate"), 401, "key-required")
+        problem(post(f"{url}/v1/policies/policy-b/activate", headers=bearer(keys["user"])), 403, "key-lacks-scope")
+        asked = post(f"{url}/v1/cgp", json=QUESTION, headers=bearer(keys["user"]))
+        assert asked.json()["version"] == "policy-a"
+        assert post(f"{url}/v1/policies/policy-b/activate", headers=bearer(keys["admin"])).status_code == 200
 
 
 @pytest.mark.parametrize("version", ["nobody", "..%2Fpolicy-a", "a" * 300, "%00"])

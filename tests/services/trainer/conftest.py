@@ -17,6 +17,7 @@ from services.trainer.app import trainer_app
 from services.trainer.executors.base import Launch
 from services.trainer.records import FOREGROUND, RunRecord
 from services.trainer.settings import TrainerSettings
+from tests.support.keys import bearer
 from tests.support.servers import running
 from tests.support.waiting import wait_until
 
@@ -124,10 +125,10 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Start a service; it ends with the test, and so do the runs."""
     with ExitStack() as stack:
 
-        def service(*, real: bool = False, during: ExitStack = stack, **changes: Any) -> Service:
+        def service(*, real: bool = False, during: ExitStack = stack, key: str = "", **changes: Any) -> Service:
             launch = None if real else scripted(tmp_path / "runs")
             url = during.enter_context(running(trainer_app(make_settings(tmp_path, **changes), launch)))
-            http = during.enter_context(httpx.Client(base_url=url, timeout=30))
+            http = during.enter_context(httpx.Client(base_url=url, timeout=30, headers=bearer(key) if key else {}))
             made = Service(http, tmp_path / "runs")
             during.callback(_end_all, made)
             return made

@@ -13,11 +13,11 @@ import pytest
 from services.trainer.app import trainer_app
 from services.trainer.records import RunStore
 from tests.services.trainer.conftest import Service, Start, make_settings
+from tests.support.keys import bearer, keys_at
 from tests.support.servers import running
 from tests.support.waiting import wait_until
 
 TYPE = "urn:trustvqa:problem:"
-TOKEN = "a token of sixteen"
 FILE = {"kind": "file", "path": "questions.csv"}
 PHANTOMS = {"kind": "phantoms", "split": "test", "n": 4}
 
@@ -161,22 +161,18 @@ def test_a_versions_name_is_given_once(start: Start, tmp_path: Path) -> None:
 CHANGING = ("/v1/runs", "/v1/evaluations", "/v1/runs/run-1/cancel", "/v1/runs/run-1/resume")
 
 
-def test_with_a_token_only_its_holder_changes_anything(start: Start) -> None:
-    http = start(admin_token=TOKEN, host="0.0.0.0").http  # noqa: S104 - the setting, not where the test listens
+def test_with_keys_runs_are_for_administrators(start: Start, tmp_path: Path) -> None:
+    keys = keys_at(tmp_path / "keys.json", user=["ask", "feedback", "metrics"], admin="admin")
+    http = start(api_keys=tmp_path / "keys.json", host="0.0.0.0", key=keys["admin"]).http  # noqa: S104
     for path in CHANGING:
-        assert http.post(path, json={}).status_code == 401
-        assert http.post(path, json={}, headers={"Authorization": "Bearer wrong"}).status_code == 401
-        assert http.post(path, json={"x": 1}, headers={"Authorization": f"Bearer {TOKEN}"}).status_code in (404, 422)
+        assert http.post(path, json={}, headers={"Authorization": ""}).status_code == 401
+        assert http.post(path, json={}, headers=bearer(keys["user"])).status_code == 403
+        assert http.post(path, json={"x": 1}).status_code in (404, 422)
+    assert http.get("/v1/runs", headers=bearer(keys["user"])).status_code == 403
     assert http.get("/v1/runs").status_code == 200
 
 
-def test_without_a_token_only_this_machines_user_does(start: Start) -> None:
-    http = start(host="0.0.0.0").http  # noqa: S104 - the setting, not where the test listens
-    for path in CHANGING:
-        reply = http.post(path, json={})
-        assert reply.status_code == 403
-        assert reply.json()["type"] == TYPE + "runs-closed"
-        assert "TRUSTVQA_TRAINER_ADMIN_TOKEN" in reply.json()["detail"]
+def test_without_keys_only_this_machines_user_does(start: Start) -> None:
     http = start().http
     for path in CHANGING:
         assert http.post(path, json={}, headers={"Origin": "http://example.org"}).status_code == 403

@@ -38,10 +38,11 @@ def test_a_job_is_told_its_folder_and_its_threads_and_the_key_where_there_is_one
     assert launch.folder.is_absolute()
     assert launch.environment["OMP_NUM_THREADS"] == "3"
     assert KEY not in launch.environment
-    settings = make_settings(tmp_path, downstream_api_key=SecretStr("sesame"))
+    settings = make_settings(tmp_path, downstream_api_key=SecretStr("sesame"), policy_api_key=SecretStr("poppy"))
     keyed = Planner(settings, RunStore(tmp_path), now=lambda: NOW).launch(run("run-1"))
     assert keyed.environment[KEY] == "sesame"
-    assert "sesame" not in repr(keyed)
+    assert keyed.environment["TRUSTVQA_TRAINER_POLICY_API_KEY"] == "poppy"
+    assert not {"sesame", "poppy"} & set(re.findall("[a-z]+", repr(keyed)))
 
 
 @given(st.lists(st.from_regex(RUN_ID, fullmatch=True), min_size=2, max_size=2, unique=True))

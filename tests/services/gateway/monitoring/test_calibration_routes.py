@@ -11,9 +11,9 @@ import pytest
 
 from tests.services.gateway.conftest import OPTIONS, MakeGateway, picture
 from tests.services.gateway.upstream import Upstream
+from tests.support.keys import bearer, keys_at
 from tests.support.waiting import wait_until
 
-TOKEN = "a-token-for-administrators"
 BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
 
 
@@ -24,9 +24,14 @@ def watched(make_gateway: MakeGateway, upstream: Upstream, tmp_path: Path) -> It
         "records_url": f"sqlite:///{tmp_path}/records.db",
         "monitor_every_s": 0.02,
         "monitor_alpha": 0.5,
-        "admin_token": TOKEN,
+        "api_keys": tmp_path / "keys.json",
     }
-    with make_gateway(**settings) as url, httpx.Client(base_url=url, timeout=20) as http:
+    keys = keys_at(tmp_path / "keys.json", user=["ask", "feedback", "metrics"], admin="admin")
+    (tmp_path / "admin").write_text(keys["admin"])
+    with (
+        make_gateway(**settings) as url,
+        httpx.Client(base_url=url, timeout=20, headers=bearer(keys["user"])) as http,
+    ):
         yield http
 
 
@@ -54,7 +59,7 @@ def disappoint(http: httpx.Client, most: int = 60) -> dict[str, Any]:
     raise AssertionError("no alarm was raised")
 
 
-def test_from_the_first_answer_to_an_alarm_and_its_end(watched: httpx.Client) -> None:
+def test_from_the_first_answer_to_an_alarm_and_its_end(watched: httpx.Client, tmp_path: Path) -> None:
     wait_until(lambda: report(watched)["status"] == "empty")
     page = watched.get("/calibration", headers={"Accept": BROWSER})
     assert page.headers["content-type"].startswith("text/html")
@@ -95,8 +100,8 @@ def test_from_the_first_answer_to_an_alarm_and_its_end(watched: httpx.Client) ->
 
     # An administrator takes note of it; the stream begins anew.
     path = f"/calibration/alarms/{stream['alarm']['id']}/acknowledge"
-    admin = {"Authorization": f"Bearer {TOKEN}"}
-    assert watched.post(path, json={"who": "Dr. B"}).status_code == 401
+    admin = bearer((tmp_path / "admin").read_text())
+    assert watched.post(path, json={"who": "Dr. B"}).status_code == 403
     assert watched.post(path, json={}, headers=admin).status_code == 422
     assert watched.post(path, content=b"{", headers=admin).status_code == 400
     assert watched.post("/calibration/alarms/none/acknowledge", json={"who": "B"}, headers=admin).status_code == 404

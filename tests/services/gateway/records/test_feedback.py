@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,8 +16,7 @@ from tests.services.gateway.checks import assert_problem, body
 from tests.services.gateway.conftest import MODEL, TEMPLATE, MakeGateway
 from tests.services.gateway.records.conftest import Place
 from tests.services.gateway.upstream import Upstream
-
-TOKEN = "correct horse battery staple"
+from tests.support.keys import bearer, keys_at
 
 
 @pytest.fixture
@@ -184,17 +184,19 @@ def test_exports_that_cannot_be_meant(gateway_url: str, wanted: dict[str, Any]) 
     assert_problem(httpx.get(f"{gateway_url}/v1/feedback", params=wanted), 422, "invalid-request")
 
 
-def test_records_are_for_administrators(make_gateway: MakeGateway, upstream: Upstream) -> None:
+def test_records_are_for_administrators(make_gateway: MakeGateway, upstream: Upstream, tmp_path: Path) -> None:
+    keys = keys_at(tmp_path / "keys.json", user=["ask", "feedback"], asker="ask", admin="admin")
     with (
-        make_gateway(record_pictures=True, admin_token=TOKEN) as url,
-        httpx.Client(base_url=url, timeout=20) as client,
+        make_gateway(record_pictures=True, api_keys=tmp_path / "keys.json") as url,
+        httpx.Client(base_url=url, timeout=20, headers=bearer(keys["user"])) as client,
     ):
         answer = answered(client)
         assert say(client, answer, right=True).status_code == 201
         for place in ("/v1/feedback", "/v1/feedback/counts", f"/vqa/{answer}", f"/vqa/{answer}/picture"):
-            assert_problem(client.get(place), 401, "unauthorized")
-            assert_problem(client.get(place, headers={"Authorization": "Bearer wrong"}), 401, "unauthorized")
-            assert client.get(place, headers={"Authorization": f"Bearer {TOKEN}"}).status_code == 200
+            assert_problem(client.get(place), 403, "key-lacks-scope")
+            assert client.get(place, headers=bearer(keys["admin"])).status_code == 200
+        client.headers = bearer(keys["asker"])
+        assert_problem(say(client, answer, right=False), 403, "key-lacks-scope")
 
 
 def test_without_a_token_records_are_open_on_loopback_alone(make_gateway: MakeGateway, upstream: Upstream) -> None:

@@ -31,7 +31,6 @@ async def test_each_is_made_once_and_the_unknown_is_an_error() -> None:
     [
         ({"executor": "abacus"}, "executor"),
         ({"executor": "kubernetes"}, "needs its settings"),
-        ({"admin_token": "short"}, "at least 16 characters"),
         ({"slots": 0}, "slots"),
         ({"default_config": "../secrets"}, "default_config"),
         ({"colour": "red"}, "colour"),
@@ -43,8 +42,9 @@ def test_settings_that_cannot_work_are_refused(values: dict[str, Any], says: str
 
 
 def test_an_empty_variable_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("ADMIN_TOKEN", "DOWNSTREAM_API_KEY"):
+    for name in ("API_KEYS", "POLICY_API_KEY", "DOWNSTREAM_API_KEY"):
         monkeypatch.setenv(f"TRUSTVQA_TRAINER_{name}", "")
     settings = TrainerSettings()
-    assert settings.admin_token is None
+    assert settings.api_keys is None
+    assert settings.policy_api_key is None
     assert settings.downstream_api_key is None

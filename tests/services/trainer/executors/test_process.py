@@ -18,7 +18,7 @@ from services.trainer.processes import find, identify, is_at_work
 from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[4]
-ENVIRONMENT = {"PATH": os.environ["PATH"], "TRUSTVQA_POLICY_ADMIN_TOKEN": "a secret of the service"}
+ENVIRONMENT = {"PATH": os.environ["PATH"], "TRUSTVQA_POLICY_UPSTREAM_API_KEY": "a secret of the service"}
 # A child that has a grandchild which ignores SIGTERM, and another that has left for a session of its own.
 FAMILY = """
 import os, pathlib, signal, subprocess, sys, time
@@ -90,17 +90,21 @@ async def test_a_child_is_told_what_the_run_needs_and_no_secrets(executor: Proce
     assert (await ended(executor, handle)).exit_code == 0
     told = set((tmp_path / "told").read_text().split())
     assert {"OMP_NUM_THREADS", "PATH", "TRUSTVQA_RUN"} <= told
-    assert not any("TOKEN" in name for name in told)
+    assert not any("API_KEY" in name for name in told)
 
 
 async def test_secrets_that_are_files_are_not_in_the_environment(tmp_path: Path) -> None:
-    secrets = tmp_path / "secrets"
-    secrets.mkdir()
-    (secrets / "trustvqa_trainer_downstream_api_key").write_text("key")
-    executor = ProcessExecutor(environment={**ENVIRONMENT, "TRUSTVQA_SECRETS": str(secrets)})
+    secrets = [tmp_path / "stack", tmp_path / "secrets"]
+    for each in secrets:
+        each.mkdir()
+    (secrets[0] / "TRUSTVQA_TRAINER_POLICY_API_KEY").write_text("another")
+    (secrets[1] / "trustvqa_trainer_downstream_api_key").write_text("key")
+    named = ":".join(map(str, secrets))
+    executor = ProcessExecutor(environment={**ENVIRONMENT, "TRUSTVQA_SECRETS": named})
     code = "from services.trainer.models import ModelSettings\n"
     code += "open('told', 'w').write(ModelSettings().downstream_api_key.get_secret_value() + str(dict(os.environ)))"
-    environment = {"TRUSTVQA_TRAINER_DOWNSTREAM_API_KEY": "shown to whoever looks", "PYTHONPATH": str(ROOT)}
+    names = ("TRUSTVQA_TRAINER_DOWNSTREAM_API_KEY", "TRUSTVQA_TRAINER_POLICY_API_KEY")
+    environment = {**dict.fromkeys(names, "shown to whoever looks"), "PYTHONPATH": str(ROOT)}
     handle = await executor.start(launch(tmp_path, code, **environment))
     assert (await ended(executor, handle)).exit_code == 0, (tmp_path / "log.txt").read_text()
     told = (tmp_path / "told").read_text()
