@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import httpx
+import stamina.instrumentation
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from services.cli.asking import put_question
 
 _BAR_CELLS = 24
 
@@ -39,6 +42,9 @@ def ask(
     ] = "http://127.0.0.1:8080",
     as_json: Annotated[bool, typer.Option("--json", help="Print the reply as it came.")] = False,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for the answer.")] = 60.0,
+    patience: Annotated[
+        float, typer.Option(min=0, help="Seconds for which a gateway that is busy or away is asked again.")
+    ] = 20.0,
 ) -> None:
     """Ask one question about one picture and print the answer.
 
@@ -51,13 +57,19 @@ def ask(
         fields["max_risk"] = str(max_risk)
     if coverage is not None:
         fields["coverage"] = str(coverage)
+    stamina.instrumentation.set_on_retry_hooks([])  # they are said below, in plain words
+    console = Console(stderr=True)
     try:
-        response = httpx.post(
-            f"{gateway.rstrip('/')}/vqa",
-            data=fields,
-            files={"image": (image.name, image.read_bytes())},
-            timeout=timeout,
-        )
+        with httpx.Client(base_url=gateway) as http:
+            response = put_question(
+                http,
+                fields,
+                image.read_bytes(),
+                name=image.name,
+                patience_s=patience,
+                timeout_s=timeout,
+                before_again=lambda why: console.print(escape(f"{gateway}: {why}; asking again"), style="dim"),
+            )
         body = response.json()
     except httpx.TimeoutException:
         _fail(f"no answer from {gateway} within {timeout:g} s")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI, Form, UploadFile
+from fastapi import FastAPI, Form, Request, UploadFile
 from fastapi.responses import JSONResponse
 from typer.testing import CliRunner
 
@@ -39,6 +40,7 @@ def gateway() -> Iterator[tuple[str, dict[str, Any]]]:
 
     @app.post("/vqa")
     async def vqa(
+        request: Request,
         image: UploadFile,
         question: str = Form(),
         options: list[str] = Form(default=[]),
@@ -46,6 +48,10 @@ def gateway() -> Iterator[tuple[str, dict[str, Any]]]:
         coverage: str = Form(default=""),
     ) -> JSONResponse:
         state["asked"] = (await image.read(), question, options, max_risk, coverage)
+        state["keys"] = [*state.get("keys", []), request.headers.get("Idempotency-Key")]
+        if state.get("failures"):
+            status, headers = state["failures"].pop()
+            return JSONResponse({"detail": "come back later"}, status_code=status, headers=headers)
         return JSONResponse(state["reply"], status_code=state["status"])
 
     with running(app) as url:
@@ -117,9 +123,42 @@ def test_a_problem_document_is_shown_as_its_detail(gateway: tuple[str, dict[str,
     assert "send a PNG" in err
 
 
+def test_a_busy_gateway_is_asked_again_with_the_same_key(gateway: tuple[str, dict[str, Any]], picture: Path) -> None:
+    url, state = gateway
+    state |= {"reply": REPLY, "status": 200, "keys": [], "failures": [(503, {"Retry-After": "0"}), (502, {})]}
+    status, out, err = run(str(picture), "Which shape?", "--json", "--gateway", url)
+    assert status == 0
+    assert json.loads(out) == REPLY
+    assert err.count("asking again") == 2
+    (key,) = set(state["keys"])
+    assert len(state["keys"]) == 3
+    assert uuid.UUID(key.strip('"')).version == 4
+    run(str(picture), "Which shape?", "--gateway", url)
+    assert state["keys"][3] != key
+
+
+def test_a_gateway_that_stays_busy_is_given_up(gateway: tuple[str, dict[str, Any]], picture: Path) -> None:
+    url, state = gateway
+    state |= {"reply": REPLY, "status": 200, "keys": [], "failures": [(503, {"Retry-After": "60"})]}
+    status, out, err = run(str(picture), "Which shape?", "--gateway", url)
+    assert (status, out) == (1, "")
+    assert "come back later" in err
+    assert len(state["keys"]) == 1  # a minute is longer than the patience
+    state |= {"failures": [(503, {})]}
+    assert run(str(picture), "Which shape?", "--gateway", url, "--patience", "0")[0] == 1
+
+
+def test_a_refusal_is_final(gateway: tuple[str, dict[str, Any]], picture: Path) -> None:
+    url, state = gateway
+    state |= {"reply": {"detail": "no"}, "status": 422, "keys": []}
+    assert run(str(picture), "Which shape?", "--gateway", url)[0] == 1
+    assert len(state["keys"]) == 1
+
+
 def test_a_gateway_that_is_not_there_is_named_with_what_to_do(picture: Path) -> None:
     address = f"http://127.0.0.1:{free_port()}"
-    status, _, err = run(str(picture), "Which shape?", "--gateway", address)
+    status, _, err = run(str(picture), "Which shape?", "--gateway", address, "--patience", "0.3")
     assert status == 1
+    assert "asking again" in err
     assert address in err
     assert "make up" in err
