@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from typing import NoReturn
@@ -29,6 +30,8 @@ def vllm_argv(settings: DownstreamSettings) -> list[str]:
     argv += ["--generation-config", "vllm"]
     # vLLM fetches any image URL unless told which hosts may be asked; a reserved name (RFC 2606) refuses all.
     argv += ["--allowed-media-domains", *sorted(settings.image_hosts or {_NO_HOST})]
+    # At SIGTERM requests in flight get as long as the in-process engine gives them; else vLLM ends them at once.
+    argv += ["--shutdown-timeout", str(math.ceil(settings.shutdown_grace_s))]
     if settings.max_model_len is not None:
         argv += ["--max-model-len", str(settings.max_model_len)]
     return [*argv, *settings.vllm_args]

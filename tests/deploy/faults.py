@@ -216,8 +216,10 @@ def _written(settings: ServiceSettings, service: Service) -> Iterator[str]:
 
 
 def _asked(name: str, settings: ServiceSettings, stack: Stack) -> Iterator[str]:
-    for field in ("policy_url", "downstream_url", "upstream_url"):
-        address = urlsplit(getattr(settings, field, None) or "")
+    named = [(field, getattr(settings, field, None)) for field in ("policy_url", "downstream_url")]
+    named += [("upstream_url", url) for url in getattr(settings, "upstream_urls", ())]
+    for field, url in named:
+        address = urlsplit(url or "")
         if not address.hostname:
             continue
         other = stack.services.get(address.hostname)

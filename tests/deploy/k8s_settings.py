@@ -206,8 +206,9 @@ def _variable_faults(container: Document) -> Iterator[str]:
 
 def _address_faults(cluster: Cluster, settings: ServiceSettings) -> Iterator[str]:
     """Addresses of other services must be those of Services."""
-    for name in ("policy_url", "downstream_url", "upstream_url"):
-        address = getattr(settings, name, None)
+    named = [(name, getattr(settings, name, None)) for name in ("policy_url", "downstream_url")]
+    named += [("upstream_url", url) for url in getattr(settings, "upstream_urls", ())]
+    for name, address in named:
         if address is None:
             continue
         parts = urlsplit(address)

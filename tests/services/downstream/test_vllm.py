@@ -1,23 +1,14 @@
-"""The vllm engine: the command line that this process becomes, and the real server where there is one."""
+"""The vllm engine: the command line that this process becomes. Real servers are in tests/vllm."""
 
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
-
-import httpx
-import openai
-import pytest
 
 from services.downstream.settings import DownstreamSettings
 from services.downstream.vllm import vllm_argv, vllm_environment
-from tests.services.common.engine.tiny import data_url, png
-from tests.support.servers import free_port
-from tests.support.waiting import wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -37,6 +28,7 @@ def test_the_command_line_says_what_the_settings_say() -> None:
         max_batch=64,
         max_images=2,
         max_model_len=4096,
+        shutdown_grace_s=12.5,
         vllm_command="/opt/vllm",
         vllm_args=("--enforce-eager",),
     )
@@ -49,6 +41,7 @@ def test_the_command_line_says_what_the_settings_say() -> None:
     assert option(argv, "--max-model-len") == "4096"
     assert option(argv, "--limit-mm-per-prompt") == '{"image": 2, "video": 0}'
     assert option(argv, "--generation-config") == "vllm"
+    assert option(argv, "--shutdown-timeout") == "13"
     assert argv[-1] == "--enforce-eager"
 
 
@@ -102,67 +95,3 @@ def test_a_missing_program_is_told_with_the_way_out() -> None:
     assert process.returncode == 1
     assert "TRUSTVQA_DOWNSTREAM_VLLM_COMMAND" in output
     assert "Traceback" not in output
-
-
-@pytest.fixture(scope="module")
-def vllm_server() -> Iterator[str]:
-    command = os.environ.get("VLLM")
-    if not command:
-        pytest.skip("VLLM names no vllm command")
-    port = free_port()
-    process = run_service(
-        command,
-        port=port,
-        HF_HUB_OFFLINE="1",
-        TORCH_COMPILE_DISABLE="1",
-        VLLM_CPU_OMP_THREADS_BIND="nobind",
-        OMP_NUM_THREADS="1",
-        TRUSTVQA_DOWNSTREAM_DTYPE="float32",
-        TRUSTVQA_DOWNSTREAM_MAX_IMAGES="1",
-        TRUSTVQA_DOWNSTREAM_VLLM_ARGS='["--enforce-eager", "--kv-cache-memory-bytes", "134217728"]',
-    )
-    try:
-
-        def answers() -> bool:
-            assert process.poll() is None, "vllm ended while it started"
-            try:
-                return httpx.get(f"http://127.0.0.1:{port}/health").status_code == 200
-            except httpx.HTTPError:
-                return False
-
-        wait_until(answers, 240)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
-
-
-@pytest.mark.vllm
-@pytest.mark.timeout(400)
-def test_the_real_server_answers_the_same_client(vllm_server: str) -> None:
-    picture = {"type": "image_url", "image_url": {"url": data_url(png(1, 112, 112))}}
-    with openai.OpenAI(base_url=f"{vllm_server}/v1", api_key="none", max_retries=0) as client:
-        model = next(iter(client.models.list())).id
-        reply = client.chat.completions.create(
-            model=model,
-            messages=[{"role": "user", "content": [picture, {"type": "text", "text": "What is shown?"}]}],  # type: ignore[list-item, misc]
-            n=2,
-            seed=1,
-            max_tokens=8,
-            logprobs=True,
-            top_logprobs=3,
-        )
-        assert len(reply.choices) == 2
-        assert reply.choices[0].logprobs is not None
-        with pytest.raises(openai.APIStatusError) as caught:
-            client.chat.completions.create(
-                model=model,
-                messages=[
-                    {
-                        "role": "user",
-                        "content": [{"type": "image_url", "image_url": {"url": f"{vllm_server}/health"}}],
-                    }
-                ],
-                max_tokens=1,
-            )
-        assert 400 <= caught.value.status_code < 500
