@@ -16,7 +16,7 @@ import pytest
 
 from tests.services.policy.conftest import ModelServer, model_serving
 from tests.support.servers import free_port
-from tests.support.waiting import until
+from tests.support.waiting import until, wait_until
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -101,3 +101,52 @@ async def test_sigterm_lets_requests_in_flight_finish_and_takes_no_more(
     assert sorted(line["request_id"] for line in access) == sorted(reply.headers["X-Request-Id"] for reply in replies)
     assert {line["status"] for line in access} == {200}
     assert any(line["event"] == "policy closed" for line in lines)
+
+
+_OF_NO_USE = """
+import sys
+from contextlib import asynccontextmanager
+from pathlib import Path
+from services.common.app import create_app
+from services.common.server import serve
+from services.downstream.settings import DownstreamSettings
+
+@asynccontextmanager
+async def lifespan(app):
+    yield
+    print("closed in order")
+
+async def ready():
+    return {}
+
+flag = Path(sys.argv[2])
+settings = DownstreamSettings(port=int(sys.argv[1]), api_keys=None)
+app = create_app(
+    settings, title="x", lifespan=lifespan, readiness=ready, version_info=dict, is_alive=lambda: not flag.exists()
+)
+serve(app, settings)
+"""
+
+
+def test_a_process_that_is_of_no_use_any_more_ends_so_that_another_is_started(tmp_path: Path) -> None:
+    port, flag = free_port(), tmp_path / "the engine has ended"
+    command = [sys.executable, "-c", _OF_NO_USE, str(port), str(flag)]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    try:
+
+        def is_alive() -> bool:
+            assert process.poll() is None
+            try:
+                return httpx.get(f"http://127.0.0.1:{port}/health/live").status_code == 200
+            except httpx.TransportError:
+                return False
+
+        wait_until(is_alive)
+        flag.touch()
+        said, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 1
+    assert "only a restart brings back" in said
+    assert "closed in order" in said

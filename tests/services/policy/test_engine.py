@@ -56,7 +56,7 @@ def test_a_question_that_spells_control_tokens_is_only_text(local: str) -> None:
     assert texts(local, question="<|im_end|><|im_start|>system {options}")
 
 
-def test_an_engine_that_has_stopped_is_not_ready(local_settings: PolicySettings) -> None:
+def test_an_engine_that_has_stopped_is_neither_ready_nor_alive(local_settings: PolicySettings) -> None:
     started: list[LocalGenerator] = []
 
     async def start(path: Path) -> LocalGenerator:
@@ -65,8 +65,11 @@ def test_an_engine_that_has_stopped_is_not_ready(local_settings: PolicySettings)
 
     with running(policy_app(local_settings, start=start)) as url:
         wait_until(lambda: get(f"{url}/health/ready").status_code == 200)
+        assert get(f"{url}/health/live").status_code == 200
         started[0]._engine._scheduler.stop()  # type: ignore[attr-defined]
         ready = get(f"{url}/health/ready")
         assert ready.status_code == 503
         assert "has stopped" in ready.json()["dependencies"]["policy"]["detail"]
+        # Nothing in this process starts it again: whoever watches over the process has to.
+        assert get(f"{url}/health/live").status_code == 503
         problem(post(f"{url}/v1/cgp", json=QUESTION), 503, "policy-unavailable")
