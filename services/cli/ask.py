@@ -15,6 +15,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from services.cli.asking import put_question
+from services.cli.errors import CommandError
+from services.cli.key import key_headers, refusal
 
 _BAR_CELLS = 24
 
@@ -60,7 +62,7 @@ def ask(
     stamina.instrumentation.set_on_retry_hooks([])  # they are said below, in plain words
     console = Console(stderr=True)
     try:
-        with httpx.Client(base_url=gateway) as http:
+        with httpx.Client(base_url=gateway, headers=key_headers()) as http:
             response = put_question(
                 http,
                 fields,
@@ -71,6 +73,8 @@ def ask(
                 before_again=lambda why: console.print(escape(f"{gateway}: {why}; asking again"), style="dim"),
             )
         body = response.json()
+    except CommandError as error:
+        _fail(str(error))
     except httpx.TimeoutException:
         _fail(f"no answer from {gateway} within {timeout:g} s")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -78,7 +82,7 @@ def ask(
     except ValueError:
         _fail(f"{gateway} does not speak as a TrustVQA gateway does")
     if response.status_code != 200:
-        _fail(str(body.get("detail") or body.get("title") or body))
+        _fail(refusal(response.status_code, body) or str(body.get("detail") or body.get("title") or body))
     if as_json:
         print(json.dumps(body, indent=2, ensure_ascii=False))  # noqa: T201 - the command's output
     else:

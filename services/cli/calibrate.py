@@ -73,7 +73,6 @@ def calibrate(
     max_tokens: options.MaxTokens = None,
     activate: Annotated[bool, typer.Option(help="Make the calibrators live, or only publish them.")] = True,
     gateway: options.Gateway = "http://127.0.0.1:8080",
-    admin_token: options.AdminToken = None,
     since: options.Since = None,
     until: options.Until = None,
 ) -> None:
@@ -95,7 +94,7 @@ def calibrate(
                 raise runs.CommandError("--from-feedback takes no questions: leave out --data and what belongs to it")
             names = runs.method_names(methods) if methods else None
             wanted = refit.Wanted(names, model, policy_version, template, since, until)
-            source = refit.Source(gateway, admin_token)
+            source = refit.Source(gateway)
             fitting = refit.Fitting(family, folds=folds, resamples=resamples, seed=seed)
             target = Registry(registry or runs.read_settings().registry)
             refit.refit(source, wanted, fitting, target, activate=activate, out=out, console=console)

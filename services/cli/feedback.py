@@ -11,7 +11,8 @@ import httpx
 from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from prompt4trust.calibration import Pair
-from services.cli.runs import CommandError
+from services.cli.errors import CommandError
+from services.cli.key import key_headers, refusal
 
 _PAGE = 2000
 _TIMEOUT_S = 60.0
@@ -48,17 +49,14 @@ class Source:
 
     Attributes:
         url: The gateway's address.
-        token: Its admin token, or None.
     """
 
     url: str
-    token: str | None = None
 
     def open(self) -> httpx.Client:
-        """Make a client; it sends the token to this gateway alone."""
-        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        """Make a client; it shows the command's key to this gateway alone."""
         try:
-            return httpx.Client(base_url=self.url.rstrip("/"), headers=headers, timeout=_TIMEOUT_S)
+            return httpx.Client(base_url=self.url.rstrip("/"), headers=key_headers(), timeout=_TIMEOUT_S)
         except httpx.InvalidURL as error:
             raise CommandError(f"--gateway {self.url}: {error}") from error
 
@@ -141,11 +139,8 @@ def _get(client: httpx.Client, path: str, query: Mapping[str, str]) -> dict[str,
         raise _stranger(client) from error
     if not isinstance(body, dict):
         raise _stranger(client)
-    if response.status_code in (401, 403):
-        raise CommandError(
-            f"{client.base_url} gives feedback to administrators only: name its token by --admin-token, or by "
-            "TRUSTVQA_GATEWAY_ADMIN_TOKEN"
-        )
+    if said := refusal(response.status_code, body):
+        raise CommandError(f"{client.base_url}: {said}")
     if response.status_code != 200:
         raise CommandError(f"{client.base_url}: {body.get('detail') or body.get('title') or response.status_code}")
     return body

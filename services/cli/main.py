@@ -9,6 +9,7 @@ from services.cli.backup import backup, restore
 from services.cli.calibrate import calibrate
 from services.cli.evaluate import evaluate
 from services.cli.guard import guard
+from services.cli.keys import app as keys
 from services.cli.phantoms import phantoms
 from services.cli.reference import reference
 from services.cli.report import report
@@ -24,3 +25,4 @@ app = typer.Typer(
 )
 for command in (up, ask, phantoms, evaluate, calibrate, report, guard, reference, train, backup, restore):
     app.command()(command)
+app.add_typer(keys)

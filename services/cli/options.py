@@ -31,12 +31,5 @@ Template = Annotated[str | None, typer.Option(help="Answer template, as name@ver
 Temperature = Annotated[float | None, typer.Option(min=0, help="Of the downstream model; 0 is greedy.")]
 MaxTokens = Annotated[int | None, typer.Option(min=1, help="Longest reply of the downstream model.")]
 Gateway = Annotated[str, typer.Option(envvar="TRUSTVQA_URL", help="The gateway whose feedback is meant.")]
-AdminToken = Annotated[
-    str | None,
-    typer.Option(
-        envvar="TRUSTVQA_GATEWAY_ADMIN_TOKEN",
-        help="Its admin token, where it has one; better in the environment than on the command line.",
-    ),
-]
 Since = Annotated[datetime | None, typer.Option(help="Feedback: answered at this time (UTC) or later.")]
 Until = Annotated[datetime | None, typer.Option(help="Feedback: answered before this time (UTC).")]

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, TypeVar
+from urllib.parse import urlsplit
 
 import anyio
 import stamina.instrumentation
 import typer
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 from rich.console import Console
 from rich.markup import escape
 
@@ -26,18 +27,17 @@ from prompt4trust.evaluation import (
     read_manifest,
     read_predictions,
 )
+from services.cli.errors import CommandError as CommandError  # by this name other commands know it
+from services.cli.key import read_key
 from services.cli.shards import Shard, ShardError, merge
 from services.cli.watch import Watch
-from services.common.clients.downstream import ImageEgressRefusedError
+from services.common.clients.downstream import ImageEgressRefusedError, is_near
 from services.trainer.evaluation import predicting
 from services.trainer.evaluation.predicting import Asking, EvaluationError
 from services.trainer.models import ModelSettings
 
 INTERRUPTED = 130
-
-
-class CommandError(Exception):
-    """The command cannot go on; the message says what to change."""
+Settings = TypeVar("Settings", bound=ModelSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,15 +95,37 @@ def read_settings(**given: str | float | list[str] | None) -> ModelSettings:
     """Lay options that were given over the environment, the YAML file and the defaults.
 
     Raises:
-        CommandError: If a value is out of its range.
+        CommandError: If a value is out of its range, or the key cannot be read.
     """
     try:
-        return ModelSettings(**{name: value for name, value in given.items() if value not in (None, [])})  # type: ignore[arg-type]
+        settings = ModelSettings(**{name: value for name, value in given.items() if value not in (None, [])})  # type: ignore[arg-type]
+        return with_key(settings)
     except ValidationError as error:
         first = error.errors()[0]
         raise CommandError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
     except FileNotFoundError as error:
         raise CommandError(str(error)) from error
+
+
+def with_key(settings: Settings) -> Settings:
+    """Have the services asked by the command's own key, where the settings name none for them.
+
+    The downstream model may be somebody else's, who is not shown it: beyond this machine and its neighbours only the
+    key goes that was given for that very model.
+
+    Raises:
+        CommandError: If the key cannot be read.
+    """
+    if (text := read_key()) is None:
+        return settings
+    key = SecretStr(text)
+    near = is_near(urlsplit(settings.downstream_url).hostname or "")
+    return settings.model_copy(
+        update={
+            "policy_api_key": settings.policy_api_key or key,
+            "downstream_api_key": settings.downstream_api_key or (key if near else None),
+        }
+    )
 
 
 def obtain_predictions(earlier: Path | None, request: Request, settings: ModelSettings, console: Console) -> Outcome:

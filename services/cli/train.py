@@ -19,14 +19,16 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from services.cli.errors import CommandError
+from services.cli.key import HINT
 from services.cli.options import DownstreamUrl, Model
-from services.cli.runs import INTERRUPTED, fail
+from services.cli.runs import INTERRUPTED, fail, with_key
 from services.common.registry import Registry
 from services.common.settings import CONFIG_VARIABLE, DEFAULT_CONFIG
 from services.trainer.foreground import Foreground
 from services.trainer.grpo.attempt import Result
 from services.trainer.grpo.config import ConfigError, TrainingConfig, load_training
-from services.trainer.grpo.connection import Connection, ConnectionSettings, check_reachable
+from services.trainer.grpo.connection import Connection, ConnectionSettings, KeyRefusedError, check_reachable
 from services.trainer.grpo.run import execute
 from services.trainer.grpo.spec import RunError, Spec, prepare, read_spec
 from services.trainer.grpo.stopping import stop_on_signals
@@ -68,7 +70,7 @@ def train(
     given = (out, policy, version, steps, seed, downstream_url, model, registry)
     try:
         with _named(config, resume):
-            settings = ConnectionSettings(**_over(downstream_url, model, registry))
+            settings = with_key(ConnectionSettings(**_over(downstream_url, model, registry)))
         if resume is not None:
             if any(value is not None for value in given):
                 fail("a run is resumed as it was begun: no other option goes with --resume", 2)
@@ -80,10 +82,10 @@ def train(
         if prepare_only:
             typer.echo(str(folder))
             return
-        _check_downstream(spec.connection)
+        _check_downstream(spec.connection, settings)
         console.print(f"run {escape(str(folder))}: {spec.config.update.steps} steps from {escape(spec.config.policy)}")
         result = _execute(folder, spec, settings, console)
-    except (ConfigError, RunError, FileNotFoundError) as error:
+    except (CommandError, ConfigError, RunError, FileNotFoundError) as error:
         fail(str(error))
     except ValidationError as error:
         fail(f"{'.'.join(map(str, error.errors()[0]['loc']))}: {error.errors()[0]['msg']}")
@@ -153,9 +155,11 @@ def _begin(out: Path | None, training: TrainingConfig, settings: ConnectionSetti
     return folder, read_spec(folder)
 
 
-def _check_downstream(connection: Connection) -> None:
+def _check_downstream(connection: Connection, settings: ConnectionSettings) -> None:
     try:
-        check_reachable(connection)
+        check_reachable(connection, settings.downstream_api_key)
+    except KeyRefusedError as error:
+        raise RunError(f"the downstream model at {connection.url} takes a key with the scope ask: {HINT}") from error
     except httpx.HTTPError as error:
         raise RunError(
             f"the downstream model at {connection.url} cannot be reached ({type(error).__name__}): is it running? "

@@ -120,7 +120,7 @@ def _check_executor(executors: Executors, name: str) -> Dependency:
 def _check_downstream(settings: TrainerSettings) -> Dependency:
     # Runs say themselves when they cannot reach it; until one begins it need not be there.
     try:
-        check_reachable(Connection.of(settings), timeout_s=2.0)
+        check_reachable(Connection.of(settings), settings.downstream_api_key, timeout_s=2.0)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return Dependency(ok=False, required=False, detail=type(error).__name__)
     return Dependency(ok=True, required=False)

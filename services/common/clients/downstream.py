@@ -12,16 +12,29 @@ import httpx
 
 from prompt4trust.confidence.base import Completion, Cost, Generation, Sampling, TransportError
 from prompt4trust.prompts import Message
-from services.common.clients.transport import RetryPolicy, post_json
+from services.common.clients.transport import RefusedError, RetryPolicy, post_json
 from services.common.settings import LOOPBACK
 
 SERVICE = "downstream"
+_NOT_TAKEN = frozenset({400, 403, 422})
 # Begins with a letter: 3405803781 and 0xcb007105 are addresses, and so is what holds colons.
 _NEIGHBOUR = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 
 
+def is_near(host: str) -> bool:
+    """Say whether a host is this machine, or has a plain name as services have that run next to each other."""
+    return host in LOOPBACK or bool(_NEIGHBOUR.fullmatch(host))
+
+
 class ImageEgressRefusedError(Exception):
     """A picture would have left for a host that was not switched on by name."""
+
+
+class LogprobsRefusedError(TransportError):
+    """The server answers, but not with log-probabilities."""
+
+    def __init__(self, status: int | None) -> None:
+        super().__init__(SERVICE, "it refuses log-probabilities", status=status)
 
 
 class DownstreamClient:
@@ -51,7 +64,7 @@ class DownstreamClient:
         self._vendor_parameters = vendor_parameters
         host = urlsplit(str(http.base_url)).hostname or ""
         # A plain name is a compose or cluster service next door; a picture for any other host is data leaving.
-        self._images_allowed = host in LOOPBACK or bool(_NEIGHBOUR.fullmatch(host)) or host in egress_hosts
+        self._images_allowed = is_near(host) or host in egress_hosts
         self._host = host
 
     async def complete(
@@ -69,6 +82,7 @@ class DownstreamClient:
             The completions and what they cost.
 
         Raises:
+            LogprobsRefusedError: If log-probabilities were asked for and the server names them as what it refuses.
             TransportError: If the model could not be asked or its reply has no usable choices.
             ImageEgressRefusedError: If a picture would leave for a host that is not switched on.
         """
@@ -91,7 +105,12 @@ class DownstreamClient:
         if top_logprobs is not None:
             body |= {"logprobs": True, "top_logprobs": top_logprobs}
         started = time.perf_counter()
-        reply = await post_json(self._http, SERVICE, "chat/completions", body, self._retry)
+        try:
+            reply = await post_json(self._http, SERVICE, "chat/completions", body, self._retry)
+        except RefusedError as error:
+            if top_logprobs is not None and error.status in _NOT_TAKEN and "logprob" in error.said.lower():
+                raise LogprobsRefusedError(error.status) from error
+            raise
         return _generation(reply, n, time.perf_counter() - started)
 
 

@@ -174,12 +174,17 @@ def _answer_template(source: str) -> PromptTemplate:
 
 async def _check_reachable(http: httpx.AsyncClient, url: str) -> None:
     try:
-        await http.get("models", timeout=10)
+        status = (await http.get("models", timeout=10)).status_code
     except httpx.HTTPError as error:
         raise EvaluationError(
             f"the downstream model at {url} cannot be reached ({type(error).__name__})",
             "is it running? `make up` starts it; --downstream-url names another",
         ) from error
+    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        raise EvaluationError(
+            f"the downstream model at {url} takes an API key with the scope ask (status {status})",
+            "name one in TRUSTVQA_API_KEY",
+        )
 
 
 async def _policy_version(

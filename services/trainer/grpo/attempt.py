@@ -119,7 +119,7 @@ class Attempt:
     def _check_downstream(self) -> None:
         # Told at once instead of after every retry of the first batch.
         try:
-            check_reachable(self.connection)
+            check_reachable(self.connection, self.key)
         except httpx.HTTPError as error:
             raise RunError(
                 f"the downstream model at {self.connection.url} cannot be reached ({type(error).__name__}): "

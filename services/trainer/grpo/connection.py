@@ -84,14 +84,22 @@ def open_client(
     return http, client
 
 
-def check_reachable(connection: Connection, *, timeout_s: float = 10.0) -> None:
-    """Make sure that somebody answers at the downstream service's address, whatever the answer.
+class KeyRefusedError(httpx.HTTPError):
+    """The downstream service takes another API key, or any."""
+
+
+def check_reachable(connection: Connection, key: SecretStr | None = None, *, timeout_s: float = 10.0) -> None:
+    """Make sure that somebody answers at the downstream service's address, and does not ask for another key.
 
     Args:
         connection: The service.
+        key: Its API key, or None.
         timeout_s: Longest wait.
 
     Raises:
         httpx.HTTPError: If nobody does.
     """
-    httpx.get(f"{connection.url.rstrip('/')}/models", timeout=timeout_s)
+    headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
+    status = httpx.get(f"{connection.url.rstrip('/')}/models", headers=headers, timeout=timeout_s).status_code
+    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        raise KeyRefusedError(f"status {status}")

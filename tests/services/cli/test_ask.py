@@ -48,6 +48,7 @@ def gateway() -> Iterator[tuple[str, dict[str, Any]]]:
         coverage: str = Form(default=""),
     ) -> JSONResponse:
         state["asked"] = (await image.read(), question, options, max_risk, coverage)
+        state["shown"] = request.headers.get("Authorization")
         state["keys"] = [*state.get("keys", []), request.headers.get("Idempotency-Key")]
         if state.get("failures"):
             status, headers = state["failures"].pop()
@@ -65,8 +66,8 @@ def picture(tmp_path: Path) -> Path:
     return path
 
 
-def run(*arguments: str) -> tuple[int, str, str]:
-    result = CliRunner().invoke(cli, ["ask", *arguments], env={"COLUMNS": "160"})
+def run(*arguments: str, **environment: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(cli, ["ask", *arguments], env={"COLUMNS": "160", **environment})
     return result.exit_code, result.stdout, result.stderr
 
 
@@ -162,3 +163,26 @@ def test_a_gateway_that_is_not_there_is_named_with_what_to_do(picture: Path) -> 
     assert "asking again" in err
     assert address in err
     assert "make up" in err
+
+
+def test_it_shows_its_key_and_says_which_one_it_takes(
+    gateway: tuple[str, dict[str, Any]], picture: Path, tmp_path: Path
+) -> None:
+    url, state = gateway
+    state |= {"reply": REPLY, "status": 200}
+    run(str(picture), "Which shape?", "--gateway", url)
+    assert state["shown"] is None
+    assert run(str(picture), "Which shape?", "--gateway", url, TRUSTVQA_API_KEY="tvqa_x")[0] == 0
+    assert state["shown"] == "Bearer tvqa_x"
+    problem = {
+        "type": "urn:trustvqa:problem:key-lacks-scope",
+        "detail": "This key does not allow that.",
+        "scope": "ask",
+    }
+    state |= {"reply": problem, "status": 403}
+    status, _, err = run(str(picture), "Which shape?", "--gateway", url, TRUSTVQA_API_KEY="tvqa_x")
+    assert status == 1
+    assert "a key with the scope ask" in " ".join(err.split())
+    status, _, err = run(str(picture), "?", "--gateway", url, TRUSTVQA_API_KEY_FILE=str(tmp_path / "absent"))
+    assert status == 1
+    assert "cannot be read" in " ".join(err.split())

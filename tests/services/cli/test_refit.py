@@ -30,12 +30,12 @@ from tests.services.cli.test_evaluate_command import Argument, trustvqa
 from tests.services.gateway.conftest import make_calibrator
 from tests.services.gateway.records.conftest import record
 from tests.services.gateway.test_selection import make_guard
+from tests.support.keys import keys_at
 from tests.support.servers import free_port, running
 
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
 CGP = Pair(downstream="model-1", policy="policy-1", estimator="cgp", answer_template="answer-compact@1")
 VERBALIZED = CGP.model_copy(update={"estimator": "verbalized", "policy": None})
-TOKEN = "correct horse battery staple"
 
 
 @dataclass
@@ -274,11 +274,13 @@ def test_answers_without_a_verdict_are_left_out(tmp_path: Path) -> None:
 def test_it_needs_an_administrator(tmp_path: Path) -> None:
     stream = Stream()
     stream.add(60, often)
-    with serving(tmp_path, stream, admin_token=TOKEN) as url:
-        for given in ({}, {"TRUSTVQA_GATEWAY_ADMIN_TOKEN": "wrong"}):
-            _, err = refit(tmp_path, url, status=1, **given)
-            assert "gives feedback to administrators only" in err
-        refit(tmp_path, url, "--family", "platt", TRUSTVQA_GATEWAY_ADMIN_TOKEN=TOKEN)
+    keys = keys_at(tmp_path / "keys.json", user=["ask", "feedback"], admin="admin")
+    with serving(tmp_path, stream, api_keys=tmp_path / "keys.json") as url:
+        for given, says in (("", "takes an API key"), ("x", "is no key"), (keys["user"], "a key with the scope admin")):
+            _, err = refit(tmp_path, url, status=1, TRUSTVQA_API_KEY=given)
+            assert says in err
+        (tmp_path / "key").write_text(keys["admin"])
+        refit(tmp_path, url, "--family", "platt", TRUSTVQA_API_KEY_FILE=str(tmp_path / "key"))
     assert len(Registry(tmp_path / "reg").calibrators()) == 1
 
 
