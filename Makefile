@@ -123,6 +123,15 @@ bench-drift: .venv/.developed ## Count the drift alarm's false alarms, and how m
 bench-records: .venv/.developed ## Compare gateways with and without records; ARGS="--postgres ADDRESS" for PostgreSQL too
 	$(BIN)/python -m benchmarks.records $(ARGS)
 
+.PHONY: bench-gateway
+bench-gateway: .venv/.developed ## Measure answers a second, times, processor and memory; ARGS="--url ADDRESS" for a deployment
+	$(OFFLINE) $(BIN)/python -m benchmarks.gateway $(ARGS)
+
+.PHONY: gpu-memory
+gpu-memory: .venv/.developed ## Print what a model takes of a GPU's memory: MODEL=deploy/models/Qwen2-VL-2B-Instruct.json
+	@test -n "$(MODEL)" || { echo "name a model's directory or its config.json: make gpu-memory MODEL=..." >&2; exit 2; }
+	@$(OFFLINE) $(BIN)/python -m deploy.gpu_memory $(MODEL) $(ARGS)
+
 ##@ Kubernetes
 
 OVERLAY ?= embedded

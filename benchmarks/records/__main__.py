@@ -3,47 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import json
 import os
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
-from io import BytesIO
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
 
-import httpx
-import numpy as np
-import psutil
 import typer
-import uvicorn
-from fastapi import FastAPI, Request
-from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.serving.asking import ask_all, one_question
+from benchmarks.serving.processes import ROOT, Service, running_service
+from benchmarks.serving.stand_ins import models_that_reply_at_once
 from services.cli.supervisor import taken_ports
-
-ROOT = Path(__file__).resolve().parents[2]
-_START_S = 60.0
-
-
-@dataclass(frozen=True)
-class Contender:
-    """A gateway with its way of keeping records."""
-
-    name: str
-    url: str
-    process: subprocess.Popen[bytes]
 
 
 def main(
@@ -69,9 +45,18 @@ def main(
     if taken := taken_ports("127.0.0.1", {f"port {n}": port + n for n in range(len(kept) + 1)}):
         raise typer.BadParameter(f"taken: {', '.join(map(str, taken.values()))}", param_hint="--port")
     try:
-        with _models(port), ExitStack() as stack:
+        with models_that_reply_at_once(port), ExitStack() as stack:
             contenders = [
-                stack.enter_context(_gateway(name, url, port + 1 + place, port, folder))
+                stack.enter_context(
+                    running_service(
+                        "gateway",
+                        port + 1 + place,
+                        _settings(url, port, folder),
+                        folder,
+                        name=name,
+                        ready="/health/live",
+                    )
+                )
                 for place, (name, url) in enumerate(kept.items())
             ]
             measured = asyncio.run(_measure(contenders, requests, together, rounds))
@@ -85,7 +70,7 @@ def main(
 
 
 async def _measure(
-    contenders: list[Contender], requests: int, together: int, rounds: int
+    contenders: list[Service], requests: int, together: int, rounds: int
 ) -> dict[str, list[dict[str, float]]]:
     measured: dict[str, list[dict[str, float]]] = {each.name: [] for each in contenders}
     for number in range(-1, rounds):  # the first round warms up and does not count
@@ -98,37 +83,17 @@ async def _measure(
     return measured
 
 
-async def _turn(contender: Contender, requests: int, together: int) -> dict[str, float]:
-    body = {"image": _picture(), "question": "Which shape?", "options": ["Round", "Oval"]}
-    left = iter(range(requests))
-    seconds: list[float] = []
-    recorded: list[bool] = []
-    async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=together)) as http:
-
-        async def ask() -> None:
-            for _ in left:
-                started = time.perf_counter()
-                response = await http.post(f"{contender.url}/vqa", json=body)
-                seconds.append(time.perf_counter() - started)
-                recorded.append(response.raise_for_status().json()["recorded"])
-
-        before = _cpu_s(contender)
-        started = time.perf_counter()
-        await asyncio.gather(*(ask() for _ in range(together)))
-        took = time.perf_counter() - started
+async def _turn(contender: Service, requests: int, together: int) -> dict[str, float]:
+    before = contender.cpu_s()
+    turn = await ask_all(contender.url, one_question(requests), together)
+    assert not turn.failed, f"{contender.name}: {turn.failed}"
     return {
-        "cpu_ms": 1e3 * (_cpu_s(contender) - before) / requests,
-        "answers_per_s": requests / took,
-        "median_ms": 1e3 * median(seconds),
-        "p95_ms": 1e3 * float(np.quantile(seconds, 0.95)),
-        "recorded_percent": 100 * sum(recorded) / requests,
+        "cpu_ms": 1e3 * (contender.cpu_s() - before) / requests,
+        "answers_per_s": turn.per_second,
+        "median_ms": 1e3 * turn.quantile(0.5),
+        "p95_ms": 1e3 * turn.quantile(0.95),
+        "recorded_percent": 100 * turn.recorded / requests,
     }
-
-
-def _cpu_s(contender: Contender) -> float:
-    """Seconds of a core that a gateway has used, which say more than the clock where others use the machine too."""
-    times = psutil.Process(contender.process.pid).cpu_times()
-    return float(times.user + times.system)
 
 
 def _summed_up(measured: dict[str, list[dict[str, float]]]) -> dict[str, dict[str, Any]]:
@@ -160,74 +125,14 @@ def _table(gateways: dict[str, dict[str, Any]]) -> Table:
     return table
 
 
-@contextmanager
-def _models(port: int) -> Iterator[None]:
-    """Serve a policy and a downstream model that reply at once."""
-    app = FastAPI()
-
-    @app.post("/v1/cgp")
-    async def guide(request: Request) -> dict[str, Any]:
-        await request.body()
-        return {"id": "1", "version": "policy-1", "prompts": [{"text": "Weigh the border.", "finish_reason": "stop"}]}
-
-    @app.post("/v1/chat/completions")
-    async def complete(request: Request) -> dict[str, Any]:
-        await request.body()
-        message = {"role": "assistant", "content": "The answer is B with confidence 95."}
-        choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
-        return {"id": "1", "object": "chat.completion", "choices": choices}
-
-    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None))
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        _wait(f"http://127.0.0.1:{port}/openapi.json")
-        yield
-    finally:
-        server.should_exit = True
-        thread.join(10)
-
-
-@contextmanager
-def _gateway(name: str, records: str, port: int, models: int, folder: Path) -> Iterator[Contender]:
-    settings = {
-        "PORT": str(port),
+def _settings(records: str, models: int, folder: Path) -> dict[str, str]:
+    return {
         "POLICY_URL": f"http://127.0.0.1:{models}",
         "DOWNSTREAM_URL": f"http://127.0.0.1:{models}/v1",
         "REGISTRY": str(folder / "registry"),
         "RECORDS_URL": records,
         "METHODS": '["cgp"]',
-        "LOG_LEVEL": "warning",
     }
-    environment = {**os.environ, **{f"TRUSTVQA_GATEWAY_{key}": value for key, value in settings.items()}}
-    with (folder / f"{port}.log").open("wb") as log:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "services.gateway"], cwd=ROOT, env=environment, stdout=log, stderr=log
-        )
-    try:
-        _wait(f"http://127.0.0.1:{port}/health/live")
-        yield Contender(name, f"http://127.0.0.1:{port}", process)
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-
-
-def _wait(url: str) -> None:
-    deadline = time.monotonic() + _START_S
-    while True:
-        try:
-            httpx.get(url, timeout=5).raise_for_status()
-            return
-        except httpx.HTTPError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.1)
-
-
-def _picture() -> str:
-    buffer = BytesIO()
-    Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8)).save(buffer, "PNG")
-    return base64.b64encode(buffer.getvalue()).decode()
 
 
 if __name__ == "__main__":

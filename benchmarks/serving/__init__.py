@@ -1,0 +1,1 @@
+"""What benchmarks of running services share: services and stand-ins that are started, and somebody who asks."""

@@ -1,0 +1,41 @@
+"""A policy and a downstream model that reply at once: small real HTTP servers, so that what waits is not the models."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import uvicorn
+from fastapi import FastAPI, Request
+
+from benchmarks.serving.processes import wait_for
+
+
+@contextmanager
+def models_that_reply_at_once(port: int) -> Iterator[None]:
+    """Serve both, in a thread of this process, for the length of a block."""
+    app = FastAPI()
+
+    @app.post("/v1/cgp")
+    async def guide(request: Request) -> dict[str, Any]:
+        await request.body()
+        return {"id": "1", "version": "policy-1", "prompts": [{"text": "Weigh the border.", "finish_reason": "stop"}]}
+
+    @app.post("/v1/chat/completions")
+    async def complete(request: Request) -> dict[str, Any]:
+        await request.body()
+        message = {"role": "assistant", "content": "The answer is B with confidence 95."}
+        choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
+        return {"id": "1", "object": "chat.completion", "choices": choices}
+
+    server = uvicorn.Server(uvicorn.Config(app, port=port, log_config=None))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    try:
+        wait_for(f"http://127.0.0.1:{port}/openapi.json")
+        yield
+    finally:
+        server.should_exit = True
+        thread.join(10)

@@ -1,0 +1,134 @@
+"""The benchmark of gateways: what it counts against a server whose behaviour is known, and its arithmetic."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from typer.testing import CliRunner
+
+from benchmarks.gateway.__main__ import main
+from benchmarks.gateway.sizing import Need, figures, need
+from benchmarks.serving.asking import Turn, ask_all, one_question, phantom_questions
+from tests.support.servers import running
+
+
+class Counting:
+    """A gateway that refuses every fourth question and notes what came."""
+
+    def __init__(self) -> None:
+        self.bodies: list[dict[str, Any]] = []
+        self.keys: set[str] = set()
+        self.inside = self.most = 0
+
+    def app(self) -> FastAPI:
+        app = FastAPI()
+
+        @app.post("/vqa")
+        async def vqa(request: Request) -> JSONResponse:
+            self.inside += 1
+            self.most = max(self.most, self.inside)
+            self.bodies.append(await request.json())
+            self.keys.add(request.headers.get("Authorization", ""))
+            number = len(self.bodies)
+            await asyncio.sleep(0)
+            self.inside -= 1
+            return JSONResponse({"recorded": number % 2 == 0}, 503 if number % 4 == 0 else 200)
+
+        return app
+
+
+async def test_every_question_is_asked_once_and_no_more_at_once_than_said() -> None:
+    server = Counting()
+    questions = [{**each, "question": str(number)} for number, each in enumerate(one_question(24))]
+    with running(server.app()) as url:
+        turn = await ask_all(url, questions, 3, {"Authorization": "Bearer k"})
+    assert sorted(int(body["question"]) for body in server.bodies) == list(range(24))
+    assert server.most <= 3
+    assert server.keys == {"Bearer k"}
+    assert (len(turn.answered), turn.failed, turn.recorded) == (18, {503: 6}, 6)
+    assert turn.per_second == pytest.approx(18 / turn.seconds)
+    assert max(turn.answered) <= turn.seconds
+
+
+async def test_a_server_that_is_away_is_counted_not_raised() -> None:
+    turn = await ask_all("http://127.0.0.1:9", one_question(3), 2)
+    assert (turn.answered, turn.failed) == ((), {0: 3})
+
+
+def test_no_two_questions_of_a_turn_can_share_guidance() -> None:
+    made = [*phantom_questions(20, seed=1), *phantom_questions(20, seed=2)]
+    assert len({each["question"] for each in made}) == 40
+    assert len({each["image"] for each in made}) == 40
+    assert all(2 <= len(each["options"]) <= 26 for each in made)
+
+
+def test_figures_are_of_all_rounds() -> None:
+    slow = Turn(4, 2.0, (0.1,) * 10, {}, 10)
+    quick = Turn(4, 1.0, (0.3,) * 10, {429: 2}, 5)
+    found = figures([slow, quick, quick])
+    assert found["per_second"] == {"median": 10, "least": 5, "most": 10}
+    assert (found["p50_ms"], found["p95_ms"]) == (300, 300)
+    assert (found["answers"], found["failed"], found["recorded_percent"]) == (30, {"429": 4}, pytest.approx(66.7))
+
+
+@pytest.mark.parametrize(
+    ("rate", "seconds", "at_once", "headroom", "replicas"),
+    [
+        (10, 0.4, 4, 1, 1),  # four in flight, four at once
+        (10, 0.41, 4, 1, 2),
+        (10, 0.4, 4, 1.5, 2),
+        (0.1, 0.4, 4, 1.5, 1),  # one at least
+        (100, 2, 64, 1.5, 5),  # 4.69
+        (3, 0.1, 1, 1, 1),  # 0.3, and not by a rounding error more
+    ],
+)
+def test_replicas_are_what_is_in_flight_over_what_one_takes(
+    rate: float, seconds: float, at_once: int, headroom: float, replicas: int
+) -> None:
+    assert Need(rate, seconds, at_once, headroom).replicas == replicas
+
+
+def test_the_printed_arithmetic_is_that_of_the_figures() -> None:
+    found = figures([Turn(8, 4.0, (0.8,) * 40, {}, 40)])
+    assert str(need(found, 25, 1.5)) == "25/s x 0.800 s = 20.0 in flight; / 8 at once x 1.5 = 3.75: 4 replicas"
+
+
+def test_a_deployment_is_measured_by_its_address(tmp_path: Path) -> None:
+    import typer
+
+    app = typer.Typer()
+    app.command()(main)
+    server = Counting()
+    with running(server.app()) as url:
+        done = CliRunner().invoke(
+            app,
+            [
+                "--url",
+                url,
+                "--answers",
+                "8",
+                "--rounds",
+                "2",
+                "--together",
+                "1,2",
+                "--output",
+                str(tmp_path / "r.json"),
+            ],
+            env={"TRUSTVQA_API_KEY": "secret-key"},
+        )
+    assert done.exit_code == 0, done.output
+    kept = json.loads((tmp_path / "r.json").read_text())
+    assert server.keys == {"Bearer secret-key"}
+    assert len(server.bodies) == 8 * 2 * 3  # a warm-up and two rounds at two concurrencies
+    listed = kept["deployment"]["concurrencies"]
+    assert [each["together"] for each in listed] == [1, 2]
+    assert sum(each["answers"] + each["failed"]["503"] for each in listed) == 32
+    assert "secret-key" not in (tmp_path / "r.json").read_text() + done.output
+    assert "replica" in done.output
+    assert set(kept["machine"]) >= {"processor", "cores", "memory_gb", "load_average"}
