@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
@@ -17,6 +17,7 @@ from prompt4trust.verdict import Invalid, InvalidReason, Verdict
 from services.gateway.calibrators import CalibratorShelf, Pair
 from services.gateway.decisions import Withheld
 from services.gateway.limits import together
+from services.gateway.logprobs import WITHOUT_LOGPROBS
 from services.gateway.references import Familiarity
 from services.gateway.schemas import (
     Ask,
@@ -118,6 +119,8 @@ class Answering:
         (answer, policy_missing), described = await together(
             partial(self._ask, ask, image_url, timed), partial(self._familiarity.describe, ask, image_url)
         )
+        if lacking := timed.without_logprobs and answer.estimator in WITHOUT_LOGPROBS:
+            answer = replace(answer, estimator=WITHOUT_LOGPROBS[answer.estimator])
         pair = self._pair(answer)
         atypicality, unknown = await self._familiarity.judge(described, await self._selecting.evidence(ask, pair))
         withheld = self._selecting.withheld(pair, atypicality)
@@ -144,7 +147,7 @@ class Answering:
             guidance_prompt=answer.guidance.text if answer.guidance else None,
             explanation=answer.text,
             models=ModelsUsed(policy=answer.guidance.version if answer.guidance else None, downstream=self._model),
-            degraded=(["policy"] if policy_missing else []) + degraded,
+            degraded=[*(["policy"] if policy_missing else []), *(["logprobs"] if lacking else []), *degraded],
             timing_ms=Timing(
                 policy=_milliseconds(timed.policy_s),
                 downstream=_milliseconds(timed.downstream_s),
@@ -202,7 +205,7 @@ class Answering:
 
 
 class _Timed:
-    """Both models for one request, with the time that each was waited for, failures included."""
+    """Both models for one request, with what was seen of them: the time waited for each, failures included."""
 
     def __init__(self, downstream: Downstream, policy: Policy, clock: Callable[[], float]) -> None:
         self._downstream = downstream
@@ -210,15 +213,20 @@ class _Timed:
         self._clock = clock
         self.downstream_s = 0.0
         self.policy_s = 0.0
+        self.without_logprobs = False
+        """Whether log-probabilities were asked for and did not come."""
 
     async def complete(
         self, messages: Sequence[Message], sampling: Sampling, *, n: int = 1, top_logprobs: int | None = None
     ) -> Generation:
         started = self._clock()
         try:
-            return await self._downstream.complete(messages, sampling, n=n, top_logprobs=top_logprobs)
+            generation = await self._downstream.complete(messages, sampling, n=n, top_logprobs=top_logprobs)
         finally:
             self.downstream_s += self._clock() - started
+        if top_logprobs is not None and any(each.text and not each.top_logprobs for each in generation.completions):
+            self.without_logprobs = True
+        return generation
 
     async def guide(self, question: str, options: Mapping[str, str], *, seed: int | None = None) -> Guidance:
         started = self._clock()

@@ -33,6 +33,7 @@ from services.gateway.idempotency import answer_id_of, other_question_problem, r
 from services.gateway.images import ImageError, PreparedImage, prepare_image
 from services.gateway.intake import Submission, read_submission
 from services.gateway.limits import BusyError, Gate, while_connected
+from services.gateway.logprobs import TolerantDownstream
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.monitoring.kept import MonitoringStore
 from services.gateway.monitoring.monitor import Monitor, open_monitor
@@ -245,13 +246,14 @@ async def open_gateway(
             settings.downstream_url, max_connections=settings.max_in_flight, api_key=settings.downstream_api_key
         ) as downstream_http,
     ):
-        downstream = DownstreamClient(
+        client = DownstreamClient(
             downstream_http,
             settings.downstream_model,
             RetryPolicy(settings.downstream_deadline_s, settings.downstream_attempts),
             egress_hosts=settings.egress_hosts,
             vendor_parameters=settings.vendor_parameters,
         )
+        downstream = TolerantDownstream(client, settings.logprobs_pause_s, metrics.logprobs_refused.inc)
         policy = GuardedPolicy(
             PolicyClient(policy_http, RetryPolicy(settings.policy_deadline_s, settings.policy_attempts)),
             settings.policy_failures,

@@ -240,7 +240,7 @@ class Timing(BaseModel):
     total: float
 
 
-Lack = Literal["policy", "calibrator", "calibration-alarm"]
+Lack = Literal["policy", "logprobs", "calibrator", "calibration-alarm"]
 """What an answer can be without."""
 
 
@@ -261,7 +261,8 @@ class VqaReply(BaseModel):
         guidance_prompt: The calibration guidance prompt that was used, or None.
         explanation: The downstream model's text, as it came.
         models: Who answered.
-        degraded: What was done without: "policy", "calibrator"; "calibration-alarm" where that no longer holds.
+        degraded: What was done without: "policy", "logprobs", "calibrator"; "calibration-alarm" where that no longer
+            holds.
         timing_ms: How long it took.
         recorded: Whether the answer is kept, so that feedback on it can be; it says nothing of the answer's worth.
     """

@@ -31,6 +31,12 @@ class GatewaySettings(ServiceSettings, service="gateway"):
     downstream_api_key: SecretStr | None = None
     downstream_deadline_s: float = Field(default=45.0, gt=0, description="Longest wait for an answer, with retries.")
     downstream_attempts: int = Field(default=2, ge=1)
+    logprobs_pause_s: float = Field(
+        default=600.0,
+        ge=0,
+        description="How long a model whose server refused log-probabilities is asked without them before they are "
+        "tried again.",
+    )
     egress_hosts: frozenset[str] = Field(
         default=frozenset(), description="Hosts beyond this machine and its neighbours that may be sent pictures."
     )

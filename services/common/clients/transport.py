@@ -16,7 +16,20 @@ from prompt4trust.confidence.base import TransportError
 from services.common.telemetry import trace_headers
 
 _RETRIED = frozenset({429, 500, 502, 503, 504})
+_SAID_CHARS = 2000
 _HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")  # or a whole one, which is left as it is
+
+
+class RefusedError(TransportError):
+    """A server replied with an error.
+
+    Attributes:
+        said: The reply's beginning. It may quote what was asked, so it is neither logged nor passed on.
+    """
+
+    def __init__(self, service: str, detail: str, *, status: int, retry_after: float | None, said: str) -> None:
+        super().__init__(service, detail, status=status, retry_after=retry_after)
+        self.said = said
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +131,12 @@ async def _post_once(http: httpx.AsyncClient, service: str, path: str, body: Map
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         raise TransportError(service, f"the connection failed ({type(error).__name__})") from error
     if response.status_code != 200:
-        raise TransportError(
+        raise RefusedError(
             service,
             f"it replied with status {response.status_code}",
             status=response.status_code,
             retry_after=_seconds(response.headers.get("Retry-After")),
+            said=response.text[:_SAID_CHARS],
         )
     try:
         parsed = response.json()

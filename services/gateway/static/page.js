@@ -204,6 +204,7 @@ function hideProblem() { by("problem").hidden = true; }
 
 const WITHOUT = {
   policy: "The guidance model is away: the question was asked without guidance.",
+  logprobs: "The model's server reports no probabilities: the confidence rests on what the model stated alone.",
   calibrator: "No calibrator fits these models: the confidence is the model's own statement.",
   "calibration-alarm": "Reviews show that the confidence of these models no longer holds: see the calibration page.",
 };
