@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, ProcessCollector
 
 from services.common.body import BoundedBody
 from services.common.health import (
@@ -65,6 +65,7 @@ def create_app(
         KeysError: If the settings name a file of keys that cannot be read.
     """
     registry = metrics if metrics is not None else CollectorRegistry()
+    ProcessCollector(registry=registry)  # memory, processor time and when it was started
     keyring = Keyring(settings.api_keys, settings.service) if settings.api_keys is not None else None
     counted = KeyMetrics(registry)
     if keyring is not None:

@@ -16,7 +16,10 @@ from tests.deploy.faults import ROOT, SETTINGS, settings_of
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 GRAFANA = ROOT / "deploy" / "grafana"
-_WORDS = {"by", "le", "sum", "rate", "increase", "histogram_quantile", "min_over_time", "without", "up"}
+_FUNCTIONS = {"sum", "max", "min", "rate", "increase", "changes", "histogram_quantile", "min_over_time", "time"}
+# What Prometheus makes itself, and what its client library tells of every process.
+_GIVEN = {"up", "process_start_time_seconds", "process_resident_memory_bytes", "process_cpu_seconds_total"}
+_WORDS = {"by", "le", "without", "and", *_FUNCTIONS, *_GIVEN}
 
 
 @cache
@@ -66,6 +69,12 @@ def test_prometheus_reads_every_service_where_it_listens() -> None:
     stack = Stack.model_validate(read(ROOT / "docker-compose.yml"))
     watching = set(stack.services["prometheus"].networks)
     [job] = yaml.safe_load((PROMETHEUS / "prometheus.yml").read_text())["scrape_configs"]
+    prometheus, keys = stack.services["prometheus"], stack.services["keys"]
+    shown = job["authorization"]["credentials_file"]
+    [made] = [each.partition("=")[2] for each in keys.command if each.startswith("--metrics-key=")]
+    volumes = [prometheus.mounts()[shown.rpartition("/")[0]][0], keys.mounts()[made.rpartition("/")[0]][0]]
+    assert volumes == ["metrics-key", "metrics-key"]
+    assert shown.rpartition("/")[2] == made.rpartition("/")[2]
     read_from = {each["labels"]["service"]: each["targets"] for each in job["static_configs"]}
     assert read_from == {name: [f"{name}:{settings_of(name, {}).port}"] for name in SETTINGS}
     assert all(watching & set(stack.services[name].networks) for name in read_from)
@@ -78,7 +87,7 @@ def test_an_alert_says_what_to_do() -> None:
             names.append(rule["alert"])
             assert set(rule) <= {"alert", "expr", "for", "labels", "annotations"}
             assert rule["labels"]["severity"] in ("page", "ticket")
-            assert set(rule["annotations"]) == {"summary", "action"}
+            assert set(rule["annotations"]) == {"summary", "action", "runbook"}
     assert len(names) == len(set(names))
 
 
