@@ -11,6 +11,7 @@ from services.cli.evaluate import evaluate
 from services.cli.guard import guard
 from services.cli.keys import app as keys
 from services.cli.phantoms import phantoms
+from services.cli.policies import policies
 from services.cli.reference import reference
 from services.cli.report import report
 from services.cli.train import train
@@ -23,6 +24,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_show_locals=False,
 )
-for command in (up, ask, phantoms, evaluate, calibrate, report, guard, reference, train, backup, restore):
+for command in (up, ask, phantoms, evaluate, calibrate, report, guard, reference, train, policies, backup, restore):
     app.command()(command)
 app.add_typer(keys)
