@@ -21,6 +21,8 @@ Message = dict[str, Any]
 
 
 _FIELD = re.compile(r"\{([a-z]+)\}")
+# Servers read these spellings as the control tokens of ChatML and its kin, wherever in a text they stand.
+_CONTROL = re.compile(r"<\|(?=[^<>|\s]{1,64}\|>)")
 
 
 class PromptTemplate(BaseModel):
@@ -119,7 +121,8 @@ def answer_messages(
         guidance: A calibration guidance prompt, or None.
 
     Returns:
-        Chat messages in OpenAI's form, the image first.
+        Chat messages in OpenAI's form, the image first. What spells a control token, as <|im_end|> does, is taken
+        apart in the texts that are inserted, so that no question can end its turn and begin another.
     """
     line = _fill(template.guidance_line, guidance=guidance.strip()) if guidance and guidance.strip() else ""
     text = _render(template, question, options, guidance=line)
@@ -149,7 +152,7 @@ def _render(template: PromptTemplate, question: str, options: Mapping[str, str],
 
 def _fill(pattern: str, **values: str) -> str:
     # One pass over the template's own text: what a user wrote between braces is inserted, never interpreted.
-    return _FIELD.sub(lambda field: values.get(field[1], field[0]), pattern)
+    return _FIELD.sub(lambda field: _CONTROL.sub("< |", values[field[1]]) if field[1] in values else field[0], pattern)
 
 
 def _messages(template: PromptTemplate, content: str | list[Message]) -> list[Message]:
