@@ -102,6 +102,11 @@ class GatewaySettings(ServiceSettings, service="gateway"):
         default=SecretStr("sqlite:///var/records.db"),
         description="Database of answers and feedback: sqlite:///file or postgresql://...; empty for none.",
     )
+    records_upgrade: bool = Field(
+        default=True,
+        description="Bring the database's tables up to date at the start. Off where `python -m services.gateway.records"
+        " upgrade` does that, by a database user who may: until it has, answers go out unrecorded.",
+    )
     record_texts: bool = Field(
         default=False,
         description="Keep question, options, guidance and explanation; else only their hashes. People write names into "

@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from services.gateway.records.migrations.upgrading import upgrade
+from services.gateway.records.migrations.upgrading import check, upgrade
 
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 _WRITES = "trustvqa_writes"
@@ -56,9 +56,11 @@ class Database:
     Args:
         url: Its address, from `database_url`.
         timeout_s: Longest wait for a lock of SQLite's, or for a free connection.
+        upgrades: Whether `prepare` may bring the tables up to date, and does not just look at them.
     """
 
-    def __init__(self, url: URL, timeout_s: float) -> None:
+    def __init__(self, url: URL, timeout_s: float, *, upgrades: bool = True) -> None:
+        self._upgrades = upgrades
         self._file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
         arguments: dict[str, Any] = (
             # The driver is to begin no transactions of its own: see _begin.
@@ -102,6 +104,20 @@ class Database:
         async with self.writing() as connection:
             await self._lock(connection, _REVIEWING)
             yield connection
+
+    async def prepare(self) -> None:
+        """See that the tables are what this version of the software works with.
+
+        Raises:
+            OlderDatabaseError: If they are not, and may not be changed from here.
+            NewerDatabaseError: If a newer version of the software has used the database.
+            OSError: If the file or its folder cannot be made.
+        """
+        if self._upgrades:
+            await self.migrate()
+            return
+        async with self.reading() as connection:
+            await connection.run_sync(check)
 
     async def migrate(self) -> None:
         """Bring the tables up to date; several gateways may do so at once.

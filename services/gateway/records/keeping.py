@@ -130,7 +130,8 @@ async def open_records(settings: GatewaySettings, metrics: RecordMetrics) -> Asy
     if not url:
         yield None
         return
-    store = RecordStore(Database(database_url(url), timeout_s=settings.record_deadline_s))
+    database = Database(database_url(url), timeout_s=settings.record_deadline_s, upgrades=settings.records_upgrade)
+    store = RecordStore(database)
     writer = RecordWriter(
         store, metrics, deadline_s=settings.record_deadline_s, max_waiting=settings.record_max_waiting
     )

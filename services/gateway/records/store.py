@@ -14,7 +14,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.gateway.records.database import Database
-from services.gateway.records.migrations.upgrading import NewerDatabaseError
+from services.gateway.records.migrations.upgrading import NewerDatabaseError, OlderDatabaseError
 from services.gateway.records.queries import REVIEWED, conditions, feedback_of, judge, later, pair_of, reviewed_of
 from services.gateway.records.record import Record
 from services.gateway.records.reviewed import ReviewedAnswer
@@ -72,7 +72,7 @@ class RecordStore:
         return self._is_prepared
 
     async def prepare(self) -> None:
-        """Bring the tables up to date, if that has not been done.
+        """Bring the tables up to date, or see that they are, if that has not been done.
 
         Raises:
             NewerDatabaseError: If a newer version of the software has used the database.
@@ -81,7 +81,10 @@ class RecordStore:
             return
         async with self._within(6), self._preparing:
             if not self._is_prepared:
-                await self._database.migrate()
+                try:
+                    await self._database.prepare()
+                except OlderDatabaseError as error:
+                    raise RecordsAwayError(str(error)) from error
                 self._is_prepared = True
 
     async def close(self) -> None:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import anyio
@@ -14,10 +17,14 @@ from sqlalchemy import Connection
 from services.gateway.app import create_gateway
 from services.gateway.records.database import Database, database_url
 from services.gateway.records.migrations.upgrading import VERSION_TABLE, NewerDatabaseError
+from services.gateway.records.shapes import RecordsAwayError
 from services.gateway.records.store import RecordStore
 from services.gateway.records.tables import metadata
 from services.gateway.settings import GatewaySettings
 from tests.services.gateway.records.conftest import Place, record
+from tests.support.servers import free_port
+
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def differences(connection: Connection) -> object:
@@ -59,6 +66,46 @@ async def test_a_database_of_a_newer_version_is_left_alone(place: Place, tmp_pat
         async with app.router.lifespan_context(app):
             pass
     assert place.query("SELECT count(*) FROM answers") == [(1,)]
+
+
+def look_after(action: str, url: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "services.gateway.records", action],
+        cwd=ROOT,
+        env={**os.environ, "TRUSTVQA_GATEWAY_RECORDS_URL": url},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+async def test_tables_are_made_by_the_command_where_gateways_may_not(place: Place, tmp_path: Path) -> None:
+    settings = GatewaySettings(records_url=place.url, records_upgrade=False, registry=tmp_path, shipped=tmp_path)
+    database = Database(database_url(place.url), timeout_s=10.0, upgrades=settings.records_upgrade)
+    store = RecordStore(database, deadline_s=20)
+    # A folder that is not there is not made either.
+    with pytest.raises(RecordsAwayError, match="is at revision none|unable to open database file"):
+        await store.add([record()])
+    app = create_gateway(settings)
+    async with app.router.lifespan_context(app):  # it starts, and goes without records for now
+        assert app.state.gateway.records.state().ok is False
+    assert look_after("check", place.url).returncode == 3
+    assert look_after("upgrade", place.url).returncode == 0
+    assert look_after("upgrade", place.url).returncode == 0
+    assert look_after("check", place.url).returncode == 0
+    await store.add([record()])
+    await store.close()
+    place.query(f"UPDATE {VERSION_TABLE} SET version_num = 'r9999' RETURNING 1")  # noqa: S608
+    newer = look_after("upgrade", place.url)
+    assert (newer.returncode, "r9999" in newer.stderr) == (2, True)
+
+
+def test_the_command_says_that_it_reaches_no_database_and_gives_no_password_away(tmp_path: Path) -> None:
+    away = look_after("upgrade", f"postgresql://user:hunter2@127.0.0.1:{free_port()}/name")
+    assert away.returncode == 1
+    assert "cannot be used" in away.stderr
+    assert "hunter2" not in away.stderr + away.stdout
+    assert look_after("upgrade", "").returncode == 0
 
 
 async def test_a_file_of_answers_is_its_owner_s_alone(tmp_path: Path) -> None:
