@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from services.gateway.records.migrations.upgrading import check, upgrade
+from services.gateway.records.migrations.upgrading import OlderDatabaseError, check, upgrade
 
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 _WRITES = "trustvqa_writes"
@@ -116,6 +116,8 @@ class Database:
         if self._upgrades:
             await self.migrate()
             return
+        if self._file is not None and not self._file.exists():
+            raise OlderDatabaseError("there is no file of records yet: python -m services.gateway.records upgrade")
         async with self.reading() as connection:
             await connection.run_sync(check)
 
