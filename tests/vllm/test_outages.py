@@ -1,0 +1,109 @@
+"""vLLM servers that die, come back, and are ended: what clients are told, and that nothing else need be restarted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from prompt4trust.questions import Question
+from tests.support.waiting import wait_until
+from tests.vllm.conftest import FIRST, MODEL, Servers, Stack, ask, ready
+from tests.vllm.servers import VllmServer
+
+pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900), pytest.mark.xdist_group("vllm")]
+
+
+@pytest.fixture
+def engine(stack: Stack, servers: Servers) -> VllmServer:
+    """The server of the live policy version, running, as is the downstream model's."""
+    servers.downstream.start()
+    live = httpx.get(f"{stack.policy}/v1/policies").json()["active"]
+    server = servers.first if live == FIRST else servers.second
+    server.start()
+    return server
+
+
+def test_answers_go_on_without_the_policy_s_server_and_stop_without_the_model_s_until_they_are_back(
+    stack: Stack, servers: Servers, engine: VllmServer, questions: Sequence[Question]
+) -> None:
+    question = questions[0]
+    before = ask(stack, question).json()
+    assert before["degraded"] == []
+    assert ready(stack)[0] == 200
+
+    engine.kill()
+    without = ask(stack, question)
+    assert without.status_code == 200
+    assert without.json()["degraded"] == ["policy"]
+    assert without.json()["guidance_prompt"] is None
+    assert without.json()["calibration"]["calibrated"] is True
+    assert "verbalized" in without.json()["calibration"]["calibrator"]
+    status, dependencies = ready(stack)
+    assert (status, dependencies["policy"]["ok"], dependencies["downstream"]["ok"]) == (200, False, True)
+    policy = httpx.get(f"{stack.policy}/health/ready", timeout=30)
+    assert policy.status_code == 503
+    assert "no model server has it" in policy.json()["dependencies"]["policy"]["detail"]
+
+    # What runs the model dies alone: the server notices within seconds and ends, for whoever restarts it.
+    servers.downstream.kill_engine()
+    wait_until(lambda: servers.downstream.process.poll() is not None, 120)
+    assert servers.downstream.process.returncode != 0 or "EngineCore" in servers.downstream.output()
+    refused = ask(stack, question)
+    assert refused.status_code == 503
+    assert int(refused.headers["Retry-After"]) >= 1
+    assert refused.headers["Content-Type"] == "application/problem+json"
+    assert refused.json()["type"].endswith("downstream-unavailable")
+    status, dependencies = ready(stack)
+    assert (status, dependencies["downstream"]["ok"]) == (503, False)
+    assert httpx.get(f"{stack.gateway}/health/live").status_code == 200
+
+    for server in (servers.downstream, engine):
+        server.begin()
+    for server in (servers.downstream, engine):
+        server.wait_ready()
+    wait_until(lambda: ask(stack, question).json().get("degraded") == [], 60)
+    after = ask(stack, question).json()
+    for changing in ("id", "timing_ms"):
+        del before[changing], after[changing]
+    assert after == before
+    assert ready(stack)[0] == 200
+
+
+@pytest.fixture
+def pool() -> Iterator[ThreadPoolExecutor]:
+    with ThreadPoolExecutor(4) as made:
+        yield made
+
+
+def test_at_sigterm_the_downstream_service_finishes_what_it_has_begun(
+    stack: Stack, servers: Servers, pool: ThreadPoolExecutor
+) -> None:
+    servers.downstream.start()
+
+    def running() -> float:
+        lines = httpx.get(f"{servers.downstream.url}/metrics").text.splitlines()
+        return sum(float(line.rsplit(" ", 1)[1]) for line in lines if line.startswith("vllm:num_requests_running{"))
+
+    def write(tokens: int) -> httpx.Response:
+        body = {
+            "model": MODEL,
+            "messages": [{"role": "user", "content": "Write on."}],
+            "ignore_eos": True,
+            "max_tokens": tokens,
+        }
+        return httpx.post(f"{stack.downstream}/chat/completions", json=body, timeout=120)
+
+    begun = [pool.submit(write, 400) for _ in range(2)]
+    wait_until(lambda: running() == 2, 60)
+    servers.downstream.terminate()
+    wait_until(lambda: "mode=drain" in servers.downstream.output(), 30)
+    late = write(1)
+    assert late.status_code >= 500
+    for each in begun:
+        reply = each.result()
+        assert reply.status_code == 200, reply.text
+        assert reply.json()["usage"]["completion_tokens"] == 400
+    assert servers.downstream.process.wait(120) == 0
