@@ -15,7 +15,8 @@ ENV PYTHONUNBUFFERED=1 \
 RUN groupadd --gid 10001 trustvqa \
     && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /tmp --shell /usr/sbin/nologin trustvqa \
     && install -d -o 10001 -g 10001 -m 0750 /var/lib/trustvqa \
-       /var/lib/trustvqa/registry /var/lib/trustvqa/records /var/lib/trustvqa/training /var/lib/trustvqa/hub
+       /var/lib/trustvqa/registry /var/lib/trustvqa/records /var/lib/trustvqa/training /var/lib/trustvqa/hub \
+       /var/lib/trustvqa/keys /var/lib/trustvqa/first-key /var/lib/trustvqa/stack-key /var/lib/trustvqa/metrics-key
 WORKDIR /app
 
 # --- Third-party packages -------------------------------------------------------------------------------------------

@@ -84,6 +84,7 @@ class Logging(_Strict):
 class Service(_Strict):
     image: str
     build: Build | None = None
+    pull_policy: Literal["never"] | None = None
     profiles: list[str] = []
     entrypoint: list[str] | None = None
     command: list[str] = []

@@ -6,10 +6,11 @@ import os
 import secrets
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
-from tests.deploy.containers import ROOT, Stack
+from tests.deploy.containers import ROOT, SECRET, Stack
 from tests.deploy.faults import SETTINGS
 from tests.support.servers import free_port_block
 
@@ -36,21 +37,20 @@ def _why_not() -> str | None:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The stack on a free port, with an admin token in a file, and volumes that are removed at the end."""
+    """The stack on a free port, with a secret in a file, and volumes that are removed at the end."""
     if reason := _why_not():
         pytest.skip(reason)
     place = tmp_path_factory.mktemp("secrets")
     for source in (ROOT / "deploy" / "secrets").iterdir():
         (place / source.name).mkdir(mode=0o755)
-    admin = secrets.token_urlsafe(32)
-    token = place / "gateway" / "TRUSTVQA_GATEWAY_ADMIN_TOKEN"
-    token.write_text(admin)
-    token.chmod(0o644)
+    secret = place / "policy" / "TRUSTVQA_POLICY_UPSTREAM_API_KEY"
+    secret.write_text(SECRET)
+    secret.chmod(0o644)
     port = free_port_block(1)
     environment = {"STACK_PORT": str(port), "STACK_SECRETS": str(place), "STACK_TAG": TAG, "COMPOSE_PROFILES": ""}
-    stack = Stack(f"trustvqa-test-{secrets.token_hex(4)}", port, environment, admin)
+    stack = Stack(f"trustvqa-test-{secrets.token_hex(4)}", port, environment)
     try:
         stack.start()
-        yield stack
+        yield replace(stack, key=stack.first_key())
     finally:
         stack.compose("down", "--volumes", "--remove-orphans", "--timeout", "10")

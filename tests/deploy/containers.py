@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ import httpx
 
 ROOT = Path(__file__).resolve().parents[2]
 SAMPLE = ROOT / "services/gateway/static/samples/ultrasound.png"
+SECRET = "correct horse battery staple"
 OPTIONS = ["Round", "Oval", "Spiculated", "Ring-shaped"]
 
 
@@ -25,13 +27,13 @@ class Stack:
         project: Its name, so that stacks on one engine do not meet.
         port: The gateway's published port.
         environment: Variables of the compose file.
-        admin: The gateway's admin token.
+        key: The first key that the stack made, which may do everything; empty until it has.
     """
 
     project: str
     port: int
     environment: Mapping[str, str] = field(repr=False)
-    admin: str = field(repr=False)
+    key: str = field(default="", repr=False)
 
     @property
     def gateway(self) -> str:
@@ -81,18 +83,36 @@ class Stack:
         done = subprocess.run(["docker", "network", "inspect", network], capture_output=True, text=True, check=True)
         return json.loads(done.stdout)[0]["Internal"] is True
 
+    def client(self) -> httpx.Client:
+        """A client of the gateway, as people have it."""
+        return httpx.Client(base_url=self.gateway, headers=self.headers)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What shows the key."""
+        return {"Authorization": f"Bearer {self.key}"}
+
+    def first_key(self) -> str:
+        """Read the first key by the command that the stack's log tells."""
+        said = self.compose("logs", "--no-color", "--no-log-prefix", "keys")
+        command = re.search(r"docker compose (run .*show)$", said, re.MULTILINE)
+        assert command, said
+        text = self.compose(*command[1].split()).strip()
+        assert text not in said
+        return text
+
     def ask(self) -> httpx.Response:
         """Ask the question that the README asks."""
         return httpx.post(
             f"{self.gateway}/vqa",
             data={"question": "What shape are the findings?", "options": OPTIONS},
             files={"image": SAMPLE.read_bytes()},
+            headers=self.headers,
             timeout=60,
         )
 
     def administer(self, path: str, **body: Any) -> httpx.Response:
         """Send what an administrator may send: a GET, or a POST where there is a body."""
-        headers = {"Authorization": f"Bearer {self.admin}"}
         if body:
-            return httpx.post(f"{self.gateway}{path}", headers=headers, json=body, timeout=10)
-        return httpx.get(f"{self.gateway}{path}", headers=headers, timeout=10)
+            return httpx.post(f"{self.gateway}{path}", headers=self.headers, json=body, timeout=10)
+        return httpx.get(f"{self.gateway}{path}", headers=self.headers, timeout=10)

@@ -27,8 +27,8 @@ SETTINGS: dict[str, type[ServiceSettings]] = {
     each.service: each for each in (GatewaySettings, PolicySettings, DownstreamSettings, TrainerSettings)
 }
 SECRETS = "/run/secrets/trustvqa"
-# Read by whoever reads settings, not settings of a service.
-_GENERAL = {"TRUSTVQA_CONFIG", "TRUSTVQA_SECRETS"}
+# Read by whoever reads settings and by commands, not settings of a service.
+_GENERAL = {"TRUSTVQA_CONFIG", "TRUSTVQA_SECRETS", "TRUSTVQA_KEYS_FILE", "TRUSTVQA_FIRST_KEY"}
 _URL = re.compile(r"http://127\.0\.0\.1:(?P<port>\d+)(?P<path>/[\w/]*)")
 
 
@@ -183,7 +183,8 @@ def _settings(name: str, stack: Stack) -> Iterator[str]:
     for variable in service.environment:
         if variable not in _GENERAL and variable.startswith("TRUSTVQA_") and f"_{name.upper()}_" not in variable:
             yield f"{variable} is another service's"
-    if service.environment.get("TRUSTVQA_SECRETS") not in service.mounts():
+    secrets = service.environment.get("TRUSTVQA_SECRETS", "").split(":")
+    if not set(secrets) <= service.mounts().keys():
         yield "TRUSTVQA_SECRETS names no mount"
     try:
         settings = settings_of(name, service.environment)
@@ -198,6 +199,7 @@ def _settings(name: str, stack: Stack) -> Iterator[str]:
         yield f"the health check asks {probed and probed[0]}, where nothing answers"
     yield from _written(settings, service)
     yield from _asked(name, settings, stack)
+    yield from _keyed(name, settings, stack)
 
 
 def _written(settings: ServiceSettings, service: Service) -> Iterator[str]:
@@ -213,6 +215,23 @@ def _written(settings: ServiceSettings, service: Service) -> Iterator[str]:
             yield f"{field} is {path}, which lies on no volume"
     made = " ".join(stages()["base"]["RUN"]).split()
     yield from (f"no image gives {target} to the user" for target in writable if target not in made)
+
+
+def _keyed(name: str, settings: ServiceSettings, stack: Stack) -> Iterator[str]:
+    """The keys that a service asks for are those that the stack makes, before it starts, and are not its to change."""
+    if settings.api_keys is None:
+        yield "would not start: it has no keys" if name in ("gateway", "trainer") else "asks for no keys"
+        return
+    service, makers = stack.services[name], stack.services.get("keys")
+    made = Path(makers.environment["TRUSTVQA_KEYS_FILE"]) if makers else Path()
+    source, may = service.mounts().get(str(settings.api_keys.parent), ("", False))
+    if makers is None or makers.mounts().get(str(made.parent)) != (source, True) or settings.api_keys.name != made.name:
+        yield f"its keys are {settings.api_keys}, which nobody makes"
+    if may:
+        yield "may change the keys"
+    waits = service.depends_on.get("keys")
+    if waits is None or waits.condition != "service_completed_successfully":
+        yield "does not wait until there are keys"
 
 
 def _asked(name: str, settings: ServiceSettings, stack: Stack) -> Iterator[str]:

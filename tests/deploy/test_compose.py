@@ -79,6 +79,13 @@ def change(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
         ("services/gateway/environment/TRUSTVQA_GATEWAY_POLICY_URL", "http://policy:8091", "port 8091 of policy"),
         ("services/gateway/environment/TRUSTVQA_GATEWAY_REGISTRY", "/srv/registry", "lies on no volume"),
         ("services/gateway/environment/TRUSTVQA_SECRETS", "/run/secrets", "TRUSTVQA_SECRETS names no mount"),
+        ("services/trainer/environment/TRUSTVQA_SECRETS", "/run/secrets/trustvqa:/run/stack", "names no mount"),
+        ("services/gateway/environment/TRUSTVQA_GATEWAY_API_KEYS", None, "would not start: it has no keys"),
+        ("services/policy/environment/TRUSTVQA_POLICY_API_KEYS", None, "asks for no keys"),
+        ("services/trainer/environment/TRUSTVQA_TRAINER_API_KEYS", "/run/key/keys.json", "which nobody makes"),
+        ("services/trainer/volumes/2", "keys:/run/keys", "may change the keys"),
+        ("services/downstream/depends_on/keys", None, "does not wait until there are keys"),
+        ("services/prometheus/volumes/2", "metrics-keys:/run/keys:ro", "volume metrics-keys is not defined"),
         ("services/gateway/ports/0", "0.0.0.0:8080:8080", "gateway is published beyond this machine"),
         ("services/gateway/ports/0", "127.0.0.1:8080:80", "leads nowhere"),
         ("services/policy/ports", ["127.0.0.1:8081:8081"], "policy is published"),
@@ -87,7 +94,7 @@ def change(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
         ("services/trainer/volumes/1", "trainings:/var/lib/trustvqa/training", "volume trainings is not defined"),
         ("services/trainer/volumes/1", "training:/var/lib/trustvqa/trainings", "runs is"),
         ("volumes/registri", {}, "volume registri is used by nobody"),
-        ("services/gateway/volumes/2/source", "./deploy/secret/gateway", "./deploy/secret/gateway is no directory"),
+        ("services/gateway/volumes/4/source", "./deploy/secret/gateway", "./deploy/secret/gateway is no directory"),
         ("services/gateway/depends_on/polcy", {"condition": "service_healthy"}, "depends on polcy"),
         ("services/gateway/depends_on/postgres/required", True, "which only a profile starts"),
         ("services/policy/healthcheck/test/4", "urlopen('http://127.0.0.1:8081/healthz')", "nothing answers"),
@@ -157,6 +164,6 @@ def test_secrets_are_never_tracked() -> None:
         pytest.skip("this is no checkout")
     tracked = subprocess.run(["git", "ls-files", "deploy/secrets", ".env"], cwd=ROOT, capture_output=True, text=True)
     assert {Path(line).name for line in tracked.stdout.split()} <= {".gitkeep"}
-    ignored = ["deploy/secrets/gateway/TRUSTVQA_GATEWAY_ADMIN_TOKEN", ".env", "wheels/torch-1.whl"]
+    ignored = ["deploy/secrets/gateway/TRUSTVQA_GATEWAY_DOWNSTREAM_API_KEY", ".env", "wheels/torch-1.whl"]
     check = subprocess.run(["git", "check-ignore", *ignored], cwd=ROOT, capture_output=True, text=True)
     assert check.stdout.split() == ignored

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -52,7 +53,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, str]
 
 
 def application(service: str, path: Path) -> FastAPI:
-    given = {"api_keys": path, "registry": path.parent / "registry"}
+    given: dict[str, Any] = {"api_keys": path, "registry": path.parent / "registry"}
     return {
         "gateway": lambda: create_gateway(GatewaySettings(records_url="", **given)),
         "policy": lambda: policy_app(PolicySettings(**given)),
@@ -231,5 +232,5 @@ def test_settings_of_keys_are_kept_out_of_sight() -> None:
     for settings in (GatewaySettings, PolicySettings, TrainerSettings):
         names = [name for name in settings.model_fields if name.endswith("_api_key")]
         assert names
-        shown = repr(settings(**dict.fromkeys(names, "sesame")))
-        assert "sesame" not in shown
+        given: dict[str, Any] = dict.fromkeys(names, "sesame")
+        assert "sesame" not in repr(settings(**given))
