@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from fastapi import FastAPI
 from starlette.routing import Match
 
+from services.common.keys import KeyFile
 from services.common.settings import ServiceSettings
 from services.downstream.settings import DownstreamSettings
 from services.gateway.settings import GatewaySettings
@@ -33,12 +36,20 @@ def application(service: str) -> FastAPI:
     from services.policy.app import policy_app
     from services.trainer.app import trainer_app
 
-    return {
-        "gateway": lambda: create_gateway(GatewaySettings(records_url="")),
+    def gateway() -> FastAPI:
+        # With keys, as in a cluster: it has more routes then.
+        with TemporaryDirectory() as folder:
+            keys = Path(folder) / "keys.json"
+            keys.write_text(KeyFile().model_dump_json())
+            return create_gateway(GatewaySettings(records_url="", api_keys=keys))
+
+    made: dict[str, Callable[[], FastAPI]] = {
+        "gateway": gateway,
         "policy": lambda: policy_app(PolicySettings()),
         "downstream": lambda: downstream_app(DownstreamSettings()),
         "trainer": lambda: trainer_app(TrainerSettings()),
-    }[service]()
+    }
+    return made[service]()
 
 
 def answers(service: str, path: str, method: str = "GET") -> bool:

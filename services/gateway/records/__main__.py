@@ -17,6 +17,7 @@ from services.gateway.records.database import Database, database_url
 from services.gateway.records.migrations.upgrading import NewerDatabaseError, OlderDatabaseError
 from services.gateway.settings import GatewaySettings
 
+ACTIONS = ("upgrade", "check")
 AWAY, NEWER, OLDER = 1, 2, 3
 _PATIENCE_S = 60.0
 
@@ -53,7 +54,7 @@ async def look_after(settings: GatewaySettings, *, upgrades: bool) -> tuple[int,
 def main() -> int:
     """Run the command; return its status."""
     parser = argparse.ArgumentParser(prog="python -m services.gateway.records", description=__doc__)
-    parser.add_argument("action", choices=("upgrade", "check"))
+    parser.add_argument("action", choices=ACTIONS)
     chosen = parser.parse_args()
     status, said = asyncio.run(look_after(GatewaySettings(), upgrades=chosen.action == "upgrade"))
     (sys.stderr if status else sys.stdout).write(f"{said}\n")
