@@ -6,7 +6,10 @@
 # rebuilds two small layers. The packages lie in layers on top of each other, which the images share:
 # gateway < policy = downstream < trainer. All of them are wheels, so that no stage needs a compiler.
 
-FROM python:3.11-slim AS base
+# For builds that are to be the same years from now name it by its digest, too: python:3.11-slim@sha256:...
+ARG BASE=python:3.11-slim
+# hadolint ignore=DL3006
+FROM ${BASE} AS base
 SHELL ["/bin/bash", "-eu", "-o", "pipefail", "-c"]
 ENV PYTHONUNBUFFERED=1 \
     PIP_DISABLE_PIP_VERSION_CHECK=1 \
@@ -21,48 +24,54 @@ WORKDIR /app
 
 # --- Third-party packages -------------------------------------------------------------------------------------------
 
+FROM base AS tools
+# uv takes a tenth of pip's work; stages mount it, so that no image holds it.
+RUN pip install --no-cache-dir --target /tools uv==0.13.9
+COPY deploy/requirements.py deploy/trim.py deploy/uv.toml /tools/
+
 FROM base AS serve
-# Packages' own tests are a quarter of what numpy and its kin weigh. numpy.testing, which some import, needs _natype.
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/root/.cache/uv \
+    --mount=type=bind,from=tools,source=/tools,target=/tools \
     --mount=type=bind,source=pyproject.toml,target=/build/pyproject.toml \
     --mount=type=bind,source=constraints.txt,target=/build/constraints.txt \
-    --mount=type=bind,source=deploy/requirements.py,target=/build/requirements.py \
-    python /build/requirements.py /build/pyproject.toml gateway >/tmp/requirements.txt \
-    && pip install --constraint /build/constraints.txt --requirement /tmp/requirements.txt \
+    python /tools/requirements.py /build/pyproject.toml gateway >/tmp/requirements.txt \
+    && /tools/bin/uv --config-file /tools/uv.toml pip install --constraint /build/constraints.txt \
+       --requirement /tmp/requirements.txt \
     && rm /tmp/requirements.txt \
-    && find /usr/local/lib/python3.11/site-packages/numpy /usr/local/lib/python3.11/site-packages/scipy \
-       -path '*/tests/*' -type f ! -name __init__.py ! -name _natype.py -delete
+    && python /tools/trim.py /usr/local/lib/python3.11/site-packages
 
 FROM serve AS engine
-# PyTorch's own index has builds without CUDA; empty for pip's default index, whose builds have it. A wheel in wheels/
-# (`make wheels`) goes before both. Its headers and its own tests, a sixth of it, are of no use here.
+# PyTorch's own index has builds without CUDA; empty for the default index, whose builds have it. A wheel in wheels/
+# (`make wheels`) goes before both. What torch depends on comes with the next step, from the default index alone.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/root/.cache/uv \
+    --mount=type=bind,from=tools,source=/tools,target=/tools \
     --mount=type=bind,source=constraints.txt,target=/build/constraints.txt \
     --mount=type=bind,source=wheels,target=/wheels \
     torch="$(grep -E '^torch==' /build/constraints.txt)" \
-    && pip install --constraint /build/constraints.txt --find-links /wheels \
+    && /tools/bin/uv --config-file /tools/uv.toml pip install --no-deps --find-links /wheels \
        ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} "$torch" \
-    && rm -rf /usr/local/lib/python3.11/site-packages/torch/include /usr/local/lib/python3.11/site-packages/torch/test \
-    && find /usr/local/lib/python3.11/site-packages/torch/bin -type f ! -name torch_shm_manager -delete
-RUN --mount=type=cache,target=/root/.cache/pip \
+    && python /tools/trim.py /usr/local/lib/python3.11/site-packages
+RUN --mount=type=cache,target=/root/.cache/uv \
+    --mount=type=bind,from=tools,source=/tools,target=/tools \
     --mount=type=bind,source=pyproject.toml,target=/build/pyproject.toml \
     --mount=type=bind,source=constraints.txt,target=/build/constraints.txt \
-    --mount=type=bind,source=deploy/requirements.py,target=/build/requirements.py \
-    python /build/requirements.py /build/pyproject.toml engine >/tmp/requirements.txt \
-    && pip install --constraint /build/constraints.txt --requirement /tmp/requirements.txt \
+    python /tools/requirements.py /build/pyproject.toml engine >/tmp/requirements.txt \
+    && /tools/bin/uv --config-file /tools/uv.toml pip install --constraint /build/constraints.txt \
+       --requirement /tmp/requirements.txt \
     && rm /tmp/requirements.txt \
-    && find /usr/local/lib/python3.11/site-packages/sklearn /usr/local/lib/python3.11/site-packages/pandas \
-       -path '*/tests/*' -type f ! -name __init__.py -delete
+    && python /tools/trim.py /usr/local/lib/python3.11/site-packages
 
 FROM engine AS train
-RUN --mount=type=cache,target=/root/.cache/pip \
+RUN --mount=type=cache,target=/root/.cache/uv \
+    --mount=type=bind,from=tools,source=/tools,target=/tools \
     --mount=type=bind,source=pyproject.toml,target=/build/pyproject.toml \
     --mount=type=bind,source=constraints.txt,target=/build/constraints.txt \
-    --mount=type=bind,source=deploy/requirements.py,target=/build/requirements.py \
-    python /build/requirements.py /build/pyproject.toml trainer >/tmp/requirements.txt \
-    && pip install --constraint /build/constraints.txt --requirement /tmp/requirements.txt \
-    && rm /tmp/requirements.txt
+    python /tools/requirements.py /build/pyproject.toml trainer >/tmp/requirements.txt \
+    && /tools/bin/uv --config-file /tools/uv.toml pip install --constraint /build/constraints.txt \
+       --requirement /tmp/requirements.txt \
+    && rm /tmp/requirements.txt \
+    && python /tools/trim.py /usr/local/lib/python3.11/site-packages
 
 # --- The project ----------------------------------------------------------------------------------------------------
 
@@ -71,14 +80,18 @@ COPY models /files/models
 RUN chmod -R a+rX,go-w /files
 
 FROM base AS code
-RUN pip install --no-cache-dir setuptools==84.2.1
+RUN --mount=type=bind,from=tools,source=/tools,target=/tools \
+    /tools/bin/uv --config-file /tools/uv.toml pip install --no-cache setuptools==84.2.1
 COPY LICENSE README.md pyproject.toml /source/
 COPY prompt4trust /source/prompt4trust
 COPY services /source/services
 COPY configs /files/configs
 COPY deploy/containers.yaml /files/deploy/containers.yaml
 # Byte code is made here, since the services cannot write any.
-RUN pip install --no-cache-dir --no-deps --no-build-isolation --target /files /source && chmod -R a+rX,go-w /files
+RUN --mount=type=bind,from=tools,source=/tools,target=/tools \
+    /tools/bin/uv --config-file /tools/uv.toml pip install --no-cache --no-deps --no-build-isolation --compile-bytecode \
+       --target /files /source \
+    && chmod -R a+rX,go-w /files
 ARG REVISION=
 RUN if [ -n "$REVISION" ]; then echo "$REVISION" >/files/REVISION; fi
 
