@@ -68,7 +68,10 @@ _SHAPES: dict[str, _Keys] = {
     },
     "ServiceMonitor": {
         "selector": {"matchLabels": None},
-        "endpoints": {"port": None, "path": None, "interval": None, "scrapeTimeout": None},
+        "endpoints": {
+            **{"port": None, "path": None, "interval": None, "scrapeTimeout": None},
+            "authorization": {"credentials": {"name": None, "key": None}},
+        },
     },
 }
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")

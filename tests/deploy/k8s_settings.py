@@ -35,6 +35,8 @@ SETTINGS: dict[str, type[ServiceSettings]] = {
 }
 _IMAGE = re.compile(r"trustvqa/([a-z]+):.*")
 _VLLM_IMAGE = re.compile(r"vllm/vllm-openai:.*")
+# What `trustvqa keys` writes; no setting of its own.
+_KEYS = "/keys.json"
 _SECTIONS = {"common", "training", *SETTINGS}
 # What other programs read; a variable that is not listed is taken for a misspelling.
 _OTHERS = {
@@ -137,7 +139,8 @@ def _listen(cluster: Cluster, pods: Pods, container: Document, service: str) -> 
         return told
     kind, prefix = SETTINGS[service], f"TRUSTVQA_{service.upper()}_"
     known = {CONFIG_VARIABLE, SECRETS_VARIABLE} | {f"{prefix}{name.upper()}" for name in kind.model_fields}
-    secrets = _secret_files(pods, container)
+    every = _secret_files(pods, container)
+    secrets = [path for path in every if not path.endswith(_KEYS)]
     for name in (*told.environment, *(PurePosixPath(path).name for path in secrets)):
         if name.startswith("TRUSTVQA_") and name not in known:
             told.faults.append(f"{service} knows no setting {name}")
@@ -172,7 +175,19 @@ def _listen(cluster: Cluster, pods: Pods, container: Document, service: str) -> 
             except ValidationError as error:
                 for each in error.errors():
                     told.faults.append(f"{'.'.join(map(str, each['loc']))}: {each['msg']}")
+    if told.settings is not None:
+        told.faults += _key_faults(told.settings, every, container)
     return told
+
+
+def _key_faults(settings: ServiceSettings, files: list[str], container: Document) -> Iterator[str]:
+    if settings.api_keys is None:
+        yield "asks for no API keys"
+    elif str(settings.api_keys) not in files:
+        yield f"its keys are {settings.api_keys}, where no Secret puts anything"
+    place = str(PurePosixPath(str(settings.api_keys)).parent)
+    if any(mount["mountPath"] == place and "subPath" in mount for mount in container.get("volumeMounts", ())):
+        yield "its keys are mounted as a file, which would never change"
 
 
 def _secret_files(pods: Pods, container: Document) -> list[str]:

@@ -121,6 +121,12 @@ def monitor_faults(cluster: Cluster) -> Iterator[str]:
         found = [each for each in cluster.of("Service") if selects(spec["selector"], each["metadata"]["labels"])]
         if found != cluster.of("Service"):
             yield f"{name}: does not find all Services"
+        for endpoint in spec["endpoints"]:
+            shown = endpoint.get("authorization", {}).get("credentials")
+            if shown is None:
+                yield f"{name}: shows no API key"
+            else:
+                yield from (f"{name}: {fault}" for fault in secret_faults(shown["name"], [shown["key"]]))
         for service in found:
             ports = {port["name"] for port in service["spec"]["ports"]}
             for endpoint in spec["endpoints"]:

@@ -380,7 +380,7 @@ def test_runs_have_the_image_and_the_namespace_of_another_overlay(tmp_path: Path
 
 
 def test_secrets_are_named_after_settings() -> None:
-    assert all(key.startswith(("TRUSTVQA_", "HF_", "tls.")) for keys in secrets().values() for key in keys)
+    assert all(key.startswith(("TRUSTVQA_", "HF_", "tls.", "key")) for keys in secrets().values() for key in keys)
     settings = next(told.settings for told in listen(cluster("gpu")) if told.service == "trainer")
     assert isinstance(settings, TrainerSettings)
     assert settings.kubernetes is not None
