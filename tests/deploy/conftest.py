@@ -10,14 +10,14 @@ from dataclasses import replace
 
 import pytest
 
-from tests.deploy.containers import ROOT, SECRET, Stack
+from tests.deploy.containers import SECRET, Stack, checkout
 from tests.deploy.faults import SETTINGS
 from tests.support.servers import free_port_block
 
 TAG = os.environ.get("STACK_TAG", "local")
 
 
-def _why_not() -> str | None:
+def why_not() -> str | None:
     """Say why there can be no containers here, or None where there can."""
     if not os.environ.get("TRUSTVQA_TEST_DEPLOY"):
         return "containers are started by make test-deploy"
@@ -37,18 +37,16 @@ def _why_not() -> str | None:
 
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The stack on a free port, with a secret in a file, and volumes that are removed at the end."""
-    if reason := _why_not():
+    """The stack of a clean clone, on a free port, with a secret in a file; its volumes are removed at the end."""
+    if reason := why_not():
         pytest.skip(reason)
-    place = tmp_path_factory.mktemp("secrets")
-    for source in (ROOT / "deploy" / "secrets").iterdir():
-        (place / source.name).mkdir(mode=0o755)
-    secret = place / "policy" / "TRUSTVQA_POLICY_UPSTREAM_API_KEY"
+    place = checkout(tmp_path_factory.mktemp("clone"))
+    secret = place / "deploy" / "secrets" / "policy" / "TRUSTVQA_POLICY_UPSTREAM_API_KEY"
     secret.write_text(SECRET)
     secret.chmod(0o644)
     port = free_port_block(1)
-    environment = {"STACK_PORT": str(port), "STACK_SECRETS": str(place), "STACK_TAG": TAG, "COMPOSE_PROFILES": ""}
-    stack = Stack(f"trustvqa-test-{secrets.token_hex(4)}", port, environment)
+    environment = {"STACK_PORT": str(port), "STACK_TAG": TAG, "COMPOSE_PROFILES": ""}
+    stack = Stack(f"trustvqa-test-{secrets.token_hex(4)}", port, environment, place)
     try:
         stack.start()
         yield replace(stack, key=stack.first_key())

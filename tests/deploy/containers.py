@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +21,30 @@ SECRET = "correct horse battery staple"
 OPTIONS = ["Round", "Oval", "Spiculated", "Ring-shaped"]
 
 
+START_S = 120
+"""Longest time from `docker compose up --wait` to health, once the images are there."""
+
+
+def checkout(folder: Path) -> Path:
+    """Copy what git knows of the project: what a clean clone holds, and nothing that lies about.
+
+    Args:
+        folder: Where to; it is made.
+
+    Returns:
+        The folder. Changes that are not committed yet come along; without git it is the project itself.
+    """
+    if not (ROOT / ".git").exists():
+        return ROOT
+    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    for name in filter(None, listed.split("\0")):
+        if (ROOT / name).is_file():  # not one that was deleted just now
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(ROOT / name, folder / name)
+    return folder
+
+
 @dataclass(frozen=True)
 class Stack:
     """One project of docker compose.
@@ -27,12 +53,14 @@ class Stack:
         project: Its name, so that stacks on one engine do not meet.
         port: The gateway's published port.
         environment: Variables of the compose file.
+        place: The checkout whose compose file it is.
         key: The first key that the stack made, which may do everything; empty until it has.
     """
 
     project: str
     port: int
     environment: Mapping[str, str] = field(repr=False)
+    place: Path = ROOT
     key: str = field(default="", repr=False)
 
     @property
@@ -50,7 +78,7 @@ class Stack:
         """
         done = subprocess.run(
             self.command(*arguments),
-            cwd=ROOT,
+            cwd=self.place,
             env={**os.environ, **self.environment},
             capture_output=True,
             text=True,
@@ -59,13 +87,19 @@ class Stack:
         assert done.returncode == 0, f"docker compose {' '.join(arguments)}\n{done.stdout}\n{done.stderr}"
         return done.stdout
 
-    def start(self) -> None:
-        """Start it, and wait until all services are healthy."""
+    def start(self) -> float:
+        """Start it, and wait until all services are healthy, which takes no longer than START_S.
+
+        Returns:
+            Seconds that it took.
+        """
+        began = time.monotonic()
         try:
-            self.compose("up", "--wait", "--wait-timeout", "160", "--no-build", "--pull", "never")
+            self.compose("up", "--wait", "--wait-timeout", str(START_S), "--no-build", "--pull", "never")
         except AssertionError as error:
             logs = self.compose("logs", "--no-color", "--tail", "30")
             raise AssertionError(f"{error}\n{self.compose('ps', '--all')}\n{logs}") from None
+        return time.monotonic() - began
 
     def python(self, service: str, program: str) -> Any:
         """Run a program in a service's container; what it prints is JSON."""
