@@ -16,10 +16,21 @@ from tests.deploy.faults import ROOT, SETTINGS, settings_of
 
 PROMETHEUS = ROOT / "deploy" / "prometheus"
 GRAFANA = ROOT / "deploy" / "grafana"
-_FUNCTIONS = {"sum", "max", "min", "rate", "increase", "changes", "histogram_quantile", "min_over_time", "time"}
+_FUNCTIONS = {
+    "sum",
+    "max",
+    "min",
+    "rate",
+    "increase",
+    "changes",
+    "histogram_quantile",
+    "min_over_time",
+    "time",
+    "vector",
+}
 # What Prometheus makes itself, and what its client library tells of every process.
 _GIVEN = {"up", "process_start_time_seconds", "process_resident_memory_bytes", "process_cpu_seconds_total"}
-_WORDS = {"by", "le", "without", "and", *_FUNCTIONS, *_GIVEN}
+_WORDS = {"by", "le", "without", "and", "or", *_FUNCTIONS, *_GIVEN}
 
 
 @cache

@@ -1,0 +1,111 @@
+"""A gateway of a test's own beside the stack's models: it can be killed, its records can be lost, and it has keys."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.support.keys import bearer, keys_at
+from tests.support.servers import free_port
+from tests.support.waiting import wait_until
+from tests.system.conftest import ROOT, Stack
+
+SAMPLE = ROOT / "services/gateway/static/samples/ultrasound.png"
+_STARTED_S = 60
+
+
+class OwnGateway:
+    """A gateway whose registry and records lie in a folder of its own.
+
+    Args:
+        stack: Whose policy and downstream service it asks.
+        folder: For registry, records, keys and log.
+        records: Its database; by default a file in the folder.
+    """
+
+    def __init__(self, stack: Stack, folder: Path, records: str | None = None) -> None:
+        self.folder = folder
+        self.registry, self.file = folder / "registry", folder / "records" / "records.db"
+        self.key = keys_at(folder / "keys.json")["admin"]
+        self.records = records or f"sqlite:///{self.file}"
+        self.url = f"http://127.0.0.1:{free_port()}"
+        self._settings = {
+            "PORT": self.url.rpartition(":")[2],
+            "POLICY_URL": stack.url("policy"),
+            "DOWNSTREAM_URL": f"{stack.url('downstream')}/v1",
+            "API_KEYS": str(folder / "keys.json"),
+            "MONITOR_EVERY_S": "0.2",
+            **self.places,
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def places(self) -> dict[str, str]:
+        """Where it keeps things, as its settings have it."""
+        return {"REGISTRY": str(self.registry), "RECORDS_URL": self.records}
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """What commands on its machine find in their environment."""
+        return {f"TRUSTVQA_GATEWAY_{key}": value for key, value in self.places.items()} | {"TRUSTVQA_API_KEY": self.key}
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "gateway.log").read_text()
+
+    def start(self, *, expect_end: bool = False) -> None:
+        """Start it and wait until it answers, or, where that is expected, until it has ended."""
+        clean = {key: value for key, value in os.environ.items() if not key.startswith("TRUSTVQA_")}
+        told = {f"TRUSTVQA_GATEWAY_{key}": value for key, value in self._settings.items()}
+        with (self.folder / "gateway.log").open("wb") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "services.gateway"], cwd=ROOT, env={**clean, **told}, stdout=log, stderr=log
+            )
+        self._process = process
+
+        def is_there() -> bool:
+            if process.poll() is not None:
+                return True
+            try:
+                return httpx.get(f"{self.url}/health/ready", timeout=5).status_code == 200
+            except httpx.HTTPError:
+                return False
+
+        wait_until(is_there, _STARTED_S)
+        assert (process.poll() is not None) is expect_end, self.log
+
+    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
+        """End it."""
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(30)
+            self._process = None
+
+    def get(self, path: str) -> Any:
+        return httpx.get(f"{self.url}{path}", headers=bearer(self.key), timeout=30).raise_for_status().json()
+
+    def ask(self, method: str = "verbalized") -> dict[str, Any]:
+        """Ask the sample question."""
+        options = ["Round", "Oval", "Spiculated", "Ring-shaped"]
+        reply = httpx.post(
+            f"{self.url}/vqa",
+            data={"question": "What shape are the findings?", "options": options, "method": method},
+            files={"image": SAMPLE.read_bytes()},
+            headers=bearer(self.key),
+            timeout=60,
+        )
+        body: dict[str, Any] = reply.raise_for_status().json()
+        return body
+
+    def say(self, answer: str, *, right: bool) -> None:
+        """Give feedback."""
+        said = {"who": "dr. x", "right": right}
+        httpx.post(
+            f"{self.url}/vqa/{answer}/feedback", json=said, headers=bearer(self.key), timeout=30
+        ).raise_for_status()
