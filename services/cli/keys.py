@@ -115,7 +115,12 @@ def first(
     first_key: Annotated[Path, typer.Option(help="Where the first key's text goes, for an operator to read.")],
     stack_keys: Annotated[Path, typer.Option(help="Directory of the keys that services ask each other with.")],
     metrics_key: Annotated[Path, typer.Option(help="Where the key's text goes that a scraper reads /metrics with.")],
-    how: Annotated[str, typer.Option(help="The command that shows the first key; it is said at every start.")],
+    how: Annotated[
+        str,
+        typer.Option(
+            envvar="TRUSTVQA_KEYS_HOW", help="The command that shows the first key; it is said at every start."
+        ),
+    ],
     file: File = _FILE,
 ) -> None:
     """Make what a stack of containers needs, unless it is there already; no key is printed."""

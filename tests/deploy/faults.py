@@ -28,7 +28,7 @@ SETTINGS: dict[str, type[ServiceSettings]] = {
 }
 SECRETS = "/run/secrets/trustvqa"
 # Read by whoever reads settings and by commands, not settings of a service.
-_GENERAL = {"TRUSTVQA_CONFIG", "TRUSTVQA_SECRETS", "TRUSTVQA_KEYS_FILE", "TRUSTVQA_FIRST_KEY"}
+_GENERAL = {"TRUSTVQA_CONFIG", "TRUSTVQA_SECRETS", "TRUSTVQA_KEYS_FILE", "TRUSTVQA_FIRST_KEY", "TRUSTVQA_KEYS_HOW"}
 _URL = re.compile(r"http://127\.0\.0\.1:(?P<port>\d+)(?P<path>/[\w/]*)")
 
 

@@ -124,10 +124,12 @@ class KeyGuard:
             page = self._browser.sign_in(scope) if self._browser is not None else None
             if page is None or found is not Refusal.MISSING:  # who comes to the page for the first time did no wrong
                 self._note(scope, rule, found.value, text)
+            _name_route(scope, rule)
             return page or _close_unread(headers, _unauthorized(found, scope))
         lacking = [right for right in (rule.access if rule else ()) if not found.allows(right)]
         if lacking:
             self._note(scope, rule, "scope", text)
+            _name_route(scope, rule)
             return _close_unread(headers, _forbidden(lacking, scope))
         scope.setdefault("state", {})["key"] = found
         # On every line that this request writes from here on, the access log's among them.
@@ -150,6 +152,7 @@ class KeyGuard:
         else:
             return None
         self._note(scope, rule, "closed", None)
+        _name_route(scope, rule)
         return _close_unread(headers, Problem(403, "administration-closed", why).response(request_id_of_scope(scope)))
 
     def _rule(self, scope: Scope) -> Rule | None:
@@ -171,9 +174,12 @@ class KeyGuard:
             route="unmatched" if rule is None else rule.path,
             key=None if text is None else id_of(text),
         )
-        if rule is not None:
-            # For the request's own line and figures, which would else be of no route.
-            scope["route"] = rule
+
+
+def _name_route(scope: Scope, rule: Rule | None) -> None:
+    """Say which route was meant, for the request's line and figures: the router, which else does, is never asked."""
+    if rule is not None:
+        scope["route"] = rule
 
 
 def key_of(scope: Scope) -> Key | None:

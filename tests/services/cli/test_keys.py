@@ -49,7 +49,7 @@ def test_a_key_is_made_listed_used_and_taken_back(tmp_path: Path) -> None:
     assert is_of(first, ward)
     assert ward.scopes == {Right.ASK, Right.FEEDBACK}
     assert (ward.services, ward.expires) == (None, None)
-    assert stack.services == {"policy"}
+    assert stack.services == frozenset({"policy"})
     assert stack.expires is not None
     assert timedelta(days=89) < stack.expires - datetime.now(UTC) < timedelta(days=91)
 
