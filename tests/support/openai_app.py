@@ -34,6 +34,8 @@ class ScriptedServer:
         self.policy = policy
         self.prompts: list[str] = []
         self.bodies: list[dict[str, Any]] = []
+        self.shown: set[tuple[str, str | None]] = set()
+        """Paths that were asked, and what was sent as Authorization."""
         self.in_flight = 0
         self.most_in_flight = 0
         self.app = Starlette(
@@ -44,10 +46,15 @@ class ScriptedServer:
             ]
         )
 
-    async def _models(self, _: Request) -> Response:
+    def _note(self, request: Request) -> None:
+        self.shown.add((request.url.path, request.headers.get("Authorization")))
+
+    async def _models(self, request: Request) -> Response:
+        self._note(request)
         return JSONResponse({"object": "list", "data": [{"id": "scripted", "object": "model"}]})
 
     async def _complete(self, request: Request) -> Response:
+        self._note(request)
         body = await request.json()
         prompt = prompt_text(body["messages"])
         self.prompts.append(prompt)
@@ -69,6 +76,7 @@ class ScriptedServer:
         return JSONResponse({"id": "x", "object": "chat.completion", "choices": choices, "usage": usage})
 
     async def _guide(self, request: Request) -> Response:
+        self._note(request)
         body = await request.json()
         text = f"Weigh the edges in: {body['question']}"
         prompts = [{"text": text, "finish_reason": "stop"}]

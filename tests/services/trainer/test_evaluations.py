@@ -21,7 +21,8 @@ pytestmark = pytest.mark.timeout(300)  # processes that import torch on a machin
 def test_an_evaluation_is_a_run_like_the_others(start: Start, tmp_path: Path) -> None:
     server = ScriptedServer()
     with running(server.app) as url:
-        service = start(real=True, downstream_url=f"{url}/v1", downstream_model="scripted", policy_url=url)
+        keys = {"policy_api_key": "key-of-policy", "downstream_api_key": "key-of-downstream"}
+        service = start(real=True, downstream_url=f"{url}/v1", downstream_model="scripted", policy_url=url, **keys)
         write_questions(tmp_path / "data" / "numbers", 0, 20)
         request = {"data": {"kind": "file", "path": "numbers"}, "methods": ["verbalized", "cgp"], "resamples": 20}
         request["probes"] = ["blank-image"]
@@ -43,7 +44,13 @@ def test_an_evaluation_is_a_run_like_the_others(start: Start, tmp_path: Path) ->
     probed = [event.data for event in heard if event.event == "probe"]
     assert [(each["probe"], each["n"]) for each in probed] == [("blank-image", 20)] * 2
     assert (service.runs / run / "evaluation" / "report.html").is_file()
-    assert "downstream_api_key" not in (service.runs / run / "config.json").read_text()
+    assert server.shown >= {
+        ("/v1/cgp", "Bearer key-of-policy"),
+        ("/v1/models", "Bearer key-of-downstream"),
+        ("/v1/chat/completions", "Bearer key-of-downstream"),
+    }
+    written = [each.read_text(errors="replace") for each in (service.runs / run).rglob("*") if each.is_file()]
+    assert not any("key-of-" in text or "api_key" in text for text in written)
 
 
 def test_what_could_not_be_asked_is_asked_on_resuming(start: Start, tmp_path: Path) -> None:
