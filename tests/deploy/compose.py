@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 _VARIABLE = re.compile(r"\$\{(?P<name>[A-Za-z_]\w*)(?:(?P<kind>:?-)(?P<default>[^}]*))?\}")
 
@@ -21,8 +21,15 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+_Seconds = Annotated[str, StringConstraints(pattern=r"^[1-9]\d*s$")]
+_Size = Annotated[str, StringConstraints(pattern=r"^[1-9]\d*[mg]$")]
+_User = Annotated[str, StringConstraints(pattern=r"^\d+:\d+$")]
+_Volume = Annotated[str, StringConstraints(pattern=r"^[\w./-]+:/[\w./-]+(:ro)?$")]
+_Tmpfs = Annotated[str, StringConstraints(pattern=r"^/[\w/]+:size=[1-9]\d*[mg],mode=1777(,exec)?$")]
+
+
 class Build(_Strict):
-    context: str = "."
+    context: Literal["."] = "."
     target: str
     args: dict[str, str] = {}
 
@@ -46,22 +53,22 @@ class Condition(_Strict):
 
 class Healthcheck(_Strict):
     test: list[str] | None = None
-    interval: str | None = None
-    timeout: str | None = None
+    interval: _Seconds | None = None
+    timeout: _Seconds | None = None
     retries: int | None = None
-    start_period: str | None = None
+    start_period: _Seconds | None = None
     disable: bool = False
 
 
 class EnvFile(_Strict):
-    path: str
+    path: Literal[".env"]
     required: bool
 
 
 class Device(_Strict):
     driver: Literal["nvidia"]
-    device_ids: list[str]
-    capabilities: list[str]
+    device_ids: list[Annotated[str, StringConstraints(pattern=r"^\d+$")]]
+    capabilities: list[Literal["gpu"]]
 
 
 class _Reservations(_Strict):
@@ -76,36 +83,41 @@ class Deploy(_Strict):
     resources: _Resources
 
 
+class LoggingOptions(_Strict):
+    max_size: _Size = Field(alias="max-size")
+    max_file: Annotated[str, StringConstraints(pattern=r"^\d$")] = Field(alias="max-file")
+
+
 class Logging(_Strict):
-    driver: str
-    options: dict[str, str]
+    driver: Literal["json-file"]
+    options: LoggingOptions
 
 
 class Service(_Strict):
     image: str
     build: Build | None = None
     pull_policy: Literal["never"] | None = None
-    profiles: list[str] = []
+    profiles: list[Literal["postgres", "observability", "next"]] = []
     entrypoint: list[str] | None = None
     command: list[str] = []
     environment: dict[str, str] = {}
     env_file: list[EnvFile] = []
     networks: list[str]
     ports: list[str] = []
-    volumes: list[str | Bind] = []
-    tmpfs: list[str] = []
+    volumes: list[_Volume | Bind] = []
+    tmpfs: list[_Tmpfs] = []
     depends_on: dict[str, Condition] = {}
     healthcheck: Healthcheck | None = None
     init: bool = False
-    user: str | None = None
+    user: _User | None = None
     read_only: bool = False
     cap_drop: list[str] = []
     security_opt: list[str] = []
     restart: str = "no"
-    stop_grace_period: str | None = None
+    stop_grace_period: _Seconds | None = None
     logging: Logging | None = None
-    mem_limit: str | None = None
-    shm_size: str | None = None
+    mem_limit: _Size | None = None
+    shm_size: _Size | None = None
     pids_limit: int | None = None
     deploy: Deploy | None = None
 

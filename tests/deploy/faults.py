@@ -20,6 +20,7 @@ from services.gateway.settings import GatewaySettings
 from services.policy.settings import PolicySettings
 from services.trainer.settings import TrainerSettings
 from tests.deploy.compose import Service, Stack
+from tests.deploy.compose_words import word_faults
 
 ROOT = Path(__file__).resolve().parents[2]
 CONFIG = ROOT / "deploy" / "containers.yaml"
@@ -97,9 +98,18 @@ def faults(raw: Mapping[str, Any], root: Path = ROOT) -> list[str]:
         stack = Stack.model_validate(raw)
     except ValidationError as error:
         return [f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()]
+    found = [f"there is no service {name}" for name in SETTINGS if name not in stack.services]
+    if found:
+        return found
     found = [*_dangling(stack), *_published(stack)]
     for name, service in stack.services.items():
-        checks = (_hardening(name, service), _images(name, service), _places(service, root), _settings(name, stack))
+        checks = (
+            _hardening(name, service),
+            _images(name, service),
+            _places(service, root),
+            _settings(name, stack),
+            word_faults(name, stack, root),
+        )
         found += [f"{name}: {fault}" for check in checks for fault in check]
     return found
 
@@ -223,7 +233,7 @@ def _keyed(name: str, settings: ServiceSettings, stack: Stack) -> Iterator[str]:
         yield "would not start: it has no keys" if name in ("gateway", "trainer") else "asks for no keys"
         return
     service, makers = stack.services[name], stack.services.get("keys")
-    made = Path(makers.environment["TRUSTVQA_KEYS_FILE"]) if makers else Path()
+    made = Path(makers.environment.get("TRUSTVQA_KEYS_FILE", "")) if makers else Path()
     source, may = service.mounts().get(str(settings.api_keys.parent), ("", False))
     if makers is None or makers.mounts().get(str(made.parent)) != (source, True) or settings.api_keys.name != made.name:
         yield f"its keys are {settings.api_keys}, which nobody makes"
@@ -251,7 +261,13 @@ def _asked(name: str, settings: ServiceSettings, stack: Stack) -> Iterator[str]:
 
 
 def _port(name: str, service: Service) -> int:
+    if name not in SETTINGS and not any(each.startswith("--port=") for each in service.command):
+        return -1
     for argument in service.command:
         if argument.startswith("--port="):
-            return int(argument.removeprefix("--port="))
-    return settings_of(name, service.environment).port
+            number = argument.removeprefix("--port=")
+            return int(number) if number.isdecimal() else -1
+    try:
+        return settings_of(name, service.environment).port
+    except ValidationError:
+        return -1  # said where its own settings are looked at

@@ -47,7 +47,7 @@ _OTHERS = {
     *("TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR"),
 }
 # `vllm serve --help` has hundreds; these are in use here or in what services/downstream/vllm.py starts.
-_VLLM_FLAGS = {
+VLLM_FLAGS = {
     *("--served-model-name", "--host", "--port", "--dtype", "--max-num-seqs", "--max-model-len"),
     *("--limit-mm-per-prompt", "--generation-config", "--allowed-media-domains", "--gpu-memory-utilization"),
     *("--shutdown-timeout", "--enable-prefix-caching", "--enable-chunked-prefill", "--max-num-batched-tokens"),
@@ -294,7 +294,7 @@ def _command_faults(told: Told) -> Iterator[str]:
 def _vllm_faults(container: Document) -> Iterator[str]:
     model, *arguments = container["args"]
     flags = {argument.partition("=")[0] for argument in arguments}
-    yield from (f"vLLM knows no {flag}" for flag in sorted(flags - _VLLM_FLAGS))
+    yield from (f"vLLM knows no {flag}" for flag in sorted(flags - VLLM_FLAGS))
     if not model.startswith("/var/lib/trustvqa/"):
         yield f"{model} would have to be fetched"
     ours = {word for word in vllm_argv(DownstreamSettings(engine="vllm")) if word.startswith("--")}
