@@ -46,8 +46,8 @@ class ServiceSettings(BaseSettings):
     )
     registry: Path = Field(default=Path("var/registry"), description="Directory of policies and calibrators.")
     shipped: Path = Field(default=Path("models"), description="Directory that the registry is seeded from at start.")
-    log_level: Literal["debug", "info", "warning", "error"] = "info"
-    log_format: Literal["json", "console"] = "json"
+    log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
+    log_format: Literal["json", "console"] = Field(default="json", description="For programs, or for people.")
     shutdown_grace_s: float = Field(default=20.0, gt=0, description="Seconds that requests in flight get at SIGTERM.")
 
     def __init_subclass__(cls, *, service: str = "", **kwargs: Any) -> None:

@@ -20,17 +20,17 @@ class GatewaySettings(ServiceSettings, service="gateway"):
     model_config = SettingsConfigDict(hide_input_in_errors=True)
 
     policy_url: str = Field(default="http://127.0.0.1:8081", description="The policy service.")
-    policy_api_key: SecretStr | None = None
+    policy_api_key: SecretStr | None = Field(default=None, description="Key to show to the policy service.")
     policy_deadline_s: float = Field(default=10.0, gt=0, description="Longest wait for guidance, retries included.")
-    policy_attempts: int = Field(default=2, ge=1)
+    policy_attempts: int = Field(default=2, ge=1, description="Tries within that time.")
     policy_failures: int = Field(default=3, ge=1, description="Failures in a row after which it is left alone a while.")
     policy_pause_s: float = Field(default=5.0, ge=0, description="That while.")
 
     downstream_url: str = Field(default="http://127.0.0.1:8082/v1", description="An OpenAI-compatible API, with /v1.")
     downstream_model: str = Field(default="downstream-mini-1", description="Model name to ask for.")
-    downstream_api_key: SecretStr | None = None
+    downstream_api_key: SecretStr | None = Field(default=None, description="Key to show to that API.")
     downstream_deadline_s: float = Field(default=45.0, gt=0, description="Longest wait for an answer, with retries.")
-    downstream_attempts: int = Field(default=2, ge=1)
+    downstream_attempts: int = Field(default=2, ge=1, description="Tries within that time.")
     logprobs_pause_s: float = Field(
         default=600.0,
         ge=0,
@@ -50,10 +50,10 @@ class GatewaySettings(ServiceSettings, service="gateway"):
         "each model once; of the others one answer takes up to 40 replies of the downstream model, so whoever offers "
         "them needs deadlines and capacity for that.",
     )
-    temperature: float = Field(default=0.0, ge=0)
-    top_p: float = Field(default=1.0, gt=0, le=1)
-    top_k: int = Field(default=0, ge=0)
-    max_tokens: int = Field(default=256, ge=1)
+    temperature: float = Field(default=0.0, ge=0, description="How the model's text is sampled; 0 for greedily.")
+    top_p: float = Field(default=1.0, gt=0, le=1, description="Nucleus that it is sampled from; 1 for all.")
+    top_k: int = Field(default=0, ge=0, description="Candidates that it is sampled from; 0 for all.")
+    max_tokens: int = Field(default=256, ge=1, description="Longest reply of the model, in tokens.")
 
     confidence_threshold: float = Field(
         default=0.5, ge=0, le=1, description="Least calibrated confidence at which an answer is given, by default."
@@ -93,7 +93,9 @@ class GatewaySettings(ServiceSettings, service="gateway"):
 
     max_image_bytes: int = Field(default=20_000_000, ge=1_000, description="Largest image file.")
     # Beyond 89 million Pillow itself warns.
-    max_image_pixels: int = Field(default=64_000_000, ge=64, le=89_000_000)
+    max_image_pixels: int = Field(
+        default=64_000_000, ge=64, le=89_000_000, description="Largest width times height of a picture."
+    )
     min_image_side: int = Field(default=8, ge=1, description="Fewest pixels on either side.")
     max_image_side: int = Field(default=1024, ge=64, description="Longer side of the picture that the model gets.")
     image_workers: int = Field(default=2, ge=1, description="Pictures decoded at once; each may take some 500 MB.")

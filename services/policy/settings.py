@@ -30,7 +30,7 @@ class PolicySettings(ServiceSettings, service="policy"):
     upstream_model: str | None = Field(
         default=None, description="Model name to ask the openai engine for; by default each version's own name."
     )
-    upstream_api_key: SecretStr | None = None
+    upstream_api_key: SecretStr | None = Field(default=None, description="Key to show to that server.")
 
     deadline_s: float = Field(default=20.0, gt=0, le=600, description="Seconds within which every request is answered.")
     max_in_flight: int = Field(default=64, ge=1, description="Prompts being written at once; more are answered 429.")

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from deploy.example import with_section
 from tests.deploy.compose import Stack, read, variables
 from tests.deploy.faults import ROOT, SETTINGS, faults, settings_of, unknown_settings
 
@@ -144,6 +145,18 @@ def test_every_setting_of_the_example_is_one_and_takes_the_value_shown() -> None
     for name in SETTINGS:
         settings_of(name, shown)
     assert unknown_settings({"TRUSTVQA_GATEWAY_MAXRISK": "0.1"}) == ["TRUSTVQA_GATEWAY_MAXRISK"]
+
+
+def test_every_setting_of_every_service_is_explained() -> None:
+    text = EXAMPLE.read_text(encoding="utf-8")
+    assert text == with_section(text), "python -m deploy.example writes it anew"
+    explained = set(re.findall(r"^#(TRUSTVQA_[A-Z_]+)", text, re.MULTILINE))
+    settings = {
+        f"TRUSTVQA_{name.upper()}_{field.upper()}" for name in SETTINGS for field in SETTINGS[name].model_fields
+    }
+    assert explained == settings
+    described = [field for each in SETTINGS.values() for field in each.model_fields.values()]
+    assert all(field.description for field in described)
 
 
 def test_each_container_sees_its_own_secrets_and_no_other_s() -> None:
