@@ -12,8 +12,11 @@ from prompt4trust.prompts import Message
 from services.common.clients.downstream import DownstreamClient
 from services.common.clients.transport import RetryPolicy
 
-_LIST_S = 1.5
-"""Longest wait for a server's list of models: shorter than what a readiness probe of this service waits."""
+_LIST_S = 5.0
+_PROBE_S = 1.2
+"""Longest waits for a server's list of models, half as long for the connection; the second, so that readiness probes of
+this service, which wait for 2 s, learn something."""
+_SLOW = "no reply in time"
 
 
 class NotServedError(Exception):
@@ -48,21 +51,34 @@ class ModelServers:
         Raises:
             NotServedError: If none lists it.
         """
-        lists = await asyncio.gather(*(_models(pool) for pool in self._pools))
+        lists = await self._lists(_LIST_S)
         for pool, listed in zip(self._pools, lists, strict=True):
             if pool is not but and not isinstance(listed, str) and model in listed:
                 return pool
-        raise NotServedError("; ".join(self._said(number, listed) for number, listed in enumerate(lists, 1)))
+        raise NotServedError(self._said(lists))
+
+    async def trouble(self, model: str) -> str | None:
+        """Say why a model cannot be asked for, if no server has it; one that only takes its time may have it."""
+        lists = await self._lists(_PROBE_S)
+        if any(listed == _SLOW or (not isinstance(listed, str) and model in listed) for listed in lists):
+            return None
+        return f"no model server has it ({self._said(lists)})"
 
     def client(self, pool: httpx.AsyncClient, model: str) -> DownstreamClient:
         """Make what asks a server for a model."""
         return DownstreamClient(pool, model, self._retry)
 
-    def _said(self, number: int, listed: Sequence[str] | str) -> str:
-        name = f"server {number}" if len(self._pools) > 1 else "the server"
-        if isinstance(listed, str):
-            return f"{name}: {listed}"
-        return f"{name} serves {', '.join(listed) or 'nothing'}"
+    async def _lists(self, within_s: float) -> list[list[str] | str]:
+        return list(await asyncio.gather(*(_models(pool, within_s) for pool in self._pools)))
+
+    def _said(self, lists: Sequence[list[str] | str]) -> str:
+        def one(number: int, listed: list[str] | str) -> str:
+            name = f"server {number}" if len(self._pools) > 1 else "the server"
+            if isinstance(listed, str):
+                return f"{name}: {listed}"
+            return f"{name} serves {', '.join(listed) or 'nothing'}"
+
+        return "; ".join(one(number, listed) for number, listed in enumerate(lists, 1))
 
 
 class RemoteGenerator:
@@ -97,11 +113,7 @@ class RemoteGenerator:
 
     async def trouble(self) -> str | None:
         """Say why no server can be asked for the model, if that is so."""
-        try:
-            await self._servers.find(self._model)
-        except NotServedError as error:
-            return f"no model server has it ({error})"
-        return None
+        return await self._servers.trouble(self._model)
 
     @property
     def alive(self) -> bool:
@@ -117,13 +129,15 @@ def _may_have_moved(error: TransportError) -> bool:
     return not error.timed_out and (error.status is None or error.status == 404 or error.status >= 500)
 
 
-async def _models(pool: httpx.AsyncClient) -> list[str] | str:
+async def _models(pool: httpx.AsyncClient, within_s: float) -> list[str] | str:
     """List the models of a server, or say why that is not possible."""
     try:
-        response = await pool.get("models", timeout=_LIST_S)
+        response = await pool.get("models", timeout=httpx.Timeout(within_s, connect=within_s / 2))
         if response.status_code != 200:
             return f"status {response.status_code}"
         return [str(entry["id"]) for entry in response.json()["data"]]
+    except (httpx.ReadTimeout, httpx.PoolTimeout):
+        return _SLOW
     except (httpx.HTTPError, httpx.InvalidURL):
         return "the connection failed"
     except (ValueError, KeyError, TypeError):

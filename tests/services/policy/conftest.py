@@ -99,6 +99,7 @@ class ModelServer:
         bodies: What it was asked, trial tokens of newly loaded versions left out.
         headers: The same requests' headers.
         gate: Replies wait until it is set.
+        listing: Lists of models wait until it is set.
         faults: Replies to give instead, one for each request to come.
         served: Models that it has.
         listed: Models that it says it has; None for those.
@@ -108,6 +109,7 @@ class ModelServer:
     bodies: list[dict[str, Any]] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     gate: threading.Event = field(default_factory=threading.Event)
+    listing: threading.Event = field(default_factory=threading.Event)
     faults: list[Response] = field(default_factory=list)
     served: frozenset[str] = frozenset({"policy-a", "policy-b", "policy-c"})
     listed: frozenset[str] | None = None
@@ -122,10 +124,13 @@ def model_serving() -> Iterator[ModelServer]:
     """Run a model server, its gate open."""
     server = ModelServer()
     server.gate.set()
+    server.listing.set()
     app = FastAPI()
 
     @app.get("/v1/models")
     async def models() -> Response:
+        while not server.listing.is_set():  # noqa: ASYNC110 - as below
+            await asyncio.sleep(0.005)
         listed = sorted(server.served if server.listed is None else server.listed)
         return JSONResponse({"object": "list", "data": [{"id": name, "object": "model"} for name in listed]})
 
@@ -156,6 +161,7 @@ def model_serving() -> Iterator[ModelServer]:
         server.url = f"{url}/v1"
         yield server
         server.gate.set()
+        server.listing.set()
 
 
 @pytest.fixture

@@ -140,6 +140,14 @@ def test_it_is_not_ready_while_no_server_has_the_live_version(
         assert get(f"{url}/health/ready").status_code == 200
 
 
+def test_a_server_that_takes_its_time_is_not_taken_for_gone(remote_policy: Serve, model_server: ModelServer) -> None:
+    with remote_policy(cache_entries=0) as url:
+        assert asked(url) == "policy-a"
+        model_server.listing.clear()
+        assert get(f"{url}/health/ready").status_code == 200
+        assert asked(url) == "policy-a"
+
+
 def test_one_server_of_two_is_enough(remote_policy: Serve, model_server: ModelServer) -> None:
     with remote_policy(upstream_url=f"http://127.0.0.1:{free_port()}/v1,{model_server.url}") as url:
         assert asked(url) == "policy-a"
