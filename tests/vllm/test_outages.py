@@ -50,7 +50,6 @@ def test_answers_go_on_without_the_policy_s_server_and_stop_without_the_model_s_
     # What runs the model dies alone: the server notices within seconds and ends, for whoever restarts it.
     servers.downstream.kill_engine()
     wait_until(lambda: servers.downstream.process.poll() is not None, 120)
-    assert servers.downstream.process.returncode != 0 or "EngineCore" in servers.downstream.output()
     refused = ask(stack, question)
     assert refused.status_code == 503
     assert int(refused.headers["Retry-After"]) >= 1
