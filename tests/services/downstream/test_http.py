@@ -12,7 +12,9 @@ import httpx
 import pytest
 from fastapi import FastAPI, Response
 
+from services.common.engine.transformers_engine import TransformersEngine
 from services.downstream.app import downstream_app
+from services.downstream.loading import load_engine
 from services.downstream.settings import DownstreamSettings
 from tests.services.common.engine.tiny import png
 from tests.services.downstream.conftest import MODEL
@@ -99,6 +101,21 @@ def test_a_model_that_cannot_be_loaded_is_told_and_the_process_lives(tmp_path: P
         assert int(reply.headers["retry-after"]) >= 1
         assert reply.json()["error"]["code"] == "model_unavailable"
         assert str(tmp_path) not in reply.text + httpx.get(f"{url}/health/ready").text
+
+
+def test_an_engine_that_has_ended_leaves_the_process_neither_ready_nor_alive(settings: DownstreamSettings) -> None:
+    loaded: list[TransformersEngine] = []
+
+    async def load(chosen: DownstreamSettings) -> TransformersEngine:
+        loaded.append(await load_engine(chosen))
+        return loaded[-1]
+
+    with running(downstream_app(settings, load=load)) as url:
+        assert httpx.get(f"{url}/health/live").status_code == 200  # while it loads, too
+        wait_until(lambda: httpx.get(f"{url}/health/ready").status_code == 200)
+        loaded[0]._scheduler.stop()  # type: ignore[union-attr]
+        for path in ("live", "ready"):
+            assert httpx.get(f"{url}/health/{path}").status_code == 503
 
 
 def test_a_deadline_is_kept(model_path: Path) -> None:
