@@ -60,8 +60,8 @@ def draw(prometheus: str, minutes: float, end: float) -> str:
             )
     height = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in panels) * _ROW
     return (
-        f"<!doctype html><meta charset=utf-8><title>TrustVQA</title><style>{_STYLE}</style><h1>TrustVQA: the dashboard's"
-        f' queries, drawn without Grafana</h1><main style="height:{height}px">{"".join(parts)}</main>'
+        f"<!doctype html><meta charset=utf-8><title>TrustVQA</title><style>{_STYLE}</style><h1>The queries of"
+        f' the dashboard, drawn without Grafana</h1><main style="height:{height}px">{"".join(parts)}</main>'
     )
 
 
@@ -93,7 +93,7 @@ def _stat(found: list[Series], panel: dict[str, Any]) -> str:
         for mapping in panel["fieldConfig"]["defaults"].get("mappings", [])
         for key, value in mapping["options"].items()
     }
-    shown = "".join(
+    shown = " ".join(
         f"<i><b>{html.escape(words.get(f'{values[-1][1]:g}', _number(values[-1][1], unit)))}</b> "
         f'<span style="font-size:12px">{html.escape(name)}</span></i>'
         for name, values in found
@@ -131,7 +131,7 @@ def _chart(found: list[Series], panel: dict[str, Any], minutes: float, end: floa
         anchor = "start" if share == 0 else "end"
         x = 46 + share * (width - 60)
         lines.append(f'<text x="{x}" y="{top - 2}" font-size="10" fill="#666" text-anchor="{anchor}">{text}</text>')
-    legend = "".join(
+    legend = " ".join(
         f'<i><span style="color:{_COLOURS[number % len(_COLOURS)]}">&#9632;</span> {html.escape(name)}</i>'
         for number, (name, _) in enumerate(found)
     )

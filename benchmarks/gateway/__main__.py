@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.gateway import measure
+from benchmarks.gateway.page import put
 from benchmarks.gateway.sizing import need
 from benchmarks.serving.machine import load_average, machine
 from benchmarks.serving.processes import ROOT
@@ -41,6 +42,7 @@ def main(
     key: Annotated[str, typer.Option(envvar="TRUSTVQA_API_KEY", help="Its API key, with the scope ask.")] = "",
     port: Annotated[int, typer.Option(help="First of six ports that are used.")] = 28_500,
     output: Annotated[Path | None, typer.Option(help="Where the figures go.")] = None,
+    page: Annotated[Path | None, typer.Option(help="A page to put them into, such as docs/operations.md.")] = None,
 ) -> None:
     """Measure answers a second, their times, processor time and memory, and work out replicas for a rate."""
     console = Console()
@@ -53,6 +55,8 @@ def main(
     result["load_average_after"] = load_average()
     if output or not url:
         (output or _OUTPUT).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    if page is not None and not url:
+        page.write_text(put(page.read_text(encoding="utf-8"), result), encoding="utf-8")
     for name in (name for name in _TITLES if name in result):
         console.print(_table(_TITLES[name], result[name]))
         for found in result[name]["concurrencies"]:

@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from typer.testing import CliRunner
 
 from benchmarks.gateway.__main__ import main
+from benchmarks.gateway.page import put
 from benchmarks.gateway.sizing import Need, figures, need
 from benchmarks.serving.asking import Turn, ask_all, one_question, phantom_questions
 from tests.support.servers import running
@@ -132,3 +133,14 @@ def test_a_deployment_is_measured_by_its_address(tmp_path: Path) -> None:
     assert "secret-key" not in (tmp_path / "r.json").read_text() + done.output
     assert "replica" in done.output
     assert set(kept["machine"]) >= {"processor", "cores", "memory_gb", "load_average"}
+
+
+def test_the_page_has_the_figures_that_were_measured() -> None:
+    """`make bench-gateway ARGS="--page docs/operations.md"` measures anew and changes both."""
+    root = Path(__file__).resolve().parents[2]
+    page = (root / "docs" / "operations.md").read_text(encoding="utf-8")
+    measured = json.loads((root / "benchmarks" / "gateway" / "results.json").read_text(encoding="utf-8"))
+    assert put(page, measured) == page
+    assert f"| 32 | {measured['embedded']['concurrencies'][-1]['per_second']['median']:.3g} (" in page
+    with pytest.raises(ValueError, match="no marks"):
+        put("a page without", measured)

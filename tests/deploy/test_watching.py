@@ -27,6 +27,7 @@ _FUNCTIONS = {
     "min_over_time",
     "time",
     "vector",
+    "label_replace",
 }
 # What Prometheus makes itself, and what its client library tells of every process.
 _GIVEN = {"up", "process_start_time_seconds", "process_resident_memory_bytes", "process_cpu_seconds_total"}
