@@ -65,7 +65,7 @@ class KeyGuard:
 
     Args:
         app: The wrapped application.
-        api: The FastAPI application whose routes are guarded; they are looked at when the first request comes.
+        api: The FastAPI application whose routes are guarded; they are looked at when it starts.
         keyring: The keys, or None where there are none.
         service: The service's name, for what is said.
         is_loopback: Whether only this machine can reach the service.
@@ -99,6 +99,8 @@ class KeyGuard:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; the application's start and end pass through."""
         if scope["type"] == "lifespan":
+            # Before the first request: FastAPI makes what it knows of included routers when it is first looked at.
+            self._rules = rules_of(self._api, self._others)
             await self._app(scope, receive, send)
             return
         if scope["type"] != "http":
