@@ -42,7 +42,7 @@ test: .venv/.developed ## Run the whole suite (does its own set-up)
 .PHONY: test-vllm
 test-vllm: .venv/.developed ## Run the tests against a real vLLM server: make test-vllm VLLM=/path/to/vllm
 	@test -n "$(VLLM)" || { echo "name a vllm command: make test-vllm VLLM=/path/to/vllm" >&2; exit 2; }
-	$(OFFLINE) $(QUIET_CPU) VLLM="$(VLLM)" $(BIN)/python -m pytest -m vllm $(ARGS)
+	$(OFFLINE) $(QUIET_CPU) VLLM="$(VLLM)" $(BIN)/python -m pytest -m vllm tests/vllm $(ARGS)
 
 .PHONY: test-deploy
 test-deploy: .venv/.developed images ## Start the containers and look at them; needs a Docker engine with compose
@@ -77,7 +77,9 @@ images: ## Build the four images; a wheel of torch in wheels/ goes before any in
 	export STACK_REVISION="$$(git rev-parse HEAD 2>/dev/null || true)"
 	if ls wheels/torch-*.whl >/dev/null 2>&1; then export TORCH_INDEX=; \
 	elif [ -n "$(TORCH_INDEX)" ]; then export TORCH_INDEX="$(TORCH_INDEX)"; else unset TORCH_INDEX; fi
-	docker compose build
+	# One after the other: nearly all steps are shared, so that it takes no longer, and an old engine (20.10) was seen to
+	# crash over builds at the same time that share steps.
+	COMPOSE_PARALLEL_LIMIT=1 docker compose build
 
 .PHONY: image-sizes
 image-sizes: ## Print what each image weighs over the one that it is made from
@@ -92,6 +94,11 @@ miniatures: .venv/.developed ## Train the shipped miniature models from scratch 
 .PHONY: bench-engine
 bench-engine: .venv/.developed ## Compare the embedded engine with transformers serve and, with VLLM=..., vLLM
 	$(OFFLINE) VLLM="$(VLLM)" $(BIN)/python -m benchmarks.engine $(ARGS)
+
+.PHONY: bench-prefix
+bench-prefix: .venv/.developed ## Measure what vLLM's prefix cache is worth, and what the prompts' order is worth to it: VLLM=/path/to/vllm
+	@test -n "$(VLLM)" || { echo "name a vllm command: make bench-prefix VLLM=/path/to/vllm" >&2; exit 2; }
+	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m benchmarks.prefix --vllm "$(VLLM)" $(ARGS)
 
 .PHONY: bench-trainer
 bench-trainer: .venv/.developed ## Compare rewards and evaluation with one request after another; split a training step's time
