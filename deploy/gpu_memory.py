@@ -86,7 +86,7 @@ def read_model(path: Path) -> Model:
     config = AutoConfig.for_model(**given)
     text = config.get_text_config()
     vision = getattr(config, "vision_config", None)
-    kind = AutoModelForCausalLM if vision is None else AutoModelForImageTextToText
+    kind: Any = AutoModelForCausalLM if vision is None else AutoModelForImageTextToText
     with torch.device("meta"):
         model = kind.from_config(config)
     model.tie_weights()

@@ -54,7 +54,7 @@ def judge(promtool: str, folder: Path, changed: dict[str, Any]) -> subprocess.Co
 
 
 def test_the_alerts_are_raised_when_they_should_be(promtool: str) -> None:
-    for arguments in (("check", "rules", RULES), ("test", "rules", *CASES)):
+    for arguments in (["check", "rules", str(RULES)], ["test", "rules", *map(str, CASES)]):
         done = subprocess.run([promtool, *arguments], capture_output=True, text=True, timeout=100)
         assert done.returncode == 0, done.stdout + done.stderr
 
@@ -69,7 +69,8 @@ def test_an_alert_that_is_never_or_always_raised_is_noticed(promtool: str, tmp_p
 
 
 def test_every_alert_is_seen_to_be_raised_and_to_be_quiet() -> None:
-    raised, quiet = set(), set()
+    raised: set[str] = set()
+    quiet: set[str] = set()
     for path in CASES:
         for group in yaml.safe_load(path.read_text(encoding="utf-8"))["tests"]:
             for case in group["alert_rule_test"]:
