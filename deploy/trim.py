@@ -19,8 +19,9 @@ KEPT = frozenset({"__init__.py", "_natype.py"})
 UNUSED = ("torch/include", "torch/test", "pyarrow/include")
 PROGRAMS = ("torch/bin", frozenset({"torch_shm_manager"}))
 # The services cannot write byte code, so that it is made here; but of several hundred architectures a process imports
-# one or two, those of the project's models among these. One file is of a later Python than ours.
-UNCOMPILED = re.compile(r"/transformers/models/(?!auto/|qwen2)|/py312_intrinsics\.py$")
+# those of its models, and a few whose tokenizers all have. One file is of a later Python than ours.
+_IMPORTED = r"auto/|encoder_decoder/|gemma/|gpt2/|llama/|qwen|t5/"
+UNCOMPILED = re.compile(rf"/transformers/models/(?!{_IMPORTED})|/py312_intrinsics\.py$")
 
 
 def trim(site: Path) -> None:
