@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
-from benchmarks.gateway.sizing import need
+from benchmarks.gateway.sizing import cores, need
 
 BEGIN, END = "<!-- figures of make bench-gateway -->\n", "<!-- end of figures -->\n"
 _WIDTH = 125
@@ -56,6 +56,8 @@ def render(result: Mapping[str, Any], rate: float, headroom: float) -> str:
         lines += ["", textwrap.fill(f"Memory (RSS): {held}.", _WIDTH), ""]
     lines += [f"For {rate:g} questions a second and headroom {headroom:g}, by the second table:", "", "```"]
     lines += [str(need(each, rate, headroom)) for each in result["embedded"]["concurrencies"]]
+    lines += ["```", "", "and by processor time, which other work on the machine hardly changes:", "", "```"]
+    lines += [cores(each, rate, headroom) for each in result["embedded"]["concurrencies"]]
     return "\n".join([*lines, "```", ""])
 
 

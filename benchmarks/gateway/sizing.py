@@ -77,5 +77,14 @@ def need(figures: Mapping[str, Any], rate: float, headroom: float) -> Need:
     return Need(rate, at_once / float(figures["per_second"]["median"]), at_once, headroom)
 
 
+def cores(figures: Mapping[str, Any], rate: float, headroom: float) -> str:
+    """Say how many cores a rate needs, all services together, by the processor time of an answer."""
+    spent = sum(figures["cpu_ms"].values())
+    return (
+        f"{figures['together']} at once: {rate:g}/s x {spent:.1f} ms of a core x {headroom:g} = "
+        f"{rate * spent / 1e3 * headroom:.2f} cores"
+    )
+
+
 def _short(number: float) -> float:
     return float(f"{number:.4g}")

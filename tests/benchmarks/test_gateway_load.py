@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from benchmarks.gateway.__main__ import main
 from benchmarks.gateway.page import put
-from benchmarks.gateway.sizing import Need, figures, need
+from benchmarks.gateway.sizing import Need, cores, figures, need
 from benchmarks.serving.asking import Turn, ask_all, one_question, phantom_questions
 from tests.support.servers import running
 
@@ -98,6 +98,11 @@ def test_replicas_are_what_is_in_flight_over_what_one_takes(
 def test_the_printed_arithmetic_is_that_of_the_figures() -> None:
     found = figures([Turn(8, 4.0, (0.8,) * 40, {}, 40)])
     assert str(need(found, 25, 1.5)) == "25/s x 0.800 s = 20.0 in flight; / 8 at once x 1.5 = 3.75: 4 replicas"
+
+
+def test_cores_are_rate_times_processor_time() -> None:
+    found = {"together": 4, "cpu_ms": {"policy": 15.0, "downstream": 28.0, "gateway": 12.0}}
+    assert cores(found, 10, 2) == "4 at once: 10/s x 55.0 ms of a core x 2 = 1.10 cores"
 
 
 def test_a_deployment_is_measured_by_its_address(tmp_path: Path) -> None:
