@@ -7,12 +7,14 @@ import fcntl
 import os
 import sqlite3
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from services.cli.archive import RecordsState
 
+_FORGOTTEN_S = 24 * 3600
 _UNDER_LOCK = ("active.json", "activations.jsonl")
 
 
@@ -34,6 +36,11 @@ def copied_records(file: Path) -> Iterator[tuple[Path, RecordsState]]:
     Raises:
         CopyError: If it is no database, or a broken one.
     """
+    for forgotten in file.parent.glob(f".{file.name}.backup-*"):
+        # A backup that was killed could not take its copy away.
+        with contextlib.suppress(FileNotFoundError):
+            if time.time() - forgotten.stat().st_mtime > _FORGOTTEN_S:
+                forgotten.unlink()
     handle, temporary = tempfile.mkstemp(prefix=f".{file.name}.backup-", dir=file.parent)
     os.close(handle)
     copy = Path(temporary)
@@ -88,7 +95,7 @@ def registry_files(root: Path) -> Iterator[tuple[Path, bytes | None]]:
     """
     yield from _read_under_lock(root)
     for folder, folders, names in os.walk(root):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "lost+found")
         for name in sorted(names):
             if not name.startswith(".") and (Path(folder) != root or name not in _UNDER_LOCK):
                 yield Path(folder) / name, None

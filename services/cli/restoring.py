@@ -152,10 +152,9 @@ def _swap(root: Path, staging: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_EX)
         old = Path(tempfile.mkdtemp(prefix=_REPLACED, dir=root))
         last = "active.json"
-        for path in sorted(_visible(root), key=lambda each: each.name != last):
-            path.rename(old / path.name)
-        for path in sorted(_visible(staging), key=lambda each: each.name == last):
-            path.rename(root / path.name)
+        away = [(path, old / path.name) for path in sorted(_visible(root), key=lambda each: each.name != last)]
+        there = [(path, root / path.name) for path in sorted(_visible(staging), key=lambda each: each.name == last)]
+        _rename_all([*away, *there])
         sync_directory(root)
     finally:
         os.close(lock)
@@ -163,5 +162,17 @@ def _swap(root: Path, staging: Path) -> None:
         shutil.rmtree(leftover, ignore_errors=True)
 
 
+def _rename_all(renames: list[tuple[Path, Path]]) -> None:
+    """Rename one after the other, and back where one cannot be."""
+    for done, (source, target) in enumerate(renames):
+        try:
+            source.rename(target)
+        except OSError:
+            for earlier, later in reversed(renames[:done]):
+                later.rename(earlier)
+            raise
+
+
 def _visible(folder: Path) -> list[Path]:
-    return [path for path in folder.iterdir() if not path.name.startswith(".")]
+    # At the root of a volume of its own stands what the file system put there.
+    return [path for path in folder.iterdir() if not path.name.startswith(".") and path.name != "lost+found"]

@@ -32,7 +32,10 @@ class MonitoringCollector(Collector):
     def collect(self) -> Iterator[Metric]:
         """Give the gauges; what is undefined is left out."""
         report = self.report()
-        if report is None or report.status in ("off", "starting"):
+        if report is None or report.status == "off":
+            return
+        if report.status == "starting":
+            yield _as_of(0.0)  # an alert for reviews that are not read must not miss those that never were
             return
         sets = [] if report.figures is None else [(ALL, "", report.figures)]
         sets += [(name, each.value, each.figures) for name, listed in report.by.items() for each in listed]
@@ -46,9 +49,11 @@ class MonitoringCollector(Collector):
         yield count
         yield from _streams(report)
         if report.as_of is not None:
-            yield GaugeMetricFamily(
-                "gateway_calibration_as_of_seconds", "When reviews were last read.", report.as_of.timestamp()
-            )
+            yield _as_of(report.as_of.timestamp())
+
+
+def _as_of(seconds: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily("gateway_calibration_as_of_seconds", "When reviews were last read; 0 for never.", seconds)
 
 
 def _gauge(name: str, told: str, sets: list[tuple[str, str, Figures]]) -> GaugeMetricFamily:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import io
 import json
+import os
 import sqlite3
 import tarfile
 import threading
@@ -266,6 +267,47 @@ def test_broken_records_are_not_backed_up_but_can_be_replaced(filled: Place, sav
     assert list(place.file.parent.glob("*backup*")) == []
     assert place.run("restore", str(saved), "--replace").exit_code == 0
     assert place.state() == filled.state()
+
+
+def test_what_cannot_be_moved_leaves_the_registry_as_it_was(saved: Path, tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.fill()
+    before = place.state()
+    moved: list[str] = []
+    rename = Path.rename
+
+    def refuse_policies(source: Path, target: Path) -> Path:
+        if source.name == "policies" and source.parent.name.startswith(".restore-"):
+            raise OSError("policies: device or resource busy")
+        moved.append(source.name)
+        return rename(source, target)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Path, "rename", refuse_policies)
+        done = place.run("restore", str(saved), "--replace", "--no-records")
+    assert done.exit_code == 2
+    assert "busy" in done.stderr
+    assert moved.count("active.json") == 2  # away, and back
+    assert place.state() == before
+
+
+def test_a_volume_of_its_own_has_a_folder_of_the_file_systems(filled: Place, saved: Path, tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    (place.registry.root / "lost+found").mkdir(parents=True)
+    assert place.run("restore", str(saved)).exit_code == 0
+    assert place.state() == filled.state()
+    assert (place.registry.root / "lost+found").is_dir()
+
+
+def test_the_copy_of_a_backup_that_was_killed_is_taken_away_later(tmp_path: Path) -> None:
+    place = Place(tmp_path)
+    place.fill()
+    old, new = (place.file.parent / f".records.db.backup-{name}" for name in ("old", "new"))
+    old.touch()
+    new.touch()
+    os.utime(old, (0, 0))
+    assert place.run("backup", "--out", str(tmp_path / "b.tar")).exit_code == 0
+    assert (old.exists(), new.exists()) == (False, True)
 
 
 @pytest.mark.parametrize("name", ["../outside", "/etc/outside", "registry/../../outside", "other/file"])
