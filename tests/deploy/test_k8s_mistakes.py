@@ -358,6 +358,8 @@ UNKNOWN: list[Mistake] = [
     ),
     ("Job", "batch-evaluation", f"{CONTAINER} command", more("--shards=1/2"), ""),
     ("Job", "batch-evaluation", f"{CONTAINER} command", more("--concurency=1"), "evaluate knows no --concurency"),
+    ("Job", "records-upgrade", f"{CONTAINER} command 2", "services.gateway.recods", "there is no module"),
+    ("Job", "records-upgrade", f"{CONTAINER} image", "trustvqa/gatway:0.1.0", "image of an unknown service gatway"),
     ("Job", "batch-evaluation", f"{CONTAINER} env 0 value", "/etc/trustvqa/x.yaml", "which no ConfigMap puts there"),
     (
         "JobSet",
@@ -489,6 +491,7 @@ LOOSE: list[Mistake] = [
     ("Namespace", "trustvqa", "metadata labels pod-security.kubernetes.io/enforce", "baseline", "does not enforce"),
     ("ConfigMap", "trustvqa", "kind", "Secret", "does not belong here"),
     ("Job", "weights", f"{POD} initContainers 0 securityContext capabilities", GONE, "container downstream: keeps"),
+    ("Job", "records-upgrade", f"{CONTAINER} securityContext capabilities", GONE, "container upgrade: keeps"),
     (
         "JobSet",
         "training",
