@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.vllm, pytest.mark.timeout(900), pytest.mark.xdist_grou
 TEMPLATE = load_template("answer-compact@1")
 AGREEING = 0.99
 NEARLY = 1e-3
-"""Of a log-probability. Seen were differences up to 1e-5, of the order in which float32 sums are taken."""
+"""Of a log-probability. Seen were differences up to 2e-5, of the order in which float32 sums are taken."""
 
 Reply = dict[str, Any]
 
