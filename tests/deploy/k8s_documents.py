@@ -143,6 +143,8 @@ def pods_of(document: Document) -> Iterator[Pods]:
     spec = document.get("spec", {})
     if document["kind"] in {"Deployment", "Job"}:
         yield _pods(owner, document["kind"], spec)
+    elif document["kind"] == "CronJob":
+        yield _pods(owner, "Job", document["spec"]["jobTemplate"]["spec"])
     elif document["kind"] == "JobSet":
         for job in spec["replicatedJobs"]:
             yield _pods(f"{owner} {job['name']}", "Job", job["template"]["spec"])

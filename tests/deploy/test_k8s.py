@@ -51,7 +51,7 @@ LAYERS = {
     "training": ["gpu", "training"],
     "batch-evaluation": ["gpu", "batch-evaluation"],
 }
-FURTHER = {"embedded": ["ingress", "servicemonitor"], "gpu": ["httproute"]}
+FURTHER = {"embedded": ["ingress", "servicemonitor", "backup"], "gpu": ["httproute"]}
 
 
 @cache
