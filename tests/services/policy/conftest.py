@@ -6,7 +6,7 @@ import asyncio
 import json
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,6 +103,7 @@ class ModelServer:
         faults: Replies to give instead, one for each request to come.
         served: Models that it has.
         listed: Models that it says it has; None for those.
+        key: What callers must show, or None.
     """
 
     url: str = ""
@@ -113,6 +114,7 @@ class ModelServer:
     faults: list[Response] = field(default_factory=list)
     served: frozenset[str] = frozenset({"policy-a", "policy-b", "policy-c"})
     listed: frozenset[str] | None = None
+    key: str | None = None
 
     @staticmethod
     def text(model: str, prompt: str, index: int = 0) -> str:
@@ -126,6 +128,12 @@ def model_serving() -> Iterator[ModelServer]:
     server.gate.set()
     server.listing.set()
     app = FastAPI()
+
+    @app.middleware("http")
+    async def wants_key(request: Request, go_on: Callable[[Request], Awaitable[Response]]) -> Response:
+        if server.key is not None and request.headers.get("Authorization") != f"Bearer {server.key}":
+            return JSONResponse({"error": "Unauthorized"}, status_code=401)
+        return await go_on(request)
 
     @app.get("/v1/models")
     async def models() -> Response:

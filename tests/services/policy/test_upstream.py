@@ -148,6 +148,18 @@ def test_a_server_that_takes_its_time_is_not_taken_for_gone(remote_policy: Serve
         assert asked(url) == "policy-a"
 
 
+def test_a_server_that_wants_a_key_is_shown_it(remote_policy: Serve, model_server: ModelServer) -> None:
+    model_server.key = "sesame"
+    with remote_policy(upstream_api_key="sesame") as url:
+        assert asked(url) == "policy-a"
+        assert get(f"{url}/health/ready").status_code == 200
+        model_server.key = "another"
+        ready = get(f"{url}/health/ready")
+        assert ready.status_code == 503
+        assert "status 401" in ready.json()["dependencies"]["policy"]["detail"]
+        assert "sesame" not in ready.text
+
+
 def test_one_server_of_two_is_enough(remote_policy: Serve, model_server: ModelServer) -> None:
     with remote_policy(upstream_url=f"http://127.0.0.1:{free_port()}/v1,{model_server.url}") as url:
         assert asked(url) == "policy-a"
