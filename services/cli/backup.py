@@ -22,7 +22,7 @@ from sqlalchemy.exc import ArgumentError
 from prompt4trust.files import sync_directory
 from services.cli.archive import RECORDS, REGISTRY, ArchiveError, ArchiveWriter, Manifest, RecordsState
 from services.cli.copying import CopyError, copied_records, registry_files
-from services.cli.restoring import Refused, Targets, check, restore_into
+from services.cli.restoring import RefusedError, Targets, check, restore_into
 from services.common.health import software_version
 from services.common.settings import ServiceSettings
 
@@ -166,7 +166,7 @@ def _failing(console: Console) -> Iterator[None]:
     except ValidationError as error:
         first = error.errors()[0]
         said = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    except (ArchiveError, CopyError, Refused, OSError) as error:
+    except (ArchiveError, CopyError, RefusedError, OSError) as error:
         said = str(error)
     else:
         return

@@ -22,7 +22,7 @@ _STAGING, _REPLACED = ".restore-", ".replaced-"
 _PIECE = 1 << 20
 
 
-class Refused(Exception):  # noqa: N818 - nothing went wrong: it would have
+class RefusedError(Exception):
     """A backup is not restored, and nothing was changed; the message says why."""
 
 
@@ -64,7 +64,7 @@ def restore_into(stream: IO[bytes], targets: Targets, *, replace: bool) -> Manif
 
     Raises:
         ArchiveError: If it is not whole; nothing was changed.
-        Refused: If something is there that may not go, is in use, or the backup lacks what is asked of it.
+        RefusedError: If something is there that may not go, is in use, or the backup lacks what is asked of it.
         OSError: If the places cannot be written.
     """
     _refuse_to_overwrite(targets, replace=replace)
@@ -74,12 +74,12 @@ def restore_into(stream: IO[bytes], targets: Targets, *, replace: bool) -> Manif
         manifest = _unpack(stream, registry, beside)
         if targets.records is not None and beside is not None:
             if manifest.records is None:
-                raise Refused("the backup holds no records; --no-records restores the registry alone")
+                raise RefusedError("the backup holds no records; --no-records restores the registry alone")
             with contextlib.closing(sqlite3.connect(beside / RECORDS)) as connection:
                 try:
                     state_of(connection)
                 except CopyError as error:
-                    raise Refused(str(error)) from error
+                    raise RefusedError(str(error)) from error
             if targets.records.exists():
                 _close_down(targets.records)
             (beside / RECORDS).chmod(0o600)
@@ -93,9 +93,9 @@ def _refuse_to_overwrite(targets: Targets, *, replace: bool) -> None:
     if replace:
         return
     if targets.registry.is_dir() and any(_visible(targets.registry)):
-        raise Refused(f"the registry {targets.registry} is not empty; --replace replaces what is there")
+        raise RefusedError(f"the registry {targets.registry} is not empty; --replace replaces what is there")
     if targets.records is not None and targets.records.exists():
-        raise Refused(f"there are records at {targets.records}; --replace replaces them")
+        raise RefusedError(f"there are records at {targets.records}; --replace replaces them")
 
 
 @contextmanager
@@ -130,14 +130,14 @@ def _close_down(file: Path) -> None:
     """Bring what SQLite keeps beside its file into it, which only the last one to use it can do.
 
     Raises:
-        Refused: If somebody else uses it.
+        RefusedError: If somebody else uses it.
     """
     try:
         with contextlib.closing(sqlite3.connect(file, timeout=0)) as connection:
             connection.execute("PRAGMA journal_mode = DELETE")
     except sqlite3.OperationalError as error:
         if "locked" in str(error):
-            raise Refused(f"{file} is in use: stop the gateway first") from error
+            raise RefusedError(f"{file} is in use: stop the gateway first") from error
         raise
     except sqlite3.DatabaseError:
         # Broken, which is what backups are for.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 from pathlib import Path
 
@@ -70,3 +71,13 @@ def test_a_model_that_does_not_fit_is_said_not_to(capsys: pytest.CaptureFixture[
     assert main([seven, "--memory-gib", "24", "--share", "0.5"]) == 1
     assert "= 0 requests" in capsys.readouterr().out
     assert main([seven, "--memory-gib", "80", "--share", "0.5"]) == 0
+
+
+def test_the_operators_page_has_what_its_commands_print(capsys: pytest.CaptureFixture[str]) -> None:
+    page = (ROOT / "docs" / "operations.md").read_text(encoding="utf-8")
+    found = dict(re.findall(r"^<!-- arithmetic: (\w+) -->\n```\w*\n(.*?)^```$", page, re.MULTILINE | re.DOTALL))
+    commands = re.findall(r'^make gpu-memory MODEL=(\S+) ARGS="(.*)"$', found["commands"], re.MULTILINE)
+    assert len(commands) == len(found["commands"].splitlines()) == 3
+    for model, arguments in commands:
+        assert main([str(ROOT / model), *arguments.split()]) == 0
+    assert capsys.readouterr().out == found["output"]

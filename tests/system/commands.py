@@ -11,12 +11,12 @@ from pathlib import Path
 from tests.system.conftest import ROOT, TRUSTVQA
 
 PAGE = ROOT / "docs" / "operations.md"
-_BLOCK = re.compile(r"^<!-- (run|output): (\S+) -->\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^<!-- run: (\S+) -->\n```\w*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
-def blocks(kind: str) -> dict[str, str]:
-    """The page's blocks to run, or outputs to compare with, by name."""
-    found = [(name, text) for each, name, text in _BLOCK.findall(PAGE.read_text(encoding="utf-8")) if each == kind]
+def blocks() -> dict[str, str]:
+    """The page's blocks to run, by name."""
+    found = _BLOCK.findall(PAGE.read_text(encoding="utf-8"))
     assert len(found) == len(dict(found)), "two blocks of one name"
     return dict(found)
 
@@ -35,7 +35,7 @@ def run_block(
     Raises:
         AssertionError: If it fails.
     """
-    commands = blocks("run")[name]
+    commands = blocks()[name]
     for written, meant in (addresses or {}).items():
         assert written in commands, f"{name} no longer speaks of {written}"
         commands = commands.replace(written, meant)
