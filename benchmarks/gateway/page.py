@@ -42,8 +42,9 @@ def render(result: Mapping[str, Any], rate: float, headroom: float) -> str:
     setting = (
         f"On {told['cores']} shared cores ({told['processor']}, {told['memory_gb']} GB), Python {told['python']}, one "
         f"thread of arithmetic a service; {result['rounds']} rounds after a warm-up, the concurrencies taking turns. "
-        f"Load average {told['load_average'][0]:g} before and {result['load_average_after'][0]:g} after: where that is "
-        "above the cores, other work took its share, and processor time says more than the clock."
+        f"Load average {told['load_average'][0]:g} before and {result['load_average_after'][0]:g} after. The "
+        "services and who asks them keep the cores busy by themselves; where the load is well above that, other work took its "
+        "share, and processor time says more than the clock."
     )
     lines = [textwrap.fill(setting, _WIDTH), ""]
     for kind, title in _KINDS.items():
