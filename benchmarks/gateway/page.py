@@ -43,8 +43,8 @@ def render(result: Mapping[str, Any], rate: float, headroom: float) -> str:
         f"On {told['cores']} shared cores ({told['processor']}, {told['memory_gb']} GB), Python {told['python']}, one "
         f"thread of arithmetic a service; {result['rounds']} rounds after a warm-up, the concurrencies taking turns. "
         f"Load average {told['load_average'][0]:g} before and {result['load_average_after'][0]:g} after. The "
-        "services and who asks them keep the cores busy by themselves; where the load is well above that, other work took its "
-        "share, and processor time says more than the clock."
+        "services and who asks them keep the cores busy by themselves; where the load is well above that, other work "
+        "took its share, and processor time says more than the clock."
     )
     lines = [textwrap.fill(setting, _WIDTH), ""]
     for kind, title in _KINDS.items():
@@ -55,7 +55,11 @@ def render(result: Mapping[str, Any], rate: float, headroom: float) -> str:
             f"{name} {mb:.0f} MB idle and {memory['loaded'][name]:.0f} after" for name, mb in memory["idle"].items()
         )
         lines += ["", textwrap.fill(f"Memory (RSS): {held}.", _WIDTH), ""]
-    lines += [f"For {rate:g} questions a second and headroom {headroom:g}, by the second table:", "", "```"]
+    lines += [
+        f"For {rate:g} questions a second and headroom {headroom:g}, by the second table, a replica being all four:",
+        "",
+        "```",
+    ]
     lines += [str(need(each, rate, headroom)) for each in result["embedded"]["concurrencies"]]
     lines += ["```", "", "and by processor time, which other work on the machine hardly changes:", "", "```"]
     lines += [cores(each, rate, headroom) for each in result["embedded"]["concurrencies"]]
