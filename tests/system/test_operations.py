@@ -84,7 +84,8 @@ def test_policy_versions_are_changed_and_changed_back(stack: Stack) -> None:
     assert httpx.get(f"{stack.url('policy')}/v1/policies").json()["active"] == BEFORE
 
 
-def test_a_calibrator_is_made_live_and_taken_back(gateway: OwnGateway) -> None:
+def make_live_and_take_back(gateway: OwnGateway) -> None:
+    """Run the page's commands for calibrators."""
     name = another_calibrator(gateway.registry)
     before = gateway.get("/version")["live_calibrators"]
     run_block("calibrators", ROOT, {**gateway.environment, "calibrator": name}, {GATEWAY: gateway.url})
@@ -103,12 +104,9 @@ def another_calibrator(registry: Path) -> str:
 
 
 def test_what_is_lost_comes_back_as_it_was_at_the_backup(gateway: OwnGateway) -> None:
-    """Backed up while questions are answered; then killed, everything deleted, restored, started."""
+    """Backed up while questions are answered and an alarm stands; then killed, all deleted, restored, started."""
     said = raise_an_alarm(gateway)
-    run_block(
-        "calibrators", ROOT, {**gateway.environment, "calibrator": another_calibrator(gateway.registry)},
-        {GATEWAY: gateway.url},
-    )  # fmt: skip
+    make_live_and_take_back(gateway)
     before = state(gateway)
     assert before["status"] == "alarm"
     assert before["answer"]["degraded"] == ["calibration-alarm"]
