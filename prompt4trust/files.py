@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 
-def write_atomically(path: Path, text: str, mode: int | None = None) -> None:
-    """Replace a file's content in one step.
+@contextmanager
+def written_atomically(path: Path, mode: int | None = None) -> Iterator[IO[bytes]]:
+    """Give a stream whose content takes a file's place in one step, once all of it is on the disk.
 
     Args:
-        path: The file; its directory is made if needed.
-        text: UTF-8 content.
+        path: The file; its directory is made if needed. It stays as it was if the block fails.
         mode: The file's permissions, such as 0o644, or None for its maker's alone.
 
     Raises:
@@ -22,10 +25,10 @@ def write_atomically(path: Path, text: str, mode: int | None = None) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        with os.fdopen(handle, "wb") as stream:
             if mode is not None:
                 os.fchmod(stream.fileno(), mode)
-            stream.write(text)
+            yield stream
             stream.flush()
             os.fsync(stream.fileno())
         Path(temporary).replace(path)
@@ -33,6 +36,12 @@ def write_atomically(path: Path, text: str, mode: int | None = None) -> None:
         Path(temporary).unlink(missing_ok=True)
         raise
     sync_directory(path.parent)
+
+
+def write_atomically(path: Path, text: str, mode: int | None = None) -> None:
+    """Replace a file's content with a text in UTF-8, in one step (see written_atomically)."""
+    with written_atomically(path, mode) as stream:
+        stream.write(text.encode())
 
 
 def copy_directory_atomically(source: Path, target: Path) -> None:

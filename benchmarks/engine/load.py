@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import io
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,11 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
-import numpy as np
-from PIL import Image
 
 from benchmarks.engine.servers import Contender
-from prompt4trust.datasets.phantoms import render, sample_question, sample_scene
+from benchmarks.phantoms import draw
 from prompt4trust.prompts import Message, answer_messages, load_template
 from prompt4trust.questions import letter_options
 
@@ -53,16 +49,10 @@ def prompts(count: int, seed: int) -> list[list[Message]]:
         seed: Another seed, other pictures.
     """
     template = load_template(TEMPLATE)
-    made = []
-    for number in range(count):
-        rng = np.random.default_rng([seed, number])
-        scene = sample_scene(rng)
-        question = sample_question(rng, scene)
-        buffer = io.BytesIO()
-        Image.fromarray(render(scene)).save(buffer, "PNG")
-        url = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-        made.append(answer_messages(template, question.text, letter_options(question.options), image_url=url))
-    return made
+    return [
+        answer_messages(template, each.text, letter_options(each.options), image_url=each.data_url)
+        for each in draw(count, seed)
+    ]
 
 
 async def together(contender: Contender, messages: Sequence[list[Message]], max_tokens: int) -> Run:

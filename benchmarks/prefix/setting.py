@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-from PIL import Image
-
 from benchmarks.engine.servers import Contender, vllm
+from benchmarks.phantoms import draw
 from benchmarks.prefix.loads import Asked
-from prompt4trust.datasets.phantoms import render, sample_question, sample_scene
 from prompt4trust.questions import letter_options
 
 FULL_SIZE_PIXELS = 28 * 28 * 1280
@@ -83,15 +77,7 @@ def _with_larger_pictures(model: Path, place: Path) -> Path:
 
 def questions(count: int, seed: int) -> list[Asked]:
     """Draw questions that no server has seen; another seed, other pictures."""
-    return list(_drawn(count, seed))
-
-
-def _drawn(count: int, seed: int) -> Iterator[Asked]:
-    for number in range(count):
-        rng = np.random.default_rng([seed, number])
-        scene = sample_scene(rng)
-        question = sample_question(rng, scene)
-        buffer = io.BytesIO()
-        Image.fromarray(render(scene)).save(buffer, "PNG")
-        url = f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
-        yield Asked(1000 * seed + number, question.text, letter_options(question.options), url)
+    return [
+        Asked(1000 * seed + number, each.text, letter_options(each.options), each.data_url)
+        for number, each in enumerate(draw(count, seed))
+    ]

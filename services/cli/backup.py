@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -19,7 +17,7 @@ from rich.markup import escape
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
-from prompt4trust.files import sync_directory
+from prompt4trust.files import written_atomically
 from services.cli.archive import RECORDS, REGISTRY, ArchiveError, ArchiveWriter, Manifest, RecordsState
 from services.cli.copying import CopyError, copied_records, registry_files
 from services.cli.restoring import RefusedError, Targets, check, restore_into
@@ -135,18 +133,8 @@ def _written(out: str, *, replace: bool) -> Iterator[IO[bytes]]:
     path = Path(out)
     if path.exists() and not replace:
         raise CopyError(f"{path} exists; --replace overwrites it")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            yield stream
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
-    sync_directory(path.parent)
+    with written_atomically(path) as stream:
+        yield stream
 
 
 @contextmanager

@@ -7,17 +7,14 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterator
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import httpx
-import numpy as np
 import pytest
 import yaml
-from PIL import Image
 
-from prompt4trust.datasets.phantoms import render, sample_question, sample_scene
+from benchmarks.phantoms import draw
 from tests.support.servers import free_port
 from tests.support.waiting import wait_until
 from tests.system.conftest import ROOT, Stack
@@ -89,15 +86,10 @@ def query(prometheus: str, expression: str) -> list[dict[str, Any]]:
 
 def ask(stack: Stack, seed: int, times: int = 8) -> None:
     """Ask about phantoms, some of which are answered and some left to people, and review all."""
-    for number in range(times):
-        rng = np.random.default_rng([seed, number])
-        scene = sample_scene(rng)
-        question = sample_question(rng, scene)
-        picture = BytesIO()
-        Image.fromarray(render(scene)).save(picture, "PNG")
-        fields = {"question": question.text, "options": list(question.options)}
-        reply = httpx.post(f"{stack.gateway}/vqa", data=fields, files={"image": picture.getvalue()}, timeout=60).json()
-        said = {"who": "dr. x", "correct_option": "ABCDEF"[question.answer]}
+    for each in draw(times, seed):
+        fields = {"question": each.text, "options": list(each.options)}
+        reply = httpx.post(f"{stack.gateway}/vqa", data=fields, files={"image": each.png}, timeout=60).json()
+        said = {"who": "dr. x", "correct_option": "ABCDEF"[each.answer]}
         httpx.post(f"{stack.gateway}/vqa/{reply['id']}/feedback", json=said, timeout=30).raise_for_status()
 
 

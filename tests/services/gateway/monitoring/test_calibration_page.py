@@ -5,11 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-import shutil
 from datetime import timedelta
 
 import pytest
-from playwright.sync_api import sync_playwright
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,9 +18,9 @@ from services.gateway.monitoring.page import HEADERS, render_page
 from services.gateway.monitoring.report import CalibrationReport, make_report
 from services.gateway.monitoring.watch import Acknowledgement
 from tests.services.gateway.monitoring.streams import BEGIN, OTHER_PAIR, reviewed, stream
+from tests.support.browser import chromium, in_browser
 from tests.support.servers import running
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 LATER = BEGIN + timedelta(days=300)
 
 
@@ -89,17 +87,13 @@ def test_an_acknowledged_alarm_and_a_replaced_calibrator_are_no_alarm(observer: 
     assert "a new scanner" in page
 
 
-@pytest.mark.browser
-@pytest.mark.xdist_group("browser")
-@pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium on this machine")
+@in_browser
 def test_a_browser_shows_it_in_light_and_dark_and_on_a_telephone(report: CalibrationReport) -> None:
     async def serve(request: Request) -> Response:
         return Response(render_page(report), media_type="text/html", headers=HEADERS)
 
     complaints: list[str] = []
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-sync"]
-    with running(Starlette(routes=[Route("/calibration", serve)])) as url, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=flags)
+    with running(Starlette(routes=[Route("/calibration", serve)])) as url, chromium() as browser:
         grounds = set()
         for scheme, width in (("light", 1280), ("dark", 390)):
             context = browser.new_context(viewport={"width": width, "height": 800})
@@ -112,7 +106,6 @@ def test_a_browser_shows_it_in_light_and_dark_and_on_a_telephone(report: Calibra
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             grounds.add(page.evaluate("getComputedStyle(document.body).backgroundColor"))
             context.close()
-        browser.close()
     assert len(grounds) == 2
     # The favicon is not served here.
     assert [each for each in complaints if "Failed to load resource" not in each] == []
