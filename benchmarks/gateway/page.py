@@ -61,7 +61,7 @@ def render(result: Mapping[str, Any], rate: float, headroom: float) -> str:
         "```",
     ]
     lines += [str(need(each, rate, headroom)) for each in result["embedded"]["concurrencies"]]
-    lines += ["```", "", "and by processor time, which other work on the machine hardly changes:", "", "```"]
+    lines += ["```", "", "and by processor time, which other work on the machine changes less:", "", "```"]
     lines += [cores(each, rate, headroom) for each in result["embedded"]["concurrencies"]]
     return "\n".join([*lines, "```", ""])
 
