@@ -5,7 +5,7 @@ const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 const START_OPTIONS = 4;
 const by = (id) => document.getElementById(id);
 
-const state = { picture: null, previewUrl: null, asking: null, limits: { image_bytes: 20_000_000, options_most: 26 } };
+const state = { picture: null, previewUrl: null, asking: null, unanswered: null, limits: { image_bytes: 20_000_000, options_most: 26 } };
 
 function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
@@ -154,6 +154,17 @@ function collect() {
   return { form, options };
 }
 
+// A question keeps its key until it is answered: asked again after a failure, it is recorded once.
+function keyOf(form) {
+  const words = JSON.stringify([...form].filter(([name]) => name !== "image"));
+  if (state.unanswered?.picture !== state.picture || state.unanswered.words !== words) {
+    const random = crypto.getRandomValues(new Uint8Array(16));
+    const key = [...random].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    state.unanswered = { picture: state.picture, words, key };
+  }
+  return state.unanswered.key;
+}
+
 async function ask(event) {
   event.preventDefault();
   const { form, options, fault, at } = collect();
@@ -164,13 +175,16 @@ async function ask(event) {
   state.asking = asking;
   busy(true);
   try {
-    const response = await fetch("/vqa", { method: "POST", body: form, signal: asking.signal });
+    const headers = { "Idempotency-Key": keyOf(form) };
+    const response = await fetch("/vqa", { method: "POST", headers, body: form, signal: asking.signal });
     const body = await response.json().catch(() => null);
-    if (response.ok && body) showReply(body);
-    else showProblem(describe(response, body));
+    if (response.ok && body) {
+      state.unanswered = null;
+      showReply(body);
+    } else showProblem(describe(response, body));
   } catch (error) {
     if (error.name === "AbortError") say("Cancelled.");
-    else showProblem("The gateway could not be reached. Is it running?");
+    else showProblem("The gateway could not be reached. Is it running? What is asked again is recorded once.");
   } finally {
     busy(false);
   }

@@ -158,6 +158,27 @@ def test_an_error_of_the_gateway_is_shown_in_words(page: Page, upstream: Upstrea
     expect(page.locator("#answer")).to_be_visible()
 
 
+def test_a_question_keeps_its_key_until_it_is_answered(page: Page, upstream: Upstream) -> None:
+    keys: list[str] = []
+    page.on("request", lambda it: keys.append(it.headers["idempotency-key"]) if it.url.endswith("/vqa") else None)
+    ask = page.get_by_role("button", name="Ask", exact=True)
+    upstream.downstream = 503
+    choose(page, "MRI")
+    for _ in range(2):
+        with page.expect_response("**/vqa"):
+            ask.click()
+        expect(ask).to_be_enabled()
+    page.get_by_label("What do you want to know?").fill("Which side?")
+    upstream.downstream = "reply"
+    for _ in range(2):
+        with page.expect_response("**/vqa"):
+            ask.click()
+        expect(ask).to_be_enabled()
+    first, again, other, next_time = keys
+    assert first == again
+    assert len({first, other, next_time}) == 3
+
+
 def test_an_uncalibrated_and_degraded_answer_says_so(page: Page, upstream: Upstream) -> None:
     upstream.policy = 503
     choose(page, "Ultrasound")
