@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from prompt4trust.monitoring import CALIBRATION, PROMISE, SequentialTest, StateError
@@ -29,21 +29,24 @@ def seen(test: SequentialTest, confidence: Any, correct: Any) -> SequentialTest:
     after_right=shares,
     after_wrong=shares,
 )
+@example(confidences=[0.0, 0.0, 8e-237, 2e-271], tolerance=0.0, after_right=0.0, after_wrong=0.0)
 def test_over_all_courses_of_a_tolerable_stream_the_e_value_is_1_on_average_at_most(
     confidences: list[float], tolerance: float, after_right: float, after_wrong: float
 ) -> None:
     """The truth moves within the tolerance, by what came before: the test must not be fooled by that."""
     expected, crossed = 0.0, 0.0
     for course in itertools.product([True, False], repeat=len(confidences)):
-        probability, before = 1.0, True
+        # By its logarithm: the e-value of a course that is next to impossible is as large as that is small.
+        log_probability, before = 0.0, True
         for confidence, right in zip(confidences, course, strict=True):
             least, most = max(confidence - tolerance, 0.0), min(confidence + tolerance, 1.0)
             truth = least + (after_right if before else after_wrong) * (most - least)
-            probability *= truth if right else 1 - truth
+            happens = truth if right else 1 - truth
+            log_probability += math.log(happens) if happens > 0 else -math.inf
             before = right
         test = seen(SequentialTest(0.9, tolerance), confidences, course)
-        expected += probability * math.exp(test.log_e)
-        crossed += probability * (test.alarm is not None)
+        expected += math.exp(log_probability + test.log_e)
+        crossed += math.exp(log_probability) * (test.alarm is not None)
     assert expected <= 1 + 1e-9
     assert crossed <= 0.9 + 1e-9
 

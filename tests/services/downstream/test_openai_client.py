@@ -175,7 +175,8 @@ def test_a_stream_comes_as_it_is_made(server: str) -> None:
     with httpx.stream("POST", f"{server}/v1/chat/completions", json=body, timeout=60) as response:
         assert response.headers["content-type"].startswith("text/event-stream")
         pieces = list(response.iter_raw())
-    assert len(pieces) > 20
+    # All at once these 200 events would come in one or two pieces; a busy client finds several that have come together.
+    assert len(pieces) > 5
     assert b"".join(pieces).endswith(b"data: [DONE]\n\n")
 
 
