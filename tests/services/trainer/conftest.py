@@ -77,9 +77,9 @@ class Service:
         return self.get(run_id)
 
     def begun(self, run_id: str, times: int = 1) -> bool:
-        """Whether a run's process is at work, for the given time."""
+        """Whether a run's process is at work, for the given time, and on record as running."""
         path = self.runs / run_id / "begun"
-        return path.exists() and len(path.read_text()) >= times
+        return path.exists() and len(path.read_text()) >= times and self.status(run_id) == "running"
 
     def end(self, run_id: str, exit_code: int = 0, **progress: Any) -> None:
         """Have a run's process end."""
