@@ -11,7 +11,8 @@ from typing import Any
 from benchmarks.gateway.sizing import figures
 from benchmarks.serving.asking import Turn, ask_all, one_question, phantom_questions
 from benchmarks.serving.processes import Service, running_service
-from benchmarks.serving.stand_ins import models_that_reply_at_once
+from benchmarks.serving.stand_ins import models_that_reply_at_once, settings_for
+from services.common.clients.transport import bearer
 
 Questions = Callable[[int], Sequence[Mapping[str, Any]]]
 """Which questions a turn asks: its number -> their bodies."""
@@ -64,13 +65,7 @@ async def in_turns(
 
 async def gateway_alone(folder: Path, port: int, concurrencies: Sequence[int], rounds: int, answers: int) -> Any:
     """Measure one gateway whose models are stand-ins that reply at once, with records in SQLite."""
-    settings = {
-        "POLICY_URL": f"http://127.0.0.1:{port}",
-        "DOWNSTREAM_URL": f"http://127.0.0.1:{port}/v1",
-        "REGISTRY": str(folder / "registry"),
-        "RECORDS_URL": f"sqlite:///{folder}/records.db",
-        "METHODS": '["cgp"]',
-    }
+    settings = settings_for(port, folder, f"sqlite:///{folder}/records.db")
     with (
         models_that_reply_at_once(port),
         running_service("gateway", port + 1, settings, folder, ready="/health/live") as gateway,
@@ -110,12 +105,11 @@ async def embedded_stack(folder: Path, port: int, concurrencies: Sequence[int], 
 
 async def deployment(url: str, key: str, concurrencies: Sequence[int], rounds: int, answers: int) -> Any:
     """Measure a deployment that runs already; its services' processors are its own affair."""
-    headers = {"Authorization": f"Bearer {key}"} if key else None
 
     def questions(turn: int) -> Sequence[Mapping[str, Any]]:
         return list(phantom_questions(answers, seed=19_000 + turn))
 
-    return {"concurrencies": await in_turns(url, concurrencies, rounds, questions, headers=headers)}
+    return {"concurrencies": await in_turns(url, concurrencies, rounds, questions, headers=bearer(key))}
 
 
 def _memory(services: Iterable[Service]) -> dict[str, float]:

@@ -18,7 +18,7 @@ from rich.table import Table
 
 from benchmarks.serving.asking import ask_all, one_question
 from benchmarks.serving.processes import ROOT, Service, running_service
-from benchmarks.serving.stand_ins import models_that_reply_at_once
+from benchmarks.serving.stand_ins import models_that_reply_at_once, settings_for
 from services.cli.supervisor import taken_ports
 
 
@@ -51,7 +51,7 @@ def main(
                     running_service(
                         "gateway",
                         port + 1 + place,
-                        _settings(url, port, folder),
+                        settings_for(port, folder, url),
                         folder,
                         name=name,
                         ready="/health/live",
@@ -123,16 +123,6 @@ def _table(gateways: dict[str, dict[str, Any]]) -> Table:
         figures = [f"{each[key]:g}" for key in ("answers_per_s", "median_ms", "p95_ms", "cpu_ms", "recorded_percent")]
         table.add_row(name, *figures, ", ".join(f"{ratio:.2f}" for ratio in each["of_no_records"]))
     return table
-
-
-def _settings(records: str, models: int, folder: Path) -> dict[str, str]:
-    return {
-        "POLICY_URL": f"http://127.0.0.1:{models}",
-        "DOWNSTREAM_URL": f"http://127.0.0.1:{models}/v1",
-        "REGISTRY": str(folder / "registry"),
-        "RECORDS_URL": records,
-        "METHODS": '["cgp"]',
-    }
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import uvicorn
@@ -39,3 +40,20 @@ def models_that_reply_at_once(port: int) -> Iterator[None]:
     finally:
         server.should_exit = True
         thread.join(10)
+
+
+def settings_for(port: int, folder: Path, records: str) -> dict[str, str]:
+    """Write the settings of a gateway that asks these models.
+
+    Args:
+        port: Where they listen.
+        folder: Where its registry goes.
+        records: Address of its records' database.
+    """
+    return {
+        "POLICY_URL": f"http://127.0.0.1:{port}",
+        "DOWNSTREAM_URL": f"http://127.0.0.1:{port}/v1",
+        "REGISTRY": str(folder / "registry"),
+        "RECORDS_URL": records,
+        "METHODS": '["cgp"]',
+    }

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import io
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import IO, Literal, Protocol
@@ -129,13 +129,15 @@ class ArchiveWriter:
         self._files[info.name] = File(sha256=hashing.hexdigest(), bytes=info.size)
 
 
-def read_archive(stream: IO[bytes]) -> Iterator[tuple[str, int, Readable]]:
-    """Give the files of an archive, each once and in its order, and see to it that it is whole.
+def read_archive(stream: IO[bytes], take: Callable[[str, int, Readable], None]) -> Manifest:
+    """Go through the files of an archive, each once and in its order, and see to it that it is whole.
 
-    Each file must be read before the next one is asked for; one that is not read to its end is read here.
+    Args:
+        stream: The archive.
+        take: Called for each file but the manifest: name, permissions, content. What it does not read is read here.
 
-    Yields:
-        Name, permissions, content. The manifest comes last, under its name.
+    Returns:
+        What the archive holds.
 
     Raises:
         ArchiveError: If it is no backup, is cut off, or a file is not what the manifest says.
@@ -150,12 +152,11 @@ def read_archive(stream: IO[bytes]) -> Iterator[tuple[str, int, Readable]]:
                 if info.name == MANIFEST:
                     if info.size > _LONGEST_MANIFEST:
                         raise ArchiveError("its manifest is too long")
-                    text = content.read()
-                    _compare(Manifest.model_validate_json(text), seen)
-                    yield MANIFEST, 0o644, io.BytesIO(text)
-                    return
+                    manifest = Manifest.model_validate_json(content.read())
+                    _compare(manifest, seen)
+                    return manifest
                 hashing = _Hashing(content)
-                yield info.name, info.mode & 0o777, hashing
+                take(info.name, info.mode & 0o777, hashing)
                 while hashing.read(_PIECE):
                     pass
                 seen[info.name] = File(sha256=hashing.hexdigest(), bytes=info.size)

@@ -15,6 +15,7 @@ from rich.console import Console
 from prompt4trust.calibration import FAMILIES, CalibratorArtifact, Choice
 from prompt4trust.evaluation import Prediction, RunManifest, choose_family, fit_calibrator
 from services.cli import options, publishing, refit, runs, tables
+from services.cli.errors import CommandError, fail
 from services.common.registry import Registry
 from services.trainer.evaluation.predicting import pair_of
 from services.trainer.models import ModelSettings
@@ -88,10 +89,10 @@ def calibrate(
     progress, console = Console(stderr=True), tables.console()
     try:
         if family is not None and family not in FAMILIES:
-            raise runs.CommandError(f"no calibration method {family!r}; there are {', '.join(FAMILIES)}")
+            raise CommandError(f"no calibration method {family!r}; there are {', '.join(FAMILIES)}")
         if from_feedback:
             if any(each is not None for each in (data, validation, run, validation_run, limit)):
-                raise runs.CommandError("--from-feedback takes no questions: leave out --data and what belongs to it")
+                raise CommandError("--from-feedback takes no questions: leave out --data and what belongs to it")
             names = runs.method_names(methods) if methods else None
             wanted = refit.Wanted(names, model, policy_version, template, since, until)
             source = refit.Source(gateway)
@@ -100,11 +101,11 @@ def calibrate(
             refit.refit(source, wanted, fitting, target, activate=activate, out=out, console=console)
             return
         if data is None:
-            raise runs.CommandError("--data is missing: the questions to fit on; or --from-feedback")
+            raise CommandError("--data is missing: the questions to fit on; or --from-feedback")
         if validation_run is not None and validation is None:
-            raise runs.CommandError("--validation-run needs --validation, the questions that it is a run of")
+            raise CommandError("--validation-run needs --validation, the questions that it is a run of")
         if family is not None and validation is not None:
-            raise runs.CommandError("--family leaves nothing to choose, so --validation is of no use; leave one out")
+            raise CommandError("--family leaves nothing to choose, so --validation is of no use; leave one out")
         methods = methods or "verbalized,cgp"
         names = runs.method_names(methods)
         settings = runs.read_settings(
@@ -126,8 +127,8 @@ def calibrate(
             judges = _predictions(validation_run, asked, settings, names, progress)
             _check_apart(outcome, judges)
         artifacts = [_fit(outcome, judges, family, name, folds=folds, resamples=resamples, seed=seed) for name in names]
-    except runs.CommandError as error:
-        runs.fail(str(error))
+    except CommandError as error:
+        fail(str(error))
     target = Registry(registry or settings.registry)
     for artifact in artifacts:
         path, before = publishing.publish(target, artifact, activate=activate, what="trustvqa calibrate")
@@ -144,7 +145,7 @@ def _predictions(
     asked = sum(row.failure is None for row in outcome.predictions if row.estimator in names)
     missing = len(outcome.dataset.questions) * len(names) - asked
     if missing > _MOST_MISSING * (asked + missing):
-        runs.fail(f"{missing} predictions are missing, so nothing is published; the same command asks again", 4)
+        fail(f"{missing} predictions are missing, so nothing is published; the same command asks again", 4)
     if missing:
         progress.print(f"[yellow]warning[/] {missing} predictions are missing and were left out")
     return outcome
@@ -154,12 +155,12 @@ def _check_apart(calibration: runs.Outcome, validation: runs.Outcome) -> None:
     """Refuse validation data that families must not be judged on, or that other models answered."""
     name = validation.manifest.dataset
     if _TEST.search(name):
-        raise runs.CommandError(
+        raise CommandError(
             f"--validation {name} is a test split by its name: whatever is chosen on it, its figures no longer test"
         )
     shared = {each.id for each in calibration.dataset.questions} & {each.id for each in validation.dataset.questions}
     if shared:
-        raise runs.CommandError(
+        raise CommandError(
             f"{len(shared)} questions are in --data and in --validation; what is judged must not have been fitted on"
         )
     mine, theirs = calibration.manifest, validation.manifest
@@ -170,7 +171,7 @@ def _check_apart(calibration: runs.Outcome, validation: runs.Outcome) -> None:
     ]
     if differing:
         lines = "".join(f"\n  {line}" for line in differing)
-        raise runs.CommandError(f"the calibration and the validation run are of different models or wording{lines}")
+        raise CommandError(f"the calibration and the validation run are of different models or wording{lines}")
 
 
 def _fit(
@@ -211,7 +212,7 @@ def _fit(
         )
         return fitted.model_copy(update={"questions": outcome.manifest.data_hash})
     except ValueError as error:
-        raise runs.CommandError(f"{estimator}: {error}") from error
+        raise CommandError(f"{estimator}: {error}") from error
 
 
 def _of(predictions: Sequence[Prediction], estimator: str) -> list[Prediction]:

@@ -15,6 +15,7 @@ from prompt4trust.evaluation import Report, RunManifest, build_report
 from prompt4trust.evaluation.probes import PROBES
 from prompt4trust.reporting import words, write_report
 from services.cli import options, probes, runs, tables
+from services.cli.errors import CommandError, fail
 from services.cli.shards import Shard, ShardError
 from services.common.registry import Registry
 from services.trainer.evaluation.predicting import fitting_calibrators, pair_of
@@ -71,7 +72,7 @@ def evaluate(
         runs.method_names(methods)
         probes.check(probe or [], run or shards)
         if [run, shard, shards].count(None) < 2:
-            raise runs.CommandError("--run, --shard and --shards do not go together: give one of them")
+            raise CommandError("--run, --shard and --shards do not go together: give one of them")
         part = None if shard is None else Shard.parse(shard)
         settings = runs.read_settings(
             downstream_url=downstream_url,
@@ -103,8 +104,8 @@ def evaluate(
         else:
             outcome = runs.merge_shards(shards, request, progress)
         artifacts = choose_calibrators(calibrator, Registry(registry or settings.registry), outcome.manifest)
-    except (runs.CommandError, ShardError) as error:
-        runs.fail(str(error))
+    except (CommandError, ShardError) as error:
+        fail(str(error))
     report = build_report(outcome.predictions, outcome.manifest, artifacts, resamples=resamples)
     files = write_report(outcome.folder, report, outcome.predictions, outcome.dataset.questions, artifacts)
     show(report, console, calibrators_wanted=calibrator == "auto" and not artifacts)
@@ -139,12 +140,12 @@ def choose_calibrators(choice: str, registry: Registry, manifest: RunManifest) -
     try:
         found = [CalibratorArtifact.load(file) for file in files]
     except (OSError, ValueError) as error:
-        raise runs.CommandError(f"--calibrator {choice}: {error}") from error
+        raise CommandError(f"--calibrator {choice}: {error}") from error
     pairs = [pair_of(manifest, estimator) for estimator in manifest.estimators]
     fitting = [each for each in found if any(each.applies_to(pair) for pair in pairs)]
     if not fitting:
         theirs = "".join(f"\n  {each.name}: fitted for {each.pair}" for each in found)
-        raise runs.CommandError(f"--calibrator {choice}: none belongs to this run's models and methods{theirs}")
+        raise CommandError(f"--calibrator {choice}: none belongs to this run's models and methods{theirs}")
     return fitting
 
 

@@ -18,6 +18,7 @@ from prompt4trust.evaluation.report import fitting_hash
 from prompt4trust.evaluation.selecting import Covered, Given, checked_answers, try_coverages, try_risks
 from prompt4trust.selection import CheckedAnswer, GuardArtifact, fit_guard
 from services.cli import runs
+from services.cli.errors import CommandError, fail
 from services.cli.publishing import artifact_name
 from services.common.registry import Registry, RegistryError, live_calibrator
 from services.trainer.evaluation.predicting import pair_of
@@ -83,10 +84,10 @@ def guard(
                     data_hash=fitting_hash(own),
                 )
             except ValueError as error:
-                raise runs.CommandError(f"{name}: {error}") from error
+                raise CommandError(f"{name}: {error}") from error
             made.append((artifact.model_copy(update={"questions": manifest.data_hash}), calibrator))
-    except (runs.CommandError, ManifestError, TableError, RegistryError) as error:
-        runs.fail(str(error))
+    except (CommandError, ManifestError, TableError, RegistryError) as error:
+        fail(str(error))
     for artifact, calibrator in made:
         answers = None
         if other is not None:
@@ -104,28 +105,28 @@ def _read(folder: Path) -> tuple[RunManifest, list[Prediction]]:
 def _read_other(folder: Path, manifest: RunManifest) -> list[Prediction]:
     other, rows = _read(folder)
     if other.data_hash == manifest.data_hash:
-        raise runs.CommandError(f"--report-data {folder}: the very questions that the promises are made from")
+        raise CommandError(f"--report-data {folder}: the very questions that the promises are made from")
     same = ("downstream", "policy", "template", "sampling")
     if differing := [name for name in same if getattr(other, name) != getattr(manifest, name)]:
-        raise runs.CommandError(f"--report-data {folder}: another {' and '.join(differing)}")
+        raise CommandError(f"--report-data {folder}: another {' and '.join(differing)}")
     return rows
 
 
 def _check_complete(rows: Sequence[Prediction], manifest: RunManifest, name: str) -> None:
     if not rows:
-        raise runs.CommandError(f"the run has no predictions by {name!r}; it has {', '.join(manifest.estimators)}")
+        raise CommandError(f"the run has no predictions by {name!r}; it has {', '.join(manifest.estimators)}")
     missing = manifest.questions - sum(row.failure is None for row in rows)
     if missing > _MOST_MISSING * manifest.questions:
-        runs.fail(f"{missing} predictions by {name} are missing, so nothing is published; resume that run first", 4)
+        fail(f"{missing} predictions by {name} are missing, so nothing is published; resume that run first", 4)
 
 
 def _calibrator(registry: Registry, pair: Pair, rows: Sequence[Prediction]) -> CalibratorArtifact:
     found = live_calibrator(registry.calibrators(), pair, registry.active_calibrators())
     if found is None:
-        raise runs.CommandError(f"{pair.estimator}: the registry has no calibrator of these models")
+        raise CommandError(f"{pair.estimator}: the registry has no calibrator of these models")
     used = {found.data_hash, *([found.choice.data_hash] if found.choice else [])}
     if fitting_hash(rows) in used:
-        raise runs.CommandError(
+        raise CommandError(
             f"{pair.estimator}: the calibrator {found.name} was fitted or chosen on these very answers, so that they "
             "prove nothing of it; use another run's, or --scale stated"
         )

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from services.cli.errors import CommandError
+from services.common.clients.transport import bearer
 
 VARIABLE, FILE_VARIABLE = "TRUSTVQA_API_KEY", "TRUSTVQA_API_KEY_FILE"
 HINT = f"name a key in {VARIABLE}, or a file with one in {FILE_VARIABLE}"
@@ -44,8 +45,7 @@ def key_headers() -> dict[str, str]:
     Raises:
         CommandError: See `read_key`.
     """
-    key = read_key()
-    return {} if key is None else {"Authorization": f"Bearer {key}"}
+    return bearer(read_key())
 
 
 def refusal(status: int, body: Any) -> str | None:

@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from services.cli.errors import CommandError
+from services.cli.errors import CommandError, fail
 from services.cli.first_key import make_first, show_first
 from services.common.keys import Key, Right, make_key
 from services.common.keys.file import KeysError, change_keys, read_keys
@@ -170,13 +170,9 @@ def _failing() -> Iterator[None]:
     try:
         yield
     except (CommandError, KeysError) as error:
-        message = str(error)
+        fail(str(error))
     except OSError as error:
-        message = f"{error.filename}: {error.strerror}"
-    else:
-        return
-    Console(stderr=True).print(f"[bold red]error[/] {escape(message)}", soft_wrap=True)
-    raise typer.Exit(1)
+        fail(f"{error.filename}: {error.strerror}")
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from prompt4trust.evaluation import build_report
 from prompt4trust.evaluation.probes import PROBES, ProbeError, spoil
 from prompt4trust.reporting import write_report
 from services.cli import runs, tables
+from services.cli.errors import CommandError, fail
 from services.trainer.evaluation.probing import write_figures
 from services.trainer.models import ModelSettings
 
@@ -20,9 +21,9 @@ from services.trainer.models import ModelSettings
 def check(names: Sequence[str], earlier_run: Path | None) -> None:
     """Raise CommandError if there is no such probe, or no model is to be asked."""
     if unknown := [name for name in names if name not in PROBES]:
-        raise runs.CommandError(f"no probe {', '.join(map(repr, unknown))}; there are {', '.join(PROBES)}")
+        raise CommandError(f"no probe {', '.join(map(repr, unknown))}; there are {', '.join(PROBES)}")
     if names and earlier_run is not None:
-        raise runs.CommandError("--probe asks the models, and --run does not: leave one of them out")
+        raise CommandError("--probe asks the models, and --run does not: leave one of them out")
 
 
 def run_probe(
@@ -52,7 +53,7 @@ def run_probe(
     try:
         dataset = spoil(plain.dataset, name, folder / "pictures")
     except ProbeError as error:
-        runs.fail(str(error))
+        fail(str(error))
     for reason, count in dataset.skipped.items():
         progress.print(f"{name}: {count} x {escape(reason)}")
     again = replace(request, out=folder, policy_version=plain.manifest.policy)

@@ -21,6 +21,7 @@ from prompt4trust.shift import LIMIT, Described, PictureAndWords, fit, fit_refer
 from prompt4trust.shift.checking import BOTH, Share, beyond, judge_held_out, separation
 from prompt4trust.shift.reading import UnreadablePictureError, describe_questions
 from services.cli import options, runs
+from services.cli.errors import CommandError, fail
 from services.common.registry import Registry, RegistryError
 
 _TOO_MANY = 1.5  # times the share that a limit costs: a given reference has chance of its own
@@ -102,7 +103,7 @@ def reference(
             share = beyond(judged_alike, at)
             console.print(f"{escape(alike.name)}: {_share(share)} at or beyond {at:g}", highlight=False, soft_wrap=True)
             if share.low > _TOO_MANY * (1 - at):
-                raise runs.CommandError(f"--also {alike.name}: drawn otherwise; make a reference of its own")
+                raise CommandError(f"--also {alike.name}: drawn otherwise; make a reference of its own")
         artifact = artifact.model_copy(update={"also": sorted(f"sha256:{each.fingerprint}" for each in further)})
         for other in others:
             strange = _describe(other, progress)
@@ -121,9 +122,9 @@ def reference(
             path = Registry(registry or runs.read_settings().registry).publish_reference(artifact)
             console.print(str(path), highlight=False, soft_wrap=True)
     except (
-        runs.CommandError, DatasetError, ManifestError, TableError, RegistryError, UnreadablePictureError, ValueError,
+        CommandError, DatasetError, ManifestError, TableError, RegistryError, UnreadablePictureError, ValueError,
     ) as error:  # fmt: skip
-        runs.fail(str(error))
+        fail(str(error))
 
 
 def _load(path: Path, images: Path | None, limit: int | None, seed: int, skip_bad: bool) -> Dataset:
@@ -134,7 +135,7 @@ def _answers(folder: Path, dataset: Dataset) -> Sequence[str]:
     """Hash a run's answers, by method, as calibrators and guards made from them do."""
     manifest, rows = read_manifest(folder), read_predictions(folder)
     if manifest.data_hash != dataset.fingerprint:
-        raise runs.CommandError(f"--run {folder}: a run on other questions ({manifest.dataset})")
+        raise CommandError(f"--run {folder}: a run on other questions ({manifest.dataset})")
     by_method = ([row for row in rows if row.estimator == method] for method in manifest.estimators)
     return [fitting_hash(own) for own in by_method if own]
 

@@ -17,9 +17,9 @@ from scipy.stats import fisher_exact
 
 from prompt4trust.calibration import CalibratorArtifact, Pair
 from prompt4trust.evaluation import Prediction, choose_family, fit_calibrator
+from services.cli.errors import CommandError
 from services.cli.feedback import Count, Reviewed, Source, Wanted, read_counts, read_live, read_reviewed
 from services.cli.publishing import artifact_name, keep, publish, show
-from services.cli.runs import CommandError
 from services.common.registry import Registry
 
 __all__ = ["Fitting", "Source", "Wanted", "refit"]

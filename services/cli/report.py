@@ -21,6 +21,7 @@ from prompt4trust.reporting.lookup import Found, WrongDataError, find_questions
 from prompt4trust.reporting.page import render_page
 from prompt4trust.reporting.training_page import TrainingHistory, render_training_page
 from services.cli import options, runs, tables
+from services.cli.errors import CommandError, fail
 from services.cli.evaluate import choose_calibrators
 from services.cli.reported import EarlierRun, labels, read_run
 from services.common.registry import Registry
@@ -61,8 +62,8 @@ def report(
         named = labels(earlier)
         calibrators = _calibrators(calibrator, registry, earlier)
         looked_up = _questions(earlier, data, images)
-    except (runs.CommandError, DatasetError, WrongDataError) as error:
-        runs.fail(str(error))
+    except (CommandError, DatasetError, WrongDataError) as error:
+        fail(str(error))
     if looked_up.note:
         progress.print(f"[yellow]note[/] {escape(looked_up.detail)}", highlight=False, soft_wrap=True)
     covered = [
@@ -87,9 +88,9 @@ def _training(
 ) -> None:
     [first, *more] = found
     if more or not isinstance(first, TrainingHistory):
-        raise runs.CommandError("a training run is reported by itself; compare policies by evaluations of them")
+        raise CommandError("a training run is reported by itself; compare policies by evaluations of them")
     if not first.steps and not first.evaluations:
-        raise runs.CommandError(f"{folders[0]} has no finished step yet")
+        raise CommandError(f"{folders[0]} has no finished step yet")
     path = out or folders[0] / "report.html"
     write_atomically(path, render_training_page(first, title=title), 0o644)
     console.print(str(path), highlight=False, soft_wrap=True)
@@ -99,13 +100,13 @@ def _check_same(earlier: Sequence[EarlierRun]) -> None:
     first = earlier[0]
     for other in earlier[1:]:
         if other.manifest.data_hash != first.manifest.data_hash:
-            raise runs.CommandError(
+            raise CommandError(
                 f"{other.folder} and {first.folder} are of different questions ({other.manifest.dataset}, "
                 f"{other.manifest.questions}; {first.manifest.dataset}, {first.manifest.questions}), and cannot be "
                 "compared"
             )
     if len({each.folder.resolve() for each in earlier}) < len(earlier):
-        raise runs.CommandError("the same run is named twice")
+        raise CommandError("the same run is named twice")
 
 
 def _calibrators(
@@ -116,11 +117,11 @@ def _calibrators(
         return [[] for _ in earlier]
     where = Registry(registry or runs.read_settings().registry)
     found: list[Sequence[CalibratorArtifact]] = []
-    refused: list[runs.CommandError] = []
+    refused: list[CommandError] = []
     for each in earlier:
         try:
             found.append(choose_calibrators(choice, where, each.manifest))
-        except runs.CommandError as error:
+        except CommandError as error:
             refused.append(error)
             found.append([])
     if len(refused) == len(earlier):

@@ -12,7 +12,7 @@ from prompt4trust.evaluation import ManifestError, Prediction, RunManifest, Tabl
 from prompt4trust.evaluation.manifest import FILE as MANIFEST
 from prompt4trust.evaluation.table import FILE as PREDICTIONS
 from prompt4trust.reporting.training_page import Outcomes, TrainingHistory
-from services.cli import runs
+from services.cli.errors import CommandError
 from services.trainer.evaluation.execute import OUTPUT
 from services.trainer.grpo.journal import EVALUATIONS, METRICS, read_lines
 
@@ -35,18 +35,18 @@ def read_run(given: Path) -> EarlierRun | TrainingHistory:
         CommandError: If it is none, or what lies there cannot be read.
     """
     if not given.is_dir():
-        raise runs.CommandError(f"{given}: no such folder; {_A_RUN}")
+        raise CommandError(f"{given}: no such folder; {_A_RUN}")
     for folder in (given, given / OUTPUT):
         if (folder / PREDICTIONS).is_file():
             try:
                 return EarlierRun(folder, read_manifest(folder), read_predictions(folder))
             except (ManifestError, TableError) as error:
-                raise runs.CommandError(str(error)) from error
+                raise CommandError(str(error)) from error
     if (given / METRICS).is_file() or (given / EVALUATIONS).is_file():
         return _training(given)
     if (given / MANIFEST).is_file():
-        raise runs.CommandError(f"{given} holds no {PREDICTIONS} yet: the run has not got that far, or has failed")
-    raise runs.CommandError(f"{given} holds neither {PREDICTIONS} nor {METRICS}; {_A_RUN}")
+        raise CommandError(f"{given} holds no {PREDICTIONS} yet: the run has not got that far, or has failed")
+    raise CommandError(f"{given} holds neither {PREDICTIONS} nor {METRICS}; {_A_RUN}")
 
 
 def labels(earlier: Sequence[EarlierRun]) -> list[str]:
@@ -74,7 +74,7 @@ def _training(folder: Path) -> TrainingHistory:
     try:
         config = json.loads((folder / "config.json").read_text(encoding="utf-8"))["config"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise runs.CommandError(f"{folder / 'config.json'} cannot be read: {error}") from error
+        raise CommandError(f"{folder / 'config.json'} cannot be read: {error}") from error
     evaluations = {record["step"]: record for record in read_lines(folder / EVALUATIONS) if "metrics" in record}
     outcomes: dict[int, Outcomes] = {}
     for path in (folder / "validation").glob("step-*.jsonl"):
@@ -95,7 +95,7 @@ def _outcomes(path: Path) -> Outcomes:
     try:
         return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     except (OSError, ValueError) as error:
-        raise runs.CommandError(f"{path} cannot be read: {error}") from error
+        raise CommandError(f"{path} cannot be read: {error}") from error
 
 
 def _facts(config: dict[str, Any]) -> dict[str, str]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import IO
 
 from prompt4trust.files import sync_directory
-from services.cli.archive import MANIFEST, RECORDS, REGISTRY, Manifest, read_archive
+from services.cli.archive import RECORDS, REGISTRY, Manifest, Readable, read_archive
 from services.cli.copying import CopyError, state_of
 
 _STAGING, _REPLACED = ".restore-", ".replaced-"
@@ -45,10 +45,7 @@ def check(stream: IO[bytes]) -> Manifest:
     Raises:
         ArchiveError: If it is not whole.
     """
-    for name, _, content in read_archive(stream):
-        if name == MANIFEST:
-            return Manifest.model_validate_json(content.read())
-    raise AssertionError("an archive without a manifest is not whole")
+    return read_archive(stream, lambda *_: None)
 
 
 def restore_into(stream: IO[bytes], targets: Targets, *, replace: bool) -> Manifest:
@@ -109,21 +106,19 @@ def _staging(parent: Path) -> Iterator[Path]:
 
 
 def _unpack(stream: IO[bytes], registry: Path, beside: Path | None) -> Manifest:
-    for name, mode, content in read_archive(stream):
-        if name == MANIFEST:
-            return Manifest.model_validate_json(content.read())
-        if name == RECORDS:
-            target = None if beside is None else beside / RECORDS
-        else:
-            target = registry / name.removeprefix(REGISTRY)
-        if target is not None:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with target.open("wb") as file:
-                shutil.copyfileobj(content, file, _PIECE)
-                os.fchmod(file.fileno(), mode)
-                file.flush()
-                os.fsync(file.fileno())
-    raise AssertionError("an archive without a manifest is not whole")
+    def put(name: str, mode: int, content: Readable) -> None:
+        folder, place = (beside, RECORDS) if name == RECORDS else (registry, name.removeprefix(REGISTRY))
+        if folder is None:
+            return
+        target = folder / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with target.open("wb") as file:
+            shutil.copyfileobj(content, file, _PIECE)
+            os.fchmod(file.fileno(), mode)
+            file.flush()
+            os.fsync(file.fileno())
+
+    return read_archive(stream, put)
 
 
 def _close_down(file: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import anyio
@@ -27,7 +27,7 @@ from prompt4trust.evaluation import (
     read_manifest,
     read_predictions,
 )
-from services.cli.errors import CommandError as CommandError  # by this name other commands know it
+from services.cli.errors import CommandError, fail
 from services.cli.key import read_key
 from services.cli.shards import Shard, ShardError, merge
 from services.cli.watch import Watch
@@ -83,12 +83,6 @@ class Outcome:
     dataset: Dataset
     manifest: RunManifest
     predictions: Sequence[Prediction]
-
-
-def fail(message: str, status: int = 1) -> NoReturn:
-    """Print an error for a person and end the command."""
-    Console(stderr=True).print(f"[bold red]error[/] {escape(message)}", soft_wrap=True)
-    raise typer.Exit(status)
 
 
 def read_settings(**given: str | float | list[str] | None) -> ModelSettings:

@@ -19,10 +19,10 @@ from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from services.cli.errors import CommandError
+from services.cli.errors import CommandError, fail
 from services.cli.key import HINT
 from services.cli.options import DownstreamUrl, Model
-from services.cli.runs import INTERRUPTED, fail, with_key
+from services.cli.runs import INTERRUPTED, with_key
 from services.common.registry import Registry
 from services.common.settings import CONFIG_VARIABLE, DEFAULT_CONFIG
 from services.trainer.foreground import Foreground

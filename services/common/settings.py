@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -19,6 +19,8 @@ CONFIG_VARIABLE = "TRUSTVQA_CONFIG"
 SECRETS_VARIABLE = "TRUSTVQA_SECRETS"
 DEFAULT_CONFIG = Path("configs/embedded.yaml")
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+EMPTY_IS_UNSET: Final = BeforeValidator(lambda value: None if value == "" else value)
+"""Takes an empty text for None, in settings that may be unset: Compose passes ${UNSET:-} as an empty string."""
 
 
 class ServiceSettings(BaseSettings):
@@ -38,7 +40,7 @@ class ServiceSettings(BaseSettings):
 
     host: str = Field(default="127.0.0.1", description="Address to listen on.")
     port: int = Field(default=8080, ge=1, le=65535, description="Port to listen on.")
-    api_keys: Path | None = Field(
+    api_keys: Annotated[Path | None, EMPTY_IS_UNSET] = Field(
         default=None,
         description="File of the API keys that are taken, as `trustvqa keys` writes it; followed without a restart. "
         "Without one, whoever reaches the service may ask, and administration is for this machine alone; the gateway "
@@ -80,11 +82,6 @@ class ServiceSettings(BaseSettings):
             return sources
         section = YamlConfigSettingsSource(settings_cls, yaml_file=path, yaml_config_section=cls.service)
         return (*sources, section)
-
-    @field_validator("api_keys", mode="before")
-    @classmethod
-    def _no_keys_are_unset(cls, value: object) -> object:
-        return None if value == "" else value  # compose passes ${UNSET:-} as an empty string
 
     @model_validator(mode="after")
     def _service_is_named(self) -> ServiceSettings:

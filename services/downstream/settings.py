@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from services.common.settings import ServiceSettings
+from services.common.settings import EMPTY_IS_UNSET, ServiceSettings
 
 
 class DownstreamSettings(ServiceSettings, service="downstream"):
@@ -34,7 +34,7 @@ class DownstreamSettings(ServiceSettings, service="downstream"):
     threads: int = Field(
         default=0, ge=0, description="Threads of the model's arithmetic; 0 for OMP_NUM_THREADS, else the cores."
     )
-    max_model_len: int | None = Field(
+    max_model_len: Annotated[int | None, EMPTY_IS_UNSET] = Field(
         default=None, ge=16, description="Most tokens of prompt and completion; by default what the model was made for."
     )
     max_batch: int = Field(default=32, ge=1, le=1024, description="Most samples that run at once.")
@@ -55,11 +55,6 @@ class DownstreamSettings(ServiceSettings, service="downstream"):
 
     vllm_command: str = Field(default="vllm", min_length=1, description="The vllm program, by name or path.")
     vllm_args: tuple[str, ...] = Field(default=(), description="Further arguments of `vllm serve`, after all others.")
-
-    @field_validator("max_model_len", mode="before")
-    @classmethod
-    def _empty_is_unset(cls, value: object) -> object:
-        return None if value == "" else value  # compose passes ${UNSET:-} as an empty string
 
     @model_validator(mode="after")
     def _keys_are_asked_for(self) -> DownstreamSettings:

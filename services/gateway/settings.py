@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from prompt4trust.confidence import ESTIMATORS
 from prompt4trust.shift import LIMIT
-from services.common.settings import ServiceSettings
+from services.common.settings import EMPTY_IS_UNSET, ServiceSettings
 from services.gateway.images import ImageLimits
 from services.gateway.records.database import database_url
 from services.gateway.schemas import DEFAULT_METHODS
@@ -20,7 +22,9 @@ class GatewaySettings(ServiceSettings, service="gateway"):
     model_config = SettingsConfigDict(hide_input_in_errors=True)
 
     policy_url: str = Field(default="http://127.0.0.1:8081", description="The policy service.")
-    policy_api_key: SecretStr | None = Field(default=None, description="Key to show to the policy service.")
+    policy_api_key: Annotated[SecretStr | None, EMPTY_IS_UNSET] = Field(
+        default=None, description="Key to show to the policy service."
+    )
     policy_deadline_s: float = Field(default=10.0, gt=0, description="Longest wait for guidance, retries included.")
     policy_attempts: int = Field(default=2, ge=1, description="Tries within that time.")
     policy_failures: int = Field(default=3, ge=1, description="Failures in a row after which it is left alone a while.")
@@ -28,7 +32,9 @@ class GatewaySettings(ServiceSettings, service="gateway"):
 
     downstream_url: str = Field(default="http://127.0.0.1:8082/v1", description="An OpenAI-compatible API, with /v1.")
     downstream_model: str = Field(default="downstream-mini-1", description="Model name to ask for.")
-    downstream_api_key: SecretStr | None = Field(default=None, description="Key to show to that API.")
+    downstream_api_key: Annotated[SecretStr | None, EMPTY_IS_UNSET] = Field(
+        default=None, description="Key to show to that API."
+    )
     downstream_deadline_s: float = Field(default=45.0, gt=0, description="Longest wait for an answer, with retries.")
     downstream_attempts: int = Field(default=2, ge=1, description="Tries within that time.")
     logprobs_pause_s: float = Field(
@@ -142,11 +148,6 @@ class GatewaySettings(ServiceSettings, service="gateway"):
         default=True,
         description="Promise nothing by a calibrator while its drift alarm stands: answers are then left to people.",
     )
-
-    @field_validator("policy_api_key", "downstream_api_key", mode="before")
-    @classmethod
-    def _empty_is_unset(cls, value: object) -> object:
-        return None if value == "" else value  # compose passes ${UNSET:-} as an empty string
 
     @field_validator("records_url")
     @classmethod

@@ -84,11 +84,8 @@ def _seed(registry: Registry, settings: PolicySettings) -> None:
 async def _loader(settings: PolicySettings, start: StartGenerator | None, stack: AsyncExitStack) -> Loader:
     if settings.engine == "transformers":
         return local_loader(start or partial(start_transformers_engine, settings=settings))
-    key = settings.upstream_api_key
     pools = [
-        make_http_client(
-            url, max_connections=settings.max_in_flight, api_key=None if key is None else key.get_secret_value()
-        )
+        make_http_client(url, max_connections=settings.max_in_flight, api_key=settings.upstream_api_key)
         for url in settings.upstream_urls
     ]
     for pool in pools:

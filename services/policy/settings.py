@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, model_validator
 
-from services.common.settings import ServiceSettings
+from services.common.settings import EMPTY_IS_UNSET, ServiceSettings
 
 
 class PolicySettings(ServiceSettings, service="policy"):
     """Settings of the policy service; see ServiceSettings for where they come from."""
 
     port: int = Field(default=8081, ge=1, le=65535, description="Port to listen on.")
-    version: str | None = Field(
+    version: Annotated[str | None, EMPTY_IS_UNSET] = Field(
         default=None, description="Version that goes live where none is yet; afterwards the registry says which."
     )
 
@@ -22,15 +22,17 @@ class PolicySettings(ServiceSettings, service="policy"):
         description="transformers: in this process; openai: an OpenAI-compatible server (vLLM) at upstream_url.",
     )
     device: str = Field(default="auto", description="Where the transformers engine runs: auto, cpu, cuda, cuda:1, ...")
-    upstream_url: str | None = Field(
+    upstream_url: Annotated[str | None, EMPTY_IS_UNSET] = Field(
         default=None,
         description="Base URL of the openai engine, ending in /v1; or several, separated by commas: each version is "
         "asked for where it is served, so that a new one can take over from a second server.",
     )
-    upstream_model: str | None = Field(
+    upstream_model: Annotated[str | None, EMPTY_IS_UNSET] = Field(
         default=None, description="Model name to ask the openai engine for; by default each version's own name."
     )
-    upstream_api_key: SecretStr | None = Field(default=None, description="Key to show to that server.")
+    upstream_api_key: Annotated[SecretStr | None, EMPTY_IS_UNSET] = Field(
+        default=None, description="Key to show to that server."
+    )
 
     deadline_s: float = Field(default=20.0, gt=0, le=600, description="Seconds within which every request is answered.")
     max_in_flight: int = Field(default=64, ge=1, description="Prompts being written at once; more are answered 429.")
@@ -49,11 +51,6 @@ class PolicySettings(ServiceSettings, service="policy"):
     poll_interval_s: float = Field(
         default=2.0, ge=0.05, le=60, description="Seconds between looks at whether the registry's active.json changed."
     )
-
-    @field_validator("upstream_api_key", "upstream_url", "upstream_model", "version", mode="before")
-    @classmethod
-    def _empty_is_unset(cls, value: object) -> object:
-        return None if value == "" else value  # compose passes ${UNSET:-} as an empty string
 
     @model_validator(mode="after")
     def _is_consistent(self) -> PolicySettings:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from services.common.settings import ServiceSettings
+from services.common.settings import EMPTY_IS_UNSET, ServiceSettings
 
 
 class ModelSettings(ServiceSettings, service="trainer"):
@@ -17,10 +17,14 @@ class ModelSettings(ServiceSettings, service="trainer"):
     model_config = SettingsConfigDict(extra="ignore")
 
     policy_url: str = Field(default="http://127.0.0.1:8081", description="Base URL of the policy service.")
-    policy_api_key: SecretStr | None = Field(default=None, description="Its API key, where it wants one.")
+    policy_api_key: Annotated[SecretStr | None, EMPTY_IS_UNSET] = Field(
+        default=None, description="Its API key, where it wants one."
+    )
     downstream_url: str = Field(default="http://127.0.0.1:8082/v1", description="OpenAI-compatible base URL.")
     downstream_model: str = Field(default="downstream-mini-1", description="Served name of the downstream model.")
-    downstream_api_key: SecretStr | None = Field(default=None, description="Its API key, where it wants one.")
+    downstream_api_key: Annotated[SecretStr | None, EMPTY_IS_UNSET] = Field(
+        default=None, description="Its API key, where it wants one."
+    )
     answer_template: str = Field(default="answer-compact@1", description="Wording that the downstream model is asked.")
     egress_hosts: frozenset[str] = Field(
         default=frozenset(), description="Hosts beyond this machine and its neighbours that may be sent pictures."
@@ -36,8 +40,3 @@ class ModelSettings(ServiceSettings, service="trainer"):
     def keys(self) -> dict[str, SecretStr | None]:
         """The models' API keys, by the names of their settings; they are in no run's record."""
         return {"policy_api_key": self.policy_api_key, "downstream_api_key": self.downstream_api_key}
-
-    @field_validator("policy_api_key", "downstream_api_key", mode="before")
-    @classmethod
-    def _empty_is_unset(cls, value: Any) -> Any:
-        return None if value == "" else value  # compose passes ${UNSET:-} as an empty string

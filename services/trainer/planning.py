@@ -32,8 +32,6 @@ from services.trainer.settings import TrainerSettings
 
 TRAINING_MISSING = "training needs packages that are not installed: pip install '.[train]'"
 _MODULES = {"training": "services.trainer.grpo", "evaluation": "services.trainer.evaluation"}
-# Never written into a run's folder.
-_KEYS = frozenset({"policy_api_key", "downstream_api_key"})
 _SHORT = {"training": "train", "evaluation": "eval"}
 _OWN_ID = re.compile(r"(train|eval)-[0-9]{8}-[0-9]{6}-[a-z0-9]{1,16}")
 
@@ -88,7 +86,7 @@ class Planner:
         names = ModelSettings.model_fields.keys() - ServiceSettings.model_fields.keys()
         spec = EvaluationSpec(
             config=request,
-            models=self._settings.model_dump(mode="json", include=names - _KEYS),
+            models=self._settings.model_dump(mode="json", include=names - self._settings.keys.keys()),
             registry=self._settings.registry.absolute(),
             data=self._settings.data.absolute(),
         )
@@ -127,8 +125,8 @@ class Planner:
             "GOMP_SPINCOUNT": "0",
             "PYTHONUNBUFFERED": "1",
         }
-        for name in sorted(_KEYS):
-            if key := getattr(settings, name):
+        for name, key in settings.keys.items():
+            if key is not None:
                 environment[f"TRUSTVQA_TRAINER_{name.upper()}"] = key.get_secret_value()
         return Launch(_job_name(record.id), folder, ("-m", _MODULES[record.kind], str(folder)), environment)
 

@@ -49,6 +49,12 @@ class RetryPolicy:
     wait_max_s: float = 5.0
 
 
+def bearer(api_key: str | SecretStr | None) -> dict[str, str]:
+    """Make the header that shows an API key; none where there is no key, or an empty one."""
+    key = api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key
+    return {"Authorization": f"Bearer {key}"} if key else {}
+
+
 def make_http_client(
     base_url: str, *, max_connections: int = 64, api_key: str | SecretStr | None = None
 ) -> httpx.AsyncClient:
@@ -62,12 +68,11 @@ def make_http_client(
     Returns:
         A client that the caller closes. It has no timeout of its own: every call sets a deadline.
     """
-    key = api_key.get_secret_value() if isinstance(api_key, SecretStr) else api_key
     return httpx.AsyncClient(
         base_url=base_url.rstrip("/") + "/",
         timeout=httpx.Timeout(None, connect=5.0),
         limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
-        headers={"Authorization": f"Bearer {key}"} if key else {},
+        headers=bearer(api_key),
     )
 
 

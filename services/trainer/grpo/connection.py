@@ -8,7 +8,7 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from services.common.clients.downstream import DownstreamClient
-from services.common.clients.transport import RetryPolicy, make_http_client
+from services.common.clients.transport import RetryPolicy, bearer, make_http_client
 from services.trainer.grpo.config import AnswerConfig
 from services.trainer.models import ModelSettings
 
@@ -99,7 +99,7 @@ def check_reachable(connection: Connection, key: SecretStr | None = None, *, tim
     Raises:
         httpx.HTTPError: If nobody does.
     """
-    headers = {"Authorization": f"Bearer {key.get_secret_value()}"} if key else {}
-    status = httpx.get(f"{connection.url.rstrip('/')}/models", headers=headers, timeout=timeout_s).status_code
+    address = f"{connection.url.rstrip('/')}/models"
+    status = httpx.get(address, headers=bearer(key), timeout=timeout_s).status_code
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         raise KeyRefusedError(f"status {status}")

@@ -11,6 +11,7 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
+from playwright.sync_api import Browser
 
 from prompt4trust.calibration import CalibratorArtifact, Pair, fit_artifact
 from services.common.registry import Registry
@@ -18,6 +19,7 @@ from services.gateway.app import create_gateway
 from services.gateway.schemas import DEFAULT_METHODS
 from services.gateway.settings import GatewaySettings
 from tests.services.gateway.upstream import Upstream
+from tests.support.browser import chromium
 from tests.support.servers import running
 
 MODEL = "model-1"
@@ -52,6 +54,13 @@ def make_calibrator(
         clock=lambda: datetime(2026, 1, 2, tzinfo=UTC),
         resamples=20,
     )
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A real browser, for the tests of a page."""
+    with chromium() as browser:
+        yield browser
 
 
 @pytest.fixture(scope="session")

@@ -13,15 +13,9 @@ from tests.services.gateway.conftest import MakeGateway, make_calibrator, pictur
 from tests.services.gateway.test_selection import make_guard
 from tests.services.gateway.test_shift import make_reference
 from tests.services.gateway.upstream import Upstream
-from tests.support.browser import IN_BROWSER, chromium
+from tests.support.browser import IN_BROWSER
 
 pytestmark = IN_BROWSER
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture

@@ -11,17 +11,11 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.services.gateway.conftest import MakeGateway, picture
 from tests.services.gateway.upstream import Upstream
-from tests.support.browser import IN_BROWSER, chromium
+from tests.support.browser import IN_BROWSER
 from tests.support.keys import bearer, keys_at
 from tests.support.waiting import wait_until
 
 pytestmark = IN_BROWSER
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
