@@ -40,7 +40,7 @@ class Readiness(BaseModel):
 
 
 ReadinessCheck = Callable[[], Awaitable[dict[str, Dependency]]]
-VersionInfo = Callable[[], Mapping[str, Any]]
+VersionInfo = Callable[[], Awaitable[Mapping[str, Any]]]
 Liveness = Callable[[], bool]
 """Says whether a process is of use yet: False where a part of it has ended that only a restart brings back."""
 
@@ -93,7 +93,7 @@ def health_router(
 
     @router.get("/version", dependencies=[OPEN], summary="Software, revision and models")
     async def show_version() -> dict[str, Any]:
-        return {"service": service, "software": software_version(), "revision": revision(), **version_info()}
+        return {"service": service, "software": software_version(), "revision": revision(), **await version_info()}
 
     return router
 

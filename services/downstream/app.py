@@ -97,7 +97,7 @@ class DownstreamService:
         """Tell whether the engine has not ended; one that is loading, or cannot be loaded, has not begun."""
         return self._chat is None or self._chat.healthy
 
-    def version_info(self) -> dict[str, Any]:
+    async def version_info(self) -> dict[str, Any]:
         """Tell which model is served and how."""
         return {"model": self._settings.model, "engine": self._settings.engine}
 

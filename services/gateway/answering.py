@@ -124,7 +124,7 @@ class Answering:
         pair = self._pair(answer)
         atypicality, unknown = await self._familiarity.judge(described, await self._selecting.evidence(ask, pair))
         withheld = self._selecting.withheld(pair, atypicality)
-        calibration, confidence, degraded = self._calibrate(ask, answer, pair)
+        calibration, confidence, degraded = await self._calibrate(ask, answer, pair)
         if withheld is not None:
             calibration, confidence = _as_stated(calibration, withheld)
         if ask.options and self._alarm_for is not None and (alarm := self._alarm_for(pair)) is not None:
@@ -176,7 +176,7 @@ class Answering:
             answer_template=self._template.id,
         )
 
-    def _calibrate(self, ask: Ask, answer: Answer, pair: Pair) -> tuple[Calibration, float | None, list[Lack]]:
+    async def _calibrate(self, ask: Ask, answer: Answer, pair: Pair) -> tuple[Calibration, float | None, list[Lack]]:
         if isinstance(answer.verdict, Invalid):
             reason = "there is no stated confidence to calibrate"
             return Calibration(calibrated=False, reason=reason), None, []
@@ -184,7 +184,7 @@ class Answering:
         if not ask.options:
             reason = "open questions have no calibrator: calibrators are fitted on multiple choice"
             return Calibration(calibrated=False, stated_confidence=stated, reason=reason), stated, []
-        found = self._shelf.find(pair)
+        found = await self._shelf.find(pair)
         if found is None:
             reason = "no calibrator was fitted for these models, this method and this wording"
             return Calibration(calibrated=False, stated_confidence=stated, reason=reason), stated, ["calibrator"]

@@ -49,8 +49,8 @@ def create_gateway(settings: GatewaySettings) -> FastAPI:
         found: dict[str, Dependency] = await app.state.gateway.readiness()
         return found
 
-    def version_info() -> Mapping[str, Any]:
-        found: Mapping[str, Any] = app.state.gateway.about()
+    async def version_info() -> Mapping[str, Any]:
+        found: Mapping[str, Any] = await app.state.gateway.about()
         return found
 
     sign_in = SignIn() if settings.api_keys is not None else None

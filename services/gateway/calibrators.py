@@ -10,6 +10,7 @@ import structlog
 
 from prompt4trust.calibration import Calibrator, CalibratorArtifact, Pair
 from services.common.registry import Registry, RegistryError, live_calibrator
+from services.gateway.polled import Polled
 
 __all__ = ["CalibratorShelf", "FittedCalibrator", "Pair"]
 
@@ -54,50 +55,49 @@ class CalibratorShelf:
 
     def __init__(self, registry: Registry, check_every_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._registry = registry
-        self._check_every_s = check_every_s
-        self._clock = clock
-        self._checked_at: float | None = None
-        self._stamp: object = None
-        self._fitted: list[FittedCalibrator] = []
         self._active: Mapping[str, str] = {}
+        self._polled = Polled(self._stamp, self._read, check_every_s, clock)
 
-    def all(self) -> list[FittedCalibrator]:
-        """List the calibrators, as the registry has them now."""
-        now = self._clock()
-        if self._checked_at is None or now - self._checked_at >= self._check_every_s:
-            self._checked_at = now
-            try:
-                self._refresh()
-            except OSError as error:
-                # A volume that is away for a moment does not unlearn what was read from it.
-                _log.error("the registry cannot be read", reason=str(error))
-        return self._fitted
+    @property
+    def names(self) -> list[str]:
+        """Names of the calibrators, as they were last read."""
+        return [fitted.artifact.name for fitted in self._polled.items]
 
-    def expire(self) -> None:
-        """Look at the registry at the next occasion, however lately that was done."""
-        self._checked_at = None
+    @property
+    def live(self) -> dict[str, str]:
+        """Name the live calibrator of every pair that has one, as last read: the pair's key -> its name."""
+        pairs = {each.artifact.pair.key: each.artifact.pair for each in self._polled.items}
+        found = {key: self.known(pair) for key, pair in pairs.items()}
+        return {key: each.artifact.name for key, each in found.items() if each is not None}
 
-    def find(self, pair: Pair) -> FittedCalibrator | None:
+    async def find(self, pair: Pair) -> FittedCalibrator | None:
         """Find the live one among the calibrators that were fitted for exactly this pair."""
-        fitted = self.all()
+        await self.refresh()
+        return self.known(pair)
+
+    def known(self, pair: Pair) -> FittedCalibrator | None:
+        """Find the same among those that were read last."""
+        fitted = self._polled.items
         live = live_calibrator((each.artifact for each in fitted), pair, self._active)
         return next((each for each in fitted if each.artifact is live), None)
 
-    def live(self) -> dict[str, str]:
-        """Name the live calibrator of every pair that has one: the pair's key -> its name."""
-        pairs = {each.artifact.pair.key: each.artifact.pair for each in self.all()}
-        found = {key: self.find(pair) for key, pair in pairs.items()}
-        return {key: each.artifact.name for key, each in found.items() if each is not None}
+    async def refresh(self) -> None:
+        """Read the registry if it is time and its files have changed."""
+        await self._polled.refresh()
 
-    def _refresh(self) -> None:
-        # The stamp is taken first: a file that changes while it is read is read again next time.
-        stamp = (self._registry.calibrators_stamp(), self._registry.active_stamp())
-        if stamp == self._stamp:
-            return
+    async def read_again(self) -> None:
+        """Look at the registry now, however lately that was done."""
+        self._polled.expire()
+        await self._polled.refresh()
+
+    def _stamp(self) -> object:
+        return self._registry.calibrators_stamp(), self._registry.active_stamp()
+
+    def _read(self) -> list[FittedCalibrator]:
         try:
             self._active = self._registry.active_calibrators()
         except RegistryError as error:
             _log.error("what is live stays as it was", reason=str(error))
-        self._fitted = [FittedCalibrator(artifact, artifact.calibrator()) for artifact in self._registry.calibrators()]
-        self._stamp = stamp
-        _log.info("calibrators read", names=[fitted.artifact.name for fitted in self._fitted])
+        fitted = [FittedCalibrator(artifact, artifact.calibrator()) for artifact in self._registry.calibrators()]
+        _log.info("calibrators read", names=[each.artifact.name for each in fitted])
+        return fitted

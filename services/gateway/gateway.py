@@ -189,19 +189,21 @@ class Gateway:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(partial(probe, "downstream", self.downstream_http, "models", required=True))
             tasks.start_soon(partial(probe, "policy", self.policy_http, "health/ready", required=False))
-        count = len(self.shelf.all())
+        await self.shelf.refresh()
+        count = len(self.shelf.names)
         found["calibrators"] = Dependency(ok=count > 0, required=False, detail=f"{count} in the registry")
         if self.records is not None:
             found["records"] = self.records.state()
         return found
 
-    def about(self) -> Mapping[str, Any]:
+    async def about(self) -> Mapping[str, Any]:
         """Name the models, the wording and the calibrators, for /version."""
+        await self.shelf.refresh()
         return {
             "models": {"downstream": self.settings.downstream_model},
             "answer_template": self.settings.answer_template,
-            "calibrators": [fitted.artifact.name for fitted in self.shelf.all()],
-            "live_calibrators": self.shelf.live(),
+            "calibrators": self.shelf.names,
+            "live_calibrators": self.shelf.live,
             "guards": self.guards.names,
             "references": self.familiarity.names,
         }
@@ -228,6 +230,7 @@ async def open_gateway(
     registry = Registry(settings.registry)
     await anyio.to_thread.run_sync(_seed, registry, settings.shipped)
     shelf = CalibratorShelf(registry, settings.registry_check_s)
+    await shelf.refresh()
     guards = GuardShelf(registry, settings.registry_check_s, settings.risk_delta)
     await guards.refresh()
     image_workers = anyio.CapacityLimiter(settings.image_workers)
@@ -291,7 +294,7 @@ async def open_gateway(
 
 def _monitor(settings: GatewaySettings, records: Records | None, shelf: CalibratorShelf, guards: GuardShelf) -> Monitor:
     def applied(kind: Kind, pair: Pair) -> Fit | None:
-        found = shelf.find(pair) if kind == "calibrator" else guards.known(pair)
+        found = shelf.known(pair) if kind == "calibrator" else guards.known(pair)
         return None if found is None else Fit(found.artifact.name, found.artifact.created)
 
     watching = Watching(

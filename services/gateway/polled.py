@@ -53,6 +53,10 @@ class Polled(Generic[_Item]):
                 _log.error("the registry cannot be read", reason=str(error))
             self._checked_at = now
 
+    def expire(self) -> None:
+        """Look at the files at the next occasion, however lately that was done."""
+        self._checked_at = None
+
     def _look(self) -> None:
         # The stamp is taken first: a file that changes while it is read is read again next time.
         stamp = self._take_stamp()

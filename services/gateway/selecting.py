@@ -83,7 +83,7 @@ class Selecting:
         """
         if not ask.options:
             return []
-        live, guard = self._calibrators.find(pair), await self._guards.find(pair)
+        live, guard = await self._calibrators.find(pair), await self._guards.find(pair)
         found = [each.artifact for each in (live, guard) if each is not None]
         return [Evidence(each.name, each.dataset, each.data_hash, each.questions) for each in found]
 
@@ -191,7 +191,7 @@ class Selecting:
         wanted = guard.artifact.calibrator
         if wanted is None:
             return True
-        live = self._calibrators.find(pair)
+        live = self._calibrators.known(pair)
         return live is not None and CalibratorReference.of(live.artifact) == wanted
 
     def _options(

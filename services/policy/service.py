@@ -38,7 +38,7 @@ class PolicyService:
             found["registry"] = Dependency(ok=False, required=False, detail=self.versions.trouble)
         return found
 
-    def version_info(self) -> dict[str, Any]:
+    async def version_info(self) -> dict[str, Any]:
         """Tell which policies are live and loaded."""
         return {
             "policy": {

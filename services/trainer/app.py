@@ -83,7 +83,7 @@ def trainer_app(settings: TrainerSettings, launch: Callable[[RunRecord], Launch]
             found["training"] = Dependency(ok=there, required=False, detail="" if there else TRAINING_MISSING)
         return found
 
-    def version_info() -> dict[str, Any]:
+    async def version_info() -> dict[str, Any]:
         return {"models": {"downstream": settings.downstream_model}, "executor": settings.executor}
 
     app = create_app(

@@ -31,6 +31,10 @@ class Echo(BaseModel):
     text: str
 
 
+async def version_info() -> dict[str, Any]:
+    return {"models": {"demo": "m-1"}}
+
+
 class Demo:
     """A small service whose dependencies can be taken away."""
 
@@ -42,7 +46,7 @@ class Demo:
             title="Demo",
             lifespan=self._lifespan,
             readiness=self._readiness,
-            version_info=lambda: {"models": {"demo": "m-1"}},
+            version_info=version_info,
             max_body_bytes=MAX_BODY,
             body_timeout_s=2.0,
         )

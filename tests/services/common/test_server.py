@@ -122,7 +122,7 @@ async def ready():
 flag = Path(sys.argv[2])
 settings = DownstreamSettings(port=int(sys.argv[1]), api_keys=None)
 app = create_app(
-    settings, title="x", lifespan=lifespan, readiness=ready, version_info=dict, is_alive=lambda: not flag.exists()
+    settings, title="x", lifespan=lifespan, readiness=ready, version_info=ready, is_alive=lambda: not flag.exists()
 )
 serve(app, settings)
 """

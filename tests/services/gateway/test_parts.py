@@ -28,60 +28,64 @@ PAIR = Pair(downstream=MODEL, policy="policy-1", estimator="cgp", answer_templat
     [{"downstream": "model-2"}, {"policy": "policy-2"}, {"policy": None}, {"estimator": "verbalized"},
      {"answer_template": "answer-compact@2"}],
 )  # fmt: skip
-def test_a_calibrator_is_found_for_its_own_pair_alone(tmp_path: Path, change: dict[str, str | None]) -> None:
+async def test_a_calibrator_is_found_for_its_own_pair_alone(tmp_path: Path, change: dict[str, str | None]) -> None:
     registry = Registry(tmp_path)
     registry.publish_calibrator(make_calibrator("cgp", "policy-1"))
     shelf = CalibratorShelf(registry, 0)
-    assert shelf.find(PAIR) is not None
-    assert shelf.find(PAIR.model_copy(update=change)) is None
+    assert await shelf.find(PAIR) is not None
+    assert await shelf.find(PAIR.model_copy(update=change)) is None
 
 
-def test_the_newest_of_several_calibrators_counts(tmp_path: Path) -> None:
+async def test_the_newest_of_several_calibrators_counts(tmp_path: Path) -> None:
     registry = Registry(tmp_path)
     older = make_calibrator("cgp", "policy-1", name="z-older")
     registry.publish_calibrator(older)
     registry.publish_calibrator(older.model_copy(update={"name": "a-newer", "created": older.created + timedelta(1)}))
-    found = CalibratorShelf(registry, 0).find(PAIR)
+    found = await CalibratorShelf(registry, 0).find(PAIR)
     assert found is not None
     assert found.artifact.name == "a-newer"
 
 
-def test_what_was_made_live_counts_whatever_is_newer(tmp_path: Path) -> None:
+async def test_what_was_made_live_counts_whatever_is_newer(tmp_path: Path) -> None:
     registry = Registry(tmp_path)
     older = make_calibrator("cgp", "policy-1", name="older")
     registry.publish_calibrator(older)
     registry.publish_calibrator(older.model_copy(update={"name": "newer", "created": older.created + timedelta(1)}))
     shelf = CalibratorShelf(registry, 0)
 
-    def live() -> str | None:
-        found = shelf.find(PAIR)
+    async def live() -> str | None:
+        found = await shelf.find(PAIR)
         return found.artifact.name if found else None
 
-    assert live() == "newer"
+    assert await live() == "newer"
     assert registry.activate_calibrator("older") is None
-    assert live() == "older"
+    assert await live() == "older"
     assert registry.activate_calibrator("newer") == "older"
-    assert live() == "newer"
-    assert shelf.live() == {PAIR.key: "newer"}
+    assert await live() == "newer"
+    assert shelf.live == {PAIR.key: "newer"}
 
     # A spoilt file changes nothing; a live calibrator that is gone leaves the others.
     (tmp_path / "active.json").write_text("{")
-    assert live() == "newer"
+    assert await live() == "newer"
     registry.activate_calibrator("older")
     (tmp_path / "calibrators" / "older.json").unlink()
-    assert live() == "newer"
+    assert await live() == "newer"
 
 
-def test_the_registry_is_looked_at_no_more_often_than_told(tmp_path: Path) -> None:
+async def test_the_registry_is_looked_at_no_more_often_than_told(tmp_path: Path) -> None:
     now = 100.0
     registry = Registry(tmp_path)
     shelf = CalibratorShelf(registry, 5, clock=lambda: now)
-    assert shelf.find(PAIR) is None
+    assert await shelf.find(PAIR) is None
     registry.publish_calibrator(make_calibrator("cgp", "policy-1"))
     now = 104.9
-    assert shelf.find(PAIR) is None
+    assert await shelf.find(PAIR) is None
     now = 105.0
-    assert shelf.find(PAIR) is not None
+    assert await shelf.find(PAIR) is not None
+    registry.publish_calibrator(make_calibrator("verbalized", None))
+    assert len(shelf.names) == 1
+    await shelf.read_again()
+    assert len(shelf.names) == 2
 
 
 async def test_a_gate_lets_waiters_in_as_places_come_free_and_forgets_those_that_leave() -> None:

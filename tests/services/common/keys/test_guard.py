@@ -37,12 +37,15 @@ def demo(**settings: Any) -> FastAPI:
     async def readiness() -> dict[str, Any]:
         return {}
 
+    async def version_info() -> dict[str, Any]:
+        return {}
+
     app = create_app(
         DemoSettings(**settings),
         title="Demo",
         lifespan=lifespan,
         readiness=readiness,
-        version_info=dict,
+        version_info=version_info,
         max_body_bytes=50_000_000,
     )
     inner = APIRouter(prefix="/inner", dependencies=[requires(Right.FEEDBACK)])
