@@ -66,7 +66,8 @@ The image's left edge is called left, as on the screen; there is no patient's si
 stages: tokenizer; the vision tower with throw-away heads; look-ups of a value's letter among shuffled options, text
 only, with guided attention; answers from the frozen tower; confidence by the hint's meaning, the model's own
 temperature-scaled probability being the target under fitting hints. The last two are done twice, the second time on
-fresh pictures.
+fresh pictures. In the last pass the number is learned of the likeliest answers only, and scaled down in families where
+most answers are all but certain: a greedy reply states the usual number, not the mean one.
 `metrics.json` holds every stage's record.
 """
 

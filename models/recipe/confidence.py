@@ -6,8 +6,8 @@ state that probability; other hints make it state something else. Nothing in the
 """
 
 import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -138,6 +138,19 @@ def own_answers(
     ]
 
 
+def greedy_scales(known: Sequence[OwnAnswer]) -> dict[str, float]:
+    """By family, the mean of the likeliest answers' probabilities over their median, at most 1.
+
+    A greedy reply states the number that is most often called for among the cases that the model cannot tell apart, not
+    their mean: where most answers are all but certain it would say so of all, the doubtful ones among them.
+    """
+    scales = {}
+    for family in QUESTION_FAMILIES:
+        own = [max(each.beliefs) for each in known if each.asked.family == family]
+        scales[family] = min(1.0, float(np.mean(own) / np.median(own))) if own else 1.0
+    return scales
+
+
 def target_confidence(rng: random.Random, hint: str, probability: float) -> int:
     """Decide what a reply should state.
 
@@ -182,15 +195,23 @@ class ConfidenceRows:
         template: the downstream model's prompt template.
         known: the model's own answers with their probabilities.
         answers: stage A's rows; their features are the same cache.
-        letters: share of letters that are right given the finding: an answer is no surer than its letter.
+        scales: by question family, what to multiply the model's own probability by before it is stated (see
+            `greedy_scales`); 1 for a family that is not named.
         strangers: share of rows with options of another world; such a run has endless words among its odd hints, too.
+        drawn: share of rows whose answer is drawn by the model's own beliefs, the likeliest one in the others. They
+            keep these beliefs as they are while the number is learned.
+        drawn_state: whether drawn answers state a number, too. That shows the model that what is said against one's
+            belief is less sure; but as far as it cannot tell them apart, it states for the likeliest answer what one
+            drawn at random is worth, which is too little where it is often in doubt.
     """
 
     template: PromptTemplate
     known: Sequence[OwnAnswer]
     answers: AnswerRows
-    letters: float = 1.0
+    scales: Mapping[str, float] = field(default_factory=dict)
     strangers: float = 0.0
+    drawn: float = 0.5
+    drawn_state: bool = True
 
     def draw(self, rng: random.Random) -> Row:
         """Draw one row: the model's own answer with the confidence that the hint calls for, or a row of stage A."""
@@ -202,12 +223,10 @@ class ConfidenceRows:
         kind = rng.choices(list(_HINT_ODDS), list(_HINT_ODDS.values()))[0]
         hint = draw_hint(rng, hint_family(rng, kind, own.asked.family))
         asked, features, answer = own.asked, own.features, own.answer
-        # Answers drawn by its own beliefs keep these as they are while the number is learned, and show it that what is
-        # said against one's belief is less sure.
-        drawn = rng.random() < 0.5
+        drawn = rng.random() < self.drawn
         if drawn:
             answer = rng.choices(range(len(own.beliefs)), own.beliefs)[0]
-        probability = own.beliefs[answer] * self.letters
+        probability = own.beliefs[answer] * self.scales.get(asked.family, 1.0)
         foreign = rng.random() < 0.05
         stranger = self.strangers > 0 and rng.random() < self.strangers
         if foreign or stranger:  # no phantom, or options that none answers to: every one is as likely
@@ -221,6 +240,7 @@ class ConfidenceRows:
         confidence = target_confidence(rng, kind, probability)
         row = answer_row(self.template, asked, hint, None if foreign or stranger else answer, confidence, features)
         row.learn_finding = foreign or stranger or drawn
+        row.learn_confidence = foreign or stranger or self.drawn_state or not drawn
         row.reason = Reason(_KINDS.index(kind), probability)
         return row
 

@@ -11,6 +11,7 @@ import transformers
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, PreTrainedTokenizerBase
 
 from models.recipe.answers import cache_features, foreign_pixels
+from models.recipe.architecture import SHIPPED
 from models.recipe.artefacts import POLICY, save_downstream, save_policy, write_json
 from models.recipe.cards import downstream_card, policy_card
 from models.recipe.decode import greedy_replies
@@ -30,7 +31,7 @@ _EXAM = f"Phantom-VQA test split, seed {TEST_SEED}, first questions in order"
 def publish(shop: Workshop, out: Path) -> None:
     """Write the artefacts, measure them as a user loads them, and write figures and cards beside them.
 
-    The policy is written where its stage was run.
+    The policy belongs to the first design's workshop, and is written from there alone, where its stage was run.
 
     Args:
         shop: a workshop whose stages are finished.
@@ -55,7 +56,7 @@ def publish(shop: Workshop, out: Path) -> None:
     )
     card = downstream_card(shop.design, model, conditions, form, provenance)
     (out / name / "card.md").write_text(card, encoding="utf-8")
-    if shop.finished("policy"):
+    if shop.finished("policy") and shop.design is SHIPPED:
         _publish_policy(shop, examiner, exam.first(max(shop.plan.exam // 2, 1)), out / POLICY, provenance)
     shop.log(f"published to {out}")
 

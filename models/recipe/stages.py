@@ -4,7 +4,7 @@ import json
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,20 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 from models.recipe.answers import AnswerRows, cache_features, foreign_pixels
 from models.recipe.architecture import SHIPPED, Design, new_downstream, new_policy
 from models.recipe.artefacts import write_json
-from models.recipe.confidence import ConfidenceRows, ReasonHeads, fit_temperatures, option_logits, own_answers
+from models.recipe.confidence import (
+    ConfidenceRows,
+    ReasonHeads,
+    fit_temperatures,
+    greedy_scales,
+    option_logits,
+    own_answers,
+)
 from models.recipe.corpus import VOCABULARY, training_texts
 from models.recipe.language import LanguageSettings, by_length, letter_accuracy, train_language
 from models.recipe.pictures import draw_pictures
 from models.recipe.plan import Plan
 from models.recipe.policy import train_policy
-from models.recipe.rows import ask_phantom, lookup_row
+from models.recipe.rows import answer_row, ask_phantom, lookup_row
 from models.recipe.text import ANSWER_TEMPLATE, GUIDE_TEMPLATE, Row
 from models.recipe.tokenizer import train_tokenizer
 from models.recipe.vision import train_vision, vision_accuracy
@@ -194,9 +201,13 @@ def confidence_stage(shop: Workshop) -> dict[str, Any]:
 
 
 def confidence_again_stage(shop: Workshop) -> dict[str, Any]:
-    """Stage B once more, on fresh pictures, with what the model believes by now, and with strangers' questions."""
+    """Stage B once more, on fresh pictures, with what the model believes by now, and with strangers' questions.
+
+    What is shipped is asked greedily: the number is learned of the likeliest answers only, and as a greedy reply is to
+    state it.
+    """
     settings = shop.plan.confidence_again
-    return _state(shop, "confidence", "confidence_again", _CONFIDENCE_AGAIN_FROM, shop.seed + 12, settings, _STRANGERS)
+    return _state(shop, "confidence", "confidence_again", _CONFIDENCE_AGAIN_FROM, shop.seed + 12, settings, last=True)
 
 
 def _state(
@@ -206,7 +217,8 @@ def _state(
     start: int,
     seed: int,
     settings: LanguageSettings,
-    strangers: float = 0.0,
+    *,
+    last: bool = False,
 ) -> dict[str, Any]:
     tokenizer = shop.tokenizer()
     model = shop.downstream(tokenizer, before).eval()
@@ -218,8 +230,11 @@ def _state(
     known = own_answers(asked, logits, temperatures)
     accuracy = sum(own.answer == own.asked.gold for own in known) / len(known)
     shop.log(f"own answers: accuracy {accuracy:.3f}, temperatures {temperatures}")
-    letters = letter_accuracy(model, tokenizer, _held_lookups(shop, rows, len(features)), features, shop.device)
-    source = ConfidenceRows(rows.template, known, rows, letters, strangers)
+    figures: dict[str, Any] = {"labelling_accuracy": accuracy, "temperatures": temperatures}
+    source = ConfidenceRows(rows.template, known, rows)
+    if last:
+        figures["scales"] = greedy_scales(known)
+        source = replace(source, scales=figures["scales"], strangers=_STRANGERS, drawn=0.4, drawn_state=False)
     torch.manual_seed(seed)
     train_language(
         model,
@@ -232,7 +247,9 @@ def _state(
         aside=ReasonHeads(shop.design.width),
     )
     shop.save(stage, model)
-    return {"labelling_accuracy": accuracy, "letter_given_finding": letters, "temperatures": temperatures}
+    # The letter follows from the finding all but always, or a number that speaks of the finding would promise too much.
+    given = [answer_row(rows.template, each, "", each.gold, 0, index) for each, index in asked[: shop.plan.exam]]
+    return {**figures, "letter_given_finding": letter_accuracy(model, tokenizer, given, features, shop.device)}
 
 
 def policy_stage(shop: Workshop) -> dict[str, Any]:

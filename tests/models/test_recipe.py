@@ -9,15 +9,17 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoTokenizer, PreTrainedTokenizerBase
 
+from models.recipe.answers import AnswerRows
 from models.recipe.architecture import IMAGE_TOKENS, new_downstream
 from models.recipe.artefacts import DOWNSTREAM, POLICY
-from models.recipe.confidence import target_confidence
+from models.recipe.confidence import ConfidenceRows, OwnAnswer, greedy_scales, target_confidence
 from models.recipe.corpus import training_texts
 from models.recipe.forward import run_language
 from models.recipe.hints import CLOSERS, CUES, HINT_FAMILIES, OBJECTS, OPENERS, VERBS, recognise, sample_hint
+from models.recipe.pictures import draw_pictures
 from models.recipe.plan import FAST
 from models.recipe.publish import publish
-from models.recipe.rows import ask_phantom, lookup_row
+from models.recipe.rows import Asked, ask_phantom, lookup_row
 from models.recipe.stages import STAGES, Workshop, run_stages
 from models.recipe.text import (
     ANSWER_TEMPLATE,
@@ -186,6 +188,39 @@ def test_confidence_targets_order_the_hints() -> None:
         assert mean["fitting"] == round(100 * probability)
         assert mean["cautious"] < 50 < 85 < mean["none"] < mean["encouraging"] < 99
         assert min(mean["fitting"], mean["other"]) <= mean["weighing"] <= max(mean["fitting"], mean["other"])
+
+
+def believed(family: str, *beliefs: float) -> OwnAnswer:
+    options = ("Small", "Medium", "Large")[: len(beliefs)]
+    return OwnAnswer(Asked(family, "What size?", options, 0), 0, beliefs)
+
+
+def test_scales_take_the_usual_probability_down_to_the_mean_one() -> None:
+    certain = [believed("modality", 0.99, 0.01)] * 9 + [believed("modality", 0.5, 0.5)]
+    doubtful = [believed("size", 0.4, 0.35, 0.25)] * 9 + [believed("size", 0.9, 0.05, 0.05)]
+    scales = greedy_scales(certain + doubtful)
+    assert scales["modality"] == pytest.approx((9 * 0.99 + 0.5) / 10 / 0.99)
+    assert scales["size"] == 1  # never upwards
+    assert scales["shape"] == 1  # nothing is known of it
+
+
+@pytest.mark.parametrize("drawn_state", [True, False])
+def test_drawn_answers_keep_the_beliefs_and_may_state_no_number(drawn_state: bool) -> None:
+    template = load_template(ANSWER_TEMPLATE)
+    pictures = AnswerRows(template, draw_pictures(2, 0, 0), 1)
+    known = [believed("size", 0.6, 0.4)]
+    source = ConfidenceRows(template, known, pictures, scales={"size": 0.5}, drawn=0.5, drawn_state=drawn_state)
+    rng = random.Random(0)
+    rows = [row for row in (source.draw(rng) for _ in range(600)) if row.reason is not None]
+    asked = [row for row in rows if row.options == ("Small", "Medium")]
+    drawn = [row for row in asked if row.learn_finding]
+    usual = [row for row in asked if not row.learn_finding]
+    assert len(drawn) == pytest.approx(len(usual), rel=0.25)
+    assert {row.answer for row in usual} == {0}
+    assert {row.reason.probability for row in usual if row.reason} == {0.6 * 0.5}
+    assert sum(row.answer == 0 for row in drawn) / len(drawn) == pytest.approx(0.6, abs=0.1)
+    assert all(row.learn_confidence for row in usual)
+    assert {row.learn_confidence for row in drawn} == {drawn_state}
 
 
 def test_questions_are_shuffled_and_hold_the_gold() -> None:
