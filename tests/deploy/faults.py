@@ -40,7 +40,7 @@ async def _nothing() -> dict[str, Any]:
 @cache
 def health_paths() -> set[str]:
     """Paths that every service answers for probes."""
-    router = health_router("any", _nothing, dict, CollectorRegistry())
+    router = health_router("any", _nothing, _nothing, CollectorRegistry())
     return {getattr(route, "path", "") for route in router.routes}
 
 
