@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import httpx
 import stamina.instrumentation
@@ -15,7 +15,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from services.cli.asking import put_question
-from services.cli.errors import CommandError
+from services.cli.errors import CommandError, fail
 from services.cli.key import key_headers, refusal
 
 _BAR_CELLS = 24
@@ -74,15 +74,15 @@ def ask(
             )
         body = response.json()
     except CommandError as error:
-        _fail(str(error))
+        fail(str(error))
     except httpx.TimeoutException:
-        _fail(f"no answer from {gateway} within {timeout:g} s")
+        fail(f"no answer from {gateway} within {timeout:g} s")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
-        _fail(f"{gateway} cannot be reached ({error}): is it running? `make up` starts it")
+        fail(f"{gateway} cannot be reached ({error}): is it running? `make up` starts it")
     except ValueError:
-        _fail(f"{gateway} does not speak as a TrustVQA gateway does")
+        fail(f"{gateway} does not speak as a TrustVQA gateway does")
     if response.status_code != 200:
-        _fail(refusal(response.status_code, body) or str(body.get("detail") or body.get("title") or body))
+        fail(refusal(response.status_code, body) or str(body.get("detail") or body.get("title") or body))
     if as_json:
         print(json.dumps(body, indent=2, ensure_ascii=False))  # noqa: T201 - the command's output
     else:
@@ -142,8 +142,3 @@ def _calibration_words(calibration: Mapping[str, Any]) -> str:
         return f"  NOT calibrated ({said})"
     fitted = calibration.get("fitted_on") or {}
     return f"  calibrated on {fitted.get('n', '?')} answers ({said})"
-
-
-def _fail(message: str) -> NoReturn:
-    Console(stderr=True).print(f"[bold red]error[/] {escape(message)}")
-    raise typer.Exit(1)

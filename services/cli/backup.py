@@ -13,13 +13,13 @@ import typer
 from pydantic import Field, SecretStr, ValidationError
 from pydantic_settings import SettingsConfigDict
 from rich.console import Console
-from rich.markup import escape
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError
 
 from prompt4trust.files import written_atomically
 from services.cli.archive import RECORDS, REGISTRY, ArchiveError, ArchiveWriter, Manifest, RecordsState
 from services.cli.copying import CopyError, copied_records, registry_files
+from services.cli.errors import fail
 from services.cli.restoring import RefusedError, Targets, check, restore_into
 from services.common.health import software_version
 from services.common.settings import ServiceSettings
@@ -52,7 +52,7 @@ def backup(
 ) -> None:
     """Copy records (SQLite) and registry into one file, while the services go on."""
     console = Console(stderr=True)
-    with _failing(console):
+    with _failing():
         targets = _targets(registry, records, no_records=no_records)
         if targets.records is not None and not targets.records.is_file():
             raise CopyError(f"there are no records at {targets.records}; --no-records leaves them out")
@@ -73,7 +73,7 @@ def restore(
 ) -> None:
     """Put a backup's records and registry in their places; stop the services first."""
     console = Console(stderr=True)
-    with _failing(console), _read(archive) as stream:
+    with _failing(), _read(archive) as stream:
         if check_only:
             done, manifest = "whole", check(stream)
         else:
@@ -147,7 +147,7 @@ def _read(archive: str) -> Iterator[IO[bytes]]:
 
 
 @contextmanager
-def _failing(console: Console) -> Iterator[None]:
+def _failing() -> Iterator[None]:
     """End the command with a message and status 2 where it cannot do what it is to."""
     try:
         yield
@@ -158,8 +158,7 @@ def _failing(console: Console) -> Iterator[None]:
         said = str(error)
     else:
         return
-    console.print(f"[red]error:[/red] {escape(said)}", soft_wrap=True, highlight=False)
-    raise typer.Exit(2)
+    fail(said, 2)
 
 
 def _summary(done: str, manifest: Manifest) -> str:

@@ -15,5 +15,5 @@ class CommandError(Exception):
 
 def fail(message: str, status: int = 1) -> NoReturn:
     """Print an error for a person and end the command."""
-    Console(stderr=True).print(f"[bold red]error[/] {escape(message)}", soft_wrap=True)
+    Console(stderr=True).print(f"[bold red]error[/] {escape(message)}", soft_wrap=True, highlight=False)
     raise typer.Exit(status)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from prompt4trust.datasets.phantoms import PhantomError, generate
+from services.cli.errors import fail
 
 
 class Split(StrEnum):
@@ -53,6 +54,5 @@ def phantoms(
                 progress=lambda done: bar.update(task, completed=done, visible=True),
             )
     except (PhantomError, OSError) as error:
-        console.print(f"[red]error:[/red] {error}", soft_wrap=True)
-        raise typer.Exit(2) from error
+        fail(str(error), 2)
     typer.echo(f"{n} questions in {table}")

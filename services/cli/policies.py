@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from services.cli.errors import CommandError
+from services.cli.errors import CommandError, fail
 from services.cli.key import key_headers, refusal
 
 _TIMEOUT_S = 300.0  # a version of a few billion parameters is loaded before it takes over
@@ -41,8 +41,7 @@ def policies(
         said = f"{policy} does not speak as a policy service does"
     else:
         return
-    Console(stderr=True).print(f"[red]error:[/red] {escape(said)}", soft_wrap=True, highlight=False)
-    raise typer.Exit(1)
+    fail(said)
 
 
 def _read(response: httpx.Response) -> Mapping[str, Any]:

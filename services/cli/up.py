@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from services.cli.errors import fail
 from services.cli.supervisor import ServiceProcess, StartError, Supervisor, taken_ports
 
 SERVICES = ("gateway", "policy", "downstream", "trainer")
@@ -33,11 +34,7 @@ def up(
     ports = {name: port + offset for offset, name in enumerate(SERVICES)}
     if taken := taken_ports(host, ports):
         listed = ", ".join(f"{number} ({name})" for name, number in taken.items())
-        Console(stderr=True).print(
-            f"[bold red]error[/] port {listed} is taken. Choose four others: "
-            f"[bold]make up PORT=9080[/] uses 9080 to 9083."
-        )
-        raise typer.Exit(1)
+        fail(f"port {listed} is taken. Choose four others: make up PORT=9080 uses 9080 to 9083.")
     supervisor = Supervisor(
         [
             ServiceProcess(
@@ -54,8 +51,7 @@ def up(
     try:
         asyncio.run(supervisor.run(timeout_s=timeout, on_ready=lambda: _greet(console, host, ports)))
     except StartError as error:
-        Console(stderr=True).print(f"[bold red]error[/] {error}")
-        raise typer.Exit(1) from None
+        fail(str(error))
 
 
 def _environment(name: str, host: str, ports: dict[str, int]) -> dict[str, str]:
