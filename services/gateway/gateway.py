@@ -297,11 +297,15 @@ def _monitor(settings: GatewaySettings, records: Records | None, shelf: Calibrat
         found = shelf.known(pair) if kind == "calibrator" else guards.known(pair)
         return None if found is None else Fit(found.artifact.name, found.artifact.created)
 
+    async def refresh() -> None:
+        await shelf.refresh()
+        await guards.refresh()
+
     watching = Watching(
         settings.monitor_alpha, settings.monitor_tolerance, settings.monitor_window, settings.monitor_groups
     )
     kept = None if records is None else MonitoringStore(records.store)
-    return Monitor(kept, watching, applied, settings.monitor_every_s)
+    return Monitor(kept, watching, applied, settings.monitor_every_s, refresh=refresh)
 
 
 def _alarm_for(monitor: Monitor, pair: Pair) -> str | None:

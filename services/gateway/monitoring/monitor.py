@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
@@ -27,6 +27,10 @@ Applied = Callable[[Kind, Pair], Fit | None]
 """Names the calibrator, or the guard, that is applied to a pair now."""
 
 
+async def _nothing() -> None:
+    """Read nothing: what is applied is known without."""
+
+
 class UnknownAlarmError(Exception):
     """There is no such alarm, or somebody has acknowledged it already."""
 
@@ -42,6 +46,7 @@ class Monitor:
         applied: Which calibrators and guards are applied now.
         every_s: Seconds between two looks at the records.
         clock: Gives the present time, with its zone.
+        refresh: Brings what is applied in step with the registry, before each look: nobody may be asking questions.
     """
 
     def __init__(
@@ -51,12 +56,14 @@ class Monitor:
         applied: Applied,
         every_s: float = 5.0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+        refresh: Callable[[], Awaitable[None]] = _nothing,
     ) -> None:
         self._kept = kept
         self._watching = watching
         self._applied = applied
         self._every_s = every_s
         self._clock = clock
+        self._refresh = refresh
         self._observer: Observer | None = None
         # Replaced as a whole: answers look at it while reviews are taken in beside.
         self._alarms: Mapping[Key, Alarm] = {}
@@ -110,6 +117,7 @@ class Monitor:
         self._report = self._report.model_copy(update={"problem": problem})
 
     async def _look(self, kept: MonitoringStore) -> None:
+        await self._refresh()
         observer = self._observer or await self._begin(kept)
         before = observer.seen
         words = await kept.acknowledged()

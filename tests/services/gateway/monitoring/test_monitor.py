@@ -189,6 +189,21 @@ async def test_a_change_of_the_live_calibrator_shows_without_a_new_review(kept: 
     assert status(monitor) == "watching"
 
 
+async def test_what_is_live_is_read_anew_before_each_look_though_nobody_asks(kept: MonitoringStore) -> None:
+    published, known = [FIT], [FIT]
+
+    async def refresh() -> None:
+        known[0] = published[0]
+
+    monitor = Monitor(kept, Watching(), lambda kind, pair: known[0], refresh=refresh)
+    await put(kept, stream(150, off=-0.3))
+    await monitor.look()
+    assert status(monitor) == "alarm"
+    published[0] = Fit("platt-2", FIT.fitted)
+    await monitor.look()
+    assert status(monitor) == "watching"
+
+
 async def test_without_records_it_says_so() -> None:
     monitor = Monitor(None, Watching(), applied)
     async with open_monitor(monitor):
