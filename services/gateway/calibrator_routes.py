@@ -143,7 +143,7 @@ async def _changing(gateway: Gateway, change: Callable[[Registry], _Done]) -> _D
     except OSError as error:
         _log.error("what is live cannot be changed", exc_info=error)
         raise Problem(503, "registry-not-writable", "The registry cannot be written; nothing changed.") from None
-    await gateway.shelf.read_again()
+    await gateway.shelf.refresh(at_once=True)
     return done
 
 

@@ -81,23 +81,20 @@ class CalibratorShelf:
         live = live_calibrator((each.artifact for each in fitted), pair, self._active)
         return next((each for each in fitted if each.artifact is live), None)
 
-    async def refresh(self) -> None:
-        """Read the registry if it is time and its files have changed."""
-        await self._polled.refresh()
-
-    async def read_again(self) -> None:
-        """Look at the registry now, however lately that was done."""
-        self._polled.expire()
-        await self._polled.refresh()
+    async def refresh(self, *, at_once: bool = False) -> None:
+        """Read the registry if it is time, or at once, and its files have changed."""
+        await self._polled.refresh(at_once=at_once)
 
     def _stamp(self) -> object:
         return self._registry.calibrators_stamp(), self._registry.active_stamp()
 
     def _read(self) -> list[FittedCalibrator]:
+        active = self._active
         try:
-            self._active = self._registry.active_calibrators()
+            active = self._registry.active_calibrators()
         except RegistryError as error:
             _log.error("what is live stays as it was", reason=str(error))
         fitted = [FittedCalibrator(artifact, artifact.calibrator()) for artifact in self._registry.calibrators()]
         _log.info("calibrators read", names=[each.artifact.name for each in fitted])
+        self._active = active  # last: answers are given beside, by what was live until both are read
         return fitted

@@ -40,11 +40,12 @@ class Polled(Generic[_Item]):
         self._stamp: object = None
         self.items: list[_Item] = []
 
-    async def refresh(self) -> None:
-        """Read the registry if it is time and its files have changed."""
+    async def refresh(self, *, at_once: bool = False) -> None:
+        """Read the registry if it is time, or at once, and its files have changed."""
         async with self._reading:
             now = self._clock()
-            if self._checked_at is not None and now - self._checked_at < self._check_every_s:
+            lately = self._checked_at is not None and now - self._checked_at < self._check_every_s
+            if lately and not at_once:
                 return
             try:
                 await anyio.to_thread.run_sync(self._look)
@@ -52,10 +53,6 @@ class Polled(Generic[_Item]):
                 # A volume that is away for a moment does not unlearn what was read from it.
                 _log.error("the registry cannot be read", reason=str(error))
             self._checked_at = now
-
-    def expire(self) -> None:
-        """Look at the files at the next occasion, however lately that was done."""
-        self._checked_at = None
 
     def _look(self) -> None:
         # The stamp is taken first: a file that changes while it is read is read again next time.

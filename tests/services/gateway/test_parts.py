@@ -84,7 +84,7 @@ async def test_the_registry_is_looked_at_no_more_often_than_told(tmp_path: Path)
     assert await shelf.find(PAIR) is not None
     registry.publish_calibrator(make_calibrator("verbalized", None))
     assert len(shelf.names) == 1
-    await shelf.read_again()
+    await shelf.refresh(at_once=True)
     assert len(shelf.names) == 2
 
 
