@@ -116,7 +116,7 @@ class SingleInput:
     def interval(
         self,
         confidence: npt.ArrayLike,  # noqa: ARG002 - the protocol's signature
-        signals: Signals | None = None,  # noqa: ARG002
+        signals: Signals | None = None,  # noqa: ARG002 - the protocol's signature
     ) -> tuple[FloatArray, FloatArray] | None:
         """Give none; see `Calibrator.interval`."""
         return None
