@@ -84,6 +84,7 @@ RUN --mount=type=bind,from=tools,source=/tools,target=/tools \
     /tools/bin/uv --config-file /tools/uv.toml pip install --no-cache setuptools==84.2.1
 COPY LICENSE README.md pyproject.toml /source/
 COPY prompt4trust /source/prompt4trust
+COPY trustvqa /source/trustvqa
 COPY services /source/services
 COPY configs /files/configs
 COPY deploy/containers.yaml /files/deploy/containers.yaml

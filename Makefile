@@ -52,7 +52,7 @@ test-deploy: .venv/.developed images ## Start the containers and look at them; n
 lint: .venv/.developed ## Check format, style, types and the Dockerfile
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy prompt4trust services models/recipe benchmarks deploy tests
+	$(BIN)/mypy prompt4trust trustvqa services models/recipe benchmarks deploy tests
 	$(BIN)/hadolint Dockerfile
 
 .PHONY: format

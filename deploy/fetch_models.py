@@ -15,8 +15,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from prompt4trust.files import copy_directory_atomically
-from services.common.policy_directory import load_guide_template
-from services.common.registry import Registry
+from services.common.registry.directory import Registry
+from services.common.registry.policy_template import load_guide_template
 
 Download = Callable[[str], str]
 _TEMPLATE = "guide-standard@1"

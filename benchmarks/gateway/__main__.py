@@ -19,7 +19,7 @@ from benchmarks.gateway.page import put
 from benchmarks.gateway.sizing import need
 from benchmarks.serving.machine import load_average, machine
 from benchmarks.serving.processes import ROOT
-from services.cli.supervisor import taken_ports
+from trustvqa.cli.operate.service_processes import taken_ports
 
 _OUTPUT = ROOT / "benchmarks" / "gateway" / "results.json"
 _PORTS = 6

@@ -19,15 +19,15 @@ from rich.table import Table
 from benchmarks.engine.servers import ROOT, embedded, running
 from benchmarks.learning import guides
 from benchmarks.learning.compare import differences, figures
-from prompt4trust.confidence.base import Sampling
+from prompt4trust.models import Sampling
 from prompt4trust.prompts import load_template
 from prompt4trust.questions import Question
 from prompt4trust.rewards import get_reward
 from services.common.clients.downstream import DownstreamClient
-from services.common.clients.transport import RetryPolicy, make_http_client
+from services.common.clients.transport import RetrySettings, make_http_client
 from services.trainer.grpo.config import PhantomData
 from services.trainer.grpo.data import load_questions
-from services.trainer.grpo.scoring import Outcome, Scorer
+from services.trainer.grpo.scoring import GuidedOutcome, Scorer
 
 NONE, FIXED, KNOWING, SUPERVISED = "no guidance", "best fixed hint", "fitting hints (ceiling)", "supervised policy"
 _TEMPLATE = "answer-compact@1"
@@ -81,7 +81,7 @@ async def _measure(
 ) -> dict[str, Any]:
     http = make_http_client(url, max_connections=_IN_FLIGHT)
     async with http:
-        client = DownstreamClient(http, "bench", RetryPolicy(deadline_s=120))
+        client = DownstreamClient(http, "bench", RetrySettings(deadline_s=120))
         scorer = Scorer(client, load_template(_TEMPLATE), Sampling(max_tokens=64), get_reward("log_score"), _IN_FLIGHT)
         hint, tried = await guides.best_fixed(scorer, validation, seed)
         ways: dict[str, Sequence[str | None]] = {
@@ -90,7 +90,7 @@ async def _measure(
             **guidance,
             KNOWING: guides.knowing(test, seed),
         }
-        outcomes: dict[str, list[Outcome]] = {}
+        outcomes: dict[str, list[GuidedOutcome]] = {}
         for way, hints in ways.items():
             outcomes[way] = await scorer.score(list(zip(test, hints, strict=True)))
     lost = sum(each.reward is None for found in outcomes.values() for each in found)

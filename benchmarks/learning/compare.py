@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 
 from prompt4trust.metrics import METRICS, summarize
 from prompt4trust.metrics.tally import Tally
-from services.trainer.grpo.scoring import Outcome
+from services.trainer.grpo.scoring import GuidedOutcome
 
 RESAMPLES = 1000
 _REPORTED = ("accuracy", "mean_confidence", "ece", "brier", "auroc", "confident_error_share", "confident_error_count")
 
 
-def figures(outcomes: Sequence[Outcome], seed: int) -> dict[str, Any]:
+def figures(outcomes: Sequence[GuidedOutcome], seed: int) -> dict[str, Any]:
     """Compute reward and metrics over all rows with bootstrap 95 % intervals; an invalid reply is a wrong one.
 
     Args:
@@ -44,7 +44,7 @@ def figures(outcomes: Sequence[Outcome], seed: int) -> dict[str, Any]:
     }
 
 
-def differences(ours: Sequence[Outcome], theirs: Sequence[Outcome], seed: int) -> dict[str, Any]:
+def differences(ours: Sequence[GuidedOutcome], theirs: Sequence[GuidedOutcome], seed: int) -> dict[str, Any]:
     """Compare two ways of guiding, question by question: rows are drawn for both alike.
 
     Args:
@@ -84,11 +84,11 @@ def differences(ours: Sequence[Outcome], theirs: Sequence[Outcome], seed: int) -
     }
 
 
-def _rewards(outcomes: Sequence[Outcome]) -> NDArray[np.float64]:
+def _rewards(outcomes: Sequence[GuidedOutcome]) -> NDArray[np.float64]:
     return np.array([np.nan if each.reward is None else each.reward for each in outcomes])
 
 
-def _hits(outcomes: Sequence[Outcome]) -> NDArray[np.bool_]:
+def _hits(outcomes: Sequence[GuidedOutcome]) -> NDArray[np.bool_]:
     return np.array([each.correct for each in outcomes])
 
 

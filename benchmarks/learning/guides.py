@@ -12,9 +12,9 @@ import numpy as np
 
 from models.recipe.hints import HINT_FAMILIES, evidence, recognise, relation, sample_hint
 from prompt4trust.questions import Question
-from services.common.policy_directory import read_policy_template
-from services.trainer.grpo.policies import run_policy
-from services.trainer.grpo.scoring import Outcome, Scorer
+from services.common.registry.policy_template import read_policy_template
+from services.trainer.grpo.policy_files import run_policy
+from services.trainer.grpo.scoring import GuidedOutcome, Scorer
 
 _WORDINGS = 3
 _MAX_TOKENS = 48
@@ -67,7 +67,7 @@ def knowing(questions: Sequence[Question], seed: int) -> list[str]:
     return [sample_hint(rng, evidence(question.groups["family"]), "held_out") for question in questions]
 
 
-def shares(outcomes: Sequence[Outcome]) -> dict[str, float]:
+def shares(outcomes: Sequence[GuidedOutcome]) -> dict[str, float]:
     """Share of hints by what they are to their question: fitting, of another family, a generic kind, or unknown."""
     counts = Counter(relation(outcome.guidance, outcome.question.groups["family"]) for outcome in outcomes)
     return {kind: round(count / len(outcomes), 4) for kind, count in counts.most_common()}

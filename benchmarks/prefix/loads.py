@@ -11,11 +11,11 @@ import httpx
 import psutil
 
 from benchmarks.engine.servers import Contender
-from prompt4trust.confidence.base import Downstream, Sampling
-from prompt4trust.confidence.consistency import Consistency
+from prompt4trust.estimators.consistency import Consistency
+from prompt4trust.models import Downstream, Sampling
 from prompt4trust.prompts import Message, PromptTemplate, answer_messages, load_template
 from services.common.clients.downstream import DownstreamClient
-from services.common.clients.transport import RetryPolicy, make_http_client
+from services.common.clients.transport import RetrySettings, make_http_client
 
 TEMPLATE = "answer-compact@1"
 GREEDY = Sampling(max_tokens=64)
@@ -127,7 +127,7 @@ async def measure(contender: Contender, load: Load, asked: Sequence[Asked], toge
     room = asyncio.Semaphore(together)
 
     async with make_http_client(contender.url, max_connections=together * len(HINTS)) as http:
-        model = DownstreamClient(http, contender.model, RetryPolicy(deadline_s=300, attempts=1))
+        model = DownstreamClient(http, contender.model, RetrySettings(deadline_s=300, attempts=1))
 
         async def one(each: Asked) -> None:
             async with room:

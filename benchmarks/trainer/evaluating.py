@@ -9,14 +9,14 @@ from pathlib import Path
 
 from benchmarks.engine.servers import Contender
 from benchmarks.trainer.report import Timing
-from prompt4trust.confidence import get_estimator
-from prompt4trust.confidence.base import Sampling
 from prompt4trust.datasets import Dataset, load_dataset
 from prompt4trust.datasets.phantoms import generate
+from prompt4trust.estimators import get_estimator
 from prompt4trust.evaluation import RunManifest, evaluate
+from prompt4trust.models import Sampling
 from prompt4trust.prompts import load_template
 from services.common.clients.downstream import DownstreamClient
-from services.common.clients.transport import RetryPolicy, make_http_client
+from services.common.clients.transport import RetrySettings, make_http_client
 
 _TEMPLATE = "answer-compact@1"
 _SAMPLING = Sampling(temperature=0.0, max_tokens=64)
@@ -62,7 +62,7 @@ def _first(dataset: Dataset, count: int) -> Dataset:
 async def _evaluate(server: Contender, dataset: Dataset, concurrency: int, out: Path) -> list[str]:
     template = load_template(_TEMPLATE)
     async with make_http_client(server.url, max_connections=concurrency) as http:
-        client = DownstreamClient(http, server.model, RetryPolicy(deadline_s=120))
+        client = DownstreamClient(http, server.model, RetrySettings(deadline_s=120))
         manifest = RunManifest.describe(
             dataset,
             [_METHOD],

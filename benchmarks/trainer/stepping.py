@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.engine.servers import ROOT, Contender
-from services.common.registry import Registry
+from services.common.registry.directory import Registry
 from services.trainer.grpo.config import load_training
 from services.trainer.grpo.connection import Connection
 from services.trainer.grpo.journal import METRICS, read_lines

@@ -1,6 +1,13 @@
 """Post-hoc correction of stated confidences: fit on held-out answers, save as JSON, load, apply."""
 
-from prompt4trust.calibration.artifact import CalibratorArtifact, Candidate, Choice, Pair, fit_artifact, hash_rows
+from prompt4trust.calibration.artifact import (
+    CalibrationKey,
+    CalibratorArtifact,
+    Candidate,
+    FamilyChoice,
+    fit_artifact,
+    hash_rows,
+)
 from prompt4trust.calibration.base import Calibrator, MissingSignalError, Signals
 from prompt4trust.calibration.beta import Beta
 from prompt4trust.calibration.families import FAMILIES, get_family
@@ -17,15 +24,15 @@ __all__ = [
     "FAMILIES",
     "Beta",
     "Bin",
+    "CalibrationKey",
     "Calibrator",
     "CalibratorArtifact",
     "Candidate",
-    "Choice",
+    "FamilyChoice",
     "Histogram",
     "Identity",
     "Isotonic",
     "MissingSignalError",
-    "Pair",
     "Platt",
     "RawPlatt",
     "Signals",

@@ -25,7 +25,7 @@ NEWEST_FORMAT = 2
 """Format 1 held one-signal parameters and no record of a choice; its files are still read."""
 
 
-class Pair(BaseModel):
+class CalibrationKey(BaseModel):
     """What a calibrator belongs to: the confidences of any other combination mean something else.
 
     Attributes:
@@ -64,7 +64,7 @@ class Candidate(BaseModel):
     metrics: MetricValues = {}
 
 
-class Choice(BaseModel):
+class FamilyChoice(BaseModel):
     """How a family was chosen among others.
 
     Attributes:
@@ -121,7 +121,7 @@ class CalibratorArtifact(JsonArtifact):
     name: str = Field(pattern=r"^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$", max_length=200)
     method: str
     parameters: dict[str, Value]
-    pair: Pair
+    pair: CalibrationKey
     n: int = Field(ge=1)
     dataset: str
     data_hash: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
@@ -131,7 +131,7 @@ class CalibratorArtifact(JsonArtifact):
     metrics_after: MetricValues
     folds: int = Field(default=0, ge=0)
     warnings: list[str] = Field(default_factory=list)
-    choice: Choice | None = None
+    choice: FamilyChoice | None = None
     metrics_ideal: MetricValues = Field(default_factory=dict)
     reliability_before: tuple[Bin, ...] = ()
     reliability_after: tuple[Bin, ...] = ()
@@ -157,7 +157,7 @@ class CalibratorArtifact(JsonArtifact):
         """
         return get_family(self.method).from_parameters(self.parameters)
 
-    def applies_to(self, pair: Pair) -> bool:
+    def applies_to(self, pair: CalibrationKey) -> bool:
         """Say whether confidences of this combination may be corrected by it: only of the very same one."""
         return self.pair == pair
 
@@ -169,7 +169,7 @@ def fit_artifact(
     *,
     name: str,
     method: str,
-    pair: Pair,
+    pair: CalibrationKey,
     dataset: str,
     clock: Callable[[], datetime],
     ids: list[str] | None = None,

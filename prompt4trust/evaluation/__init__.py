@@ -1,12 +1,12 @@
 """A dataset times estimators: predictions that survive any crash, and the figures that compare the methods."""
 
-from prompt4trust.evaluation.choosing import CannotChooseError, choose_family
 from prompt4trust.evaluation.crossfit import cross_fit, fit_calibrator
-from prompt4trust.evaluation.images import data_url
+from prompt4trust.evaluation.family_choice import CannotChooseError, choose_family
 from prompt4trust.evaluation.manifest import ManifestError, RunManifest, read_manifest
+from prompt4trust.evaluation.picture_files import data_url
+from prompt4trust.evaluation.predictions import Prediction, PredictionLog, TableError, read_predictions
 from prompt4trust.evaluation.report import Report, build_report
 from prompt4trust.evaluation.run import Progress, RunAbandonedError, evaluate
-from prompt4trust.evaluation.table import Prediction, PredictionLog, TableError, read_predictions
 
 __all__ = [
     "CannotChooseError",

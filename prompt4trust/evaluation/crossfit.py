@@ -9,17 +9,17 @@ import numpy as np
 import numpy.typing as npt
 
 from prompt4trust.calibration import (
+    CalibrationKey,
     CalibratorArtifact,
-    Choice,
-    Pair,
+    FamilyChoice,
     Signals,
     fit_artifact,
     get_family,
     reliability,
 )
 from prompt4trust.calibration.base import MIN_ROWS
+from prompt4trust.evaluation.predictions import Prediction
 from prompt4trust.evaluation.report import fitting_rows, signal_columns
-from prompt4trust.evaluation.table import Prediction
 from prompt4trust.metrics import METRICS, summarize
 from prompt4trust.metrics.consistency import consistency_band
 
@@ -72,10 +72,10 @@ def fit_calibrator(
     *,
     name: str,
     method: str,
-    pair: Pair,
+    pair: CalibrationKey,
     dataset: str,
     clock: Callable[[], datetime],
-    choice: Choice | None = None,
+    choice: FamilyChoice | None = None,
     folds: int = 5,
     resamples: int = 1000,
     seed: int = 0,

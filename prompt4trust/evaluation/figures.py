@@ -100,7 +100,7 @@ class MethodReport(_Model):
     seconds: float
 
 
-class Change(_Model):
+class MetricChange(_Model):
     """One method beside another, question by question.
 
     Attributes:
@@ -135,6 +135,6 @@ class Report(_Model):
     run: RunManifest
     others: tuple[RunManifest, ...] = ()
     methods: tuple[MethodReport, ...]
-    changes: tuple[Change, ...] = ()
+    changes: tuple[MetricChange, ...] = ()
     leading: Mapping[str, tuple[str, ...]] = {}
     alike: tuple[str, ...] = ()

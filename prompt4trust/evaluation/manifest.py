@@ -12,9 +12,9 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from prompt4trust.confidence.base import Sampling
 from prompt4trust.datasets import Dataset, Source
 from prompt4trust.files import write_atomically
+from prompt4trust.models import Sampling
 from prompt4trust.prompts import PromptTemplate
 
 FILE = "run.json"

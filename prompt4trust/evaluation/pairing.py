@@ -7,7 +7,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from prompt4trust.evaluation.figures import Change, Estimate, MethodReport
+from prompt4trust.evaluation.figures import Estimate, MethodReport, MetricChange
 from prompt4trust.evaluation.scored import Floats, Scored
 from prompt4trust.metrics import METRICS, Interval
 from prompt4trust.metrics.bootstrap import bootstrap_replicates, paired_difference
@@ -40,7 +40,7 @@ Replicates = Mapping[str, tuple[float, Floats]]
 
 def compare_methods(
     methods: Sequence[tuple[MethodReport, Scored]], *, resamples: int = 1000, seed: int = 0
-) -> tuple[list[Change], dict[str, tuple[str, ...]]]:
+) -> tuple[list[MetricChange], dict[str, tuple[str, ...]]]:
     """Compare methods on the questions that all of them were measured on.
 
     Args:
@@ -62,7 +62,7 @@ def compare_methods(
         for method, rows in ((method, scored.aligned(ids)) for method, scored in methods)
     }
     changes = [
-        Change(kind=kind, method=mine, than=theirs, n=len(ids), metrics=_differences(drawn[mine], drawn[theirs]))
+        MetricChange(kind=kind, method=mine, than=theirs, n=len(ids), metrics=_differences(drawn[mine], drawn[theirs]))
         for kind, mine, theirs in _pairs([method for method, _ in methods])
     ]
     return changes, _leading(drawn)

@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 
 from prompt4trust.datasets import Dataset
 from prompt4trust.evaluation.figures import Estimate
-from prompt4trust.evaluation.table import Prediction
+from prompt4trust.evaluation.predictions import Prediction
 from prompt4trust.questions import Question
 
 NONE_OPTION = "None of the above"

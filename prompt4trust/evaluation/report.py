@@ -10,20 +10,20 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from prompt4trust.calibration import CalibratorArtifact, hash_rows, reliability
-from prompt4trust.evaluation.figures import Change, Estimate, Figures, MethodReport, Outline, Report
+from prompt4trust.evaluation.figures import Estimate, Figures, MethodReport, MetricChange, Outline, Report
 from prompt4trust.evaluation.manifest import RunManifest
 from prompt4trust.evaluation.pairing import compare_methods
+from prompt4trust.evaluation.predictions import Prediction
 from prompt4trust.evaluation.scored import Scored, signal_columns
-from prompt4trust.evaluation.table import Prediction
 from prompt4trust.metrics import METRICS, Interval, Metric, summarize
 from prompt4trust.metrics.consistency import consistency_band, reliability_band
 from prompt4trust.metrics.curves import confidence_counts, risk_coverage_curve
 
 __all__ = [
-    "Change",
     "Estimate",
     "Figures",
     "MethodReport",
+    "MetricChange",
     "Outline",
     "Report",
     "ReportedRun",

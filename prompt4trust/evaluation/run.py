@@ -9,11 +9,12 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from prompt4trust.confidence import ESTIMATORS
-from prompt4trust.confidence.base import Estimator, TransportError
-from prompt4trust.evaluation.images import data_url
+from prompt4trust.estimators import ESTIMATORS
+from prompt4trust.estimators.base import Estimator
 from prompt4trust.evaluation.manifest import RunManifest, claim
-from prompt4trust.evaluation.table import Prediction, PredictionLog
+from prompt4trust.evaluation.picture_files import data_url
+from prompt4trust.evaluation.predictions import Prediction, PredictionLog
+from prompt4trust.models import TransportError
 from prompt4trust.questions import Question
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prompt4trust.calibration import Calibrator, CalibratorArtifact
-from prompt4trust.evaluation.table import Prediction
+from prompt4trust.evaluation.predictions import Prediction
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]

@@ -2,7 +2,7 @@
 
 from prompt4trust.monitoring.bets import CALIBRATION, PROMISE, Bet, Bets
 from prompt4trust.monitoring.figures import LiveFigures, live_figures
-from prompt4trust.monitoring.sequential import Crossing, Finding, SequentialTest, StateError, Wealth
+from prompt4trust.monitoring.sequential import Crossing, DriftFinding, SequentialTest, StateError, Wealth
 
 __all__ = [
     "CALIBRATION",
@@ -10,7 +10,7 @@ __all__ = [
     "Bet",
     "Bets",
     "Crossing",
-    "Finding",
+    "DriftFinding",
     "LiveFigures",
     "SequentialTest",
     "StateError",

@@ -74,7 +74,7 @@ class Wealth:
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class DriftFinding:
     """What the bets that won most say.
 
     Attributes:
@@ -105,7 +105,7 @@ class Crossing:
     """
 
     answer: int
-    finding: Finding | None
+    finding: DriftFinding | None
 
 
 class SequentialTest:
@@ -178,7 +178,7 @@ class SequentialTest:
             if self._alarm is None and evidence >= -np.log(self.alpha):
                 self._alarm = Crossing(self._wealth.n, self.finding())
 
-    def finding(self) -> Finding | None:
+    def finding(self) -> DriftFinding | None:
         """Say what the evidence points to: the direction and region that have won most.
 
         Returns:
@@ -193,7 +193,7 @@ class SequentialTest:
         n = int(self._recent.n[best])
         if self._recent.log_gain[best] <= 0 or n == 0:
             return None
-        return Finding(
+        return DriftFinding(
             direction=self.bets.bets[best].direction,
             region=self.bets.bets[best].region,
             since=int(self._recent.began[best]) + 1,
@@ -271,7 +271,7 @@ class _Recent:
 
 def _crossing(saved: Mapping[str, Any]) -> Crossing:
     found = saved["finding"]
-    return Crossing(int(saved["answer"]), None if found is None else Finding(**found))
+    return Crossing(int(saved["answer"]), None if found is None else DriftFinding(**found))
 
 
 def _vector(values: object, length: int) -> FloatArray:

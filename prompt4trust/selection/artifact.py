@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from prompt4trust.artifact import JsonArtifact
-from prompt4trust.calibration import CalibratorArtifact, Pair
+from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
 from prompt4trust.selection.conformal import OptionSets
 from prompt4trust.selection.risk import RiskRule
 from prompt4trust.selection.scores import STEPS, selection_score, tie_of
@@ -101,7 +101,7 @@ class GuardArtifact(JsonArtifact):
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$", max_length=200)
-    pair: Pair
+    pair: CalibrationKey
     scale: Scale = "stated"
     calibrator: CalibratorReference | None = None
     ties: Ties = "split"
@@ -124,7 +124,7 @@ class GuardArtifact(JsonArtifact):
             raise ValueError("more answers were tested than questions asked")
         return self
 
-    def applies_to(self, pair: Pair) -> bool:
+    def applies_to(self, pair: CalibrationKey) -> bool:
         """Say whether answers of this combination may be selected by it: only of the very same one."""
         return self.pair == pair
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from prompt4trust.calibration import CalibratorArtifact, Pair, hash_rows
+from prompt4trust.calibration import CalibrationKey, CalibratorArtifact, hash_rows
 from prompt4trust.selection.artifact import CalibratorReference, GuardArtifact, OptionEvidence, RiskEvidence, Ties
 from prompt4trust.selection.conformal import nonconformity
 from prompt4trust.selection.risk import place_start, set_aside
@@ -44,7 +44,7 @@ def fit_guard(
     answers: Sequence[CheckedAnswer],
     *,
     name: str,
-    pair: Pair,
+    pair: CalibrationKey,
     dataset: str,
     clock: Callable[[], datetime],
     calibrator: CalibratorArtifact | None = None,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from services.common.engine.memory import keep_freed_memory
-from services.common.engine.quiet import wait_quietly
-from services.common.keys.starting import refuse_to_start_open
-from services.common.server import serve
+from services.common.auth.startup_check import refuse_to_start_open
+from services.common.engine.model.idle_threads import wait_quietly
+from services.common.engine.model.memory import keep_freed_memory
+from services.common.http.server import serve
 from services.downstream.settings import DownstreamSettings
 from services.downstream.vllm import become_vllm
 

@@ -13,10 +13,10 @@ import structlog
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from services.common.app import create_app
 from services.common.engine.base import EngineStats
 from services.common.engine.transformers_engine import TransformersEngine
-from services.common.health import Dependency
+from services.common.http.app import create_app
+from services.common.http.health import Dependency
 from services.downstream.chat import ChatService
 from services.downstream.endpoints import make_router
 from services.downstream.errors import OpenAIError, OpenAIErrors, on_openai_error

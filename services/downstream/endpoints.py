@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import ValidationError
 
-from services.common.keys import OPEN, Right, requires
+from services.common.auth import OPEN, Right, requires
 from services.downstream.chat import ChatService
 from services.downstream.errors import OpenAIError, from_validation
 from services.downstream.schemas import ChatCompletionRequest

@@ -20,7 +20,7 @@ from services.common.engine.base import (
     EngineUnavailableError,
     InvalidRequestError,
 )
-from services.common.problems import MEDIA_TYPE
+from services.common.http.problems import MEDIA_TYPE
 
 _UNAVAILABLE_RETRY_S = 5.0
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import torch
 
-from services.common.engine.adapter import ModelOptions
-from services.common.engine.images import ImageLimits
+from services.common.engine.model.adapter import ModelOptions
 from services.common.engine.transformers_engine import EngineOptions, TransformersEngine
+from services.common.engine.vision.pictures import ImageLimits
 from services.downstream.settings import DownstreamSettings
 
 

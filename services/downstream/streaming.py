@@ -6,13 +6,13 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-from services.common.engine.base import Delta, EngineError, Generation, Usage
+from services.common.engine.base import Delta, EngineError, GenerationStream, Usage
 from services.downstream.conversion import ReplyHead, logprobs_document, usage_document
 from services.downstream.errors import from_engine
 
 
 async def events(
-    generation: Generation, head: ReplyHead, n: int, *, logprobs: bool, include_usage: bool
+    generation: GenerationStream, head: ReplyHead, n: int, *, logprobs: bool, include_usage: bool
 ) -> AsyncIterator[str]:
     """Write a generation as events.
 

@@ -1,7 +1,7 @@
 """Runs the gateway: python -m services.gateway."""
 
-from services.common.keys.starting import refuse_to_start_open
-from services.common.server import serve
+from services.common.auth.startup_check import refuse_to_start_open
+from services.common.http.server import serve
 from services.gateway.app import create_gateway
 from services.gateway.settings import GatewaySettings
 

@@ -9,19 +9,19 @@ from typing import Any
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from services.common.app import create_app
-from services.common.health import Dependency
-from services.gateway.calibrator_routes import router as calibrators_router
-from services.gateway.gateway import open_gateway
+from services.common.http.app import create_app
+from services.common.http.health import Dependency
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.monitoring.routes import router as monitoring_router
-from services.gateway.page import FILES, add_page
-from services.gateway.records.keeping import open_records
 from services.gateway.records.metrics import RecordMetrics
+from services.gateway.records.records import open_records
 from services.gateway.records.routes import router as records_router
-from services.gateway.routes import router
 from services.gateway.settings import GatewaySettings
-from services.gateway.sign_in import SignIn
+from services.gateway.web.calibrator_routes import router as calibrators_router
+from services.gateway.web.routes import router
+from services.gateway.web.sign_in import SignIn
+from services.gateway.web.static_pages import FILES, add_page
+from services.gateway.wiring import open_gateway
 
 
 def create_gateway(settings: GatewaySettings) -> FastAPI:

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
-from services.common.asked import plain_text, read_options
+from services.common.http.question_fields import plain_text, read_options
 
 MAX_QUESTION = 4_000
 MAX_OPTION = 500
@@ -173,7 +173,7 @@ DecisionCode = Literal[
     "atypical-input",
     "calibration-alarm",
 ]
-"""Outcomes of a decision; the last two: promises are withheld (see `services.gateway.selecting`)."""
+"""Outcomes of a decision; the last two: promises are withheld (see `services.gateway.answering.selecting`)."""
 
 
 class DecisionBasis(BaseModel):

@@ -7,10 +7,10 @@ from typing import Annotated
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from prompt4trust.confidence import ESTIMATORS
+from prompt4trust.estimators import ESTIMATORS
 from prompt4trust.shift import LIMIT
 from services.common.settings import EMPTY_IS_UNSET, ServiceSettings
-from services.gateway.images import ImageLimits
+from services.gateway.intake.pictures import PictureLimits
 from services.gateway.records.database import database_url
 from services.gateway.schemas import DEFAULT_METHODS
 
@@ -164,9 +164,11 @@ class GatewaySettings(ServiceSettings, service="gateway"):
         return tuple(dict.fromkeys(methods))
 
     @property
-    def image_limits(self) -> ImageLimits:
+    def image_limits(self) -> PictureLimits:
         """Limits of a picture."""
-        return ImageLimits(max_pixels=self.max_image_pixels, min_side=self.min_image_side, max_side=self.max_image_side)
+        return PictureLimits(
+            max_pixels=self.max_image_pixels, min_side=self.min_image_side, max_side=self.max_image_side
+        )
 
     @property
     def max_body_bytes(self) -> int:

@@ -11,18 +11,18 @@ import structlog
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from services.common.app import create_app
-from services.common.clients.transport import RetryPolicy, make_http_client
-from services.common.health import Dependency
-from services.common.registry import Registry, RegistryError
+from services.common.clients.transport import RetrySettings, make_http_client
+from services.common.http.app import create_app
+from services.common.http.health import Dependency
+from services.common.registry.directory import Registry, RegistryError
+from services.policy.cgp_writer import CgpMetrics, CgpWriter
 from services.policy.engine import start_transformers_engine
 from services.policy.loading import StartGenerator, local_loader, remote_loader
+from services.policy.model_servers import ModelServers
 from services.policy.routes import router
 from services.policy.service import PolicyService
 from services.policy.settings import PolicySettings
-from services.policy.upstream import ModelServers
 from services.policy.versions import Loader, PolicyVersions
-from services.policy.writing import CgpMetrics, CgpWriter
 
 _log = structlog.get_logger(__name__)
 
@@ -90,7 +90,7 @@ async def _loader(settings: PolicySettings, start: StartGenerator | None, stack:
     ]
     for pool in pools:
         await stack.enter_async_context(pool)
-    return remote_loader(ModelServers(pools, RetryPolicy(deadline_s=settings.deadline_s)), settings.upstream_model)
+    return remote_loader(ModelServers(pools, RetrySettings(deadline_s=settings.deadline_s)), settings.upstream_model)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from services.common.registry import Registry, RegistryError
+from services.common.registry.directory import Registry, RegistryError
 from services.policy.loading import read_template
 from services.policy.schemas import PolicyInfo, TemplateInfo
 from services.policy.versions import UnusableVersionError

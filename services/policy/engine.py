@@ -25,7 +25,7 @@ async def start_transformers_engine(path: Path, settings: PolicySettings) -> Loc
     # Here, so that a service whose models run elsewhere starts without torch.
     import torch
 
-    from services.common.engine.adapter import ModelOptions
+    from services.common.engine.model.adapter import ModelOptions
     from services.common.engine.transformers_engine import EngineOptions, TransformersEngine
 
     device = settings.device

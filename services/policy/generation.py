@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
-from prompt4trust.confidence.base import Completion, Cost, Generation, Sampling, TransportError
+from prompt4trust.models import Completion, Cost, Generation, Sampling, TransportError
 from prompt4trust.prompts import Message
 from services.common.engine.base import (
     ContextOverflowError,
@@ -18,7 +18,7 @@ from services.common.engine.base import (
     InvalidRequestError,
     SamplingParams,
 )
-from services.common.problems import Problem
+from services.common.http.problems import Problem
 
 _BUSY_RETRY_S = 1.0
 _DOWN_RETRY_S = 5.0

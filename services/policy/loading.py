@@ -8,11 +8,11 @@ from pathlib import Path
 
 import structlog
 
-from prompt4trust.confidence.base import Sampling, TransportError
+from prompt4trust.models import Sampling, TransportError
 from prompt4trust.prompts import PromptTemplate, guide_messages
-from services.common.policy_directory import PolicyTemplateError, read_policy_template
+from services.common.registry.policy_template import PolicyTemplateError, read_policy_template
 from services.policy.generation import Generator
-from services.policy.upstream import ModelServers, NotServedError, RemoteGenerator
+from services.policy.model_servers import ModelServers, NotServedError, RemoteGenerator
 from services.policy.versions import LoadedPolicy, Loader, UnusableVersionError
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json")

@@ -8,13 +8,13 @@ from typing import Annotated
 import structlog
 from fastapi import APIRouter, Depends, Request
 
-from services.common.keys import Right, requires
-from services.common.problems import Problem
+from services.common.auth import Right, requires
+from services.common.http.problems import Problem
 from services.policy.catalogue import describe_policies
-from services.policy.schemas import Activation, CgpReply, CgpRequest, PolicyList
+from services.policy.cgp_writer import version_problem
+from services.policy.schemas import ActivatedPolicy, CgpReply, CgpRequest, PolicyList
 from services.policy.service import PolicyService
 from services.policy.versions import UnknownVersionError, UnusableVersionError
-from services.policy.writing import version_problem
 
 router = APIRouter()
 _log = structlog.get_logger(__name__)
@@ -50,7 +50,7 @@ async def policies(service: Running) -> PolicyList:
     summary="Make a version live (administrators)",
     tags=["policies"],
 )
-async def activate(version: str, service: Running) -> Activation:
+async def activate(version: str, service: Running) -> ActivatedPolicy:
     """Load a version while the old one serves, then let it take over; requests in flight finish on the old one."""
     try:
         previous = await service.versions.activate(version)
@@ -59,4 +59,4 @@ async def activate(version: str, service: Running) -> Activation:
     except OSError as error:
         _log.error("active.json not written", exc_info=error)
         raise Problem(503, "registry-not-writable", "The registry cannot be written; nothing changed.") from error
-    return Activation(active=version, previous=previous)
+    return ActivatedPolicy(active=version, previous=previous)

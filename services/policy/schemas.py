@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from prompt4trust.questions import MAX_OPTIONS
-from services.common.asked import plain_text, read_options
+from services.common.http.question_fields import plain_text, read_options
 
 MAX_QUESTION_CHARS = 8000
 MAX_OPTION_CHARS = 2000
@@ -54,14 +54,14 @@ class CgpRequest(BaseModel):
     version: VersionName | None = None
 
 
-class Prompt(BaseModel):
+class GuidancePrompt(BaseModel):
     """One calibration guidance prompt; finish_reason is "stop", or "length" where it was cut at the longest length."""
 
     text: str
     finish_reason: str
 
 
-class Usage(BaseModel):
+class TokenUsage(BaseModel):
     """Tokens that this request cost: none where the reply was made for another, identical request."""
 
     prompt_tokens: int
@@ -82,8 +82,8 @@ class CgpReply(BaseModel):
 
     id: str
     version: str
-    prompts: list[Prompt]
-    usage: Usage
+    prompts: list[GuidancePrompt]
+    usage: TokenUsage
     cached: bool
 
 
@@ -123,7 +123,7 @@ class PolicyList(BaseModel):
     policies: list[PolicyInfo]
 
 
-class Activation(BaseModel):
+class ActivatedPolicy(BaseModel):
     """The reply to an activation: which version answers now and which did before."""
 
     active: str

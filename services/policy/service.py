@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from services.common.health import Dependency
-from services.common.registry import Registry
+from services.common.http.health import Dependency
+from services.common.registry.directory import Registry
+from services.policy.cgp_writer import CgpWriter
 from services.policy.settings import PolicySettings
 from services.policy.versions import PolicyVersions
-from services.policy.writing import CgpWriter
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from prompt4trust.prompts import PromptTemplate
-from services.common.registry import Registry, RegistryError
+from services.common.registry.directory import Registry, RegistryError
 from services.policy.generation import Generator
 
 _RETRY_FIRST_S = 1.0

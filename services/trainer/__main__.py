@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from services.common.keys.starting import refuse_to_start_open
-from services.common.server import serve
+from services.common.auth.startup_check import refuse_to_start_open
+from services.common.http.server import serve
 from services.trainer.app import trainer_app
 from services.trainer.settings import TrainerSettings
 

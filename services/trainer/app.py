@@ -16,8 +16,8 @@ from anyio.abc import TaskGroup
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from services.common.app import create_app
-from services.common.health import Dependency
+from services.common.http.app import create_app
+from services.common.http.health import Dependency
 from services.trainer.executors.base import ExecutorError, Launch
 from services.trainer.executors.choice import Executors
 from services.trainer.grpo.connection import Connection, check_reachable
@@ -26,7 +26,7 @@ from services.trainer.planning import TRAINING_MISSING, Planner
 from services.trainer.records import RunRecord, RunStore
 from services.trainer.routes import Trainer, router
 from services.trainer.settings import TrainerSettings
-from services.trainer.supervisor import Limits, Supervisor, open_supervisor
+from services.trainer.supervisor import Limits, RunSupervisor, open_supervisor
 
 
 def trainer_app(settings: TrainerSettings, launch: Callable[[RunRecord], Launch] | None = None) -> FastAPI:
@@ -52,8 +52,8 @@ def trainer_app(settings: TrainerSettings, launch: Callable[[RunRecord], Launch]
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        def make(tasks: TaskGroup) -> Supervisor:
-            return Supervisor(
+        def make(tasks: TaskGroup) -> RunSupervisor:
+            return RunSupervisor(
                 store,
                 settings.executor,
                 executors.get,

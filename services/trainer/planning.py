@@ -14,17 +14,17 @@ from typing import Any, Literal
 from pydantic import BaseModel, ValidationError
 
 from prompt4trust.files import write_atomically
-from services.common.problems import Problem
-from services.common.registry import Registry, RegistryError
+from services.common.http.problems import Problem
+from services.common.registry.directory import Registry, RegistryError
 from services.common.settings import ServiceSettings
 from services.trainer.evaluation.config import EvaluationConfig, EvaluationSpec
 from services.trainer.evaluation.execute import CONFIG
 from services.trainer.executors.base import Launch
 from services.trainer.grpo.config import ConfigError, FileData, TrainingConfig, lay_over, read_section
 from services.trainer.grpo.connection import Connection
-from services.trainer.grpo.policies import StartError
+from services.trainer.grpo.policy_files import StartPolicyError
 from services.trainer.grpo.spec import RunError, VersionTakenError, prepare, read_spec
-from services.trainer.models import ModelSettings
+from services.trainer.model_settings import ModelSettings
 from services.trainer.progress import reset_progress
 from services.trainer.records import UNFINISHED, RunRecord, RunStore
 from services.trainer.schemas import TrainingRequest
@@ -244,7 +244,7 @@ def _job_name(run_id: str) -> str:
 
 def _refusal(error: RunError) -> Problem:
     cause = error.__cause__
-    if isinstance(cause, StartError):
+    if isinstance(cause, StartPolicyError):
         return _invalid([("policy", str(error))])
     if isinstance(cause, OSError):
         return _unwritable(cause)

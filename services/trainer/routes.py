@@ -10,19 +10,19 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from sse_starlette import EventSourceResponse
 
-from services.common.keys import Right, requires
-from services.common.problems import Problem
+from services.common.auth import Right, requires
+from services.common.http.problems import Problem
 from services.trainer.evaluation.config import EvaluationConfig
 from services.trainer.evaluation.execute import OUTPUT, summarize
 from services.trainer.metrics import TrainerMetrics
 from services.trainer.planning import Planner
 from services.trainer.progress import SAMPLES, describe_training, read_object, read_progress, tail
 from services.trainer.records import RunRecord, UnknownRunError
-from services.trainer.schemas import RunDetail, RunList, RunSummary, Samples, TrainingRequest
+from services.trainer.schemas import RunDetail, RunList, RunSummary, SamplesReply, TrainingRequest
 from services.trainer.settings import TrainerSettings
 from services.trainer.states import TransitionError
 from services.trainer.streaming import follow, place_of
-from services.trainer.supervisor import QueueFullError, Supervisor
+from services.trainer.supervisor import QueueFullError, RunSupervisor
 
 # Whoever looks at runs sees questions, what models made of them, and paths: all of it is for administrators.
 router = APIRouter(tags=["runs"], dependencies=[requires(Right.ADMIN)])
@@ -36,7 +36,7 @@ class Trainer:
     """What the routes work with; made in the lifespan."""
 
     settings: TrainerSettings
-    supervisor: Supervisor
+    supervisor: RunSupervisor
     planner: Planner
     metrics: TrainerMetrics
 
@@ -101,11 +101,11 @@ async def show_run(run_id: str, trainer: Running) -> RunDetail:
 
 
 @router.get("/v1/runs/{run_id}/samples", summary="Show guidance prompts with their outcome")
-async def show_samples(run_id: str, trainer: Running, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> Samples:
+async def show_samples(run_id: str, trainer: Running, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> SamplesReply:
     """Show what the policy wrote last in training, what the downstream model made of it, and the reward."""
     await _find(trainer, run_id)
     folder = trainer.supervisor.store.folder(run_id)
-    return Samples(samples=await asyncio.to_thread(tail, folder / SAMPLES, limit))
+    return SamplesReply(samples=await asyncio.to_thread(tail, folder / SAMPLES, limit))
 
 
 @router.get(

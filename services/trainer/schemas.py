@@ -106,7 +106,7 @@ class RunDetail(RunSummary):
     report: list[dict[str, Any]] | None = None
 
 
-class Samples(BaseModel):
+class SamplesReply(BaseModel):
     """Guidance prompts of a training run with what came of them, the latest last."""
 
     samples: list[dict[str, Any]]

@@ -11,7 +11,7 @@ from pathlib import Path
 import anyio
 from sse_starlette import ServerSentEvent
 
-from services.common.problems import Problem
+from services.common.http.problems import Problem
 from services.trainer.events import read_events
 from services.trainer.metrics import TrainerMetrics
 from services.trainer.records import RunRecord

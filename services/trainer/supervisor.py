@@ -49,7 +49,7 @@ class Limits:
     recount_s: float = 15.0
 
 
-class Supervisor:
+class RunSupervisor:
     """Runs' queue and keeper. All its methods belong to one event loop.
 
     What counts is on disk: after a restart it takes up the same queue and the same jobs. Use `open_supervisor`.
@@ -287,7 +287,7 @@ class Supervisor:
 
 
 @asynccontextmanager
-async def open_supervisor(make: Callable[[TaskGroup], Supervisor]) -> AsyncIterator[Supervisor]:
+async def open_supervisor(make: Callable[[TaskGroup], RunSupervisor]) -> AsyncIterator[RunSupervisor]:
     """Have runs supervised for the length of a block; afterwards they go on, unwatched.
 
     Args:

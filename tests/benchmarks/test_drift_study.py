@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from benchmarks.drift.__main__ import main
 from benchmarks.drift.streams import SHIFTS, beta_mixture, real_answers, shift_to, shipped_confidences
 from benchmarks.drift.study import NEVER, first_crossings, try_calibrated, try_shift, try_shuffled
-from prompt4trust.calibration import Pair, fit_artifact
+from prompt4trust.calibration import CalibrationKey, fit_artifact
 from prompt4trust.metrics import expected_calibration_error
 from prompt4trust.monitoring import SequentialTest
 
@@ -74,7 +74,7 @@ def test_a_runs_answers_are_corrected_by_the_calibrators_of_its_models_alone(tmp
     folder = tmp_path / "calibrators"
     folder.mkdir()
     for policy in ("p1", "p2"):
-        pair = Pair(downstream="m", policy=policy, estimator="cgp", answer_template="t@1")
+        pair = CalibrationKey(downstream="m", policy=policy, estimator="cgp", answer_template="t@1")
         made = fit_artifact(
             stated,
             right,

@@ -16,9 +16,9 @@ import typer
 import yaml
 
 from prompt4trust.prompts import load_template
-from services.cli.keys import app as keys_command
 from tests.deploy.compose import Service, Stack
 from tests.deploy.k8s_settings import VLLM_FLAGS
+from trustvqa.cli.operate.keys import app as keys_command
 
 _SWITCH, _NUMBER, _PATH = r"[01]", r"[1-9]\d*", r"/.+"
 # Variables of other programs -> what they may be.
@@ -204,7 +204,7 @@ def _command_faults(service: Service, root: Path) -> Iterator[str]:
     elif entry[1] == "-m":
         if len(entry) != 3 or find_spec(entry[2]) is None:
             yield f"there is no module {entry[-1]}"
-        elif entry[2] == "services.cli.keys":
+        elif entry[2] == "trustvqa.cli.operate.keys":
             commands = getattr(typer.main.get_command(keys_command), "commands", {})
             chosen = commands.get(service.command[0])
             known = {flag for each in chosen.params for flag in each.opts} if chosen else set()

@@ -13,7 +13,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
-from services.common.health import health_router
+from services.common.http.health import health_router
 from services.common.settings import ServiceSettings
 from services.downstream.settings import DownstreamSettings
 from services.gateway.settings import GatewaySettings

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from fastapi import FastAPI
 from starlette.routing import Match
 
-from services.common.keys import KeyFile
+from services.common.auth import KeyFile
 from services.common.settings import ServiceSettings
 from services.downstream.settings import DownstreamSettings
 from services.gateway.settings import GatewaySettings

@@ -18,7 +18,6 @@ import typer
 import yaml
 from pydantic import ValidationError
 
-from services.cli.main import app as command_line
 from services.common.settings import CONFIG_VARIABLE, SECRETS_VARIABLE, ServiceSettings
 from services.downstream.settings import DownstreamSettings
 from services.downstream.vllm import vllm_argv
@@ -29,6 +28,7 @@ from services.trainer.executors.kubernetes_job import build_job
 from services.trainer.grpo.config import TrainingConfig
 from services.trainer.settings import TrainerSettings
 from tests.deploy.k8s_documents import Cluster, Document, Pods
+from trustvqa.cli.main import app as command_line
 
 SETTINGS: dict[str, type[ServiceSettings]] = {
     each.service: each for each in (GatewaySettings, PolicySettings, DownstreamSettings, TrainerSettings)

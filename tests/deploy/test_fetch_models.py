@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from deploy.fetch_models import main, publish_policy
-from services.common.policy_directory import PolicyTemplateError, read_policy_template
-from services.common.registry import Registry
+from services.common.registry.directory import Registry
+from services.common.registry.policy_template import PolicyTemplateError, read_policy_template
 
 
 @pytest.fixture

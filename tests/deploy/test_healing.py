@@ -14,9 +14,9 @@ from typing import Any
 import httpx
 import pytest
 
-from services.cli.asking import put_question
 from tests.deploy.containers import ROOT, Stack
 from tests.support.waiting import wait_until
+from trustvqa.cli.ask.gateway_request import put_question
 
 pytestmark = [pytest.mark.deploy, pytest.mark.xdist_group("deploy"), pytest.mark.timeout(300)]
 

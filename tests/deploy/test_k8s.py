@@ -18,8 +18,8 @@ import yaml
 from fastapi.routing import iter_route_contexts
 
 from prompt4trust.prompts import load_template
-from services.common.policy_directory import read_policy_template
-from services.common.registry import Registry
+from services.common.registry.directory import Registry
+from services.common.registry.policy_template import read_policy_template
 from services.gateway.records.__main__ import ACTIONS, NEWER
 from services.gateway.settings import GatewaySettings
 from services.policy.settings import PolicySettings

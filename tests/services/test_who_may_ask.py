@@ -16,10 +16,10 @@ import pytest
 from fastapi import FastAPI
 from fastapi.routing import iter_route_contexts
 
-from services.common.keys import Right
-from services.common.keys.access import Access, Rule, rules_of
-from services.common.keys.guard import KeyGuard
-from services.common.keys.starting import refuse_to_start_open
+from services.common.auth import Right
+from services.common.auth.access import Access, Rule, rules_of
+from services.common.auth.authenticator import Authenticator
+from services.common.auth.startup_check import refuse_to_start_open
 from services.downstream.app import downstream_app
 from services.downstream.settings import DownstreamSettings
 from services.gateway.app import create_gateway
@@ -64,7 +64,7 @@ def application(service: str, path: Path) -> FastAPI:
 
 def rules(app: FastAPI) -> list[Rule]:
     """The routes as the application's own guard sees them."""
-    [guard] = [each for each in app.user_middleware if each.cls == KeyGuard]  # type: ignore[comparison-overlap]
+    [guard] = [each for each in app.user_middleware if each.cls == Authenticator]  # type: ignore[comparison-overlap]
     return rules_of(app, cast(Mapping[str, Access], guard.kwargs["others"]))
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from services.common.keys import Key, Right, make_key
-from services.common.keys.file import change_keys
+from services.common.auth import Key, Right, make_key
+from services.common.auth.key_file import change_keys
 
 MADE = datetime(2026, 1, 2, tzinfo=UTC)
 

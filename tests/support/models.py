@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 
-from prompt4trust.confidence.base import Completion, Cost, Generation, Guidance, Sampling
+from prompt4trust.models import Completion, Cost, Generation, Guidance, Sampling
 from prompt4trust.prompts import Message
 
 Script = Callable[[str], str | Exception]

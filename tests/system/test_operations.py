@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.common.registry import Registry
+from services.common.registry.directory import Registry
 from tests.support.postgres import postgres_programs, running_postgres
 from tests.support.waiting import wait_until
 from tests.system.commands import blocks, run_block

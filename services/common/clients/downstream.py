@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from prompt4trust.confidence.base import Completion, Cost, Generation, Sampling, TransportError
+from prompt4trust.models import Completion, Cost, Generation, Sampling, TransportError
 from prompt4trust.prompts import Message
-from services.common.clients.transport import RefusedError, RetryPolicy, post_json
+from services.common.clients.transport import RefusedError, RetrySettings, post_json
 from services.common.settings import LOOPBACK
 
 SERVICE = "downstream"
@@ -53,7 +53,7 @@ class DownstreamClient:
         self,
         http: httpx.AsyncClient,
         model: str,
-        retry: RetryPolicy,
+        retry: RetrySettings,
         *,
         egress_hosts: frozenset[str] = frozenset(),
         vendor_parameters: bool = True,

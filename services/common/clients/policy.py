@@ -8,8 +8,8 @@ from typing import Any
 
 import httpx
 
-from prompt4trust.confidence.base import Cost, Guidance, TransportError
-from services.common.clients.transport import RetryPolicy, post_json
+from prompt4trust.models import Cost, Guidance, TransportError
+from services.common.clients.transport import RetrySettings, post_json
 
 SERVICE = "policy"
 
@@ -23,7 +23,7 @@ class PolicyClient:
         version: Policy version to ask for, or None for the active one.
     """
 
-    def __init__(self, http: httpx.AsyncClient, retry: RetryPolicy, *, version: str | None = None) -> None:
+    def __init__(self, http: httpx.AsyncClient, retry: RetrySettings, *, version: str | None = None) -> None:
         self._http = http
         self._retry = retry
         self._version = version

@@ -12,8 +12,8 @@ import httpx
 import stamina
 from pydantic import SecretStr
 
-from prompt4trust.confidence.base import TransportError
-from services.common.telemetry import trace_headers
+from prompt4trust.models import TransportError
+from services.common.http.telemetry import trace_headers
 
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 _SAID_CHARS = 2000
@@ -33,7 +33,7 @@ class RefusedError(TransportError):
 
 
 @dataclass(frozen=True, slots=True)
-class RetryPolicy:
+class RetrySettings:
     """How persistent a caller is.
 
     Attributes:
@@ -77,7 +77,7 @@ def make_http_client(
 
 
 async def post_json(
-    http: httpx.AsyncClient, service: str, path: str, body: Mapping[str, Any], policy: RetryPolicy
+    http: httpx.AsyncClient, service: str, path: str, body: Mapping[str, Any], policy: RetrySettings
 ) -> dict[str, Any]:
     """Post JSON and read a JSON object.
 

@@ -169,7 +169,7 @@ class EngineUnavailableError(EngineError):
     """The engine has not started, has failed or is shutting down."""
 
 
-class Generation(Protocol):
+class GenerationStream(Protocol):
     """A request in flight; iterate it for deltas, close it to withdraw what is left."""
 
     @property
@@ -194,7 +194,7 @@ class Engine(Protocol):
         """Most tokens of prompt and completion together."""
         ...
 
-    async def submit(self, request: GenerationRequest) -> Generation:
+    async def submit(self, request: GenerationRequest) -> GenerationStream:
         """Check and queue a request; everything that is wrong with it is raised here, before any delta."""
         ...
 

@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Self
 
-from services.common.engine.adapter import ModelOptions, TransformersAdapter
 from services.common.engine.base import (
     ContextOverflowError,
     DeadlineExceededError,
@@ -22,10 +21,11 @@ from services.common.engine.base import (
     InvalidRequestError,
     SamplingParams,
 )
-from services.common.engine.generation import RunningGeneration, collect
-from services.common.engine.jobs import Event, Job
-from services.common.engine.prompting import Prompt
-from services.common.engine.scheduler import Scheduler
+from services.common.engine.model.adapter import ModelOptions, TransformersAdapter
+from services.common.engine.model.prompting import Prompt
+from services.common.engine.scheduling.generation import RunningGeneration, collect
+from services.common.engine.scheduling.jobs import Event, Job
+from services.common.engine.scheduling.scheduler import Scheduler
 
 _GRACE_S = 1.0
 """How much later than the engine's thread the event loop enforces a deadline: a step may take that long."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from services.gateway.monitoring.report import CalibrationReport, Figures
+from services.gateway.monitoring.report import CalibrationReport, WindowFigures
 from services.gateway.monitoring.window import ALL
 
 _FIGURES = {
@@ -56,7 +56,7 @@ def _as_of(seconds: float) -> GaugeMetricFamily:
     return GaugeMetricFamily("gateway_calibration_as_of_seconds", "When reviews were last read; 0 for never.", seconds)
 
 
-def _gauge(name: str, told: str, sets: list[tuple[str, str, Figures]]) -> GaugeMetricFamily:
+def _gauge(name: str, told: str, sets: list[tuple[str, str, WindowFigures]]) -> GaugeMetricFamily:
     family = GaugeMetricFamily(f"gateway_calibration_{name}", told, labels=("by", "value"))
     for by, value, figures in sets:
         figure = getattr(figures, name).value

@@ -10,12 +10,12 @@ import anyio
 import anyio.to_thread
 import structlog
 
-from prompt4trust.calibration import Pair
-from services.gateway.monitoring.kept import MonitoringStore
+from prompt4trust.calibration import CalibrationKey
 from services.gateway.monitoring.observer import Observer, Watching
 from services.gateway.monitoring.report import CalibrationReport, make_report
-from services.gateway.monitoring.watch import KINDS, Acknowledgement, Alarm, Fit, Key, Kind, Watch
-from services.gateway.records.shapes import RecordRefusedError, RecordsAwayError
+from services.gateway.monitoring.store import MonitoringStore
+from services.gateway.monitoring.watched_stream import KINDS, Acknowledgement, Alarm, Fit, Key, Kind, WatchedStream
+from services.gateway.records.entities import RecordRefusedError, RecordsAwayError
 
 _PAGE = 500
 _SAVE_EVERY_S = 60.0
@@ -23,7 +23,7 @@ _CLOSING_S = 2.0
 _NEVER = datetime.min.replace(tzinfo=UTC)
 _log = structlog.get_logger(__name__)
 
-Applied = Callable[[Kind, Pair], Fit | None]
+Applied = Callable[[Kind, CalibrationKey], Fit | None]
 """Names the calibrator, or the guard, that is applied to a pair now."""
 
 
@@ -81,7 +81,7 @@ class Monitor:
         """What was known when the records were last read."""
         return self._report
 
-    def alarm_for(self, pair: Pair) -> Alarm | None:
+    def alarm_for(self, pair: CalibrationKey) -> Alarm | None:
         """Find a standing alarm of what is applied to a pair; costs next to nothing."""
         if not self._alarms:
             return None
@@ -149,13 +149,13 @@ class Monitor:
             self._report = self._report.model_copy(update={"as_of": self._clock(), "problem": None})
         await self._save(kept, observer, heard=heard)
 
-    def _learn(self, observer: Observer, pairs: Iterable[Pair]) -> None:
+    def _learn(self, observer: Observer, pairs: Iterable[CalibrationKey]) -> None:
         for pair in pairs:
             for kind in KINDS:
                 if (fit := self._applied(kind, pair)) is not None:
                     observer.learn(kind, pair, fit)
 
-    def _is_applied(self, watch: Watch) -> bool:
+    def _is_applied(self, watch: WatchedStream) -> bool:
         return self._applied(watch.kind, watch.pair) == Fit(watch.name, watch.fitted or _NEVER)
 
     async def _begin(self, kept: MonitoringStore) -> Observer:

@@ -9,11 +9,20 @@ from typing import Any, Self
 
 import structlog
 
-from prompt4trust.calibration import Pair
+from prompt4trust.calibration import CalibrationKey
 from services.gateway.monitoring.history import History
-from services.gateway.monitoring.watch import Acknowledgement, Alarm, Fit, Key, Kind, Watch, begin_test, claims
+from services.gateway.monitoring.watched_stream import (
+    Acknowledgement,
+    Alarm,
+    Fit,
+    Key,
+    Kind,
+    WatchedStream,
+    begin_test,
+    claims,
+)
 from services.gateway.monitoring.window import Window, point_of
-from services.gateway.records.reviewed import ReviewedAnswer
+from services.gateway.records.reviewed_answer import ReviewedAnswer
 
 _FORMAT = 1
 _MOST_WATCHES = 60
@@ -56,13 +65,13 @@ class Observer:
         self.seen = 0
         self.position: tuple[datetime, str] | None = None
         self._began = 0
-        self._watches: dict[Key, list[Watch]] = {}
+        self._watches: dict[Key, list[WatchedStream]] = {}
         self._fits: dict[tuple[Kind, str, str], list[datetime]] = {}
         self._waiting: list[Acknowledgement] = []
         self._told: set[tuple[str, str]] = set()
 
     @property
-    def watches(self) -> list[Watch]:
+    def watches(self) -> list[WatchedStream]:
         """All streams, in the order in which they began."""
         return sorted((each for rounds in self._watches.values() for each in rounds), key=lambda each: each.number)
 
@@ -71,7 +80,7 @@ class Observer:
         newest = ((key, rounds[-1]) for key, rounds in self._watches.items() if rounds)
         return {key: each.alarm for key, each in newest if each.alarm is not None and each.acknowledged is None}
 
-    def learn(self, kind: Kind, pair: Pair, fit: Fit) -> None:
+    def learn(self, kind: Kind, pair: CalibrationKey, fit: Fit) -> None:
         """Learn of a calibrator or guard: what it promised of answers since then is a stream of its own."""
         known = self._fits.setdefault((kind, pair.key, fit.name), [])
         if fit.fitted not in known:
@@ -123,7 +132,7 @@ class Observer:
         raised = (self._watch(kind, answer, name).see(answer, row, claim) for kind, name, claim in claims(answer))
         return [alarm for alarm in raised if alarm is not None]
 
-    def _watch(self, kind: Kind, answer: ReviewedAnswer, name: str) -> Watch:
+    def _watch(self, kind: Kind, answer: ReviewedAnswer, name: str) -> WatchedStream:
         pair = answer.pair
         # Of those that had this name, the newest that was there when the answer was given.
         earlier = [fitted for fitted in self._fits.get((kind, pair.key, name), ()) if fitted <= answer.at]
@@ -133,7 +142,7 @@ class Observer:
             self._began += 1
             test = begin_test(kind, self.watching.share(self._began), self.watching.tolerance)
             after = rounds[-1].round + 1 if rounds else 0
-            rounds.append(Watch(kind, pair, name, fitted, after, self._began, test, self.watching.window))
+            rounds.append(WatchedStream(kind, pair, name, fitted, after, self._began, test, self.watching.window))
             self._forget()
         return rounds[-1]
 
@@ -186,7 +195,7 @@ class Observer:
         observer.window.restore(state["window"])
         observer.history = History.restore(state["history"])
         for each in state["watches"]:
-            watch = Watch.restore(each, watching.window)
+            watch = WatchedStream.restore(each, watching.window)
             observer._watches.setdefault(watch.key, []).append(watch)
         observer._waiting = [Acknowledgement.restore(each) for each in state["waiting"]]
         observer._told = {(str(alarm), str(at)) for alarm, at in state["told"]}

@@ -10,13 +10,13 @@ from typing import Any, Literal, Self
 import numpy as np
 from pydantic import BaseModel
 
-from prompt4trust.calibration import Bin, Pair, reliability
+from prompt4trust.calibration import Bin, CalibrationKey, reliability
 from prompt4trust.metrics import Interval
 from prompt4trust.metrics.consistency import reliability_band
 from prompt4trust.metrics.curves import risk_coverage_curve
-from prompt4trust.monitoring import Finding, LiveFigures
+from prompt4trust.monitoring import DriftFinding, LiveFigures
 from services.gateway.monitoring.observer import Observer
-from services.gateway.monitoring.watch import Alarm, Kind, Watch
+from services.gateway.monitoring.watched_stream import Alarm, Kind, WatchedStream
 from services.gateway.monitoring.window import PAIR, arrays, figures_of, slices
 
 _GROUP_RESAMPLES = 100
@@ -37,7 +37,7 @@ class Figure(BaseModel):
         return cls(**{name: None if each is None else round(each, 6) for name, each in interval.as_json().items()})
 
 
-class Figures(BaseModel):
+class WindowFigures(BaseModel):
     """Figures of a set of reviewed answers; see `prompt4trust.monitoring.LiveFigures`."""
 
     reviewed: int
@@ -63,7 +63,7 @@ class SliceFigures(BaseModel):
     """Figures of the answers with one value of one label."""
 
     value: str
-    figures: Figures
+    figures: WindowFigures
 
 
 class FindingReply(BaseModel):
@@ -77,7 +77,7 @@ class FindingReply(BaseModel):
     right: float
 
     @classmethod
-    def of(cls, found: Finding | None) -> Self | None:
+    def of(cls, found: DriftFinding | None) -> Self | None:
         """Take it from a finding."""
         if found is None:
             return None
@@ -150,7 +150,7 @@ class StreamReply(BaseModel):
     id: str
     number: int
     kind: Kind
-    pair: Pair
+    pair: CalibrationKey
     name: str
     fitted: datetime | None
     applied: bool
@@ -162,7 +162,7 @@ class StreamReply(BaseModel):
     evidence: float
     limit: float
     p_value: float
-    figures: Figures
+    figures: WindowFigures
     finding: FindingReply | None
     alarm: AlarmReply | None
     history: list[dict[str, Any]]
@@ -197,7 +197,7 @@ class CalibrationReport(BaseModel):
     window: int
     tolerance: float
     alpha: float
-    figures: Figures | None = None
+    figures: WindowFigures | None = None
     by: dict[str, list[SliceFigures]] = {}
     reliability: tuple[Bin, ...] = ()
     band: list[tuple[float, float] | None] = []
@@ -212,7 +212,7 @@ class CalibrationReport(BaseModel):
         return [each.alarm for each in self.streams if each.alarm is not None and each.alarm.state == "standing"]
 
 
-def make_report(observer: Observer, is_applied: Callable[[Watch], bool], as_of: datetime) -> CalibrationReport:
+def make_report(observer: Observer, is_applied: Callable[[WatchedStream], bool], as_of: datetime) -> CalibrationReport:
     """Say what an observer knows. This takes a while: some 10 ms a set of answers.
 
     Args:
@@ -225,7 +225,7 @@ def make_report(observer: Observer, is_applied: Callable[[Watch], bool], as_of: 
     known = ~np.isnan(confidence)
     by: dict[str, list[SliceFigures]] = {}
     for name, value, part in slices(rows, (PAIR, *observer.watching.groups)):
-        found = Figures.of(figures_of(part, _GROUP_RESAMPLES))
+        found = WindowFigures.of(figures_of(part, _GROUP_RESAMPLES))
         by.setdefault(name, []).append(SliceFigures(value=value, figures=found))
     streams = [_stream(watch, is_applied(watch)) for watch in observer.watches]
     streams.sort(key=lambda each: (not each.live, each.number))
@@ -237,7 +237,7 @@ def make_report(observer: Observer, is_applied: Callable[[Watch], bool], as_of: 
         window=observer.watching.window,
         tolerance=observer.watching.tolerance,
         alpha=observer.watching.alpha,
-        figures=Figures.of(figures_of(rows)) if rows else None,
+        figures=WindowFigures.of(figures_of(rows)) if rows else None,
         by=by,
         reliability=reliability(confidence[known], correct[known]) if known.any() else (),
         band=reliability_band(confidence[known], resamples=400) if known.any() else [],
@@ -253,7 +253,7 @@ def make_report(observer: Observer, is_applied: Callable[[Watch], bool], as_of: 
     )
 
 
-def _stream(watch: Watch, is_applied: bool) -> StreamReply:
+def _stream(watch: WatchedStream, is_applied: bool) -> StreamReply:
     live = is_applied and watch.acknowledged is None
     return StreamReply(
         id=watch.id,
@@ -271,14 +271,14 @@ def _stream(watch: Watch, is_applied: bool) -> StreamReply:
         evidence=round(watch.test.log_e, 4),
         limit=round(-math.log(watch.test.alpha), 4),
         p_value=math.exp(-watch.test.log_peak),
-        figures=Figures.of(figures_of(watch.rows, _GROUP_RESAMPLES)),
+        figures=WindowFigures.of(figures_of(watch.rows, _GROUP_RESAMPLES)),
         finding=FindingReply.of(watch.test.finding()),
         alarm=None if watch.alarm is None else _alarm(watch, watch.alarm, live),
         history=list(watch.history.points),
     )
 
 
-def _alarm(watch: Watch, alarm: Alarm, live: bool) -> AlarmReply:
+def _alarm(watch: WatchedStream, alarm: Alarm, live: bool) -> AlarmReply:
     word = watch.acknowledged
     return AlarmReply(
         id=alarm.id,

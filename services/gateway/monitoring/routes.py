@@ -8,19 +8,19 @@ import anyio.to_thread
 from fastapi import APIRouter, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, StrictStr
 
-from services.common.asked import plain_text
-from services.common.body import read_body
-from services.common.keys import Right, requires
-from services.common.problems import Problem
-from services.gateway.json_body import check_fields, load_object
-from services.gateway.monitoring.accepting import prefers_html
+from services.common.auth import Right, requires
+from services.common.http.body import read_body
+from services.common.http.problems import Problem
+from services.common.http.question_fields import plain_text
+from services.gateway.intake.json_body import check_fields, load_object
+from services.gateway.monitoring.calibration_page import HEADERS, render_page
 from services.gateway.monitoring.monitor import UnknownAlarmError
-from services.gateway.monitoring.page import HEADERS, render_page
 from services.gateway.monitoring.report import CalibrationReport
+from services.gateway.records.entities import RecordRefusedError, RecordsAwayError
 from services.gateway.records.schemas import Comment, Who
-from services.gateway.records.shapes import RecordRefusedError, RecordsAwayError
-from services.gateway.refusals import record_refused_problem, records_away_problem
-from services.gateway.routes import TheGateway
+from services.gateway.web.content_negotiation import prefers_html
+from services.gateway.web.refusals import record_refused_problem, records_away_problem
+from services.gateway.web.routes import TheGateway
 
 _MAX_BODY = 20_000
 _FRESH = {"Cache-Control": "no-cache", "Vary": "Accept", "X-Content-Type-Options": "nosniff"}

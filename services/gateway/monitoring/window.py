@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from prompt4trust.metrics import expected_calibration_error
 from prompt4trust.monitoring import LiveFigures, live_figures
-from services.gateway.records.reviewed import ReviewedAnswer
+from services.gateway.records.reviewed_answer import ReviewedAnswer
 
 MOST_VALUES = 20
 """Values of one group that have figures of their own; the rarer ones are together under `OTHER`."""
@@ -25,7 +25,7 @@ _BINS = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class WindowRow:
     """What figures need of an answer.
 
     Attributes:
@@ -48,20 +48,20 @@ class Row:
         return cls(calibrated, answer.correct, answer.decision == "answer", labels)
 
 
-def figures_of(rows: Collection[Row], resamples: int = 200) -> LiveFigures:
+def figures_of(rows: Collection[WindowRow], resamples: int = 200) -> LiveFigures:
     """Compute the figures of rows."""
     confidence, correct, answered = arrays(rows)
     return live_figures(confidence, correct, answered, resamples=resamples)
 
 
-def arrays(rows: Collection[Row]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+def arrays(rows: Collection[WindowRow]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Split rows into confidences (NaN where there is none), outcomes and decisions."""
     confidence = np.array([np.nan if row.confidence is None else row.confidence for row in rows], dtype=np.float64)
     correct = np.array([row.correct for row in rows], dtype=np.bool_)
     return confidence, correct, np.array([row.answered for row in rows], dtype=np.bool_)
 
 
-def point_of(rows: Collection[Row]) -> dict[str, float | None]:
+def point_of(rows: Collection[WindowRow]) -> dict[str, float | None]:
     """Compute what a history notes of a window; None where there are too few rows to say."""
     confidence, correct, answered = arrays(rows)
     known = ~np.isnan(confidence)
@@ -74,7 +74,7 @@ def point_of(rows: Collection[Row]) -> dict[str, float | None]:
     }
 
 
-def slices(rows: Collection[Row], names: Iterable[str]) -> Iterator[tuple[str, str, list[Row]]]:
+def slices(rows: Collection[WindowRow], names: Iterable[str]) -> Iterator[tuple[str, str, list[WindowRow]]]:
     """Divide rows by what is known of them.
 
     Args:
@@ -113,7 +113,7 @@ class Day:
         """Begin a day."""
         return cls(0, 0, 0, 0.0, [0] * _BINS, [0.0] * _BINS, [0] * _BINS)
 
-    def add(self, row: Row) -> None:
+    def add(self, row: WindowRow) -> None:
         """Count a row."""
         self.reviewed += 1
         self.answered += row.answered
@@ -148,13 +148,13 @@ class Window:
     """
 
     def __init__(self, size: int, groups: tuple[str, ...]) -> None:
-        self.rows: deque[Row] = deque(maxlen=size)
+        self.rows: deque[WindowRow] = deque(maxlen=size)
         self.groups = groups
         self.days: dict[str, Day] = {}
 
-    def add(self, answer: ReviewedAnswer) -> Row:
+    def add(self, answer: ReviewedAnswer) -> WindowRow:
         """Count an answer; its day is that on which it was answered (UTC)."""
-        row = Row.of(answer, self.groups)
+        row = WindowRow.of(answer, self.groups)
         self.rows.append(row)
         self.days.setdefault(answer.at.date().isoformat(), Day.empty()).add(row)
         if len(self.days) > _DAYS:
@@ -168,7 +168,7 @@ class Window:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over what `as_json` returned."""
-        self.rows.extend(Row(*each) for each in state["rows"])
+        self.rows.extend(WindowRow(*each) for each in state["rows"])
         self.days = {date: Day(**day) for date, day in state["days"].items()}
 
 

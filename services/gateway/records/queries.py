@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 
 from sqlalchemy import and_, or_, select
 
-from prompt4trust.calibration import Pair
-from services.gateway.records.reviewed import ReviewedAnswer
-from services.gateway.records.shapes import FeedbackRefusedError, FeedbackRow, Said, Slice
+from prompt4trust.calibration import CalibrationKey
+from services.gateway.records.entities import FeedbackRefusedError, FeedbackRow, Said, Slice
+from services.gateway.records.reviewed_answer import ReviewedAnswer
 from services.gateway.records.tables import answers, feedback
 
 Row: TypeAlias = Any
@@ -44,9 +44,9 @@ def judge(answer: Row, said: Said) -> bool:
     return bool(said.right)
 
 
-def pair_of(row: Row) -> Pair:
+def pair_of(row: Row) -> CalibrationKey:
     """Read what an answer's confidence belongs to."""
-    return Pair(
+    return CalibrationKey(
         downstream=row.downstream, policy=row.policy, estimator=row.estimator, answer_template=row.answer_template
     )
 

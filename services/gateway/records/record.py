@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.gateway.answering import Answered
-from services.gateway.images import PreparedImage
+from services.gateway.answering.answering import Answered
+from services.gateway.intake.pictures import PreparedPicture
 from services.gateway.schemas import Ask
 
 _NOT_KEPT = str.maketrans({"\0": "\N{REPLACEMENT CHARACTER}"})
@@ -57,7 +57,7 @@ class Record:
 def record_of(
     answered: Answered,
     ask: Ask,
-    image: PreparedImage,
+    image: PreparedPicture,
     *,
     image_sha256: str,
     request_id: str | None,

@@ -10,12 +10,19 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from services.common.body import read_body
-from services.common.keys import Right, requires
-from services.common.problems import Problem
-from services.gateway.gateway import Gateway
-from services.gateway.json_body import check_fields, load_object, refuse
-from services.gateway.records.keeping import Records
+from services.common.auth import Right, requires
+from services.common.http.body import read_body
+from services.common.http.problems import Problem
+from services.gateway.intake.json_body import check_fields, load_object, refuse
+from services.gateway.records.entities import (
+    FeedbackFullError,
+    FeedbackRefusedError,
+    RecordRefusedError,
+    RecordsAwayError,
+    Slice,
+    UnknownAnswerError,
+)
+from services.gateway.records.records import Records
 from services.gateway.records.schemas import (
     CountReply,
     CountsReply,
@@ -26,16 +33,9 @@ from services.gateway.records.schemas import (
     RecordReply,
     Time,
 )
-from services.gateway.records.shapes import (
-    FeedbackFullError,
-    FeedbackRefusedError,
-    RecordRefusedError,
-    RecordsAwayError,
-    Slice,
-    UnknownAnswerError,
-)
-from services.gateway.refusals import record_refused_problem, records_away_problem
-from services.gateway.routes import TheGateway
+from services.gateway.web.refusals import record_refused_problem, records_away_problem
+from services.gateway.web.routes import TheGateway
+from services.gateway.wiring import Gateway
 
 _MAX_BODY = 20_000
 _PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}

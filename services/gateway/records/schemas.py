@@ -10,9 +10,9 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, StrictBool, StrictStr, model_validator
 from pydantic_core import PydanticCustomError
 
-from prompt4trust.calibration import Pair
-from services.common.asked import plain_text
-from services.gateway.records.shapes import ExportedAnswer, FeedbackRow, PairCount, Said, StoredAnswer
+from prompt4trust.calibration import CalibrationKey
+from services.common.http.question_fields import plain_text
+from services.gateway.records.entities import ExportedAnswer, FeedbackRow, PairCount, Said, StoredAnswer
 
 MAX_WHO = 100
 MAX_COMMENT = 2_000
@@ -133,7 +133,7 @@ class RecordReply(BaseModel):
     id: str
     at: datetime
     request_id: str | None
-    pair: Pair
+    pair: CalibrationKey
     calibrator: str | None
     stated_confidence: float | None
     confidence: float | None
@@ -164,7 +164,7 @@ class RecordReply(BaseModel):
         same = ("id", "at", "request_id", "calibrator", "confidence", "signals", "atypicality", "letters", "decision")
         return cls(
             **{name: row[name] for name in (*same, "groups", "degraded", "image_sha256")},
-            pair=Pair(**{name: row[name] for name in Pair.model_fields}),
+            pair=CalibrationKey(**{name: row[name] for name in CalibrationKey.model_fields}),
             stated_confidence=row["stated"],
             interval=interval,
             answer=row["letter"],
@@ -204,7 +204,7 @@ class Exported(BaseModel):
     at: datetime
     reviewed_at: datetime
     who: str
-    pair: Pair
+    pair: CalibrationKey
     calibrator: str | None
     stated: float | None
     confidence: float | None
@@ -244,7 +244,7 @@ class ExportPage(BaseModel):
 class CountReply(BaseModel):
     """How many answers to multiple choice there are of a pair and a decision, and how many of them were reviewed."""
 
-    pair: Pair
+    pair: CalibrationKey
     decision: Literal["answer", "defer"]
     answers: int
     reviewed: int

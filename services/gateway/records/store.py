@@ -14,11 +14,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.gateway.records.database import Database
-from services.gateway.records.migrations.upgrading import NewerDatabaseError, OlderDatabaseError
-from services.gateway.records.queries import REVIEWED, conditions, feedback_of, judge, later, pair_of, reviewed_of
-from services.gateway.records.record import Record
-from services.gateway.records.reviewed import ReviewedAnswer
-from services.gateway.records.shapes import (
+from services.gateway.records.entities import (
     ExportedAnswer,
     FeedbackFullError,
     FeedbackRow,
@@ -32,6 +28,10 @@ from services.gateway.records.shapes import (
     StoredAnswer,
     UnknownAnswerError,
 )
+from services.gateway.records.migrations.upgrading import NewerDatabaseError, OlderDatabaseError
+from services.gateway.records.queries import REVIEWED, conditions, feedback_of, judge, later, pair_of, reviewed_of
+from services.gateway.records.record import Record
+from services.gateway.records.reviewed_answer import ReviewedAnswer
 from services.gateway.records.tables import answers, feedback, pictures
 
 MAX_FEEDBACK = 100

@@ -10,9 +10,9 @@ from typing import Protocol
 import anyio
 import structlog
 
+from services.gateway.records.entities import RecordsAwayError
 from services.gateway.records.metrics import RecordMetrics
 from services.gateway.records.record import Record
-from services.gateway.records.shapes import RecordsAwayError
 
 _BATCH = 256
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 5.0

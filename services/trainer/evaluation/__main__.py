@@ -11,8 +11,8 @@ from pathlib import Path
 import stamina.instrumentation
 
 from services.trainer.evaluation.execute import FailedError, StoppedError, execute
-from services.trainer.grpo.stopping import stop_on_signals
-from services.trainer.models import ModelSettings
+from services.trainer.grpo.stop_signals import stop_on_signals
+from services.trainer.model_settings import ModelSettings
 
 STOPPED = 130
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from prompt4trust.evaluation.probes import PROBES
-from services.trainer.evaluation.predicting import EvaluationError, method_names
+from services.trainer.evaluation.prediction_run import EvaluationError, method_names
 from services.trainer.grpo.config import Data
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]

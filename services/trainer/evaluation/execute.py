@@ -30,16 +30,16 @@ from prompt4trust.evaluation import (
 from prompt4trust.evaluation.manifest import FILE as MANIFEST
 from prompt4trust.evaluation.probes import ProbeError, spoil
 from prompt4trust.files import write_atomically
-from prompt4trust.reporting import write_report
 from services.common.clients.downstream import ImageEgressRefusedError
-from services.common.registry import Registry
+from services.common.registry.directory import Registry
 from services.trainer.evaluation.config import EvaluationSpec
-from services.trainer.evaluation.predicting import Asking, EvaluationError, fitting_calibrators, predict
-from services.trainer.evaluation.probing import write_figures
+from services.trainer.evaluation.prediction_run import Asking, EvaluationError, fitting_calibrators, predict
+from services.trainer.evaluation.probes import write_figures
 from services.trainer.events import EventLog
 from services.trainer.grpo.data import DataError, load_questions
-from services.trainer.models import ModelSettings
+from services.trainer.model_settings import ModelSettings
 from services.trainer.progress import PROGRESS
+from trustvqa.reports import write_report
 
 Keys = Mapping[str, SecretStr | None]
 CONFIG, OUTPUT = "config.json", "evaluation"

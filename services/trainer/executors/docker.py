@@ -22,7 +22,9 @@ from docker.types import Mount as EngineMount
 from pydantic import ByteSize
 
 from services.trainer.executors.base import LOG_FILE, ExecutorError, JobState, Launch
-from services.trainer.executors.confined import (
+from services.trainer.executors.docker_settings import DockerSettings, Mount
+from services.trainer.executors.exit_codes import by_signal
+from services.trainer.executors.job_environment import (
     FOLDER_LABEL,
     ROLE,
     ROLE_LABEL,
@@ -31,8 +33,6 @@ from services.trainer.executors.confined import (
     relocated,
     told,
 )
-from services.trainer.executors.docker_settings import DockerSettings, Mount
-from services.trainer.executors.endings import by_signal
 from services.trainer.executors.logs import LogCopy
 
 _ALIVE = frozenset({"running", "paused", "restarting"})

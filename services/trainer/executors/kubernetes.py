@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 
 from services.trainer.executors.base import LOG_FILE, ExecutorError, JobState, Launch
-from services.trainer.executors.confined import FOLDER_LABEL, RUN_LABEL
+from services.trainer.executors.job_environment import FOLDER_LABEL, RUN_LABEL
 from services.trainer.executors.kubernetes_api import Cluster, ClusterError
 from services.trainer.executors.kubernetes_job import (
     CONTAINER,

@@ -9,7 +9,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from services.trainer.executors.base import JobState, Launch
-from services.trainer.executors.confined import (
+from services.trainer.executors.exit_codes import by_signal
+from services.trainer.executors.job_environment import (
     FOLDER_LABEL,
     ROLE,
     ROLE_LABEL,
@@ -18,7 +19,6 @@ from services.trainer.executors.confined import (
     relocated,
     told,
 )
-from services.trainer.executors.endings import by_signal
 from services.trainer.executors.kubernetes_settings import ClaimMount, KubernetesSettings
 
 CONTAINER = "trainer"

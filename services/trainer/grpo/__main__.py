@@ -13,10 +13,10 @@ from pathlib import Path
 import stamina.instrumentation
 
 from services.trainer.grpo.connection import ConnectionSettings
+from services.trainer.grpo.event_writer import EventWriter
 from services.trainer.grpo.run import execute
 from services.trainer.grpo.spec import RunError
-from services.trainer.grpo.stopping import stop_on_signals
-from services.trainer.grpo.telling import Teller
+from services.trainer.grpo.stop_signals import stop_on_signals
 
 STOPPED = 130
 
@@ -27,7 +27,9 @@ def main(folder: Path) -> int:
     logging.getLogger("trl").setLevel(logging.ERROR)  # it tells of every masked sample at length
     try:
         with stop_on_signals() as stop:
-            result = execute(folder, observer=Teller(folder), key=ConnectionSettings().downstream_api_key, stop=stop)
+            result = execute(
+                folder, observer=EventWriter(folder), key=ConnectionSettings().downstream_api_key, stop=stop
+            )
     except RunError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

@@ -17,13 +17,13 @@ from prompt4trust.datasets import Dataset
 from prompt4trust.prompts import PromptTemplate, load_answer_template
 from prompt4trust.rewards import get_reward
 from services.common.clients.downstream import DownstreamClient
-from services.common.registry import Registry
+from services.common.registry.directory import Registry
 from services.trainer.grpo import publish, selection
 from services.trainer.grpo.checkpoints import latest, step_of
 from services.trainer.grpo.connection import check_reachable, open_client
 from services.trainer.grpo.data import check_apart, load_questions
-from services.trainer.grpo.journal import METRICS, Journal, Observer, read_lines
-from services.trainer.grpo.policies import Start, export, find_start
+from services.trainer.grpo.journal import METRICS, Journal, RunObserver, read_lines
+from services.trainer.grpo.policy_files import Start, export, find_start
 from services.trainer.grpo.scoring import Scorer
 from services.trainer.grpo.spec import RunError, Spec, check_version_is_free
 
@@ -61,7 +61,7 @@ class Attempt:
         folder: Path,
         spec: Spec,
         journal: Journal,
-        observer: Observer,
+        observer: RunObserver,
         key: SecretStr | None,
         stop: threading.Event,
     ) -> None:
@@ -127,7 +127,7 @@ class Attempt:
             ) from error
 
     def _learn(self, train: Dataset, checkpoint: Path | None) -> None:
-        from services.trainer.grpo.learning import learn  # torch and TRL, which reading a run does without
+        from services.trainer.grpo.trl_trainer import learn  # torch and TRL, which reading a run does without
 
         learn(self, train, checkpoint)
 
@@ -178,7 +178,7 @@ class Attempt:
         self.observer.note(f"step {step}, validation: {selected.objective} {value}, accuracy {accuracy}, ECE {ece}")
 
     async def _try(self, directory: Path) -> list[Any]:
-        from services.trainer.grpo.learning import pick_device
+        from services.trainer.grpo.trl_trainer import pick_device
 
         http, client = open_client(self.connection, self.config.answer, self.key)
         async with http:

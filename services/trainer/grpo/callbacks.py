@@ -13,9 +13,9 @@ from accelerate.utils import gather_object
 from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
 from services.trainer.grpo.checkpoints import seal
-from services.trainer.grpo.journal import Journal, Observer, summarize_outcomes
-from services.trainer.grpo.rewarding import Clock
-from services.trainer.grpo.scoring import Outcome
+from services.trainer.grpo.journal import Journal, RunObserver, summarize_outcomes
+from services.trainer.grpo.reward_function import Clock
+from services.trainer.grpo.scoring import GuidedOutcome
 
 # TRL's name -> ours; what is not named here stays out of the record.
 _TAKEN = {
@@ -42,17 +42,17 @@ class Recorder(TrainerCallback):
         clock: Seconds, monotonic; the reward function's too.
     """
 
-    def __init__(self, journal: Journal, observer: Observer, *, clock: Clock = time.perf_counter) -> None:
+    def __init__(self, journal: Journal, observer: RunObserver, *, clock: Clock = time.perf_counter) -> None:
         self._journal = journal
         self._observer = observer
         self._clock = clock
-        self._outcomes: Sequence[Outcome] = ()
+        self._outcomes: Sequence[GuidedOutcome] = ()
         self._scoring: tuple[float, float] | None = None
         self._began = clock()
         self._masked_before = 0
         self._tokens = 0.0
 
-    def scored(self, outcomes: Sequence[Outcome], began: float, ended: float) -> None:
+    def scored(self, outcomes: Sequence[GuidedOutcome], began: float, ended: float) -> None:
         """Take note of a batch that was scored; the reward function calls this."""
         self._outcomes, self._scoring = outcomes, (began, ended)
 

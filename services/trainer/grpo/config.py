@@ -9,8 +9,8 @@ from typing import Annotated, Any, Literal, Self
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from prompt4trust.confidence.base import Sampling
 from prompt4trust.datasets.phantoms import SPLITS
+from prompt4trust.models import Sampling
 from prompt4trust.rewards import REWARDS
 
 SECTION = "training"

@@ -8,9 +8,9 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from services.common.clients.downstream import DownstreamClient
-from services.common.clients.transport import RetryPolicy, bearer, make_http_client
+from services.common.clients.transport import RetrySettings, bearer, make_http_client
 from services.trainer.grpo.config import AnswerConfig
-from services.trainer.models import ModelSettings
+from services.trainer.model_settings import ModelSettings
 
 
 class ConnectionSettings(ModelSettings, service="trainer"):
@@ -73,7 +73,7 @@ def open_client(
         The pool, which the caller closes on the event loop that used it, and the client on top of it.
     """
     http = make_http_client(connection.url, max_connections=answer.max_in_flight, api_key=key)
-    retry = RetryPolicy(deadline_s=answer.deadline_s, attempts=answer.attempts)
+    retry = RetrySettings(deadline_s=answer.deadline_s, attempts=answer.attempts)
     client = DownstreamClient(
         http,
         connection.model,

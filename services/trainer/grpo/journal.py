@@ -18,13 +18,13 @@ import numpy as np
 from prompt4trust.files import write_atomically
 from prompt4trust.metrics import brier_score, confident_error_share, expected_calibration_error
 from prompt4trust.verdict import Invalid, Verdict
-from services.trainer.grpo.scoring import Outcome
+from services.trainer.grpo.scoring import GuidedOutcome
 
 METRICS, SAMPLES, EVALUATIONS, PROGRESS = "metrics.jsonl", "samples.jsonl", "evaluations.jsonl", "progress.json"
 TENSORBOARD = "tensorboard"
 
 
-class Observer(Protocol):
+class RunObserver(Protocol):
     """Told of what happens, for a terminal or an event stream."""
 
     def step(self, record: Mapping[str, Any], steps: int) -> None:
@@ -36,7 +36,7 @@ class Observer(Protocol):
         ...
 
 
-class Silent:
+class SilentObserver:
     """Tells nobody."""
 
     def step(self, record: Mapping[str, Any], steps: int) -> None:
@@ -86,7 +86,7 @@ class Journal:
         if board is not None:
             board.flush()
 
-    def samples(self, step: int, outcomes: Sequence[Outcome]) -> None:
+    def samples(self, step: int, outcomes: Sequence[GuidedOutcome]) -> None:
         """Keep a few guidance prompts of a batch: the best, the worst, and some between, evenly by rank."""
         scored = sorted((each for each in outcomes if each.reward is not None), key=lambda each: each.reward or 0.0)
         count = min(self._samples_per_step, len(scored))
@@ -133,7 +133,7 @@ class Journal:
         return self._board
 
 
-def summarize_outcomes(outcomes: Sequence[Outcome], seconds: float) -> dict[str, float]:
+def summarize_outcomes(outcomes: Sequence[GuidedOutcome], seconds: float) -> dict[str, float]:
     """Describe a batch: how right, how calibrated, how sure, and how the downstream service did.
 
     Args:
@@ -172,7 +172,7 @@ def summarize_outcomes(outcomes: Sequence[Outcome], seconds: float) -> dict[str,
     return numbers
 
 
-def describe(outcome: Outcome) -> dict[str, Any]:
+def describe(outcome: GuidedOutcome) -> dict[str, Any]:
     """Lay an outcome out for a person to read."""
     verdict = outcome.verdict
     return {

@@ -12,8 +12,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from services.common.health import revision
-from services.common.registry import Registry
+from services.common.http.health import revision
+from services.common.registry.directory import Registry
 
 _PACKAGES = ("torch", "transformers", "trl")
 _SHOWN = {

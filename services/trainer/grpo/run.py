@@ -15,10 +15,10 @@ from prompt4trust.datasets import DatasetError
 from services.common.clients.downstream import ImageEgressRefusedError
 from services.trainer.grpo.attempt import Attempt, Result, is_main_process
 from services.trainer.grpo.data import DataError
-from services.trainer.grpo.journal import Journal, Observer, Silent
-from services.trainer.grpo.policies import StartError
-from services.trainer.grpo.rewarding import TooManyLostError
-from services.trainer.grpo.spec import BusyError, RunError, read_spec
+from services.trainer.grpo.journal import Journal, RunObserver, SilentObserver
+from services.trainer.grpo.policy_files import StartPolicyError
+from services.trainer.grpo.reward_function import TooManyLostError
+from services.trainer.grpo.spec import RunBusyError, RunError, read_spec
 
 # Python's own words, safetensors', and what torch.save makes of it.
 _NO_ROOM = ("No space left", "Disk quota", "os error 28", "PytorchStreamWriter failed", "unexpected pos")
@@ -27,7 +27,7 @@ _NO_ROOM = ("No space left", "Disk quota", "os error 28", "PytorchStreamWriter f
 def execute(
     folder: Path,
     *,
-    observer: Observer | None = None,
+    observer: RunObserver | None = None,
     key: SecretStr | None = None,
     stop: threading.Event | None = None,
 ) -> Result:
@@ -49,13 +49,13 @@ def execute(
     journal = Journal(folder, spec.config.samples_per_step)
     try:
         with _only_one(folder):
-            run = Attempt(folder, spec, journal, observer or Silent(), key, stop or threading.Event())
+            run = Attempt(folder, spec, journal, observer or SilentObserver(), key, stop or threading.Event())
             result = run.execute()
             state = "cancelled" if result.stopped else "succeeded"
             if is_main_process():
                 journal.progress(state=state, step=result.step, steps=spec.config.update.steps, remark=result.remark)
             return result
-    except BusyError:
+    except RunBusyError:
         raise  # the other process tells how the run is
     except Exception as error:
         message = _explain(error, folder)
@@ -77,7 +77,7 @@ def _only_one(folder: Path) -> Iterator[None]:
             if is_main_process():
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise BusyError(f"another process is at work on {folder}") from None
+            raise RunBusyError(f"another process is at work on {folder}") from None
         yield
 
 
@@ -91,6 +91,6 @@ def _explain(error: Exception, folder: Path) -> str:
         return f"the disk is full: free space where {folder} lies and resume the run; its last whole checkpoint is kept"
     if isinstance(error, TooManyLostError):
         return f"stopped: {text}. When the downstream service is back, resume the run: it goes on from its checkpoint"
-    if isinstance(error, RunError | StartError | DataError | DatasetError | ImageEgressRefusedError):
+    if isinstance(error, RunError | StartPolicyError | DataError | DatasetError | ImageEgressRefusedError):
         return text
     return f"{type(error).__name__}: {text}"

@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from prompt4trust.confidence.base import Downstream, Sampling, TransportError
 from prompt4trust.evaluation import data_url
+from prompt4trust.models import Downstream, Sampling, TransportError
 from prompt4trust.prompts import PromptTemplate, answer_messages
 from prompt4trust.questions import Question
 from prompt4trust.rewards import Reward
@@ -17,7 +17,7 @@ from prompt4trust.verdict import Invalid, Verdict, parse_verdict
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class GuidedOutcome:
     """What came of one guidance prompt.
 
     Attributes:
@@ -74,7 +74,7 @@ class Scorer:
     reward: Reward
     max_in_flight: int
 
-    async def score(self, asked: Sequence[tuple[Question, str | None]], *, seed: int = 0) -> list[Outcome]:
+    async def score(self, asked: Sequence[tuple[Question, str | None]], *, seed: int = 0) -> list[GuidedOutcome]:
         """Ask all at once, as far as the bound allows.
 
         Args:
@@ -109,10 +109,10 @@ class Scorer:
         image: str | TransportError | None,
         room: asyncio.Semaphore,
         seed: int,
-    ) -> Outcome:
+    ) -> GuidedOutcome:
         text = (guidance or "").strip()
         if isinstance(image, TransportError):
-            return Outcome(question, text, "", None, None, 0.0, lost=str(image))
+            return GuidedOutcome(question, text, "", None, None, 0.0, lost=str(image))
         messages = answer_messages(self.template, question.text, question.options, image_url=image, guidance=text)
         sampling = self.sampling
         if sampling.seed is not None:
@@ -128,15 +128,15 @@ class Scorer:
             try:
                 generation = await self.downstream.complete(messages, sampling)
             except TransportError as error:
-                return Outcome(question, text, "", None, None, time.perf_counter() - began, lost=str(error))
+                return GuidedOutcome(question, text, "", None, None, time.perf_counter() - began, lost=str(error))
             seconds = time.perf_counter() - began
         reply = generation.completions[0].text
         verdict = parse_verdict(reply, question.options.keys())
         reward = self.reward(verdict, question.answer or "")
-        return Outcome(question, text, reply, verdict, reward, seconds, generation.cost.completion_tokens)
+        return GuidedOutcome(question, text, reply, verdict, reward, seconds, generation.cost.completion_tokens)
 
 
-def reasons(outcomes: Sequence[Outcome]) -> str:
+def reasons(outcomes: Sequence[GuidedOutcome]) -> str:
     """List why outcomes were lost, the most frequent reason first."""
     counted = Counter(outcome.lost for outcome in outcomes if outcome.lost)
     return "; ".join(f"{count} x {reason}" for reason, count in counted.most_common(3))

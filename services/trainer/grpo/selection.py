@@ -18,9 +18,9 @@ from prompt4trust.metrics.summary import METRICS
 from prompt4trust.prompts import PromptTemplate
 from prompt4trust.questions import Question
 from services.trainer.grpo.journal import describe
-from services.trainer.grpo.policies import EnginePolicy, run_policy
-from services.trainer.grpo.rewarding import TooManyLostError
-from services.trainer.grpo.scoring import Outcome, Scorer, reasons
+from services.trainer.grpo.policy_files import EnginePolicy, run_policy
+from services.trainer.grpo.reward_function import TooManyLostError
+from services.trainer.grpo.scoring import GuidedOutcome, Scorer, reasons
 
 BEST = "best"
 _ASIDE = f".{BEST}-before"
@@ -36,7 +36,7 @@ async def try_policy(
     *,
     max_tokens: int,
     device: str,
-) -> list[Outcome]:
+) -> list[GuidedOutcome]:
     """Let a policy write greedy guidance for questions, and try it on the downstream service.
 
     Args:
@@ -61,7 +61,7 @@ async def _guide(policy: EnginePolicy, question: Question) -> str:
     return (await policy.guide(question.text, question.options)).text
 
 
-def judge(outcomes: Sequence[Outcome], *, max_lost_share: float, resamples: int, seed: int) -> dict[str, Any]:
+def judge(outcomes: Sequence[GuidedOutcome], *, max_lost_share: float, resamples: int, seed: int) -> dict[str, Any]:
     """Compute what a policy is worth.
 
     Args:
@@ -115,7 +115,7 @@ def best_of(records: dict[int, dict[str, Any]], objective: str) -> dict[str, Any
     return best
 
 
-def write_outcomes(path: Path, outcomes: Sequence[Outcome]) -> None:
+def write_outcomes(path: Path, outcomes: Sequence[GuidedOutcome]) -> None:
     """Keep what was said on the validation split, one JSON line a question."""
     write_atomically(path, "".join(json.dumps(describe(each), ensure_ascii=False) + "\n" for each in outcomes))
 

@@ -9,10 +9,10 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from prompt4trust.files import write_atomically
-from services.common.registry import Registry, RegistryError
+from services.common.registry.directory import Registry, RegistryError
 from services.trainer.grpo.config import TrainingConfig
 from services.trainer.grpo.connection import Connection
-from services.trainer.grpo.policies import StartError, find_start
+from services.trainer.grpo.policy_files import StartPolicyError, find_start
 
 CONFIG = "config.json"
 
@@ -25,7 +25,7 @@ class VersionTakenError(RunError):
     """The registry has a version of the name already."""
 
 
-class BusyError(RunError):
+class RunBusyError(RunError):
     """Another process is at work on the run."""
 
 
@@ -66,7 +66,7 @@ def prepare(folder: Path, config: TrainingConfig, connection: Connection) -> Non
         folder.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             write_atomically(path, text)
-    except StartError as error:
+    except StartPolicyError as error:
         raise RunError(str(error)) from error
     except OSError as error:
         raise RunError(f"{error.filename or folder} cannot be written: {error.strerror or error}") from error

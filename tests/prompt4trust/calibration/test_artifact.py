@@ -15,8 +15,8 @@ from pydantic import ValidationError
 
 from prompt4trust.calibration import (
     FAMILIES,
+    CalibrationKey,
     CalibratorArtifact,
-    Pair,
     Platt,
     fit_artifact,
     get_family,
@@ -24,7 +24,7 @@ from prompt4trust.calibration import (
 )
 from prompt4trust.metrics import expected_calibration_error
 
-PAIR = Pair(downstream="mini-1", policy="policy-1", estimator="cgp", answer_template="answer-compact@1")
+PAIR = CalibrationKey(downstream="mini-1", policy="policy-1", estimator="cgp", answer_template="answer-compact@1")
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 RANDOM = np.random.default_rng(5)
 STATED = RANDOM.integers(70, 101, 300) / 100

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from prompt4trust.datasets import load_dataset
 from prompt4trust.datasets.phantoms import FAMILIES, SPLITS, PhantomError, generate, render
 from prompt4trust.datasets.phantoms.generator import samples, split_rng
-from services.cli.phantoms import phantoms
+from trustvqa.cli.runs.phantoms import phantoms
 
 PMC_VQA = ["Figure_path", "Question", "Answer", "Choice A", "Choice B", "Choice C", "Choice D", "Answer_label"]
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from prompt4trust.calibration import CalibratorArtifact, Pair
+from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
 from prompt4trust.evaluation import Prediction, RunManifest
 from prompt4trust.evaluation.report import Report, ReportedRun, build_report, compare_runs
 from prompt4trust.metrics import accuracy
@@ -40,7 +40,7 @@ def halved(policy: str) -> CalibratorArtifact:
     """A calibrator that says 0.5 whatever is stated."""
     return CalibratorArtifact(
         name=f"half-{policy}", method="platt", parameters={"slope": 0.0, "intercept": 0.0}, n=1, dataset="d",
-        pair=Pair(downstream="scripted", policy=policy, estimator="cgp", answer_template="answer-compact@1"),
+        pair=CalibrationKey(downstream="scripted", policy=policy, estimator="cgp", answer_template="answer-compact@1"),
         data_hash="sha256:" + "0" * 64, created=NOW, seed=0, metrics_before={}, metrics_after={},
     )  # fmt: skip
 

@@ -10,8 +10,8 @@ from PIL import Image
 
 from prompt4trust.datasets import Dataset
 from prompt4trust.evaluation import Prediction
+from prompt4trust.evaluation.predictions import Failure
 from prompt4trust.evaluation.probes import ProbeError, compare, spoil
-from prompt4trust.evaluation.table import Failure
 from prompt4trust.questions import Question
 
 OPTIONS = MappingProxyType({"A": "Round", "B": "Oval", "C": "Lobulated"})

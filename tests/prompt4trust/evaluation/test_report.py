@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prompt4trust.calibration import CalibratorArtifact, Pair, Platt, reliability
-from prompt4trust.confidence.base import Answer, Cost, Guidance, Sampling, TransportError
+from prompt4trust.calibration import CalibrationKey, CalibratorArtifact, Platt, reliability
 from prompt4trust.datasets import Dataset
+from prompt4trust.estimators.base import Answer
 from prompt4trust.evaluation import (
     Prediction,
     Report,
@@ -23,13 +23,14 @@ from prompt4trust.evaluation import (
     cross_fit,
     fit_calibrator,
 )
+from prompt4trust.models import Cost, Guidance, Sampling, TransportError
 from prompt4trust.prompts import load_template
 from prompt4trust.questions import Question
-from prompt4trust.reporting import words, write_report
 from prompt4trust.verdict import Invalid, Verdict
+from trustvqa.reports import metric_names, write_report
 
 OPTIONS = {"A": "x", "B": "y <b>"}
-PAIR = Pair(downstream="scripted", policy="policy-1", estimator="cgp", answer_template="answer-compact@1")
+PAIR = CalibrationKey(downstream="scripted", policy="policy-1", estimator="cgp", answer_template="answer-compact@1")
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
@@ -154,7 +155,7 @@ def test_a_calibrator_of_two_signals_leaves_answers_without_the_second_as_stated
     corrected = build_report(rows, manifest(questions, ("cgp",)), [artifact], resamples=5).methods[1]
     assert corrected.figures.all["mean_confidence"].value == pytest.approx((0.9 + 0.5 + 0.5) / 3)
     assert corrected.uncorrected == 1
-    assert "1 answer(s) lack a signal" in words.remarks(corrected)[0]
+    assert "1 answer(s) lack a signal" in metric_names.remarks(corrected)[0]
 
 
 def test_groups_by_value_and_numbers_in_quarters() -> None:

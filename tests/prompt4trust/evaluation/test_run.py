@@ -14,9 +14,9 @@ import anyio
 import pytest
 from PIL import Image
 
-from prompt4trust.confidence import get_estimator
-from prompt4trust.confidence.base import Estimator, Generation, Sampling, TransportError
 from prompt4trust.datasets import Dataset
+from prompt4trust.estimators import get_estimator
+from prompt4trust.estimators.base import Estimator
 from prompt4trust.evaluation import (
     ManifestError,
     Prediction,
@@ -27,6 +27,7 @@ from prompt4trust.evaluation import (
     evaluate,
     read_predictions,
 )
+from prompt4trust.models import Generation, Sampling, TransportError
 from prompt4trust.prompts import load_template
 from prompt4trust.questions import Question
 from tests.support.models import ScriptedDownstream, ScriptedPolicy, overconfident

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from prompt4trust.prompts import answer_messages, load_template
-from services.common.engine.adapter import ModelOptions, TransformersAdapter
+from services.common.engine.model.adapter import ModelOptions, TransformersAdapter
 from services.downstream.conversion import image_urls, to_generation
 from services.downstream.schemas import ChatCompletionRequest
 from tests.services.common.engine.tiny import data_url, png

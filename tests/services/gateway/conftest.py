@@ -13,8 +13,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser
 
-from prompt4trust.calibration import CalibratorArtifact, Pair, fit_artifact
-from services.common.registry import Registry
+from prompt4trust.calibration import CalibrationKey, CalibratorArtifact, fit_artifact
+from services.common.registry.directory import Registry
 from services.gateway.app import create_gateway
 from services.gateway.schemas import DEFAULT_METHODS
 from services.gateway.settings import GatewaySettings
@@ -49,7 +49,7 @@ def make_calibrator(
         rng.random(200) < right,
         name=name or f"platt-{estimator}",
         method="platt",
-        pair=Pair(downstream=MODEL, policy=policy, estimator=estimator, answer_template=TEMPLATE),
+        pair=CalibrationKey(downstream=MODEL, policy=policy, estimator=estimator, answer_template=TEMPLATE),
         dataset="phantom-vqa",
         clock=lambda: datetime(2026, 1, 2, tzinfo=UTC),
         resamples=20,

@@ -18,7 +18,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from prompt4trust.prompts import guide_messages, load_template
 from prompt4trust.questions import letter_options
-from services.common.registry import Registry
+from services.common.registry.directory import Registry
 from tests.services.policy.conftest import ModelServer, Serve, Standing, get, post
 from tests.services.policy.test_cgp import QUESTION, problem
 from tests.support.keys import bearer, keys_at

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from prompt4trust.confidence.base import Completion, Cost, Generation, Sampling
+from prompt4trust.models import Completion, Cost, Generation, Sampling
 from prompt4trust.prompts import Message, PromptTemplate
-from services.common.registry import Registry
+from services.common.registry.directory import Registry
 from services.policy.versions import (
     LoadedPolicy,
     NoActiveVersionError,

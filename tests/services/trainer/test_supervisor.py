@@ -9,7 +9,7 @@ from pathlib import Path
 
 from services.trainer.executors.base import ExecutorError, JobState, Launch
 from services.trainer.records import RunRecord, RunStore, Status
-from services.trainer.supervisor import Limits, Supervisor, open_supervisor
+from services.trainer.supervisor import Limits, RunSupervisor, open_supervisor
 from tests.support.waiting import until
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -66,7 +66,7 @@ class FullDisk(RunStore):
 
 
 @asynccontextmanager
-async def supervised(store: RunStore, engine: Engine, known: str = "engine") -> AsyncIterator[Supervisor]:
+async def supervised(store: RunStore, engine: Engine, known: str = "engine") -> AsyncIterator[RunSupervisor]:
     def get(name: str) -> Engine:
         if name != known:
             raise ExecutorError(f"there is no executor {name!r}")
@@ -76,7 +76,7 @@ async def supervised(store: RunStore, engine: Engine, known: str = "engine") -> 
         return Launch(run.id, store.folder(run.id), ("-c", ""))
 
     async with open_supervisor(
-        lambda tasks: Supervisor(store, known, get, launch, LIMITS, tasks, now=lambda: NOW)
+        lambda tasks: RunSupervisor(store, known, get, launch, LIMITS, tasks, now=lambda: NOW)
     ) as supervisor:
         yield supervisor
 
@@ -145,7 +145,7 @@ async def test_counts_are_kept(tmp_path: Path) -> None:
     store, engine = RunStore(tmp_path), Engine()
     counts: list[tuple[dict[Status, int], int]] = []
     async with open_supervisor(
-        lambda tasks: Supervisor(
+        lambda tasks: RunSupervisor(
             store,
             "engine",
             lambda _: engine,

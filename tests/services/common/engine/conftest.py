@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from services.common.engine.adapter import ModelOptions, TransformersAdapter
+from services.common.engine.model.adapter import ModelOptions, TransformersAdapter
 from tests.services.common.engine.tiny import save_text_model, save_vision_model
 
 

@@ -11,7 +11,6 @@ from dataclasses import replace
 import pytest
 import torch
 
-from services.common.engine.adapter import TransformersAdapter
 from services.common.engine.base import (
     ContextOverflowError,
     DeadlineExceededError,
@@ -24,7 +23,8 @@ from services.common.engine.base import (
     Message,
     SamplingParams,
 )
-from services.common.engine.prompting import Prompt
+from services.common.engine.model.adapter import TransformersAdapter
+from services.common.engine.model.prompting import Prompt
 from services.common.engine.transformers_engine import EngineOptions, TransformersEngine
 from tests.services.common.engine.tiny import CONTEXT, SPECIAL, png
 from tests.support.waiting import until

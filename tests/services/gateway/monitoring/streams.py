@@ -8,12 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from prompt4trust.calibration import Pair
-from services.gateway.monitoring.watch import Fit
-from services.gateway.records.reviewed import ReviewedAnswer
+from prompt4trust.calibration import CalibrationKey
+from services.gateway.monitoring.watched_stream import Fit
+from services.gateway.records.reviewed_answer import ReviewedAnswer
 
-PAIR = Pair(downstream="model-1", policy="policy-1", estimator="cgp", answer_template="answer-compact@1")
-OTHER_PAIR = Pair(downstream="model-1", policy=None, estimator="verbalized", answer_template="answer-compact@1")
+PAIR = CalibrationKey(downstream="model-1", policy="policy-1", estimator="cgp", answer_template="answer-compact@1")
+OTHER_PAIR = CalibrationKey(
+    downstream="model-1", policy=None, estimator="verbalized", answer_template="answer-compact@1"
+)
 BEGIN = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 FIT = Fit("platt-cgp", BEGIN - timedelta(days=9))
 

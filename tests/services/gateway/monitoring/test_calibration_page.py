@@ -13,10 +13,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from services.gateway.monitoring.calibration_page import HEADERS, render_page
 from services.gateway.monitoring.observer import Observer, Watching
-from services.gateway.monitoring.page import HEADERS, render_page
 from services.gateway.monitoring.report import CalibrationReport, make_report
-from services.gateway.monitoring.watch import Acknowledgement
+from services.gateway.monitoring.watched_stream import Acknowledgement
 from tests.services.gateway.monitoring.streams import BEGIN, OTHER_PAIR, reviewed, stream
 from tests.support.browser import chromium, in_browser
 from tests.support.servers import running

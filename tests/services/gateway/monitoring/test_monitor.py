@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from prompt4trust.calibration import Pair
-from services.gateway.monitoring.kept import MonitoringStore
+from prompt4trust.calibration import CalibrationKey
 from services.gateway.monitoring.monitor import Monitor, UnknownAlarmError, open_monitor
 from services.gateway.monitoring.observer import Watching
-from services.gateway.monitoring.watch import Fit, Kind
+from services.gateway.monitoring.store import MonitoringStore
+from services.gateway.monitoring.watched_stream import Fit, Kind
 from services.gateway.records.database import Database, database_url
-from services.gateway.records.reviewed import ReviewedAnswer
+from services.gateway.records.reviewed_answer import ReviewedAnswer
 from services.gateway.records.store import RecordStore
 from services.gateway.records.tables import answers as answers_table
 from services.gateway.records.tables import feedback as feedback_table
@@ -25,7 +25,7 @@ from tests.services.gateway.monitoring.streams import BEGIN, FIT, PAIR, stream
 from tests.support.waiting import until
 
 
-def applied(kind: Kind, pair: Pair) -> Fit | None:
+def applied(kind: Kind, pair: CalibrationKey) -> Fit | None:
     """One calibrator, for one pair."""
     return FIT if (kind, pair) == ("calibrator", PAIR) else None
 
@@ -132,7 +132,7 @@ async def test_other_settings_read_the_stream_anew(kept: MonitoringStore) -> Non
 async def test_a_fault_of_its_own_is_said_and_ends_nothing(kept: MonitoringStore) -> None:
     faults = [ZeroDivisionError]
 
-    def failing(kind: Kind, pair: Pair) -> Fit | None:
+    def failing(kind: Kind, pair: CalibrationKey) -> Fit | None:
         if faults:
             raise faults.pop()
         return applied(kind, pair)

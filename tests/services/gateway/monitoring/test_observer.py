@@ -15,9 +15,9 @@ import pytest
 from prompt4trust.metrics import expected_calibration_error
 from services.gateway.monitoring.observer import Observer, Watching
 from services.gateway.monitoring.report import make_report
-from services.gateway.monitoring.watch import Acknowledgement
-from services.gateway.monitoring.window import MOST_VALUES, OTHER, Day, Row, slices
-from services.gateway.records.reviewed import ReviewedAnswer
+from services.gateway.monitoring.watched_stream import Acknowledgement
+from services.gateway.monitoring.window import MOST_VALUES, OTHER, Day, WindowRow, slices
+from services.gateway.records.reviewed_answer import ReviewedAnswer
 from tests.services.gateway.monitoring.streams import BEGIN, FIT, OTHER_PAIR, PAIR, reviewed, stream
 
 LATER = BEGIN + timedelta(days=300)
@@ -191,8 +191,8 @@ def test_an_alarm_stands_only_while_its_calibrator_is_live() -> None:
 
 
 def test_rare_values_are_together_and_rooms_are_bounded() -> None:
-    rows = [Row(0.5, True, True, {"ward": f"{place % 60}"}) for place in range(300)]
-    rows += [Row(0.5, True, True, {"ward": OTHER})] * 50 + [Row(0.5, True, True, {})]
+    rows = [WindowRow(0.5, True, True, {"ward": f"{place % 60}"}) for place in range(300)]
+    rows += [WindowRow(0.5, True, True, {"ward": OTHER})] * 50 + [WindowRow(0.5, True, True, {})]
     found = [(value, len(part)) for _, value, part in slices(rows, ["ward"])]
     assert len(found) == MOST_VALUES
     assert found[-1] == (OTHER, 350 - 5 * (MOST_VALUES - 1))
@@ -213,7 +213,7 @@ def test_rare_values_are_together_and_rooms_are_bounded() -> None:
 def test_a_day_has_the_calibration_error_of_its_answers() -> None:
     answers, day = stream(300, seed=9), Day.empty()
     for each in answers:
-        day.add(Row.of(each, ()))
+        day.add(WindowRow.of(each, ()))
     ece = error_of(answers)
     figures = day.figures()
     assert figures["ece"] == pytest.approx(ece, abs=1e-6)

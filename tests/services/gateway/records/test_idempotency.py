@@ -12,7 +12,7 @@ import httpx
 import pytest
 from starlette.datastructures import Headers
 
-from services.gateway.idempotency import HEADER, answer_id_of
+from services.gateway.intake.idempotency import HEADER, answer_id_of
 from tests.services.gateway.checks import assert_problem, assert_unharmed, body
 from tests.services.gateway.conftest import MakeGateway, picture
 from tests.services.gateway.records.conftest import Place, sqlite_place

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from services.gateway.monitoring.kept import MonitoringStore
-from services.gateway.monitoring.watch import Acknowledgement
+from services.gateway.monitoring.store import MonitoringStore
+from services.gateway.monitoring.watched_stream import Acknowledgement
 from services.gateway.records.store import RecordStore
 
 AT = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -22,7 +22,7 @@ import httpx
 import pytest
 from PIL import Image
 
-from services.common.registry import Registry
+from services.common.registry.directory import Registry
 from services.gateway.settings import GatewaySettings
 from tests.services.gateway.checks import assert_problem, assert_unharmed, body
 from tests.services.gateway.conftest import MODEL, OPTIONS, TEMPLATE, MakeGateway, picture

@@ -8,10 +8,9 @@ from itertools import pairwise
 import anyio
 import pytest
 
-from prompt4trust.calibration import Pair
+from prompt4trust.calibration import CalibrationKey
 from services.gateway.records.database import Database, database_url
-from services.gateway.records.reviewed import ReviewedAnswer
-from services.gateway.records.shapes import (
+from services.gateway.records.entities import (
     FeedbackFullError,
     FeedbackRefusedError,
     OtherQuestionError,
@@ -22,10 +21,11 @@ from services.gateway.records.shapes import (
     Slice,
     UnknownAnswerError,
 )
+from services.gateway.records.reviewed_answer import ReviewedAnswer
 from services.gateway.records.store import RecordStore
 from tests.services.gateway.records.conftest import Place, record
 
-PAIR = Pair(downstream="model-1", policy="policy-1", estimator="cgp", answer_template="answer-compact@1")
+PAIR = CalibrationKey(downstream="model-1", policy="policy-1", estimator="cgp", answer_template="answer-compact@1")
 
 
 async def test_a_reviewed_answer_comes_out_as_it_went_in(store: RecordStore) -> None:
@@ -192,7 +192,9 @@ async def test_slices_are_of_the_time_of_the_answer_and_of_the_pair(store: Recor
     assert await found(Slice(policy="policy-1", downstream="model-1", answer_template="answer-compact@1")) == {late.id}
     assert await found(Slice(downstream="model-2")) == set()
     counted = [(each.pair, each.decision, each.answers, each.reviewed) for each in await store.counts(Slice())]
-    other = Pair(downstream="model-1", policy=None, estimator="verbalized", answer_template="answer-compact@1")
+    other = CalibrationKey(
+        downstream="model-1", policy=None, estimator="verbalized", answer_template="answer-compact@1"
+    )
     assert sorted(counted, key=str) == sorted([(PAIR, "defer", 1, 1), (other, "answer", 1, 1)], key=str)
 
 

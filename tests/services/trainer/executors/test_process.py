@@ -101,7 +101,7 @@ async def test_secrets_that_are_files_are_not_in_the_environment(tmp_path: Path)
     (secrets[1] / "trustvqa_trainer_downstream_api_key").write_text("key")
     named = ":".join(map(str, secrets))
     executor = ProcessExecutor(environment={**ENVIRONMENT, "TRUSTVQA_SECRETS": named})
-    code = "from services.trainer.models import ModelSettings\n"
+    code = "from services.trainer.model_settings import ModelSettings\n"
     code += "open('told', 'w').write(ModelSettings().downstream_api_key.get_secret_value() + str(dict(os.environ)))"
     names = ("TRUSTVQA_TRAINER_DOWNSTREAM_API_KEY", "TRUSTVQA_TRAINER_POLICY_API_KEY")
     environment = {**dict.fromkeys(names, "shown to whoever looks"), "PYTHONPATH": str(ROOT)}

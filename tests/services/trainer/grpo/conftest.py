@@ -15,14 +15,14 @@ import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
-from services.cli.main import app
 from services.trainer.grpo.config import TrainingConfig
 from services.trainer.grpo.connection import Connection
-from services.trainer.grpo.journal import Silent, read_lines
+from services.trainer.grpo.journal import SilentObserver, read_lines
 from services.trainer.grpo.spec import prepare
 from tests.support.models import overconfident, share
 from tests.support.openai_app import Reply, ScriptedServer
 from tests.support.servers import running
+from trustvqa.cli.main import app
 
 STEPS, BATCH, GENERATIONS, VALIDATION = 6, 8, 4, 6
 Configure = Callable[..., dict[str, Any]]
@@ -131,7 +131,7 @@ def metrics(folder: Path) -> list[dict[str, Any]]:
     return list(read_lines(folder / "metrics.jsonl"))
 
 
-class Told(Silent):
+class Told(SilentObserver):
     """Keeps what it is told, and asks for a stop after a step."""
 
     def __init__(self, stop_after: int = 0) -> None:

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 from safetensors.numpy import load_file
 
-from services.common.registry import Registry
-from services.trainer.grpo.journal import Silent
+from services.common.registry.directory import Registry
+from services.trainer.grpo.journal import SilentObserver
 from services.trainer.grpo.run import execute
-from services.trainer.grpo.spec import BusyError, RunError
+from services.trainer.grpo.spec import RunBusyError, RunError
 from tests.services.trainer.grpo.board import scalars
 from tests.services.trainer.grpo.conftest import BATCH, STEPS, VALIDATION, Begin, Told, Trained, flaky, metrics
 from tests.support.models import overconfident
@@ -47,7 +47,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(trained: Trained, begin: Be
         try:
             wait_until(lambda: len(server.prompts) == enough + BATCH or process.poll() is not None, PATIENCE_S)
             assert process.poll() is None
-            with pytest.raises(BusyError):
+            with pytest.raises(RunBusyError):
                 execute(folder)
         finally:
             process.send_signal(signal.SIGKILL)
@@ -123,7 +123,7 @@ def test_a_stopped_run_leaves_a_checkpoint_and_a_dead_service_a_clear_error(begi
 def test_a_full_disk_is_called_one_and_the_run_goes_on_when_there_is_room(begin: Begin, full: str) -> None:
     folder = begin(ScriptedServer(), update=SHORT)
 
-    class FillsUp(Silent):
+    class FillsUp(SilentObserver):
         def note(self, text: str) -> None:
             if text.startswith("step 0"):
                 (folder / full).parent.mkdir(parents=True, exist_ok=True)
@@ -143,7 +143,7 @@ def test_a_registry_that_cannot_be_written_costs_no_training(begin: Begin, regis
     folder = begin(server, update=SHORT, policy=str(registry / "policies" / "policy-tiny"), root=tmp_path / "registry")
     policies = tmp_path / "registry" / "policies"
 
-    class Withdraws(Silent):
+    class Withdraws(SilentObserver):
         def note(self, text: str) -> None:
             if text.startswith("step 2"):
                 # Permissions do not bind root; that a file is no directory does.

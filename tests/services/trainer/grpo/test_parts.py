@@ -13,22 +13,22 @@ from prompt4trust.datasets import Dataset
 from prompt4trust.prompts import load_template
 from prompt4trust.questions import Question
 from prompt4trust.verdict import Invalid, Verdict
-from services.common.registry import Registry, RegistryError
+from services.common.registry.directory import Registry, RegistryError
 from services.trainer.grpo import selection
 from services.trainer.grpo.checkpoints import fault, latest, seal
 from services.trainer.grpo.config import PhantomData
 from services.trainer.grpo.data import DataError, check_apart, draw_order, load_questions, training_rows
 from services.trainer.grpo.journal import Journal, read_lines, summarize_outcomes
-from services.trainer.grpo.policies import StartError, find_start
-from services.trainer.grpo.rewarding import TooManyLostError
-from services.trainer.grpo.scoring import Outcome
+from services.trainer.grpo.policy_files import StartPolicyError, find_start
+from services.trainer.grpo.reward_function import TooManyLostError
+from services.trainer.grpo.scoring import GuidedOutcome
 
 QUESTION = Question("q", "Number?", {"A": "x", "B": "y"}, "A")
 
 
-def outcome(answer: str | None, confidence: float = 0.0, reward: float | None = 0.0) -> Outcome:
+def outcome(answer: str | None, confidence: float = 0.0, reward: float | None = 0.0) -> GuidedOutcome:
     verdict = Invalid("no_answer") if answer is None else Verdict(answer, confidence)
-    return Outcome(QUESTION, "hint", "reply", None if reward is None else verdict, reward, 0.1, 5)
+    return GuidedOutcome(QUESTION, "hint", "reply", None if reward is None else verdict, reward, 0.1, 5)
 
 
 # --- Data -------------------------------------------------------------------------------------------------------------
@@ -221,7 +221,7 @@ def test_a_start_brings_its_wording_or_is_given_one(tmp_path: Path) -> None:
         (str(bare), "answer-compact@1", "for the role 'answer'"),
         (str(bare), "nothing@1", "cannot be used"),
     ):
-        with pytest.raises(StartError, match=says):
+        with pytest.raises(StartPolicyError, match=says):
             find_start(name, template, registry)
 
 

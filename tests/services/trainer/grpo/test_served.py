@@ -16,7 +16,7 @@ import psutil
 import pytest
 import yaml
 
-from services.common.registry import Registry
+from services.common.registry.directory import Registry
 from services.trainer.events import read_events
 from services.trainer.executors.process import MARK
 from services.trainer.processes import marked

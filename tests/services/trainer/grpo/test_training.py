@@ -13,8 +13,7 @@ import pytest
 from safetensors.numpy import load_file
 from typer.testing import CliRunner
 
-from services.cli.main import app
-from services.common.registry import Registry
+from services.common.registry.directory import Registry
 from services.trainer.grpo.connection import Connection
 from services.trainer.grpo.journal import read_lines
 from services.trainer.grpo.run import execute
@@ -35,6 +34,7 @@ from tests.services.trainer.grpo.conftest import (
 )
 from tests.support.openai_app import ScriptedServer
 from tests.support.servers import free_port
+from trustvqa.cli.main import app
 
 pytestmark = pytest.mark.xdist_group("grpo")  # one finished run serves all of these
 

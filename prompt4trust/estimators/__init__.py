@@ -1,0 +1,138 @@
+"""How an answer and its confidence are obtained: one module per estimator, one protocol, one table of names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from prompt4trust.estimators.avg_conf import AvgConf
+from prompt4trust.estimators.base import Estimator
+from prompt4trust.estimators.cgp import Cgp
+from prompt4trust.estimators.cgp_consistency import CgpConsistency
+from prompt4trust.estimators.cgp_logprob import CgpLogprob
+from prompt4trust.estimators.consistency import Consistency
+from prompt4trust.estimators.entropy import Entropy
+from prompt4trust.estimators.fixed_prompt import FixedPrompt
+from prompt4trust.estimators.logprob import Logprob
+from prompt4trust.estimators.perturbation import Perturbation
+from prompt4trust.estimators.verbalized import Verbalized
+from prompt4trust.models import Downstream, Policy, Sampling
+from prompt4trust.prompts import PromptTemplate
+
+__all__ = [
+    "ESTIMATORS",
+    "AvgConf",
+    "Cgp",
+    "CgpConsistency",
+    "CgpLogprob",
+    "Consistency",
+    "Entropy",
+    "EstimatorEntry",
+    "FixedPrompt",
+    "Logprob",
+    "Perturbation",
+    "PolicyNeededError",
+    "Verbalized",
+    "get_estimator",
+]
+
+
+class PolicyNeededError(ValueError):
+    """An estimator that asks the policy was requested where there is none."""
+
+
+Make = Callable[[Downstream, Policy | None, PromptTemplate, Sampling], Estimator]
+
+
+@dataclass(frozen=True, slots=True)
+class EstimatorEntry:
+    """How an estimator is made.
+
+    Attributes:
+        summary: What it does, in a few words, for help texts.
+        needs_policy: Whether it asks the policy.
+        make: Builds it; the policy is None only where needs_policy is False.
+        replies: Most replies of the downstream model that one answer takes.
+        samples: Whether it draws at random even where the sampling that it is given is greedy.
+    """
+
+    summary: str
+    needs_policy: bool
+    make: Make
+    replies: int = 1
+    samples: bool = False
+
+
+def _alone(kind: Callable[[Downstream, PromptTemplate, Sampling], Estimator]) -> Make:
+    def make(downstream: Downstream, _: Policy | None, template: PromptTemplate, sampling: Sampling) -> Estimator:
+        return kind(downstream, template, sampling)
+
+    return make
+
+
+def _guided(name: str, kind: Callable[[Downstream, Policy, PromptTemplate, Sampling], Estimator]) -> Make:
+    def make(downstream: Downstream, policy: Policy | None, template: PromptTemplate, sampling: Sampling) -> Estimator:
+        if policy is None:
+            raise PolicyNeededError(f"estimator {name!r} needs a policy")
+        return kind(downstream, policy, template, sampling)
+
+    return make
+
+
+ESTIMATORS: Mapping[str, EstimatorEntry] = MappingProxyType(
+    {
+        "verbalized": EstimatorEntry("no guidance; the stated confidence", False, _alone(Verbalized)),
+        "fixed-prompt": EstimatorEntry("one fixed sentence for all; the stated confidence", False, _alone(FixedPrompt)),
+        "consistency": EstimatorEntry("agreement among samples", False, _alone(Consistency), 21, samples=True),
+        "avg-conf": EstimatorEntry(
+            "agreement among samples, weighed by stated confidence", False, _alone(AvgConf), 21, samples=True
+        ),
+        "entropy": EstimatorEntry("concentration of many samples", False, _alone(Entropy), 40, samples=True),
+        "perturbation": EstimatorEntry("how much noise the answer stands", False, _alone(Perturbation), 10),
+        "logprob": EstimatorEntry("the probability of the answer's letter", False, _alone(Logprob)),
+        "cgp": EstimatorEntry("the policy's guidance; the stated confidence", True, _guided("cgp", Cgp)),
+        "cgp+logprob": EstimatorEntry(
+            "the policy's guidance; the stated confidence, and how probable the reply was",
+            True,
+            _guided("cgp+logprob", CgpLogprob),
+        ),
+        "cgp+consistency": EstimatorEntry(
+            "the policy's guidance; agreement among samples",
+            True,
+            _guided("cgp+consistency", CgpConsistency),
+            21,
+            samples=True,
+        ),
+    }
+)
+"""Every estimator by the name that requests, reports and calibrators use."""
+
+
+def get_estimator(
+    name: str, downstream: Downstream, policy: Policy | None, template: PromptTemplate, sampling: Sampling
+) -> Estimator:
+    """Make an estimator by name.
+
+    Args:
+        name: One of `ESTIMATORS`.
+        downstream: The model that answers.
+        policy: The model that writes guidance, or None where there is none.
+        template: A template of role "answer".
+        sampling: How the downstream model's text is decoded; its seed is the run's, from which the estimators that
+            sample or draw noise derive one for each question.
+
+    Returns:
+        The estimator, with its default counts and temperatures; its class takes others.
+
+    Raises:
+        KeyError: If there is no estimator of that name.
+        PolicyNeededError: If it asks the policy and there is none.
+        ValueError: If the template has another role.
+    """
+    if name not in ESTIMATORS:
+        raise KeyError(f"no estimator {name!r}; there are {', '.join(ESTIMATORS)}")
+    entry = ESTIMATORS[name]
+    if entry.needs_policy and policy is None:
+        raise PolicyNeededError(f"estimator {name!r} needs a policy")
+    return entry.make(downstream, policy, template, sampling)

@@ -1,0 +1,62 @@
+"""The one step that all single-reply estimators share: prompt, one completion, verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prompt4trust.estimators.base import Answer
+from prompt4trust.models import Completion, Cost, Downstream, Guidance, Sampling, TransportError
+from prompt4trust.prompts import PromptTemplate, answer_messages
+from prompt4trust.verdict import parse_verdict
+
+
+async def ask(
+    estimator: str,
+    downstream: Downstream,
+    template: PromptTemplate,
+    sampling: Sampling,
+    question: str,
+    options: Mapping[str, str],
+    image_url: str | None,
+    guidance: Guidance | None = None,
+    *,
+    top_logprobs: int | None = None,
+) -> tuple[Answer, Completion]:
+    """Ask the downstream model once and read the confidence that it states.
+
+    Args:
+        estimator: Name that the answer carries.
+        downstream: The model to ask.
+        template: A template of role "answer".
+        sampling: How its text is decoded.
+        question: The question's text.
+        options: Letter -> text.
+        image_url: The picture as a data: URL, or None.
+        guidance: A guidance prompt to put in, with its cost, or None.
+        top_logprobs: Alternatives to ask for at each token, or None.
+
+    Returns:
+        The answer, its cost including the guidance's, and the reply that it was read from.
+
+    Raises:
+        TransportError: If the model could not be asked or replied with no completion at all.
+    """
+    text = guidance.text if guidance else None
+    messages = answer_messages(template, question, options, image_url=image_url, guidance=text)
+    generation = await downstream.complete(messages, sampling, top_logprobs=top_logprobs)
+    if not generation.completions:
+        raise TransportError("downstream", "the reply holds no completion")
+    reply = generation.completions[0]
+    cost = generation.cost + (guidance.cost if guidance else Cost())
+    return Answer(parse_verdict(reply.text, options.keys()), reply.text, estimator, guidance, cost), reply
+
+
+def check_template(template: PromptTemplate) -> PromptTemplate:
+    """Return the template if it is one that asks for an answer.
+
+    Raises:
+        ValueError: If its role is another.
+    """
+    if template.role != "answer":
+        raise ValueError(f"template {template.id} has the role {template.role!r}; an estimator needs role 'answer'")
+    return template

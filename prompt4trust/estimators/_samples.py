@@ -1,0 +1,228 @@
+"""Several sampled replies to one question, and what the sampling estimators count in them.
+
+One rule for replies without a verdict holds for all of them: an invalid sample agrees with nobody. It stays in every
+denominator, so that a model which often breaks the form is not called sure for the few replies that kept it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from prompt4trust.estimators._ask import check_template
+from prompt4trust.estimators.base import Answer
+from prompt4trust.estimators.letters import option_signals
+from prompt4trust.models import Cost, Downstream, Guidance, Sampling, TransportError
+from prompt4trust.prompts import PromptTemplate, answer_messages
+from prompt4trust.verdict import Invalid, Verdict, parse_verdict
+
+BLOCK = 21
+"""Most samples of one request. Methods that take more ask in blocks, so that they can share a block with the others."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """How many samples an estimator takes, and how they are decoded; the defaults are the paper's.
+
+    Attributes:
+        count: Samples a question, at least 2.
+        temperature: Above 0: samples of a greedy decoder all agree.
+        top_p: Nucleus mass.
+        top_k: Most likely tokens that are drawn from; 0 for all.
+    """
+
+    count: int = 21
+    temperature: float = 0.5
+    top_p: float = 0.95
+    top_k: int = 100
+
+    def __post_init__(self) -> None:
+        if self.count < 2 or self.temperature <= 0:
+            raise ValueError("an estimator that compares samples needs at least 2 of them, at a temperature above 0")
+
+
+def derived_seed(run_seed: int, question: str, options: Mapping[str, str], image_url: str | None, part: int) -> int:
+    """Derive the seed of one request, so that a run can be repeated whatever the order of its questions.
+
+    Args:
+        run_seed: The run's seed.
+        question: The question's text.
+        options: Letter -> text.
+        image_url: The picture.
+        part: Number of the request among those of the question.
+
+    Returns:
+        A number in [0, 2**31), the same for the same arguments.
+    """
+    asked = json.dumps([run_seed, part, question, list(options.items()), image_url])
+    return int.from_bytes(hashlib.sha256(asked.encode()).digest()[:4], "big") >> 1
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Replies to one question, in the order in which they were drawn.
+
+    Attributes:
+        texts: What the model wrote.
+        verdicts: What was read in it.
+        options: Letter -> text; empty for an open question.
+        cost: Of all of them; each sample counts as a call.
+    """
+
+    texts: tuple[str, ...]
+    verdicts: tuple[Verdict | Invalid, ...]
+    options: Mapping[str, str]
+    cost: Cost
+
+    @property
+    def valid(self) -> list[Verdict]:
+        """The samples that hold a verdict."""
+        return [verdict for verdict in self.verdicts if isinstance(verdict, Verdict)]
+
+    def agreeing(self) -> list[Verdict]:
+        """List the samples that give the first one's answer, itself included; none if the first is invalid."""
+        first = self.verdicts[0]
+        if isinstance(first, Invalid):
+            return []
+        return [verdict for verdict in self.valid if alike(verdict.answer, first.answer)]
+
+    def agreement(self) -> float:
+        """Compute the share of the other samples that agree with the first; 0 if the first is invalid."""
+        return max(len(self.agreeing()) - 1, 0) / (len(self.verdicts) - 1)
+
+    def shares(self) -> dict[str, float]:
+        """Compute each option's share of the samples.
+
+        An invalid sample says nothing of which option is right: it counts as an equal part of a vote for each.
+
+        Returns:
+            Letter -> share; they sum to 1. Needs options.
+        """
+        counts = Counter(verdict.answer for verdict in self.valid)
+        spread = (len(self.verdicts) - len(self.valid)) / len(self.options)
+        return {letter: (counts[letter] + spread) / len(self.verdicts) for letter in self.options}
+
+    def entropy(self) -> float:
+        """Compute the entropy of the options' shares, divided by that of the uniform distribution.
+
+        Returns:
+            From 0 (all the same) to 1 (evenly spread); needs options.
+        """
+        entropy = -sum(share * math.log(share) for share in self.shares().values() if share > 0)
+        return min(max(entropy / math.log(len(self.options)), 0.0), 1.0)
+
+    def signals(self) -> dict[str, float]:
+        """Gather what the samples say, by name: for reports, and for calibrators that take more than a confidence."""
+        found = {"agreement": self.agreement(), "invalid_share": 1 - len(self.valid) / len(self.verdicts)}
+        if self.valid:
+            found["mean_stated"] = sum(verdict.confidence for verdict in self.valid) / len(self.valid)
+        if isinstance(self.verdicts[0], Verdict):
+            found["stated"] = self.verdicts[0].confidence
+        if self.options:
+            found["entropy"] = self.entropy()
+            found |= option_signals(self.shares())
+        return found
+
+
+def alike(answer: str, other: str) -> bool:
+    """Tell whether two answers are the same, for open questions but for case and blanks."""
+    return answer.casefold().split() == other.casefold().split()
+
+
+class Sampler:
+    """Draws samples of the downstream model's reply.
+
+    Args:
+        downstream: The model that answers.
+        template: A template of role "answer".
+        sampling: Gives the longest reply, and the run's seed (none counts as 0).
+        draws: How many samples, and how they are decoded.
+
+    Raises:
+        ValueError: If the template has another role.
+    """
+
+    def __init__(self, downstream: Downstream, template: PromptTemplate, sampling: Sampling, draws: Draws) -> None:
+        self._downstream = downstream
+        self._template = check_template(template)
+        self._run_seed = sampling.seed or 0
+        self._draws = draws
+        self._decoding = Sampling(draws.temperature, draws.top_p, draws.top_k, sampling.max_tokens)
+
+    async def draw(
+        self, question: str, options: Mapping[str, str], image_url: str | None, guidance: Guidance | None = None
+    ) -> Samples:
+        """Draw the samples.
+
+        Args:
+            question: The question's text.
+            options: Letter -> text.
+            image_url: The picture as a data: URL, or None.
+            guidance: A guidance prompt to put in, or None.
+
+        Returns:
+            The samples; their cost includes the guidance's.
+
+        Raises:
+            TransportError: If the model could not be asked or replied with fewer samples.
+        """
+        text = guidance.text if guidance else None
+        messages = answer_messages(self._template, question, options, image_url=image_url, guidance=text)
+        texts: list[str] = []
+        cost = guidance.cost if guidance else Cost()
+        for part, size in enumerate(_blocks(self._draws.count)):
+            seed = derived_seed(self._run_seed, question, options, image_url, part)
+            generation = await self._downstream.complete(messages, replace(self._decoding, seed=seed), n=size)
+            if len(generation.completions) != size:
+                found = len(generation.completions)
+                raise TransportError("downstream", f"the reply holds {found} completions instead of {size}")
+            texts += (completion.text for completion in generation.completions)
+            cost += replace(generation.cost, calls=size)
+        verdicts = tuple(parse_verdict(text, options.keys()) for text in texts)
+        return Samples(tuple(texts), verdicts, options, cost)
+
+
+class FirstSampleEstimator(ABC):
+    """The first sample is the answer; what a subclass counts in all of them is the confidence in it.
+
+    Args:
+        downstream: The model that answers.
+        template: A template of role "answer".
+        sampling: Gives the longest reply and the run's seed; the rest comes from draws.
+        draws: How many samples, and how they are decoded.
+
+    Raises:
+        ValueError: If the template has another role.
+    """
+
+    name: str
+    needs_policy = False
+
+    def __init__(
+        self, downstream: Downstream, template: PromptTemplate, sampling: Sampling, draws: Draws | None = None
+    ) -> None:
+        self._sampler = Sampler(downstream, template, sampling, draws or Draws())
+
+    async def answer(self, question: str, options: Mapping[str, str], image_url: str | None) -> Answer:
+        """Answer one question; see `Estimator.answer`. The text is the first sample's."""
+        return self.judge(await self._sampler.draw(question, options, image_url))
+
+    def judge(self, samples: Samples, guidance: Guidance | None = None) -> Answer:
+        """Make the answer from samples that were drawn with or without guidance."""
+        first = samples.verdicts[0]
+        verdict = first if isinstance(first, Invalid) else Verdict(first.answer, self.confidence(samples))
+        return Answer(verdict, samples.texts[0], self.name, guidance, samples.cost, samples.signals())
+
+    @abstractmethod
+    def confidence(self, samples: Samples) -> float:
+        """Compute the confidence in [0, 1] of a valid first sample."""
+
+
+def _blocks(count: int) -> Iterator[int]:
+    for start in range(0, count, BLOCK):
+        yield min(BLOCK, count - start)

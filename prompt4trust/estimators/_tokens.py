@@ -1,0 +1,122 @@
+"""What a server's log-probabilities say of the letter that a reply's verdict names."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from prompt4trust.estimators.letters import option_signals
+from prompt4trust.models import Completion
+from prompt4trust.verdict import Verdict, parse_verdict
+
+ALTERNATIVES = 20
+"""Alternatives asked for at each token: the most that OpenAI's API and vLLM's default allow."""
+
+_AROUND = " \t\r\n\"'`*_([{<.,:;)]}>“”‘’▁Ġ"
+# Whatever was read so far of a reply then holds a confidence, so that only its letter decides whether it is a verdict.
+_ANY_CONFIDENCE = "\nconfidence 50"
+_BLANKS = " \t\r\n▁Ġ"
+_SKIPPED = 16
+"""Characters of the text by which a token may lie beyond the one before: blanks, or what a token without text was."""
+
+
+def letter_signals(reply: Completion, letter: str, options: Mapping[str, str]) -> dict[str, float]:
+    """Say how probable a reply's letter was.
+
+    At the token that wrote the letter, the probabilities of the tokens that are option letters (bare or with blanks and
+    punctuation, in the case in which the letter was written) are summed by letter. A letter that is not among the
+    reported alternatives counts as impossible.
+
+    Args:
+        reply: The reply with its tokens and their alternatives.
+        letter: The letter of its verdict.
+        options: Letter -> text.
+
+    Returns:
+        letter_probability: the letter's share of all option letters there; letter_logprob: its natural log-probability
+        among all tokens; letter_mass: the option letters' probability together; letter_margin: its lead on the next;
+        reply_probability: the probability of the whole reply up to and with that token, in [0, 1] (the sequence's
+        likelihood: what the model decided before it came to the letter counts); and a probability for each option:
+        what the letters share at that token, as far as it was probable that the model came there, and an even share
+        of the rest, since nobody knows what it would have answered after other words. Empty where the server reported
+        none, or none for that token.
+    """
+    if not reply.tokens or not reply.top_logprobs or len(reply.tokens) != len(reply.top_logprobs):
+        return {}
+    place = find_letter(reply.text, reply.tokens, letter, options)
+    if place is None:
+        return {}
+    weights = _weights(reply.tokens[place], reply.top_logprobs[place], options)
+    total = sum(weights.values())
+    if not weights.get(letter):
+        return {}
+    probability = weights[letter] / total
+    rival = max((weight for other, weight in weights.items() if other != letter), default=0.0) / total
+    before = _probability(reply.tokens[:place], reply.top_logprobs[:place])
+    with_it = _probability(reply.tokens[: place + 1], reply.top_logprobs[: place + 1])
+    came_there = 1.0 if before is None else before
+    return {
+        "letter_probability": probability,
+        "letter_logprob": math.log(weights[letter]),
+        "letter_mass": min(total, 1.0),
+        "letter_margin": probability - rival,
+        **({} if with_it is None else {"reply_probability": with_it}),
+        **option_signals(
+            {
+                option: came_there * weights.get(option, 0.0) / total + (1 - came_there) / len(options)
+                for option in options
+            }
+        ),
+    }
+
+
+def _probability(tokens: Sequence[str], likely: Sequence[Mapping[str, float]]) -> float | None:
+    """Multiply the probabilities of the tokens that were written; None where the server left one out."""
+    logprobs = [alternatives.get(token) for token, alternatives in zip(tokens, likely, strict=True)]
+    known = [logprob for logprob in logprobs if logprob is not None]
+    return math.exp(min(sum(known), 0.0)) if len(known) == len(logprobs) else None
+
+
+def _weights(token: str, likely: Mapping[str, float], options: Mapping[str, str]) -> dict[str, float]:
+    """Sum the probabilities of option letters at a token."""
+    lower = token.strip(_AROUND).islower()
+    weights: dict[str, float] = {}
+    for other, logprob in likely.items():
+        written = other.strip(_AROUND)
+        # An "a" beside "B" is the article, not option A.
+        if written.islower() == lower and written.upper() in options:
+            weights[written.upper()] = weights.get(written.upper(), 0.0) + math.exp(min(logprob, 0.0))
+    return weights
+
+
+def find_letter(text: str, tokens: Sequence[str], letter: str, options: Mapping[str, str]) -> int | None:
+    """Find the token that wrote the letter of a reply's verdict.
+
+    It is the one at which the reply, read as far as it goes, begins to have that answer and keeps it to its end.
+
+    Args:
+        text: The reply.
+        tokens: Its tokens. They are looked for in the text, since servers write their blanks in several ways.
+        letter: The letter that was read in the whole of it.
+        options: Letter -> text.
+
+    Returns:
+        The token's place, or None where no token is that letter alone.
+    """
+    ends = [0]
+    for token in tokens:
+        written, start = token.strip(_BLANKS), ends[-1]
+        at = text.find(written, start, start + len(written) + _SKIPPED)
+        ends.append(start if at < 0 else at + len(written))
+
+    def reads_so(length: int) -> bool:
+        verdict = parse_verdict(text[: ends[length]] + _ANY_CONFIDENCE, options.keys())
+        return isinstance(verdict, Verdict) and verdict.answer == letter
+
+    places = [place for place, token in enumerate(tokens) if token.strip(_AROUND).upper() == letter]
+    for place in reversed(places):
+        if not reads_so(place + 1):
+            return None
+        if not reads_so(place):
+            return place
+    return None

@@ -1,0 +1,41 @@
+"""The paper's estimator: a calibration guidance prompt, then the confidence that the guided model states."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prompt4trust.estimators._ask import ask, check_template
+from prompt4trust.estimators.base import Answer
+from prompt4trust.models import Downstream, Policy, Sampling
+from prompt4trust.prompts import PromptTemplate
+
+
+class Cgp:
+    """Prompt4Trust (Kriz et al. 2025, arXiv 2507.09279): the policy's greedy guidance goes into the prompt.
+
+    Args:
+        downstream: The model that answers.
+        policy: The model that writes guidance from the question and its options; it sees no picture and no truth.
+        template: A template of role "answer".
+        sampling: How the downstream model's text is decoded.
+
+    Raises:
+        ValueError: If the template has another role.
+    """
+
+    name = "cgp"
+    needs_policy = True
+
+    def __init__(self, downstream: Downstream, policy: Policy, template: PromptTemplate, sampling: Sampling) -> None:
+        self._downstream = downstream
+        self._policy = policy
+        self._template = check_template(template)
+        self._sampling = sampling
+
+    async def answer(self, question: str, options: Mapping[str, str], image_url: str | None) -> Answer:
+        """Answer one question; see `Estimator.answer`."""
+        guidance = await self._policy.guide(question, options)
+        answer, _ = await ask(
+            self.name, self._downstream, self._template, self._sampling, question, options, image_url, guidance
+        )
+        return answer

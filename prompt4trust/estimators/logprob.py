@@ -1,0 +1,72 @@
+"""Letter probabilities: what the model's own distribution says where it writes the answer's letter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from prompt4trust.estimators._ask import ask, check_template
+from prompt4trust.estimators._tokens import ALTERNATIVES, letter_signals
+from prompt4trust.estimators.base import Answer
+from prompt4trust.models import Downstream, Sampling
+from prompt4trust.prompts import PromptTemplate
+from prompt4trust.verdict import Invalid, Verdict
+
+
+class Logprob:
+    """The probability of the answer's letter among the option letters (as in Kadavath et al. 2022, arXiv 2207.05221).
+
+    The reply is decoded as for `Verbalized`; the probability is that at the token that writes the letter of its
+    verdict (see `letter_signals`). It is the probability given all that was written before: a model that names its
+    finding first has mostly decided by then, and the figure is high for that reason. The signal reply_probability,
+    which counts what was written before, is low where that was a close call.
+
+    The answer is invalid with the reason "no_logprobs" where the server reports none, or none for that token, and with
+    "no_options", unasked, for an open question. A server that refuses the request is a TransportError, as ever.
+
+    Args:
+        downstream: The model that answers.
+        template: A template of role "answer".
+        sampling: How its text is decoded.
+        alternatives: Alternatives to ask for at each token, 1 to 20.
+
+    Raises:
+        ValueError: If the template has another role.
+    """
+
+    name = "logprob"
+    needs_policy = False
+
+    def __init__(
+        self,
+        downstream: Downstream,
+        template: PromptTemplate,
+        sampling: Sampling,
+        alternatives: int = ALTERNATIVES,
+    ) -> None:
+        self._downstream = downstream
+        self._template = check_template(template)
+        self._sampling = sampling
+        self._alternatives = alternatives
+
+    async def answer(self, question: str, options: Mapping[str, str], image_url: str | None) -> Answer:
+        """Answer one question; see `Estimator.answer`."""
+        if not options:
+            return Answer(Invalid("no_options"), "", self.name)
+        asked, reply = await ask(
+            self.name,
+            self._downstream,
+            self._template,
+            self._sampling,
+            question,
+            options,
+            image_url,
+            top_logprobs=self._alternatives,
+        )
+        if isinstance(asked.verdict, Invalid):
+            return asked
+        letter, stated = asked.verdict.answer, asked.verdict.confidence
+        found = letter_signals(reply, letter, options)
+        if not found:
+            return replace(asked, verdict=Invalid("no_logprobs"), signals={"stated": stated})
+        return replace(asked, verdict=Verdict(letter, found["letter_probability"]), signals={"stated": stated, **found})

@@ -1,0 +1,36 @@
+"""Verbalized confidence: the downstream model is asked without guidance, and what it states is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prompt4trust.estimators._ask import ask, check_template
+from prompt4trust.estimators.base import Answer
+from prompt4trust.models import Downstream, Sampling
+from prompt4trust.prompts import PromptTemplate
+
+
+class Verbalized:
+    """The baseline of every comparison (Lin et al. 2022, arXiv 2205.14334): no policy, the stated confidence.
+
+    Args:
+        downstream: The model that answers.
+        template: A template of role "answer".
+        sampling: How its text is decoded.
+
+    Raises:
+        ValueError: If the template has another role.
+    """
+
+    name = "verbalized"
+    needs_policy = False
+
+    def __init__(self, downstream: Downstream, template: PromptTemplate, sampling: Sampling) -> None:
+        self._downstream = downstream
+        self._template = check_template(template)
+        self._sampling = sampling
+
+    async def answer(self, question: str, options: Mapping[str, str], image_url: str | None) -> Answer:
+        """Answer one question; see `Estimator.answer`."""
+        answer, _ = await ask(self.name, self._downstream, self._template, self._sampling, question, options, image_url)
+        return answer

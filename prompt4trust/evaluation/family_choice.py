@@ -1,0 +1,156 @@
+"""Which calibrator family suits the data: all of them, judged by a proper score on answers that they did not see."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from prompt4trust.calibration import FAMILIES, Candidate, FamilyChoice, Signals, get_family, hash_rows
+from prompt4trust.calibration.base import MIN_ROWS
+from prompt4trust.evaluation.crossfit import cross_fit
+from prompt4trust.evaluation.predictions import Prediction
+from prompt4trust.evaluation.report import fitting_rows, signal_columns
+from prompt4trust.metrics import METRICS, summarize
+
+Score = Literal["nll", "brier"]
+SCORE: Score = "nll"
+"""The log loss: the score that the policy is rewarded by, and the one that lets no family claim a certainty that a
+single wrong answer refutes, as curves fitted on few rows do at their ends. The Brier score stands beside it."""
+TIE = 1e-4
+"""Families closer than this in score, in nats, are equally good, and the simpler is taken: it corresponds to
+confidences that are off by less than one point everywhere."""
+MIN_JUDGED = 50
+"""Answers judged on; with fewer, the noise of their outcomes chooses."""
+MIN_OF_EACH = 5
+"""Right answers, and wrong ones, that there must be to fit and to judge on."""
+
+JUDGED_BY = MappingProxyType({name: METRICS[name] for name in ("nll", "brier", "ece", "auroc")})
+"""What a candidate's row in a table holds."""
+
+
+class CannotChooseError(ValueError):
+    """The answers do not suffice to choose a calibrator by; the message says what is missing."""
+
+
+def choose_family(
+    predictions: Sequence[Prediction],
+    validation: Sequence[Prediction] | None = None,
+    *,
+    dataset: str,
+    families: Sequence[str] = tuple(FAMILIES),
+    score: Score = SCORE,
+    folds: int = 5,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> FamilyChoice:
+    """Fit every family that applies and take the one with the best score on other answers.
+
+    Args:
+        predictions: One estimator's, on the calibration data; those without a verdict or a known truth are left out.
+        validation: The same estimator's on other data, which families are then judged on; None to judge each answer of
+            the calibration data by calibrators that were fitted without its fold.
+        dataset: Name of the data judged on.
+        families: Candidates; the order of `FAMILIES` counts as that of simplicity, whatever the order here.
+        score: The proper score that decides.
+        folds: Parts of the cross-fitting, where there is no validation data.
+        resamples: Bootstrap resamples for the candidates' intervals.
+        seed: Seed of the folds and of the bootstrap.
+
+    Returns:
+        The choice, with every candidate's figures.
+
+    Raises:
+        CannotChooseError: If answers are too few, or too few of them right or wrong.
+        ValueError: If a family is unknown.
+    """
+    fitted_on = _Rows(predictions)
+    _check(fitted_on, "calibration", MIN_ROWS if validation is not None else MIN_JUDGED)
+    judged_on = fitted_on if validation is None else _Rows(validation)
+    if validation is not None:
+        _check(judged_on, "validation", MIN_JUDGED)
+    candidates = []
+    for family in sorted(set(families), key=_rank):
+        try:
+            if validation is None:
+                corrected = cross_fit(
+                    family,
+                    judged_on.confidence,
+                    judged_on.correct,
+                    signals=judged_on.signals,
+                    folds=folds,
+                    seed=seed,
+                )
+            else:
+                fitted = get_family(family).fit(fitted_on.confidence, fitted_on.correct, fitted_on.signals)
+                corrected = fitted.apply(judged_on.confidence, judged_on.signals)
+        except ValueError as error:
+            candidates.append(Candidate(family=family, refused=str(error)))
+            continue
+        figures = summarize(corrected, judged_on.correct, metrics=JUDGED_BY, resamples=resamples, seed=seed)["valid"]
+        metrics = {name: figures[name].as_json() for name in JUDGED_BY}
+        candidates.append(Candidate(family=family, metrics=metrics))
+    return FamilyChoice(
+        chosen=best(candidates, score),
+        score=score,
+        judged_on="folds" if validation is None else "validation",
+        dataset=dataset,
+        data_hash=hash_rows(judged_on.confidence, judged_on.correct, judged_on.ids),
+        n=len(judged_on.ids),
+        candidates=tuple(candidates),
+    )
+
+
+def best(candidates: Sequence[Candidate], score: Score = SCORE) -> str:
+    """Name the simplest family among those with the lowest score.
+
+    Args:
+        candidates: From the simplest; those that could not be fitted are passed over.
+        score: A metric that all others have; lower is better.
+
+    Raises:
+        CannotChooseError: If none could be fitted.
+    """
+    scores = {each.family: value for each in candidates if (value := _value(each.metrics, score)) is not None}
+    if not scores:
+        raise CannotChooseError("no calibrator could be fitted on these answers")
+    lowest = min(scores.values())
+    return next(family for family, value in scores.items() if value <= lowest + TIE)
+
+
+class _Rows:
+    """The predictions that count, as arrays."""
+
+    def __init__(self, predictions: Sequence[Prediction]) -> None:
+        rows = fitting_rows(predictions)
+        self.ids = [row.id for row in rows]
+        self.confidence: npt.NDArray[np.float64] = np.array([row.confidence for row in rows], dtype=np.float64)
+        self.correct: npt.NDArray[np.bool_] = np.array([row.correct for row in rows], dtype=np.bool_)
+        self.signals: Signals = signal_columns(rows)
+
+
+def _check(rows: _Rows, what: str, least: int) -> None:
+    n, right = len(rows.ids), int(rows.correct.sum())
+    if n < least:
+        raise CannotChooseError(
+            f"{n} {what} answers with a verdict and a known truth are too few to choose a calibrator by; "
+            f"at least {least} are needed"
+        )
+    for kind, count in (("right", right), ("wrong", n - right)):
+        if count < MIN_OF_EACH:
+            found = f"of {n} {what} answers {count or 'none'} {'is' if count == 1 else 'are'} {kind}"
+            raise CannotChooseError(
+                f"{found}; a calibrator is fitted and judged on right and wrong ones, at least {MIN_OF_EACH} of each"
+            )
+
+
+def _rank(family: str) -> int:
+    get_family(family)  # says what there is where the name is unknown
+    return list(FAMILIES).index(family)
+
+
+def _value(metrics: Mapping[str, Mapping[str, float | None]], name: str) -> float | None:
+    return metrics.get(name, {}).get("value")

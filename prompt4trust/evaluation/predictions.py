@@ -1,0 +1,260 @@
+"""The predictions table: one JSON object a line, appended as each prediction is finished, readable after any crash."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from prompt4trust.estimators.base import Answer
+from prompt4trust.models import TransportError
+from prompt4trust.questions import Question
+from prompt4trust.verdict import Invalid, InvalidReason
+
+FILE = "predictions.jsonl"
+
+
+class TableError(Exception):
+    """A predictions table cannot be read or written; the message says where and why."""
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class GuidanceRecord(_Record):
+    """The guidance prompt that was used and the policy version that wrote it."""
+
+    text: str
+    version: str
+
+
+class CostRecord(_Record):
+    """What a prediction took: model calls, tokens, and seconds spent waiting for models."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+
+
+class Failure(_Record):
+    """Why there is no prediction: a model could not be asked, or a picture could not be read.
+
+    Attributes:
+        service: "downstream", "policy" or "image".
+        detail: What went wrong.
+        timed_out: Whether a deadline passed.
+        status: The HTTP status received, or None.
+    """
+
+    service: str
+    detail: str
+    timed_out: bool = False
+    status: int | None = None
+
+
+class Prediction(_Record):
+    """What one estimator made of one question.
+
+    Exactly one of three holds: there is an answer with a confidence; the text held none and `invalid` says why; or
+    there is a `failure`, which says nothing about the model and is asked again when the run is resumed.
+
+    Attributes:
+        id: The question's id.
+        estimator: The estimator's name.
+        truth: The right option's letter, or None where unknown.
+        groups: The question's strata.
+        answer: The chosen option's letter.
+        confidence: Confidence in [0, 1], as the estimator gave it.
+        invalid: Why the text holds no verdict.
+        text: The model's text.
+        guidance: The guidance prompt, if one was used.
+        cost: What it took.
+        signals: Further numbers of the estimator.
+        failure: Why there is no prediction.
+    """
+
+    id: str
+    estimator: str
+    truth: str | None = None
+    groups: Mapping[str, str] = Field(default_factory=dict)
+    answer: str | None = None
+    confidence: float | None = Field(default=None, ge=0, le=1)
+    invalid: InvalidReason | None = None
+    text: str = ""
+    guidance: GuidanceRecord | None = None
+    cost: CostRecord = CostRecord()
+    signals: Mapping[str, float] = Field(default_factory=dict)
+    failure: Failure | None = None
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Question id and estimator: unique in a table."""
+        return self.id, self.estimator
+
+    @property
+    def correct(self) -> bool:
+        """Whether there is an answer and it is the truth."""
+        return self.answer is not None and self.answer == self.truth
+
+    @classmethod
+    def of(cls, question: Question, answer: Answer) -> Self:
+        """Record an estimator's answer."""
+        verdict, guidance, cost = answer.verdict, answer.guidance, answer.cost
+        invalid = verdict.reason if isinstance(verdict, Invalid) else None
+        stated = None if isinstance(verdict, Invalid) else verdict
+        return cls(
+            id=question.id,
+            estimator=answer.estimator,
+            truth=question.answer,
+            groups=dict(question.groups),
+            answer=_unicode(stated.answer) if stated else None,
+            confidence=stated.confidence if stated else None,
+            invalid=invalid,
+            text=_unicode(answer.text),
+            guidance=GuidanceRecord(text=_unicode(guidance.text), version=guidance.version) if guidance else None,
+            cost=CostRecord(
+                calls=cost.calls,
+                prompt_tokens=cost.prompt_tokens,
+                completion_tokens=cost.completion_tokens,
+                seconds=cost.seconds,
+            ),
+            signals={name: value for name, value in answer.signals.items() if math.isfinite(value)},
+        )
+
+    @classmethod
+    def failed(cls, question: Question, estimator: str, error: TransportError) -> Self:
+        """Record that there is no answer, which is not a model's outcome."""
+        failure = Failure(
+            service=error.service, detail=_unicode(error.detail), timed_out=error.timed_out, status=error.status
+        )
+        return cls(
+            id=question.id, estimator=estimator, truth=question.answer, groups=dict(question.groups), failure=failure
+        )
+
+    def line(self) -> bytes:
+        """Write as one line of JSON, fields that hold nothing left out."""
+        fields = self.model_dump(mode="json", exclude_defaults=True)
+        return json.dumps(fields, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+
+def _unicode(text: str) -> str:
+    # A model's JSON may escape half of a surrogate pair, which no file can hold.
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
+def read_predictions(path: Path) -> list[Prediction]:
+    """Read a predictions table; of several lines with one key (a failure, then a success) the last one counts.
+
+    Args:
+        path: The table, or the run's folder.
+
+    Returns:
+        The predictions in the order of their last lines. A last line without a newline is a write in progress and is
+        ignored.
+
+    Raises:
+        TableError: If there is no such file, or a line is not a prediction.
+    """
+    path = path / FILE if path.is_dir() else path
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise TableError(f"{path}: {error.strerror or error}") from error
+    table: dict[tuple[str, str], Prediction] = {}
+    lines = data.split(b"\n")
+    for number, line in enumerate(lines[:-1], start=1):
+        try:
+            prediction = Prediction.model_validate_json(line)
+        except ValidationError as error:
+            raise TableError(f"{path}: line {number} is not a prediction: {error.errors()[0]['msg']}") from error
+        table.pop(prediction.key, None)
+        table[prediction.key] = prediction
+    return list(table.values())
+
+
+class PredictionLog:
+    """A predictions table that is open for appending by this process alone.
+
+    Every line is handed to the operating system at once, so that a killed process loses nothing that it had finished;
+    `close` also forces the file to the disk. Use as a context manager.
+
+    Args:
+        folder: The run's folder; it is made where it is missing.
+
+    Raises:
+        TableError: If another process has the table open, or a line of it cannot be read.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self._path = folder / FILE
+        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _repair(self._file)
+            self._done = {row.key: row for row in read_predictions(self._path)}
+        except BlockingIOError as error:
+            os.close(self._file)
+            raise TableError(f"{self._path}: another run is writing to it") from error
+        except BaseException:
+            os.close(self._file)
+            raise
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @property
+    def rows(self) -> Iterable[Prediction]:
+        """Every prediction and failure in the table, the last word on each key."""
+        return self._done.values()
+
+    def has(self, question: str, estimator: str) -> bool:
+        """Whether there is a prediction; a failure is none."""
+        row = self._done.get((question, estimator))
+        return row is not None and row.failure is None
+
+    def get(self, question: str, estimator: str) -> Prediction:
+        """Look up the last word on a question; KeyError where there is none."""
+        return self._done[question, estimator]
+
+    def append(self, prediction: Prediction) -> None:
+        """Add one line."""
+        line = prediction.line()
+        written = os.write(self._file, line)
+        while written < len(line):  # a nearly full disk
+            written += os.write(self._file, line[written:])
+        self._done[prediction.key] = prediction
+
+    def close(self) -> None:
+        """Force the table to the disk and let others write to it."""
+        os.fsync(self._file)
+        os.close(self._file)
+
+
+def _repair(file: int) -> None:
+    """Complete or cut off the last line if a crash left it without its newline."""
+    size = os.fstat(file).st_size
+    data = os.pread(file, size, 0)
+    if not data or data.endswith(b"\n"):
+        return
+    start = data.rfind(b"\n") + 1
+    try:
+        Prediction.model_validate_json(data[start:])
+    except ValidationError:
+        os.ftruncate(file, start)
+    else:
+        os.write(file, b"\n")

@@ -1,0 +1,135 @@
+"""What selection does with a run's predictions: the answers that it is fitted on, and what it would have given."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from prompt4trust.calibration import CalibratorArtifact
+from prompt4trust.estimators.letters import option_probabilities
+from prompt4trust.evaluation.predictions import Prediction
+from prompt4trust.selection import CheckedAnswer, GuardArtifact, Limit
+
+
+def checked_answers(rows: Sequence[Prediction], calibrator: CalibratorArtifact | None = None) -> list[CheckedAnswer]:
+    """Turn one estimator's predictions into answers that selection can be fitted on or tried with.
+
+    Args:
+        rows: The predictions; failures and questions without a known truth are left out.
+        calibrator: What corrects the confidences first, or None to leave them as stated. An answer that lacks one of
+            its signals has no confidence: it defers.
+
+    Returns:
+        The answers, in order.
+    """
+    fitted = None if calibrator is None else calibrator.calibrator()
+
+    def confidence(row: Prediction) -> float | None:
+        if fitted is None or row.confidence is None:
+            return row.confidence
+        if any(name not in row.signals for name in fitted.inputs()):
+            return None
+        return round(float(fitted.apply(row.confidence, row.signals)), 4)  # as replies show it
+
+    return [
+        CheckedAnswer(row.id, confidence(row), row.correct, row.truth, option_probabilities(row.signals), row.groups)
+        for row in rows
+        if row.failure is None and row.truth is not None
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What an accepted risk comes to on other answers.
+
+    Attributes:
+        max_risk: The accepted risk.
+        limit: The threshold, or None where nothing is answered.
+        questions: Questions asked.
+        answered: How many got an answer.
+        wrong: How many of these are wrong.
+    """
+
+    max_risk: float
+    limit: Limit | None
+    questions: int
+    answered: int
+    wrong: int
+
+
+@dataclass(frozen=True, slots=True)
+class Covered:
+    """What option sets come to on other answers.
+
+    Attributes:
+        coverage: The coverage asked for.
+        questions: Questions with probabilities of their options, by group; "" without groups.
+        held: Those whose set holds the right option.
+        options: Options in all their sets.
+    """
+
+    coverage: float
+    questions: Mapping[str, int]
+    held: Mapping[str, int]
+    options: Mapping[str, int]
+
+
+def try_risks(
+    guard: GuardArtifact, answers: Sequence[CheckedAnswer], risks: Sequence[float], delta: float
+) -> list[Given]:
+    """Apply thresholds to answers with known truth.
+
+    Args:
+        guard: Whose thresholds.
+        answers: Of the same models, method and wording, but other questions than it was fitted on.
+        risks: Accepted risks in [0, 1].
+        delta: Probability with which each promise may fail, in (0, 1).
+
+    Returns:
+        What each risk comes to, in order.
+    """
+    rule = guard.risk_rule(delta)
+    scores = np.array(
+        [-1.0 if answer.confidence is None else guard.score(answer.confidence, [answer.id]) for answer in answers]
+    )
+    wrong = np.array([not answer.correct for answer in answers], dtype=np.bool_)
+    found = []
+    for risk in risks:
+        limit = rule.at(risk)
+        given = scores >= limit.score if limit else np.zeros(len(answers), dtype=np.bool_)
+        found.append(Given(risk, limit, len(answers), int(given.sum()), int((given & wrong).sum())))
+    return found
+
+
+def try_coverages(guard: GuardArtifact, answers: Sequence[CheckedAnswer], coverages: Sequence[float]) -> list[Covered]:
+    """Make option sets for answers with known truth.
+
+    Args:
+        guard: Whose sets.
+        answers: Of the same models, method and wording, but other questions than it was fitted on.
+        coverages: Each above 0 and below 1.
+
+    Returns:
+        What each coverage comes to, in order; empty where the guard has no option sets or no answer has probabilities.
+    """
+    sets, evidence = guard.option_sets(), guard.options
+    usable = [answer for answer in answers if answer.options]
+    if sets is None or evidence is None or not usable:
+        return []
+    found = []
+    for coverage in coverages:
+        questions: Counter[str] = Counter()
+        held: Counter[str] = Counter()
+        options: Counter[str] = Counter()
+        for answer in usable:
+            group = answer.groups.get(evidence.group) if evidence.group else None
+            chosen = sets.choose(answer.options, coverage, group=group, place=guard.place([answer.id])).letters
+            key = group or ""
+            questions[key] += 1
+            held[key] += answer.truth in chosen
+            options[key] += len(chosen)
+        found.append(Covered(coverage, questions, held, options))
+    return found

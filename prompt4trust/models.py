@@ -1,0 +1,124 @@
+"""What the method needs of its two models: how they are asked, what they give, and how asking fails.
+
+A downstream model is anything that completes chat messages about a picture; a policy is anything that writes a guidance
+prompt for a question. Both may be HTTP clients, models in this process, or scripts of a test.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from prompt4trust.prompts import Message
+
+__all__ = ["Completion", "Cost", "Downstream", "Generation", "Guidance", "Policy", "Sampling", "TransportError"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How text is decoded; temperature 0 is greedy."""
+
+    temperature: float = 0.0
+    top_p: float = 1.0
+    top_k: int = 0
+    max_tokens: int = 256
+    seed: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """What an answer took: model calls, tokens and wall-clock seconds."""
+
+    calls: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = 0.0
+
+    def __add__(self, other: Cost) -> Cost:
+        return Cost(
+            self.calls + other.calls,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            self.seconds + other.seconds,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What a model wrote.
+
+    Attributes:
+        text: The generated text.
+        finish_reason: "stop", "length" or the server's own word.
+        top_logprobs: For each generated token its most likely alternatives, itself included, as token -> natural
+            log-probability; None where none were asked for or offered.
+        tokens: The generated tokens in step with top_logprobs; None where there are none.
+    """
+
+    text: str
+    finish_reason: str
+    top_logprobs: Sequence[Mapping[str, float]] | None = None
+    tokens: Sequence[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """All completions of one request, with the cost of the request."""
+
+    completions: Sequence[Completion]
+    cost: Cost
+
+
+@dataclass(frozen=True, slots=True)
+class Guidance:
+    """A calibration guidance prompt (CGP) and the policy version that wrote it."""
+
+    text: str
+    version: str
+    cost: Cost
+
+
+class TransportError(Exception):
+    """A model could not be asked or did not reply; says nothing about the model's answer.
+
+    Attributes:
+        service: "policy" or "downstream".
+        timed_out: Whether the deadline passed (rather than the connection or the server failing).
+        status: The HTTP status received, or None where none was.
+        retry_after: Seconds after which another try may succeed, where known.
+    """
+
+    def __init__(
+        self,
+        service: str,
+        detail: str,
+        *,
+        timed_out: bool = False,
+        status: int | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(f"{service}: {detail}")
+        self.service = service
+        self.detail = detail
+        self.timed_out = timed_out
+        self.status = status
+        self.retry_after = retry_after
+
+
+class Downstream(Protocol):
+    """The multimodal LLM that answers."""
+
+    async def complete(
+        self, messages: Sequence[Message], sampling: Sampling, *, n: int = 1, top_logprobs: int | None = None
+    ) -> Generation:
+        """Generate n completions; raise TransportError where that is not possible."""
+        ...
+
+
+class Policy(Protocol):
+    """The small LLM that writes calibration guidance prompts."""
+
+    async def guide(self, question: str, options: Mapping[str, str], *, seed: int | None = None) -> Guidance:
+        """Write one guidance prompt, greedily unless a seed is given; raise TransportError where not possible."""
+        ...

@@ -1,5 +1,0 @@
-"""Figures as people read them: pages with diagrams, names of metrics, files for programs and spreadsheets."""
-
-from prompt4trust.reporting.files import write_report
-
-__all__ = ["write_report"]

@@ -1,0 +1,94 @@
+"""What a route asks for: said where the route is, shown in the OpenAPI document, read by the guard."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fastapi import Depends, FastAPI, Security, params
+from fastapi.routing import iter_route_contexts
+from fastapi.security import HTTPBearer
+
+from services.common.auth.key import Right
+
+Access = frozenset[Right]
+"""Rights that a route asks for, all of them; none for a route that is open to everybody."""
+
+# Never refuses by itself: FastAPI runs dependencies after it has read the body, which is too late. See KeyGuard.
+_scheme: Final = HTTPBearer(scheme_name="API key", description="A key of this deployment.", auto_error=False)
+
+
+def requires(right: Right) -> params.Security:
+    """Declare what a route, or all of a router's, ask for: `dependencies=[requires(Right.ASK)]`."""
+    declared: params.Security = Security(_scheme, scopes=[right.value])
+    return declared
+
+
+def _open() -> None:
+    """Mark a route as open to everybody."""
+
+
+OPEN: Final[params.Depends] = Depends(_open)
+"""Declares that a route is open to everybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A route, as far as it matters for who may ask.
+
+    Attributes:
+        path: Its pattern, for people.
+        regex: The same, for requests.
+        methods: HTTP methods that it answers; None for all.
+        access: What it asks for.
+        declared: Whether somebody said so; what nobody said anything of is for administrators.
+    """
+
+    path: str
+    regex: re.Pattern[str]
+    methods: frozenset[str] | None
+    access: Access
+    declared: bool
+
+    def takes(self, method: str, path: str) -> bool:
+        """Say whether a request is for this route."""
+        return (self.methods is None or method in self.methods) and self.regex.match(path) is not None
+
+
+def rules_of(app: FastAPI, others: Mapping[str, Access]) -> list[Rule]:
+    """List an application's routes in the order in which they are tried.
+
+    Args:
+        app: The application, complete.
+        others: What routes ask for that are not FastAPI's own and so cannot declare it: path -> access.
+    """
+    return list(_rules(app, others))
+
+
+def _rules(app: FastAPI, others: Mapping[str, Access]) -> Iterator[Rule]:
+    for route in iter_route_contexts(app.routes):
+        path = route.path or ""
+        declared = _declared(getattr(route, "dependencies", ()))
+        if declared is None:
+            declared = others.get(path)
+        methods = getattr(route, "methods", None)
+        yield Rule(
+            path,
+            route.path_regex,
+            frozenset(methods) if methods else None,
+            frozenset({Right.ADMIN}) if declared is None else declared,
+            declared is not None,
+        )
+
+
+def _declared(dependencies: Iterable[Any]) -> Access | None:
+    found: set[Right] = set()
+    said = False
+    for each in dependencies:
+        if isinstance(each, params.Security) and each.dependency is _scheme:
+            said = True
+            found.update(map(Right, each.scopes or ()))
+        said = said or each is OPEN
+    return frozenset(found) if said else None

@@ -1,0 +1,1 @@
+"""From logits to text: sampling, random numbers, detokenising, stop strings."""

@@ -1,0 +1,1 @@
+"""The model as the scheduler uses it: prompts, forward passes, keys and values."""

@@ -1,0 +1,238 @@
+"""A Hugging Face model seen as what the scheduler needs: prepare a prompt, prefill, step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoModelForImageTextToText,
+    AutoTokenizer,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
+from transformers.utils import logging as transformers_logging
+
+from services.common.engine.base import EngineError
+from services.common.engine.decoding.detokenize import Vocabulary
+from services.common.engine.model.cache import SlotCache, register_attention, slot_mask
+from services.common.engine.model.last_layer import narrow_last_layer
+from services.common.engine.model.prompting import Prompt, PromptBuilder
+from services.common.engine.vision.pictures import ImageLimits
+from services.common.engine.vision.qwen2_vl import VisionInputs
+from services.common.engine.vision.tower import register_picture_attention
+
+DType = Literal["float32", "bfloat16", "float16", "auto"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOptions:
+    """How a model is loaded.
+
+    Attributes:
+        path: Directory in Hugging Face layout.
+        dtype: Of the weights; float32 is what makes sampling independent of the batch.
+        device: Where to run, in torch's words.
+        max_model_len: Most tokens of prompt and completion; None for as many as the model was made for.
+        slots: Most samples that run at once.
+        image_limits: How large images may be.
+        max_images: Most images in a request.
+    """
+
+    path: Path
+    dtype: DType = "float32"
+    device: str = "cpu"
+    max_model_len: int | None = None
+    slots: int = 32
+    image_limits: ImageLimits = field(default_factory=ImageLimits)
+    max_images: int = 4
+
+
+class TransformersAdapter:
+    """A causal language model (Qwen2, Llama, ...) or a vision-language model of the Qwen2-VL family.
+
+    `prompts.build` may be called from any thread; the other methods belong to the one thread that runs the model.
+
+    Args:
+        model: The network, in evaluation mode, made with `register_attention()`'s attention for its language model.
+        tokenizer: Its tokenizer, with a chat template.
+        vision: How it sees images; None for a text-only model.
+        options: How it was loaded.
+    """
+
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerBase,
+        vision: VisionInputs | None,
+        options: ModelOptions,
+    ) -> None:
+        text_config = model.config.get_text_config()
+        narrow_last_layer(model)
+        self._model = model
+        self._vision = vision
+        self.vocabulary = Vocabulary(tokenizer)
+        self.max_model_len = _context_length(text_config, options.max_model_len)
+        self.slots = options.slots
+        self.eos = _end_tokens(model, tokenizer)
+        self.prompts = PromptBuilder(tokenizer, vision, self.max_model_len, options.image_limits, options.max_images)
+        self._device = torch.device(options.device)
+        self._layers: int = text_config.num_hidden_layers
+        self._cache = SlotCache(self._layers, self.slots, self.max_model_len)
+
+    @classmethod
+    def load(cls, options: ModelOptions) -> TransformersAdapter:
+        """Load a model from a local directory; nothing is fetched and no code from the directory is run.
+
+        Raises:
+            EngineError: If there is no model there that the engine can run.
+        """
+        if not (options.path / "config.json").is_file():
+            raise EngineError(f"there is no model in {options.path}")
+        config = AutoConfig.from_pretrained(options.path, local_files_only=True)
+        attention: Any = register_attention()
+        loader: Any = AutoModelForCausalLM
+        sees = hasattr(config, "vision_config")
+        if sees:
+            loader = AutoModelForImageTextToText
+            attention = {"text_config": attention, "vision_config": register_picture_attention()}
+        tokenizer = AutoTokenizer.from_pretrained(options.path, local_files_only=True)
+        # The loader's progress bar would be a line of noise in a service's log.
+        progress: Any = transformers_logging
+        progress.disable_progress_bar()
+        model, report = loader.from_pretrained(
+            options.path,
+            dtype=options.dtype if options.dtype == "auto" else getattr(torch, options.dtype),
+            attn_implementation=attention,
+            local_files_only=True,
+            use_safetensors=True,  # other formats can run code
+            output_loading_info=True,
+        )
+        if report["missing_keys"]:
+            # transformers would fill them with random numbers and only warn.
+            raise EngineError(f"the weights lack {len(report['missing_keys'])} of the model's tensors")
+        model = model.to(options.device).eval()
+        vision = VisionInputs.load(options.path, model) if sees else None
+        return cls(model, tokenizer, vision, options)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model runs."""
+        return self._device
+
+    @property
+    def exact(self) -> bool:
+        """Whether rounding noise is small enough for near ties to be rare."""
+        return self._model.dtype in (torch.float32, torch.float64)
+
+    def prefill(self, prompts: Sequence[Prompt], first: int) -> torch.Tensor:
+        """Read prompts into slots.
+
+        Args:
+            prompts: One or more.
+            first: Slot of the first; the others follow.
+
+        Returns:
+            Logits of each prompt's next token, float32 [prompts, vocabulary].
+        """
+        last = torch.tensor([len(prompt.tokens) - 1 for prompt in prompts], device=self._device)
+        self._cache.begin_prefill(first, last, max(len(prompt.tokens) for prompt in prompts))
+        return self._read(prompts, self._cache)
+
+    def fork(self, source: int, targets: Sequence[int], length: int) -> None:
+        """Copy a slot's first tokens into other slots that follow one another."""
+        self._cache.fork(source, targets, length)
+
+    def move(self, source: int, target: int, length: int) -> None:
+        """Move a slot to another place."""
+        self._cache.move(source, target, length)
+
+    def step(
+        self, tokens: torch.Tensor, rows: torch.Tensor, lengths: torch.Tensor, positions: torch.Tensor, longest: int
+    ) -> torch.Tensor:
+        """Read one more token in each of the first slots.
+
+        Args:
+            tokens: The tokens, int64 [batch].
+            rows: 0, 1, ... as int64 [batch].
+            lengths: How many tokens each slot holds, int64 [batch].
+            positions: The tokens' positions, int64 [batch].
+            longest: The greatest length.
+
+        Returns:
+            Logits of the next tokens, float32 [batch, vocabulary].
+        """
+        view = self._cache.begin_step(rows, lengths, longest)
+        position_ids = positions[:, None]
+        output = self._model(
+            input_ids=tokens[:, None],
+            attention_mask=slot_mask(lengths, view, self._model.dtype),
+            position_ids=position_ids if self._vision is None else position_ids.expand(3, -1, -1),
+            past_key_values=self._cache,
+            use_cache=True,
+        )
+        logits: torch.Tensor = output.logits[:, -1].float()
+        return logits
+
+    def recompute(self, prompt: Prompt, generated: Sequence[int]) -> torch.Tensor:
+        """Compute a sample's next logits from nothing and alone, so that they depend on its tokens only.
+
+        Args:
+            prompt: Its prompt.
+            generated: Its tokens so far.
+
+        Returns:
+            float32 [1, vocabulary].
+        """
+        return self._read([prompt.extended(generated)], None)
+
+    def reset(self) -> None:
+        """Forget all slots, after a failure."""
+        self._cache = SlotCache(self._layers, self.slots, self.max_model_len)
+
+    def _read(self, prompts: Sequence[Prompt], cache: SlotCache | None) -> torch.Tensor:
+        count, longest = len(prompts), max(len(prompt.tokens) for prompt in prompts)
+        tokens = torch.zeros((count, longest), dtype=torch.int64)
+        axes = () if self._vision is None else (3,)
+        positions = torch.zeros((*axes, count, longest), dtype=torch.int64)
+        for row, prompt in enumerate(prompts):
+            length = len(prompt.tokens)
+            tokens[row, :length] = torch.tensor(prompt.tokens)
+            positions[..., row, :length] = prompt.positions
+        tokens, positions = tokens.to(self._device), positions.to(self._device)
+        embeddings = self._model.get_input_embeddings()(tokens)
+        if self._vision is not None:
+            embeddings = self._vision.place(embeddings, tokens, prompts)
+        output = self._model(
+            inputs_embeds=embeddings,
+            position_ids=positions,
+            past_key_values=cache,
+            use_cache=cache is not None,
+            logits_to_keep=1,  # into a cache, there is no other token of a prompt; without one, there is one prompt
+        )
+        logits: torch.Tensor = output.logits[:, -1].float()
+        return logits
+
+
+def _context_length(text_config: Any, asked: int | None) -> int:
+    kinds = set(getattr(text_config, "layer_types", None) or ())
+    if kinds - {"full_attention", "sliding_attention"}:
+        raise EngineError(f"models with {', '.join(sorted(kinds))} layers need the vLLM engine")
+    length = int(text_config.max_position_embeddings)
+    if "sliding_attention" in kinds:
+        length = min(length, int(text_config.sliding_window))  # within the window both kinds are the same
+    return length if asked is None else min(length, asked)
+
+
+def _end_tokens(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
+    generation = getattr(model, "generation_config", None)
+    found = getattr(generation, "eos_token_id", None)
+    ends = set(found if isinstance(found, list) else [] if found is None else [found])
+    if isinstance(tokenizer.eos_token_id, int):
+        ends.add(tokenizer.eos_token_id)
+    return frozenset(ends)

@@ -1,0 +1,1 @@
+"""HTTP as every service speaks it: application, problem documents, health, bounded bodies, telemetry."""

@@ -1,0 +1,107 @@
+"""A service's application: what all of them share is put on in one place."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from fastapi import FastAPI
+from prometheus_client import CollectorRegistry, ProcessCollector
+
+from services.common.auth.access import Access
+from services.common.auth.authenticator import AuthenticationMetrics, Authenticator, Browser
+from services.common.auth.key import Right
+from services.common.auth.keyring import Keyring
+from services.common.http.body import BoundedBody
+from services.common.http.health import (
+    QUIET_PATHS,
+    Liveness,
+    ReadinessCheck,
+    VersionInfo,
+    health_router,
+    software_version,
+)
+from services.common.http.problems import install_problem_handlers
+from services.common.http.telemetry import HttpMetrics, RequestTelemetry
+from services.common.settings import ServiceSettings
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+
+
+def create_app(
+    settings: ServiceSettings,
+    *,
+    title: str,
+    lifespan: Lifespan,
+    readiness: ReadinessCheck,
+    version_info: VersionInfo,
+    metrics: CollectorRegistry | None = None,
+    max_body_bytes: int | None = None,
+    body_timeout_s: float = 30.0,
+    others: Mapping[str, Access] | None = None,
+    browser: Browser | None = None,
+    is_alive: Liveness = lambda: True,
+) -> FastAPI:
+    """Make an application with health, version, metrics, tracing, problem documents, and a guard that asks for keys.
+
+    Args:
+        settings: The service's settings.
+        title: Title of its OpenAPI document.
+        lifespan: Opens and closes what the service works with.
+        readiness: Checks what it needs.
+        version_info: What /version says of models and calibrators.
+        metrics: Registry of the service's own metrics; a new one by default.
+        max_body_bytes: Largest request body (413 beyond it), or None to leave bodies to the service.
+        body_timeout_s: Seconds that a client may take to send a body, where max_body_bytes is given.
+        others: What routes ask for that are not FastAPI's own, such as mounted files: path -> access.
+        browser: How browsers show keys, where the service has pages.
+        is_alive: Whether the process is of use yet; where it is not, `serve` ends it.
+
+    Returns:
+        The application; a service adds its own routes, each with what it asks for: a route that does not say is for
+        administrators. There are no pages that load scripts from elsewhere.
+
+    Raises:
+        KeysError: If the settings name a file of keys that cannot be read.
+    """
+    registry = metrics if metrics is not None else CollectorRegistry()
+    ProcessCollector(registry=registry)  # memory, processor time and when it was started
+    keyring = Keyring(settings.api_keys, settings.service) if settings.api_keys is not None else None
+    counted = AuthenticationMetrics(registry)
+    if keyring is not None:
+        counted.follow(keyring)
+    app = FastAPI(
+        title=title,
+        version=software_version(),
+        lifespan=lifespan if keyring is None else _following(keyring, lifespan),
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.keyring = keyring
+    app.include_router(health_router(settings.service, readiness, version_info, registry, is_alive))
+    app.state.is_alive = is_alive
+    install_problem_handlers(app)
+    if max_body_bytes is not None:
+        app.add_middleware(BoundedBody, max_bytes=max_body_bytes, timeout_s=body_timeout_s)
+    # Around the bodies' bound: whoever may not ask is told so before the first byte of a body is read.
+    app.add_middleware(
+        Authenticator,
+        api=app,
+        keyring=keyring,
+        service=settings.service,
+        is_loopback=settings.is_loopback,
+        others={"/openapi.json": frozenset({Right.ASK}), **(others or {})},
+        metrics=counted,
+        browser=browser,
+    )
+    app.add_middleware(RequestTelemetry, metrics=HttpMetrics(registry), quiet=QUIET_PATHS)
+    return app
+
+
+def _following(keyring: Keyring, lifespan: Lifespan) -> Lifespan:
+    @asynccontextmanager
+    async def both(app: FastAPI) -> AsyncIterator[None]:
+        async with keyring.followed(), lifespan(app):
+            yield
+
+    return both

@@ -1,0 +1,89 @@
+"""Bounds on request bodies: how large, and how long a client may take to send one."""
+
+from __future__ import annotations
+
+import asyncio
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from services.common.http.problems import Problem, request_id_of_scope
+
+
+class BoundedBody:
+    """ASGI middleware: read the body before the application runs, within a size and a time.
+
+    Frameworks wait for a body without a limit of either kind, so that a few clients that send a byte a second, or
+    gigabytes, would hold a service. Every service here needs the whole body before it can begin anyway.
+
+    Args:
+        app: The wrapped application.
+        max_bytes: Largest body; a larger one is answered 413, before it is read where its length is stated.
+        timeout_s: Seconds within which the body must have come; afterwards the answer is 408.
+    """
+
+    def __init__(self, app: ASGIApp, max_bytes: int, timeout_s: float) -> None:
+        self._app = app
+        self._max_bytes = max_bytes
+        self._timeout_s = timeout_s
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; other ASGI scopes pass through."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        try:
+            body = await read_body(scope, receive, self._max_bytes, self._timeout_s)
+        except Problem as problem:
+            response = problem.response(request_id_of_scope(scope))
+            # The rest of the body is still on its way: the connection is of no further use.
+            response.headers["Connection"] = "close"
+            await response(scope, receive, send)
+            return
+        if body is None:
+            return  # the client left; there is nobody to answer
+        pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+        async def replay() -> Message:
+            return pending.pop() if pending else await receive()
+
+        await self._app(scope, replay, send)
+
+
+async def read_body(scope: Scope, receive: Receive, max_bytes: int, timeout_s: float) -> bytes | None:
+    """Read a request's body within a size and a time.
+
+    Args:
+        scope: The request's ASGI scope.
+        receive: Its channel, nothing read yet.
+        max_bytes: Largest body; a larger one is refused before it is read where its length is stated.
+        timeout_s: Seconds within which the body must have come.
+
+    Returns:
+        The body, or None if the client left.
+
+    Raises:
+        Problem: 413 if it is too large, 408 if it is too slow.
+    """
+    too_large = Problem(413, "body-too-large", f"The request's body may have at most {max_bytes} bytes.")
+    stated = Headers(scope=scope).get("content-length", "")
+    if stated.isdecimal() and int(stated) > max_bytes:
+        raise too_large
+    chunks: list[bytes] = []
+    size = 0
+    try:
+        async with asyncio.timeout(timeout_s):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    return None
+                chunks.append(message.get("body", b""))
+                size += len(chunks[-1])
+                if size > max_bytes:
+                    raise too_large
+                if not message.get("more_body", False):
+                    return b"".join(chunks)
+    except TimeoutError:
+        raise Problem(
+            408, "request-timeout", f"The request's body did not arrive within {timeout_s:g} seconds."
+        ) from None

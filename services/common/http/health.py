@@ -1,0 +1,123 @@
+"""Liveness, readiness, version and metrics: the same four routes on every service."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Awaitable, Callable, Mapping
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from fastapi import APIRouter, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from pydantic import BaseModel
+
+from services.common.auth.access import OPEN, requires
+from services.common.auth.key import Right
+
+
+class Dependency(BaseModel):
+    """Whether something that a service needs is there.
+
+    Attributes:
+        ok: Whether it answers.
+        required: Whether the service is not ready without it; an optional one that is away only degrades it.
+        detail: One line for an operator; no secrets, no addresses.
+    """
+
+    ok: bool
+    required: bool = True
+    detail: str = ""
+
+
+class Readiness(BaseModel):
+    """The reply of /health/ready."""
+
+    status: Literal["ready", "not_ready"]
+    dependencies: dict[str, Dependency]
+
+
+ReadinessCheck = Callable[[], Awaitable[dict[str, Dependency]]]
+VersionInfo = Callable[[], Awaitable[Mapping[str, Any]]]
+Liveness = Callable[[], bool]
+"""Says whether a process is of use yet: False where a part of it has ended that only a restart brings back."""
+
+QUIET_PATHS = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
+
+
+def health_router(
+    service: str,
+    readiness: ReadinessCheck,
+    version_info: VersionInfo,
+    metrics: CollectorRegistry,
+    is_alive: Liveness = lambda: True,
+) -> APIRouter:
+    """Make the routes that every service has.
+
+    Args:
+        service: The service's name.
+        readiness: Checks what the service needs, by name.
+        version_info: What /version says beside the software: models, calibrators.
+        metrics: What /metrics exposes.
+        is_alive: Whether the process is of use yet.
+
+    Returns:
+        GET /health/live, /health/ready, /metrics and /version.
+    """
+    router = APIRouter(tags=["operation"])
+
+    @router.get("/health/live", dependencies=[OPEN], summary="Is the process up? 503 where only a restart helps")
+    async def live(response: Response) -> dict[str, str]:
+        if is_alive():
+            return {"status": "alive"}
+        response.status_code = 503
+        return {"status": "dead"}
+
+    @router.get("/health/ready", dependencies=[OPEN], summary="Can it answer now?", response_model=Readiness)
+    async def ready() -> JSONResponse:
+        dependencies = await readiness()
+        is_ready = all(found.ok or not found.required for found in dependencies.values())
+        body = Readiness(status="ready" if is_ready else "not_ready", dependencies=dependencies)
+        return JSONResponse(body.model_dump(), status_code=200 if is_ready else 503)
+
+    @router.get(
+        "/metrics",
+        dependencies=[requires(Right.METRICS)],
+        summary="Prometheus metrics (scope metrics)",
+        response_class=Response,
+    )
+    async def expose() -> Response:
+        return Response(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST)
+
+    @router.get("/version", dependencies=[OPEN], summary="Software, revision and models")
+    async def show_version() -> dict[str, Any]:
+        return {"service": service, "software": software_version(), "revision": revision(), **await version_info()}
+
+    return router
+
+
+def software_version() -> str:
+    """Version of the installed distribution."""
+    return version("trustvqa")
+
+
+@cache
+def revision() -> str | None:
+    """Git revision of the code, or None where there is no checkout (an image carries it in a file REVISION)."""
+    root = Path(__file__).resolve().parents[3]
+    marker = root / "REVISION"
+    if marker.is_file():
+        return marker.read_text(encoding="utf-8").strip()
+    try:
+        found = subprocess.run(  # noqa: S603 - fixed arguments
+            ["git", "-C", str(root), "rev-parse", "HEAD"],  # noqa: S607 - wherever git is
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return found.stdout.strip()

@@ -1,0 +1,56 @@
+"""Runs a service's application."""
+
+from __future__ import annotations
+
+import math
+import sys
+from contextlib import suppress
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+
+from services.common.http.telemetry import configure_logging
+from services.common.settings import ServiceSettings
+
+_FAILURE = 1
+_log = structlog.get_logger(__name__)
+
+
+def serve(app: FastAPI, settings: ServiceSettings) -> None:
+    """Serve an application until SIGTERM or SIGINT, then let requests in flight finish.
+
+    The process ends by itself, with status 1, once the application says that it is of no use any more: whoever started
+    it then starts another. Docker starts again what has ended, but not what is merely unhealthy.
+
+    Args:
+        app: The application, from `create_app`.
+        settings: Where to listen, how to log, how long to drain.
+    """
+    configure_logging(settings.service, level=settings.log_level, form=settings.log_format)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=math.ceil(settings.shutdown_grace_s),
+    )
+    server = _Server(config)
+    with suppress(KeyboardInterrupt):  # raised again by uvicorn once it has shut down
+        server.run()
+    if server.is_dead or not server.started:
+        sys.exit(_FAILURE)
+
+
+class _Server(uvicorn.Server):
+    is_dead = False
+
+    async def on_tick(self, counter: int) -> bool:
+        """Look, ten times a second, whether to go on."""
+        if not self.is_dead and not self.config.app.state.is_alive():  # type: ignore[union-attr]
+            _log.error("a part that only a restart brings back has ended: this process ends")
+            self.is_dead = True
+        return await super().on_tick(counter) or self.is_dead

@@ -1,0 +1,1 @@
+"""What a client sends becomes a checked question and a safe picture."""

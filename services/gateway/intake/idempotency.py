@@ -1,0 +1,65 @@
+"""A question that is asked again under the same key is the same question: one record, however often it was repeated."""
+
+from __future__ import annotations
+
+import re
+import uuid
+
+from starlette.datastructures import Headers
+
+from services.common.http.problems import Problem
+
+HEADER = "Idempotency-Key"
+"""As the IETF's draft-ietf-httpapi-idempotency-key-header has it."""
+SHORTEST, LONGEST = 16, 128
+
+# Visible ASCII but for the two characters that a string of a structured field (RFC 9651) would have to escape. The
+# draft wants it in quotation marks; many clients leave them out.
+_KEY = re.compile(rf'(?P<quote>"?)(?P<key>[!#-\[\]-~]{{{SHORTEST},{LONGEST}}})(?P=quote)')
+_NAMESPACE = uuid.UUID("f2a51c3e-6f0b-5d0e-9f57-5c1b6a3c7d21")
+
+
+def answer_id_of(headers: Headers, caller: str = "") -> str | None:
+    """Find the id that an answer is to have.
+
+    Args:
+        headers: The request's headers.
+        caller: Who asks, where that is known: keys of different callers never meet.
+
+    Returns:
+        The same id for the same caller and key, which nobody can guess who does not know both; None without a key.
+
+    Raises:
+        Problem: 400 if it is no key.
+    """
+    given = headers.getlist(HEADER)
+    if not given:
+        return None
+    found = _KEY.fullmatch(given[0].strip()) if len(given) == 1 else None
+    if found is None:
+        raise Problem(
+            400,
+            "bad-idempotency-key",
+            f"{HEADER} must be given once, as {SHORTEST} to {LONGEST} visible ASCII characters other than quotation "
+            "marks and backslashes, which nobody else comes upon: a random UUID is one.",
+        )
+    return str(uuid.uuid5(_NAMESPACE, f"{caller}\n{found['key']}"))
+
+
+def other_question_problem() -> Problem:
+    """Tell a client that it has used the key for another question."""
+    return Problem(
+        422,
+        "idempotency-key-reused",
+        f"Another picture, question, options or groups were sent under this {HEADER}: a new question needs a new key.",
+    )
+
+
+def reviewed_problem() -> Problem:
+    """Tell a client that what was answered under the key stands."""
+    return Problem(
+        409,
+        "already-reviewed",
+        f"Somebody has said whether the answer under this {HEADER} was right, so that it stands as it was given: ask "
+        "again under a new key.",
+    )

@@ -1,0 +1,94 @@
+"""JSON that clients send: read strictly, checked, and refused in words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn, TypeVar
+
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+
+from services.common.http.problems import Problem
+
+_Model = TypeVar("_Model", bound=BaseModel)
+
+
+def load_json(text: str) -> Any:
+    """Read JSON in which no key is given twice and no number is NaN.
+
+    Not pydantic's own reader: it calls a lone surrogate malformed JSON, which by RFC 8259 it is not.
+
+    Raises:
+        ValueError: If it is none.
+        RecursionError: If it is nested too deep.
+    """
+    return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
+
+
+def load_object(body: bytes, must: str) -> dict[str, Any]:
+    """Read a request's body that is to be an object.
+
+    Args:
+        body: The bytes.
+        must: What to say of another value: "must be an object with ...".
+
+    Raises:
+        Problem: 400 if it is not JSON.
+        RequestValidationError: If it is no object.
+    """
+    try:
+        fields = load_json(body.decode("utf-8"))
+    except UnicodeDecodeError:
+        raise Problem(400, "malformed-json", "The request's body is not UTF-8.") from None
+    except (ValueError, RecursionError):
+        raise Problem(400, "malformed-json", "The request's body is not valid JSON.") from None
+    if not isinstance(fields, dict):
+        refuse("body", must)
+    return fields
+
+
+def check_fields(model: type[_Model], fields: Mapping[str, Any], context: Mapping[str, Any] | None = None) -> _Model:
+    """Make a model of what a client sent.
+
+    Args:
+        model: The model.
+        fields: The fields.
+        context: What the model's validators want to know.
+
+    Raises:
+        RequestValidationError: If a field is wrong; it quotes nothing that cannot be printed.
+    """
+    try:
+        return model.model_validate(fields, context=context)
+    except ValidationError as error:
+        faults: list[Any] = [
+            dict(fault) for fault in error.errors(include_url=False, include_input=False, include_context=False)
+        ]
+        for fault in faults:
+            fault["loc"] = tuple(shown(part) for part in fault["loc"])
+            if fault["type"] == "string_unicode":
+                fault["msg"] = "must be valid Unicode: it holds half of a surrogate pair"
+        raise RequestValidationError(faults) from None
+
+
+def refuse(field: str, message: str) -> NoReturn:
+    """Say what is wrong with a field; raises RequestValidationError."""
+    raise RequestValidationError([{"loc": (field,), "msg": message, "type": "value_error"}])
+
+
+def shown(part: Any) -> Any:
+    """Name a field in a reply: the name comes from the client, and what cannot be printed must not come back."""
+    return part if not isinstance(part, str) or (part.isprintable() and len(part) <= 40) else "an unknown field"
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        # Parsers disagree on which of two equal keys counts, so neither does.
+        raise ValueError("a key is given twice")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not JSON")

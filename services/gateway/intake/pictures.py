@@ -1,0 +1,308 @@
+"""A client's picture becomes a fresh PNG: checked, decoded, upright, eight bits deep, of bounded size.
+
+Nothing of the client's file goes on but its pixels: no metadata, no trailing bytes, no container that a model server's
+decoder might read differently. How pictures are brought to eight bits: 16- and 32-bit grey is windowed from its least
+to its greatest value (a flat picture becomes black); 16 bits per colour keep their upper eight. Transparency is laid on
+black, the ground of radiographs. CMYK and YCbCr become RGB without colour management.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import PurePosixPath
+from typing import Final, Literal, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+from PIL.Image import Resampling, Transpose
+
+ImageFault = Literal[
+    "empty-image",
+    "unsupported-image",
+    "image-type-mismatch",
+    "image-too-large",
+    "image-too-small",
+    "image-too-narrow",
+    "animated-image",
+    "damaged-image",
+]
+
+# Only these of Pillow's decoders are ever tried: every further one is attack surface.
+FORMATS: Final = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
+_READABLE: Final = "PNG, JPEG, WebP, TIFF or BMP"
+_MEDIA_TYPES: Final = {
+    "image/png": "PNG",
+    "image/x-png": "PNG",
+    "image/jpeg": "JPEG",
+    "image/jpg": "JPEG",
+    "image/pjpeg": "JPEG",
+    "image/webp": "WEBP",
+    "image/tiff": "TIFF",
+    "image/x-tiff": "TIFF",
+    "image/bmp": "BMP",
+    "image/x-bmp": "BMP",
+    "image/x-ms-bmp": "BMP",
+}
+_SUFFIXES: Final = {
+    ".png": "PNG",
+    ".jpg": "JPEG",
+    ".jpeg": "JPEG",
+    ".webp": "WEBP",
+    ".tif": "TIFF",
+    ".tiff": "TIFF",
+    ".bmp": "BMP",
+    ".dib": "BMP",
+}
+# How files of FORMATS begin: what begins so and cannot be read is damaged rather than of another kind.
+_SIGNATURES: Final = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|RIFF.{4}WEBP|II\*\0|MM\0\*|BM", re.DOTALL)
+_UNDECLARED: Final = frozenset({"", "application/octet-stream", "binary/octet-stream"})
+_ORIENTATION: Final = 0x0112
+_PHOTOMETRIC: Final = 262
+_TILE_WIDTH: Final = 322
+_TILE_LENGTH: Final = 323
+_BAND: Final = 1_000_000
+# EXIF 2.3, tag 0x0112: how the stored picture must be turned to stand upright.
+_UPRIGHT: Final = {
+    2: Transpose.FLIP_LEFT_RIGHT,
+    3: Transpose.ROTATE_180,
+    4: Transpose.FLIP_TOP_BOTTOM,
+    5: Transpose.TRANSPOSE,
+    6: Transpose.ROTATE_270,
+    7: Transpose.TRANSVERSE,
+    8: Transpose.ROTATE_90,
+}
+_DEEP: Final = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
+_TRANSPARENT: Final = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
+_OPAQUE: Final = {"1": "L", "L": "L", "P": "RGB", "RGB": "RGB", "RGBX": "RGB", "CMYK": "RGB", "YCbCr": "RGB"}
+
+
+class PictureError(Exception):
+    """A picture that is not taken.
+
+    Attributes:
+        fault: What is wrong, as a stable word.
+        detail: What is wrong and what to change, for a person; holds nothing of the file.
+    """
+
+    def __init__(self, fault: ImageFault, detail: str) -> None:
+        super().__init__(detail)
+        self.fault: ImageFault = fault
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class PictureLimits:
+    """What a picture may be, and what it becomes.
+
+    Attributes:
+        max_pixels: Most pixels of a picture, checked before any is decoded; at most Pillow's own limit of 89 million.
+        min_side: Fewest pixels on either side.
+        max_aspect: Greatest ratio of the longer to the shorter side.
+        max_side: Longer side of what goes on; larger pictures are scaled down, smaller ones are left as they are.
+    """
+
+    max_pixels: int = 64_000_000
+    min_side: int = 8
+    max_aspect: float = 50.0
+    max_side: int = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedPicture:
+    """A picture that is safe to pass on.
+
+    Attributes:
+        png: A PNG of mode L or RGB with pixels and nothing else.
+        width: Width in pixels.
+        height: Height in pixels.
+        source_format: The format that the client's file had, one of FORMATS.
+    """
+
+    png: bytes
+    width: int
+    height: int
+    source_format: str
+
+    @property
+    def data_url(self) -> str:
+        """The picture as a data: URL."""
+        return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
+
+
+def prepare_picture(
+    data: bytes, limits: PictureLimits, *, media_type: str | None = None, filename: str | None = None
+) -> PreparedPicture:
+    """Check a picture and make it anew; takes time and memory by its pixels, so call it in a worker thread.
+
+    Args:
+        data: The client's file.
+        limits: What it may be.
+        media_type: The type that the client declared, or None; must agree with the content.
+        filename: The name that the client declared, or None; its suffix must agree with the content.
+
+    Returns:
+        The picture, upright and re-encoded.
+
+    Raises:
+        ImageError: If the file is not taken; no other exception leaves this function, whatever the bytes.
+    """
+    if not data:
+        raise PictureError("empty-image", "The image holds no bytes: send a file that is not empty.")
+    try:
+        return _prepare(data, limits, media_type, filename)
+    except PictureError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        _refuse_size(limits)
+    except UnidentifiedImageError as error:
+        if _SIGNATURES.match(data):
+            raise _damaged() from error
+        raise PictureError("unsupported-image", f"The image's content is not {_READABLE}.") from None
+    except MemoryError:
+        _refuse_size(limits)
+    except Exception as error:
+        # Decoders answer hostile bytes with OSError, SyntaxError, struct.error, IndexError, ...: a list would rot.
+        raise _damaged() from error
+
+
+def _damaged() -> PictureError:
+    return PictureError(
+        "damaged-image", "The image cannot be decoded: it is damaged or cut short. Export it again and resend it."
+    )
+
+
+def _prepare(data: bytes, limits: PictureLimits, media_type: str | None, filename: str | None) -> PreparedPicture:
+    with Image.open(BytesIO(data), formats=FORMATS) as image:
+        # A JPEG with further pictures behind it (phones store gain maps so) opens as MPO; its first is the picture.
+        source_format = "JPEG" if image.format == "MPO" else str(image.format)
+        _check_declared(source_format, media_type, filename)
+        _check_header(image, limits)
+        if source_format == "JPEG":
+            # The decoder itself scales by a power of two, to no less than twice what is wanted: much less memory.
+            image.draft(None, (2 * limits.max_side, 2 * limits.max_side))
+        image.load()
+        upright = _upright(_eight_bit(image), _orientation(image))
+    if max(upright.size) > limits.max_side:
+        scale = limits.max_side / max(upright.size)
+        size = (max(1, round(upright.width * scale)), max(1, round(upright.height * scale)))
+        upright = upright.resize(size, Resampling.LANCZOS, reducing_gap=3.0)
+    # A new canvas: Pillow keeps a file's colour profile, text and resolution on the object and would write them again.
+    clean = Image.new(upright.mode, upright.size)
+    clean.paste(upright)
+    buffer = BytesIO()
+    clean.save(buffer, "PNG")
+    return PreparedPicture(buffer.getvalue(), clean.width, clean.height, source_format)
+
+
+def _check_declared(found: str, media_type: str | None, filename: str | None) -> None:
+    declared = (media_type or "").split(";")[0].strip().lower()
+    if declared not in _UNDECLARED and _MEDIA_TYPES.get(declared) != found:
+        raise PictureError(
+            "image-type-mismatch", f"The image was declared as another type than its content, which is {found}."
+        )
+    suffix = PurePosixPath((filename or "").strip().lower()).suffix
+    if _SUFFIXES.get(suffix, found) != found:
+        raise PictureError(
+            "image-type-mismatch", f"The image's file name ends as another type than its content, which is {found}."
+        )
+
+
+def _check_header(image: Image.Image, limits: PictureLimits) -> None:
+    """Refuse by what the header says, before pixels are decoded."""
+    width, height = image.size
+    if width * height > limits.max_pixels:
+        _refuse_size(limits)
+    if min(width, height) < limits.min_side:
+        raise PictureError(
+            "image-too-small",
+            f"The image is {width} x {height} pixels; both sides must have {limits.min_side} or more.",
+        )
+    if max(width, height) > limits.max_aspect * min(width, height):
+        raise PictureError(
+            "image-too-narrow",
+            f"The image is {width} x {height} pixels; the longer side may be {limits.max_aspect:g} times the shorter.",
+        )
+    if getattr(image, "is_animated", False) and image.format != "MPO":
+        raise PictureError("animated-image", "The image holds several frames or pages: send the one that is meant.")
+    tags = getattr(image, "tag_v2", None) if image.format == "TIFF" else None
+    # A small TIFF may claim tiles far larger than itself, each of which is decoded whole.
+    if tags and int(tags.get(_TILE_WIDTH, 0)) * int(tags.get(_TILE_LENGTH, 0)) > limits.max_pixels:
+        _refuse_size(limits)
+
+
+def _refuse_size(limits: PictureLimits) -> NoReturn:
+    raise PictureError(
+        "image-too-large",
+        f"The image has more than {limits.max_pixels / 1e6:g} million pixels: scale it down and resend it.",
+    ) from None
+
+
+def _eight_bit(image: Image.Image) -> Image.Image:
+    """Bring a decoded picture to mode L or RGB."""
+    if image.mode in _DEEP:
+        return _window(image)
+    if image.mode in _TRANSPARENT or "transparency" in image.info:
+        return _on_black(image)
+    if image.mode not in _OPAQUE:
+        raise PictureError("unsupported-image", "The image's colour space is not read: export it as grey or RGB.")
+    return image.convert(_OPAQUE[image.mode])
+
+
+def _window(image: Image.Image) -> Image.Image:
+    """Scale deep grey from its least and greatest finite value to 0 and 255; a flat picture becomes black."""
+    values = np.asarray(image)
+    if values.dtype.kind == "u" and values.dtype.itemsize == 2:
+        low, high = int(values.min()), int(values.max())
+        # A table of all 65 536 values: exact rounding at the cost of one byte a pixel.
+        steps = (np.arange(65_536, dtype=np.float64) - low) * (255.0 / max(high - low, 1))
+        grey = np.clip(np.rint(steps), 0, 255).astype(np.uint8)[values]
+    else:
+        grey = _window_wide(values)
+    if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0:
+        grey = 255 - grey  # WhiteIsZero, which Pillow undoes at 8 bits only
+    return Image.fromarray(grey)
+
+
+def _window_wide(values: NDArray[np.generic]) -> NDArray[np.uint8]:
+    # In bands of rows, so that double precision costs memory for a band and not for the picture.
+    bands = np.array_split(values, max(1, values.size // _BAND))
+    low, high = np.inf, -np.inf
+    for band in bands:
+        finite = band[np.isfinite(band)].astype(np.float64)
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    if not low < high:
+        return np.zeros(values.shape, dtype=np.uint8)
+    # Halved first: the span of two finite doubles may overflow.
+    span = high / 2 - low / 2
+    grey = []
+    for band in bands:
+        scaled = (band.astype(np.float64) / 2 - low / 2) / span
+        scaled = np.nan_to_num(scaled, nan=0.0, posinf=1.0, neginf=0.0)
+        grey.append(np.rint(np.clip(scaled, 0.0, 1.0) * 255.0).astype(np.uint8))
+    return np.concatenate(grey)
+
+
+def _on_black(image: Image.Image) -> Image.Image:
+    grey = image.mode in ("LA", "La", "L", "1")
+    layered = image.convert("LA" if image.mode in ("LA", "La") else "RGBA")
+    ground = Image.new("L" if grey else "RGB", layered.size)
+    ground.paste(layered.convert(ground.mode), mask=layered.getchannel("A"))
+    return ground
+
+
+def _orientation(image: Image.Image) -> int:
+    """EXIF orientation, 1 where there is none or it cannot be read: every viewer shows such a picture as it lies."""
+    try:
+        return int(image.getexif().get(_ORIENTATION, 1))
+    except Exception:
+        return 1
+
+
+def _upright(image: Image.Image, orientation: int) -> Image.Image:
+    turn = _UPRIGHT.get(orientation)
+    return image if turn is None else image.transpose(turn)

@@ -1,0 +1,181 @@
+"""A request's body becomes a question and the bytes of a picture, from JSON or from a form."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+import anyio.lowlevel
+from starlette.datastructures import FormData, Headers, UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+
+from services.common.http.problems import Problem
+from services.gateway.intake.json_body import check_fields, load_json, load_object, refuse, shown
+from services.gateway.schemas import DEFAULT_METHODS, Ask
+
+_FIELDS = ("question", "options", "method", "max_risk", "coverage", "groups")
+_DATA_URL = re.compile(r"data:(?P<type>[^;,]*)(?P<parameters>(?:;[^;,]*)*),", re.IGNORECASE)
+_MAX_PARTS = 40  # 26 options, the other fields, and a little room for a helpful message
+_CHUNK = 1 << 18
+
+
+@dataclass(frozen=True, slots=True)
+class Submission:
+    """What a client sent.
+
+    Attributes:
+        ask: The checked question.
+        image: The picture's bytes, unchecked.
+        media_type: The type that the client declared for it, or None.
+        filename: The name that the client gave it, or None.
+    """
+
+    ask: Ask
+    image: bytes
+    media_type: str | None = None
+    filename: str | None = None
+
+
+async def read_submission(
+    headers: Headers, body: bytes, max_image_bytes: int, methods: Sequence[str] = DEFAULT_METHODS
+) -> Submission:
+    """Read the body of a request to /vqa.
+
+    Args:
+        headers: The request's headers.
+        body: Its body, JSON or multipart/form-data.
+        max_image_bytes: Largest picture.
+        methods: Methods that clients may ask for.
+
+    Returns:
+        The question and the picture.
+
+    Raises:
+        Problem: 400 if the body is malformed, 413 if the picture is too large, 415 for another content type.
+        RequestValidationError: If the fields are wrong (422).
+    """
+    kind = headers.get("content-type", "").split(";")[0].strip().lower()
+    if kind not in ("application/json", "multipart/form-data"):
+        raise Problem(
+            415,
+            "unsupported-media-type",
+            "Send application/json or multipart/form-data, and say so in the header Content-Type.",
+        )
+    if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise Problem(415, "unsupported-content-encoding", "Send the body without Content-Encoding.")
+    if kind == "application/json":
+        # Megabytes of base64 take a while: not on the event loop.
+        submission = await anyio.to_thread.run_sync(_from_json, body, methods)
+    else:
+        submission = await _from_form(headers, body, methods)
+    if len(submission.image) > max_image_bytes:
+        found = f"{len(submission.image) / 1e6:.1f}"
+        raise Problem(413, "image-file-too-large", f"The image may have {max_image_bytes / 1e6:g} MB, not {found}.")
+    return submission
+
+
+def _from_json(body: bytes, methods: Sequence[str]) -> Submission:
+    fields = load_object(body, "must be an object with the fields image, question and options")
+    image = fields.pop("image", None)
+    if image is None:
+        refuse("image", "is missing: send the picture in base64 or as a data: URL")
+    if not isinstance(image, str):
+        refuse("image", "must be a string: the picture in base64 or as a data: URL")
+    data, media_type = _decode_text(image)
+    given = {name: value for name, value in fields.items() if value is not None}
+    return Submission(_check(given, methods), data, media_type)
+
+
+async def _from_form(headers: Headers, body: bytes, methods: Sequence[str]) -> Submission:
+    async def chunks() -> AsyncGenerator[bytes, None]:
+        for start in range(0, len(body), _CHUNK):
+            yield body[start : start + _CHUNK]
+            await anyio.lowlevel.checkpoint()
+
+    # Spooled to no less than the whole body: a patient's picture is never written to a temporary file.
+    parser = MultiPartParser(headers, chunks(), max_files=1, max_fields=_MAX_PARTS, max_part_size=len(body) + 1)
+    parser.spool_max_size = len(body) + 1
+    try:
+        form = await parser.parse()
+    except (MultiPartException, ValueError, LookupError):
+        raise Problem(
+            400, "malformed-form", f"The form cannot be read: send one image and at most {_MAX_PARTS} other parts."
+        ) from None
+    try:
+        return await _from_fields(form, methods)
+    finally:
+        await form.close()
+
+
+async def _from_fields(form: FormData, methods: Sequence[str]) -> Submission:
+    for name in form:
+        if name != "image" and name not in _FIELDS:
+            refuse(shown(name), "is not a field of this request")
+        if name != "options" and len(form.getlist(name)) > 1:
+            refuse(name, "is given twice")
+    fields: dict[str, Any] = {name: form[name] for name in _FIELDS if name != "options" and form.get(name)}
+    if any(isinstance(value, UploadFile) for name, value in form.multi_items() if name != "image"):
+        refuse("body", "has a file where a text is meant")
+    fields["question"] = form.get("question", "")
+    fields["options"] = _form_options([str(value) for value in form.getlist("options")])
+    if "groups" in fields:
+        fields["groups"] = _form_object("groups", str(fields["groups"]))
+    image = form.get("image")
+    if isinstance(image, UploadFile):
+        return Submission(_check(fields, methods), await image.read(), image.content_type, image.filename)
+    if not image:
+        refuse("image", "is missing: send the picture as a file")
+    data, media_type = _decode_text(image)
+    return Submission(_check(fields, methods), data, media_type)
+
+
+def _form_options(values: list[str]) -> Any:
+    """Options of a form: the field repeated, or once with a JSON list or object."""
+    if len(values) != 1:
+        return values
+    text = values[0].strip()
+    if not text:
+        return []
+    if text[0] in "[{":
+        try:
+            return load_json(text)
+        except (ValueError, RecursionError):
+            refuse("options", "begins like JSON and is not: repeat the field, or send a JSON list or object")
+    return values
+
+
+def _form_object(name: str, text: str) -> Any:
+    try:
+        return load_json(text)
+    except (ValueError, RecursionError):
+        refuse(name, "must be a JSON object")
+
+
+def _decode_text(image: str) -> tuple[bytes, str | None]:
+    """Decode base64 (standard or URL-safe, line breaks allowed) or a base64 data: URL."""
+    text, media_type = image.strip(), None
+    if header := _DATA_URL.match(text):
+        if not header["parameters"].lower().endswith(";base64"):
+            refuse("image", "is a data: URL without ;base64")
+        text, media_type = text[header.end() :], header["type"]
+    elif re.match(r"[a-z][a-z0-9+.-]*://", text, re.IGNORECASE):
+        refuse("image", "is an address: pictures are not fetched, send the picture itself in base64")
+    compact = "".join(text.split()).rstrip("=")
+    padded = compact + "=" * (-len(compact) % 4)
+    try:
+        data = base64.b64decode(padded.translate(_URL_SAFE).encode("ascii"), validate=True)
+    except (binascii.Error, UnicodeEncodeError):
+        refuse("image", "is not valid base64")
+    return data, media_type
+
+
+_URL_SAFE = str.maketrans("-_", "+/")
+
+
+def _check(fields: Mapping[str, Any], methods: Sequence[str]) -> Ask:
+    return check_fields(Ask, {"method": methods[0], **fields}, {"methods": methods})

@@ -1,0 +1,64 @@
+"""What monitoring keeps in the records' database: its state, and what administrators said of alarms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import insert, select
+
+from services.gateway.monitoring.watched_stream import Acknowledgement
+from services.gateway.records.store import RecordStore
+from services.gateway.records.tables import acknowledgements, monitoring
+
+_ROW = 1
+
+
+class MonitoringStore:
+    """The records' database as monitoring uses it. All methods raise RecordsAwayError where it cannot be reached.
+
+    Args:
+        store: The records.
+    """
+
+    def __init__(self, store: RecordStore) -> None:
+        self.records = store
+
+    async def load(self) -> Mapping[str, Any] | None:
+        """Read the newest state, or None."""
+        async with self.records.reading() as connection:
+            found = await connection.execute(select(monitoring.c.state).where(monitoring.c.id == _ROW))
+            state: Mapping[str, Any] | None = found.scalar_one_or_none()
+        return state
+
+    async def save(self, state: Mapping[str, Any], seen: int, at: datetime, *, anew: bool = False) -> None:
+        """Keep a state, unless another gateway has kept a later one.
+
+        Args:
+            state: JSON values.
+            seen: Answers that it has seen.
+            at: The present time.
+            anew: Keep it in any case: what is there is of other settings.
+        """
+        row = {"seen": seen, "at": at, "state": dict(state)}
+        async with self.records.writing(reviewing=True) as connection:
+            there = await connection.execute(select(monitoring.c.seen).where(monitoring.c.id == _ROW))
+            before: int | None = there.scalar_one_or_none()
+            if before is None:
+                await connection.execute(insert(monitoring).values(id=_ROW, **row))
+            elif anew or before <= seen:
+                await connection.execute(monitoring.update().where(monitoring.c.id == _ROW).values(**row))
+
+    async def acknowledge(self, word: Acknowledgement) -> None:
+        """Keep what an administrator said of an alarm."""
+        row = {"alarm": word.alarm, "at": word.at, "who": word.who, "note": word.note}
+        async with self.records.writing() as connection:
+            await connection.execute(insert(acknowledgements).values(**row))
+
+    async def acknowledged(self) -> list[Acknowledgement]:
+        """List what administrators said, the oldest first."""
+        query = select(acknowledgements).order_by(acknowledgements.c.number)
+        async with self.records.reading() as connection:
+            rows = (await connection.execute(query)).all()
+        return [Acknowledgement(row.alarm, row.at, row.who, row.note) for row in rows]

@@ -1,0 +1,119 @@
+"""What goes into the records and comes out of them, and why it may not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from prompt4trust.calibration import CalibrationKey
+from services.gateway.records.reviewed_answer import ReviewedAnswer
+
+
+class RecordsAwayError(Exception):
+    """The database cannot be reached, or is too slow; what was asked of it may work later."""
+
+
+class RecordRefusedError(Exception):
+    """The database does not take a record, and never will."""
+
+
+class UnknownAnswerError(Exception):
+    """There is no record of such an answer."""
+
+
+class OtherQuestionError(Exception):
+    """An answer of that id is there already, to another question."""
+
+
+class ReviewedError(Exception):
+    """An answer of that id is there already, and somebody has said whether it was right."""
+
+
+class FeedbackRefusedError(Exception):
+    """Feedback does not fit its answer; the message says why."""
+
+
+class FeedbackFullError(Exception):
+    """An answer has as much feedback as is kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody says of an answer: exactly one of `correct_option` and `right` is given."""
+
+    who: str
+    comment: str | None = None
+    correct_option: str | None = None
+    right: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackRow:
+    """Feedback as it is kept."""
+
+    at: datetime
+    who: str
+    comment: str | None
+    correct_option: str | None
+    correct: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAnswer:
+    """A record with its feedback, the oldest first."""
+
+    row: Mapping[str, Any]
+    has_picture: bool
+    feedback: tuple[FeedbackRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Slice:
+    """Which answers are meant: those for which all that is given holds.
+
+    Attributes:
+        downstream: Name of the downstream model.
+        policy: Policy version.
+        estimator: Name of the method.
+        answer_template: The wording.
+        since: Answered at this time or later.
+        until: Answered before this time.
+    """
+
+    downstream: str | None = None
+    policy: str | None = None
+    estimator: str | None = None
+    answer_template: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExportedAnswer:
+    """A reviewed answer by the latest word on it, with what a refit wants to know beside.
+
+    Attributes:
+        answer: The answer; `reviewed_at` and `correct` are those of the latest feedback.
+        who: Who gave that.
+        letters: Letters of the options; empty for an open question.
+        letter: The answer's.
+        correct_option: The right option, where the feedback named it.
+    """
+
+    answer: ReviewedAnswer
+    who: str
+    letters: str
+    letter: str | None
+    correct_option: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class PairCount:
+    """How many answers to multiple choice there are of a pair and a decision, and how many of them were reviewed."""
+
+    pair: CalibrationKey
+    decision: str
+    answers: int
+    reviewed: int

@@ -1,0 +1,170 @@
+"""The records of a running gateway: opened, kept in bounds and closed with it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import anyio
+import structlog
+
+from services.common.http.health import Dependency
+from services.gateway.answering.answering import Answered
+from services.gateway.intake.pictures import PreparedPicture
+from services.gateway.records.database import Database, database_url
+from services.gateway.records.entities import RecordsAwayError
+from services.gateway.records.metrics import RecordMetrics
+from services.gateway.records.record import Keeping, asked_of, record_of
+from services.gateway.records.store import RecordStore
+from services.gateway.records.writer import RecordWriter
+from services.gateway.schemas import Ask
+from services.gateway.settings import GatewaySettings
+
+_CLOSING_S = 3.0
+_PRUNE_EVERY_S = 3600.0
+_PRUNED_AT_ONCE = 500
+_PRUNE_PAUSE_S = 0.05
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What is kept of a gateway's answers.
+
+    Attributes:
+        store: The database.
+        writer: The way into it for answers.
+        metrics: What is counted.
+        keeping: What is kept beside figures, names and hashes.
+        clock: Gives the present time, with its zone.
+        deadline_s: Longest that an answer waits to hear whether it was given before.
+    """
+
+    store: RecordStore
+    writer: RecordWriter
+    metrics: RecordMetrics
+    keeping: Keeping
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+    deadline_s: float = 2.0
+
+    async def check_repeated(self, answer_id: str, ask: Ask, image_sha256: str) -> None:
+        """Check that a question may be answered, perhaps again, under an id.
+
+        While the database is away, any may be: an answer matters more than what is known of earlier ones.
+
+        Raises:
+            OtherQuestionError: If the id is that of an answer to another question.
+            ReviewedError: If somebody has spoken of that answer.
+        """
+        if self.writer.is_away:
+            return
+        try:
+            with anyio.fail_after(self.deadline_s):
+                await self.store.check_repeated(answer_id, asked_of(ask, image_sha256))
+        except (RecordsAwayError, TimeoutError) as error:
+            _log.warning("nobody knows whether a question was asked before", reason=str(error) or "too slow")
+
+    async def keep(
+        self, answered: Answered, ask: Ask, image: PreparedPicture, image_sha256: str, request_id: str | None
+    ) -> bool:
+        """Keep an answer; see `record_of` for what of it.
+
+        Returns:
+            Whether it is stored.
+        """
+        try:
+            record = record_of(
+                answered,
+                ask,
+                image,
+                image_sha256=image_sha256,
+                request_id=request_id,
+                keeping=self.keeping,
+                clock=self.clock,
+            )
+        except Exception as error:  # noqa: BLE001, RUF100 - no fault of ours may cost an answer
+            _log.error("an answer cannot be recorded", answer_id=answered.reply.id, exc_info=error)
+            self.metrics.records.labels("lost").inc()
+            is_stored = False
+        else:
+            is_stored = await self.writer.write(record)
+        if not is_stored:
+            self.metrics.unrecorded.inc()
+        return is_stored
+
+    def state(self) -> Dependency:
+        """Say for /health/ready how the records are; answers do not depend on them."""
+        waiting = f"{self.writer.waiting} wait" if self.writer.waiting else "none waits"
+        if self.writer.is_away or not self.store.is_prepared:
+            return Dependency(ok=False, required=False, detail=f"the database is away or too slow; {waiting}")
+        return Dependency(ok=True, required=False, detail=waiting)
+
+    async def prune(self, days: int) -> int:
+        """Forget answers older than some days, a bounded number at a time; return how many went."""
+        before = self.clock() - timedelta(days=days)
+        gone = 0
+        while removed := await self.store.prune(before, _PRUNED_AT_ONCE):
+            gone += removed
+            await anyio.sleep(_PRUNE_PAUSE_S)  # others may write in between
+        return gone
+
+
+@asynccontextmanager
+async def open_records(settings: GatewaySettings, metrics: RecordMetrics) -> AsyncIterator[Records | None]:
+    """Keep records for the length of a block.
+
+    Args:
+        settings: Where, what and how long.
+        metrics: What is counted.
+
+    Yields:
+        The records, or None where they are switched off. A database that cannot be reached is no obstacle: it is tried
+        again with the next answers.
+
+    Raises:
+        NewerDatabaseError: If a newer version of the software has used the database.
+    """
+    url = settings.records_url.get_secret_value()
+    if not url:
+        yield None
+        return
+    database = Database(database_url(url), timeout_s=settings.record_deadline_s, upgrades=settings.records_upgrade)
+    store = RecordStore(database)
+    writer = RecordWriter(
+        store, metrics, deadline_s=settings.record_deadline_s, max_waiting=settings.record_max_waiting
+    )
+    keeping = Keeping(settings.record_texts, settings.record_pictures)
+    records = Records(store, writer, metrics, keeping, deadline_s=settings.record_deadline_s)
+    try:
+        try:
+            await store.prepare()
+        except RecordsAwayError as error:
+            _log.error("the records' database cannot be reached", reason=str(error))
+        failure: Exception | None = None
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(writer.run)
+            if settings.record_days:
+                tasks.start_soon(_prune_for_ever, records, settings.record_days)
+            # Raised below: the task group would wrap it in a group of one.
+            try:
+                yield records
+            except Exception as raised:  # noqa: BLE001, RUF100 - see above
+                failure = raised
+            await writer.close(_CLOSING_S)
+            tasks.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
+    finally:
+        await store.close()
+
+
+async def _prune_for_ever(records: Records, days: int) -> None:
+    while True:
+        try:
+            if gone := await records.prune(days):
+                _log.info("old records forgotten", count=gone, older_than_days=days)
+        except RecordsAwayError as error:
+            _log.warning("old records stay for now", reason=str(error))
+        await anyio.sleep(_PRUNE_EVERY_S)

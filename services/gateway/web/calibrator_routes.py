@@ -1,0 +1,163 @@
+"""Routes by which administrators say which calibrator is live."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+import anyio
+import anyio.to_thread
+import structlog
+from fastapi import APIRouter, Request
+from pydantic import AwareDatetime, BaseModel, ConfigDict
+
+from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
+from services.common.auth import Right, requires
+from services.common.http.body import read_body
+from services.common.http.problems import Problem
+from services.common.registry.activations import Activation
+from services.common.registry.directory import (
+    NotLiveError,
+    Registry,
+    RegistryError,
+    UnknownCalibratorError,
+    live_calibrator,
+)
+from services.gateway.intake.json_body import check_fields, load_object
+from services.gateway.records.schemas import Who
+from services.gateway.web.routes import TheGateway
+from services.gateway.wiring import Gateway
+
+_MAX_BODY = 2_000
+_HISTORY = 200
+_log = structlog.get_logger(__name__)
+
+_Done = TypeVar("_Done")
+
+router = APIRouter(tags=["calibrators"], dependencies=[requires(Right.ADMIN)])
+
+
+class ChangeRequest(BaseModel):
+    """Who changes what is live, in at most 100 characters."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    who: Who
+
+
+_SCHEMA = {"application/json": {"schema": ChangeRequest.model_json_schema()}}
+_BODY = {"requestBody": {"required": True, "content": _SCHEMA}}
+
+
+class CalibratorVersion(BaseModel):
+    """A calibrator of the registry.
+
+    Attributes:
+        name: Its name.
+        pair: What it may be applied to.
+        method: Its family.
+        live: Whether it is the one that is applied.
+        created: When it was fitted.
+        n: Answers that it was fitted on.
+        dataset: What these were.
+        ece_before: Expected calibration error of the stated confidences on them.
+        ece_after: The same after correction, cross-fitted where the calibrator says so.
+        warnings: What a person should know before trusting it.
+    """
+
+    name: str
+    pair: CalibrationKey
+    method: str
+    live: bool
+    created: AwareDatetime
+    n: int
+    dataset: str
+    ece_before: float | None
+    ece_after: float | None
+    warnings: list[str]
+
+    @classmethod
+    def of(cls, artifact: CalibratorArtifact, *, live: bool) -> CalibratorVersion:
+        """Tell of an artefact."""
+        return cls(
+            live=live,
+            ece_before=artifact.metrics_before.get("ece", {}).get("value"),
+            ece_after=artifact.metrics_after.get("ece", {}).get("value"),
+            **{name: getattr(artifact, name) for name in ("name", "pair", "method", "created", "n", "dataset")},
+            warnings=artifact.warnings,
+        )
+
+
+class CalibratorList(BaseModel):
+    """The registry's calibrators, the newest of a pair first, and the latest changes of what is live, oldest first."""
+
+    calibrators: list[CalibratorVersion]
+    history: list[Activation]
+
+
+class CalibratorChange(BaseModel):
+    """What is live now for a pair, and what was before."""
+
+    live: str
+    previous: str | None
+
+
+@router.get("/v1/calibrators", summary="List calibrators, which are live, and who made them so (administrators)")
+async def calibrators(gateway: TheGateway) -> CalibratorList:
+    """List what the registry has."""
+    try:
+        return await anyio.to_thread.run_sync(_listed, Registry(gateway.settings.registry))
+    except RegistryError:
+        raise Problem(
+            503, "registry-unreadable", "What is live cannot be read: active.json of the registry is spoilt."
+        ) from None
+
+
+@router.post("/v1/calibrators/{name}/activate", summary="Make a calibrator live (administrators)", openapi_extra=_BODY)
+async def activate(name: str, request: Request, gateway: TheGateway) -> CalibratorChange:
+    """Make it the one that is applied to its pair; answers from now on have it."""
+    who = await _who(request, gateway)
+    previous = await _changing(gateway, lambda registry: registry.activate_calibrator(name, who=who))
+    return CalibratorChange(live=name, previous=previous)
+
+
+@router.post("/v1/calibrators/{name}/retire", summary="Take a calibrator back (administrators)", openapi_extra=_BODY)
+async def retire(name: str, request: Request, gateway: TheGateway) -> CalibratorChange:
+    """Make the one live again that was before it. It names what it undoes: sent twice, it undoes one change."""
+    who = await _who(request, gateway)
+    back = await _changing(gateway, lambda registry: registry.retire_calibrator(name, who=who))
+    return CalibratorChange(live=back, previous=name)
+
+
+async def _who(request: Request, gateway: Gateway) -> str:
+    body = await read_body(request.scope, request.receive, _MAX_BODY, gateway.settings.upload_deadline_s)
+    fields = load_object(body or b"{}", "must be an object with who")
+    return check_fields(ChangeRequest, fields).who
+
+
+async def _changing(gateway: Gateway, change: Callable[[Registry], _Done]) -> _Done:
+    """Change what is live, and see to it that the next answer knows."""
+    try:
+        done = await anyio.to_thread.run_sync(change, Registry(gateway.settings.registry))
+    except UnknownCalibratorError:
+        raise Problem(404, "unknown-calibrator", "The registry has no such calibrator.") from None
+    except NotLiveError as error:
+        raise Problem(409, "calibrator-not-live", f"Nothing changed: {error}.") from None
+    except RegistryError as error:
+        _log.error("what is live cannot be changed", reason=str(error))
+        raise Problem(409, "calibrator-unusable", "Nothing changed: the calibrator cannot be used.") from None
+    except OSError as error:
+        _log.error("what is live cannot be changed", exc_info=error)
+        raise Problem(503, "registry-not-writable", "The registry cannot be written; nothing changed.") from None
+    await gateway.shelf.refresh(at_once=True)
+    return done
+
+
+def _listed(registry: Registry) -> CalibratorList:
+    found, active = registry.calibrators(), registry.active_calibrators()
+    found.sort(key=lambda each: (each.pair.key, each.created, each.name), reverse=True)
+    live = {each.pair.key: live_calibrator(found, each.pair, active) for each in found}
+    return CalibratorList(
+        calibrators=[CalibratorVersion.of(each, live=each is live[each.pair.key]) for each in found],
+        history=registry.activations()[-_HISTORY:],
+    )

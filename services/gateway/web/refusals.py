@@ -1,0 +1,83 @@
+"""What a client is told when it is not answered: the one place where faults become problem documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prompt4trust.models import TransportError
+from services.common.http.problems import Problem
+from services.gateway.intake.pictures import ImageFault, PictureError
+
+_IMAGE_STATUS: Mapping[ImageFault, int] = {
+    "empty-image": 422,
+    "unsupported-image": 415,
+    "image-type-mismatch": 415,
+    "image-too-large": 413,
+    "image-too-small": 422,
+    "image-too-narrow": 422,
+    "animated-image": 422,
+    "damaged-image": 422,
+}
+
+
+def image_problem(error: PictureError) -> Problem:
+    """Tell a client what is wrong with its picture."""
+    return Problem(_IMAGE_STATUS[error.fault], error.fault, error.detail)
+
+
+def busy_problem(retry_after_s: float) -> Problem:
+    """Tell a client that this gateway has enough to do."""
+    return Problem(
+        503, "busy", "The gateway is answering as many questions as it can: try again later.", retry_after=retry_after_s
+    )
+
+
+def late_problem(deadline_s: float) -> Problem:
+    """Tell a client that its answer took too long."""
+    return Problem(504, "deadline-exceeded", f"There was no answer within {deadline_s:g} seconds: try again later.")
+
+
+def egress_problem() -> Problem:
+    """Tell a client that its picture may not leave for where the model is."""
+    return Problem(
+        503, "image-egress-off", "This gateway may not send pictures to its model: its operator must allow that."
+    )
+
+
+def transport_problem(error: TransportError, retry_after_s: float) -> Problem:
+    """Tell a client that a model could not be asked: 503 if it is away or busy, 504 if it is late, 502 if it is broken.
+
+    Args:
+        error: What happened; its detail is for the log and not for the client.
+        retry_after_s: When to come back, where the model's server does not say.
+    """
+    later = error.retry_after if error.retry_after is not None else retry_after_s
+    name = f"The {error.service} model"
+    if error.timed_out:
+        return Problem(504, f"{error.service}-timeout", f"{name} did not reply in time: try again later.")
+    if error.status is None:
+        return Problem(
+            503, f"{error.service}-unavailable", f"{name} cannot be reached: try again later.", retry_after=later
+        )
+    if error.status in (429, 503):
+        return Problem(503, f"{error.service}-busy", f"{name} is busy or starting: try again later.", retry_after=later)
+    return Problem(
+        502,
+        f"{error.service}-failed",
+        f"{name} replied with an error or with something that is no answer: try again, or tell the operator.",
+    )
+
+
+def records_away_problem(retry_after_s: float) -> Problem:
+    """Tell a client that what is kept of answers cannot be reached."""
+    return Problem(
+        503,
+        "records-unavailable",
+        "The database of records cannot be reached: try again later.",
+        retry_after=retry_after_s,
+    )
+
+
+def record_refused_problem() -> Problem:
+    """Tell a client that its words cannot be kept."""
+    return Problem(422, "invalid-request", "The database does not take such a value.")

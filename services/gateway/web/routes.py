@@ -1,0 +1,188 @@
+"""The gateway's routes."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from pydantic import BaseModel
+from starlette.requests import ClientDisconnect
+
+from prompt4trust.estimators import ESTIMATORS
+from prompt4trust.questions import MAX_OPTIONS, MIN_OPTIONS
+from services.common.auth import Right, requires
+from services.common.auth.authenticator import key_of
+from services.common.http.problems import Problem, request_id_of
+from services.gateway.intake.idempotency import HEADER, LONGEST, SHORTEST
+from services.gateway.schemas import (
+    MAX_GROUP,
+    MAX_GROUPS,
+    MAX_OPTION,
+    MAX_QUESTION,
+    VqaReply,
+)
+from services.gateway.wiring import Gateway
+
+_CLIENT_LEFT = 499  # nginx's word; nobody reads it but the log
+
+
+class About(BaseModel):
+    """What a client may want to show or to check before it asks.
+
+    Attributes:
+        notice: What users must be told of the models.
+        models: Names of the models.
+        methods: Method that is offered -> what it does.
+        default_method: The method where a request names none.
+        confidence_threshold: Least calibrated confidence at which an answer is given by default.
+        max_risk: Largest accepted share of wrong answers by default; None for that threshold.
+        risk_delta: Probability with which a guaranteed share of errors may be exceeded.
+        coverage: Rate at which option sets hold the right option by default.
+        atypicality_limit: Atypicality from which on nothing is promised of an answer.
+        limits: Bounds on a request.
+        signed_in: Name of the key by which a browser is signed in; None for programs, and where no keys are asked for.
+    """
+
+    notice: str
+    models: dict[str, str]
+    methods: dict[str, str]
+    default_method: str
+    confidence_threshold: float
+    max_risk: float | None
+    risk_delta: float
+    coverage: float
+    atypicality_limit: float
+    limits: dict[str, int]
+    signed_in: str | None
+
+
+def gateway_of(request: Request) -> Gateway:
+    """Find the gateway that the application opened."""
+    found: Gateway = request.app.state.gateway
+    return found
+
+
+TheGateway = Annotated[Gateway, Depends(gateway_of)]
+
+
+def _problem(description: str) -> dict[str, Any]:
+    schema = {"type": "object", "required": ["type", "title", "status", "detail"], "properties": {
+        "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
+        "detail": {"type": "string"}, "request_id": {"type": "string"}}}  # fmt: skip
+    return {"description": description, "content": {"application/problem+json": {"schema": schema}}}
+
+
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: _problem("The body is not valid JSON, or not a valid form."),
+    408: _problem("The body did not arrive in time."),
+    409: _problem("Somebody has judged the answer under this `Idempotency-Key`: it stands."),
+    413: _problem("The body, the image file or its number of pixels is too large."),
+    415: _problem("Not JSON or a form, or not an image of a format that is read."),
+    422: _problem("Well-formed, but a field or the image cannot be used; `errors` names each field."),
+    502: _problem("The downstream model replied with an error, or with something that is no reply."),
+    503: _problem("Busy, or the downstream model is away: `Retry-After` says when to come back."),
+    504: _problem("No answer within the deadline."),
+}
+_ASK_PROPERTIES: dict[str, Any] = {
+    "question": {"type": "string", "minLength": 1, "maxLength": MAX_QUESTION},
+    "options": {
+        "description": "Texts, or letter -> text; none for an open question.",
+        "oneOf": [
+            {"type": "array", "items": {"type": "string", "maxLength": MAX_OPTION}, "maxItems": MAX_OPTIONS},
+            {"type": "object", "additionalProperties": {"type": "string", "maxLength": MAX_OPTION}},
+        ],
+    },
+    "method": {
+        "type": "string",
+        "description": "How the confidence is obtained: one of those that GET /v1/about lists with the default.",
+    },
+    "max_risk": {"type": "number", "minimum": 0, "maximum": 1, "description": "Largest accepted share of errors."},
+    "coverage": {
+        "type": "number",
+        "exclusiveMinimum": 0,
+        "exclusiveMaximum": 1,
+        "description": "Rate at which the option set is to hold the right option.",
+    },
+    "groups": {
+        "type": "object",
+        "additionalProperties": {"type": "string", "maxLength": MAX_GROUP},
+        "maxProperties": MAX_GROUPS,
+        "description": "What the client knows of the question, such as its modality.",
+    },
+}
+
+
+def _body_schema(image: dict[str, Any]) -> dict[str, Any]:
+    return {"schema": {"type": "object", "required": ["image", "question"], "additionalProperties": False,
+                       "properties": {"image": image, **_ASK_PROPERTIES}}}  # fmt: skip
+
+
+_REQUEST_BODY = {
+    "required": True,
+    "content": {
+        "application/json": _body_schema({"type": "string", "description": "Base64, or a base64 data: URL."}),
+        "multipart/form-data": _body_schema({"type": "string", "format": "binary"}),
+    },
+}
+
+_KEY_HEADER = {
+    "name": HEADER,
+    "in": "header",
+    "description": "Made by the client, the same each time that it asks the same question again: the answer then has "
+    "the same id and one record. In quotation marks or without.",
+    "schema": {"type": "string", "minLength": SHORTEST, "maxLength": LONGEST},
+}
+
+router = APIRouter(dependencies=[requires(Right.ASK)])
+
+
+@router.post(
+    "/vqa",
+    summary="Answer a question about a picture, with a confidence that can be trusted",
+    response_model=VqaReply,
+    responses=_PROBLEMS,
+    openapi_extra={"requestBody": _REQUEST_BODY, "parameters": [_KEY_HEADER]},
+    tags=["answering"],
+)
+async def vqa(request: Request, gateway: TheGateway) -> VqaReply | Response:
+    """Answer, or defer to a person, and say on what ground."""
+    try:
+        return await gateway.answer(request)
+    except ClientDisconnect:
+        return Response(status_code=_CLIENT_LEFT)
+    except Problem as problem:
+        if problem.status != HTTPStatus.REQUEST_TIMEOUT:
+            raise
+        # The rest of the body may dribble in for ever: the connection is of no further use.
+        response = problem.response(request_id_of(request))
+        response.headers["Connection"] = "close"
+        return response
+
+
+@router.get("/v1/about", summary="Models, methods and limits", tags=["answering"])
+async def about(request: Request, gateway: TheGateway) -> About:
+    """Say what a client may want to show or to check before it asks."""
+    settings = gateway.settings
+    key = key_of(request.scope) if "authorization" not in request.headers else None
+    return About(
+        notice=settings.notice_text,
+        models={"downstream": settings.downstream_model},
+        methods={name: ESTIMATORS[name].summary for name in settings.methods},
+        default_method=settings.methods[0],
+        confidence_threshold=settings.confidence_threshold,
+        max_risk=settings.max_risk,
+        risk_delta=settings.risk_delta,
+        coverage=settings.coverage,
+        atypicality_limit=settings.atypicality_limit,
+        limits={
+            "image_bytes": settings.max_image_bytes,
+            "image_pixels": settings.max_image_pixels,
+            "image_side": settings.min_image_side,
+            "question_characters": MAX_QUESTION,
+            "option_characters": MAX_OPTION,
+            "options_least": MIN_OPTIONS,
+            "options_most": MAX_OPTIONS,
+        },
+        signed_in=key.name if key is not None else None,
+    )

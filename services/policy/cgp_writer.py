@@ -1,0 +1,154 @@
+"""From a request to guidance prompts: version, cache, room, deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+
+from prompt4trust.models import Generation, Sampling, TransportError
+from prompt4trust.prompts import guide_messages
+from services.common.engine.base import EngineError
+from services.common.http.problems import Problem
+from services.policy.generation import busy_problem, deadline_problem, failure_problem
+from services.policy.schemas import CgpReply, CgpRequest, GuidancePrompt, TokenUsage
+from services.policy.settings import PolicySettings
+from services.policy.shared_results import SharedResults
+from services.policy.versions import (
+    NoActiveVersionError,
+    PolicyVersions,
+    UnknownVersionError,
+    UnusableVersionError,
+)
+
+_RETRY_S = 5.0
+
+
+class CgpMetrics:
+    """What is counted of the prompts.
+
+    Args:
+        registry: Where the metrics are registered.
+    """
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.prompts = Counter(
+            "cgp_prompts",
+            "Guidance prompts given out, by where they came from.",
+            ("version", "source"),
+            registry=registry,
+        )
+        self.tokens = Counter("cgp_tokens", "Tokens read and written.", ("version", "kind"), registry=registry)
+        self.writing = Gauge("cgp_prompts_in_flight", "Guidance prompts being written.", registry=registry)
+
+
+class CgpWriter:
+    """Writes guidance prompts.
+
+    Args:
+        versions: Policy versions.
+        settings: Limits and decoding defaults.
+        metrics: What is counted.
+    """
+
+    def __init__(self, versions: PolicyVersions, settings: PolicySettings, metrics: CgpMetrics) -> None:
+        self._versions = versions
+        self._settings = settings
+        self._metrics = metrics
+        self._greedy: SharedResults[Generation] = SharedResults(settings.cache_entries, settings.cache_ttl_s)
+        self._in_flight = 0
+
+    async def write(self, request: CgpRequest) -> CgpReply:
+        """Answer a request within the deadline.
+
+        Args:
+            request: A valid request.
+
+        Returns:
+            The prompts and the version that wrote them.
+
+        Raises:
+            Problem: 404 unknown version, 409 a version that cannot be used, 422 too large an n or too long a
+                question, 429 or 503 busy, 500 or 502 failed, 504 too late.
+        """
+        if request.n > self._settings.max_n:
+            raise Problem(422, "invalid-request", f"n may be at most {self._settings.max_n}.")
+        try:
+            async with asyncio.timeout(self._settings.deadline_s):
+                version = await self._versions.resolve(request.version)
+                with self._versions.pin(version):
+                    generation, cached = await self._generate(request, version)
+        except TimeoutError:
+            raise deadline_problem() from None
+        except (EngineError, TransportError) as error:
+            raise failure_problem(error) from error
+        except (UnknownVersionError, UnusableVersionError, NoActiveVersionError) as error:
+            raise version_problem(error) from error
+        return self._reply(request, version, generation, cached=cached)
+
+    async def _generate(self, request: CgpRequest, version: str) -> tuple[Generation, bool]:
+        if request.temperature > 0:
+            sampling = self._sampling(temperature=request.temperature, seed=request.seed)
+            return await self._ask(request, version, request.n, sampling), False
+        # Letters are part of the key: {"B": ..., "A": ...} is another prompt than {"A": ..., "B": ...}.
+        key = (version, request.question, tuple(request.options.items()))
+        return await self._greedy.get(key, lambda: self._ask(request, version, 1, self._sampling()))
+
+    async def _ask(self, request: CgpRequest, version: str, n: int, sampling: Sampling) -> Generation:
+        with self._room_for(n):
+            async with self._versions.lease(version) as policy:
+                messages = guide_messages(policy.template, request.question, request.options)
+                return await policy.generator.generate(messages, n, sampling)
+
+    def _sampling(self, *, temperature: float = 0.0, seed: int | None = None) -> Sampling:
+        settings = self._settings
+        if temperature == 0:
+            return Sampling(max_tokens=settings.max_tokens)
+        return Sampling(temperature, settings.top_p, settings.top_k, settings.max_tokens, seed)
+
+    @contextmanager
+    def _room_for(self, n: int) -> Iterator[None]:
+        if self._in_flight + n > self._settings.max_in_flight:
+            raise busy_problem()
+        self._in_flight += n
+        self._metrics.writing.inc(n)
+        try:
+            yield
+        finally:
+            self._in_flight -= n
+            self._metrics.writing.dec(n)
+
+    def _reply(self, request: CgpRequest, version: str, generation: Generation, *, cached: bool) -> CgpReply:
+        prompts = [
+            GuidancePrompt(text=made.text.strip(), finish_reason=made.finish_reason) for made in generation.completions
+        ]
+        if len(prompts) < request.n:
+            prompts *= request.n  # greedy: one was written, all would be alike
+        read, written = (0, 0) if cached else (generation.cost.prompt_tokens, generation.cost.completion_tokens)
+        self._metrics.prompts.labels(version, "shared" if cached else "written").inc(request.n)
+        self._metrics.tokens.labels(version, "read").inc(read)
+        self._metrics.tokens.labels(version, "written").inc(written)
+        return CgpReply(
+            id=f"cgp-{uuid.uuid4().hex}",
+            version=version,
+            prompts=prompts,
+            usage=TokenUsage(prompt_tokens=read, completion_tokens=written, total_tokens=read + written),
+            cached=cached,
+        )
+
+
+def version_problem(error: UnknownVersionError | UnusableVersionError | NoActiveVersionError) -> Problem:
+    """Say as a problem document what is the matter with a version."""
+    if isinstance(error, UnknownVersionError):
+        return Problem(404, "unknown-policy-version", f"{_sentence(error)} GET /v1/policies lists those there are.")
+    if isinstance(error, UnusableVersionError):
+        return Problem(409, "policy-version-unusable", f"This policy version cannot be used: {error}.")
+    return Problem(503, "no-active-policy", f"No policy version is live: {error}.", retry_after=_RETRY_S)
+
+
+def _sentence(error: Exception) -> str:
+    text = str(error)
+    return f"{text[:1].upper()}{text[1:]}."

@@ -1,0 +1,208 @@
+"""A prediction run against the live services: what two commands and the service's evaluation runs have in common."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+
+from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
+from prompt4trust.datasets import Dataset
+from prompt4trust.estimators import ESTIMATORS, get_estimator
+from prompt4trust.estimators.sharing import BoundedSamples, SharedReplies
+from prompt4trust.evaluation import Prediction, Progress, RunManifest, evaluate
+from prompt4trust.models import Sampling, TransportError
+from prompt4trust.prompts import PromptTemplate, load_answer_template
+from services.common.clients.downstream import DownstreamClient
+from services.common.clients.policy import PolicyClient
+from services.common.clients.transport import RetrySettings, make_http_client
+from services.common.registry.directory import Registry
+from services.trainer.model_settings import ModelSettings
+
+ALL = "all"
+"""Stands for every method there is."""
+# An embedded downstream service runs 32 samples and lets 256 wait; what comes beyond is refused for a while.
+_SAMPLES_IN_FLIGHT = 192
+
+Watching = Callable[[Path], AbstractContextManager[Callable[[Progress], None]]]
+"""The run's folder -> a block within which progress is told to what it yields."""
+
+
+class EvaluationError(Exception):
+    """An evaluation cannot begin; the message says why, and the hint what a person at a terminal may do."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What is asked, and how.
+
+    Attributes:
+        methods: Estimator names, each known and once.
+        concurrency: Questions in flight at once.
+        deadline_s: Longest wait for one reply, retries included.
+        policy_version: Policy version to ask, or None for the active one.
+        recheck: Whether to make sure on resuming that the models still reply as they did.
+    """
+
+    methods: Sequence[str]
+    concurrency: int
+    deadline_s: float
+    policy_version: str | None
+    recheck: bool
+
+
+def method_names(methods: Sequence[str]) -> list[str]:
+    """Check a list of estimator names; "all" stands for every one.
+
+    Raises:
+        EvaluationError: If one is unknown, or none is given.
+    """
+    given = [name.strip() for name in methods if name.strip()]
+    names = list(dict.fromkeys(each for name in given for each in (ESTIMATORS if name == ALL else [name])))
+    unknown = [name for name in names if name not in ESTIMATORS]
+    if unknown or not names:
+        listed = "\n".join(f"  {name:<16} {entry.summary}" for name, entry in ESTIMATORS.items())
+        wrong = ", ".join(map(repr, unknown)) or "given"
+        raise EvaluationError(f"no method {wrong}; there are\n{listed}\n  {ALL:<16} every one of them")
+    return names
+
+
+async def predict(
+    dataset: Dataset, asking: Asking, settings: ModelSettings, folder: Path | None, watching: Watching
+) -> tuple[Path, RunManifest, list[Prediction]]:
+    """Ask what has not been asked yet.
+
+    Args:
+        dataset: The questions.
+        asking: What is asked, and how.
+        settings: Where the models are.
+        folder: Where predictions go, or None for a folder named after the configuration.
+        watching: Told of progress.
+
+    Returns:
+        The folder, what this is a run of, and every prediction, failures included.
+
+    Raises:
+        EvaluationError: If a model cannot be reached, or the answer template cannot be used.
+        ManifestError, TableError, RunAbandonedError, ImageEgressRefusedError: See `prompt4trust.evaluation.evaluate`.
+    """
+    template = _answer_template(settings.answer_template)
+    sampling = Sampling(
+        settings.temperature, settings.top_p, settings.top_k, settings.max_tokens, settings.sampling_seed
+    )
+    retry = RetrySettings(deadline_s=asking.deadline_s, attempts=4)
+    async with AsyncExitStack() as stack:
+        downstream_http = await stack.enter_async_context(
+            make_http_client(
+                settings.downstream_url, max_connections=asking.concurrency, api_key=settings.downstream_api_key
+            )
+        )
+        policy_http = await stack.enter_async_context(
+            make_http_client(settings.policy_url, max_connections=asking.concurrency, api_key=settings.policy_api_key)
+        )
+        await _check_reachable(downstream_http, settings.downstream_url)
+        client = DownstreamClient(
+            downstream_http,
+            settings.downstream_model,
+            retry,
+            egress_hosts=settings.egress_hosts,
+            vendor_parameters=settings.vendor_parameters,
+        )
+        downstream = SharedReplies(BoundedSamples(client, max(_SAMPLES_IN_FLIGHT, asking.concurrency)))
+        policy, version = None, None
+        if any(ESTIMATORS[name].needs_policy for name in asking.methods):
+            # The active version may change while a long run is under way: the run keeps to the one it began with.
+            version = await _policy_version(policy_http, settings, replace(retry, attempts=2), asking, dataset)
+            policy = PolicyClient(policy_http, retry, version=version)
+        manifest = RunManifest.describe(
+            dataset,
+            list(asking.methods),
+            downstream=settings.downstream_model,
+            policy=version,
+            template=template,
+            sampling=sampling,
+            created=datetime.now(UTC),
+            notes={"downstream address": settings.downstream_url},
+        )
+        place = folder or Path("var/runs") / _name(dataset, manifest)
+        estimators = [get_estimator(name, downstream, policy, template, sampling) for name in asking.methods]
+        with watching(place) as observe:
+            predictions = await evaluate(
+                dataset.questions,
+                estimators,
+                place,
+                manifest,
+                concurrency=asking.concurrency,
+                give_up_after=2 * asking.concurrency + 10,
+                recheck=asking.recheck and sampling.temperature == 0,
+                observe=observe,
+            )
+    return place, manifest, predictions
+
+
+def pair_of(manifest: RunManifest, estimator: str) -> CalibrationKey:
+    """Name what a run's confidences by one estimator belong to."""
+    entry = ESTIMATORS.get(estimator)
+    policy = manifest.policy if entry is None or entry.needs_policy else None
+    return CalibrationKey(
+        downstream=manifest.downstream, policy=policy, estimator=estimator, answer_template=manifest.template_id
+    )
+
+
+def fitting_calibrators(registry: Registry, manifest: RunManifest) -> list[CalibratorArtifact]:
+    """Find the registry's calibrators of a run's very combinations of models, estimator and template."""
+    pairs = [pair_of(manifest, estimator) for estimator in manifest.estimators]
+    return [each for each in registry.calibrators() if any(each.applies_to(pair) for pair in pairs)]
+
+
+def _answer_template(source: str) -> PromptTemplate:
+    try:
+        return load_answer_template(source)
+    except (OSError, ValueError) as error:
+        raise EvaluationError(f"answer template {source}: {error}") from error
+
+
+async def _check_reachable(http: httpx.AsyncClient, url: str) -> None:
+    try:
+        status = (await http.get("models", timeout=10)).status_code
+    except httpx.HTTPError as error:
+        raise EvaluationError(
+            f"the downstream model at {url} cannot be reached ({type(error).__name__})",
+            "is it running? `make up` starts it; --downstream-url names another",
+        ) from error
+    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        raise EvaluationError(
+            f"the downstream model at {url} takes an API key with the scope ask (status {status})",
+            "name one in TRUSTVQA_API_KEY",
+        )
+
+
+async def _policy_version(
+    http: httpx.AsyncClient, settings: ModelSettings, retry: RetrySettings, asking: Asking, dataset: Dataset
+) -> str:
+    first = dataset.questions[0]
+    try:
+        guidance = await PolicyClient(http, retry, version=asking.policy_version).guide(first.text, first.options)
+    except TransportError as error:
+        raise EvaluationError(
+            f"the policy at {settings.policy_url} gives no guidance ({error.detail})",
+            "is it running? `make up` starts it; --policy-url names another; --methods verbalized does without",
+        ) from error
+    return guidance.version
+
+
+def _name(dataset: Dataset, manifest: RunManifest) -> str:
+    """Name a run's folder after its configuration, so that the same command finds the same run."""
+    same = manifest.model_dump_json(exclude={"created", "notes", "source"})
+    digest = hashlib.sha256(same.encode()).hexdigest()[:10]
+    return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', dataset.name)}-{digest}"

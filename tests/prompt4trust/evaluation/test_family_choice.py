@@ -1,0 +1,182 @@
+"""The choice among families: on answers that the fits did not see, by a proper score, the simpler where they tie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from prompt4trust.calibration import FAMILIES, CalibrationKey, Candidate, Platt, get_family
+from prompt4trust.evaluation import CannotChooseError, Prediction, choose_family, cross_fit, fit_calibrator
+from prompt4trust.evaluation.family_choice import TIE, best
+from prompt4trust.metrics import expected_calibration_error, negative_log_likelihood
+
+Curve = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+
+
+def rows(n: int, curve: Curve, seed: int = 0, low: int = 55, *, agreement: bool = False) -> list[Prediction]:
+    """Answers stated at whole per cents from `low` to 99, right as often as the curve says."""
+    random = np.random.default_rng(seed)
+    stated = random.integers(low, 100, n) / 100
+    agreed = random.integers(0, 21, n) / 20
+    right = random.random(n) < curve(stated) + (agreed - 0.5) * 0.5 * agreement
+    return [
+        Prediction(
+            id=f"{seed}-{i}", estimator="cgp", truth="A", answer="A" if right[i] else "B", confidence=stated[i],
+            signals={"agreement": agreed[i]} if agreement else {},
+        )
+        for i in range(n)
+    ]  # fmt: skip
+
+
+def platt_curve(stated: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.asarray(expit(0.5 * logit(stated) - 1))
+
+
+def arrays(predictions: list[Prediction]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+    stated = np.array([row.confidence for row in predictions], dtype=np.float64)
+    return stated, np.array([row.correct for row in predictions])
+
+
+def test_a_candidates_score_is_that_of_a_fit_on_the_other_data() -> None:
+    calibration, validation = rows(400, platt_curve), rows(300, platt_curve, seed=1)
+    choice = choose_family(calibration, validation, dataset="validation", resamples=20)
+    stated, right = arrays(validation)
+    scored = {each.family: each.metrics for each in choice.candidates if each.refused is None}
+    assert list(scored) == [name for name in FAMILIES if name != "two-signal"]
+    for family, metrics in scored.items():
+        corrected = get_family(family).fit(*arrays(calibration)).apply(stated)
+        assert metrics["nll"]["value"] == pytest.approx(negative_log_likelihood(corrected, right))
+        assert metrics["ece"]["value"] == pytest.approx(expected_calibration_error(corrected, right))
+    [refused] = [each for each in choice.candidates if each.refused is not None]
+    assert refused.family == "two-signal"
+    assert "needs one of" in str(refused.refused)
+    assert (choice.judged_on, choice.dataset, choice.n, choice.score) == ("validation", "validation", 300, "nll")
+
+
+def test_without_validation_data_each_answer_is_scored_by_fits_without_it() -> None:
+    calibration = rows(300, platt_curve)
+    choice = choose_family(calibration, dataset="calibration", resamples=20, seed=3)
+    assert (choice.judged_on, choice.n) == ("folds", 300)
+    for each in choice.candidates:
+        if each.refused is None:
+            corrected = cross_fit(each.family, *arrays(calibration), seed=3)
+            assert each.metrics["nll"]["value"] == negative_log_likelihood(corrected, arrays(calibration)[1])
+
+
+@pytest.mark.parametrize(
+    ("curve", "low", "expected"),
+    [
+        # Right already: what fits it exactly, with one or two numbers to spare at most.
+        (lambda stated: stated, 20, {"identity", "temperature", "platt"}),
+        (lambda stated: expit(logit(stated) / 3), 5, {"temperature"}),
+        (platt_curve, 20, {"platt", "beta"}),
+        # A bump that no straight line follows.
+        (lambda stated: np.where(stated < 0.7, 0.2, 0.8), 50, {"isotonic", "venn-abers", "histogram"}),
+    ],
+)
+def test_chooses_the_family_that_made_the_data(curve: Curve, low: int, expected: set[str]) -> None:
+    choice = choose_family(
+        rows(6000, curve, low=low), rows(6000, curve, seed=1, low=low), dataset="validation", resamples=5
+    )
+    assert choice.chosen in expected
+
+
+def test_chooses_two_signals_where_the_second_says_more() -> None:
+    calibration = rows(1500, lambda stated: stated - 0.3, agreement=True)
+    choice = choose_family(calibration, dataset="calibration", resamples=5)
+    assert choice.chosen == "two-signal"
+    figures = {each.family: each.metrics for each in choice.candidates}
+    one, two = figures["platt"]["auroc"]["value"], figures["two-signal"]["auroc"]["value"]
+    assert one is not None
+    assert two is not None
+    assert two > one + 0.03
+
+
+def candidate(family: str, score: float | None) -> Candidate:
+    return Candidate(
+        family=family,
+        refused=None if score is not None else "no",
+        metrics={"nll": {"value": score, "low": None, "high": None}} if score is not None else {},
+    )
+
+
+def test_the_simpler_is_taken_where_scores_tie() -> None:
+    close = [candidate("identity", 0.7), candidate("platt", 0.5 + TIE / 2), candidate("isotonic", 0.5)]
+    assert best(close) == "platt"
+    apart = [candidate("platt", 0.5 + 2 * TIE), candidate("two-signal", None), candidate("isotonic", 0.5)]
+    assert best(apart) == "isotonic"
+    with pytest.raises(CannotChooseError, match="no calibrator could be fitted"):
+        best([candidate("platt", None)])
+
+
+def test_other_scores_and_fewer_families_can_be_asked_for() -> None:
+    choice = choose_family(
+        rows(300, platt_curve), dataset="calibration", families=["isotonic", "platt"], score="brier", resamples=5
+    )
+    assert [each.family for each in choice.candidates] == ["platt", "isotonic"]
+    assert choice.score == "brier"
+    with pytest.raises(ValueError, match="unknown calibration method 'magic'"):
+        choose_family(rows(100, platt_curve), dataset="calibration", families=["magic"])
+
+
+ALL_RIGHT, ALL_WRONG = (lambda stated: np.ones_like(stated)), (lambda stated: np.zeros_like(stated))
+
+
+@pytest.mark.parametrize(
+    ("calibration", "validation", "message"),
+    [
+        (rows(49, platt_curve), None, "49 calibration answers .* are too few .* at least 50 are needed"),
+        (rows(19, platt_curve), rows(60, platt_curve, 1), "19 calibration answers .* at least 20"),
+        (rows(60, platt_curve), rows(49, platt_curve, 1), "49 validation answers"),
+        ([], None, "0 calibration answers"),
+        (rows(60, ALL_RIGHT), None, "of 60 calibration answers none are wrong; .* at least 5 of each"),
+        (rows(60, ALL_WRONG), None, "of 60 calibration answers none are right"),
+        (rows(60, platt_curve), rows(60, ALL_RIGHT, 1), "of 60 validation answers none are wrong"),
+        ([*rows(60, ALL_RIGHT), *rows(1, ALL_WRONG, 1)], None, "of 61 calibration answers 1 is wrong"),
+    ],
+)
+def test_refuses_in_clear_words(
+    calibration: list[Prediction], validation: list[Prediction] | None, message: str
+) -> None:
+    with pytest.raises(CannotChooseError, match=message):
+        choose_family(calibration, validation, dataset="d")
+
+
+def test_folds_share_right_and_wrong_answers_evenly() -> None:
+    # Two wrong answers among 100: chance would often put both in one fold, whose complement could not be fitted.
+    stated = np.full(100, 0.9)
+    right = np.arange(100) >= 2
+    corrected = cross_fit("platt", stated, right, folds=5, seed=0)
+    assert set(np.round(corrected, 6)) == {round(79 / 80, 6), round(78 / 80, 6)}
+    with pytest.raises(ValueError, match="of these 100 one is wrong"):
+        cross_fit("platt", stated, np.arange(100) >= 1)
+    with pytest.raises(ValueError, match="of these 100 none are right"):
+        cross_fit("platt", stated, np.zeros(100, dtype=bool))
+    with pytest.raises(ValueError, match="in 5 parts needs at least 25 answers, not 24"):
+        cross_fit("platt", stated[:24], right[:24])
+
+
+def test_the_artefact_keeps_the_choice_the_diagram_and_the_yardstick() -> None:
+    calibration = rows(800, platt_curve)
+    choice = choose_family(calibration, dataset="calibration", families=["identity", "platt"], resamples=5)
+    pair = CalibrationKey(downstream="m", policy="p", estimator="cgp", answer_template="t@1")
+    artifact = fit_calibrator(
+        calibration, name="x", method=choice.chosen, pair=pair, dataset="calibration",
+        clock=lambda: datetime(2026, 1, 2, tzinfo=UTC), choice=choice, resamples=100,
+    )  # fmt: skip
+    assert artifact.calibrator() == Platt.fit(*arrays(calibration))
+    assert artifact.choice == choice
+    corrected = cross_fit("platt", *arrays(calibration))
+    assert sum(bar.n for bar in artifact.reliability_after) == 800
+    assert artifact.metrics_after["ece"]["value"] == expected_calibration_error(corrected, arrays(calibration)[1])
+    ideal = artifact.metrics_ideal["ece"]
+    before, high = artifact.metrics_before["ece"]["value"], ideal["high"]
+    assert before is not None
+    assert high is not None
+    assert high < 0.1 < before
+    assert type(artifact).model_validate_json(artifact.model_dump_json()) == artifact

@@ -1,0 +1,339 @@
+"""The registry's promises: names that stay inside, writes that are whole, seeding that repeats without harm."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
+from prompt4trust.selection import CheckedAnswer, GuardArtifact, fit_guard
+from prompt4trust.shift import PictureAndWords, fit_reference
+from services.common.registry.directory import Registry, RegistryError, live_calibrator
+
+
+def add_policy(directory: Path, name: str, mark: str = "") -> Path:
+    path = directory / name
+    path.mkdir(parents=True)
+    (path / "config.json").write_text("{}")
+    (path / "model.safetensors").write_bytes(b"weights" * 10_000)
+    (path / "card.md").write_text(mark)
+    return path
+
+
+@pytest.fixture
+def registry(tmp_path: Path) -> Registry:
+    registry = Registry(tmp_path / "registry")
+    for name in ("policy-1", "policy-2"):
+        add_policy(registry.root / "policies", name)
+    return registry
+
+
+@pytest.fixture
+def shipped(tmp_path: Path) -> Path:
+    directory = tmp_path / "models"
+    add_policy(directory, "policy-mini-1", "shipped")
+    add_policy(directory, "policy-mini-2", "shipped")
+    add_policy(directory, "downstream-mini-1")
+    (directory / "policy-unfinished").mkdir()
+    (directory / "calibrators").mkdir()
+    (directory / "calibrators" / "platt.json").write_text('{"shipped": true}')
+    return directory
+
+
+def test_an_empty_registry_has_nothing(tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "absent")
+    assert registry.policies() == []
+    assert registry.active_policy() is None
+    assert registry.active_stamp() is None
+    assert registry.calibrators() == []
+    assert registry.calibrators_stamp() == ()
+    assert registry.ensure_active() is None
+    assert not registry.root.exists()
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../policy-1", "a/b", "a\\b", "/etc", ".hidden", "a b", "a\n", "ä", "a" * 129, "a\0"]
+)
+def test_names_that_could_leave_the_directory_are_refused(registry: Registry, name: str) -> None:
+    for act in (registry.policy_path, registry.activate_policy):
+        with pytest.raises(RegistryError, match="is not a valid name"):
+            act(name)
+    assert registry.active_policy() is None
+
+
+def test_an_unknown_version_cannot_be_activated(registry: Registry) -> None:
+    with pytest.raises(RegistryError, match="no policy version 'policy-9'"):
+        registry.activate_policy("policy-9")
+
+
+def test_activation_is_written_and_read_back(registry: Registry) -> None:
+    registry.activate_policy("policy-2")
+    assert json.loads((registry.root / "active.json").read_text()) == {"policy": "policy-2"}
+    assert Registry(registry.root).active_policy() == "policy-2"
+
+
+def test_other_entries_of_active_json_are_kept(registry: Registry) -> None:
+    (registry.root / "active.json").write_text('{"policy": "policy-1", "note": "by hand"}')
+    registry.activate_policy("policy-2")
+    assert json.loads((registry.root / "active.json").read_text()) == {"policy": "policy-2", "note": "by hand"}
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '"policy-1"'])
+def test_a_spoilt_active_json_is_said_to_be_so_and_mended_by_activation(registry: Registry, content: str) -> None:
+    (registry.root / "active.json").write_text(content)
+    with pytest.raises(RegistryError, match=r"active\.json"):
+        registry.active_policy()
+    with pytest.raises(RegistryError, match=r"active\.json"):
+        registry.ensure_active("policy-1")
+    registry.activate_policy("policy-1")
+    assert registry.active_policy() == "policy-1"
+
+
+def test_every_write_of_active_json_changes_its_stamp(registry: Registry) -> None:
+    stamps = []
+    for name in ("policy-1", "policy-2", "policy-1", "policy-1"):
+        registry.activate_policy(name)
+        stamps.append(registry.active_stamp())
+        assert registry.active_stamp() == stamps[-1]
+    assert all(first != second for first, second in itertools.pairwise(stamps))
+
+
+def test_a_write_that_fails_leaves_the_old_content(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    registry.activate_policy("policy-1")
+
+    def no_space(_descriptor: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", no_space)
+    with pytest.raises(OSError, match="No space"):
+        registry.activate_policy("policy-2")
+    assert registry.active_policy() == "policy-1"
+    assert [path.name for path in registry.root.iterdir() if path.is_file()] == ["active.json"]
+
+
+def test_readers_never_see_half_a_write(registry: Registry) -> None:
+    registry.activate_policy("policy-1")
+    stop = threading.Event()
+    faults: list[Exception] = []
+
+    def read() -> None:
+        while not stop.wait(0.001):
+            try:
+                assert registry.active_policy() in ("policy-1", "policy-2")
+            except Exception as error:
+                faults.append(error)
+
+    readers = [threading.Thread(target=read) for _ in range(2)]
+    for reader in readers:
+        reader.start()
+    for turn in range(50):
+        registry.activate_policy(f"policy-{turn % 2 + 1}")
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert faults == []
+
+
+def test_seeding_copies_what_is_shipped_and_lacking(shipped: Path, tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "registry")
+    registry.seed(shipped)
+    assert registry.policies() == ["policy-mini-1", "policy-mini-2"]
+    assert (registry.policy_path("policy-mini-1") / "card.md").read_text() == "shipped"
+    assert [name for name, _, _ in registry.calibrators_stamp()] == ["platt.json"]
+    assert registry.active_policy() is None
+
+
+def test_seeding_again_touches_nothing(shipped: Path, tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "registry")
+    registry.seed(shipped)
+    (registry.policy_path("policy-mini-1") / "card.md").write_text("edited")
+    (registry.root / "calibrators" / "platt.json").write_text("edited")
+    registry.activate_policy("policy-mini-1")
+    before = {path: path.stat().st_mtime_ns for path in registry.root.rglob("*")}
+    registry.seed(shipped)
+    assert registry.ensure_active("policy-mini-2") == "policy-mini-1"
+    assert {path: path.stat().st_mtime_ns for path in registry.root.rglob("*")} == before
+
+
+def test_seeding_by_several_at_once_ends_well(shipped: Path, tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "registry")
+    start = threading.Barrier(6)
+    faults: list[Exception] = []
+
+    def seed() -> None:
+        start.wait()
+        try:
+            registry.seed(shipped)
+            registry.ensure_active("policy-mini-1")
+        except Exception as error:
+            faults.append(error)
+
+    threads = [threading.Thread(target=seed) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    assert registry.policies() == ["policy-mini-1", "policy-mini-2"]
+    assert sorted(path.name for path in (registry.root / "policies").iterdir()) == ["policy-mini-1", "policy-mini-2"]
+    assert registry.active_policy() == "policy-mini-1"
+
+
+def test_a_seed_that_fails_half_way_leaves_no_half_version(
+    shipped: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(source: Path, target: Path, **_: object) -> None:
+        (Path(target) / "config.json").write_text("{}")
+        raise OSError(28, "No space left on device")
+
+    registry = Registry(tmp_path / "registry")
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copytree", fail)
+        with pytest.raises(OSError, match="No space"):
+            registry.seed(shipped)
+    assert registry.policies() == []
+    assert list((registry.root / "policies").iterdir()) == []
+    registry.seed(shipped)
+    assert registry.policies() == ["policy-mini-1", "policy-mini-2"]
+
+
+def test_the_first_live_version_is_the_preferred_one_or_else_the_last(registry: Registry) -> None:
+    assert registry.ensure_active("policy-1") == "policy-1"
+    (registry.root / "active.json").unlink()
+    assert registry.ensure_active("policy-9") == "policy-2"
+    (registry.root / "active.json").unlink()
+    assert registry.ensure_active() == "policy-2"
+
+
+def test_what_a_crash_left_behind_is_no_version(registry: Registry) -> None:
+    add_policy(registry.root / "policies", ".policy-3.x7f")
+    (registry.root / "policies" / "policy-4").mkdir()
+    assert registry.policies() == ["policy-1", "policy-2"]
+
+
+def test_a_calibrator_that_cannot_be_read_is_left_out(registry: Registry) -> None:
+    (registry.root / "calibrators").mkdir()
+    (registry.root / "calibrators" / "broken.json").write_text("{")
+    assert registry.calibrators() == []
+
+
+def artifact(name: str, estimator: str = "cgp", day: int = 1) -> CalibratorArtifact:
+    return CalibratorArtifact(
+        name=name, method="platt", parameters={"slope": 1.0, "intercept": 0.0}, n=20, dataset="d",
+        pair=CalibrationKey(downstream="m", policy=None, estimator=estimator, answer_template="t@1"),
+        data_hash="sha256:" + "0" * 64, created=datetime(2026, 1, day, tzinfo=UTC), seed=0,
+        metrics_before={}, metrics_after={},
+    )  # fmt: skip
+
+
+def test_a_live_calibrator_is_named_for_its_pair_and_the_policy_stays(registry: Registry) -> None:
+    registry.activate_policy("policy-1")
+    for each in (artifact("one"), artifact("two", day=2), artifact("other", "verbalized")):
+        registry.publish_calibrator(each)
+    pair = artifact("one").pair
+    assert registry.active_calibrators() == {}
+    newest = live_calibrator(registry.calibrators(), pair, {})
+    assert newest is not None
+    assert newest.name == "two"
+    assert registry.activate_calibrator("one") is None
+    assert registry.activate_calibrator("other") is None
+    assert json.loads((registry.root / "active.json").read_text()) == {
+        "policy": "policy-1",
+        "calibrators": {"cgp | m | no policy | t@1": "one", "verbalized | m | no policy | t@1": "other"},
+    }
+    chosen = live_calibrator(registry.calibrators(), pair, registry.active_calibrators())
+    assert chosen is not None
+    assert chosen.name == "one"
+    # Named for one pair, it is not applied to another, whatever the file says.
+    elsewhere = artifact("x", "entropy").pair
+    assert live_calibrator([artifact("one")], elsewhere, {elsewhere.key: "one"}) is None
+    registry.activate_policy("policy-2")
+    assert registry.activate_calibrator("two") == "one"
+    assert registry.active_policy() == "policy-2"
+
+
+def test_what_is_no_calibrator_cannot_be_made_live(registry: Registry) -> None:
+    with pytest.raises(RegistryError, match="there is no calibrator 'absent'"):
+        registry.activate_calibrator("absent")
+    with pytest.raises(RegistryError, match="not a valid name"):
+        registry.activate_calibrator("../policies/policy-1/config")
+    (registry.root / "calibrators").mkdir()
+    (registry.root / "calibrators" / "broken.json").write_text("{")
+    with pytest.raises(RegistryError, match="'broken' cannot be read"):
+        registry.activate_calibrator("broken")
+    (registry.root / "active.json").write_text('{"calibrators": ["one"]}')
+    with pytest.raises(RegistryError, match=r"active\.json's calibrators"):
+        registry.active_calibrators()
+
+
+def test_two_that_write_active_json_at_once_lose_nothing(registry: Registry) -> None:
+    names = [f"c{index}" for index in range(8)]
+    for name in names:
+        registry.publish_calibrator(artifact(name, estimator=name))
+    with ThreadPoolExecutor(9) as pool:
+        list(pool.map(registry.activate_calibrator, names))
+        pool.submit(registry.activate_policy, "policy-2").result()
+    assert sorted(registry.active_calibrators().values()) == names
+    assert registry.active_policy() == "policy-2"
+
+
+def guard(name: str) -> GuardArtifact:
+    answers = [CheckedAnswer(f"q{index}", index % 10 / 10, index % 10 > 4, "A") for index in range(100)]
+    pair = CalibrationKey(downstream="d", policy=None, estimator="verbalized", answer_template="answer-compact@1")
+    return fit_guard(answers, name=name, pair=pair, dataset="x", clock=lambda: datetime(2026, 1, 1, tzinfo=UTC))
+
+
+def test_guards_are_published_listed_and_seeded(tmp_path: Path) -> None:
+    shipped, registry = Registry(tmp_path / "shipped"), Registry(tmp_path / "registry")
+    assert registry.guards() == []
+    before = registry.guards_stamp()
+    shipped.publish_guard(guard("first"))
+    registry.seed_calibrators(tmp_path / "shipped")
+    assert registry.guards() == [guard("first")]
+    assert registry.guards_stamp() != before
+    # What is there is never touched by what is shipped.
+    mine = guard("first").model_copy(update={"dataset": "mine"})
+    registry.publish_guard(mine)
+    registry.seed_calibrators(tmp_path / "shipped")
+    assert registry.guards() == [mine]
+    (tmp_path / "registry" / "guards" / "spoilt.json").write_text("[]")
+    assert registry.guards() == [mine]
+    with pytest.raises(RegistryError, match="not a valid name"):
+        registry.publish_guard(mine.model_copy(update={"name": "../elsewhere"}))
+
+
+def test_references_are_published_listed_and_seeded(tmp_path: Path) -> None:
+    describer = PictureAndWords()
+    reference = fit_reference(
+        [describer.describe(None, f"Which side of part {index} is it?", {"A": "Left"}) for index in range(300)],
+        describer,
+        name="made-up",
+        dataset="made-up",
+        questions="sha256:" + "0" * 64,
+        clock=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+    )
+    shipping, registry = Registry(tmp_path / "models"), Registry(tmp_path / "registry")
+    path = shipping.publish_reference(reference)
+    assert path == tmp_path / "models" / "references" / "made-up.json"
+    assert registry.references() == []
+    assert registry.references_stamp() == ()
+    registry.seed(shipping.root)
+    assert registry.references() == [reference]
+    (registry.root / "references" / "spoilt.json").write_text("{}")
+    before = registry.references_stamp()
+    assert registry.references() == [reference]
+    registry.publish_reference(reference.model_copy(update={"seed": 1}))
+    assert registry.references_stamp() != before
+    (registry.root / "references" / "made-up.json").write_text("kept")
+    registry.seed(shipping.root)
+    assert (registry.root / "references" / "made-up.json").read_text() == "kept"
+    with pytest.raises(RegistryError, match="not a valid name"):
+        registry.publish_reference(reference.model_copy(update={"name": "../up"}))

@@ -1,0 +1,108 @@
+"""Methods beyond the default ones: only where the operator offers them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from prompt4trust.calibration import CalibrationKey, fit_artifact
+from prompt4trust.estimators import ESTIMATORS
+from services.common.registry.directory import Registry
+from services.gateway.schemas import DEFAULT_METHODS
+from services.gateway.settings import GatewaySettings
+from tests.services.gateway.checks import body
+from tests.services.gateway.conftest import MODEL, TEMPLATE, MakeGateway
+from tests.services.gateway.upstream import Upstream
+
+
+def test_a_client_cannot_ask_for_what_is_not_offered(client: httpx.Client, upstream: Upstream) -> None:
+    assert list(client.get("/v1/about").json()["methods"]) == ["cgp", "cgp+logprob", "verbalized"]
+    for name in set(ESTIMATORS) - set(DEFAULT_METHODS):
+        for response in (
+            client.post("/vqa", json=body(method=name)),
+            client.post("/vqa", data={"question": "Q?", "method": name}, files={"image": b"x"}),
+        ):
+            assert response.status_code == 422
+            [fault] = response.json()["errors"]
+            assert fault["field"] == "method"
+            assert "must be one of: cgp, cgp+logprob, verbalized" in fault["message"]
+    assert upstream.asked == []
+
+
+def test_what_is_offered_is_answered(make_gateway: MakeGateway, upstream: Upstream) -> None:
+    offered = ("cgp", "consistency", "logprob", "perturbation")
+    with make_gateway(methods=offered) as url, httpx.Client(base_url=url, timeout=20) as client:
+        about = client.get("/v1/about").json()
+        assert list(about["methods"]) == list(offered)
+        assert client.post("/vqa", json=body(method="verbalized")).status_code == 422
+
+        reply = client.post("/vqa", json=body(method="consistency")).json()
+        assert (reply["answer"]["letter"], reply["confidence"]) == ("B", 1.0)
+        assert [asked["n"] for asked in upstream.asked] == [21]
+        assert reply["calibration"]["calibrated"] is False
+        assert reply["decision"] == "defer"
+        assert reply["degraded"] == ["calibrator"]
+        assert upstream.guided == []
+
+        reply = client.post("/vqa", json=body(method="logprob")).json()
+        assert (reply["answer"], reply["confidence"], reply["decision"]) == (None, None, "defer")
+        assert "no probabilities" in reply["decision_basis"]["reason"]
+        assert upstream.asked[-1]["top_logprobs"] == 20
+
+        upstream.asked.clear()
+        reply = client.post("/vqa", json=body(method="perturbation")).json()
+        assert reply["confidence"] == 1.0
+        pictures = [asked["messages"][-1]["content"][0]["image_url"]["url"] for asked in upstream.asked]
+        assert len(set(pictures)) == 10
+
+
+def test_a_calibrator_of_two_signals_gets_both_and_one_with_an_interval_gives_it(
+    make_gateway: MakeGateway, upstream: Upstream, tmp_path: Path
+) -> None:
+    rng = np.random.default_rng(5)
+    stated, agreement = rng.integers(50, 100, 300) / 100, rng.integers(0, 21, 300) / 20
+    right = rng.random(300) < (stated + agreement) / 2
+    registry = Registry(tmp_path)
+    fits = (("consistency", "two-signal", agreement), ("verbalized", "venn-abers", stated))
+    for estimator, method, confidence in fits:
+        artifact = fit_artifact(
+            confidence,
+            right,
+            name=method,
+            method=method,
+            pair=CalibrationKey(downstream=MODEL, policy=None, estimator=estimator, answer_template=TEMPLATE),
+            dataset="d",
+            clock=lambda: datetime(2026, 1, 2, tzinfo=UTC),
+            signals={"stated": stated},
+            resamples=5,
+        )
+        registry.publish_calibrator(artifact)
+    two, interval = (each.calibrator() for each in sorted(registry.calibrators(), key=lambda each: each.name))
+    offered = ("cgp", "consistency", "verbalized")
+    with make_gateway(methods=offered, registry=tmp_path) as url, httpx.Client(base_url=url, timeout=20) as client:
+        reply = client.post("/vqa", json=body(method="consistency")).json()
+        assert reply["confidence"] == round(float(two.apply(1.0, {"stated": 0.95})), 4)
+        assert reply["calibration"]["interval"] is None
+        reply = client.post("/vqa", json=body(method="verbalized")).json()
+        ends = interval.interval(0.95)
+        assert ends is not None
+        assert reply["calibration"]["interval"] == [round(float(end), 4) for end in ends]
+        assert ends[0] <= reply["confidence"] <= ends[1]
+
+
+@pytest.mark.parametrize("methods", [("cgp", "magic"), ()])
+def test_methods_that_cannot_be_offered_are_refused_at_start(methods: tuple[str, ...]) -> None:
+    with pytest.raises(ValidationError, match="methods"):
+        GatewaySettings(methods=methods)
+
+
+def test_the_first_of_the_offered_methods_answers_who_names_none(make_gateway: MakeGateway, upstream: Upstream) -> None:
+    with make_gateway(methods=("verbalized", "cgp")) as url, httpx.Client(base_url=url, timeout=20) as client:
+        assert client.get("/v1/about").json()["default_method"] == "verbalized"
+        assert client.post("/vqa", json=body()).json()["guidance_prompt"] is None
+        assert client.post("/vqa", json=body(method="cgp")).json()["guidance_prompt"]

@@ -1,0 +1,180 @@
+"""The parts whose rules are easier to see apart: calibrators on the shelf, the gate, the decision, the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+
+import anyio
+import pytest
+from pydantic import ValidationError
+
+from prompt4trust.calibration import CalibrationKey
+from prompt4trust.models import Cost, Guidance, TransportError
+from services.common.registry.directory import Registry
+from services.gateway.answering.decisions import decide
+from services.gateway.answering.policy_breaker import PolicyBreaker
+from services.gateway.intake.gate import BusyError, Gate
+from services.gateway.settings import GatewaySettings
+from services.gateway.shelves.calibrators import CalibratorShelf
+from tests.services.gateway.conftest import MODEL, TEMPLATE, make_calibrator
+
+PAIR = CalibrationKey(downstream=MODEL, policy="policy-1", estimator="cgp", answer_template=TEMPLATE)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"downstream": "model-2"}, {"policy": "policy-2"}, {"policy": None}, {"estimator": "verbalized"},
+     {"answer_template": "answer-compact@2"}],
+)  # fmt: skip
+async def test_a_calibrator_is_found_for_its_own_pair_alone(tmp_path: Path, change: dict[str, str | None]) -> None:
+    registry = Registry(tmp_path)
+    registry.publish_calibrator(make_calibrator("cgp", "policy-1"))
+    shelf = CalibratorShelf(registry, 0)
+    assert await shelf.find(PAIR) is not None
+    assert await shelf.find(PAIR.model_copy(update=change)) is None
+
+
+async def test_the_newest_of_several_calibrators_counts(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    older = make_calibrator("cgp", "policy-1", name="z-older")
+    registry.publish_calibrator(older)
+    registry.publish_calibrator(older.model_copy(update={"name": "a-newer", "created": older.created + timedelta(1)}))
+    found = await CalibratorShelf(registry, 0).find(PAIR)
+    assert found is not None
+    assert found.artifact.name == "a-newer"
+
+
+async def test_what_was_made_live_counts_whatever_is_newer(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    older = make_calibrator("cgp", "policy-1", name="older")
+    registry.publish_calibrator(older)
+    registry.publish_calibrator(older.model_copy(update={"name": "newer", "created": older.created + timedelta(1)}))
+    shelf = CalibratorShelf(registry, 0)
+
+    async def live() -> str | None:
+        found = await shelf.find(PAIR)
+        return found.artifact.name if found else None
+
+    assert await live() == "newer"
+    assert registry.activate_calibrator("older") is None
+    assert await live() == "older"
+    assert registry.activate_calibrator("newer") == "older"
+    assert await live() == "newer"
+    assert shelf.live == {PAIR.key: "newer"}
+
+    # A spoilt file changes nothing; a live calibrator that is gone leaves the others.
+    (tmp_path / "active.json").write_text("{")
+    assert await live() == "newer"
+    registry.activate_calibrator("older")
+    (tmp_path / "calibrators" / "older.json").unlink()
+    assert await live() == "newer"
+
+
+async def test_the_registry_is_looked_at_no_more_often_than_told(tmp_path: Path) -> None:
+    now = 100.0
+    registry = Registry(tmp_path)
+    shelf = CalibratorShelf(registry, 5, clock=lambda: now)
+    assert await shelf.find(PAIR) is None
+    registry.publish_calibrator(make_calibrator("cgp", "policy-1"))
+    now = 104.9
+    assert await shelf.find(PAIR) is None
+    now = 105.0
+    assert await shelf.find(PAIR) is not None
+    registry.publish_calibrator(make_calibrator("verbalized", None))
+    assert len(shelf.names) == 1
+    await shelf.refresh(at_once=True)
+    assert len(shelf.names) == 2
+
+
+async def test_a_gate_lets_waiters_in_as_places_come_free_and_forgets_those_that_leave() -> None:
+    gate = Gate(1, waiting=1, max_wait_s=30)
+    entered = anyio.Event()
+
+    async def wait_for_place() -> None:
+        async with gate.place():
+            entered.set()
+
+    async with anyio.create_task_group() as tasks:
+        async with gate.place():
+            with anyio.CancelScope() as leaving:
+                async with anyio.create_task_group() as inner:
+                    inner.start_soon(wait_for_place)
+                    await anyio.wait_all_tasks_blocked()
+                    assert gate.waiting == 1
+                    with pytest.raises(BusyError):
+                        async with gate.place():
+                            pass
+                    leaving.cancel()
+            assert gate.waiting == 0
+            tasks.start_soon(wait_for_place)
+            await anyio.wait_all_tasks_blocked()
+            assert not entered.is_set()
+        await entered.wait()
+    async with gate.place():
+        pass
+
+
+@pytest.mark.parametrize(
+    ("confidence", "decision"), [(0.7, "answer"), (0.6999, "defer"), (1.0, "answer"), (0.0, "defer")]
+)
+def test_a_confidence_at_the_threshold_is_enough(confidence: float, decision: str) -> None:
+    # In binary 1 - 0.9 is a little less than 0.1 and 1 - 0.3 not quite 0.7: the border must be where it is said to be.
+    assert decide(confidence, max_risk=0.3, threshold=0.5, why_not=None, has_verdict=True)[0] == decision
+    assert decide(0.1, max_risk=0.9, threshold=0.5, why_not=None, has_verdict=True)[0] == "answer"
+
+
+def test_every_reason_names_no_guarantee() -> None:
+    for confidence in (None, 0.2, 0.9):
+        _, basis = decide(confidence, max_risk=None, threshold=0.5, why_not="it is open", has_verdict=True)
+        assert basis.guarantee is False
+        assert basis.reason.endswith(".")
+
+
+def test_the_notice_follows_the_models() -> None:
+    def notice(**chosen: str) -> str:
+        return GatewaySettings(**chosen).notice_text  # type: ignore[arg-type]
+
+    assert "Miniature demonstration models" in notice(downstream_model="downstream-mini-1")
+    assert "not a medical device" in notice(downstream_model="Qwen2-VL-2B-Instruct")
+    assert notice(notice="Ask first.") == "Ask first."
+
+
+@pytest.mark.parametrize("wrong", [{"max_image_pixels": 10**9}, {"confidence_threshold": 1.1}, {"max_in_flight": 0}])
+def test_settings_that_cannot_be_meant_are_refused(wrong: dict[str, int]) -> None:
+    with pytest.raises(ValidationError):
+        GatewaySettings(**wrong)  # type: ignore[arg-type]
+
+
+class FlakyPolicy:
+    """Fails until told otherwise, and counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.works = False
+        self.asked = 0
+
+    async def guide(self, question: str, options: Mapping[str, str], *, seed: int | None = None) -> Guidance:
+        self.asked += 1
+        if not self.works:
+            raise TransportError("policy", "no reply", timed_out=True)
+        return Guidance("hint", "policy-1", Cost())
+
+
+async def test_a_policy_that_keeps_failing_is_left_alone_and_tried_again() -> None:
+    now = 0.0
+    policy = FlakyPolicy()
+    guarded = PolicyBreaker(policy, 2, 5.0, clock=lambda: now)
+
+    async def fails() -> int:
+        with pytest.raises(TransportError):
+            await guarded.guide("q", {})
+        return policy.asked
+
+    assert [await fails() for _ in range(4)] == [1, 2, 2, 2]
+    now = 5.0
+    assert [await fails() for _ in range(3)] == [3, 3, 3]
+    now, policy.works = 10.0, True
+    assert (await guarded.guide("q", {})).text == "hint"
+    policy.works = False
+    assert [await fails() for _ in range(3)] == [5, 6, 6]

@@ -1,0 +1,188 @@
+"""The command that asks the gateway, run as a person runs it against a real HTTP server."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI, Form, Request, UploadFile
+from fastapi.responses import JSONResponse
+from typer.testing import CliRunner
+
+from tests.support.servers import free_port, running
+from trustvqa.cli.main import app as cli
+
+REPLY: dict[str, Any] = {
+    "id": "1",
+    "answer": {"letter": "B", "text": "Oval"},
+    "confidence": 0.71,
+    "calibration": {"calibrated": True, "stated_confidence": 0.95, "fitted_on": {"n": 2000}},
+    "decision": "answer",
+    "decision_basis": {"reason": "0.71 is at least 0.50"},
+    "option_set": {"letters": ["B", "C"], "reason": "The right option is among these for 90 % of questions."},
+    "guidance_prompt": "Look at the [border] first.",
+    "explanation": "The answer is B with confidence 95.",
+    "models": {"policy": "p-1", "downstream": "d-1"},
+    "degraded": [],
+    "timing_ms": {"total": 123.4},
+}
+
+
+@pytest.fixture(scope="module")
+def gateway() -> Iterator[tuple[str, dict[str, Any]]]:
+    """A gateway that repeats what it was asked; its next reply can be set."""
+    state: dict[str, Any] = {"reply": REPLY, "status": 200}
+    app = FastAPI()
+
+    @app.post("/vqa")
+    async def vqa(
+        request: Request,
+        image: UploadFile,
+        question: str = Form(),
+        options: list[str] = Form(default=[]),
+        max_risk: str = Form(default=""),
+        coverage: str = Form(default=""),
+    ) -> JSONResponse:
+        state["asked"] = (await image.read(), question, options, max_risk, coverage)
+        state["shown"] = request.headers.get("Authorization")
+        state["keys"] = [*state.get("keys", []), request.headers.get("Idempotency-Key")]
+        if state.get("failures"):
+            status, headers = state["failures"].pop()
+            return JSONResponse({"detail": "come back later"}, status_code=status, headers=headers)
+        return JSONResponse(state["reply"], status_code=state["status"])
+
+    with running(app) as url:
+        yield url, state
+
+
+@pytest.fixture
+def picture(tmp_path: Path) -> Path:
+    path = tmp_path / "a picture.png"
+    path.write_bytes(b"pixels")
+    return path
+
+
+def run(*arguments: str, **environment: str) -> tuple[int, str, str]:
+    result = CliRunner().invoke(cli, ["ask", *arguments], env={"COLUMNS": "160", **environment})
+    return result.exit_code, result.stdout, result.stderr
+
+
+def test_sends_everything_and_prints_an_answer_a_person_can_read(
+    gateway: tuple[str, dict[str, Any]], picture: Path
+) -> None:
+    url, state = gateway
+    state |= {"reply": REPLY, "status": 200}
+    status, out, _ = run(
+        *(str(picture), "Which shape?", "-o", "Round", "-o", "Oval"),
+        *("--max-risk", "0.2", "--coverage", "0.9", "--gateway", url),
+    )
+    assert status == 0
+    assert state["asked"] == (b"pixels", "Which shape?", ["Round", "Oval"], "0.2", "0.9")
+    for expected in (
+        "B. Oval",
+        "71%",
+        "calibrated on 2000 answers",
+        "stated 95%",
+        "Look at the [border] first.",
+        "B, C: The right option is among these for 90 % of questions.",
+        "123 ms",
+    ):
+        assert expected in out
+    assert "NOT calibrated" not in out
+
+
+def test_an_uncalibrated_deferral_is_said_plainly_and_ends_with_3(
+    gateway: tuple[str, dict[str, Any]], picture: Path
+) -> None:
+    url, state = gateway
+    state["reply"] = REPLY | {"calibration": {"calibrated": False, "stated_confidence": 0.95}, "decision": "defer",
+                              "degraded": ["policy"]}  # fmt: skip
+    status, out, _ = run(str(picture), "Which shape?", "--gateway", url)
+    assert status == 3
+    assert "NOT calibrated" in out
+    assert "defer to a person" in out
+    assert "policy" in out.split("Done without")[1]
+
+
+def test_json_prints_the_reply_unchanged(gateway: tuple[str, dict[str, Any]], picture: Path) -> None:
+    url, state = gateway
+    state |= {"reply": REPLY, "status": 200}
+    status, out, _ = run(str(picture), "Which shape?", "--json", "--gateway", url)
+    assert status == 0
+    assert json.loads(out) == REPLY
+
+
+def test_a_problem_document_is_shown_as_its_detail(gateway: tuple[str, dict[str, Any]], picture: Path) -> None:
+    url, state = gateway
+    state |= {"reply": {"title": "Not an image", "detail": "send a PNG"}, "status": 415}
+    status, out, err = run(str(picture), "Which shape?", "--gateway", url)
+    assert (status, out) == (1, "")
+    assert "send a PNG" in err
+
+
+def test_a_busy_gateway_is_asked_again_with_the_same_key(gateway: tuple[str, dict[str, Any]], picture: Path) -> None:
+    url, state = gateway
+    state |= {"reply": REPLY, "status": 200, "keys": [], "failures": [(503, {"Retry-After": "0"}), (502, {})]}
+    status, out, err = run(str(picture), "Which shape?", "--json", "--gateway", url)
+    assert status == 0
+    assert json.loads(out) == REPLY
+    assert err.count("asking again") == 2
+    (key,) = set(state["keys"])
+    assert len(state["keys"]) == 3
+    assert uuid.UUID(key.strip('"')).version == 4
+    run(str(picture), "Which shape?", "--gateway", url)
+    assert state["keys"][3] != key
+
+
+def test_a_gateway_that_stays_busy_is_given_up(gateway: tuple[str, dict[str, Any]], picture: Path) -> None:
+    url, state = gateway
+    state |= {"reply": REPLY, "status": 200, "keys": [], "failures": [(503, {"Retry-After": "60"})]}
+    status, out, err = run(str(picture), "Which shape?", "--gateway", url)
+    assert (status, out) == (1, "")
+    assert "come back later" in err
+    assert len(state["keys"]) == 1  # a minute is longer than the patience
+    state |= {"failures": [(503, {})]}
+    assert run(str(picture), "Which shape?", "--gateway", url, "--patience", "0")[0] == 1
+
+
+def test_a_refusal_is_final(gateway: tuple[str, dict[str, Any]], picture: Path) -> None:
+    url, state = gateway
+    state |= {"reply": {"detail": "no"}, "status": 422, "keys": []}
+    assert run(str(picture), "Which shape?", "--gateway", url)[0] == 1
+    assert len(state["keys"]) == 1
+
+
+def test_a_gateway_that_is_not_there_is_named_with_what_to_do(picture: Path) -> None:
+    address = f"http://127.0.0.1:{free_port()}"
+    status, _, err = run(str(picture), "Which shape?", "--gateway", address, "--patience", "0.3")
+    assert status == 1
+    assert "asking again" in err
+    assert address in err
+    assert "make up" in err
+
+
+def test_it_shows_its_key_and_says_which_one_it_takes(
+    gateway: tuple[str, dict[str, Any]], picture: Path, tmp_path: Path
+) -> None:
+    url, state = gateway
+    state |= {"reply": REPLY, "status": 200}
+    run(str(picture), "Which shape?", "--gateway", url)
+    shown = [state["shown"]]
+    assert run(str(picture), "Which shape?", "--gateway", url, TRUSTVQA_API_KEY="tvqa_x")[0] == 0
+    assert [*shown, state["shown"]] == [None, "Bearer tvqa_x"]
+    problem = {
+        "type": "urn:trustvqa:problem:key-lacks-scope",
+        "detail": "This key does not allow that.",
+        "scope": "ask",
+    }
+    state |= {"reply": problem, "status": 403}
+    status, _, err = run(str(picture), "Which shape?", "--gateway", url, TRUSTVQA_API_KEY="tvqa_x")
+    assert status == 1
+    assert "a key with the scope ask" in " ".join(err.split())
+    status, _, err = run(str(picture), "?", "--gateway", url, TRUSTVQA_API_KEY_FILE=str(tmp_path / "absent"))
+    assert status == 1
+    assert "cannot be read" in " ".join(err.split())

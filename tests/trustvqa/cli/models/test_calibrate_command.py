@@ -1,0 +1,225 @@
+"""`trustvqa calibrate`: what it chooses, publishes and makes live, what it keeps beside the run, what it refuses."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scipy.special import expit, logit
+
+from prompt4trust.calibration import FAMILIES, CalibratorArtifact
+from prompt4trust.datasets import load_dataset
+from prompt4trust.evaluation import Prediction, PredictionLog, RunManifest
+from prompt4trust.files import write_atomically
+from prompt4trust.models import Sampling
+from prompt4trust.prompts import load_template
+from services.common.registry.directory import Registry
+from tests.support.openai_app import ScriptedServer
+from tests.trustvqa.cli.runs.test_evaluate_command import Argument, serving, trustvqa
+
+Curve = Callable[[Any], Any]
+
+
+def questions(folder: Path, name: str, n: int, first: int = 0) -> Path:
+    path = folder / f"{name}.jsonl"
+    lines = [
+        json.dumps(
+            {"id": f"q{i}", "question": f"Number {i}?", "opa": "x", "opb": "y", "opc": "z", "opd": "w", "cop": 1}
+        )
+        for i in range(first, first + n)
+    ]
+    path.write_text("\n".join(lines) + "\n")
+    return path
+
+
+def predicted(folder: Path, data: Path, curve: Curve, *, seed: int, model: str = "m", agreement: bool = False) -> Path:
+    """A finished run on the questions: stated at 55 to 99, right as often as the curve says."""
+    dataset = load_dataset(data)
+    run = folder / f"run-{data.stem}-{model}"
+    manifest = RunManifest.describe(
+        dataset, ["verbalized", "cgp"], downstream=model, policy="policy-1", template=load_template("answer-compact@1"),
+        sampling=Sampling(), created=datetime(2026, 1, 2, tzinfo=UTC),
+    )  # fmt: skip
+    random = np.random.default_rng(seed)
+    with PredictionLog(run) as log:
+        for question in dataset.questions:
+            for estimator in manifest.estimators:
+                stated, agreed = random.integers(55, 100) / 100, random.integers(0, 21) / 20
+                right = random.random() < curve(stated) + (agreed - 0.5) * 0.8 * agreement
+                log.append(
+                    Prediction(
+                        id=question.id, estimator=estimator, truth="A", answer="A" if right else "B", confidence=stated,
+                        signals={"agreement": agreed} if agreement else {},
+                    )
+                )  # fmt: skip
+    write_atomically(run / "run.json", manifest.model_dump_json())
+    return run
+
+
+def bent(stated: float) -> float:
+    return float(expit(0.5 * logit(stated) - 1))
+
+
+def stepped(stated: float) -> float:
+    return 0.15 if stated < 0.8 else 0.85
+
+
+@pytest.fixture
+def calibration(tmp_path: Path) -> Path:
+    return questions(tmp_path, "calibration", 300)
+
+
+def live(folder: Path) -> dict[str, str]:
+    return {key.split(" | ")[0]: name for key, name in Registry(folder / "reg").active_calibrators().items()}
+
+
+def test_chooses_on_the_validation_questions_publishes_and_makes_live(tmp_path: Path, calibration: Path) -> None:
+    validation = questions(tmp_path, "validation", 200, first=300)
+    command: list[Argument] = [
+        *("calibrate", "--data", calibration, "--run", predicted(tmp_path, calibration, stepped, seed=0)),
+        *("--validation", validation, "--validation-run", predicted(tmp_path, validation, stepped, seed=1)),
+        *("--registry", "reg"),
+    ]
+    out, _ = trustvqa(tmp_path, *command)
+    assert "Judged on 200 answers of validation, which no fit saw" in out
+    artifacts = {each.pair.estimator: each for each in Registry(tmp_path / "reg").calibrators()}
+    assert live(tmp_path) == {name: artifact.name for name, artifact in artifacts.items()}
+    for estimator, artifact in artifacts.items():
+        choice = artifact.choice
+        assert choice is not None
+        assert artifact.method == choice.chosen
+        assert artifact.questions == load_dataset(calibration).fingerprint  # so that references of them are found
+        assert choice.chosen in ("histogram", "isotonic", "venn-abers")
+        assert artifact.name == f"{choice.chosen}-{estimator}-m{'-policy-1' * (estimator == 'cgp')}-answer-compact-1"
+        assert [each.family for each in choice.candidates] == list(FAMILIES)
+        scores = {each.family: each.metrics["nll"]["value"] for each in choice.candidates if each.metrics}
+        assert scores[choice.chosen] == pytest.approx(min(score for score in scores.values() if score), abs=1e-4)
+        before, after = artifact.metrics_before["ece"]["value"], artifact.metrics_after["ece"]["value"]
+        assert before is not None
+        assert after is not None
+        assert after < before / 2
+        rows = [line for line in out.splitlines() if line.startswith(f"*  {choice.chosen}")]
+        assert rows
+        assert f"live: {artifact.name}" in out
+    assert "two-signal needs one of stated, agreement" in " ".join(out.split())
+    assert "if perfectly calibrated" in out
+
+    kept = tmp_path / "run-calibration-m"
+    listed = json.loads((kept / "calibration.json").read_text())["calibrators"]
+    assert [CalibratorArtifact.model_validate(each) for each in listed] == [artifacts["verbalized"], artifacts["cgp"]]
+    page = (kept / "calibration.html").read_text()
+    assert page.count("<svg") == 4
+    assert page.count("</strong>, chosen") == 2
+    assert "Reliability diagram of cgp corrected" in page
+
+
+def test_without_validation_questions_folds_judge_and_a_second_signal_may_win(
+    tmp_path: Path, calibration: Path
+) -> None:
+    run = predicted(tmp_path, calibration, bent, seed=0, agreement=True)
+    out, _ = trustvqa(
+        tmp_path, "calibrate", "--data", calibration, "--run", run, "--methods", "cgp", "--registry", "reg"
+    )
+    assert "each by fits that did not see it" in out
+    assert list(live(tmp_path)) == ["cgp"]
+    assert live(tmp_path)["cgp"].startswith("two-signal-cgp")
+    out, _ = trustvqa(
+        tmp_path, "evaluate", "--data", calibration, "--run", run, "--methods", "cgp", "--registry", "reg"
+    )
+    assert "cgp + two-signal" in out
+
+
+def test_a_named_family_is_taken_as_before_and_replaces_what_was_live(tmp_path: Path, calibration: Path) -> None:
+    run = predicted(tmp_path, calibration, stepped, seed=0)
+    command: list[Argument] = [
+        "calibrate",
+        "--data",
+        calibration,
+        "--run",
+        run,
+        "--methods",
+        "cgp",
+        "--registry",
+        "reg",
+    ]
+    trustvqa(tmp_path, *command)
+    chosen = live(tmp_path)["cgp"]
+    assert not chosen.startswith("platt")
+    for option in ("--family", "--method"):
+        out, _ = trustvqa(tmp_path, *command, option, "platt")
+        assert "Judged" not in out
+        assert live(tmp_path) == {"cgp": "platt-cgp-m-policy-1-answer-compact-1"}
+        assert (f"in place of {chosen}" in out) == (option == "--family")
+    # The other one is still there, and going back is naming it.
+    registry = Registry(tmp_path / "reg")
+    assert registry.activate_calibrator(chosen) == "platt-cgp-m-policy-1-answer-compact-1"
+
+
+def test_asks_the_models_for_the_validation_questions(tmp_path: Path) -> None:
+    calibration, validation = (questions(tmp_path, name, 60, first) for name, first in (("a", 0), ("b", 60)))
+    server = ScriptedServer()
+    with serving(server) as models:
+        trustvqa(tmp_path, "calibrate", "--data", calibration, "--validation", validation, "--registry", "reg", *models)
+    assert len(server.prompts) == 2 * 2 * 60
+    assert set(live(tmp_path)) == {"verbalized", "cgp"}
+    assert len(list((tmp_path / "var" / "runs").iterdir())) == 2
+
+
+def test_too_few_answers_or_one_kind_only_are_refused_and_nothing_is_published(tmp_path: Path) -> None:
+    few, many = questions(tmp_path, "few", 40), questions(tmp_path, "many", 80)
+    cases: list[tuple[Path, Curve, list[Argument], str]] = [
+        (few, bent, [], "verbalized: 40 calibration answers with a verdict and a known truth are too few"),
+        (many, lambda _: 1.0, [], "verbalized: of 80 calibration answers none are wrong"),
+        (
+            many,
+            lambda _: 1.0,
+            ["--family", "platt"],
+            "verbalized: a calibrator is fitted on right and wrong answers; these are all right",
+        ),
+    ]
+    for index, (data, curve, more, said) in enumerate(cases):
+        run = predicted(tmp_path, data, curve, seed=0, model=f"m{index}")
+        _, err = trustvqa(tmp_path, "calibrate", "--data", data, "--run", run, "--registry", "reg", *more, status=1)
+        assert said in err
+    assert not (tmp_path / "reg").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "first", "model", "said"),
+    [
+        ("pmc-test_clean", 300, "m", "is a test split by its name"),
+        ("test", 300, "m", "is a test split by its name"),
+        ("validation", 200, "m", "100 questions are in --data and in --validation"),
+        ("validation", 300, "other", "downstream: m and other"),
+    ],
+)
+def test_validation_questions_that_must_not_judge_are_refused(
+    tmp_path: Path, calibration: Path, name: str, first: int, model: str, said: str
+) -> None:
+    validation = questions(tmp_path, name, 200, first)
+    command: list[Argument] = [
+        *("calibrate", "--data", calibration, "--run", predicted(tmp_path, calibration, bent, seed=0)),
+        *("--validation", validation, "--registry", "reg"),
+        *("--validation-run", predicted(tmp_path, validation, bent, seed=1, model=model)),
+    ]
+    _, err = trustvqa(tmp_path, *command, status=1)
+    assert said in err
+    assert not (tmp_path / "reg").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--family", "magic"], "no calibration method 'magic'; there are identity, temperature, platt"),
+        (["--validation-run", "x"], "--validation-run needs --validation"),
+        (["--family", "platt", "--validation", "x"], "leave one out"),
+    ],
+)
+def test_wrong_usage_is_explained(tmp_path: Path, calibration: Path, arguments: list[str], said: str) -> None:
+    _, err = trustvqa(tmp_path, "calibrate", "--data", calibration, *arguments, status=1)
+    assert said in err

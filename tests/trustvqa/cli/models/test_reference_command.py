@@ -1,0 +1,145 @@
+"""`trustvqa reference`: from the questions of a calibration split to published reference inputs."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import re
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from prompt4trust.calibration import hash_rows
+from prompt4trust.datasets import load_dataset
+from prompt4trust.evaluation import Prediction, PredictionLog, RunManifest
+from prompt4trust.shift import ReferenceArtifact
+from services.common.registry.directory import Registry
+from tests.prompt4trust.shift.questions import ASKED, OPTIONS, picture
+from trustvqa.cli.main import app
+
+ROWS = 450
+
+
+def make_questions(folder: Path, *, n: int = ROWS, seed: int = 0, kind: str = "disc") -> Path:
+    """Questions in PMC-VQA's format; forty pictures serve for all, which is quick to write."""
+    rng = np.random.default_rng(seed)
+    (folder / "images").mkdir(parents=True)
+    for index in range(40):
+        picture(rng, kind).save(folder / "images" / f"{index}.png")
+    with (folder / "questions.csv").open("w", newline="") as stream:
+        table = csv.writer(stream)
+        table.writerow(["Figure_path", "Question", "Answer", "Choice A", "Choice B", "Choice C", "Answer_label"])
+        for index in range(n):
+            family = str(rng.choice(list(ASKED)))
+            options = rng.permutation(OPTIONS[family]).tolist()
+            table.writerow([f"{index % 40}.png", str(rng.choice(ASKED[family])), options[0], *options, "A"])
+    return folder
+
+
+def make_run(folder: Path, data: Path) -> list[str]:
+    """A run of two methods on all questions; the hashes of their answers."""
+    dataset = load_dataset(data)
+    manifest = RunManifest(
+        dataset=dataset.name,
+        data_hash=dataset.fingerprint,
+        questions=len(dataset.questions),
+        estimators=("cgp", "verbalized"),
+        template="answer-compact@1 (0123)",
+        sampling={},
+        software="trustvqa",
+        created=datetime(2026, 1, 1, tzinfo=UTC),
+        downstream="scripted",
+        policy="policy-1",
+    )
+    folder.mkdir()
+    (folder / "run.json").write_text(manifest.model_dump_json())
+    hashes = []
+    with PredictionLog(folder) as log:
+        for method, stated in (("cgp", 0.7), ("verbalized", 0.9)):
+            ids = [question.id for question in dataset.questions]
+            for each in ids:
+                log.append(Prediction(id=each, estimator=method, truth="A", answer="A", confidence=stated))
+            hashes.append(hash_rows([stated] * len(ids), [True] * len(ids), ids))
+    return hashes
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_questions(tmp_path_factory.mktemp("data") / "held.out")
+
+
+def reference(folder: Path, *arguments: str | Path, status: int = 0) -> tuple[str, str]:
+    with contextlib.chdir(folder):
+        command = ["reference", *map(str, arguments), "--registry", "registry"]
+        result = CliRunner().invoke(app, command, env={"NO_COLOR": "1", "COLUMNS": "200"})
+    assert result.exit_code == status, result.stderr or result.exception
+    return result.stdout, result.stderr
+
+
+def test_a_reference_is_published_with_what_it_was_made_from(data: Path, tmp_path: Path) -> None:
+    hashes = make_run(tmp_path / "run", data)
+    out, _ = reference(tmp_path, "--data", data, "--run", tmp_path / "run")
+    [found] = Registry(tmp_path / "registry").references()
+    dataset = load_dataset(data)
+    assert found.name == f"held-out-{dataset.fingerprint[:8]}"
+    assert (found.dataset, found.questions) == ("held.out", f"sha256:{dataset.fingerprint}")
+    assert (found.n, found.n_near, found.n_held, found.seed) == (ROWS, 150, 300, 42)
+    assert found.answers == sorted(hashes)
+    assert "distances to 150 questions of held.out, compared with 300 others" in out
+    [usual] = re.findall(r"at or beyond 0.99, each half judged by the other: ([\d.]+) % of 300", out)
+    assert float(usual) < 3
+    assert Path(out.splitlines()[-1]).name == f"{found.name}.json"
+    again, _ = reference(tmp_path, "--data", data)
+    assert len(Registry(tmp_path / "registry").references()) == 1  # the same questions, the same name
+    assert "distances to 150" in again
+
+
+def test_what_is_unlike_is_shown_to_be_and_nothing_need_be_published(data: Path, tmp_path: Path) -> None:
+    other = make_questions(tmp_path / "stripes", n=60, seed=3, kind="stripes")
+    out, _ = reference(tmp_path, "--data", data, "--unlike", other, "--no-publish", "--resamples", "20",
+                       "--atypicality-limit", "0.9")  # fmt: skip
+    lines = {line.split()[0]: line for line in out.splitlines() if re.match(r"(picture|words|both) ", line)}
+    assert float(lines["both"].split()[1]) > 0.97
+    assert "100 % of 60" in lines["both"]
+    assert float(lines["words"].split()[1]) < 0.6
+    assert "stripes, 60 questions" in out
+    assert not (tmp_path / "registry").exists()
+
+
+def test_it_stands_for_questions_drawn_in_the_same_way_and_for_no_others(data: Path, tmp_path: Path) -> None:
+    guard = make_questions(tmp_path / "guard", n=200, seed=8)
+    out, _ = reference(tmp_path, "--data", data, "--also", guard)
+    assert re.search(r"^guard: [\d.]+ % of 200", out, re.MULTILINE)
+    [found] = Registry(tmp_path / "registry").references()
+    assert found.also == [f"sha256:{load_dataset(guard).fingerprint}"]
+    assert found.covers("guard", "sha256:" + "0" * 64, load_dataset(guard).fingerprint) == 2
+    stripes = make_questions(tmp_path / "stripes", n=60, seed=3, kind="stripes")
+    _, err = reference(tmp_path, "--data", data, "--also", stripes, "--name", "both", status=1)
+    assert "--also stripes: drawn otherwise" in err
+    assert [each.name for each in Registry(tmp_path / "registry").references()] == [found.name]
+
+
+def test_a_name_and_fewer_questions_can_be_chosen(data: Path, tmp_path: Path) -> None:
+    reference(tmp_path, "--data", data, "--name", "mine", "--limit", "320", "--seed", "3")
+    found = ReferenceArtifact.load(tmp_path / "registry" / "references" / "mine.json")
+    assert (found.n, found.seed) == (320, 3)
+
+
+def test_what_cannot_be_used_is_refused(data: Path, tmp_path: Path) -> None:
+    _, err = reference(tmp_path, "--data", data, "--limit", "299", status=1)
+    assert "at least 300 questions, not 299" in err
+    _, err = reference(tmp_path, "--data", tmp_path / "gone", status=1)
+    assert "gone" in err
+    other = make_questions(tmp_path / "other", n=301, seed=5)
+    make_run(tmp_path / "run", other)
+    _, err = reference(tmp_path, "--data", data, "--run", tmp_path / "run", status=1)
+    assert "a run on other questions (other)" in err
+    _, err = reference(tmp_path, "--data", data, "--name", "../up", status=1)
+    assert "name" in err
+    (other / "images" / "7.png").write_bytes(b"no picture")
+    _, err = reference(tmp_path, "--data", other, status=1)
+    assert "7.png cannot be read" in err
+    assert not (tmp_path / "registry").exists()

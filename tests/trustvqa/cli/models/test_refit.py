@@ -1,0 +1,306 @@
+"""`trustvqa calibrate --from-feedback`: what becomes of feedback, how it goes live and how it is taken back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import numpy as np
+import pytest
+from sqlalchemy import insert
+
+from prompt4trust.calibration import CalibrationKey, CalibratorArtifact, get_family
+from services.common.registry.directory import Registry
+from services.gateway.app import create_gateway
+from services.gateway.records.database import Database, database_url
+from services.gateway.records.tables import answers, feedback
+from services.gateway.settings import GatewaySettings
+from tests.services.gateway.answering.test_selection import make_guard
+from tests.services.gateway.conftest import make_calibrator
+from tests.services.gateway.records.conftest import record
+from tests.support.keys import keys_at
+from tests.support.servers import free_port, running
+from tests.trustvqa.cli.runs.test_evaluate_command import Argument, trustvqa
+from trustvqa.cli.models.refit import selection_warnings
+from trustvqa.cli.models.reviews import Count
+
+DAY = datetime(2026, 3, 1, tzinfo=UTC)
+CGP = CalibrationKey(downstream="model-1", policy="policy-1", estimator="cgp", answer_template="answer-compact@1")
+VERBALIZED = CGP.model_copy(update={"estimator": "verbalized", "policy": None})
+
+
+@dataclass
+class Stream:
+    """Answers with what was said of them, as rows of the database."""
+
+    answers: list[dict[str, Any]] = field(default_factory=list)
+    said: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(
+        self,
+        n: int,
+        right: Callable[[float, int], bool],
+        *,
+        pair: CalibrationKey = CGP,
+        reviewed: float = 1.0,
+        who: Sequence[str] = ("dr. x",),
+        **changes: Any,
+    ) -> None:
+        """Add answers stated at 55 to 99, a share of which was reviewed."""
+        random = np.random.default_rng(len(self.answers))
+        for index in range(n):
+            stated = float(random.integers(55, 100)) / 100
+            row = {
+                **record(id=str(uuid.UUID(int=len(self.answers))), **pair.model_dump(), stated=stated, **changes).row,
+                "at": DAY + timedelta(hours=len(self.answers)),
+            }
+            self.answers.append(row)
+            if index < reviewed * n:
+                self.say(row["id"], right(stated, index), who[index % len(who)])
+
+    def say(self, answer: str, right: bool, who: str) -> None:
+        for each in self.said:
+            if each["answer_id"] == answer:
+                each["is_latest"] = False
+        at = DAY + timedelta(days=60, minutes=len(self.said))
+        first = all(each["answer_id"] != answer for each in self.said)
+        self.said.append({"answer_id": answer, "at": at, "who": who, "correct": right, "is_first": first,
+                          "is_latest": True})  # fmt: skip
+
+    def store(self, file: Path) -> None:
+        async def store() -> None:
+            database = Database(database_url(f"sqlite:///{file}"), timeout_s=5.0)
+            await database.migrate()
+            async with database.writing() as connection:
+                await connection.execute(insert(answers), self.answers)
+                if self.said:
+                    await connection.execute(insert(feedback), self.said)
+            await database.close()
+
+        asyncio.run(store())
+
+
+@contextmanager
+def serving(folder: Path, stream: Stream, **settings: Any) -> Iterator[str]:
+    """A gateway that has answered so, on the registry that the command publishes in."""
+    stream.store(folder / "records.db")
+    chosen = {
+        "registry": folder / "reg",
+        "shipped": folder / "nothing-shipped",
+        "registry_check_s": 0.0,
+        "records_url": f"sqlite:///{folder}/records.db",
+        "record_days": 0,
+        **settings,
+    }
+    with running(create_gateway(GatewaySettings(**chosen))) as url:
+        yield url
+
+
+def refit(folder: Path, url: str, *arguments: Argument, status: int = 0, **environment: str) -> tuple[str, str]:
+    command: list[Argument] = ["calibrate", "--from-feedback", "--registry", "reg", "--out", "evidence", *arguments]
+    out, err = trustvqa(folder, *command, "--gateway", url, status=status, environment=environment)
+    return " ".join(out.split()), " ".join(err.split())
+
+
+def often(stated: float, index: int) -> bool:
+    """Right in 60 % of the cases, whatever is stated."""
+    return index * 7 % 10 < 6
+
+
+def test_a_calibrator_of_a_new_name_goes_live_beside_the_one_before_and_can_be_taken_back(tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "reg")
+    shipped = make_calibrator("cgp", "policy-1", name="shipped")
+    registry.publish_calibrator(shipped)
+    registry.publish_guard(make_guard(calibrator=shipped))
+    stream = Stream()
+    stream.add(200, often, who=("dr. x", "dr. x", "dr. y"))
+    # Second thoughts: the latest word counts.
+    for row in stream.answers[:20]:
+        stream.say(row["id"], False, "tumour board")
+    stream.add(30, often, letters="", letter=None)  # open questions are not calibrated
+    with serving(tmp_path, stream) as url:
+        out, _ = refit(tmp_path, url, "--family", "platt")
+        fitted = next(each for each in registry.calibrators() if each.name != "shipped")
+        assert re.fullmatch(r"platt-cgp-model-1-policy-1-answer-compact-1-feedback-20\d{6}-\d{6}", fitted.name), (
+            fitted.name
+        )
+        assert f"live: {fitted.name}, in place of shipped" in out
+        assert f"{url} applies what is live" in out
+        assert "guard-cgp holds for the calibrator before" in out
+        assert httpx.get(f"{url}/version").json()["live_calibrators"] == {CGP.key: fitted.name}
+
+        back = httpx.post(f"{url}/v1/calibrators/{fitted.name}/retire", json={"who": "dr. x"})
+        assert back.json() == {"live": "shipped", "previous": fitted.name}
+        assert httpx.get(f"{url}/version").json()["live_calibrators"] == {CGP.key: "shipped"}
+    verdicts = [often(0, index) and index >= 20 for index in range(200)]
+    stated = [row["stated"] for row in stream.answers[:200]]
+    # In another order of the rows, so to the last digit but one.
+    assert fitted.parameters == pytest.approx(get_family("platt").fit(stated, verdicts).parameters(), rel=1e-9)
+    assert (fitted.pair, fitted.n, fitted.folds, fitted.choice) == (CGP, 200, 5, None)
+    assert fitted.dataset == "feedback of 3 reviewers on answers of 2026-03-01 to 2026-03-09"
+    assert not [each for each in fitted.warnings if "people spoke" in each]
+
+    evidence = json.loads((tmp_path / "evidence" / "calibration.json").read_text())
+    assert evidence["feedback"]["n"] == 200
+    assert evidence["feedback"]["who"] == {"dr. x": 120, "dr. y": 60, "tumour board": 20}
+    assert evidence["feedback"]["ids"] == sorted(row["id"] for row in stream.answers[:200])
+    assert [CalibratorArtifact.model_validate(each) for each in evidence["calibrators"]] == [fitted]
+    assert (tmp_path / "evidence" / "calibration.html").is_file()
+    changes = [(each.previous, each.name, each.kind) for each in registry.activations()]
+    assert changes == [("shipped", fitted.name, "activated"), (fitted.name, "shipped", "rolled-back")]
+    assert registry.activations()[0].who.endswith(", trustvqa calibrate --from-feedback")
+
+
+def test_families_are_chosen_for_each_pair_and_a_pair_that_has_too_little_is_left_out(tmp_path: Path) -> None:
+    stream = Stream()
+    stream.add(150, lambda stated, index: index * 7 % 20 < (3 if stated < 0.8 else 17))
+    stream.add(10, often, pair=VERBALIZED)
+    with serving(tmp_path, stream) as url:
+        out, _ = refit(tmp_path, url)
+        assert httpx.get(f"{url}/version").json()["live_calibrators"].keys() == {CGP.key}
+    (fitted,) = Registry(tmp_path / "reg").calibrators()
+    assert fitted.choice is not None
+    assert fitted.method == fitted.choice.chosen
+    assert fitted.method in ("histogram", "isotonic", "venn-abers")
+    assert (fitted.choice.judged_on, fitted.choice.n) == ("folds", 150)
+    assert f"{VERBALIZED.key}: 10 calibration answers" in out
+    assert "too few to choose a calibrator by" in out
+
+
+def test_what_is_not_to_be_live_leaves_what_is(tmp_path: Path) -> None:
+    registry = Registry(tmp_path / "reg")
+    registry.publish_calibrator(make_calibrator("cgp", "policy-1", name="shipped"))
+    stream = Stream()
+    stream.add(100, often)
+    with serving(tmp_path, stream) as url:
+        out, _ = refit(tmp_path, url, "--no-activate", "--family", "platt")
+        # It is the newest, and nothing had been named.
+        assert httpx.get(f"{url}/version").json()["live_calibrators"] == {CGP.key: "shipped"}
+    assert len(registry.calibrators()) == 2
+    assert "not live: platt-cgp-model-1-policy-1-answer-compact-1-feedback" in out
+    assert "; shipped is" in out
+
+
+def test_answers_are_chosen_by_time_method_and_models(tmp_path: Path) -> None:
+    stream = Stream()
+    stream.add(100, often)  # from 1 March, one an hour
+    stream.add(100, often, pair=VERBALIZED)
+    with serving(tmp_path, stream) as url:
+        refit(tmp_path, url, "--family", "platt", "--since", "2026-03-02", "--until", "2026-03-04", "--methods", "cgp")
+        refused = refit(tmp_path, url, "--model", "another", status=1)
+    (fitted,) = Registry(tmp_path / "reg").calibrators()
+    assert (fitted.pair, fitted.n) == (CGP, 48)
+    assert "nobody has said anything of such answers yet" in refused[1]
+
+
+def test_unbalanced_feedback_is_published_with_a_warning(tmp_path: Path) -> None:
+    stream = Stream()
+    stream.add(300, often, reviewed=0.02)
+    stream.add(100, often, reviewed=0.6, decision="defer")
+    with serving(tmp_path, stream) as url:
+        out, _ = refit(tmp_path, url, "--family", "platt")
+    (fitted,) = Registry(tmp_path / "reg").calibrators()
+    assert [each for each in fitted.warnings if "people spoke" in each] == [
+        "people spoke of 16 % of 400 answers: if they chose which, for instance the doubtful ones, the others are "
+        "corrected wrongly",
+        "people spoke of 2 % of the answers given and of 60 % of those deferred: the calibrator suits those that they "
+        "spoke of more often",
+    ]
+    assert "warning people spoke of 16 % of 400 answers" in out
+
+
+def counted(*counts: tuple[str, int, int]) -> list[Count]:
+    return [Count(pair=CGP, decision=name, reviewed=reviewed, answers=n) for name, reviewed, n in counts]
+
+
+@pytest.mark.parametrize(
+    ("counts", "expected"),
+    [
+        (counted(("answer", 100, 100)), 0),
+        (counted(("answer", 20, 100), ("defer", 20, 100)), 0),
+        (counted(("answer", 19, 100), ("defer", 20, 100)), 1),
+        (counted(("answer", 0, 3), ("defer", 3, 3)), 0),  # chance makes more
+        (counted(("answer", 0, 30), ("defer", 30, 30)), 1),
+        (counted(("answer", 300, 1000), ("defer", 400, 1000)), 0),  # more than chance, and little
+        (counted(("answer", 300, 1000), ("defer", 500, 1000)), 1),
+        (counted(("answer", 500, 1000), ("defer", 300, 1000)), 1),
+    ],
+)
+def test_a_warning_is_for_few_reviews_or_unequal_ones(counts: list[Count], expected: int) -> None:
+    assert len(selection_warnings(counts)) == expected
+
+
+@pytest.mark.parametrize(
+    ("n", "right", "reason"),
+    [
+        (30, often, "30 calibration answers with a verdict and a known truth are too few"),
+        (80, lambda stated, index: True, "of 80 calibration answers none are wrong"),
+    ],
+    ids=["too few", "one class"],
+)
+def test_feedback_that_does_not_suffice_changes_nothing(
+    tmp_path: Path, n: int, right: Callable[[float, int], bool], reason: str
+) -> None:
+    stream = Stream()
+    stream.add(n, right)
+    with serving(tmp_path, stream) as url:
+        _, err = refit(tmp_path, url, status=1)
+    assert "no calibrator can be fitted" in err
+    assert reason in err
+    assert not (tmp_path / "reg" / "active.json").exists()
+    assert Registry(tmp_path / "reg").calibrators() == []
+
+
+def test_answers_without_a_verdict_are_left_out(tmp_path: Path) -> None:
+    stream = Stream()
+    stream.add(60, often)
+    stream.add(20, lambda stated, index: False, has_verdict=False, letter=None, confidence=None)
+    for row in stream.answers[60:]:
+        row["stated"] = None
+    with serving(tmp_path, stream) as url:
+        refit(tmp_path, url, "--family", "platt")
+    assert [each.n for each in Registry(tmp_path / "reg").calibrators()] == [60]
+
+
+def test_it_needs_an_administrator(tmp_path: Path) -> None:
+    stream = Stream()
+    stream.add(60, often)
+    keys = keys_at(tmp_path / "keys.json", user=["ask", "feedback"], admin="admin")
+    with serving(tmp_path, stream, api_keys=tmp_path / "keys.json") as url:
+        for given, says in (("", "takes an API key"), ("x", "is no key"), (keys["user"], "a key with the scope admin")):
+            _, err = refit(tmp_path, url, status=1, TRUSTVQA_API_KEY=given)
+            assert says in err
+        (tmp_path / "key").write_text(keys["admin"])
+        refit(tmp_path, url, "--family", "platt", TRUSTVQA_API_KEY_FILE=str(tmp_path / "key"))
+    assert len(Registry(tmp_path / "reg").calibrators()) == 1
+
+
+def test_a_gateway_on_another_registry_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trustvqa.cli.models.refit._SEEN_LIVE_S", 0.0)
+    stream = Stream()
+    stream.add(60, often)
+    with serving(tmp_path, stream, registry=tmp_path / "elsewhere") as url:
+        out, _ = refit(tmp_path, url, "--family", "platt")
+    assert "does it read this registry?" in out
+
+
+def test_what_cannot_be_meant(tmp_path: Path) -> None:
+    nowhere = f"http://127.0.0.1:{free_port()}"
+    _, err = refit(tmp_path, nowhere, "--data", "x.csv", status=1)
+    assert "--from-feedback takes no questions" in err
+    _, err = refit(tmp_path, nowhere, status=1)
+    assert "cannot be reached" in err
+    _, err = trustvqa(tmp_path, "calibrate", status=1)
+    assert "--data is missing" in err
+    with serving(tmp_path, Stream(answers=[dict(record().row)], said=[]), records_url="") as url:
+        _, err = refit(tmp_path, url, status=1)
+    assert "keeps no records" in err

@@ -1,0 +1,186 @@
+"""The supervisor with real child processes: a small server that can be told to be slow to get ready, or to die."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+
+from tests.support.servers import free_port, free_port_block
+from tests.support.waiting import until, wait_until
+from trustvqa.cli.operate.end_with_parent import leashed
+from trustvqa.cli.operate.service_processes import ServiceProcess, ServiceStartError, ServiceSupervisor, taken_ports
+
+ROOT = Path(__file__).resolve().parents[4]
+TRUSTVQA = Path(sys.executable).with_name("trustvqa")
+
+SERVER = """
+import http.server, os, pathlib, signal, sys
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        ready = not os.environ.get("READY_FILE") or pathlib.Path(os.environ["READY_FILE"]).exists()
+        self.send_response(200 if ready else 503)
+        self.end_headers()
+        self.wfile.write(str(os.getpid()).encode())
+    def log_message(self, *args):
+        pass
+
+if "fail" in sys.argv:
+    print("the model file is missing", flush=True)
+    sys.exit(3)
+server = http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler)
+def stop(*_):
+    print("terminated", flush=True)
+    os._exit(0)
+signal.signal(signal.SIGTERM, stop)
+server.serve_forever()
+"""
+
+
+def child(tmp_path: Path, name: str, *arguments: str, **environment: str) -> ServiceProcess:
+    port = free_port()
+    return ServiceProcess(
+        name,
+        command=(sys.executable, "-c", SERVER, str(port), *arguments),
+        url=f"http://127.0.0.1:{port}",
+        environment={**os.environ, **environment},
+        log=tmp_path / "logs" / f"{name}.log",
+    )
+
+
+def pid_of(service: ServiceProcess) -> int:
+    return int(httpx.get(service.url).text)
+
+
+def answers(service: ServiceProcess) -> bool:
+    try:
+        return httpx.get(service.url).status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+async def test_ready_is_announced_only_when_all_are_and_a_signal_stops_all(tmp_path: Path) -> None:
+    gate = tmp_path / "ready"
+    fast, slow = child(tmp_path, "fast"), child(tmp_path, "slow", READY_FILE=str(gate))
+    announced = asyncio.Event()
+    run = asyncio.create_task(
+        ServiceSupervisor([fast, slow], lambda _line: None).run(timeout_s=20, on_ready=announced.set)
+    )
+    await until(lambda: answers(fast))
+    assert not announced.is_set()
+    gate.touch()
+    await asyncio.wait_for(announced.wait(), 20)
+    os.kill(os.getpid(), signal.SIGTERM)
+    await asyncio.wait_for(run, 20)
+    assert not answers(fast)
+    assert not answers(slow)
+    assert fast.log.read_text() == "terminated\n"  # it was asked to stop, not killed
+
+
+async def test_a_service_that_dies_is_started_again(tmp_path: Path) -> None:
+    service = child(tmp_path, "frail")
+    lines: list[str] = []
+    ready = asyncio.Event()
+    run = asyncio.create_task(ServiceSupervisor([service], lines.append).run(timeout_s=20, on_ready=ready.set))
+    await asyncio.wait_for(ready.wait(), 20)
+    first = pid_of(service)
+    os.kill(first, signal.SIGKILL)
+    await until(lambda: answers(service) and pid_of(service) != first)
+    assert any("frail ended with status -9; starting it again" in line for line in lines)
+    os.kill(os.getpid(), signal.SIGINT)
+    await asyncio.wait_for(run, 20)
+    assert not answers(service)
+
+
+async def test_a_service_that_cannot_start_shows_its_log_and_stops_the_others(tmp_path: Path) -> None:
+    good, bad = child(tmp_path, "good"), child(tmp_path, "bad", "fail")
+    with pytest.raises(ServiceStartError, match=r"(?s)bad ended with status 3.*the model file is missing"):
+        await ServiceSupervisor([good, bad], lambda _line: None).run(timeout_s=20, on_ready=lambda: None)
+    assert not answers(good)
+
+
+async def test_a_service_that_never_gets_ready_is_an_error_within_the_time_given(tmp_path: Path) -> None:
+    never = child(tmp_path, "never", READY_FILE=str(tmp_path / "absent"))
+    with pytest.raises(ServiceStartError, match=r"not all services were ready within 1 s"):
+        await ServiceSupervisor([never], lambda _line: None).run(timeout_s=1, on_ready=lambda: None)
+    assert not answers(never)
+
+
+def test_taken_ports_are_found() -> None:
+    import socket
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        taken = listener.getsockname()[1]
+        assert taken_ports("127.0.0.1", {"a": taken, "b": free_port()}) == {"a": taken}
+
+
+# --- Where the supervisor itself is killed ----------------------------------------------------------------------------
+
+
+def gone(process: psutil.Process) -> bool:
+    # Nobody may be there to reap what has lost its parent.
+    return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a process that its parent has died")
+def test_services_end_with_a_supervisor_that_was_killed(tmp_path: Path) -> None:
+    port = free_port_block(4)
+    registry = {f"TRUSTVQA_{name}_REGISTRY": str(tmp_path / "registry") for name in ("GATEWAY", "POLICY", "TRAINER")}
+    records = {"TRUSTVQA_GATEWAY_RECORDS_URL": f"sqlite:///{tmp_path}/records.db"}
+    command = [str(TRUSTVQA), "up", "--port", str(port), "--logs", str(tmp_path)]
+    with subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **registry, **records},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as up:
+        services: list[psutil.Process] = []
+        try:
+            # The gateway serves, and waits for the models that the others are still loading.
+            wait_until(lambda: up.poll() is not None or _alive(port))
+            services = psutil.Process(up.pid).children()
+            assert len(services) == 4
+            up.send_signal(signal.SIGKILL)
+            up.wait(10)
+            wait_until(lambda: all(gone(service) for service in services))
+        finally:
+            up.kill()
+            for service in services:
+                if not gone(service):
+                    service.kill()
+    assert "shutdown" in (tmp_path / "gateway.log").read_text().lower()
+
+
+def _alive(port: int) -> bool:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/health/live").status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+async def test_a_service_whose_supervisor_was_gone_before_it_began_does_not_begin(tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    program = (sys.executable, "-c", f"open({str(begun)!r}, 'w')")
+    for parent, status in ((os.getpid(), 0), (1 if os.getppid() != 1 else 2, 1)):
+        begun.unlink(missing_ok=True)
+        child = await asyncio.create_subprocess_exec(*leashed(program, parent))
+        assert await child.wait() == (status if sys.platform == "linux" else 0)
+        assert begun.exists() == (child.returncode == 0)
+
+
+async def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
+    port = free_port()
+    absent = ServiceProcess("absent", ("no-such-program",), f"http://127.0.0.1:{port}", {}, tmp_path / "absent.log")
+    with pytest.raises((ServiceStartError, FileNotFoundError), match="no-such-program"):
+        await ServiceSupervisor([absent], lambda _line: None).run(timeout_s=20, on_ready=lambda: None)

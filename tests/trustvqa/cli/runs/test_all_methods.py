@@ -1,0 +1,92 @@
+"""`trustvqa evaluate --methods all` in one resumable run, with costs and probes, against a real server."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from prompt4trust.estimators import ESTIMATORS
+from prompt4trust.evaluation import read_predictions
+from tests.support.openai_app import ScriptedServer
+from tests.trustvqa.cli.runs.test_evaluate_command import Argument, data, serving, trustvqa
+
+__all__ = ["data"]
+N = 6
+
+
+def test_all_methods_their_cost_and_the_probes(data: Path, tmp_path: Path) -> None:
+    server = ScriptedServer()
+    command: list[Argument] = [
+        "evaluate",
+        "--data",
+        data,
+        "--methods",
+        "all",
+        "--limit",
+        str(N),
+        "--out",
+        "run",
+        "--calibrator",
+        "none",
+    ]
+    probes = ["--probe", "blank-image", "--probe", "right-option-removed"]
+    with serving(server) as models:
+        out, _ = trustvqa(tmp_path, *command, *models)
+        asked = Counter((body["n"], "top_logprobs" in body) for body in server.bodies)
+        # Of the sampled ones consistency's 21 serve avg-conf and entropy too; perturbation shares verbalized's reply.
+        assert asked == {(1, False): N * (1 + 1 + 9 + 1), (1, True): 2 * N, (21, False): N * 2, (19, False): N}
+        assert len({body["seed"] for body in server.bodies if body["n"] > 1}) == 2 * N
+
+        again = len(server.bodies)
+        out_again, _ = trustvqa(tmp_path, *command, *models, *probes, "--no-recheck")
+        assert len(server.bodies) > again
+
+    methods = json.loads((tmp_path / "run" / "report.json").read_text())["methods"]
+    assert [method["name"] for method in methods] == list(ESTIMATORS)
+    calls = {method["name"]: method["calls"] for method in methods}
+    assert calls == {
+        **dict.fromkeys(("verbalized", "fixed-prompt", "logprob"), 1),
+        **dict.fromkeys(("consistency", "avg-conf"), 21),
+        **{"entropy": 40, "perturbation": 10, "cgp": 2, "cgp+logprob": 2, "cgp+consistency": 22},
+    }
+    for what in ("model calls an answer", "tokens an answer", "seconds an answer"):
+        assert sum(line.startswith(what) for line in out.splitlines()) == 3  # tables of up to four methods
+    assert "replies without a verdict: 6 x no_logprobs" in out
+    assert "calls_per_answer" in (tmp_path / "run" / "report.csv").read_text()
+    assert "tokens an answer" in (tmp_path / "run" / "report.html").read_text()
+    rows = read_predictions(tmp_path / "run")
+    assert {row.confidence for row in rows if row.estimator in ("consistency", "entropy", "perturbation")} == {1.0}
+    assert all(row.signals["agreement"] == 1 for row in rows if row.estimator == "cgp+consistency")
+
+    # The scripted model is blind: its confidence does not move, and its "A" is right even where that says "none".
+    for probe in ("blank-image", "right-option-removed"):
+        assert f"probe {probe}" in out_again
+        found = json.loads((tmp_path / "run" / f"probe-{probe}" / "probe.json").read_text())
+        figures = {each["estimator"]: each for each in found["methods"]}
+        assert list(figures) == list(ESTIMATORS)
+        assert figures["verbalized"]["moved"]["value"] == 0
+        assert figures["verbalized"]["accuracy"][0] == figures["verbalized"]["accuracy"][1]
+        assert figures["verbalized"]["n"] == N
+        assert figures["logprob"]["paired"] == 0
+        assert (tmp_path / "run" / f"probe-{probe}" / "report.html").exists()
+    assert any("None of the above" in prompt for prompt in server.prompts)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["--probe", "upside-down"], "no probe 'upside-down'; there are blank-image, right-option-removed"),
+        (["--probe", "blank-image", "--run", "run"], "leave one of them out"),
+    ],
+)
+def test_probes_that_cannot_be_made_are_explained(
+    data: Path,
+    tmp_path: Path,
+    arguments: list[str],
+    said: str,
+) -> None:
+    _, err = trustvqa(tmp_path, "evaluate", "--data", data, *arguments, status=1)
+    assert said in err

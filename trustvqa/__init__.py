@@ -1,0 +1,1 @@
+"""The command line, the reports and the client: what people type, read and import."""

@@ -1,0 +1,1 @@
+"""Commands for what makes answers trustworthy: policies, calibrators, guards, reference inputs."""

@@ -1,0 +1,192 @@
+"""`trustvqa guard`: make the evidence for deferral and option sets from checked answers, and publish it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
+from prompt4trust.evaluation import ManifestError, Prediction, RunManifest, TableError, read_manifest, read_predictions
+from prompt4trust.evaluation.report import fitting_hash
+from prompt4trust.evaluation.selection import Covered, Given, checked_answers, try_coverages, try_risks
+from prompt4trust.selection import CheckedAnswer, GuardArtifact, fit_guard
+from services.common.registry.directory import Registry, RegistryError, live_calibrator
+from services.trainer.evaluation.prediction_run import pair_of
+from trustvqa.cli.errors import CommandError, fail
+from trustvqa.cli.models.publishing import artifact_name
+from trustvqa.cli.runs import prediction_run
+
+RISKS = (0.01, 0.02, 0.05, 0.10, 0.15, 0.20, 0.25, 0.30, 0.40)
+COVERAGES = (0.80, 0.90, 0.95)
+_MOST_MISSING = 0.01
+
+
+def guard(
+    run: Annotated[Path, typer.Option(help="Run of evaluate or calibrate on questions kept apart for this.")],
+    methods: Annotated[
+        str | None, typer.Option(help="Whose answers, with commas between; by default all of the run's.")
+    ] = None,
+    scale: Annotated[
+        Literal["stated", "calibrated"],
+        typer.Option(help="Confidence that thresholds are for; calibrated: by the live calibrator."),
+    ] = "stated",
+    ties: Annotated[
+        Literal["split", "together"],
+        typer.Option(help="Equally confident answers: told apart by a number drawn from the question, or not."),
+    ] = "split",
+    group: Annotated[
+        str | None, typer.Option(help="Option sets cover within each value of this, such as family or modality.")
+    ] = None,
+    delta: Annotated[float, typer.Option(min=1e-6, max=0.5, help="Probability with which a promise may fail.")] = 0.05,
+    seed: Annotated[int, typer.Option(help="Seed of the division of the rows.")] = 42,
+    registry: Annotated[Path | None, typer.Option(help="Directory that the evidence is published in.")] = None,
+    report_data: Annotated[
+        Path | None, typer.Option(help="Another run, of other questions: show what the promises come to there.")
+    ] = None,
+    publish: Annotated[bool, typer.Option(help="Publish, or only show.")] = True,
+) -> None:
+    """Make thresholds with a guaranteed share of errors, and option sets with a guaranteed coverage, for each method.
+
+    No model is asked: the answers are those of an earlier run. Nothing is published where more than 1 % of its
+    predictions are missing (status 4).
+    """
+    console = Console()
+    try:
+        manifest, rows = _read(run)
+        names = prediction_run.method_names(methods) if methods else list(manifest.estimators)
+        other = None if report_data is None else _read_other(report_data, manifest)
+        target = Registry(registry or prediction_run.read_settings().registry)
+        made: list[tuple[GuardArtifact, CalibratorArtifact | None]] = []
+        for name in names:
+            own = [row for row in rows if row.estimator == name]
+            _check_complete(own, manifest, name)
+            pair = pair_of(manifest, name)
+            calibrator = _calibrator(target, pair, own) if scale == "calibrated" else None
+            try:
+                artifact = fit_guard(
+                    checked_answers(own, calibrator),
+                    name=artifact_name("guard", pair),
+                    pair=pair,
+                    dataset=manifest.dataset,
+                    clock=lambda: datetime.now(UTC),
+                    calibrator=calibrator,
+                    ties=ties,
+                    group=group,
+                    delta=delta,
+                    seed=seed,
+                    data_hash=fitting_hash(own),
+                )
+            except ValueError as error:
+                raise CommandError(f"{name}: {error}") from error
+            made.append((artifact.model_copy(update={"questions": manifest.data_hash}), calibrator))
+    except (CommandError, ManifestError, TableError, RegistryError) as error:
+        fail(str(error))
+    for artifact, calibrator in made:
+        answers = None
+        if other is not None:
+            answers = checked_answers([row for row in other if row.estimator == artifact.pair.estimator], calibrator)
+        _show(artifact, answers, delta, console)
+        if publish:
+            console.print(str(target.publish_guard(artifact)), highlight=False, soft_wrap=True)
+
+
+def _read(folder: Path) -> tuple[RunManifest, list[Prediction]]:
+    manifest = read_manifest(folder)
+    return manifest, read_predictions(folder)
+
+
+def _read_other(folder: Path, manifest: RunManifest) -> list[Prediction]:
+    other, rows = _read(folder)
+    if other.data_hash == manifest.data_hash:
+        raise CommandError(f"--report-data {folder}: the very questions that the promises are made from")
+    same = ("downstream", "policy", "template", "sampling")
+    if differing := [name for name in same if getattr(other, name) != getattr(manifest, name)]:
+        raise CommandError(f"--report-data {folder}: another {' and '.join(differing)}")
+    return rows
+
+
+def _check_complete(rows: Sequence[Prediction], manifest: RunManifest, name: str) -> None:
+    if not rows:
+        raise CommandError(f"the run has no predictions by {name!r}; it has {', '.join(manifest.estimators)}")
+    missing = manifest.questions - sum(row.failure is None for row in rows)
+    if missing > _MOST_MISSING * manifest.questions:
+        fail(f"{missing} predictions by {name} are missing, so nothing is published; resume that run first", 4)
+
+
+def _calibrator(registry: Registry, pair: CalibrationKey, rows: Sequence[Prediction]) -> CalibratorArtifact:
+    found = live_calibrator(registry.calibrators(), pair, registry.active_calibrators())
+    if found is None:
+        raise CommandError(f"{pair.estimator}: the registry has no calibrator of these models")
+    used = {found.data_hash, *([found.choice.data_hash] if found.choice else [])}
+    if fitting_hash(rows) in used:
+        raise CommandError(
+            f"{pair.estimator}: the calibrator {found.name} was fitted or chosen on these very answers, so that they "
+            "prove nothing of it; use another run's, or --scale stated"
+        )
+    return found
+
+
+def _show(artifact: GuardArtifact, other: Sequence[CheckedAnswer] | None, delta: float, console: Console) -> None:
+    console.print(
+        f"\n[bold]{escape(artifact.pair.estimator)}[/], {artifact.scale} confidence, tested on {artifact.rows} "
+        f"questions of {escape(artifact.dataset)}; each line holds with {100 * (1 - delta):.3g} % certainty",
+        highlight=False,
+    )
+    rule = artifact.risk_rule(delta)
+    tried = try_risks(artifact, other or [], RISKS, delta)
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    heads = ["accepted risk", "confidence from", "answered", "wrong of these"]
+    for head in (*heads, *(["answered elsewhere", "wrong of these"] if other is not None else [])):
+        table.add_column(head, no_wrap=True)
+    for each in tried:
+        table.add_row(*_risk_cells(each, artifact.rows), *(_other_cells(each) if other is not None else ()))
+    console.print(table, highlight=False)
+    console.print(f"the least risk at which anything is answered: {_percent(rule.least_risk)}", highlight=False)
+    if artifact.options is None:
+        console.print("no option sets: this method gives no probability for each option", highlight=False)
+    for each_coverage in try_coverages(artifact, other or [], COVERAGES):
+        console.print(_coverage_words(each_coverage), highlight=False)
+    for warning in artifact.warnings:
+        console.print(f"[yellow]warning[/] {escape(warning)}")
+
+
+def _risk_cells(each: Given, rows: int) -> tuple[str, ...]:
+    if each.limit is None:
+        return _percent(each.max_risk), "none", "0 %", "-"
+    limit = each.limit
+    part = "" if limit.share_at_limit == 1 else f" ({_percent(limit.share_at_limit)} of those at it)"
+    return (
+        _percent(each.max_risk),
+        f"{limit.confidence:.4g}{part}",
+        _percent(limit.accepted / rows),
+        f"{_percent(limit.errors / max(limit.accepted, 1))} ({limit.errors} of {limit.accepted})",
+    )
+
+
+def _other_cells(each: Given) -> tuple[str, str]:
+    if each.answered == 0:
+        return "0 %", "-"
+    return (
+        _percent(each.answered / max(each.questions, 1)),
+        f"{_percent(each.wrong / each.answered)} ({each.wrong} of {each.answered})",
+    )
+
+
+def _coverage_words(each: Covered) -> str:
+    parts = []
+    for group, questions in each.questions.items():
+        name = f"{escape(group)}: " if group else ""
+        size, held = each.options[group] / questions, each.held[group] / questions
+        parts.append(f"{name}{_percent(held)} of {questions} with {size:.2f} options on average")
+    return f"option sets for {_percent(each.coverage)} hold the right one elsewhere in {'; '.join(parts)}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"

@@ -1,0 +1,116 @@
+"""What is done with a calibrator once it is fitted: named, shown, kept and published."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
+from prompt4trust.files import write_atomically
+from services.common.registry.directory import Registry, live_calibrator
+from trustvqa.cli.runs import tables
+from trustvqa.reports.calibration_page import estimates, judged_words, render_calibration_page
+
+
+def artifact_name(method: str, pair: CalibrationKey) -> str:
+    """Name a calibrator after what it does and what it belongs to, fit for a file name."""
+    parts = [method, pair.estimator, pair.downstream, pair.policy or "", pair.answer_template]
+    cleaned = (re.sub(r"[^A-Za-z0-9.]+", "-", part).strip("-.") for part in parts if part)
+    return re.sub(r"\.{2,}|-?\.-|-\.", "-", "-".join(cleaned))[:200].strip("-.")
+
+
+def publish(registry: Registry, artifact: CalibratorArtifact, *, activate: bool, what: str) -> tuple[Path, str | None]:
+    """Put a calibrator into the registry and, where wanted, make it live.
+
+    Args:
+        registry: The registry.
+        artifact: The calibrator.
+        activate: Whether it is to be live; if not, what was live for its pair stays so.
+        what: What does this, for the history.
+
+    Returns:
+        The file, and the name of the one that was live before, or None.
+    """
+    who = f"{_user()}, {what}"
+    before = live_calibrator(registry.calibrators(), artifact.pair, registry.active_calibrators())
+    if not activate and before is not None and before.name != artifact.name:
+        # Where none is named the newest is live, which would be this one.
+        registry.activate_calibrator(before.name, who=who)
+    path = registry.publish_calibrator(artifact)
+    if activate:
+        registry.activate_calibrator(artifact.name, who=who)
+    return path, before.name if before else None
+
+
+def keep(folder: Path, artifacts: Sequence[CalibratorArtifact], about: Mapping[str, Any] | None = None) -> list[Path]:
+    """Keep the candidates' figures and the diagrams in a folder.
+
+    Args:
+        folder: The folder.
+        artifacts: The calibrators.
+        about: What else is to be told of them.
+
+    Returns:
+        The files.
+    """
+    page, document = folder / "calibration.html", folder / "calibration.json"
+    write_atomically(page, render_calibration_page(artifacts))
+    listed = [artifact.model_dump(mode="json") for artifact in artifacts]
+    write_atomically(document, json.dumps({**(about or {}), "calibrators": listed}, indent=2) + "\n")
+    return [document, page]
+
+
+def show(artifact: CalibratorArtifact, path: Path, before: str | None, console: Console, *, live: bool = True) -> None:
+    """Print what a calibrator does, and whether it is live.
+
+    Args:
+        artifact: The calibrator.
+        path: Its file.
+        before: Name of the one that was live before it, or None.
+        console: Where to.
+        live: Whether it was made live.
+    """
+    console.print(
+        f"\n[bold]{escape(artifact.pair.estimator)}[/], fitted on {artifact.n} valid answers", highlight=False
+    )
+    if artifact.choice is not None:
+        console.print(judged_words(artifact.choice), style="dim", highlight=False)
+        console.print(tables.candidates(artifact.choice), highlight=False)
+        console.print()
+    console.print(
+        tables.before_and_after(
+            estimates(artifact.metrics_before),
+            estimates(artifact.metrics_after),
+            estimates(artifact.metrics_ideal),
+            artifact.folds,
+        ),
+        highlight=False,
+    )
+    console.print(
+        f"{artifact.method}, cross-fitted: each answer was corrected by a calibrator that had not seen it; the "
+        "published one saw them all. A perfectly calibrated model shows errors above 0 too, by chance.",
+        style="dim",
+        highlight=False,
+    )
+    for warning in artifact.warnings:
+        console.print(f"[yellow]warning[/] {escape(warning)}")
+    if live:
+        replaced = f", in place of {before}" if before not in (None, artifact.name) else ""
+        console.print(f"live: {artifact.name}{replaced}", highlight=False, soft_wrap=True)
+    else:
+        console.print(f"not live: {artifact.name}; {before or 'nothing'} is", highlight=False, soft_wrap=True)
+    console.print(str(path), highlight=False, soft_wrap=True)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        return "unknown"

@@ -1,0 +1,156 @@
+"""`trustvqa reference`: make the reference inputs that questions are compared with, and publish them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from prompt4trust.datasets import Dataset, DatasetError, load_dataset
+from prompt4trust.evaluation import ManifestError, TableError, read_manifest, read_predictions
+from prompt4trust.evaluation.report import fitting_hash
+from prompt4trust.shift import LIMIT, Described, PictureAndWords, fit, fit_reference
+from prompt4trust.shift.checking import BOTH, Share, beyond, judge_held_out, separation
+from prompt4trust.shift.reading import UnreadablePictureError, describe_questions
+from services.common.registry.directory import Registry, RegistryError
+from trustvqa.cli.errors import CommandError, fail
+from trustvqa.cli.runs import options, prediction_run
+
+_TOO_MANY = 1.5  # times the share that a limit costs: a given reference has chance of its own
+_NO_NAME = re.compile(r"[^A-Za-z0-9]+")
+
+
+def reference(
+    data: Annotated[Path, typer.Option(help="Questions that calibrators and guards were made from; no truth is used.")],
+    unlike: Annotated[
+        list[Path] | None,
+        typer.Option(help="Questions of another kind: show how well they are told apart; may be repeated."),
+    ] = None,
+    run: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="A run on these very questions: for calibrators and guards made from it by an older version, which do "
+            "not say of which questions they are; may be repeated."
+        ),
+    ] = None,
+    also: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="Further questions drawn in the same way, such as a guard's: the reference stands for them as well, "
+            "unless too many are beyond the limit; may be repeated."
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option(help="The file's name; by default after the data and its content.")
+    ] = None,
+    registry: Annotated[Path | None, typer.Option(help="Directory that the reference is published in.")] = None,
+    at: Annotated[
+        float, typer.Option("--atypicality-limit", min=0.5, max=1, help="Limit that shares are shown for.")
+    ] = LIMIT,
+    limit: options.Limit = None,
+    seed: Annotated[int, typer.Option(help="Seed of the draw and of the division.")] = 42,
+    images: options.Images = None,
+    skip_bad: options.SkipBad = False,
+    resamples: options.Resamples = 1000,
+    publish: Annotated[bool, typer.Option(help="Publish, or only show.")] = True,
+) -> None:
+    """Make reference inputs from the questions of a calibration split, so that unlike ones can be told.
+
+    No model is asked and no truth is used. A third of the questions, up to 1 000, is what distances are taken to; the
+    others, up to 4 000, say how large distances usually are.
+    """
+    console, progress = Console(), Console(stderr=True)
+    descriptor = PictureAndWords()
+    try:
+        dataset = _load(data, images, limit, seed, skip_bad)
+        answers = [each for folder in run or () for each in _answers(folder, dataset)]
+        further = [_load(path, None, None, seed, skip_bad) for path in also or ()]
+        others = [_load(path, None, limit, seed, skip_bad) for path in unlike or ()]
+        described = _describe(dataset, progress)
+        artifact = fit_reference(
+            described,
+            descriptor,
+            name=name or _name(dataset),
+            dataset=dataset.name,
+            questions=f"sha256:{dataset.fingerprint}",
+            clock=lambda: datetime.now(UTC),
+            answers=answers,
+            seed=seed,
+        )
+        fitted = fit(described, descriptor, seed)
+        usual, _ = judge_held_out(fitted, described)
+        console.print(
+            f"[bold]{escape(artifact.name)}[/]: distances to {artifact.n_near} questions of {escape(dataset.name)}, "
+            f"compared with {artifact.n_held} others",
+            highlight=False,
+            soft_wrap=True,
+        )
+        console.print(
+            f"held-out questions at or beyond {at:g}, each half judged by the other: {_share(beyond(usual[BOTH], at))}",
+            highlight=False,
+            soft_wrap=True,
+        )
+        for alike in further:
+            judged_alike, _ = artifact.reference().judge_all(_describe(alike, progress))
+            share = beyond(judged_alike, at)
+            console.print(f"{escape(alike.name)}: {_share(share)} at or beyond {at:g}", highlight=False, soft_wrap=True)
+            if share.low > _TOO_MANY * (1 - at):
+                raise CommandError(f"--also {alike.name}: drawn otherwise; make a reference of its own")
+        artifact = artifact.model_copy(update={"also": sorted(f"sha256:{each.fingerprint}" for each in further)})
+        for other in others:
+            strange = _describe(other, progress)
+            judged = judge_held_out(fitted, described, strange)[1]
+            console.print(f"\n{escape(other.name)}, {len(strange)} questions:", highlight=False)
+            table = Table(box=None, padding=(0, 2, 0, 0))
+            for head in ("by", "AUROC", "at or beyond the limit"):
+                table.add_column(head, no_wrap=True)
+            for part, scores in judged.items():
+                area = separation(usual[part], scores, resamples=resamples)
+                table.add_row(part, f"{area.value:.3f} ({area.low:.3f} to {area.high:.3f})", _share(beyond(scores, at)))
+            console.print(table, highlight=False)
+        for warning in artifact.warnings:
+            console.print(f"[yellow]warning[/] {escape(warning)}")
+        if publish:
+            path = Registry(registry or prediction_run.read_settings().registry).publish_reference(artifact)
+            console.print(str(path), highlight=False, soft_wrap=True)
+    except (
+        CommandError, DatasetError, ManifestError, TableError, RegistryError, UnreadablePictureError, ValueError,
+    ) as error:  # fmt: skip
+        fail(str(error))
+
+
+def _load(path: Path, images: Path | None, limit: int | None, seed: int, skip_bad: bool) -> Dataset:
+    return load_dataset(path, images=images, limit=limit, seed=seed, on_bad="skip" if skip_bad else "error")
+
+
+def _answers(folder: Path, dataset: Dataset) -> Sequence[str]:
+    """Hash a run's answers, by method, as calibrators and guards made from them do."""
+    manifest, rows = read_manifest(folder), read_predictions(folder)
+    if manifest.data_hash != dataset.fingerprint:
+        raise CommandError(f"--run {folder}: a run on other questions ({manifest.dataset})")
+    by_method = ([row for row in rows if row.estimator == method] for method in manifest.estimators)
+    return [fitting_hash(own) for own in by_method if own]
+
+
+def _describe(dataset: Dataset, console: Console) -> list[Described]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task(dataset.name, total=len(dataset.questions))
+        return describe_questions(dataset.questions, PictureAndWords(), lambda: bar.advance(task))
+
+
+def _name(dataset: Dataset) -> str:
+    words = [word for word in _NO_NAME.split(dataset.name) if word] or ["questions"]
+    return f"{'-'.join(words)[:100]}-{dataset.fingerprint[:8]}"
+
+
+def _share(share: Share) -> str:
+    return f"{100 * share.value:.3g} % of {share.n} ({100 * share.low:.3g} to {100 * share.high:.3g} %)"

@@ -1,0 +1,150 @@
+"""What people said of a gateway's answers, read from its API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import httpx
+from pydantic import AwareDatetime, BaseModel, ValidationError
+
+from prompt4trust.calibration import CalibrationKey
+from trustvqa.cli.api_key import key_headers, refusal
+from trustvqa.cli.errors import CommandError
+
+_PAGE = 2000
+_TIMEOUT_S = 60.0
+
+
+class Reviewed(BaseModel):
+    """A reviewed answer, as far as a fit wants to know; see GET /v1/feedback."""
+
+    id: str
+    at: AwareDatetime
+    reviewed_at: AwareDatetime
+    who: str
+    pair: CalibrationKey
+    stated: float | None
+    signals: dict[str, float]
+    decision: str
+    letters: str
+    right: bool
+    groups: dict[str, str]
+
+
+class Count(BaseModel):
+    """How many answers there are of a pair and a decision, and how many were reviewed."""
+
+    pair: CalibrationKey
+    decision: str
+    answers: int
+    reviewed: int
+
+
+@dataclass(frozen=True, slots=True)
+class FeedbackSource:
+    """Where feedback is.
+
+    Attributes:
+        url: The gateway's address.
+    """
+
+    url: str
+
+    def open(self) -> httpx.Client:
+        """Make a client; it shows the command's key to this gateway alone."""
+        try:
+            return httpx.Client(base_url=self.url.rstrip("/"), headers=key_headers(), timeout=_TIMEOUT_S)
+        except httpx.InvalidURL as error:
+            raise CommandError(f"--gateway {self.url}: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which answers are meant: of these methods, models and wording, answered between these times; None for all."""
+
+    methods: list[str] | None = None
+    downstream: str | None = None
+    policy: str | None = None
+    template: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def query(self) -> dict[str, str]:
+        """Say the same in the API's terms, but for the methods."""
+        named = {"downstream": self.downstream, "policy": self.policy, "answer_template": self.template}
+        times = {"since": self.since, "until": self.until}
+        given = {**named, **{name: time.isoformat() for name, time in times.items() if time is not None}}
+        return {name: value for name, value in given.items() if value is not None}
+
+    def takes(self, pair: CalibrationKey) -> bool:
+        """Say whether a pair's method is among those meant."""
+        return self.methods is None or pair.estimator in self.methods
+
+
+def read_reviewed(client: httpx.Client, wanted: Wanted) -> list[Reviewed]:
+    """Read the reviewed answers to multiple choice, each by the latest word on it.
+
+    Raises:
+        CommandError: If the gateway does not give them.
+    """
+    # Of an answer that comes twice, because somebody spoke of it meanwhile, the later counts.
+    found = {each.id: each for page in _pages(client, wanted) for each in page}
+    return [each for each in found.values() if each.letters and wanted.takes(each.pair)]
+
+
+def read_counts(client: httpx.Client, wanted: Wanted) -> list[Count]:
+    """Read how many answers there are, reviewed or not.
+
+    Raises:
+        CommandError: If the gateway does not say.
+    """
+    body = _get(client, "/v1/feedback/counts", wanted.query())
+    try:
+        counts = [Count.model_validate(each) for each in body["counts"]]
+    except (KeyError, TypeError, ValidationError) as error:
+        raise _stranger(client) from error
+    return [each for each in counts if wanted.takes(each.pair)]
+
+
+def read_live(client: httpx.Client) -> Mapping[str, str]:
+    """Read which calibrators a gateway applies now: a pair's key -> a name."""
+    live = _get(client, "/version", {}).get("live_calibrators")
+    return live if isinstance(live, dict) else {}
+
+
+def _pages(client: httpx.Client, wanted: Wanted) -> Iterator[list[Reviewed]]:
+    cursor: dict[str, str] = {}
+    while True:
+        body = _get(client, "/v1/feedback", {**wanted.query(), "limit": str(_PAGE), **cursor})
+        try:
+            yield [Reviewed.model_validate(each) for each in body["answers"]]
+            following = body["next_cursor"]
+        except (KeyError, TypeError, ValidationError) as error:
+            raise _stranger(client) from error
+        if following is None:
+            return
+        cursor = {"cursor": str(following)}
+
+
+def _get(client: httpx.Client, path: str, query: Mapping[str, str]) -> dict[str, Any]:
+    try:
+        response = client.get(path, params=query)
+        body = response.json()
+    except httpx.HTTPError as error:
+        raise CommandError(f"{client.base_url} cannot be reached ({error}): is the gateway running?") from error
+    except ValueError as error:
+        raise _stranger(client) from error
+    if not isinstance(body, dict):
+        raise _stranger(client)
+    if said := refusal(response.status_code, body):
+        raise CommandError(f"{client.base_url}: {said}")
+    if response.status_code != 200:
+        raise CommandError(f"{client.base_url}: {body.get('detail') or body.get('title') or response.status_code}")
+    return body
+
+
+def _stranger(client: httpx.Client) -> CommandError:
+    return CommandError(f"{client.base_url} does not speak as a TrustVQA gateway does")

@@ -1,0 +1,1 @@
+"""Commands for operators: the services on this machine, API keys, backups."""

@@ -1,0 +1,82 @@
+"""`trustvqa up`: the four services on this machine, until Ctrl-C."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from trustvqa.cli.errors import fail
+from trustvqa.cli.operate.service_processes import ServiceProcess, ServiceStartError, ServiceSupervisor, taken_ports
+
+SERVICES = ("gateway", "policy", "downstream", "trainer")
+# Services that share two cores must not fight for them: one thread each, and no spinning while waiting.
+_QUIET_CPU = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "HF_HUB_OFFLINE": "1"}
+_SAMPLE = "services/gateway/static/samples"
+
+
+def up(
+    port: Annotated[
+        int,
+        typer.Option(min=1, max=65532, help="The gateway's port; policy, downstream and trainer take the next three."),
+    ] = 8080,
+    host: Annotated[str, typer.Option(help="Address that the services listen on.")] = "127.0.0.1",
+    logs: Annotated[Path, typer.Option(help="Directory for one log file a service.")] = Path("var/log"),
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds until all must be ready.")] = 180.0,
+) -> None:
+    """Start gateway, policy, downstream and trainer, and stop them on Ctrl-C."""
+    console = Console()
+    ports = {name: port + offset for offset, name in enumerate(SERVICES)}
+    if taken := taken_ports(host, ports):
+        listed = ", ".join(f"{number} ({name})" for name, number in taken.items())
+        fail(f"port {listed} is taken. Choose four others: make up PORT=9080 uses 9080 to 9083.")
+    supervisor = ServiceSupervisor(
+        [
+            ServiceProcess(
+                name,
+                command=(sys.executable, "-m", f"services.{name}"),
+                url=f"http://{host}:{number}",
+                environment=_environment(name, host, ports),
+                log=logs / f"{name}.log",
+            )
+            for name, number in ports.items()
+        ],
+        report=console.print,
+    )
+    try:
+        asyncio.run(supervisor.run(timeout_s=timeout, on_ready=lambda: _greet(console, host, ports)))
+    except ServiceStartError as error:
+        fail(str(error))
+
+
+def _environment(name: str, host: str, ports: dict[str, int]) -> dict[str, str]:
+    chosen = {f"TRUSTVQA_{name.upper()}_HOST": host, f"TRUSTVQA_{name.upper()}_PORT": str(ports[name])}
+    if name in ("gateway", "trainer"):
+        chosen[f"TRUSTVQA_{name.upper()}_POLICY_URL"] = f"http://{host}:{ports['policy']}"
+        chosen[f"TRUSTVQA_{name.upper()}_DOWNSTREAM_URL"] = f"http://{host}:{ports['downstream']}/v1"
+    return {**_QUIET_CPU, **os.environ, **chosen}
+
+
+def _greet(console: Console, host: str, ports: dict[str, int]) -> None:
+    base = f"http://{host}:{ports['gateway']}"
+    console.print("\n[bold green]TrustVQA is ready[/]  (miniature demonstration models: of no use in a clinic)\n")
+    for name, number in ports.items():
+        note = "   open it in a browser" if name == "gateway" else ""
+        console.print(f"  {name:<11} http://{host}:{number}{note}", highlight=False)
+    console.print("\nAsk it something:\n")
+    console.print(sample_curl(base), highlight=False, markup=False, soft_wrap=True)
+    console.print("\nCtrl-C stops all four.\n")
+
+
+def sample_curl(base: str) -> str:
+    """Compose the curl line that the README shows, for a gateway's address."""
+    return (
+        f"  curl -s {base}/vqa -F image=@{_SAMPLE}/ultrasound.png \\\n"
+        "    -F question='What shape are the findings?' \\\n"
+        "    -F options=Round -F options=Oval -F options=Spiculated -F options=Ring-shaped"
+    )

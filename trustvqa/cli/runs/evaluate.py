@@ -1,0 +1,171 @@
+"""`trustvqa evaluate`: predictions by every method asked for, and the table that compares them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from prompt4trust.calibration import CalibratorArtifact
+from prompt4trust.evaluation import Report, RunManifest, build_report
+from prompt4trust.evaluation.probes import PROBES
+from services.common.registry.directory import Registry
+from services.trainer.evaluation.prediction_run import fitting_calibrators, pair_of
+from trustvqa.cli.errors import CommandError, fail
+from trustvqa.cli.runs import options, prediction_run, probes, tables
+from trustvqa.cli.runs.shards import Shard, ShardError
+from trustvqa.reports import metric_names, write_report
+
+_SHOWN_GROUP = "family"
+
+
+def evaluate(
+    data: Annotated[Path, typer.Option(help="Questions: a PMC-VQA CSV (or its folder), or MedMCQA JSON lines.")],
+    methods: Annotated[str, typer.Option(help="Methods to compare, with commas between, or all.")] = "verbalized,cgp",
+    calibrator: Annotated[
+        str, typer.Option(help="auto: what the registry has for these models; none; or a file or folder.")
+    ] = "auto",
+    out: options.Out = None,
+    run: options.EarlierRun = None,
+    shard: Annotated[
+        str | None, typer.Option(help="Ask only a part, INDEX/COUNT with INDEX from 0: for jobs side by side.")
+    ] = None,
+    shards: Annotated[
+        Path | None, typer.Option(help="Put the runs of all shards, the folders in this one, together; asks no model.")
+    ] = None,
+    limit: options.Limit = None,
+    seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 42,
+    concurrency: options.Concurrency = 32,
+    deadline: options.Deadline = 120.0,
+    images: options.Images = None,
+    min_side: options.MinSide = None,
+    skip_bad: options.SkipBad = False,
+    recheck: options.Recheck = True,
+    downstream_url: options.DownstreamUrl = None,
+    model: options.Model = None,
+    egress_host: options.EgressHost = None,
+    policy_url: options.PolicyUrl = None,
+    policy_version: options.PolicyVersion = None,
+    template: options.Template = None,
+    temperature: options.Temperature = None,
+    max_tokens: options.MaxTokens = None,
+    sampling_seed: Annotated[
+        int | None, typer.Option(help="Seed that those of sampled replies and of noise derive from (else 0).")
+    ] = None,
+    probe: Annotated[
+        list[str] | None,
+        typer.Option(help=f"Ask the questions spoilt too: {', '.join(PROBES)}; may be repeated."),
+    ] = None,
+    registry: Annotated[Path | None, typer.Option(help="Directory of policies and calibrators.")] = None,
+    resamples: options.Resamples = 1000,
+) -> None:
+    """Compare methods on a set of questions: accuracy, calibration, confident errors and cost, with 95 % intervals.
+
+    Ends with status 0 when every question was asked, 4 when some could not be (the same command asks those again).
+    """
+    progress, console = Console(stderr=True), tables.console()
+    try:
+        prediction_run.method_names(methods)
+        probes.check(probe or [], run or shards)
+        if [run, shard, shards].count(None) < 2:
+            raise CommandError("--run, --shard and --shards do not go together: give one of them")
+        part = None if shard is None else Shard.parse(shard)
+        settings = prediction_run.read_settings(
+            downstream_url=downstream_url,
+            downstream_model=model,
+            policy_url=policy_url,
+            answer_template=template,
+            temperature=temperature,
+            max_tokens=max_tokens,
+            egress_hosts=egress_host,
+            sampling_seed=sampling_seed,
+        )
+        request = prediction_run.Request(
+            data,
+            images,
+            methods,
+            limit,
+            seed,
+            out,
+            concurrency,
+            deadline,
+            policy_version,
+            skip_bad,
+            min_side,
+            recheck,
+            part,
+        )
+        if shards is None:
+            outcome = prediction_run.obtain_predictions(run, request, settings, progress)
+        else:
+            outcome = prediction_run.merge_shards(shards, request, progress)
+        artifacts = choose_calibrators(calibrator, Registry(registry or settings.registry), outcome.manifest)
+    except (CommandError, ShardError) as error:
+        fail(str(error))
+    report = build_report(outcome.predictions, outcome.manifest, artifacts, resamples=resamples)
+    files = write_report(outcome.folder, report, outcome.predictions, outcome.dataset.questions, artifacts)
+    show(report, console, calibrators_wanted=calibrator == "auto" and not artifacts)
+    for path in files.values():
+        console.print(str(path), highlight=False, soft_wrap=True)
+    failed = any(method.failed for method in report.methods)
+    for name in dict.fromkeys(probe or []):
+        failed |= probes.run_probe(name, outcome, request, settings, resamples, progress, console)
+    raise typer.Exit(4 if failed else 0)
+
+
+def choose_calibrators(choice: str, registry: Registry, manifest: RunManifest) -> Sequence[CalibratorArtifact]:
+    """Find the calibrators that may be applied to a run.
+
+    Args:
+        choice: "auto", "none", or a path to a calibrator's file or a folder of them.
+        registry: Where "auto" looks.
+        manifest: The run.
+
+    Returns:
+        Calibrators of this very combination of models, estimator and template.
+
+    Raises:
+        CommandError: If the path holds no calibrator, or one that belongs to something else.
+    """
+    if choice == "none":
+        return []
+    if choice == "auto":
+        return fitting_calibrators(registry, manifest)
+    path = Path(choice)
+    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    try:
+        found = [CalibratorArtifact.load(file) for file in files]
+    except (OSError, ValueError) as error:
+        raise CommandError(f"--calibrator {choice}: {error}") from error
+    pairs = [pair_of(manifest, estimator) for estimator in manifest.estimators]
+    fitting = [each for each in found if any(each.applies_to(pair) for pair in pairs)]
+    if not fitting:
+        theirs = "".join(f"\n  {each.name}: fitted for {each.pair}" for each in found)
+        raise CommandError(f"--calibrator {choice}: none belongs to this run's models and methods{theirs}")
+    return fitting
+
+
+def show(report: Report, console: Console, *, calibrators_wanted: bool) -> None:
+    """Print a report's tables and what a reader must know of them."""
+    run = report.run
+    policy = f", policy {run.policy}" if run.policy else ""
+    console.print(
+        f"\n[bold]{escape(run.dataset)}[/]: {run.questions} questions, {escape(run.downstream)}{escape(policy)}, "
+        f"{escape(run.template_id)}",
+        highlight=False,
+    )
+    console.print(
+        "all questions, a reply without a verdict counting as wrong; in brackets 95 % intervals\n", style="dim"
+    )
+    for table in (*tables.comparison(report), *tables.by_group(report, _SHOWN_GROUP)):
+        console.print(table, highlight=False)
+        console.print()
+    for method in report.methods:
+        for remark in metric_names.remarks(method):
+            console.print(f"[yellow]{escape(method.name)}[/]: {escape(remark)}", highlight=False, soft_wrap=True)
+    if calibrators_wanted:
+        console.print("no calibrator in the registry belongs to these models; `trustvqa calibrate` fits one\n")

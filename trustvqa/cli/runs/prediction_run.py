@@ -1,0 +1,228 @@
+"""What `evaluate` and `calibrate` share: options over settings, and a prediction run with its progress."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+import anyio
+import stamina.instrumentation
+import typer
+from pydantic import SecretStr, ValidationError
+from rich.console import Console
+from rich.markup import escape
+
+from prompt4trust.datasets import Dataset, DatasetError, OnBad, load_dataset
+from prompt4trust.evaluation import (
+    ManifestError,
+    Prediction,
+    Progress,
+    RunAbandonedError,
+    RunManifest,
+    TableError,
+    read_manifest,
+    read_predictions,
+)
+from services.common.clients.downstream import ImageEgressRefusedError, is_near
+from services.trainer.evaluation import prediction_run
+from services.trainer.evaluation.prediction_run import Asking, EvaluationError
+from services.trainer.model_settings import ModelSettings
+from trustvqa.cli.api_key import read_key
+from trustvqa.cli.errors import CommandError, fail
+from trustvqa.cli.runs.progress import PredictionProgress
+from trustvqa.cli.runs.shards import Shard, ShardError, merge
+
+INTERRUPTED = 130
+Settings = TypeVar("Settings", bound=ModelSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A prediction run as the command line asks for it.
+
+    Attributes:
+        data: Question file, or a folder with questions.csv.
+        images: Folder of the pictures, or None to find it.
+        methods: Estimator names, comma-separated.
+        limit: How many questions to draw, or None for all.
+        seed: Seed of the draw.
+        out: The run's folder, or None for one named after the configuration.
+        concurrency: Questions in flight at once.
+        deadline_s: Longest wait for one reply, retries included.
+        policy_version: Policy version to ask, or None for the active one.
+        skip_bad: Leave rows out that cannot be used.
+        min_side: Leave out pictures smaller than this on a side.
+        recheck: Whether to make sure on resuming that the models still reply as they did.
+        shard: The part of the questions that is asked, or None for all.
+    """
+
+    data: Path
+    images: Path | None
+    methods: str
+    limit: int | None
+    seed: int
+    out: Path | None
+    concurrency: int
+    deadline_s: float
+    policy_version: str | None
+    skip_bad: bool
+    min_side: int | None
+    recheck: bool
+    shard: Shard | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PredictionOutcome:
+    """A prediction run's result, and where it lies."""
+
+    folder: Path
+    dataset: Dataset
+    manifest: RunManifest
+    predictions: Sequence[Prediction]
+
+
+def read_settings(**given: str | float | list[str] | None) -> ModelSettings:
+    """Lay options that were given over the environment, the YAML file and the defaults.
+
+    Raises:
+        CommandError: If a value is out of its range, or the key cannot be read.
+    """
+    try:
+        settings = ModelSettings(**{name: value for name, value in given.items() if value not in (None, [])})  # type: ignore[arg-type]
+        return with_key(settings)
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise CommandError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
+    except FileNotFoundError as error:
+        raise CommandError(str(error)) from error
+
+
+def with_key(settings: Settings) -> Settings:
+    """Have the services asked by the command's own key, where the settings name none for them.
+
+    The downstream model may be somebody else's, who is not shown it: beyond this machine and its neighbours only the
+    key goes that was given for that very model.
+
+    Raises:
+        CommandError: If the key cannot be read.
+    """
+    if (text := read_key()) is None:
+        return settings
+    key = SecretStr(text)
+    near = is_near(urlsplit(settings.downstream_url).hostname or "")
+    return settings.model_copy(
+        update={
+            "policy_api_key": settings.policy_api_key or key,
+            "downstream_api_key": settings.downstream_api_key or (key if near else None),
+        }
+    )
+
+
+def obtain_predictions(
+    earlier: Path | None, request: Request, settings: ModelSettings, console: Console
+) -> PredictionOutcome:
+    """Take an earlier run's predictions if one is named, else ask the models."""
+    if earlier is not None:
+        return reuse_predictions(earlier, request, console)
+    return run_predictions(request, settings, console)
+
+
+def run_predictions(
+    request: Request, settings: ModelSettings, console: Console, dataset: Dataset | None = None
+) -> PredictionOutcome:
+    """Predict, or go on predicting, with progress for a person; ends the command with a message where that fails.
+
+    Args:
+        request: What to predict.
+        settings: Where the models are.
+        console: Where progress goes.
+        dataset: The questions, or None to read those that the request names.
+
+    Returns:
+        The outcome, complete but for failures.
+    """
+    stamina.instrumentation.set_on_retry_hooks([])  # retries are ordinary here; what fails for good is counted
+
+    @contextmanager
+    def watching(folder: Path) -> Iterator[Callable[[Progress], None]]:
+        with PredictionProgress(console, folder) as watch:
+            yield watch.see
+
+    try:
+        asking = Asking(
+            method_names(request.methods),
+            request.concurrency,
+            request.deadline_s,
+            request.policy_version,
+            request.recheck,
+        )
+        questions = dataset or _load(request, console)
+        folder, manifest, predictions = anyio.run(
+            prediction_run.predict, questions, asking, settings, request.out, watching
+        )
+        return PredictionOutcome(folder, questions, manifest, predictions)
+    except KeyboardInterrupt:
+        console.print("stopped; what was finished is kept: the same command goes on from there")
+        raise typer.Exit(INTERRUPTED) from None
+    except RunAbandonedError as error:
+        fail(f"{error}\nWhat was finished is kept, and the same command goes on from there.")
+    except EvaluationError as error:
+        fail(f"{error}: {error.hint}" if error.hint else str(error))
+    except (CommandError, DatasetError, ManifestError, TableError, ImageEgressRefusedError) as error:
+        fail(str(error))
+
+
+def reuse_predictions(folder: Path, request: Request, console: Console) -> PredictionOutcome:
+    """Take the predictions of an earlier run; no model is asked."""
+    try:
+        dataset = _load(request, console)
+        manifest = read_manifest(folder)
+        if manifest.data_hash != dataset.fingerprint:
+            raise CommandError(f"{folder} holds predictions for other questions ({manifest.dataset})")
+        return PredictionOutcome(folder, dataset, manifest, read_predictions(folder))
+    except (CommandError, DatasetError, ManifestError, TableError) as error:
+        fail(str(error))
+
+
+def merge_shards(folder: Path, request: Request, console: Console) -> PredictionOutcome:
+    """Put the runs of all shards together, in the request's folder or one beside theirs; no model is asked."""
+    out = request.out or folder.with_name(f"{folder.name}-whole")
+    try:
+        dataset = _load(request, console)
+        return PredictionOutcome(out, dataset, *merge(folder, dataset, out))
+    except (DatasetError, ManifestError, ShardError, TableError) as error:
+        fail(str(error))
+
+
+def method_names(methods: str) -> list[str]:
+    """Split and check a list of estimator names; "all" stands for every one.
+
+    Raises:
+        CommandError: If one is unknown, or none is given.
+    """
+    try:
+        return prediction_run.method_names(methods.split(","))
+    except EvaluationError as error:
+        raise CommandError(str(error)) from error
+
+
+def _load(request: Request, console: Console) -> Dataset:
+    on_bad: OnBad = "skip" if request.skip_bad else "error"
+    dataset = load_dataset(
+        request.data,
+        images=request.images,
+        on_bad=on_bad,
+        limit=request.limit,
+        seed=request.seed,
+        min_side=request.min_side,
+    )
+    for what, count in (*dataset.skipped.items(), *dataset.notes.items()):
+        console.print(f"{count} x {escape(what)}")
+    try:
+        return dataset if request.shard is None else request.shard.of(dataset)
+    except ShardError as error:
+        raise CommandError(str(error)) from error

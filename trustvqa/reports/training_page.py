@@ -1,0 +1,274 @@
+"""A training run as one self-contained HTML page: how it learned, and what it changed on the validation questions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from prompt4trust.calibration import reliability
+from prompt4trust.evaluation.figures import Estimate
+from prompt4trust.evaluation.pairing import LOWER
+from prompt4trust.metrics.consistency import reliability_band
+from prompt4trust.metrics.curves import confidence_counts
+from prompt4trust.plots import confidence_histogram_svg, history_svg, reliability_svg
+from trustvqa.reports import all_figures, metric_names
+from trustvqa.reports.markup import clean, document, facts, figure, figures, section, table
+
+Outcomes = Sequence[Mapping[str, Any]]
+"""What was said on the validation questions at one step: see `TrainingHistory.outcomes`."""
+
+_TABLE = (
+    "reward",
+    "accuracy",
+    "mean_confidence",
+    "ece",
+    "brier",
+    "nll",
+    "auroc",
+    "confident_error_share",
+    "valid_rate",
+)
+_VALIDATION = ("reward", "ece", "accuracy", "mean_confidence", "brier", "confident_error_share")
+_TRAINING = {
+    "reward": "mean reward",
+    "ece": "ECE of the batch",
+    "accuracy": "accuracy of the batch",
+    "confidence_sd": "spread of confidences (near 0: one number for everything)",
+    "kl": "KL from the policy at the start",
+    "valid_rate": "valid replies",
+}
+_SMOOTHED_OVER = 20
+_MOST_POINTS = 240
+_EXAMPLES = 4
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingHistory:
+    """What a training run left behind.
+
+    Attributes:
+        name: The version that it trained.
+        facts: Its configuration, for readers.
+        objective: Metric by which the best checkpoint is chosen.
+        steps: Figures of each step's batch, with "step", in order.
+        evaluations: Figures on the validation questions, in order of "step": "n", and "metrics" by name, each with
+            "value", "low" and "high".
+        outcomes: Step -> one entry a validation question, with "question_id", "question", "guidance", "reply",
+            "truth", "answer", "confidence", "reward"; may lack steps.
+    """
+
+    name: str
+    facts: Mapping[str, str]
+    objective: str
+    steps: Sequence[Mapping[str, Any]]
+    evaluations: Sequence[Mapping[str, Any]]
+    outcomes: Mapping[int, Outcomes] = field(default_factory=dict)
+
+    @property
+    def best(self) -> int | None:
+        """Step of the best evaluation after the start, of equals the earliest; None where there is none."""
+        sign = -1 if self.objective in LOWER else 1
+        found = [
+            (sign * value, -each["step"])
+            for each in self.evaluations
+            if each["step"] > 0 and (value := _estimate(each, self.objective).value) is not None
+        ]
+        return -max(found)[1] if found else None
+
+
+def render_training_page(history: TrainingHistory, *, title: str | None = None, notes: Sequence[str] = ()) -> str:
+    """Write a training run as HTML that needs nothing else.
+
+    Args:
+        history: The run.
+        title: The page's name; None for one that names the policy.
+        notes: What a reader must know of how the page was made.
+
+    Returns:
+        The page.
+    """
+    name = title or f"Training of {history.name}"
+    sections = [("summary", "Summary", list(_summary(history)))]
+    if history.evaluations:
+        sections.append(("validation", "On the validation questions", list(_validation(history))))
+    if history.steps:
+        sections.append(("training", "During training", list(_training(history))))
+    if pictures := list(_before_and_after(history)):
+        sections.append(("confidences", "Confidences before and after", pictures))
+    if examples := list(_examples(history)):
+        sections.append(("hints", "What it says now", examples))
+    sections.append(("run", "What was run", [facts(history.facts)]))
+    links = "".join(f'<li><a href="#{key}">{clean(heading)}</a></li>' for key, heading, _ in sections)
+    head = [f"<header><h1>{clean(name)}</h1>", *(f'<p class="warn">{clean(note)}</p>' for note in notes)]
+    head.append(f'</header><nav aria-label="Sections"><ul>{links}</ul></nav>')
+    return document(name, [*head, *(section(*each) for each in sections)])
+
+
+def _summary(history: TrainingHistory) -> Iterator[str]:
+    best = history.best
+    last = max((each["step"] for each in history.steps), default=0)
+    yield f"<p>{last} steps; the best checkpoint is chosen by {clean(_label(history.objective))}.</p>"
+    if best is None:
+        yield '<p class="warn">No checkpoint has been evaluated yet.</p>'
+        return
+    before, after = _at(history, 0), _at(history, best)
+    if after is None:
+        return
+    rows = [
+        [_heading(metric), _cell(before, metric), _cell(after, metric)]
+        for metric in _TABLE
+        if metric in after["metrics"]
+    ]
+    caption = f"{after['n']} validation questions, answered greedily. Ranges are bootstrap 95 % intervals."
+    yield table(["", "at the start", f"best, step {best}"], rows, caption)
+
+
+def _validation(history: TrainingHistory) -> Iterator[str]:
+    yield "<p>Every evaluated checkpoint, with its bootstrap 95 % interval.</p>"
+    drawn = []
+    best = history.best
+    for metric in _VALIDATION:
+        found = [(each["step"], _estimate(each, metric)) for each in history.evaluations]
+        values = [(float(step), estimate.value) for step, estimate in found]
+        if all(value is None for _, value in values):
+            continue
+        band = [
+            (float(step), estimate.low, estimate.high)
+            for step, estimate in found
+            if estimate.low is not None and estimate.high is not None
+        ]
+        label = _label(metric)
+        drawing = history_svg(
+            {label: values},
+            f"{label} on the validation questions",
+            x_label="step",
+            bands={label: band},
+            marks=[(float(best), "best")] if best is not None else [],
+            width=270.0,
+            height=150.0,
+            dots=True,
+        )
+        drawn.append(figure(drawing, f"<strong>{clean(label)}</strong>{_wish(metric)}"))
+    yield figures(drawn, "medium")
+
+
+def _training(history: TrainingHistory) -> Iterator[str]:
+    yield f"<p>Solid: each step's batch. Dashed: the mean over the last {_SMOOTHED_OVER} steps.</p>"
+    drawn = []
+    for metric, label in _TRAINING.items():
+        points = [(float(each["step"]), _number(each.get(metric))) for each in history.steps]
+        if all(value is None for _, value in points):
+            continue
+        lines = {"a step": _thinned(points), "mean": _thinned(_running(points))}
+        drawing = history_svg(lines, f"{label} by step", x_label="step", width=270.0, height=150.0, names=False)
+        drawn.append(figure(drawing, f"<strong>{clean(label)}</strong>"))
+    yield figures(drawn, "medium")
+    masked = sum(int(each.get("masked") or 0) for each in history.steps)
+    if masked:
+        yield f"<p>{masked} samples were masked out, since the downstream model could not be asked.</p>"
+
+
+def _before_and_after(history: TrainingHistory) -> Iterator[str]:
+    bars, counts = [], []
+    for step, said in _two(history):
+        valid = [each for each in history.outcomes[step] if each.get("confidence") is not None]
+        confidence = np.array([float(each["confidence"]) for each in valid])
+        right = np.array([each["answer"] == each["truth"] for each in valid], dtype=np.bool_)
+        if not len(confidence):
+            continue
+        band = reliability_band(confidence)
+        caption = f"<strong>{said}</strong>"
+        bars.append(figure(reliability_svg(reliability(confidence, right), said, band), caption))
+        counts.append(figure(confidence_histogram_svg(*confidence_counts(confidence, right), said), caption))
+    if bars:
+        yield (
+            "<p>First, how often answers stated at a confidence were right, with the range that chance would make; "
+            "then the confidences of right answers above and of wrong ones below. Valid replies only.</p>"
+        )
+        yield figures([*bars, *counts])
+
+
+def _examples(history: TrainingHistory) -> Iterator[str]:
+    steps = [step for step, _ in _two(history)]
+    if len(steps) < 2:
+        return
+    before = {each["question_id"]: each for each in history.outcomes[steps[0]]}
+    pairs = [
+        (before[each["question_id"]], each)
+        for each in history.outcomes[steps[1]]
+        if each["question_id"] in before and None not in (each.get("reward"), before[each["question_id"]].get("reward"))
+    ]
+    pairs = [pair for pair in pairs if pair[0]["guidance"] != pair[1]["guidance"]]
+    pairs.sort(key=lambda pair: (pair[1]["reward"] - pair[0]["reward"], pair[0]["question_id"]))
+    gained = [pair for pair in reversed(pairs) if pair[1]["reward"] > pair[0]["reward"]][:_EXAMPLES]
+    lost = [pair for pair in pairs if pair[1]["reward"] < pair[0]["reward"]][:_EXAMPLES]
+    for heading, chosen in (("Where the reward rose most", gained), ("Where it fell most", lost)):
+        if chosen:
+            rows = [
+                [clean(str(old["question"])), _told(old), _told(new), f"{new['reward'] - old['reward']:+.2f}"]
+                for old, new in chosen
+            ]
+            yield f"<h3>{heading}</h3>"
+            yield table(["question", "at the start", f"at step {steps[1]}", "reward"], rows)
+
+
+def _two(history: TrainingHistory) -> list[tuple[int, str]]:
+    """Name the steps before and after of which there are outcomes."""
+    best = history.best
+    named = [(0, "at the start"), *([(best, f"best, step {best}")] if best is not None else [])]
+    return [(step, said) for step, said in named if history.outcomes.get(step)]
+
+
+def _told(outcome: Mapping[str, Any]) -> str:
+    right = outcome["answer"] is not None and outcome["answer"] == outcome["truth"]
+    mark = '<span class="truth">&#10003; right</span>' if right else '<span class="given">&#10007; wrong</span>'
+    stated = outcome.get("confidence")
+    said = f"{outcome['answer']}, stated {100 * stated:.3g} %" if stated is not None else "no verdict"
+    return f"{clean(str(outcome['guidance']))}<br><small>{clean(said)}</small> {mark}"
+
+
+def _at(history: TrainingHistory, step: int) -> Mapping[str, Any] | None:
+    return next((each for each in history.evaluations if each["step"] == step), None)
+
+
+def _estimate(evaluation: Mapping[str, Any], metric: str) -> Estimate:
+    found = evaluation["metrics"].get(metric) or {}
+    return Estimate(**{name: found.get(name) for name in ("value", "low", "high")})
+
+
+def _cell(evaluation: Mapping[str, Any] | None, metric: str) -> str:
+    return "-" if evaluation is None else all_figures.cell(_estimate(evaluation, metric), metric)
+
+
+def _label(metric: str) -> str:
+    return "mean reward" if metric == "reward" else metric_names.label(metric)
+
+
+def _heading(metric: str) -> str:
+    return f"{_label(metric)} &uarr;" if metric == "reward" else all_figures.heading(metric)
+
+
+def _wish(metric: str) -> str:
+    side = "higher" if metric == "reward" else metric_names.better(metric)
+    return f": {side} is better" if side else ""
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and np.isfinite(value) else None
+
+
+def _running(points: Sequence[tuple[float, float | None]]) -> list[tuple[float, float | None]]:
+    smooth: list[tuple[float, float | None]] = []
+    for place, (step, _) in enumerate(points):
+        part = [value for _, value in points[max(0, place - _SMOOTHED_OVER + 1) : place + 1] if value is not None]
+        smooth.append((step, sum(part) / len(part) if part else None))
+    return smooth
+
+
+def _thinned(points: Sequence[tuple[float, float | None]]) -> list[tuple[float, float | None]]:
+    """Keep so many points that a page stays small."""
+    every = -(-len(points) // _MOST_POINTS)
+    return [*points[::every], *(points[-1:] if (len(points) - 1) % every else [])]
