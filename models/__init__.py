@@ -1,1 +1,1 @@
-"""The miniature models: shipped artefacts beside the recipe that made them."""
+"""The miniature models: shipped artifacts beside the recipe that made them."""

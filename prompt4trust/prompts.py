@@ -50,7 +50,7 @@ class PromptTemplate(BaseModel):
 
     @property
     def id(self) -> str:
-        """Name and version, as records and artefacts quote it."""
+        """Name and version, as records and artifacts quote it."""
         return f"{self.name}@{self.version}"
 
     @model_validator(mode="after")

@@ -21,7 +21,7 @@ _MODELS = Path(__file__).resolve().parents[1]
 
 
 def main(
-    out: Annotated[Path, typer.Option(help="Where the artefacts go.")] = _MODELS,
+    out: Annotated[Path, typer.Option(help="Where the artifacts go.")] = _MODELS,
     work: Annotated[
         Path | None, typer.Option(help="Where stages leave their results; finished ones are not repeated.")
     ] = None,

@@ -25,7 +25,7 @@ class Design:
     """What differs between the downstream models.
 
     Attributes:
-        name: of the artefact.
+        name: of the artifact.
         seed: of everything random, unless told otherwise.
         width: of the language part, and so of an image token.
         heads, key_value_heads: of 32 each, the first a multiple of the second.

@@ -381,7 +381,7 @@ _MARKS = (" ", " ", " ", " ", ", ", ". ", "! ", " - ", " 42 ", " / ", "? ", "\u0
 # What a passer-by may type as an option: the benchmark knows none of these.
 _STRANGE = (
     "fracture cyst abscess oedema pneumonia effusion tumour lymphoma sarcoma carcinoma glioma stroke bleed aneurysm "
-    "thrombus stenosis calculus hernia nodule lesion opacity shadow artefact implant normal abnormal benign malignant "
+    "thrombus stenosis calculus hernia nodule lesion opacity shadow artifact implant normal abnormal benign malignant "
     "acute chronic old new mild severe likely unlikely probably yes no maybe unknown other both neither nothing "
     "liver kidney spleen lung heart brain spine knee ankle wrist shoulder rib skull femur pelvis bowel stomach bladder "
     "artery vein nerve muscle bone tendon disc joint in of the with without and or on at a an not first second third "

@@ -1,4 +1,4 @@
-"""From finished stages to artefacts: weights, figures measured on the weights as shipped, and cards."""
+"""From finished stages to artifacts: weights, figures measured on the weights as shipped, and cards."""
 
 import platform
 import random
@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, PreT
 
 from models.recipe.answers import cache_features, foreign_pixels
 from models.recipe.architecture import SHIPPED
-from models.recipe.artefacts import POLICY, save_downstream, save_policy, write_json
+from models.recipe.artifacts import POLICY, save_downstream, save_policy, write_json
 from models.recipe.cards import downstream_card, policy_card
 from models.recipe.decode import greedy_replies
 from models.recipe.evaluate import KINDS, Exam, Figures, draw_exam, draw_hints, measure
@@ -29,13 +29,13 @@ _EXAM = f"Phantom-VQA test split, seed {TEST_SEED}, first questions in order"
 
 
 def publish(shop: Workshop, out: Path) -> None:
-    """Write the artefacts, measure them as a user loads them, and write figures and cards beside them.
+    """Write the artifacts, measure them as a user loads them, and write figures and cards beside them.
 
     The policy belongs to the first design's workshop, and is written from there alone, where its stage was run.
 
     Args:
         shop: a workshop whose stages are finished.
-        out: folder that holds the artefacts' folders.
+        out: folder that holds the artifacts' folders.
     """
     tokenizer, name = shop.tokenizer(), shop.design.name
     save_downstream(shop.downstream(tokenizer, "confidence_again"), tokenizer, out / name)

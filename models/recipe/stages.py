@@ -15,7 +15,7 @@ from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from models.recipe.answers import AnswerRows, cache_features, foreign_pixels
 from models.recipe.architecture import SHIPPED, Design, new_downstream, new_policy
-from models.recipe.artefacts import write_json
+from models.recipe.artifacts import write_json
 from models.recipe.confidence import (
     ConfidenceRows,
     ReasonHeads,

@@ -153,7 +153,7 @@ class CalibratorArtifact(JsonArtifact):
         """Rebuild the calibrator.
 
         Raises:
-            ValueError: If the method is unknown or the parameters are not its own (a loaded artefact never does).
+            ValueError: If the method is unknown or the parameters are not its own (a loaded artifact never does).
         """
         return get_family(self.method).from_parameters(self.parameters)
 
@@ -183,7 +183,7 @@ def fit_artifact(
         confidence: Stated confidences in [0, 1]; shape [n].
         correct: Whether each answer is right; shape [n].
         valid: Whether each row holds a verdict; shape [n]; the others are left out. None where all do.
-        name: The artefact's name.
+        name: The artifact's name.
         method: The calibrator family.
         pair: What the answers came from.
         dataset: Name of the held-out data.
@@ -194,7 +194,7 @@ def fit_artifact(
         seed: Seed of the bootstrap.
 
     Returns:
-        The artefact, not yet saved.
+        The artifact, not yet saved.
 
     Raises:
         ValueError: If the method is unknown or there are too few valid rows, or only right or only wrong ones.

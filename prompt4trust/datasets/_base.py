@@ -43,7 +43,7 @@ class Dataset:
     """The questions of one file, and what was left out of it.
 
     Attributes:
-        name: Short name for reports and artefacts.
+        name: Short name for reports and artifacts.
         questions: The usable questions, in the file's order.
         skipped: Why rows were left out -> how many.
         notes: What a reader of the figures should know -> how many rows it concerns.

@@ -84,7 +84,7 @@ def fit_calibrator(
 
     Args:
         predictions: Of one estimator; those without a verdict or a known truth are left out.
-        name: The artefact's name.
+        name: The artifact's name.
         method: The calibrator family.
         pair: What the predictions came from.
         dataset: Name of the held-out data.
@@ -95,7 +95,7 @@ def fit_calibrator(
         seed: Seed of the division into parts and of the bootstrap.
 
     Returns:
-        The artefact, not yet saved. Its parameters are fitted on all rows.
+        The artifact, not yet saved. Its parameters are fitted on all rows.
 
     Raises:
         ValueError: If the predictions are too few, all right or all wrong, or the family is unknown.

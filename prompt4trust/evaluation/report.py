@@ -215,7 +215,7 @@ def fitting_rows(rows: Iterable[Prediction]) -> list[Prediction]:
 
 
 def fitting_hash(rows: Iterable[Prediction]) -> str:
-    """Hash the predictions that a calibrator would be fitted on, as its artefact does."""
+    """Hash the predictions that a calibrator would be fitted on, as its artifact does."""
     usable = fitting_rows(rows)
     return hash_rows(
         [row.confidence or 0.0 for row in usable], [row.correct for row in usable], [row.id for row in usable]

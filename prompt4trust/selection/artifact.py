@@ -140,7 +140,7 @@ class GuardArtifact(JsonArtifact):
         """Compute an answer's selection score.
 
         Args:
-            confidence: Of the artefact's scale, in [0, 1].
+            confidence: Of the artifact's scale, in [0, 1].
             identity: What identifies the question among others.
         """
         return selection_score(confidence, tie_of(identity) if self.ties == "split" else 0.0)

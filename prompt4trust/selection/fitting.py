@@ -58,7 +58,7 @@ def fit_guard(
 
     Args:
         answers: One a question, drawn as the questions to come are; at least 100.
-        name: The artefact's name.
+        name: The artifact's name.
         pair: What the answers came from.
         dataset: Name of the data.
         clock: Gives the present time, with its zone.
@@ -70,7 +70,7 @@ def fit_guard(
         data_hash: Hash of the rows as stated, where the confidences were corrected; None to take it from `answers`.
 
     Returns:
-        The artefact, not yet saved.
+        The artifact, not yet saved.
 
     Raises:
         ValueError: If there are too few answers or verdicts, ids are not unique, or a row lacks the stratum.

@@ -109,7 +109,7 @@ def fit_reference(
     Args:
         described: See `fit`.
         descriptor: What described them.
-        name: The artefact's name.
+        name: The artifact's name.
         dataset: Name of the data, as calibrators have it.
         questions: Hash of what is asked, "sha256:...".
         clock: Gives the present time, with its zone.
@@ -117,7 +117,7 @@ def fit_reference(
         seed: Seed of the division.
 
     Returns:
-        The artefact, not yet saved.
+        The artifact, not yet saved.
 
     Raises:
         ValueError: See `fit`.

@@ -118,7 +118,7 @@ class SelectionEvidence(BaseModel):
     """What a guarantee rests on.
 
     Attributes:
-        guard: Name of the artefact in the registry.
+        guard: Name of the artifact in the registry.
         n: Questions with known truth that thresholds were tested on, those without a readable answer included.
         accepted: Answers among them that reach the threshold.
         errors: Wrong ones among these.

@@ -11,7 +11,7 @@ from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, Auto
 
 from models.recipe.answers import AnswerRows
 from models.recipe.architecture import IMAGE_TOKENS, new_downstream
-from models.recipe.artefacts import DOWNSTREAM, POLICY
+from models.recipe.artifacts import DOWNSTREAM, POLICY
 from models.recipe.confidence import ConfidenceRows, OwnAnswer, greedy_scales, target_confidence
 from models.recipe.corpus import training_texts
 from models.recipe.forward import run_language

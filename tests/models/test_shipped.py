@@ -1,4 +1,4 @@
-"""The shipped artefacts, loaded as any user loads them: real image processor, tokenizer, template and generation."""
+"""The shipped artifacts, loaded as any user loads them: real image processor, tokenizer, template and generation."""
 
 import io
 import json
@@ -16,7 +16,7 @@ from transformers import AutoImageProcessor, AutoModelForCausalLM, AutoModelForI
 
 import models
 from models.recipe.architecture import OTHER
-from models.recipe.artefacts import DOWNSTREAM, POLICY
+from models.recipe.artifacts import DOWNSTREAM, POLICY
 from models.recipe.hints import evidence, recognise, sample_hint
 from models.recipe.pictures import foreign_picture
 from models.recipe.text import ANSWER_TEMPLATE

@@ -42,7 +42,7 @@ def judged_words(choice: FamilyChoice) -> str:
 
 
 def estimates(metrics: MetricValues) -> dict[str, Estimate]:
-    """Read the figures of an artefact."""
+    """Read the figures of an artifact."""
     return {name: Estimate(**values) for name, values in metrics.items()}
 
 

@@ -18,7 +18,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Guard:
-    """An artefact with its thresholds and option sets, computed once."""
+    """An artifact with its thresholds and option sets, computed once."""
 
     artifact: GuardArtifact
     rule: RiskRule

@@ -78,7 +78,7 @@ class CalibratorVersion(BaseModel):
 
     @classmethod
     def of(cls, artifact: CalibratorArtifact, *, live: bool) -> CalibratorVersion:
-        """Tell of an artefact."""
+        """Tell of an artifact."""
         return cls(
             live=live,
             ece_before=artifact.metrics_before.get("ece", {}).get("value"),

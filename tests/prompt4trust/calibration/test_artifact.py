@@ -144,7 +144,7 @@ def test_files_are_checked(tmp_path: Path, change: dict[str, object], message: s
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"\x80\x04K\x01.", b"null", b"\xff\xfe"])
-def test_what_is_no_artefact_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_what_is_no_artifact_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "bad.json"
     path.write_bytes(content)
     with pytest.raises(ValueError, match="CalibratorArtifact"):
@@ -171,7 +171,7 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, mon
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_too_few_rows_make_no_artefact() -> None:
+def test_too_few_rows_make_no_artifact() -> None:
     with pytest.raises(ValueError, match="at least 20"):
         fit_artifact(STATED[:19], CORRECT[:19], name="x", method="platt", pair=PAIR, dataset="d", clock=lambda: NOON)
     with pytest.raises(ValueError, match="unknown calibration method"):

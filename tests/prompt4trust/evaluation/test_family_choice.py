@@ -161,7 +161,7 @@ def test_folds_share_right_and_wrong_answers_evenly() -> None:
         cross_fit("platt", stated[:24], right[:24])
 
 
-def test_the_artefact_keeps_the_choice_the_diagram_and_the_yardstick() -> None:
+def test_the_artifact_keeps_the_choice_the_diagram_and_the_yardstick() -> None:
     calibration = rows(800, platt_curve)
     choice = choose_family(calibration, dataset="calibration", families=["identity", "platt"], resamples=5)
     pair = CalibrationKey(downstream="m", policy="p", estimator="cgp", answer_template="t@1")

@@ -1,4 +1,4 @@
-"""The page of `calibrate`: the candidates, the effect and the diagrams are those of the artefact."""
+"""The page of `calibrate`: the candidates, the effect and the diagrams are those of the artifact."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from trustvqa.reports.calibration_page import render_calibration_page
 EVIL = "<script>alert(1)</script>"
 
 
-def test_the_page_shows_what_the_artefact_holds() -> None:
+def test_the_page_shows_what_the_artifact_holds() -> None:
     rng = np.random.default_rng(0)
     rows = []
     for index in range(200):

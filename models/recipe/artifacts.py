@@ -1,4 +1,4 @@
-"""The artefacts' files: Hugging Face layout, safetensors, everything that transformers and vLLM need beside weights."""
+"""The artifacts' files: Hugging Face layout, safetensors, everything that transformers and vLLM need beside weights."""
 
 import json
 from pathlib import Path
@@ -95,4 +95,4 @@ def _save_language_model(
     model.to(kept)  # type: ignore[arg-type]  # the same
     tokenizer.save_pretrained(folder)
     for file in folder.iterdir():
-        file.chmod(0o644)  # weights are written private, but artefacts are read by services under other users
+        file.chmod(0o644)  # weights are written private, but artifacts are read by services under other users
