@@ -10,7 +10,7 @@ from typing import Any
 
 from benchmarks.engine.servers import ROOT, Contender
 from services.common.registry.directory import Registry
-from services.trainer.grpo.config import load_training
+from services.trainer.grpo.config_file import load_training
 from services.trainer.grpo.connection import Connection
 from services.trainer.grpo.journal import METRICS, read_lines
 from services.trainer.grpo.spec import prepare
@@ -35,14 +35,15 @@ def measure(server: Contender, steps: int, threads: int, work: Path) -> list[dic
         CalledProcessError: If the run fails.
     """
     shipped = load_training(CONFIG)
-    prompts = shipped.update.batch * shipped.update.accumulation // shipped.rollout.generations
+    completions = shipped.update.per_device_train_batch_size * shipped.update.gradient_accumulation_steps
+    prompts = completions // shipped.rollout.num_generations
     # All else is as shipped; no question comes twice, and little is evaluated.
     changes = {
         "version": "bench",
-        "update.steps": steps,
+        "update.max_steps": steps,
         "train.n": prompts * steps,
         "validation.n": _VALIDATION,
-        "checkpoints.every": steps,
+        "checkpoints.save_steps": steps,
     }
     registry = work / "registry"
     Registry(registry).seed(ROOT / "models")

@@ -20,7 +20,8 @@ from services.common.settings import ServiceSettings
 from services.trainer.evaluation.config import EvaluationConfig, EvaluationSpec
 from services.trainer.evaluation.execute import CONFIG
 from services.trainer.executors.base import Launch
-from services.trainer.grpo.config import ConfigError, FileData, TrainingConfig, lay_over, read_section
+from services.trainer.grpo.config import FileData, TrainingConfig
+from services.trainer.grpo.config_file import ConfigError, lay_over, read_section
 from services.trainer.grpo.connection import Connection
 from services.trainer.grpo.policy_files import StartPolicyError
 from services.trainer.grpo.spec import RunError, VersionTakenError, prepare, read_spec
@@ -138,7 +139,7 @@ class Planner:
         if not path.is_file():
             there = ", ".join(sorted(each.stem for each in self._settings.configs.glob("*.yaml"))) or "none"
             raise _invalid([("config", f"there is no configuration {name!r}; there are: {there}")])
-        given = {"policy": request.policy, "version": request.version, "update.steps": request.steps}
+        given = {"policy": request.policy, "version": request.version, "update.max_steps": request.steps}
         given |= {"seed": request.seed, "reward": request.reward}
         named = {field: value for field, value in given.items() if value is not None}
         try:
@@ -163,8 +164,9 @@ class Planner:
         if config.prompt_template != base.get("prompt_template"):
             raise _invalid([("overrides.prompt_template", "can be set in the configuration file only")])
         rollout = base.get("rollout")
-        if config.rollout.vllm_url != (rollout.get("vllm_url") if isinstance(rollout, dict) else None):
-            raise _invalid([("overrides.rollout.vllm_url", "can be set in the configuration file only")])
+        url = rollout.get("vllm_server_base_url") if isinstance(rollout, dict) else None
+        if config.rollout.vllm_server_base_url != url:
+            raise _invalid([("overrides.rollout.vllm_server_base_url", "can be set in the configuration file only")])
         if config.policy != base.get("policy"):
             try:
                 self._seeded_registry().policy_path(config.policy)

@@ -36,7 +36,7 @@ class TrainingRequest(_Request):
     steps: int | None = Field(default=None, ge=1)
     seed: int | None = Field(default=None, ge=0, lt=2**32)
     reward: Annotated[str, Field(max_length=64)] | None = None
-    overrides: dict[Annotated[str, Field(pattern=r"^[a-z_]+(\.[a-z_]+)*$", max_length=128)], Any] = Field(
+    overrides: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*$", max_length=128)], Any] = Field(
         default_factory=dict, max_length=64
     )
 

@@ -203,8 +203,8 @@ def test_training_of_the_paper_s_policy_is_that_of_the_project() -> None:
     shipped["policy"] = "/var/lib/trustvqa/weights/" + shipped["policy"].rpartition("/")[2]
     for part in ("train", "validation"):
         shipped[part]["path"] = "/var/lib/trustvqa/" + shipped[part]["path"]
-    shipped["rollout"] |= {"engine": "transformers"}
-    del shipped["rollout"]["vllm_url"]
+    shipped["rollout"] |= {"use_vllm": False}
+    del shipped["rollout"]["vllm_mode"], shipped["rollout"]["vllm_server_base_url"]
     assert section(K8S / "overlays/gpu/trustvqa.yaml", "training") == shipped
     nodes = section(K8S / "overlays/training/training.yaml", "training")
     assert nodes.pop("version") != shipped.pop("version")

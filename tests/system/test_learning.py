@@ -42,9 +42,9 @@ def train(stack: Stack, work: Path) -> None:
         "train": {"kind": "phantoms", "split": "train", "n": 4, "seed": 1},
         "validation": {"kind": "phantoms", "split": "validation", "n": 4, "seed": 2},
         "answer": {"max_tokens": 64},
-        "rollout": {"generations": 4, "max_tokens": 48},
-        "update": {"steps": 2, "learning_rate": 5e-4, "batch": 8},
-        "checkpoints": {"every": 2},
+        "rollout": {"num_generations": 4, "max_completion_length": 48},
+        "update": {"max_steps": 2, "learning_rate": 5e-4, "per_device_train_batch_size": 8},
+        "checkpoints": {"save_steps": 2},
         "selection": {"must_improve": False, "resamples": 20},
     }
     trainer = {

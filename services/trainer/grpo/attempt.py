@@ -95,16 +95,16 @@ class Attempt:
         self.validation = validation
         if is_main_process():
             self.journal.rewind(resumed_from or 0)
-        if checkpoint is None or resumed_from != self.config.update.steps:
+        if checkpoint is None or resumed_from != self.config.update.max_steps:
             self._check_downstream()
             self._learn(train, checkpoint)
         if not is_main_process():
             # Rank 0 answers for all. A status of its own would have the launcher end rank 0 in the middle of its work.
-            return Result(False, self.config.update.steps, resumed_from)
+            return Result(False, self.config.update.max_steps, resumed_from)
         last, _ = latest(self.folder / CHECKPOINTS)
         reached = 0 if last is None else step_of(last)
         evaluated = reached in self.journal.evaluations()
-        if last is None or reached < self.config.update.steps or (self.stop.is_set() and not evaluated):
+        if last is None or reached < self.config.update.max_steps or (self.stop.is_set() and not evaluated):
             return Result(True, reached, resumed_from)
         if not evaluated:
             self.assess(last)
@@ -187,7 +187,7 @@ class Attempt:
                 self.start.template,
                 self.validation.questions,
                 self.scorer(client),
-                max_tokens=self.config.rollout.max_tokens,
+                max_tokens=self.config.rollout.max_completion_length,
                 device=pick_device(self.config.device),
             )
 

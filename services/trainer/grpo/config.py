@@ -1,23 +1,20 @@
-"""What a training run is told: the section `training` of a configuration file."""
+"""The configuration of a training run: the section `training` of a configuration file.
+
+Settings that TRL's GRPOConfig, peft's LoraConfig or a schedule of transformers knows too have the names that they have
+there, so that what is written about those holds here.
+"""
 
 from __future__ import annotations
 
-import copy
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from prompt4trust.datasets.phantoms import SPLITS
 from prompt4trust.models import Sampling
 from prompt4trust.rewards import REWARDS
-
-SECTION = "training"
-
-
-class ConfigError(Exception):
-    """A configuration cannot be used; the message names the file, the value and what is wrong."""
+from services.trainer.grpo.renamed_settings import describe_renamed
 
 
 class _Section(BaseModel):
@@ -105,116 +102,118 @@ class AnswerConfig(_Section):
 
 
 class RolloutConfig(_Section):
-    """How guidance prompts are sampled from the policy.
+    """Sampling of guidance prompts from the policy; the names are GRPOConfig's but for max_prompt_tokens.
 
     Attributes:
-        generations: Completions of each prompt, at least 2: they are compared with one another.
+        num_generations: Completions of each prompt, at least 2: they are compared with one another.
         temperature: Of the sampling; above 0.
         top_p: Nucleus, in (0, 1].
         top_k: Candidates; 0 for all.
         max_prompt_tokens: Questions with a longer prompt are left out, or None to keep all.
-        max_tokens: Longest guidance prompt.
-        engine: transformers: in the training process; vllm-colocate: vLLM on the training GPUs; vllm-server: a server
-            started by `trl vllm-serve` at vllm_url. vLLM needs CUDA.
-        vllm_url: Base URL of that server.
-        vllm_memory: Share of a GPU's memory that a colocated vLLM takes.
+        max_completion_length: Longest guidance prompt, in tokens.
+        use_vllm: Sample with vLLM, which needs CUDA; else in the training process with transformers.
+        vllm_mode: colocate: on the training GPUs; server: a server started by `trl vllm-serve`.
+        vllm_server_base_url: Base URL of that server.
+        vllm_gpu_memory_utilization: Share of a GPU's memory that a colocated vLLM takes.
     """
 
-    generations: int = Field(default=8, ge=2)
+    num_generations: int = Field(default=8, ge=2)
     temperature: float = Field(default=1.0, gt=0)
     top_p: float = Field(default=1.0, gt=0, le=1)
     top_k: int = Field(default=0, ge=0)
     max_prompt_tokens: int | None = Field(default=None, ge=1)
-    max_tokens: int = Field(default=48, ge=1)
-    engine: Literal["transformers", "vllm-colocate", "vllm-server"] = "transformers"
-    vllm_url: str | None = None
-    vllm_memory: float = Field(default=0.3, gt=0, le=1)
+    max_completion_length: int = Field(default=48, ge=1)
+    use_vllm: bool = False
+    vllm_mode: Literal["colocate", "server"] = "colocate"
+    vllm_server_base_url: str | None = None
+    vllm_gpu_memory_utilization: float = Field(default=0.3, gt=0, le=1)
 
     @model_validator(mode="after")
     def _server_has_an_address(self) -> Self:
-        if self.engine == "vllm-server" and not self.vllm_url:
-            raise ValueError("engine 'vllm-server' needs vllm_url")
+        if self.use_vllm and self.vllm_mode == "server" and not self.vllm_server_base_url:
+            raise ValueError("vllm_mode 'server' needs vllm_server_base_url")
         return self
 
 
 class LoraSettings(_Section):
-    """Low-rank adapters instead of full training (Hu et al. 2022, arXiv 2106.09685); needs the package peft.
+    """Low-rank adapters instead of full training (Hu et al. 2022, arXiv 2106.09685); names and package are peft's.
 
     Attributes:
-        rank: Rank of the update.
-        alpha: Its scale.
-        dropout: On the adapters' input.
-        target_modules: Which layers, or "all-linear".
+        r: Rank of the update.
+        lora_alpha: Its scale.
+        lora_dropout: On the adapters' input.
+        target_modules: Names of layers, or "all-linear".
     """
 
-    rank: int = Field(default=16, ge=1)
-    alpha: int = Field(default=32, ge=1)
-    dropout: float = Field(default=0.0, ge=0, lt=1)
+    r: int = Field(default=16, ge=1)
+    lora_alpha: int = Field(default=32, ge=1)
+    lora_dropout: float = Field(default=0.0, ge=0, lt=1)
     target_modules: str | tuple[str, ...] = "all-linear"
 
 
 class UpdateConfig(_Section):
-    """How the policy is updated.
+    """Updates of the policy; the names are GRPOConfig's but for num_decay_steps (the schedule's own word) and lora.
 
     Attributes:
-        steps: Optimizer steps of the run.
+        max_steps: Optimizer steps of the run.
         learning_rate: Peak step size of AdamW.
-        schedule: How it goes on after warm-up; warmup_stable_decay stays there and falls to 0 in the last decay_steps.
+        lr_scheduler_type: Step sizes after warm-up; warmup_stable_decay stays at the peak and falls to 0 in the last
+            num_decay_steps.
         warmup_steps: Steps of linear warm-up.
-        decay_steps: Last steps, in which a warmup_stable_decay falls linearly.
+        num_decay_steps: Last steps, in which a warmup_stable_decay falls linearly.
         weight_decay: Of AdamW.
         beta: Weight of the KL divergence from the start. 0 is allowed and a trap: nothing then keeps the guidance
             language, and small policies drift into word salad.
-        clip: How far a probability ratio counts.
+        epsilon: Clipping of probability ratios: how far one counts.
         scale_rewards: batch: rewards are divided by the batch's deviation; none: they are left alone. There is no
             scaling by group: it makes a small gain and a large loss equal, and the log score is then proper no more.
-        loss: How token losses are averaged, in TRL's words.
-        iterations: Passes over each batch of completions.
-        batch: Completions of one forward pass on one device.
-        accumulation: Such passes of one step.
+        loss_type: Average over token losses.
+        num_iterations: Passes over each batch of completions.
+        per_device_train_batch_size: Completions of one forward pass on one device.
+        gradient_accumulation_steps: Such passes of one step.
         max_grad_norm: Longest gradient.
-        precision: Of the computation; weights of the policy and its reference are loaded alike.
+        bf16: Compute in bfloat16; else in float32. The policy's weights and its reference's are loaded alike.
         gradient_checkpointing: Trade time for memory.
         lora: Train adapters, or None to train all weights.
     """
 
-    steps: int = Field(ge=1)
+    max_steps: int = Field(ge=1)
     learning_rate: float = Field(gt=0)
-    schedule: Literal["constant_with_warmup", "linear", "cosine", "warmup_stable_decay"] = "linear"
+    lr_scheduler_type: Literal["constant_with_warmup", "linear", "cosine", "warmup_stable_decay"] = "linear"
     warmup_steps: int = Field(default=0, ge=0)
-    decay_steps: int = Field(default=0, ge=0)
+    num_decay_steps: int = Field(default=0, ge=0)
     weight_decay: float = Field(default=0.0, ge=0)
     beta: float = Field(default=0.03, ge=0)
-    clip: float = Field(default=0.2, gt=0, lt=1)
+    epsilon: float = Field(default=0.2, gt=0, lt=1)
     scale_rewards: Literal["batch", "none"] = "batch"
-    loss: Literal["grpo", "bnpo", "dr_grpo", "dapo"] = "dapo"
-    iterations: int = Field(default=1, ge=1)
-    batch: int = Field(ge=2)
-    accumulation: int = Field(default=1, ge=1)
+    loss_type: Literal["grpo", "bnpo", "dr_grpo", "dapo"] = "dapo"
+    num_iterations: int = Field(default=1, ge=1)
+    per_device_train_batch_size: int = Field(ge=2)
+    gradient_accumulation_steps: int = Field(default=1, ge=1)
     max_grad_norm: float = Field(default=1.0, gt=0)
-    precision: Literal["float32", "bfloat16"] = "float32"
+    bf16: bool = False
     gradient_checkpointing: bool = False
     lora: LoraSettings | None = None
 
     @model_validator(mode="after")
     def _schedule_is_whole(self) -> Self:
-        if (self.schedule == "warmup_stable_decay") != (self.decay_steps > 0):
-            raise ValueError("decay_steps belongs to the schedule warmup_stable_decay, which needs it")
-        if self.warmup_steps + self.decay_steps > self.steps:
-            raise ValueError("warmup_steps and decay_steps together are more than steps")
+        if (self.lr_scheduler_type == "warmup_stable_decay") != (self.num_decay_steps > 0):
+            raise ValueError("num_decay_steps belongs to the schedule warmup_stable_decay, which needs it")
+        if self.warmup_steps + self.num_decay_steps > self.max_steps:
+            raise ValueError("warmup_steps and num_decay_steps together are more than max_steps")
         return self
 
 
 class CheckpointConfig(_Section):
-    """When the run saves and what it keeps.
+    """Saving of checkpoints; the names are GRPOConfig's.
 
     Attributes:
-        every: Steps between checkpoints; each is evaluated.
-        keep: How many stay, at least 2, so that a crash while saving leaves one.
+        save_steps: Steps between checkpoints; each is evaluated.
+        save_total_limit: How many stay, at least 2, so that a crash while saving leaves one.
     """
 
-    every: int = Field(default=25, ge=1)
-    keep: int = Field(default=2, ge=2)
+    save_steps: int = Field(default=25, ge=1)
+    save_total_limit: int = Field(default=2, ge=2)
 
 
 class SelectionConfig(_Section):
@@ -266,6 +265,13 @@ class TrainingConfig(_Section):
     selection: SelectionConfig = SelectionConfig()
     samples_per_step: int = Field(default=4, ge=0)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _no_setting_has_a_former_name(cls, section: Any) -> Any:
+        if renamed := describe_renamed(section):
+            raise ValueError("; ".join(renamed))
+        return section
+
     @field_validator("reward")
     @classmethod
     def _reward_exists(cls, reward: str) -> str:
@@ -279,70 +285,15 @@ class TrainingConfig(_Section):
             raise ValueError("train and validation name the same questions: the choice of a checkpoint needs others")
         if isinstance(self.train, PhantomData) and self.train.split == "test":
             raise ValueError("the test split is for reports: train on another")
-        if (self.update.batch * self.update.accumulation) % self.rollout.generations:
-            raise ValueError("batch x accumulation must be a multiple of generations: groups are compared whole")
+        update, checkpoints = self.update, self.checkpoints
+        if (update.per_device_train_batch_size * update.gradient_accumulation_steps) % self.rollout.num_generations:
+            raise ValueError(
+                "per_device_train_batch_size x gradient_accumulation_steps must be a multiple of num_generations: "
+                "groups are compared whole"
+            )
         # A step that is resumed in the middle of a batch's iterations would sample that batch anew.
-        if self.checkpoints.every % self.update.iterations or self.update.steps % self.update.iterations:
-            raise ValueError("steps and checkpoints.every must be multiples of iterations, so that runs can be resumed")
+        if checkpoints.save_steps % update.num_iterations or update.max_steps % update.num_iterations:
+            raise ValueError(
+                "max_steps and save_steps must be multiples of num_iterations, so that runs can be resumed"
+            )
         return self
-
-
-def load_training(path: Path, overrides: dict[str, Any] | None = None) -> TrainingConfig:
-    """Read the section `training` of a configuration file.
-
-    Args:
-        path: A YAML file.
-        overrides: Values over those of the file, nested by dotted names: {"update.steps": 10}.
-
-    Returns:
-        The validated configuration.
-
-    Raises:
-        ConfigError: If there is no such file or section, or a value is wrong.
-    """
-    try:
-        return TrainingConfig.model_validate(lay_over(read_section(path), overrides or {}))
-    except ValidationError as error:
-        told = "; ".join(f"{'.'.join(map(str, each['loc'])) or SECTION}: {each['msg']}" for each in error.errors())
-        raise ConfigError(f"{path}, section {SECTION}: {told}") from error
-
-
-def read_section(path: Path) -> dict[str, Any]:
-    """Read the section `training` of a configuration file as it stands there.
-
-    Raises:
-        ConfigError: If there is no such file or section.
-    """
-    try:
-        document = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{path}: {error}") from error
-    section = document.get(SECTION) if isinstance(document, dict) else None
-    if not isinstance(section, dict):
-        raise ConfigError(f"{path} has no section {SECTION!r}")
-    return section
-
-
-def lay_over(section: dict[str, Any], overrides: dict[str, Any]) -> dict[str, Any]:
-    """Put values over those of a section, which stays as it is.
-
-    Args:
-        section: The section.
-        overrides: Values by dotted names.
-
-    Returns:
-        The new section, not validated.
-
-    Raises:
-        ConfigError: If a name leads into what is no group of values.
-    """
-    changed = copy.deepcopy(section)
-    for name, value in overrides.items():
-        *parents, last = name.split(".")
-        place: Any = changed
-        for parent in parents:
-            place = place.setdefault(parent, {})
-            if not isinstance(place, dict):
-                raise ConfigError(f"{name}: {parent} is a single value")
-        place[last] = value
-    return changed

@@ -108,7 +108,8 @@ def describe_origin(
 def card(name: str, before: Mapping[str, Any], after: Mapping[str, Any], provenance: Mapping[str, Any]) -> str:
     """Write a version's card: what it is, what it was trained on, how it was measured."""
     config = provenance["config"]
-    update, rollout = config["update"], config["rollout"]
+    update, completions = config["update"], config["rollout"]["num_generations"]
+    steps = update["max_steps"]
     rows = [
         f"| {label} | {_cell(before['metrics'][key])} | {_cell(after['metrics'][key])} |"
         for key, label in _SHOWN.items()
@@ -126,8 +127,8 @@ downstream model. It was improved by reinforcement learning (GRPO) from `{parent
 
 ## What it was trained on
 {data["train"]["n"]} questions of {data["train"]["name"]}. The checkpoint of step {provenance["step"]} of
-{update["steps"]} was chosen on {data["validation"]["n"]} questions of {data["validation"]["name"]}, by the objective
-`{provenance["objective"]}`. Reward `{config["reward"]}`, {rollout["generations"]} completions a prompt, KL weight
+{steps} was chosen on {data["validation"]["n"]} questions of {data["validation"]["name"]}, by the objective
+`{provenance["objective"]}`. Reward `{config["reward"]}`, {completions} completions a prompt, KL weight
 {update["beta"]}, step size {update["learning_rate"]}, seed {config["seed"]}; {provenance["masked_samples"]} completions
 were left out because the downstream service could not be asked.
 `provenance.json` holds the whole configuration and the hashes of the data.

@@ -53,7 +53,9 @@ def execute(
             result = run.execute()
             state = "cancelled" if result.stopped else "succeeded"
             if is_main_process():
-                journal.progress(state=state, step=result.step, steps=spec.config.update.steps, remark=result.remark)
+                journal.progress(
+                    state=state, step=result.step, steps=spec.config.update.max_steps, remark=result.remark
+                )
             return result
     except RunBusyError:
         raise  # the other process tells how the run is

@@ -13,6 +13,7 @@ from services.common.registry.directory import Registry, RegistryError
 from services.trainer.grpo.config import TrainingConfig
 from services.trainer.grpo.connection import Connection
 from services.trainer.grpo.policy_files import StartPolicyError, find_start
+from services.trainer.grpo.renamed_settings import translate_renamed
 
 CONFIG = "config.json"
 
@@ -79,11 +80,16 @@ def read_spec(folder: Path) -> Spec:
         RunError: If the folder holds no run.
     """
     try:
-        return Spec.model_validate_json((folder / CONFIG).read_bytes())
+        stored = json.loads((folder / CONFIG).read_bytes())
+        if isinstance(stored, dict):
+            stored["config"] = translate_renamed(stored.get("config"))
+        return Spec.model_validate_json(json.dumps(stored))
     except OSError as error:
         raise RunError(f"{folder} holds no run ({error.strerror or error})") from error
     except ValidationError as error:
         raise RunError(f"{folder / CONFIG} cannot be read: {error.errors()[0]['msg']}") from error
+    except ValueError as error:
+        raise RunError(f"{folder / CONFIG} cannot be read: {error}") from error
 
 
 def check_version_is_free(registry: Registry, version: str, run: str) -> bool:

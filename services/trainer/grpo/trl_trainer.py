@@ -44,9 +44,9 @@ def learn(run: Attempt, train: Dataset, checkpoint: Path | None) -> None:
     arguments = build_arguments(config, output)
     tokenizer = _tokenizer(run.start.source)
     questions = _short_enough(train.questions, run.start.template, tokenizer, config.rollout.max_prompt_tokens)
-    completions = arguments.generation_batch_size or config.update.batch
-    prompts = completions // config.rollout.generations
-    order = draw_order(len(questions), config.update.steps // config.update.iterations * prompts, config.seed)
+    completions = arguments.generation_batch_size or config.update.per_device_train_batch_size
+    prompts = completions // config.rollout.num_generations
+    order = draw_order(len(questions), config.update.max_steps // config.update.num_iterations * prompts, config.seed)
     rows = Rows.from_list(training_rows(questions, order, run.start.template))
 
     recorder = Recorder(run.journal, run.observer)
@@ -68,7 +68,7 @@ def learn(run: Attempt, train: Dataset, checkpoint: Path | None) -> None:
         peft_config=build_adapters(config.update.lora),
         callbacks=[
             recorder,
-            Stopper(run.stop.is_set, config.update.iterations),
+            Stopper(run.stop.is_set, config.update.num_iterations),
             CheckpointKeeper(output, run.assess, run.stop.is_set),
         ],
     )

@@ -14,7 +14,7 @@ from services.common.settings import ServiceSettings
 from services.downstream.settings import DownstreamSettings
 from services.gateway.settings import GatewaySettings
 from services.policy.settings import PolicySettings
-from services.trainer.grpo.config import load_training
+from services.trainer.grpo.config_file import load_training
 from services.trainer.grpo.connection import ConnectionSettings
 from services.trainer.settings import TrainerSettings
 

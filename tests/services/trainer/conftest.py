@@ -41,8 +41,8 @@ TRAINING = {
     "device": "cpu",
     "train": {"kind": "phantoms", "split": "train", "n": 4, "seed": 1},
     "validation": {"kind": "phantoms", "split": "validation", "n": 4, "seed": 2},
-    "rollout": {"generations": 2},
-    "update": {"steps": 4, "learning_rate": 1e-4, "batch": 4},
+    "rollout": {"num_generations": 2},
+    "update": {"max_steps": 4, "learning_rate": 1e-4, "per_device_train_batch_size": 4},
 }
 
 

@@ -33,7 +33,7 @@ def test_a_run_is_started_watched_and_accounted_for(start: Start) -> None:
     assert shown["request"]["seed"] == 5
     assert "handle" not in shown
     spec = json.loads((service.runs / run / "config.json").read_text())
-    assert (spec["config"]["update"]["steps"], spec["config"]["update"]["learning_rate"]) == (6, 1e-3)
+    assert (spec["config"]["update"]["max_steps"], spec["config"]["update"]["learning_rate"]) == (6, 1e-3)
     assert (spec["config"]["seed"], spec["config"]["reward"], spec["config"]["policy"]) == (5, "brier", "policy-a")
 
     service.end(run, 0, state="succeeded", step=6, steps=6)

@@ -13,6 +13,7 @@ from prompt4trust.evaluation.manifest import FILE as MANIFEST
 from prompt4trust.evaluation.predictions import FILE as PREDICTIONS
 from services.trainer.evaluation.execute import OUTPUT
 from services.trainer.grpo.journal import EVALUATIONS, METRICS, read_lines
+from services.trainer.grpo.renamed_settings import translate_renamed
 from trustvqa.cli.errors import CommandError
 from trustvqa.reports.training_page import Outcomes, TrainingHistory
 
@@ -72,7 +73,7 @@ def labels(earlier: Sequence[EarlierRun]) -> list[str]:
 
 def _training(folder: Path) -> TrainingHistory:
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))["config"]
+        config = translate_renamed(json.loads((folder / "config.json").read_text(encoding="utf-8"))["config"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise CommandError(f"{folder / 'config.json'} cannot be read: {error}") from error
     evaluations = {record["step"]: record for record in read_lines(folder / EVALUATIONS) if "metrics" in record}

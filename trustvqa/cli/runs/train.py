@@ -23,7 +23,8 @@ from services.common.registry.directory import Registry
 from services.common.settings import CONFIG_VARIABLE, DEFAULT_CONFIG
 from services.trainer.foreground import Foreground
 from services.trainer.grpo.attempt import Result
-from services.trainer.grpo.config import ConfigError, TrainingConfig, load_training
+from services.trainer.grpo.config import TrainingConfig
+from services.trainer.grpo.config_file import ConfigError, load_training
 from services.trainer.grpo.connection import Connection, ConnectionSettings, KeyRefusedError, check_reachable
 from services.trainer.grpo.event_writer import EventWriter
 from services.trainer.grpo.run import execute
@@ -76,14 +77,16 @@ def train(
                 fail("a run is resumed as it was begun: no other option goes with --resume", 2)
             folder, spec = resume, read_spec(resume)
         else:
-            overrides = {"policy": policy, "version": version, "update.steps": steps, "seed": seed}
+            overrides = {"policy": policy, "version": version, "update.max_steps": steps, "seed": seed}
             training = load_training(config, {name: value for name, value in overrides.items() if value is not None})
             folder, spec = _begin(out, training, settings)
         if prepare_only:
             typer.echo(str(folder))
             return
         _check_downstream(spec.connection, settings)
-        console.print(f"run {escape(str(folder))}: {spec.config.update.steps} steps from {escape(spec.config.policy)}")
+        console.print(
+            f"run {escape(str(folder))}: {spec.config.update.max_steps} steps from {escape(spec.config.policy)}"
+        )
         result = _execute(folder, spec, settings, console)
     except (CommandError, ConfigError, RunError, FileNotFoundError) as error:
         fail(str(error))
@@ -172,13 +175,15 @@ def _execute(folder: Path, spec: Spec, settings: ConnectionSettings, console: Co
     logging.getLogger("trl").setLevel(logging.ERROR)  # it tells of every masked sample at length
     record = Foreground(folder)
     try:
-        record.begin({"policy": spec.config.policy, "version": spec.config.version, "steps": spec.config.update.steps})
+        record.begin(
+            {"policy": spec.config.policy, "version": spec.config.version, "steps": spec.config.update.max_steps}
+        )
     except TransitionError as error:
         raise RunError(str(error)) from error
     except OSError as error:
         raise RunError(f"{folder} cannot be written: {error.strerror or error}") from error
     try:
-        with stop_on_signals() as stop, _Terminal(console, spec.config.update.steps) as terminal:
+        with stop_on_signals() as stop, _Terminal(console, spec.config.update.max_steps) as terminal:
             result = execute(folder, observer=EventWriter(folder, terminal), key=settings.downstream_api_key, stop=stop)
     except RunError as error:
         with suppress(OSError):  # the list of runs then finds out by itself that this process is gone

@@ -74,9 +74,9 @@ def configure(questions: Path) -> Configure:
             "train": {"kind": "file", "path": str(questions / "train")},
             "validation": {"kind": "file", "path": str(questions / "validation")},
             "answer": {"max_tokens": 32, "deadline_s": 20, "attempts": 1, "lost_window": 80, "max_lost_share": 0.5},
-            "rollout": {"generations": GENERATIONS, "max_tokens": 6},
-            "update": {"steps": STEPS, "learning_rate": 1e-2, "batch": BATCH},
-            "checkpoints": {"every": 2},
+            "rollout": {"num_generations": GENERATIONS, "max_completion_length": 6},
+            "update": {"max_steps": STEPS, "learning_rate": 1e-2, "per_device_train_batch_size": BATCH},
+            "checkpoints": {"save_steps": 2},
             "selection": {"must_improve": False, "resamples": 20},
         }
         for name, value in changes.items():

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from pydantic import ValidationError
+from peft import LoraConfig
+from pydantic import BaseModel, ValidationError
 from transformers import get_scheduler
+from transformers.optimization import get_wsd_schedule
 from trl.trainer.grpo_config import GRPOConfig
 
 from services.trainer.grpo.arguments import build_adapters, build_arguments
-from services.trainer.grpo.config import ConfigError, TrainingConfig, load_training
+from services.trainer.grpo.config import CheckpointConfig, LoraSettings, RolloutConfig, TrainingConfig, UpdateConfig
+from services.trainer.grpo.config_file import load_training
 from tests.services.trainer.grpo.conftest import Configure
 
 CONFIGS = Path(__file__).resolve().parents[4] / "configs"
@@ -53,8 +57,8 @@ def test_the_paper_s_configuration_builds_the_trainer_s(tmp_path: Path) -> None:
 def test_a_rate_that_stays_and_then_falls_is_the_trainer_s(
     training: Callable[..., TrainingConfig], tmp_path: Path
 ) -> None:
-    update = {"schedule": "warmup_stable_decay", "steps": 8, "warmup_steps": 2, "decay_steps": 4, "learning_rate": 0.5}
-    arguments = build_arguments(training(update=update), tmp_path)
+    update = {"lr_scheduler_type": "warmup_stable_decay", "max_steps": 8, "warmup_steps": 2, "num_decay_steps": 4}
+    arguments = build_arguments(training(update={**update, "learning_rate": 0.5}), tmp_path)
     assert isinstance(arguments.lr_scheduler_kwargs, dict)
     optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=arguments.learning_rate)
     schedule = get_scheduler(
@@ -73,7 +77,7 @@ def test_a_rate_that_stays_and_then_falls_is_the_trainer_s(
 
 
 def test_vllm_may_share_the_training_gpus(training: Callable[..., TrainingConfig], tmp_path: Path) -> None:
-    config = training(rollout={"engine": "vllm-colocate", "vllm_memory": 0.4})
+    config = training(rollout={"use_vllm": True, "vllm_mode": "colocate", "vllm_gpu_memory_utilization": 0.4})
     arguments = build_arguments(config, tmp_path)
     assert (arguments.use_vllm, arguments.vllm_mode) == (True, "colocate")
     assert arguments.vllm_gpu_memory_utilization == 0.4
@@ -82,10 +86,10 @@ def test_vllm_may_share_the_training_gpus(training: Callable[..., TrainingConfig
 
 PAPER_S_WAYS: dict[str, dict[str, Any]] = {
     "server, all weights": {},
-    "server, adapters": {"update.lora.rank": 16},
-    "colocated, all weights": {"rollout.engine": "vllm-colocate", "rollout.vllm_url": None},
-    "colocated, adapters": {"rollout.engine": "vllm-colocate", "update.lora.rank": 16},
-    "in the process, all weights": {"rollout.engine": "transformers"},
+    "server, adapters": {"update.lora.r": 16},
+    "colocated, all weights": {"rollout.vllm_mode": "colocate", "rollout.vllm_server_base_url": None},
+    "colocated, adapters": {"rollout.vllm_mode": "colocate", "update.lora.r": 16},
+    "in the process, all weights": {"rollout.use_vllm": False},
 }
 
 
@@ -114,7 +118,7 @@ def test_the_paper_s_configuration_in_every_way_on_one_and_several_gpus(
 
 
 def test_adapters_are_peft_s(training: Callable[..., TrainingConfig]) -> None:
-    adapters = build_adapters(training(update={"lora": {"rank": 4, "alpha": 8}}).update.lora)
+    adapters = build_adapters(training(update={"lora": {"r": 4, "lora_alpha": 8}}).update.lora)
     assert (adapters.r, adapters.lora_alpha, adapters.target_modules) == (4, 8, "all-linear")
     assert build_adapters(None) is None
 
@@ -123,15 +127,18 @@ def test_adapters_are_peft_s(training: Callable[..., TrainingConfig]) -> None:
     ("changes", "says"),
     [
         ({"update": {"scale_rewards": "group"}}, "scale_rewards"),
-        ({"update": {"batch": 9}}, "multiple of generations"),
-        ({"update": {"iterations": 4}}, "multiples of iterations"),
+        ({"update": {"per_device_train_batch_size": 9}}, "multiple of num_generations"),
+        ({"update": {"num_iterations": 4}}, "multiples of num_iterations"),
         ({"update": {"stepz": 4}}, "stepz"),
-        ({"update": {"decay_steps": 1}}, "belongs to the schedule warmup_stable_decay"),
-        ({"update": {"schedule": "warmup_stable_decay"}}, "which needs it"),
-        ({"update": {"schedule": "warmup_stable_decay", "warmup_steps": 1, "decay_steps": 900}}, "more than steps"),
-        ({"rollout": {"engine": "vllm-server"}}, "needs vllm_url"),
+        ({"update": {"num_decay_steps": 1}}, "belongs to the schedule warmup_stable_decay"),
+        ({"update": {"lr_scheduler_type": "warmup_stable_decay"}}, "which needs it"),
+        (
+            {"update": {"lr_scheduler_type": "warmup_stable_decay", "warmup_steps": 1, "num_decay_steps": 900}},
+            "more than max_steps",
+        ),
+        ({"rollout": {"use_vllm": True, "vllm_mode": "server"}}, "needs vllm_server_base_url"),
         ({"rollout": {"temperature": 0}}, "temperature"),
-        ({"checkpoints": {"keep": 1}}, "keep"),
+        ({"checkpoints": {"save_total_limit": 1}}, "save_total_limit"),
         ({"reward": "praise"}, "there are log_score, brier"),
         ({"version": "../x"}, "version"),
         ({"answer": {"max_lost_share": 1.0}}, "max_lost_share"),
@@ -150,14 +157,14 @@ def test_the_splits_stay_apart(configure: Configure) -> None:
         TrainingConfig.model_validate({**section, "train": {"kind": "phantoms", "split": "test", "n": 5}})
 
 
-def test_a_file_without_the_section_is_an_error(tmp_path: Path) -> None:
-    (tmp_path / "mine.yaml").write_text("trainer: {}\n")
-    with pytest.raises(ConfigError, match="has no section 'training'"):
-        load_training(tmp_path / "mine.yaml")
-    with pytest.raises(ConfigError, match=r"absent\.yaml"):
-        load_training(tmp_path / "absent.yaml")
-
-
-def test_options_lie_over_the_file() -> None:
-    config = load_training(CONFIGS / "embedded.yaml", {"update.steps": 10, "seed": 7})
-    assert (config.update.steps, config.seed, config.update.beta) == (10, 7, 0.06)
+def test_settings_of_trl_and_peft_have_their_names() -> None:
+    ours: dict[type[BaseModel], set[str]] = {
+        UpdateConfig: {"num_decay_steps", "lora"},
+        RolloutConfig: {"max_prompt_tokens"},
+        CheckpointConfig: set(),
+    }
+    for section, own in ours.items():
+        assert section.model_fields.keys() - own <= GRPOConfig.__dataclass_fields__.keys()
+        assert not own & GRPOConfig.__dataclass_fields__.keys()
+    assert LoraSettings.model_fields.keys() <= LoraConfig.__dataclass_fields__.keys()
+    assert "num_decay_steps" in signature(get_wsd_schedule).parameters

@@ -28,7 +28,7 @@ pytestmark = pytest.mark.xdist_group("grpo")  # one finished run serves all of t
 
 PATIENCE_S = 150  # a process that imports torch on a machine that others keep busy
 ROOT = Path(__file__).resolve().parents[4]
-SHORT = {"steps": 2, "learning_rate": 1e-2, "batch": BATCH}
+SHORT = {"max_steps": 2, "learning_rate": 1e-2, "per_device_train_batch_size": BATCH}
 
 
 @pytest.mark.timeout(2 * PATIENCE_S)
@@ -99,7 +99,7 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_it_taken(trained: Trai
 
 def test_a_stopped_run_leaves_a_checkpoint_and_a_dead_service_a_clear_error(begin: Begin) -> None:
     server = ScriptedServer()
-    folder = begin(server, update={"steps": 3, "learning_rate": 1e-2, "batch": BATCH})
+    folder = begin(server, update={**SHORT, "max_steps": 3})
     told = Told(stop_after=1)  # told after the step: the next one is in progress when it asks
     result = execute(folder, observer=told, stop=told.stop)
     assert (result.stopped, result.step) == (True, 2)

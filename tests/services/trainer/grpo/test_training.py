@@ -98,7 +98,7 @@ def test_every_checkpoint_is_evaluated_and_the_best_one_published(trained: Train
     provenance = json.loads((published / "provenance.json").read_text())
     assert provenance["step"] == best["step"]
     assert provenance["parent"] == "policy-tiny"
-    assert provenance["config"]["update"]["steps"] == STEPS
+    assert provenance["config"]["update"]["max_steps"] == STEPS
     assert len(provenance["data"]["train"]["sha256"]) == 64
     stated = json.loads((published / "metrics.json").read_text())
     assert stated["before"]["metrics"] == evaluations[0]["metrics"]
@@ -126,12 +126,12 @@ def test_a_finished_run_is_finished(trained: Trained) -> None:
 
 # --- Other ways to train ----------------------------------------------------------------------------------------------
 
-SHORT = {"steps": 2, "learning_rate": 1e-2, "batch": BATCH}
+SHORT = {"max_steps": 2, "learning_rate": 1e-2, "per_device_train_batch_size": BATCH}
 
 
 def test_adapters_are_trained_alone_and_published_merged(registry: Path, begin: Begin) -> None:
     told = Told(stop_after=1)
-    folder = begin(ScriptedServer(), update={**SHORT, "steps": 4, "lora": {"rank": 2, "alpha": 4}})
+    folder = begin(ScriptedServer(), update={**SHORT, "max_steps": 4, "lora": {"r": 2, "lora_alpha": 4}})
     assert execute(folder, observer=told, stop=told.stop).step == 2
     checkpoint = load_file(folder / "checkpoints" / "checkpoint-2" / "adapter_model.safetensors")
     assert all("lora_" in name for name in checkpoint)
@@ -151,7 +151,7 @@ def test_adapters_are_trained_alone_and_published_merged(registry: Path, begin: 
 @pytest.mark.timeout(2 * PATIENCE_S)
 def test_several_processes_share_a_batch(registry: Path, begin: Begin, tmp_path: Path) -> None:
     server = ScriptedServer()
-    folder = begin(server, update={**SHORT, "batch": BATCH // 2}, selection={"resamples": 20})
+    folder = begin(server, update={**SHORT, "per_device_train_batch_size": BATCH // 2}, selection={"resamples": 20})
     # What `accelerate launch` starts on GPUs.
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(free_port())]
     launch += ["-m", "services.trainer.grpo", str(folder)]
