@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from prompt4trust.estimators._ask import ask, check_template
 from prompt4trust.estimators.base import Answer
+from prompt4trust.estimators.single_reply import ask, check_template
 from prompt4trust.models import Downstream, Policy, Sampling
 from prompt4trust.prompts import PromptTemplate
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from prompt4trust.estimators._ask import ask, check_template
 from prompt4trust.estimators._tokens import ALTERNATIVES, letter_signals
 from prompt4trust.estimators.base import Answer
+from prompt4trust.estimators.single_reply import ask, check_template
 from prompt4trust.models import Downstream, Policy, Sampling
 from prompt4trust.prompts import PromptTemplate
 from prompt4trust.verdict import Verdict

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import replace
 from importlib.resources import files
 
-from prompt4trust.estimators._ask import ask, check_template
 from prompt4trust.estimators.base import Answer
+from prompt4trust.estimators.single_reply import ask, check_template
 from prompt4trust.models import Cost, Downstream, Guidance, Sampling
 from prompt4trust.prompts import PromptTemplate
 

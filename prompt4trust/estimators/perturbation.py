@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import anyio.to_thread
 
-from prompt4trust.estimators._ask import ask, check_template
 from prompt4trust.estimators._noise import NoisyPicture
 from prompt4trust.estimators._samples import alike, derived_seed
 from prompt4trust.estimators.base import Answer
+from prompt4trust.estimators.single_reply import ask, check_template
 from prompt4trust.models import Downstream, Sampling
 from prompt4trust.prompts import PromptTemplate
 from prompt4trust.verdict import Invalid, Verdict

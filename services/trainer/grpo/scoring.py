@@ -1,4 +1,4 @@
-"""One guided question to the downstream service, and what its outcome is worth."""
+"""Guided questions to the downstream service, and the reward of each outcome."""
 
 from __future__ import annotations
 
@@ -6,19 +6,20 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from prompt4trust.estimators.single_reply import ask
 from prompt4trust.evaluation import data_url
-from prompt4trust.models import Downstream, Sampling, TransportError
-from prompt4trust.prompts import PromptTemplate, answer_messages
+from prompt4trust.models import Cost, Downstream, Guidance, Sampling, TransportError
+from prompt4trust.prompts import PromptTemplate
 from prompt4trust.questions import Question
 from prompt4trust.rewards import Reward
-from prompt4trust.verdict import Invalid, Verdict, parse_verdict
+from prompt4trust.verdict import Invalid, Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class GuidedOutcome:
-    """What came of one guidance prompt.
+    """The outcome of one guidance prompt.
 
     Attributes:
         question: What was asked.
@@ -113,27 +114,24 @@ class Scorer:
         text = (guidance or "").strip()
         if isinstance(image, TransportError):
             return GuidedOutcome(question, text, "", None, None, 0.0, lost=str(image))
-        messages = answer_messages(self.template, question.text, question.options, image_url=image, guidance=text)
         sampling = self.sampling
         if sampling.seed is not None:
-            sampling = Sampling(
-                sampling.temperature,
-                sampling.top_p,
-                sampling.top_k,
-                sampling.max_tokens,
-                (sampling.seed + seed) % 2**31,
-            )
+            sampling = replace(sampling, seed=(sampling.seed + seed) % 2**31)
+        # The text alone: an outcome reports neither the guidance's author nor its cost.
+        hint = Guidance(text, "", Cost())
         async with room:
             began = time.perf_counter()
             try:
-                generation = await self.downstream.complete(messages, sampling)
+                answer, _ = await ask(
+                    "cgp", self.downstream, self.template, sampling, question.text, question.options, image, hint
+                )
             except TransportError as error:
                 return GuidedOutcome(question, text, "", None, None, time.perf_counter() - began, lost=str(error))
             seconds = time.perf_counter() - began
-        reply = generation.completions[0].text
-        verdict = parse_verdict(reply, question.options.keys())
-        reward = self.reward(verdict, question.answer or "")
-        return GuidedOutcome(question, text, reply, verdict, reward, seconds, generation.cost.completion_tokens)
+        reward = self.reward(answer.verdict, question.answer or "")
+        return GuidedOutcome(
+            question, text, answer.text, answer.verdict, reward, seconds, answer.cost.completion_tokens
+        )
 
 
 def reasons(outcomes: Sequence[GuidedOutcome]) -> str:
