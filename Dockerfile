@@ -81,17 +81,20 @@ RUN chmod -R a+rX,go-w /files
 
 FROM base AS code
 RUN --mount=type=bind,from=tools,source=/tools,target=/tools \
-    /tools/bin/uv --config-file /tools/uv.toml pip install --no-cache setuptools==84.2.1
+    /tools/bin/uv --config-file /tools/uv.toml pip install --no-cache hatchling==1.33.0
 COPY LICENSE README.md pyproject.toml /source/
 COPY prompt4trust /source/prompt4trust
 COPY trustvqa /source/trustvqa
 COPY services /source/services
 COPY configs /files/configs
 COPY deploy/containers.yaml /files/deploy/containers.yaml
-# Byte code is made here, since the services cannot write any.
+# Byte code is made here, since the services cannot write any. The wheel holds their code inside `trustvqa`; an image
+# starts them by their own name.
 RUN --mount=type=bind,from=tools,source=/tools,target=/tools \
     /tools/bin/uv --config-file /tools/uv.toml pip install --no-cache --no-deps --no-build-isolation --compile-bytecode \
        --target /files /source \
+    && mv /files/trustvqa/_service_code/services /files/ \
+    && rmdir /files/trustvqa/_service_code \
     && chmod -R a+rX,go-w /files
 ARG REVISION=
 RUN if [ -n "$REVISION" ]; then echo "$REVISION" >/files/REVISION; fi

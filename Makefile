@@ -176,10 +176,10 @@ help: ## Show this list
 
 .venv/.installed: .venv/.torch pyproject.toml constraints.txt
 	@echo "installing the services"
-	$(PIP) --editable '.[serve,engine]'
+	$(PIP) --editable '.[engine]'
 	touch $@
 
 .venv/.developed: .venv/.installed
 	@echo "installing what development needs"
-	$(PIP) --editable '.[serve,engine,train,kubernetes,dev]'
+	$(PIP) --editable '.[train,kubernetes,dev]'
 	touch $@

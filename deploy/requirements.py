@@ -5,14 +5,16 @@ Needs nothing but Python, since it runs before anything is installed. The versio
 
 from __future__ import annotations
 
+import re
 import sys
 import tomllib
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 EXTRAS = {
     "gateway": ("serve", "postgres"),
-    "engine": ("serve", "postgres", "engine"),
-    "trainer": ("serve", "postgres", "engine", "train", "kubernetes"),
+    "engine": ("engine", "postgres"),
+    "trainer": ("train", "postgres", "kubernetes"),
 }
 # The gateway applies calibrators and never fits one: these, and the pandas that they bring, are a third of its image.
 FITTING = frozenset({"scikit-learn", "venn-abers"})
@@ -33,7 +35,13 @@ def requirements(pyproject: Path, image: str) -> list[str]:
     """
     project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
     extras = project["optional-dependencies"]
-    wanted = {each for extra in EXTRAS[image] for each in extras[extra]} | set(project["dependencies"])
+
+    def spelt_out(listed: Iterable[str]) -> Iterator[str]:
+        for each in listed:
+            nested = re.fullmatch(rf"{project['name']}\[(.+)\]", each)
+            yield from spelt_out(extras[nested[1]]) if nested else (each,)
+
+    wanted = {*spelt_out(f"{project['name']}[{extra}]" for extra in EXTRAS[image]), *project["dependencies"]}
     return sorted(wanted - FITTING if image == "gateway" else wanted)
 
 

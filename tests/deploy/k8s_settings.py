@@ -14,7 +14,6 @@ from tempfile import TemporaryDirectory
 from unittest.mock import patch
 from urllib.parse import urlsplit
 
-import typer
 import yaml
 from pydantic import ValidationError
 
@@ -28,7 +27,7 @@ from services.trainer.executors.kubernetes_job import build_job
 from services.trainer.grpo.config import TrainingConfig
 from services.trainer.settings import TrainerSettings
 from tests.deploy.k8s_documents import Cluster, Document, Pods
-from trustvqa.cli.main import app as command_line
+from trustvqa.cli.main import COMMANDS
 
 SETTINGS: dict[str, type[ServiceSettings]] = {
     each.service: each for each in (GatewaySettings, PolicySettings, DownstreamSettings, TrainerSettings)
@@ -275,9 +274,8 @@ def _place_faults(told: Told) -> Iterator[str]:
 
 @cache
 def _options(command: str) -> frozenset[str]:
-    group = typer.main.get_command(command_line)
-    commands = getattr(group, "commands", {})
-    return frozenset(flag for each in commands[command].params for flag in (*each.opts, *each.secondary_opts))
+    params = COMMANDS[command].load(command).params
+    return frozenset(flag for each in params for flag in (*each.opts, *each.secondary_opts))
 
 
 def _command_faults(told: Told) -> Iterator[str]:

@@ -1,1 +1,5 @@
-"""The `trustvqa` command."""
+"""The `trustvqa` command, and a module for each of its sub-commands."""
+
+from trustvqa.cli.service_code import make_importable
+
+make_importable()

@@ -1,29 +1,73 @@
-"""The `trustvqa` command: one module per sub-command, mounted here."""
+"""The `trustvqa` command: where the module of each sub-command is, and the extra that it needs."""
 
 from __future__ import annotations
 
-import typer
+from typing import Final
 
-from trustvqa.cli.ask.ask import ask
-from trustvqa.cli.models.calibrate import calibrate
-from trustvqa.cli.models.guard import guard
-from trustvqa.cli.models.policies import policies
-from trustvqa.cli.models.reference import reference
-from trustvqa.cli.operate.backup import backup, restore
-from trustvqa.cli.operate.keys import app as keys
-from trustvqa.cli.operate.up import up
-from trustvqa.cli.runs.evaluate import evaluate
-from trustvqa.cli.runs.phantoms import phantoms
-from trustvqa.cli.runs.report import report
-from trustvqa.cli.runs.train import train
+from trustvqa.cli.lazy_group import LazyCommand, lazy_app
 
-app = typer.Typer(
+COMMANDS: Final = {
+    "up": LazyCommand(
+        "trustvqa.cli.operate.up:up",
+        "Start gateway, policy, downstream and trainer, and stop them on Ctrl-C.",
+        "engine",
+    ),
+    "ask": LazyCommand("trustvqa.cli.ask.ask:ask", "Ask one question about one picture and print the answer."),
+    "phantoms": LazyCommand(
+        "trustvqa.cli.runs.phantoms:phantoms",
+        "Write a Phantom-VQA data set in PMC-VQA's format: synthetic pictures with questions, of no clinical use.",
+    ),
+    "evaluate": LazyCommand(
+        "trustvqa.cli.runs.evaluate:evaluate",
+        "Compare methods on a set of questions: accuracy, calibration, confident errors and cost, with 95 % intervals.",
+    ),
+    "calibrate": LazyCommand(
+        "trustvqa.cli.models.calibrate:calibrate",
+        "Fit all calibrators for each method on held-out answers, and make the best live for these models and wording.",
+    ),
+    "report": LazyCommand(
+        "trustvqa.cli.runs.report:report",
+        "Write what one run came to, or how several differ, as a page with diagrams and the most confident errors.",
+    ),
+    "guard": LazyCommand(
+        "trustvqa.cli.models.guard:guard",
+        "Make thresholds with a guaranteed share of errors, and option sets with a guaranteed coverage, for each "
+        "method.",
+    ),
+    "reference": LazyCommand(
+        "trustvqa.cli.models.reference:reference",
+        "Make reference inputs from the questions of a calibration split, so that unlike ones can be told.",
+    ),
+    "train": LazyCommand(
+        "trustvqa.cli.runs.train:train",
+        "Improve a policy by GRPO; the checkpoint that does best on the validation split becomes a new version.",
+        "train",
+    ),
+    "policies": LazyCommand(
+        "trustvqa.cli.models.policies:policies",
+        "List the policy versions, or make one live; no request is dropped meanwhile.",
+    ),
+    "backup": LazyCommand(
+        "trustvqa.cli.operate.backup:backup",
+        "Copy records (SQLite) and registry into one file, while the services go on.",
+        "serve",
+    ),
+    "restore": LazyCommand(
+        "trustvqa.cli.operate.backup:restore",
+        "Put a backup's records and registry in their places; stop the services first.",
+        "serve",
+    ),
+    "keys": LazyCommand(
+        "trustvqa.cli.operate.keys:app",
+        "API keys: made here, shown once, and kept as hashes in a file that the services follow without a restart.",
+        "serve",
+    ),
+}
+
+app = lazy_app(
+    COMMANDS,
     name="trustvqa",
     help="Medical visual question answering whose stated confidence can be trusted.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_show_locals=False,
 )
-for command in (up, ask, phantoms, evaluate, calibrate, report, guard, reference, train, policies, backup, restore):
-    app.command()(command)
-app.add_typer(keys)

@@ -13,7 +13,7 @@ import stamina
 from pydantic import SecretStr
 
 from prompt4trust.models import TransportError
-from services.common.http.telemetry import trace_headers
+from services.common.http.trace_context import trace_headers
 
 _RETRIED = frozenset({429, 500, 502, 503, 504})
 _SAID_CHARS = 2000

@@ -3,23 +3,15 @@
 from __future__ import annotations
 
 import logging
-import re
-import secrets
 import time
-import uuid
-from collections.abc import Mapping
-from contextvars import ContextVar
 from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-REQUEST_ID_HEADER = "X-Request-Id"
-TRACEPARENT_HEADER = "traceparent"
-_REQUEST_ID = re.compile(r"^[A-Za-z0-9._-]{1,128}$")
-_TRACEPARENT = re.compile(r"^00-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})$")
-_outgoing: ContextVar[Mapping[str, str] | None] = ContextVar("outgoing_trace_headers", default=None)
+from services.common.http.trace_context import REQUEST_ID_HEADER, TRACEPARENT_HEADER, begin_trace
+
 _BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
@@ -63,11 +55,6 @@ def configure_logging(service: str, *, level: str = "info", form: str = "json") 
         logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
-def trace_headers() -> Mapping[str, str]:
-    """Headers that carry the current request's id and trace context to the next service."""
-    return _outgoing.get() or {}
-
-
 class HttpMetrics:
     """The request metrics that every service has.
 
@@ -108,9 +95,8 @@ class RequestTelemetry:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id, traceparent = _identify(scope)
+        request_id, traceparent = begin_trace(scope["headers"])
         scope.setdefault("state", {})["request_id"] = request_id
-        _outgoing.set({REQUEST_ID_HEADER: request_id, TRACEPARENT_HEADER: traceparent})
         structlog.contextvars.bind_contextvars(request_id=request_id, trace_id=traceparent.split("-")[1])
         status = 499  # nginx's word for a client that left before the reply began
 
@@ -140,12 +126,3 @@ class RequestTelemetry:
             self._metrics.requests.labels(scope["method"], route, str(status)).inc()
             self._metrics.seconds.labels(scope["method"], route).observe(seconds)
             self._log.info("request", method=scope["method"], route=route, status=status, ms=round(seconds * 1e3, 1))
-
-
-def _identify(scope: Scope) -> tuple[str, str]:
-    headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-    given = headers.get(REQUEST_ID_HEADER.lower().encode(), "")
-    request_id = given if _REQUEST_ID.match(given) else uuid.uuid4().hex
-    parent = _TRACEPARENT.match(headers.get(TRACEPARENT_HEADER.encode(), ""))
-    trace_id, flags = (parent[1], parent[3]) if parent else (secrets.token_hex(16), "00")
-    return request_id, f"00-{trace_id}-{secrets.token_hex(8)}-{flags}"

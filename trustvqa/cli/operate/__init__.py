@@ -1,1 +1,3 @@
 """Commands for operators: the services on this machine, API keys, backups."""
+
+SERVICES = ("gateway", "policy", "downstream", "trainer")

@@ -18,10 +18,10 @@ from rich.table import Table
 from services.common.auth import Key, Right, make_key
 from services.common.auth.key_file import KeysError, change_keys, read_keys
 from trustvqa.cli.errors import CommandError, fail
+from trustvqa.cli.operate import SERVICES
 from trustvqa.cli.operate.first_key import make_first, show_first
 
 _DAYS = re.compile(r"([1-9][0-9]{0,4})d")
-SERVICES = ("gateway", "policy", "downstream", "trainer")
 
 File = Annotated[Path, typer.Option(envvar="TRUSTVQA_KEYS_FILE", help="The file that services read.")]
 _FILE = Path("var/keys.json")

@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.console import Console
 
+from services.common.settings import CONFIG_VARIABLE, DEFAULT_CONFIG
 from trustvqa.cli.errors import fail
+from trustvqa.cli.operate import SERVICES
 from trustvqa.cli.operate.service_processes import ServiceProcess, ServiceStartError, ServiceSupervisor, taken_ports
 
-SERVICES = ("gateway", "policy", "downstream", "trainer")
 # Services that share two cores must not fight for them: one thread each, and no spinning while waiting.
 _QUIET_CPU = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "HF_HUB_OFFLINE": "1"}
+_SHIPPED = Path("models")
 _SAMPLE = "services/gateway/static/samples"
 
 
@@ -31,6 +34,8 @@ def up(
 ) -> None:
     """Start gateway, policy, downstream and trainer, and stop them on Ctrl-C."""
     console = Console()
+    if reason := missing_files(os.environ):
+        fail(reason, 2)
     ports = {name: port + offset for offset, name in enumerate(SERVICES)}
     if taken := taken_ports(host, ports):
         listed = ", ".join(f"{number} ({name})" for name, number in taken.items())
@@ -52,6 +57,24 @@ def up(
         asyncio.run(supervisor.run(timeout_s=timeout, on_ready=lambda: _greet(console, host, ports)))
     except ServiceStartError as error:
         fail(str(error))
+
+
+def missing_files(environment: Mapping[str, str]) -> str | None:
+    """Explain what an installed package lacks: configuration and miniature models are in a checkout alone.
+
+    Args:
+        environment: What the services are started in.
+
+    Returns:
+        What to do about it, or None where there is a configuration, or a downstream model is named.
+    """
+    named = CONFIG_VARIABLE in environment or any(name.startswith("TRUSTVQA_DOWNSTREAM_") for name in environment)
+    if named or DEFAULT_CONFIG.is_file() or _SHIPPED.is_dir():
+        return None
+    return (
+        f"there is no {DEFAULT_CONFIG} here, and no {_SHIPPED}/: the miniature models come with a checkout of the "
+        f"project, where `make up` starts them; a configuration of your own is named in {CONFIG_VARIABLE}"
+    )
 
 
 def _environment(name: str, host: str, ports: dict[str, int]) -> dict[str, str]:

@@ -1,0 +1,64 @@
+"""The list of commands: the same words as each command's own, at the cost of no command's packages."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from trustvqa.cli.lazy_group import LazyCommand, lazy_app, missing_packages
+from trustvqa.cli.main import COMMANDS, app
+
+ROOT = Path(__file__).resolve().parents[3]
+_PROBE = """
+import json, sys
+from trustvqa.cli.main import app
+try:
+    app(["--help"])
+finally:
+    print(json.dumps(sorted(sys.modules)), file=sys.stderr)
+"""
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_summary_is_the_first_line_of_the_command_s_help(name: str) -> None:
+    command = COMMANDS[name].load(name)
+    assert command.name == name
+    first = " ".join(command.help.partition("\n\n")[0].split())
+    assert first == COMMANDS[name].summary
+
+
+def test_every_extra_exists() -> None:
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert {command.extra for command in COMMANDS.values()} - {None} <= extras.keys()
+
+
+def test_help_imports_no_package_of_any_command() -> None:
+    done = subprocess.run([sys.executable, "-c", _PROBE], cwd=ROOT, capture_output=True, text=True, check=True)
+    loaded = set(json.loads(done.stderr.splitlines()[-1]))
+    assert not {"numpy", "httpx", "pydantic", "stamina", "structlog", "services", "prompt4trust"} & loaded
+    assert {name for name in loaded if name.startswith("trustvqa.cli.") and name.count(".") > 2} == set()
+    assert all(f" {name} " in done.stdout for name in COMMANDS)
+
+
+def test_a_command_that_misses_its_extra_ends_with_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    listed = ["numpy", "surely-absent; extra == 'much'", 'pytest>=1; extra == "little"']
+    monkeypatch.setattr("importlib.metadata.requires", lambda _: listed)
+    assert [*missing_packages("much")] == ["surely-absent"]
+    assert [*missing_packages("little")] == []
+    program = lazy_app({"do": LazyCommand("os:nothing", "Do it.", "much"), "see": LazyCommand("os:getcwd", "See it.")})
+    done = CliRunner().invoke(program, ["do"])
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "trustvqa do needs more packages: pip install 'trustvqa[much]'" in " ".join(done.stderr.split())
+    assert CliRunner().invoke(program, ["see"]).exit_code == 0
+
+
+def test_a_misspelt_command_is_refused_with_the_one_that_was_meant() -> None:
+    done = CliRunner().invoke(app, ["calibrat"])
+    assert done.exit_code == 2
+    assert "calibrate" in done.stderr

@@ -1,0 +1,97 @@
+"""A group of commands whose modules are imported when they are called: a list of them needs none of their packages."""
+
+from __future__ import annotations
+
+import pkgutil
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import typer
+from typer.core import TyperGroup
+
+from trustvqa.cli.errors import fail
+
+_REQUIREMENT = re.compile(r"(?P<name>[\w.-]+).*extra == ['\"](?P<extra>[\w-]+)['\"]")
+DISTRIBUTION = "trustvqa"
+
+
+@dataclass(frozen=True, slots=True)
+class LazyCommand:
+    """A command that is not imported yet.
+
+    Attributes:
+        place: "module:name" of the function or of the group.
+        summary: First line of its help.
+        extra: The extra that has the packages which it needs beyond those that are always installed.
+    """
+
+    place: str
+    summary: str
+    extra: str | None = None
+
+    def load(self, name: str) -> Any:
+        """Import the command; end this one with a message where its extra is not installed.
+
+        Args:
+            name: What it is called.
+
+        Returns:
+            Click's command.
+        """
+        if self.extra is not None and any(missing_packages(self.extra)):
+            fail(
+                f"trustvqa {name} needs more packages: pip install '{DISTRIBUTION}[{self.extra}]' "
+                "(in a checkout: make dev)",
+                2,
+            )
+        found = pkgutil.resolve_name(self.place)
+        if not isinstance(found, typer.Typer):
+            alone = typer.Typer(add_completion=False)
+            alone.command(name)(found)
+            found = alone
+        return typer.main.get_command(found)
+
+
+class LazyGroup(TyperGroup):
+    """Lists its commands by their summaries, and imports the one that is called."""
+
+    lazy: Mapping[str, LazyCommand]
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Find the command that the arguments name."""
+        name, command, rest = super().resolve_command(ctx, args)
+        if name is not None and name in self.lazy:
+            command = self.lazy[name].load(name)
+        return name, command, rest
+
+
+def lazy_app(commands: Mapping[str, LazyCommand], **options: Any) -> typer.Typer:
+    """Make a program of commands.
+
+    Args:
+        commands: Name -> command, in the order in which they are listed.
+        options: For `typer.Typer`.
+    """
+    app = typer.Typer(cls=type("Group", (LazyGroup,), {"lazy": commands}), add_completion=False, **options)
+    for name, command in commands.items():
+        app.command(name, help=command.summary)(lambda: None)
+    return app
+
+
+def missing_packages(extra: str) -> Iterator[str]:
+    """Name an extra's packages that are not installed; none where this program was not installed itself."""
+    # Here: most commands need no extra, and it takes a tenth of the time that they start in.
+    from importlib.metadata import PackageNotFoundError, distribution, requires
+
+    try:
+        listed = requires(DISTRIBUTION) or []
+    except PackageNotFoundError:
+        return
+    for found in filter(None, map(_REQUIREMENT.match, listed)):
+        if found["extra"] == extra:
+            try:
+                distribution(found["name"])
+            except PackageNotFoundError:
+                yield found["name"]
