@@ -10,6 +10,7 @@ from prompt4trust.plots.svg import (
     group,
     line,
     marker,
+    sample,
     series_kind,
     shorten,
     svg,
@@ -53,6 +54,10 @@ def dots_svg(
 
     Raises:
         ValueError: If a series has not a place for every row.
+
+    Example:
+        >>> "CT, cgp: 0.100 (0.050 to 0.200)." in dots_svg(["CT"], {"cgp": [(0.1, 0.05, 0.2)]}, "ECE by modality")
+        True
     """
     for name, values in series.items():
         if len(values) != len(rows):
@@ -94,6 +99,10 @@ def gaps_svg(rows: Sequence[str], right: Sequence[Triple | None], stated: Sequen
 
     Returns:
         An <svg> element.
+
+    Example:
+        >>> "CT: right 0.700 (0.600 to 0.800), stated 0.900." in gaps_svg(["CT"], [(0.7, 0.6, 0.8)], [0.9], "cgp")
+        True
     """
     left = min(_MOST_LEFT, max((width_of(row) for row in rows), default=0.0)) + 24
     tall = 24.0
@@ -115,20 +124,25 @@ def gaps_svg(rows: Sequence[str], right: Sequence[Triple | None], stated: Sequen
 
 
 def stated_svg() -> str:
-    """Draw the bar of `gaps_svg` by itself."""
-    return _sample(marker("bar", "s1 fill", 11, 7, 4.5))
+    """Draw the bar of `gaps_svg` by itself.
+
+    Example:
+        >>> "<rect" in stated_svg()
+        True
+    """
+    return sample(22, 14, [marker("bar", "s1 fill", 11, 7, 4.5)])
 
 
 def legend_svg(number: int, *, hollow: bool = False) -> str:
-    """Draw one marker by itself, for a line of words that says what it stands for."""
+    """Draw one marker by itself, for a line of words that says what it stands for.
+
+    Example:
+        >>> "<circle" in legend_svg(0), "hollow" in legend_svg(1, hollow=True)
+        (True, True)
+    """
     kind = f"{series_kind(number)} {'hollow' if hollow else 'fill'}"
-    inner = line(f"{series_kind(number)} line", (0, 7), (22, 7)) + marker(MARKERS[number % len(MARKERS)], kind, 11, 7)
-    return _sample(inner)
-
-
-def _sample(inner: str) -> str:
-    size = 'viewBox="0 0 22 14" width="22" height="14"'
-    return f'<svg xmlns="http://www.w3.org/2000/svg" class="sample" {size} aria-hidden="true">{inner}</svg>'
+    through = line(f"{series_kind(number)} line", (0, 7), (22, 7))
+    return sample(22, 14, [through, marker(MARKERS[number % len(MARKERS)], kind, 11, 7)])
 
 
 def _dot(frame: Frame, y: float, each: Triple, number: int, *, hollow: bool) -> list[str]:

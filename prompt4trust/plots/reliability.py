@@ -25,6 +25,12 @@ def reliability_svg(
 
     Returns:
         An <svg> element.
+
+    Example:
+        >>> from prompt4trust.calibration import reliability
+        >>> drawing = reliability_svg(reliability([0.25, 0.85, 0.85], [False, True, False]), "cgp")
+        >>> drawing[drawing.index("<desc>") :].partition("</desc>")[0]
+        '<desc>Share of right answers by confidence. stated 0.25, right 0.00, n = 1; stated 0.85, right 0.50, n = 2.'
     """
     frame = Frame(_LEFT, _TOP, _SIDE, _SIDE)
     base = frame.bottom + _ROOM + _COUNTS

@@ -42,6 +42,12 @@ def risk_coverage_svg(
 
     Returns:
         An <svg> element. Curves are told apart by dashes and marks as well, and named at their right end.
+
+    Example:
+        >>> curve, best = [(0.5, 0.0), (1.0, 0.25)], oracle_curve(0.25)
+        >>> drawing = risk_coverage_svg({"cgp": curve}, "cgp", references={"best order": best})
+        >>> "cgp: 0.000 at 0.50, 0.250 at 1.00, 0.250 at 1.00" in drawing
+        True
     """
     drawn = {name: list(points) for name, points in curves.items() if points}
     behind = {name: list(points) for name, points in (references or {}).items() if points}
@@ -74,13 +80,22 @@ def oracle_curve(error_rate: float, points: int = 100) -> list[Point]:
     Args:
         error_rate: Share of wrong answers, in [0, 1].
         points: How many.
+
+    Example:
+        >>> oracle_curve(0.25, points=4)
+        [(0.25, 0.0), (0.5, 0.0), (0.75, 0.0), (1.0, 0.25)]
     """
     coverages = [index / points for index in range(1, points + 1)]
     return [(coverage, max(0.0, coverage - (1 - error_rate)) / coverage) for coverage in coverages]
 
 
 def random_curve(error_rate: float) -> list[Point]:
-    """Compute the curve of an order that knows nothing: as many errors at every coverage."""
+    """Compute the curve of an order that knows nothing: as many errors at every coverage.
+
+    Example:
+        >>> random_curve(0.25)
+        [(0.0, 0.25), (1.0, 0.25)]
+    """
     return [(0.0, error_rate), (1.0, error_rate)]
 
 

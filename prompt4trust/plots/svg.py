@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from prompt4trust.plots.style import ROOT, STYLE_ELEMENT
+
 Point = tuple[float, float]
 
 # XML 1.0 holds no other characters, however they are written (section 2.2); lone surrogates no encoding holds.
@@ -20,12 +22,17 @@ MARKERS = ("circle", "square", "diamond", "triangle", "cross", "bar")
 DASHES = ("", "7 3", "2 3", "9 3 2 3", "12 4", "4 2 1 2")
 """Dash patterns that tell lines apart without colour, in order."""
 COLOURS = 6
-"""Classes s0 to s5 that the page colours."""
+"""How many classes s0, s1, ... of series have a colour of their own."""
 
 
 def clean(text: str) -> str:
-    """Escape text for HTML and XML, attributes included; characters that XML cannot hold become U+FFFD."""
-    return escape(_FORBIDDEN.sub("\ufffd", text), quote=True)
+    """Escape text for XML, attributes included."""
+    return escape(printable(text), quote=True)
+
+
+def printable(text: str) -> str:
+    """Replace characters that XML or UTF-8 cannot hold by U+FFFD."""
+    return _FORBIDDEN.sub("\ufffd", text)
 
 
 def place(value: float) -> str:
@@ -34,7 +41,7 @@ def place(value: float) -> str:
 
 
 def svg(width: float, height: float, title: str, description: str, parts: Iterable[str]) -> str:
-    """Wrap a drawing that screen readers announce by its title and describe by its description.
+    """Wrap a drawing with its style; screen readers announce it by its title and describe it by its description.
 
     Args:
         width: In pixels; the page may show it narrower.
@@ -43,11 +50,18 @@ def svg(width: float, height: float, title: str, description: str, parts: Iterab
         description: What is to be seen in it, as text.
         parts: Its elements.
     """
+    told = f"<title>{clean(title)}</title><desc>{clean(description)}</desc>"
+    return _element(width, height, ROOT, f'role="img" aria-label="{clean(title)}"', [told, STYLE_ELEMENT, *parts])
+
+
+def sample(width: float, height: float, parts: Iterable[str]) -> str:
+    """Wrap a drawing that screen readers pass over, since words beside it say the same."""
+    return _element(width, height, f"{ROOT} sample", 'aria-hidden="true"', [STYLE_ELEMENT, *parts])
+
+
+def _element(width: float, height: float, kind: str, spoken: str, parts: Iterable[str]) -> str:
     size = f'viewBox="0 0 {place(width)} {place(height)}" width="{place(width)}" height="{place(height)}"'
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" {size} role="img" aria-label="{clean(title)}">'
-        f"<title>{clean(title)}</title><desc>{clean(description)}</desc>{''.join(parts)}</svg>"
-    )
+    return f'<svg xmlns="http://www.w3.org/2000/svg" class="{kind}" {size} {spoken}>{"".join(parts)}</svg>'
 
 
 def words(x: float, y: float, text: str, *, anchor: str = "start", kind: str = "") -> str:

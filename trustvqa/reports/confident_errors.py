@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from prompt4trust.evaluation.predictions import Prediction
 from prompt4trust.evaluation.report import ReportedRun
 from prompt4trust.evaluation.scored import Scored
-from prompt4trust.plots.svg import clean
 from prompt4trust.questions import Question
 from trustvqa.reports.thumbnails import thumbnail
 
@@ -19,7 +19,7 @@ _LONGEST_REPLY, _LONGEST_QUESTION = 1500, 800
 
 
 @dataclass(frozen=True, slots=True)
-class Saying:
+class WrongAnswer:
     """A wrong answer of one method.
 
     Attributes:
@@ -33,9 +33,52 @@ class Saying:
     corrected: Mapping[str, float]
 
 
+@dataclass(frozen=True, slots=True)
+class OptionView:
+    """An option of a question: its words, and whether it is right or was answered."""
+
+    text: str
+    mark: Literal["", "right", "answered"] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerView:
+    """A wrong answer as the page shows it: its method, the answer with its confidences, the hint, the reply."""
+
+    method: str
+    told: str
+    hint: str | None
+    reply: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorView:
+    """A question that was answered wrongly, as the page shows it.
+
+    Attributes:
+        stated: The highest confidence with which it was.
+        question: Its text, None where it is not at hand.
+        options: Its options; for an open question the right answer and what was answered.
+        right: The right answer.
+        answers: The wrong answers, the surest first.
+        about: Its id and groups.
+        picture: A data: URL, or "".
+        missing: Why there is no picture, or "".
+    """
+
+    stated: str
+    question: str | None
+    options: Sequence[OptionView]
+    right: str
+    answers: Sequence[AnswerView]
+    about: str
+    picture: str
+    missing: str
+
+
 def confident_errors(
     runs: Sequence[ReportedRun], most: int = MOST, *, alike: Collection[str] = ()
-) -> list[list[Saying]]:
+) -> list[list[WrongAnswer]]:
     """Choose the questions that were answered wrongly with the most confidence.
 
     Args:
@@ -47,7 +90,7 @@ def confident_errors(
         For each question its wrong answers, the surest first; the questions by their surest one, of equal ones that
         which more methods got wrong, then by id.
     """
-    wrong: dict[str, list[Saying]] = {}
+    wrong: dict[str, list[WrongAnswer]] = {}
     for run in runs:
         for estimator in run.manifest.estimators:
             if estimator in alike and run is not runs[0]:
@@ -60,9 +103,9 @@ def confident_errors(
             corrected = _corrected(run, estimator, rows)
             name = f"{estimator} ({run.label})" if run.label and estimator not in alike else estimator
             for row, values in zip(rows, corrected, strict=True):
-                wrong.setdefault(row.id, []).append(Saying(name, row, values))
-    for sayings in wrong.values():
-        sayings.sort(key=lambda each: -(each.row.confidence or 0.0))
+                wrong.setdefault(row.id, []).append(WrongAnswer(name, row, values))
+    for answers in wrong.values():
+        answers.sort(key=lambda each: -(each.row.confidence or 0.0))
     order = sorted(wrong, key=lambda key: (-(wrong[key][0].row.confidence or 0.0), -len(wrong[key]), key))
     return [wrong[key] for key in order[:most]]
 
@@ -79,84 +122,69 @@ def _corrected(run: ReportedRun, estimator: str, rows: Sequence[Prediction]) -> 
     ]
 
 
-def render_errors(
-    errors: Sequence[Sequence[Saying]], questions: Mapping[str, Question], *, pictures: bool = True
-) -> str:
-    """Lay the errors out, one below the other.
+def error_views(
+    errors: Sequence[Sequence[WrongAnswer]], questions: Mapping[str, Question], *, pictures: bool = True
+) -> list[ErrorView]:
+    """Prepare the errors for the page.
 
     Args:
         errors: From `confident_errors`.
         questions: Those that are known, by id; of others there is only what was answered.
         pictures: Whether pictures become part of the page.
-
-    Returns:
-        HTML.
     """
-    listed = "".join(_error(sayings, questions.get(sayings[0].row.id), pictures) for sayings in errors)
-    return f'<div class="errors">{listed}</div>'
+    return [_view(wrong, questions.get(wrong[0].row.id), pictures) for wrong in errors]
 
 
-def _error(sayings: Sequence[Saying], question: Question | None, pictures: bool) -> str:
-    first = sayings[0].row
-    parts = [f"<h3>Stated {_percent(first.confidence)}, and wrong</h3>"]
-    if question is not None:
-        parts.append(f"<p>{clean(_cut(question.text, _LONGEST_QUESTION))}</p>")
-        parts.append(_options(question, sayings))
-    else:
-        parts.append(f'<p>Right: <span class="truth">{clean(first.truth or "")}</span></p>')
-    parts += [_said(saying) for saying in sayings]
-    told = [first.id, *(f"{name}: {value}" for name, value in first.groups.items())]
-    parts.append(f"<p><small>{clean(' · '.join(told))}</small></p>")
-    return f'<article class="error"><div>{_picture(question, pictures)}</div><div>{"".join(parts)}</div></article>'
+def _view(wrong: Sequence[WrongAnswer], question: Question | None, pictures: bool) -> ErrorView:
+    first = wrong[0].row
+    picture, missing = _picture(question, pictures)
+    return ErrorView(
+        stated=_percent(first.confidence),
+        question=_cut(question.text, _LONGEST_QUESTION) if question else None,
+        options=_options(question, wrong) if question else [],
+        right=first.truth or "",
+        answers=[_answer(each) for each in wrong],
+        about=" · ".join([first.id, *(f"{name}: {value}" for name, value in first.groups.items())]),
+        picture=picture,
+        missing=missing,
+    )
 
 
-def _picture(question: Question | None, wanted: bool) -> str:
+def _picture(question: Question | None, wanted: bool) -> tuple[str, str]:
+    """Give the picture as a URL, or why there is none."""
     if question is None:
-        return '<div class="none">the question is not at hand</div>'
+        return "", "the question is not at hand"
     if question.image is None:
-        return '<div class="none">no picture belongs to it</div>'
+        return "", "no picture belongs to it"
     if not wanted:
-        return '<div class="none">the picture is left out</div>'
+        return "", "the picture is left out"
     url = thumbnail(question.image)
-    if url is None:
-        return '<div class="none">the picture cannot be read</div>'
-    return f'<img src="{url}" alt="The picture that the question is about">'
+    return (url, "") if url else ("", "the picture cannot be read")
 
 
-def _options(question: Question, sayings: Sequence[Saying]) -> str:
-    given = {saying.row.answer for saying in sayings}
-    lines = []
-    for letter, text in question.options.items():
-        words = clean(f"{letter}. {_cut(text, _LONGEST_QUESTION)}")
-        if letter == question.answer:
-            words = f'<span class="truth">{words} &#10003; right</span>'
-        elif letter in given:
-            words = f'<span class="given">{words} &#10007; answered</span>'
-        lines.append(f"<li>{words}</li>")
+def _options(question: Question, wrong: Sequence[WrongAnswer]) -> list[OptionView]:
+    given = {each.row.answer for each in wrong}
     if not question.options:
         listed = ", ".join(sorted(answer for answer in given if answer is not None))
-        lines = [
-            f'<li><span class="truth">{clean(question.answer or "")} &#10003; right</span></li>',
-            f'<li><span class="given">{clean(_cut(listed, _LONGEST_QUESTION))} &#10007; answered</span></li>',
-        ]
-    return f"<ul>{''.join(lines)}</ul>"
+        return [OptionView(question.answer or "", "right"), OptionView(_cut(listed, _LONGEST_QUESTION), "answered")]
+    return [
+        OptionView(
+            f"{letter}. {_cut(text, _LONGEST_QUESTION)}",
+            "right" if letter == question.answer else "answered" if letter in given else "",
+        )
+        for letter, text in question.options.items()
+    ]
 
 
-def _said(saying: Saying) -> str:
-    row = saying.row
-    after = "".join(f", by {clean(name)} {_percent(value)}" for name, value in saying.corrected.items())
-    answer = clean(_cut(row.answer or "", 80))
-    parts = [f"<p><strong>{clean(saying.method)}</strong>: {answer}, stated {_percent(row.confidence)}{after}</p>"]
-    if row.guidance is not None:
-        parts.append(_quote("hint", row.guidance.text))
-    if row.text:
-        parts.append(_quote("reply", row.text))
-    return f'<div class="said">{"".join(parts)}</div>'
-
-
-def _quote(what: str, text: str) -> str:
-    quoted = clean(_cut(text, _LONGEST_REPLY))
-    return f'<div class="quote"><small>{what}</small><blockquote>{quoted}</blockquote></div>'
+def _answer(wrong: WrongAnswer) -> AnswerView:
+    row = wrong.row
+    after = "".join(f", by {name} {_percent(value)}" for name, value in wrong.corrected.items())
+    return AnswerView(
+        method=wrong.method,
+        told=f"{_cut(row.answer or '', 80)}, stated {_percent(row.confidence)}{after}",
+        hint=None if row.guidance is None else _cut(row.guidance.text, _LONGEST_REPLY),
+        reply=_cut(row.text, _LONGEST_REPLY) if row.text else None,
+    )
 
 
 def _percent(confidence: float | None) -> str:

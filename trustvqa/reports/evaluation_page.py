@@ -1,25 +1,85 @@
-"""The report as one self-contained HTML page: what it comes to, tables, diagrams, the most confident errors."""
+"""The report as one self-contained HTML page: tables, diagrams, the most confident errors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
-from prompt4trust.evaluation.figures import Estimate, MethodReport, Report
+from prompt4trust.evaluation.figures import MethodReport, Report
 from prompt4trust.evaluation.manifest import RunManifest
-from prompt4trust.evaluation.pairing import differs
 from prompt4trust.evaluation.report import ReportedRun
 from prompt4trust.questions import Question
-from trustvqa.reports import all_figures, method_diagrams, metric_names, summary
-from trustvqa.reports.breakdown import render_breakdown
-from trustvqa.reports.confident_errors import confident_errors, render_errors
-from trustvqa.reports.markup import clean, document, facts, intro, section, table
+from trustvqa.reports import findings, metric_names
+from trustvqa.reports.confident_errors import ErrorView, confident_errors, error_views
+from trustvqa.reports.figure_tables import group_tables, groups_of, whole_tables
+from trustvqa.reports.group_diagrams import GroupDiagrams, group_diagrams
+from trustvqa.reports.method_diagrams import RiskDiagrams, confidence_histograms, reliability_diagrams, risk_diagrams
+from trustvqa.reports.page_parts import Cell, Diagram, Table, change_cell, figure_cell, metric_heading
+from trustvqa.reports.rendering import render
 
 MAIN = ("accuracy", "mean_confidence", "ece", "brier", "nll", "auroc", "aurc", "confident_error_share")
 """Metrics of the first table; all others are further down."""
 _CHANGED = ("accuracy", "ece", "brier", "auroc", "confident_error_share")
 
 
-def render_page(
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a method's confidence is worth: its name, good or bad news, and a few sentences."""
+
+    name: str
+    good: bool | None
+    verdict: str
+    sentences: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluationPage:
+    """What the template evaluation.html shows; a diagram or list that is empty has no section.
+
+    Attributes:
+        title: The page's name.
+        about: What was evaluated, in a sentence.
+        notes: What a reader must know of how the page was made.
+        lead: What the report comes to, in sentences.
+        alike: Estimators that gave the same answers in all runs.
+        remarks: What a reader of each method's figures must know.
+        cards: For each method its verdict.
+        methods: The first table.
+        changes: Differences of pairs of methods, or None.
+        reliability: For each method its diagram.
+        confidences: For each method its histogram.
+        risk: Risk-coverage curves, None without.
+        groups: For each group its diagrams.
+        errors: The most confident errors.
+        tables: Every figure.
+        group_tables: Every figure by group.
+        runs: For each run its facts.
+        calibrators: Those that were applied.
+        reading: Explanations of the figures.
+    """
+
+    title: str
+    about: str
+    notes: Sequence[str]
+    lead: Sequence[str]
+    alike: Sequence[str]
+    remarks: Sequence[str]
+    cards: Sequence[Card]
+    methods: Table
+    changes: Table | None
+    reliability: Sequence[Diagram]
+    confidences: Sequence[Diagram]
+    risk: RiskDiagrams | None
+    groups: Sequence[GroupDiagrams]
+    errors: Sequence[ErrorView]
+    tables: Sequence[Table]
+    group_tables: Sequence[Sequence[Table]]
+    runs: Sequence[Mapping[str, str]]
+    calibrators: str
+    reading: Mapping[str, str]
+
+
+def render_evaluation_page(
     report: Report,
     runs: Sequence[ReportedRun] = (),
     questions: Sequence[Question] = (),
@@ -41,33 +101,32 @@ def render_page(
     Returns:
         The page.
     """
-    run, methods = report.run, report.methods
-    name = title or f"{'Comparison' if report.others else 'Evaluation'} on {run.dataset}"
-    colours = _colours(methods)
+    methods = report.methods
     shown = [method for method in methods if method.outline is not None]
-    sections = [("summary", "Summary", _summary(report)), ("methods", "Methods", _methods(report))]
-    if shown:
-        sections += [
-            ("reliability", "Reliability", method_diagrams.reliability(shown)),
-            ("confidences", "Confidences of right and wrong answers", method_diagrams.histograms(shown)),
-            ("risk", "Answering less, erring less", method_diagrams.risk(shown)),
-        ]
-    groups = all_figures.groups_of(shown)
-    if groups:
-        sections.append(("groups", "By group", [render_breakdown(shown, group, colours) for group in groups]))
-    errors = _errors(report, runs, questions, pictures)
-    if errors:
-        sections.append(("errors", "The most confident errors", errors))
-    sections += [
-        ("figures", "All figures", all_figures.render(methods)),
-        ("run", "What was run", _runs(report)),
-        ("reading", "How to read this", [facts(_READING)]),
-    ]
-    links = "".join(f'<li><a href="#{key}">{clean(heading)}</a></li>' for key, heading, _ in sections)
-    head = [f"<header><h1>{clean(name)}</h1>", f'<p class="soft">{clean(_about(report))}</p>']
-    head += [f'<p class="warn">{clean(note)}</p>' for note in notes]
-    head.append(f'</header><nav aria-label="Sections"><ul>{links}</ul></nav>')
-    return document(name, [*head, *(section(*each) for each in sections)])
+    colours = _colours(methods)
+    errors = confident_errors(runs, alike=report.alike)
+    page = EvaluationPage(
+        title=title or f"{'Comparison' if report.others else 'Evaluation'} on {report.run.dataset}",
+        about=_about(report),
+        notes=notes,
+        lead=findings.lead(report),
+        alike=report.alike,
+        remarks=[f"{method.name}: {told}." for method in methods for told in metric_names.remarks(method)],
+        cards=[_card(method) for method in methods],
+        methods=_methods(report),
+        changes=_changes(report) if report.changes else None,
+        reliability=reliability_diagrams(shown),
+        confidences=confidence_histograms(shown),
+        risk=risk_diagrams(shown) if shown else None,
+        groups=[group_diagrams(shown, group, colours) for group in groups_of(shown)],
+        errors=error_views(errors, {question.id: question for question in questions}, pictures=pictures),
+        tables=whole_tables(methods),
+        group_tables=group_tables(methods),
+        runs=[_facts(run) for run in (report.run, *report.others)],
+        calibrators="; ".join(f"{each.name}: {each.calibrator}" for each in methods if each.calibrator) or "none",
+        reading=_READING,
+    )
+    return render("evaluation.html", page)
 
 
 def _about(report: Report) -> str:
@@ -79,48 +138,30 @@ def _about(report: Report) -> str:
     return f"{', '.join(parts)}, {run.created:%d %B %Y}. Ranges are bootstrap 95 % intervals."
 
 
-def _summary(report: Report) -> list[str]:
-    said = "".join(f"<li>{clean(sentence)}</li>" for sentence in summary.lead(report))
-    remarks = "".join(
-        f'<p class="warn">{clean(method.name)}: {clean(text)}.</p>'
-        for method in report.methods
-        for text in metric_names.remarks(method)
-    )
-    alike = "".join(
-        f'<p class="soft">{clean(each)} gave the very same answers in all runs, and is listed once.</p>'
-        for each in report.alike
-    )
-    cards = "".join(_card(method) for method in report.methods)
-    return [f"<ul>{said}</ul>", alike, remarks, f'<div class="cards">{cards}</div>']
-
-
-def _card(method: MethodReport) -> str:
-    verdict = summary.judge(method)
-    kind = {True: " fine", False: " bad", None: ""}[verdict.good]
+def _card(method: MethodReport) -> Card:
+    verdict = findings.judge(method)
     valid, ideal = method.figures.valid, (method.outline.ideal if method.outline else {})
-    parts = [f"<h3>{clean(method.name)}</h3>", f'<p class="verdict">{clean(verdict.words)}</p>']
+    sentences = []
     right, said, error = (valid.get(name) for name in ("accuracy", "mean_confidence", "ece"))
     if right and said and right.value is not None and said.value is not None:
-        parts.append(
-            f"<p>Says {summary.points(said.value)}&nbsp;% on average, "
-            f"is right in {summary.points(right.value)}&nbsp;%.</p>"
-        )
+        stated, true = (findings.points(each.value) for each in (said, right) if each.value is not None)
+        sentences.append(f"Says {stated}\N{NO-BREAK SPACE}% on average, is right in {true}\N{NO-BREAK SPACE}%.")
     if error and error.value is not None and "ece" in ideal:
-        parts.append(
-            f"<p>ECE {metric_names.number(error.value)}; chance alone would make "
-            f"{metric_names.number(ideal['ece'].low)} to {metric_names.number(ideal['ece'].high)}.</p>"
-        )
-    if counted := summary.confident_errors(method):
-        parts.append(f"<p>Stated at 0.9 or more: {counted}.</p>")
-    return f'<div class="card{kind}">{"".join(parts)}</div>'
+        low, high = (metric_names.number(each) for each in (ideal["ece"].low, ideal["ece"].high))
+        sentences.append(f"ECE {metric_names.number(error.value)}; chance alone would make {low} to {high}.")
+    if counted := findings.confident_errors(method):
+        sentences.append(f"Stated at 0.9 or more: {counted}.")
+    return Card(method.name, verdict.good, verdict.words, sentences)
 
 
-def _methods(report: Report) -> list[str]:
+def _methods(report: Report) -> Table:
     found = metric_names.metrics_of(report.methods)
     metrics = [name for name in MAIN if name in found]
     if any((each := method.figures.all.get("valid_rate")) and each.value != 1 for method in report.methods):
         metrics.append("valid_rate")
-    rows = [[clean(method.name), *(_cell(report, method, metric) for metric in metrics)] for method in report.methods]
+    rows: list[list[Cell | str]] = [
+        [method.name, *(_cell(report, method, metric) for metric in metrics)] for method in report.methods
+    ]
     starred = (
         "A star marks the best and those that the answers cannot tell from it, question by question; where no method "
         "stands apart there is none."
@@ -128,60 +169,23 @@ def _methods(report: Report) -> list[str]:
         else ""
     )
     caption = f"All questions; a reply without a verdict counts as wrong, with confidence 0. {starred}"
-    parts = [table(["", *(all_figures.heading(name) for name in metrics)], rows, caption)]
-    if report.changes:
-        head = ["", "beside", *(all_figures.heading(name) for name in _CHANGED)]
-        changed = [
-            [clean(each.method), clean(each.than), *(_change(each.metrics.get(name)) for name in _CHANGED)]
-            for each in report.changes
-        ]
-        n = report.changes[0].n
-        caption = (
-            f"The one less the other, on the {n} questions that all answered, paired by question. In bold: differences "
-            "that the answers show. Intervals are not widened for the number of comparisons."
-        )
-        parts.append(f"<h3>Side by side</h3>{table(head, changed, caption)}")
-    return parts
+    return Table(["", *(metric_heading(name) for name in metrics)], rows, caption)
 
 
-def _cell(report: Report, method: MethodReport, metric: str) -> str:
-    estimate = method.figures.all.get(metric)
+def _cell(report: Report, method: MethodReport, metric: str) -> Cell:
     best = method.name in report.leading.get(metric, ())
-    return all_figures.cell(estimate, metric, best=best)
+    return figure_cell(method.figures.all.get(metric), metric, best=best)
 
 
-def _change(estimate: Estimate | None) -> str:
-    if estimate is None or estimate.value is None:
-        return "-"
-    value = f"{estimate.value:+z.3f}"
-    if estimate.low is None or estimate.high is None:
-        return value
-    if differs(estimate):
-        value = f"<strong>{value}</strong>"
-    return f'{value} <span class="range">{estimate.low:+z.3f} to {estimate.high:+z.3f}</span>'
-
-
-def _errors(report: Report, runs: Sequence[ReportedRun], questions: Sequence[Question], pictures: bool) -> list[str]:
-    errors = confident_errors(runs, alike=report.alike)
-    if not errors:
-        return []
-    known = {question.id: question for question in questions}
-    told = intro(
-        f"The {len(errors)} questions that were answered wrongly with the highest stated confidence, with every method "
-        "that erred on them."
+def _changes(report: Report) -> Table:
+    rows: list[list[Cell | str]] = []
+    for change in report.changes:
+        rows.append([change.method, change.than, *(change_cell(change.metrics.get(name)) for name in _CHANGED)])
+    caption = (
+        f"The one less the other, on the {report.changes[0].n} questions that all answered, paired by question. In "
+        "bold: differences that the answers show. Intervals are not widened for the number of comparisons."
     )
-    return [told, render_errors(errors, known, pictures=pictures)]
-
-
-def _runs(report: Report) -> list[str]:
-    runs = (report.run, *report.others)
-    parts = []
-    for number, run in enumerate(runs, start=1):
-        heading = f"<h3>Run {number}</h3>" if len(runs) > 1 else ""
-        parts.append(heading + facts(_facts(run)))
-    calibrators = [f"{method.name}: {method.calibrator}" for method in report.methods if method.calibrator]
-    parts.append(facts({"calibrators": "; ".join(calibrators) or "none"}))
-    return parts
+    return Table(["", "beside", *(metric_heading(name) for name in _CHANGED)], rows, caption)
 
 
 def _facts(run: RunManifest) -> dict[str, str]:

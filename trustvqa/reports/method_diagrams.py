@@ -1,8 +1,9 @@
-"""The methods' diagrams with what is to be seen in them: before and after calibration, side by side."""
+"""Diagrams of the methods: before and after calibration, side by side."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from prompt4trust.evaluation.figures import MethodReport
 from prompt4trust.plots import (
@@ -13,51 +14,52 @@ from prompt4trust.plots import (
     risk_coverage_svg,
 )
 from trustvqa.reports import metric_names
-from trustvqa.reports.markup import clean, figure, figures, intro
+from trustvqa.reports.page_parts import Diagram
 
 _CURVES_A_PLOT = 6
 _SAME_CURVE = 0.005
 
 
-def reliability(methods: Sequence[MethodReport]) -> list[str]:
-    """Draw each method's reliability diagram; HTML."""
-    told = intro(
-        "Bars: how often answers stated at that confidence were right. The dashed part is the distance to the "
-        "diagonal, where a calibrated model lies. The upright line shows where the bar would end by chance in 95 % of "
-        "cases if the confidences were right: a bar that ends within it is no evidence against them. Below: how many "
-        "answers. Valid replies only."
-    )
-    drawn = (
-        figure(
+@dataclass(frozen=True, slots=True)
+class RiskDiagrams:
+    """The methods' risk-coverage curves.
+
+    Attributes:
+        diagrams: Up to six curves in each.
+        left_out: Methods whose curve is that of the uncorrected one.
+    """
+
+    diagrams: Sequence[Diagram]
+    left_out: Sequence[str]
+
+
+def reliability_diagrams(methods: Sequence[MethodReport]) -> list[Diagram]:
+    """Draw each method's reliability diagram, with its ECE."""
+    return [
+        Diagram.of(
             reliability_svg(method.reliability, method.name, method.outline.band if method.outline else ()),
-            f"<strong>{clean(method.name)}</strong>: ECE "
-            f"{clean(metric_names.interval(method.figures.valid.get('ece')))}",
+            method.name,
+            f": ECE {metric_names.interval(method.figures.valid.get('ece'))}",
         )
         for method in methods
-    )
-    return [told, figures(drawn)]
+    ]
 
 
-def histograms(methods: Sequence[MethodReport]) -> list[str]:
-    """Draw the confidences of each method's right and wrong answers; HTML."""
-    told = intro(
-        "Right answers rise, wrong ones hang, on one scale. Confidence is of use where the two have different "
-        "shapes; what hangs right of the dotted line is a confident error. Valid replies only."
-    )
-    drawn = (
-        figure(
+def confidence_histograms(methods: Sequence[MethodReport]) -> list[Diagram]:
+    """Draw the confidences of each method's right and wrong answers, with its AUROC."""
+    return [
+        Diagram.of(
             confidence_histogram_svg(method.outline.right, method.outline.wrong, method.name),
-            f"<strong>{clean(method.name)}</strong>: AUROC "
-            f"{clean(metric_names.interval(method.figures.valid.get('auroc')))}",
+            method.name,
+            f": AUROC {metric_names.interval(method.figures.valid.get('auroc'))}",
         )
         for method in methods
         if method.outline
-    )
-    return [told, figures(drawn)]
+    ]
 
 
-def risk(methods: Sequence[MethodReport]) -> list[str]:
-    """Draw the methods' risk-coverage curves; HTML."""
+def risk_diagrams(methods: Sequence[MethodReport]) -> RiskDiagrams:
+    """Draw the methods' risk-coverage curves; a calibrator that keeps the order of answers needs none of its own."""
     curves = {method.name: list(method.outline.risk_coverage) for method in methods if method.outline}
     kept: dict[str, list[tuple[float, float]]] = {}
     left = []
@@ -67,17 +69,8 @@ def risk(methods: Sequence[MethodReport]) -> list[str]:
             left.append(method.name)
         else:
             kept[method.name] = curves[method.name]
-    told = intro(
-        "Questions are answered in the order of confidence. The further left, the fewer are answered, and the lower "
-        "the curve, the fewer of these are wrong. The best order would put every wrong answer last; no order errs as "
-        "often everywhere. All questions; among equal confidences the order is that of chance."
-    )
-    if left:
-        told += intro(
-            f"Not drawn, since correction hardly changes the order of answers there: {clean(', '.join(left))}."
-        )
     names = list(kept)
-    parts = [told]
+    diagrams = []
     for start in range(0, len(names), _CURVES_A_PLOT):
         part = names[start : start + _CURVES_A_PLOT]
         best = min(part, key=lambda name: kept[name][-1][1])
@@ -89,8 +82,8 @@ def risk(methods: Sequence[MethodReport]) -> list[str]:
             for method in methods
             if method.name in part
         )
-        parts.append(figure(drawing, f"Mean risk over all coverages (AURC): {clean(areas)}.", broad=True))
-    return parts
+        diagrams.append(Diagram.of(drawing, told=f"Mean risk over all coverages (AURC): {areas}.", broad=True))
+    return RiskDiagrams(diagrams, left)
 
 
 def _belongs(method: MethodReport, plain: MethodReport) -> bool:

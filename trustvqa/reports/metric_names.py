@@ -1,4 +1,4 @@
-"""How figures are named and written for people, on the page and in the terminal alike."""
+"""Names and notation of figures for people, on the page and in the terminal alike."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ LABELS = {
 
 
 def better(metric: str) -> Literal["higher", "lower", ""]:
-    """Say which way a metric is better, "" where that is not known."""
+    """Give the side on which a metric is better, "" where that is not known."""
     if metric in LOWER:
         return "lower"
     return "higher" if metric in HIGHER else ""
@@ -62,7 +62,7 @@ def interval(estimate: Estimate | None, decimals: int = 3) -> str:
 
 
 def costs(methods: Sequence[MethodReport]) -> list[tuple[str, list[str]]]:
-    """Say what an answer takes by each method, itself and nothing shared: the row's name, a cell a method."""
+    """Write the cost of an answer by each method, itself and nothing shared: the row's name, a cell a method."""
     return [
         ("model calls an answer", [f"{method.calls:.1f}" for method in methods]),
         ("tokens an answer", [f"{method.tokens:.0f}" for method in methods]),
@@ -71,7 +71,7 @@ def costs(methods: Sequence[MethodReport]) -> list[tuple[str, list[str]]]:
 
 
 def remarks(method: MethodReport) -> list[str]:
-    """Say what a reader of a method's figures must know."""
+    """List what a reader of a method's figures must know."""
     if method.calibrator is not None:
         # Everything else is said of the estimator whose predictions these are.
         told = ["its calibrator was fitted on these very answers: the figures flatter it"] if method.in_sample else []

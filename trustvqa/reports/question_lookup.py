@@ -17,8 +17,8 @@ class WrongDataError(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
-    """What was found.
+class FoundQuestions:
+    """The questions of a run, where they were found.
 
     Attributes:
         questions: The run's questions, empty where they are not at hand.
@@ -33,7 +33,7 @@ class Found:
 
 def find_questions(
     manifest: RunManifest, predictions: Sequence[Prediction], path: Path | None = None, images: Path | None = None
-) -> Found:
+) -> FoundQuestions:
     """Read a run's questions again.
 
     Args:
@@ -53,21 +53,21 @@ def find_questions(
         questions = _of_run(load_dataset(path, images=images, on_bad="skip"), predictions)
         if fault := _fault(questions, manifest, predictions):
             raise WrongDataError(f"{path} is not what this run was asked from: {fault}")
-        return Found(questions)
+        return FoundQuestions(questions)
     source = manifest.source
     if source is None:
         note = "The run does not say where its questions lie: questions and pictures are not shown."
-        return Found((), note, f"{note} Name their file with --data.")
+        return FoundQuestions((), note, f"{note} Name their file with --data.")
     place = images or (Path(source.images) if source.images else None)
     try:
         questions = _of_run(load_dataset(Path(source.path), images=place, on_bad="skip"), predictions)
     except DatasetError as error:
         note = "The questions' file or its pictures were not found: questions and pictures are not shown."
-        return Found((), note, f"{note} {error}. Name another with --data.")
+        return FoundQuestions((), note, f"{note} {error}. Name another with --data.")
     if fault := _fault(questions, manifest, predictions):
         note = "The questions' file has changed since the run: questions and pictures are not shown."
-        return Found((), note, f"{note} {source.path}: {fault}.")
-    return Found(questions)
+        return FoundQuestions((), note, f"{note} {source.path}: {fault}.")
+    return FoundQuestions(questions)
 
 
 def _of_run(dataset: Dataset, predictions: Sequence[Prediction]) -> tuple[Question, ...]:
@@ -76,7 +76,7 @@ def _of_run(dataset: Dataset, predictions: Sequence[Prediction]) -> tuple[Questi
 
 
 def _fault(questions: Sequence[Question], manifest: RunManifest, predictions: Sequence[Prediction]) -> str:
-    """Say in what the questions are not those that were asked, or ""."""
+    """Describe in what the questions are not those that were asked, or give ""."""
     asked = {row.id: row.truth for row in predictions}
     missing = len(asked) - len(questions)
     if missing:

@@ -14,11 +14,12 @@ from prompt4trust.evaluation.pairing import LOWER
 from prompt4trust.metrics.consistency import reliability_band
 from prompt4trust.metrics.curves import confidence_counts
 from prompt4trust.plots import confidence_histogram_svg, history_svg, reliability_svg
-from trustvqa.reports import all_figures, metric_names
-from trustvqa.reports.markup import clean, document, facts, figure, figures, section, table
+from trustvqa.reports import metric_names
+from trustvqa.reports.page_parts import Cell, Diagram, Table, figure_cell, metric_heading
+from trustvqa.reports.rendering import render
 
 Outcomes = Sequence[Mapping[str, Any]]
-"""What was said on the validation questions at one step: see `TrainingHistory.outcomes`."""
+"""Answers to the validation questions at one step: see `TrainingHistory.outcomes`."""
 
 _TABLE = (
     "reward",
@@ -47,7 +48,7 @@ _EXAMPLES = 4
 
 @dataclass(frozen=True, slots=True)
 class TrainingHistory:
-    """What a training run left behind.
+    """The course of a training run, as its folder holds it.
 
     Attributes:
         name: The version that it trained.
@@ -79,6 +80,62 @@ class TrainingHistory:
         return -max(found)[1] if found else None
 
 
+@dataclass(frozen=True, slots=True)
+class HintView:
+    """A hint as the page shows it, the answer that it led to, and whether that was right."""
+
+    text: str
+    answer: str
+    right: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedHints:
+    """Questions whose hint changed, with the hint before and after and the change of reward."""
+
+    heading: str
+    rows: Sequence[tuple[str, HintView, HintView, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingPage:
+    """What the template training.html shows; a list that is empty has no section.
+
+    Attributes:
+        title: The page's name.
+        notes: What a reader must know of how the page was made.
+        lead: How long it trained, and how the best checkpoint is chosen.
+        evaluated: Whether any checkpoint but the first was.
+        summary: Figures before and after, None without.
+        evaluations: How many there are.
+        validation: For each metric its course on the validation questions.
+        steps: How many there are.
+        smoothed: Over how many steps the mean of `training` goes.
+        training: For each metric its course over the batches.
+        masked: Samples that do not count.
+        before_and_after: Reliability diagrams, then histograms.
+        changed: Hints where the reward rose most, and where it fell most.
+        best: Step of the best checkpoint.
+        facts: The run's configuration.
+    """
+
+    title: str
+    notes: Sequence[str]
+    lead: str
+    evaluated: bool
+    summary: Table | None
+    evaluations: int
+    validation: Sequence[Diagram]
+    steps: int
+    smoothed: int
+    training: Sequence[Diagram]
+    masked: int
+    before_and_after: Sequence[Diagram]
+    changed: Sequence[ChangedHints]
+    best: int | None
+    facts: Mapping[str, str]
+
+
 def render_training_page(history: TrainingHistory, *, title: str | None = None, notes: Sequence[str] = ()) -> str:
     """Write a training run as HTML that needs nothing else.
 
@@ -90,45 +147,44 @@ def render_training_page(history: TrainingHistory, *, title: str | None = None, 
     Returns:
         The page.
     """
-    name = title or f"Training of {history.name}"
-    sections = [("summary", "Summary", list(_summary(history)))]
-    if history.evaluations:
-        sections.append(("validation", "On the validation questions", list(_validation(history))))
-    if history.steps:
-        sections.append(("training", "During training", list(_training(history))))
-    if pictures := list(_before_and_after(history)):
-        sections.append(("confidences", "Confidences before and after", pictures))
-    if examples := list(_examples(history)):
-        sections.append(("hints", "What it says now", examples))
-    sections.append(("run", "What was run", [facts(history.facts)]))
-    links = "".join(f'<li><a href="#{key}">{clean(heading)}</a></li>' for key, heading, _ in sections)
-    head = [f"<header><h1>{clean(name)}</h1>", *(f'<p class="warn">{clean(note)}</p>' for note in notes)]
-    head.append(f'</header><nav aria-label="Sections"><ul>{links}</ul></nav>')
-    return document(name, [*head, *(section(*each) for each in sections)])
-
-
-def _summary(history: TrainingHistory) -> Iterator[str]:
-    best = history.best
     last = max((each["step"] for each in history.steps), default=0)
-    yield f"<p>{last} steps; the best checkpoint is chosen by {clean(_label(history.objective))}.</p>"
+    page = TrainingPage(
+        title=title or f"Training of {history.name}",
+        notes=notes,
+        lead=f"{last} steps; the best checkpoint is chosen by {_label(history.objective)}.",
+        evaluated=history.best is not None,
+        summary=_summary(history),
+        evaluations=len(history.evaluations),
+        validation=list(_validation(history)),
+        steps=len(history.steps),
+        smoothed=_SMOOTHED_OVER,
+        training=list(_training(history)),
+        masked=sum(int(each.get("masked") or 0) for each in history.steps),
+        before_and_after=_before_and_after(history),
+        changed=_changed_hints(history),
+        best=history.best,
+        facts=history.facts,
+    )
+    return render("training.html", page)
+
+
+def _summary(history: TrainingHistory) -> Table | None:
+    best = history.best
     if best is None:
-        yield '<p class="warn">No checkpoint has been evaluated yet.</p>'
-        return
+        return None
     before, after = _at(history, 0), _at(history, best)
     if after is None:
-        return
-    rows = [
+        return None
+    rows: list[list[Cell | str]] = [
         [_heading(metric), _cell(before, metric), _cell(after, metric)]
         for metric in _TABLE
         if metric in after["metrics"]
     ]
     caption = f"{after['n']} validation questions, answered greedily. Ranges are bootstrap 95 % intervals."
-    yield table(["", "at the start", f"best, step {best}"], rows, caption)
+    return Table(["", "at the start", f"best, step {best}"], rows, caption)
 
 
-def _validation(history: TrainingHistory) -> Iterator[str]:
-    yield "<p>Every evaluated checkpoint, with its bootstrap 95 % interval.</p>"
-    drawn = []
+def _validation(history: TrainingHistory) -> Iterator[Diagram]:
     best = history.best
     for metric in _VALIDATION:
         found = [(each["step"], _estimate(each, metric)) for each in history.evaluations]
@@ -151,27 +207,20 @@ def _validation(history: TrainingHistory) -> Iterator[str]:
             height=150.0,
             dots=True,
         )
-        drawn.append(figure(drawing, f"<strong>{clean(label)}</strong>{_wish(metric)}"))
-    yield figures(drawn, "medium")
+        yield Diagram.of(drawing, label, _wish(metric))
 
 
-def _training(history: TrainingHistory) -> Iterator[str]:
-    yield f"<p>Solid: each step's batch. Dashed: the mean over the last {_SMOOTHED_OVER} steps.</p>"
-    drawn = []
+def _training(history: TrainingHistory) -> Iterator[Diagram]:
     for metric, label in _TRAINING.items():
         points = [(float(each["step"]), _number(each.get(metric))) for each in history.steps]
         if all(value is None for _, value in points):
             continue
         lines = {"a step": _thinned(points), "mean": _thinned(_running(points))}
         drawing = history_svg(lines, f"{label} by step", x_label="step", width=270.0, height=150.0, names=False)
-        drawn.append(figure(drawing, f"<strong>{clean(label)}</strong>"))
-    yield figures(drawn, "medium")
-    masked = sum(int(each.get("masked") or 0) for each in history.steps)
-    if masked:
-        yield f"<p>{masked} samples were masked out, since the downstream model could not be asked.</p>"
+        yield Diagram.of(drawing, label)
 
 
-def _before_and_after(history: TrainingHistory) -> Iterator[str]:
+def _before_and_after(history: TrainingHistory) -> list[Diagram]:
     bars, counts = [], []
     for step, said in _two(history):
         valid = [each for each in history.outcomes[step] if each.get("confidence") is not None]
@@ -180,21 +229,15 @@ def _before_and_after(history: TrainingHistory) -> Iterator[str]:
         if not len(confidence):
             continue
         band = reliability_band(confidence)
-        caption = f"<strong>{said}</strong>"
-        bars.append(figure(reliability_svg(reliability(confidence, right), said, band), caption))
-        counts.append(figure(confidence_histogram_svg(*confidence_counts(confidence, right), said), caption))
-    if bars:
-        yield (
-            "<p>First, how often answers stated at a confidence were right, with the range that chance would make; "
-            "then the confidences of right answers above and of wrong ones below. Valid replies only.</p>"
-        )
-        yield figures([*bars, *counts])
+        bars.append(Diagram.of(reliability_svg(reliability(confidence, right), said, band), said))
+        counts.append(Diagram.of(confidence_histogram_svg(*confidence_counts(confidence, right), said), said))
+    return [*bars, *counts]
 
 
-def _examples(history: TrainingHistory) -> Iterator[str]:
+def _changed_hints(history: TrainingHistory) -> list[ChangedHints]:
     steps = [step for step, _ in _two(history)]
     if len(steps) < 2:
-        return
+        return []
     before = {each["question_id"]: each for each in history.outcomes[steps[0]]}
     pairs = [
         (before[each["question_id"]], each)
@@ -205,14 +248,17 @@ def _examples(history: TrainingHistory) -> Iterator[str]:
     pairs.sort(key=lambda pair: (pair[1]["reward"] - pair[0]["reward"], pair[0]["question_id"]))
     gained = [pair for pair in reversed(pairs) if pair[1]["reward"] > pair[0]["reward"]][:_EXAMPLES]
     lost = [pair for pair in pairs if pair[1]["reward"] < pair[0]["reward"]][:_EXAMPLES]
-    for heading, chosen in (("Where the reward rose most", gained), ("Where it fell most", lost)):
-        if chosen:
-            rows = [
-                [clean(str(old["question"])), _told(old), _told(new), f"{new['reward'] - old['reward']:+.2f}"]
+    return [
+        ChangedHints(
+            heading,
+            [
+                (str(old["question"]), _hint(old), _hint(new), f"{new['reward'] - old['reward']:+.2f}")
                 for old, new in chosen
-            ]
-            yield f"<h3>{heading}</h3>"
-            yield table(["question", "at the start", f"at step {steps[1]}", "reward"], rows)
+            ],
+        )
+        for heading, chosen in (("Where the reward rose most", gained), ("Where it fell most", lost))
+        if chosen
+    ]
 
 
 def _two(history: TrainingHistory) -> list[tuple[int, str]]:
@@ -222,12 +268,11 @@ def _two(history: TrainingHistory) -> list[tuple[int, str]]:
     return [(step, said) for step, said in named if history.outcomes.get(step)]
 
 
-def _told(outcome: Mapping[str, Any]) -> str:
+def _hint(outcome: Mapping[str, Any]) -> HintView:
     right = outcome["answer"] is not None and outcome["answer"] == outcome["truth"]
-    mark = '<span class="truth">&#10003; right</span>' if right else '<span class="given">&#10007; wrong</span>'
     stated = outcome.get("confidence")
     said = f"{outcome['answer']}, stated {100 * stated:.3g} %" if stated is not None else "no verdict"
-    return f"{clean(str(outcome['guidance']))}<br><small>{clean(said)}</small> {mark}"
+    return HintView(str(outcome["guidance"]), said, right)
 
 
 def _at(history: TrainingHistory, step: int) -> Mapping[str, Any] | None:
@@ -239,8 +284,8 @@ def _estimate(evaluation: Mapping[str, Any], metric: str) -> Estimate:
     return Estimate(**{name: found.get(name) for name in ("value", "low", "high")})
 
 
-def _cell(evaluation: Mapping[str, Any] | None, metric: str) -> str:
-    return "-" if evaluation is None else all_figures.cell(_estimate(evaluation, metric), metric)
+def _cell(evaluation: Mapping[str, Any] | None, metric: str) -> Cell:
+    return figure_cell(None if evaluation is None else _estimate(evaluation, metric), metric)
 
 
 def _label(metric: str) -> str:
@@ -248,7 +293,7 @@ def _label(metric: str) -> str:
 
 
 def _heading(metric: str) -> str:
-    return f"{_label(metric)} &uarr;" if metric == "reward" else all_figures.heading(metric)
+    return f"{_label(metric)} ↑" if metric == "reward" else metric_heading(metric)
 
 
 def _wish(metric: str) -> str:

@@ -18,8 +18,8 @@ from prompt4trust.questions import Question
 from tests.support.html import Node, check_self_contained, parse
 from trustvqa.reports import write_report
 from trustvqa.reports.confident_errors import confident_errors
-from trustvqa.reports.evaluation_page import MAIN, render_page
-from trustvqa.reports.markup import STYLE
+from trustvqa.reports.evaluation_page import MAIN, render_evaluation_page
+from trustvqa.reports.rendering import STYLE
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 N = 240
@@ -72,7 +72,7 @@ def report() -> Report:
 
 @pytest.fixture(scope="module")
 def page(report: Report) -> str:
-    return render_page(report, [ReportedRun(manifest(), predictions(), [artifact(0.0, 0.4)])], asked())
+    return render_evaluation_page(report, [ReportedRun(manifest(), predictions(), [artifact(0.0, 0.4)])], asked())
 
 
 @pytest.fixture(scope="module")
@@ -176,7 +176,9 @@ def test_groups_show_what_is_right_beside_what_is_stated(report: Report, tree: N
 def test_a_calibrator_that_keeps_the_order_needs_no_curve_of_its_own() -> None:
     same = [artifact(2.0, -0.3)]
     report = build_report(predictions(), manifest(), same, resamples=5, group_resamples=1)
-    [risk] = [each for each in parse(render_page(report)).all("section") if each.attrs["aria-labelledby"] == "risk"]
+    [risk] = [
+        each for each in parse(render_evaluation_page(report)).all("section") if each.attrs["aria-labelledby"] == "risk"
+    ]
     assert "hardly changes the order of answers there: cgp + platt" in risk.text
     assert "cgp + platt" not in [each.text for each in risk.all("text")]
 
@@ -211,7 +213,7 @@ def test_text_of_models_and_data_stays_text(tmp_path: Path) -> None:
     questions = [Question(f"q{index}{EVIL}", EVIL, {"A": EVIL, "B": EVIL}, "A", picture) for index in range(N)]
     run = manifest(dataset=EVIL, downstream=EVIL, policy=EVIL)
     report = build_report(rows, run, resamples=5, group_resamples=1)
-    page = render_page(report, [ReportedRun(run, rows, label=EVIL)], questions, title=EVIL, notes=[EVIL])
+    page = render_evaluation_page(report, [ReportedRun(run, rows, label=EVIL)], questions, title=EVIL, notes=[EVIL])
     tree = parse(page)
     check_self_contained(page, tree)
     assert "\x00" not in page
@@ -226,21 +228,21 @@ def test_text_of_models_and_data_stays_text(tmp_path: Path) -> None:
 
 def test_what_is_missing_is_said(tmp_path: Path, report: Report) -> None:
     runs = [ReportedRun(manifest(), predictions())]
-    gone = parse(render_page(report, runs, asked(tmp_path / "gone.png"), notes=["The pictures are gone."]))
+    gone = parse(render_evaluation_page(report, runs, asked(tmp_path / "gone.png"), notes=["The pictures are gone."]))
     assert gone.all("img") == []
     assert "the picture cannot be read" in gone.all("article")[0].text
     assert "The pictures are gone." in gone.all("header")[0].text
-    unknown = parse(render_page(report, runs)).all("article")[0]
+    unknown = parse(render_evaluation_page(report, runs)).all("article")[0]
     assert "the question is not at hand" in unknown.text
     assert "Right: A" in unknown.text
     assert "hint " in unknown.text
 
 
 def test_a_page_of_figures_alone_and_one_of_nothing(report: Report) -> None:
-    alone = parse(render_page(report))
+    alone = parse(render_evaluation_page(report))
     assert alone.all("article") == []
     assert "#errors" not in [link.attrs.get("href") for link in alone.all("a")]
-    empty = render_page(build_report([], manifest(), resamples=5))
+    empty = render_evaluation_page(build_report([], manifest(), resamples=5))
     check_self_contained(empty, parse(empty))
     assert "no answers to judge by" in empty
     assert "240 question(s) without a prediction" in empty
@@ -250,7 +252,7 @@ def test_a_report_of_an_earlier_version_is_shown_without_what_it_lacks(report: R
     old = report.model_dump(mode="json", exclude={"others", "changes", "leading", "alike"})
     for method in old["methods"]:
         del method["outline"], method["run"]
-    page = render_page(Report.model_validate(old))
+    page = render_evaluation_page(Report.model_validate(old))
     check_self_contained(page, parse(page))
     assert "Reliability diagram" not in page
 
@@ -258,7 +260,7 @@ def test_a_report_of_an_earlier_version_is_shown_without_what_it_lacks(report: R
 def test_several_runs_stand_side_by_side() -> None:
     again = [row.model_copy(update={"answer": "A"}) if row.estimator == "cgp" else row for row in predictions()]
     runs = [ReportedRun(manifest(), predictions(), label="p1"), ReportedRun(manifest(policy="p2"), again, label="p2")]
-    page = render_page(compare_runs(runs, resamples=20, group_resamples=1), runs, asked())
+    page = render_evaluation_page(compare_runs(runs, resamples=20, group_resamples=1), runs, asked())
     tree = parse(page)
     check_self_contained(page, tree)
     assert tree.all("h1")[0].text == "Comparison on numbers"

@@ -12,7 +12,7 @@ from prompt4trust.evaluation import build_report
 from prompt4trust.evaluation.report import ReportedRun
 from tests.support.browser import IN_BROWSER, chromium
 from tests.trustvqa.reports.test_evaluation_page import artifact, asked, manifest, predictions
-from trustvqa.reports.evaluation_page import render_page
+from trustvqa.reports.evaluation_page import render_evaluation_page
 
 pytestmark = IN_BROWSER
 GROUND = "getComputedStyle(document.body).backgroundColor"
@@ -23,7 +23,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     run, rows, fitted = manifest(), predictions("A reply with_one_very_long_word_" + "x" * 300), [artifact(1.0, -0.3)]
     report = build_report(rows, run, fitted, resamples=10, group_resamples=2)
     path = tmp_path_factory.mktemp("page") / "report.html"
-    path.write_text(render_page(report, [ReportedRun(run, rows, fitted)], asked()), encoding="utf-8")
+    path.write_text(render_evaluation_page(report, [ReportedRun(run, rows, fitted)], asked()), encoding="utf-8")
     return path
 
 

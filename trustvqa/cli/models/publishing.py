@@ -16,7 +16,7 @@ from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
 from prompt4trust.files import write_atomically
 from services.common.registry.directory import Registry, live_calibrator
 from trustvqa.cli.runs import tables
-from trustvqa.reports.calibration_page import estimates, judged_words, render_calibration_page
+from trustvqa.reports.calibrators_page import estimates, judged_words, render_calibrators_page
 
 
 def artifact_name(method: str, pair: CalibrationKey) -> str:
@@ -61,7 +61,7 @@ def keep(folder: Path, artifacts: Sequence[CalibratorArtifact], about: Mapping[s
         The files.
     """
     page, document = folder / "calibration.html", folder / "calibration.json"
-    write_atomically(page, render_calibration_page(artifacts))
+    write_atomically(page, render_calibrators_page(artifacts))
     listed = [artifact.model_dump(mode="json") for artifact in artifacts]
     write_atomically(document, json.dumps({**(about or {}), "calibrators": listed}, indent=2) + "\n")
     return [document, page]

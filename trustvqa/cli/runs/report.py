@@ -20,10 +20,10 @@ from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.runs import options, prediction_run, tables
 from trustvqa.cli.runs.earlier_runs import EarlierRun, labels, read_run
 from trustvqa.cli.runs.evaluate import choose_calibrators
-from trustvqa.reports import summary
-from trustvqa.reports.evaluation_page import render_page
+from trustvqa.reports import findings
+from trustvqa.reports.evaluation_page import render_evaluation_page
 from trustvqa.reports.files import write_files
-from trustvqa.reports.question_lookup import Found, WrongDataError, find_questions
+from trustvqa.reports.question_lookup import FoundQuestions, WrongDataError, find_questions
 from trustvqa.reports.training_page import TrainingHistory, render_training_page
 
 
@@ -72,8 +72,8 @@ def report(
     ]
     made = compare_runs(covered, resamples=resamples)
     notes = [looked_up.note] if looked_up.note else []
-    page = render_page(made, covered, looked_up.questions, title=title, notes=notes, pictures=pictures)
-    for sentence in summary.lead(made):
+    page = render_evaluation_page(made, covered, looked_up.questions, title=title, notes=notes, pictures=pictures)
+    for sentence in findings.lead(made):
         console.print(escape(sentence), highlight=False)
     for path in _write(made, page, out, earlier):
         console.print(str(path), highlight=False, soft_wrap=True)
@@ -129,9 +129,9 @@ def _calibrators(
     return found
 
 
-def _questions(earlier: Sequence[EarlierRun], data: Path | None, images: Path | None) -> Found:
+def _questions(earlier: Sequence[EarlierRun], data: Path | None, images: Path | None) -> FoundQuestions:
     """Look the questions up where the first run that knows found them."""
-    looked_up = Found(())
+    looked_up = FoundQuestions(())
     for each in earlier:
         looked_up = find_questions(each.manifest, each.predictions, data, images)
         if looked_up.questions:

@@ -1,29 +1,55 @@
-"""Figures by group: where a method is wrong, and where it does not know it."""
+"""Diagrams by group: where a method is wrong, and where it does not know it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup
 
 from prompt4trust.evaluation.figures import Estimate, Figures, MethodReport
-from prompt4trust.plots import dots_svg, gaps_svg, legend_svg, stated_svg
-from prompt4trust.plots.dots import Triple
+from prompt4trust.plots import Triple, dots_svg, gaps_svg, legend_svg, stated_svg
 from trustvqa.reports import metric_names
-from trustvqa.reports.markup import clean, figure, figures
+from trustvqa.reports.page_parts import Diagram, inline
 
 _METRICS = ("ece", "auroc", "confident_error_share")
 _MOST_VALUES = 20
+_WISHES = {"higher": "further right is better", "lower": "further left is better", "": ""}
+
+Legend = Sequence[tuple[Markup, str]]
+"""Markers and the words beside them."""
 
 
-def render_breakdown(methods: Sequence[MethodReport], group: str, colours: Mapping[str, int]) -> str:
+@dataclass(frozen=True, slots=True)
+class GroupDiagrams:
+    """The diagrams of one group.
+
+    Attributes:
+        group: Its name, such as family.
+        shown: How many of its values are in the diagrams, the largest.
+        of: How many there are.
+        gaps_legend: Of `gaps`.
+        gaps: For each method, how often it was right beside what it stated.
+        dots_legend: Of `dots`.
+        dots: For each metric, all methods.
+    """
+
+    group: str
+    shown: int
+    of: int
+    gaps_legend: Legend
+    gaps: Sequence[Diagram]
+    dots_legend: Legend
+    dots: Sequence[Diagram]
+
+
+def group_diagrams(methods: Sequence[MethodReport], group: str, colours: Mapping[str, int]) -> GroupDiagrams:
     """Draw a group's figures.
 
     Args:
         methods: The methods.
         group: Name of the group, such as family.
         colours: Name of a method -> number of its colour.
-
-    Returns:
-        HTML.
     """
     counted: dict[str, int] = {}
     for method in methods:
@@ -32,33 +58,24 @@ def render_breakdown(methods: Sequence[MethodReport], group: str, colours: Mappi
     kept = sorted(counted, key=lambda value: -counted[value])[:_MOST_VALUES]
     values = [value for value in counted if value in kept]
     rows = [f"{value} ({counted[value]})" for value in values]
-    parts = [f"<h3>By {clean(group)}</h3>"]
-    if len(values) < len(counted):
-        parts.append(f"<p>The {len(values)} largest of {len(counted)}; the others are in the CSV file.</p>")
     gaps = []
     for method in methods:
         cells = [method.groups.get(group, {}).get(value) for value in values]
         right = [_triple(each, "accuracy") for each in cells]
         stated = [mean[0] if (mean := _triple(each, "mean_confidence")) else None for each in cells]
         drawing = gaps_svg(rows, right, stated, f"{method.name}: right and stated by {group}")
-        gaps.append(figure(drawing, f"<strong>{clean(method.name)}</strong>"))
-    parts += [
-        f'<ul class="legend"><li>{legend_svg(0)} right, with interval</li>',
-        f"<li>{stated_svg()} stated on average</li></ul>",
-        figures(gaps, "medium"),
-        legend(methods, colours),
-        figures(_dots(methods, group, values, rows, colours), "medium"),
-    ]
-    return "".join(parts)
-
-
-def legend(methods: Sequence[MethodReport], colours: Mapping[str, int]) -> str:
-    """Say what the markers stand for."""
-    listed = "".join(
-        f"<li>{legend_svg(colours[method.name], hollow=method.calibrator is None)} {clean(method.name)}</li>"
-        for method in methods
+        gaps.append(Diagram.of(drawing, method.name))
+    return GroupDiagrams(
+        group=group,
+        shown=len(values),
+        of=len(counted),
+        gaps_legend=[(inline(legend_svg(0)), "right, with interval"), (inline(stated_svg()), "stated on average")],
+        gaps=gaps,
+        dots_legend=[
+            (inline(legend_svg(colours[each.name], hollow=each.calibrator is None)), each.name) for each in methods
+        ],
+        dots=_dots(methods, group, values, rows, colours),
     )
-    return f'<ul class="legend">{listed}</ul>'
 
 
 def _dots(
@@ -67,7 +84,7 @@ def _dots(
     values: Sequence[str],
     rows: Sequence[str],
     colours: Mapping[str, int],
-) -> list[str]:
+) -> list[Diagram]:
     drawn = []
     for metric in _METRICS:
         series = {
@@ -86,10 +103,7 @@ def _dots(
             colours=colours,
             hollow=frozenset(method.name for method in methods if method.calibrator is None),
         )
-        wish = {"higher": "further right is better", "lower": "further left is better", "": ""}[
-            metric_names.better(metric)
-        ]
-        drawn.append(figure(drawing, f"<strong>{clean(name)}</strong>: {wish}"))
+        drawn.append(Diagram.of(drawing, name, f": {_WISHES[metric_names.better(metric)]}"))
     return drawn
 
 
@@ -99,6 +113,6 @@ def _range(series: Mapping[str, Sequence[Triple | None]]) -> tuple[float, float]
     return (min(0.5, lowest), 1.0)
 
 
-def _triple(figures_: Figures | None, metric: str) -> Triple | None:
-    each: Estimate | None = figures_.all.get(metric) if figures_ else None
+def _triple(figures: Figures | None, metric: str) -> Triple | None:
+    each: Estimate | None = figures.all.get(metric) if figures else None
     return None if each is None or each.value is None else (each.value, each.low, each.high)

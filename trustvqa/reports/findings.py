@@ -1,4 +1,4 @@
-"""What a method's figures come to, in plain words."""
+"""Findings: what the figures of methods come to, in plain words."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Kind = Literal["calibrated", "close", "over", "under", "mixed", "few", "none"]
 
 @dataclass(frozen=True, slots=True)
 class MethodSummary:
-    """Whether a method's confidence can be taken at its word.
+    """Verdict on a method: whether its confidence can be taken at its word.
 
     Attributes:
         kind: calibrated: its error is one that chance makes; close: beyond that, and small; over or under: it says more
@@ -65,7 +65,7 @@ def judge(method: MethodReport) -> MethodSummary:
 
 
 def lead(report: Report) -> list[str]:
-    """Say in a few sentences what a report comes to."""
+    """Sum a report up in a few sentences."""
     judged = [(method.name, judge(method)) for method in report.methods]
     trusted = [name for name, verdict in judged if verdict.good]
     others = {name: verdict.words for name, verdict in judged if verdict.good is False}
@@ -100,7 +100,7 @@ _TOLD = {
 
 
 def effect(change: MetricChange) -> str:
-    """Say what differs between two methods where the answers show it, and that nothing else does."""
+    """Name what differs between two methods where the answers show it, and what does not."""
     moved, same = [], []
     for metric, (name, form) in _TOLD.items():
         each = change.metrics.get(metric)

@@ -9,7 +9,7 @@ import numpy as np
 from prompt4trust.calibration import CalibrationKey
 from prompt4trust.evaluation import Prediction, choose_family, fit_calibrator
 from tests.support.html import check_self_contained, parse
-from trustvqa.reports.calibration_page import render_calibration_page
+from trustvqa.reports.calibrators_page import render_calibrators_page
 
 EVIL = "<script>alert(1)</script>"
 
@@ -27,7 +27,7 @@ def test_the_page_shows_what_the_artifact_holds() -> None:
         pair=CalibrationKey(downstream="d", policy=EVIL, estimator="cgp", answer_template="answer-compact@1"),
         clock=lambda: datetime(2026, 1, 1, tzinfo=UTC),
     )  # fmt: skip
-    page = render_calibration_page([artifact, artifact.model_copy(update={"reliability_before": (), "choice": None})])
+    page = render_calibrators_page([artifact, artifact.model_copy(update={"reliability_before": (), "choice": None})])
     tree = parse(page)
     check_self_contained(page, tree)
     assert f"answers of {EVIL}" in tree.text
