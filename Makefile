@@ -49,10 +49,11 @@ test-deploy: .venv/.developed images ## Start the containers and look at them; n
 	$(OFFLINE) $(QUIET_CPU) TRUSTVQA_TEST_DEPLOY=1 $(BIN)/python -m pytest -m deploy tests/deploy $(ARGS)
 
 .PHONY: lint
-lint: .venv/.developed ## Check format, style, types and the Dockerfile
+lint: .venv/.developed ## Check format, style, types, who imports whom, and the Dockerfile
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy prompt4trust trustvqa services models/recipe benchmarks deploy tests
+	$(BIN)/lint-imports --no-cache
 	$(BIN)/hadolint Dockerfile
 
 .PHONY: format

@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 from benchmarks.gateway.sizing import figures
-from benchmarks.serving.asking import Turn, ask_all, one_question, phantom_questions
+from benchmarks.serving.load import Turn, ask_all, one_question, phantom_questions
 from benchmarks.serving.processes import Service, running_service
 from benchmarks.serving.stand_ins import models_that_reply_at_once, settings_for
 from services.common.clients.transport import bearer

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.serving.asking import Turn
+from benchmarks.serving.load import Turn
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.serving.asking import ask_all, one_question
+from benchmarks.serving.load import ask_all, one_question
 from benchmarks.serving.processes import ROOT, Service, running_service
 from benchmarks.serving.stand_ins import models_that_reply_at_once, settings_for
 from trustvqa.cli.operate.service_processes import taken_ports

@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from benchmarks.gateway.__main__ import main
 from benchmarks.gateway.page import put
 from benchmarks.gateway.sizing import Need, cores, figures, need
-from benchmarks.serving.asking import Turn, ask_all, one_question, phantom_questions
+from benchmarks.serving.load import Turn, ask_all, one_question, phantom_questions
 from tests.support.servers import running
 
 

@@ -1,0 +1,41 @@
+"""Docstrings name the thing first: none begins as a riddle does."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from tests.structure.sources import ALL, ROOT, docstrings, plant, python_files, tree_of
+
+RIDDLE = re.compile(r"\s*(?:What|Says?|Tells?)\b")
+UNDER_WORK = ("prompt4trust/", "trustvqa/", "services/", "tests/", "models/", "benchmarks/", "deploy/")
+"""Directories whose docstrings are being rewritten."""
+
+
+def riddles(root: Path) -> list[str]:
+    """Where docstrings begin with What, Say or Tell, as path and line."""
+    return [
+        f"{path.relative_to(root)}:{line}"
+        for path in python_files(root, ALL)
+        for line, text in docstrings(tree_of(path))
+        if RIDDLE.match(text)
+    ]
+
+
+def test_docstrings_name_the_thing_first() -> None:
+    assert [each for each in riddles(ROOT) if not each.startswith(UNDER_WORK)] == []
+
+
+def test_a_riddle_is_noticed(tmp_path: Path) -> None:
+    plant(
+        tmp_path,
+        "deploy/planted.py",
+        '"""What it is."""\nX = 1\n"""Tells nobody."""\nclass A:\n    """Says:"""\n    """Whatever."""\n',
+    )
+    plant(tmp_path, "services/planted.py", "async def say():\n    '''\n    Say it.'''\n    return 'What'\n")
+    assert sorted(riddles(tmp_path)) == [
+        "deploy/planted.py:1",
+        "deploy/planted.py:3",
+        "deploy/planted.py:5",
+        "services/planted.py:2",
+    ]
