@@ -17,7 +17,9 @@ _LISTS = re.compile(r"\[[\s\d.,eE+\-\[\]]+\](?=,?\s*\n)")
 class JsonArtifact(BaseModel):
     """A frozen record that is kept as a JSON file. A field `created`, where there is one, is kept in UTC."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, validate_by_name=True, serialize_by_alias=True
+    )
 
     @field_validator("created", check_fields=False)
     @classmethod

@@ -40,7 +40,7 @@ def shipped_confidences(calibrators: Path) -> dict[str, Draw]:
         bins = [(each.confidence, each.n) for each in artifact.reliability_after if each.confidence is not None]
         if bins:
             levels, counts = np.array([level for level, _ in bins]), np.array([n for _, n in bins], dtype=np.float64)
-            found[artifact.pair.estimator] = _levels(levels, counts / counts.sum())
+            found[artifact.key.estimator] = _levels(levels, counts / counts.sum())
     return found
 
 
@@ -58,7 +58,7 @@ def real_answers(run: Path, calibrators: Path) -> Iterator[tuple[str, Floats, np
     manifest, predictions = read_manifest(run), read_predictions(run)
     for path in sorted(calibrators.glob("*.json")):
         artifact = CalibratorArtifact.load(path)
-        pair, rows = artifact.pair, [each for each in predictions if each.estimator == artifact.pair.estimator]
+        pair, rows = artifact.key, [each for each in predictions if each.estimator == artifact.key.estimator]
         known = [row for row in rows if row.confidence is not None and row.truth is not None]
         same = (pair.downstream, pair.answer_template) == (manifest.downstream, manifest.template_id)
         if same and pair.policy in (None, manifest.policy) and known:

@@ -43,8 +43,8 @@ class CalibrationKey(BaseModel):
     answer_template: str = Field(min_length=1)
 
     @property
-    def key(self) -> str:
-        """The pair in one line, as a registry's index names it."""
+    def line(self) -> str:
+        """The key in one line, as a registry's index names it."""
         return " | ".join((self.estimator, self.downstream, self.policy or "no policy", self.answer_template))
 
 
@@ -94,9 +94,9 @@ class CalibratorArtifact(JsonArtifact):
 
     Attributes:
         name: Unique in a registry; also the file's name.
-        method: The calibrator family.
+        family: The calibrator family.
         parameters: The fitted numbers, by name.
-        pair: What it may be applied to.
+        key: The combination that it may be applied to.
         n: Held-out answers that it was fitted on.
         dataset: Name of the held-out data.
         data_hash: SHA-256 of the rows fitted on, as "sha256:...".
@@ -119,9 +119,9 @@ class CalibratorArtifact(JsonArtifact):
 
     format: int = 1
     name: str = Field(pattern=r"^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$", max_length=200)
-    method: str
+    family: str = Field(validation_alias="method", serialization_alias="method")
     parameters: dict[str, Value]
-    pair: CalibrationKey
+    key: CalibrationKey = Field(validation_alias="pair", serialization_alias="pair")
     n: int = Field(ge=1)
     dataset: str
     data_hash: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
@@ -153,13 +153,13 @@ class CalibratorArtifact(JsonArtifact):
         """Rebuild the calibrator.
 
         Raises:
-            ValueError: If the method is unknown or the parameters are not its own (a loaded artifact never does).
+            ValueError: If the family is unknown or the parameters are not its own (a loaded artifact never does).
         """
-        return get_family(self.method).from_parameters(self.parameters)
+        return get_family(self.family).from_parameters(self.parameters)
 
-    def applies_to(self, pair: CalibrationKey) -> bool:
+    def applies_to(self, key: CalibrationKey) -> bool:
         """Say whether confidences of this combination may be corrected by it: only of the very same one."""
-        return self.pair == pair
+        return self.key == key
 
 
 def fit_artifact(
@@ -168,8 +168,8 @@ def fit_artifact(
     valid: npt.ArrayLike | None = None,
     *,
     name: str,
-    method: str,
-    pair: CalibrationKey,
+    family: str,
+    key: CalibrationKey,
     dataset: str,
     clock: Callable[[], datetime],
     ids: list[str] | None = None,
@@ -184,8 +184,8 @@ def fit_artifact(
         correct: Whether each answer is right; shape [n].
         valid: Whether each row holds a verdict; shape [n]; the others are left out. None where all do.
         name: The artifact's name.
-        method: The calibrator family.
-        pair: What the answers came from.
+        family: The calibrator family.
+        key: The combination that the answers came from.
         dataset: Name of the held-out data.
         clock: Gives the present time, with its zone.
         ids: The rows' question ids, which then enter the data hash; n of them.
@@ -197,9 +197,8 @@ def fit_artifact(
         The artifact, not yet saved.
 
     Raises:
-        ValueError: If the method is unknown or there are too few valid rows, or only right or only wrong ones.
+        ValueError: If the family is unknown or there are too few valid rows, or only right or only wrong ones.
     """
-    family = get_family(method)
     stated, right = np.asarray(confidence, dtype=np.float64), np.asarray(correct)
     if valid is not None:
         usable = check_flags(valid, "valid", len(stated))
@@ -207,14 +206,14 @@ def fit_artifact(
             ids = [row for row, kept in zip(ids, usable, strict=True) if kept]
         stated, right = stated[usable], check_flags(right, "correct", len(usable))[usable]
         signals = {signal: np.asarray(values)[usable] for signal, values in (signals or {}).items()}
-    calibrator = family.fit(stated, right, signals)
+    calibrator = get_family(family).fit(stated, right, signals)
     corrected = calibrator.apply(stated, signals)
     return CalibratorArtifact(
         format=NEWEST_FORMAT,
         name=name,
-        method=method,
+        family=family,
         parameters=calibrator.parameters(),
-        pair=pair,
+        key=key,
         n=len(stated),
         dataset=dataset,
         data_hash=hash_rows(stated, right, ids),

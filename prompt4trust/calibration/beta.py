@@ -43,7 +43,7 @@ class Beta(SingleInput):
     a: float
     b: float
     m: float
-    method: ClassVar[str] = "beta"
+    family: ClassVar[str] = "beta"
 
     @classmethod
     def fit(
@@ -73,7 +73,7 @@ class Beta(SingleInput):
     @classmethod
     def from_parameters(cls, parameters: Parameters) -> Self:
         """Rebuild from `parameters`; raises ValueError unless there are exactly a, b >= 0 and m."""
-        a, b, m = numbers(cls.method, parameters, "a", "b", "m")
+        a, b, m = numbers(cls.family, parameters, "a", "b", "m")
         if a < 0 or b < 0:
             raise ValueError("beta's a and b must not be below 0")
         return cls(a, b, m)

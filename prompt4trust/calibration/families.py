@@ -19,21 +19,21 @@ _ALL: tuple[type[Calibrator], ...] = (
     *(Identity, Temperature, Platt, RawPlatt, Beta),
     *(TwoSignal, Histogram, Isotonic, VennAbers),
 )
-FAMILIES: Mapping[str, type[Calibrator]] = MappingProxyType({family.method: family for family in _ALL})
-"""Method name -> calibrator class, from the simplest (no free number) to the least simple (a curve of any shape, two of
+FAMILIES: Mapping[str, type[Calibrator]] = MappingProxyType({family.family: family for family in _ALL})
+"""Name -> calibrator class, from the simplest (no free number) to the least simple (a curve of any shape, two of
 them): where two are equally good, the earlier one is preferred."""
 
 
-def get_family(method: str) -> type[Calibrator]:
-    """Look a calibrator family up by its method's name.
+def get_family(name: str) -> type[Calibrator]:
+    """Look a calibrator family up by its name.
 
     Args:
-        method: One of `FAMILIES`.
+        name: One of `FAMILIES`.
 
     Raises:
         ValueError: If there is none of that name.
     """
     try:
-        return FAMILIES[method]
+        return FAMILIES[name]
     except KeyError:
-        raise ValueError(f"unknown calibration method {method!r}; there are {', '.join(FAMILIES)}") from None
+        raise ValueError(f"unknown calibrator family {name!r}; there are {', '.join(FAMILIES)}") from None

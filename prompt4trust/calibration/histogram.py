@@ -39,7 +39,7 @@ class Histogram(SingleInput):
 
     edges: tuple[float, ...]
     shares: tuple[float, ...]
-    method: ClassVar[str] = "histogram"
+    family: ClassVar[str] = "histogram"
 
     @classmethod
     def fit(
@@ -66,12 +66,12 @@ class Histogram(SingleInput):
     @classmethod
     def from_parameters(cls, parameters: Parameters) -> Self:
         """Rebuild from `parameters`; raises ValueError unless edges ascend and all is in [0, 1]."""
-        edges, shares = lists(cls.method, parameters, "edges", "shares")
+        edges, shares = lists(cls.family, parameters, "edges", "shares")
         if len(shares) != len(edges) + 1:
             raise ValueError("histogram has one share more than edges")
         if np.any(np.diff(edges) <= 0):
             raise ValueError("histogram's edges must ascend")
-        check_shares(cls.method, edges, shares)
+        check_shares(cls.family, edges, shares)
         return cls(edges, shares)
 
     def parameters(self) -> dict[str, Value]:

@@ -23,7 +23,7 @@ from prompt4trust.metrics.tally import FloatArray
 class Identity(SingleInput):
     """The stated confidence as it is: a calibrator that held-out answers have shown to need none."""
 
-    method: ClassVar[str] = "identity"
+    family: ClassVar[str] = "identity"
 
     @classmethod
     def fit(
@@ -39,7 +39,7 @@ class Identity(SingleInput):
     @classmethod
     def from_parameters(cls, parameters: Parameters) -> Self:
         """Rebuild from no parameters at all."""
-        check_names(cls.method, parameters)
+        check_names(cls.family, parameters)
         return cls()
 
     def parameters(self) -> dict[str, Value]:

@@ -37,7 +37,7 @@ class Isotonic(SingleInput):
 
     confidences: tuple[float, ...]
     shares: tuple[float, ...]
-    method: ClassVar[str] = "isotonic"
+    family: ClassVar[str] = "isotonic"
 
     @classmethod
     def fit(
@@ -61,12 +61,12 @@ class Isotonic(SingleInput):
     @classmethod
     def from_parameters(cls, parameters: Parameters) -> Self:
         """Rebuild from `parameters`; raises ValueError unless they are a rising curve in [0, 1]."""
-        confidences, shares = lists(cls.method, parameters, "confidences", "shares")
+        confidences, shares = lists(cls.family, parameters, "confidences", "shares")
         if not confidences or len(confidences) != len(shares):
             raise ValueError("isotonic's confidences and shares must be of one length, at least 1")
         if np.any(np.diff(confidences) <= 0) or np.any(np.diff(shares) < 0):
             raise ValueError("isotonic's confidences and shares must ascend")
-        check_shares(cls.method, confidences, shares)
+        check_shares(cls.family, confidences, shares)
         return cls(confidences, shares)
 
     def parameters(self) -> dict[str, Value]:

@@ -39,7 +39,7 @@ class Platt(SingleInput):
 
     slope: float
     intercept: float
-    method: ClassVar[str] = "platt"
+    family: ClassVar[str] = "platt"
 
     @classmethod
     def fit(
@@ -66,7 +66,7 @@ class Platt(SingleInput):
         Raises:
             ValueError: If there is not exactly a finite slope and a finite intercept.
         """
-        slope, intercept = numbers(cls.method, parameters, "slope", "intercept")
+        slope, intercept = numbers(cls.family, parameters, "slope", "intercept")
         return cls(slope, intercept)
 
     def parameters(self) -> dict[str, Value]:
@@ -119,7 +119,7 @@ class RawPlatt(Platt):
         intercept: The corrected logit of a stated 0.
     """
 
-    method: ClassVar[str] = "platt-raw"
+    family: ClassVar[str] = "platt-raw"
 
     @staticmethod
     def _scale(stated: FloatArray) -> FloatArray:

@@ -37,7 +37,7 @@ class Temperature(SingleInput):
     """
 
     temperature: float
-    method: ClassVar[str] = "temperature"
+    family: ClassVar[str] = "temperature"
 
     @classmethod
     def fit(
@@ -67,7 +67,7 @@ class Temperature(SingleInput):
     @classmethod
     def from_parameters(cls, parameters: Parameters) -> Self:
         """Rebuild from `parameters`; raises ValueError unless there is exactly a temperature above 0."""
-        [temperature] = numbers(cls.method, parameters, "temperature")
+        [temperature] = numbers(cls.family, parameters, "temperature")
         if temperature <= 0:
             raise ValueError("temperature's temperature must be above 0")
         return cls(temperature)

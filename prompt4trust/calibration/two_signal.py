@@ -51,7 +51,7 @@ class TwoSignal:
     weights: tuple[float, float]
     intercept: float
     clips: tuple[float, float]
-    method: ClassVar[str] = "two-signal"
+    family: ClassVar[str] = "two-signal"
 
     @classmethod
     def fit(cls, confidence: npt.ArrayLike, correct: npt.ArrayLike, signals: Signals | None = None) -> Self:
@@ -70,7 +70,7 @@ class TwoSignal:
     @classmethod
     def from_parameters(cls, parameters: Parameters) -> Self:
         """Rebuild from `parameters`; raises ValueError where they are not a second signal, weights and clips."""
-        check_names(cls.method, parameters, "second", "weights", "intercept", "clips")
+        check_names(cls.family, parameters, "second", "weights", "intercept", "clips")
         second, intercept = parameters["second"], parameters["intercept"]
         weights, clips = parameters["weights"], parameters["clips"]
         if not isinstance(second, str) or not second:

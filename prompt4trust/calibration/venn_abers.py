@@ -40,7 +40,7 @@ class VennAbers:
     confidences: tuple[float, ...]
     p0: tuple[float, ...]
     p1: tuple[float, ...]
-    method: ClassVar[str] = "venn-abers"
+    family: ClassVar[str] = "venn-abers"
 
     @classmethod
     def fit(
@@ -70,12 +70,12 @@ class VennAbers:
     @classmethod
     def from_parameters(cls, parameters: Parameters) -> Self:
         """Rebuild from `parameters`; raises ValueError unless they are two rising curves, p0 not above p1."""
-        confidences, p0, p1 = lists(cls.method, parameters, "confidences", "p0", "p1")
+        confidences, p0, p1 = lists(cls.family, parameters, "confidences", "p0", "p1")
         if not len(p0) == len(p1) == len(confidences) + 1:
             raise ValueError("venn-abers has one p0 and one p1 more than confidences")
         if np.any(np.diff(confidences) <= 0) or np.any(np.diff(p0) < 0) or np.any(np.diff(p1) < 0):
             raise ValueError("venn-abers' confidences, p0 and p1 must ascend")
-        check_shares(cls.method, confidences, p0, p1)
+        check_shares(cls.family, confidences, p0, p1)
         if np.any(np.subtract(p0[1:], p1[:-1]) > 1e-9):
             raise ValueError("venn-abers' p0 must not be above p1")
         return cls(confidences, p0, p1)

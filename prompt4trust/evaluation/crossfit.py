@@ -27,7 +27,7 @@ _ERRORS = ("ece", "ace", "smooth_ece")
 
 
 def cross_fit(
-    method: str,
+    family: str,
     confidence: npt.ArrayLike,
     correct: npt.ArrayLike,
     *,
@@ -38,7 +38,7 @@ def cross_fit(
     """Correct every confidence by a calibrator that was fitted on the other folds.
 
     Args:
-        method: The calibrator family.
+        family: The calibrator family.
         confidence: Stated confidences in [0, 1]; shape [n].
         correct: Whether each answer is right; shape [n].
         signals: Further numbers, by name; shape [n] each.
@@ -62,7 +62,7 @@ def cross_fit(
         held = fold == index
         if held.any():
             others = {name: values[~held] for name, values in columns.items()}
-            fitted = get_family(method).fit(stated[~held], right[~held], others)
+            fitted = get_family(family).fit(stated[~held], right[~held], others)
             corrected[held] = fitted.apply(stated[held], {name: values[held] for name, values in columns.items()})
     return corrected
 
@@ -71,8 +71,8 @@ def fit_calibrator(
     predictions: Sequence[Prediction],
     *,
     name: str,
-    method: str,
-    pair: CalibrationKey,
+    family: str,
+    key: CalibrationKey,
     dataset: str,
     clock: Callable[[], datetime],
     choice: FamilyChoice | None = None,
@@ -85,8 +85,8 @@ def fit_calibrator(
     Args:
         predictions: Of one estimator; those without a verdict or a known truth are left out.
         name: The artifact's name.
-        method: The calibrator family.
-        pair: What the predictions came from.
+        family: The calibrator family.
+        key: The combination that the predictions came from.
         dataset: Name of the held-out data.
         clock: Gives the present time, with its zone.
         choice: How the family was chosen, for the record.
@@ -107,8 +107,8 @@ def fit_calibrator(
         stated,
         right,
         name=name,
-        method=method,
-        pair=pair,
+        family=family,
+        key=key,
         dataset=dataset,
         clock=clock,
         ids=[row.id for row in rows],
@@ -116,7 +116,7 @@ def fit_calibrator(
         resamples=resamples,
         seed=seed,
     )
-    corrected = cross_fit(method, stated, right, signals=signals, folds=folds, seed=seed)
+    corrected = cross_fit(family, stated, right, signals=signals, folds=folds, seed=seed)
     after = summarize(corrected, right, resamples=resamples, seed=seed)["valid"]
     return fitted.model_copy(
         update={

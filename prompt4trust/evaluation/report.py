@@ -155,10 +155,10 @@ def _forms(
 ) -> Iterable[tuple[MethodReport, Scored]]:
     """Measure an estimator as it stated its confidences, then with each of its calibrators."""
     fitting: list[CalibratorArtifact | None] = [None]
-    fitting += [artifact for artifact in run.calibrators if artifact.pair.estimator == estimator]
+    fitting += [artifact for artifact in run.calibrators if artifact.key.estimator == estimator]
     taken: Counter[str] = Counter()
     for artifact in fitting:
-        name = estimator if artifact is None else f"{estimator} + {artifact.method}"
+        name = estimator if artifact is None else f"{estimator} + {artifact.family}"
         taken[name] += 1
         if artifact is not None and taken[name] > 1:
             name = f"{name} ({artifact.name})"

@@ -36,7 +36,7 @@ class CalibratorReference(_Part):
     @classmethod
     def of(cls, artifact: CalibratorArtifact) -> Self:
         """Refer to a calibrator."""
-        content = artifact.model_dump(mode="json", include={"method", "parameters", "pair"})
+        content = artifact.model_dump(mode="json", include={"family", "parameters", "key"})
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
         return cls(name=artifact.name, fingerprint=f"sha256:{digest}")
 
@@ -84,7 +84,7 @@ class GuardArtifact(JsonArtifact):
 
     Attributes:
         name: Unique in a registry; also the file's name.
-        pair: What it may be applied to.
+        key: The combination that it may be applied to.
         scale: Whether thresholds are compared with the stated or with the calibrated confidence.
         calibrator: The calibrator that made the latter; None for "stated".
         ties: How equally confident answers are treated.
@@ -101,7 +101,7 @@ class GuardArtifact(JsonArtifact):
     """
 
     name: str = Field(pattern=r"^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$", max_length=200)
-    pair: CalibrationKey
+    key: CalibrationKey = Field(validation_alias="pair", serialization_alias="pair")
     scale: Scale = "stated"
     calibrator: CalibratorReference | None = None
     ties: Ties = "split"
@@ -124,9 +124,9 @@ class GuardArtifact(JsonArtifact):
             raise ValueError("more answers were tested than questions asked")
         return self
 
-    def applies_to(self, pair: CalibrationKey) -> bool:
+    def applies_to(self, key: CalibrationKey) -> bool:
         """Say whether answers of this combination may be selected by it: only of the very same one."""
-        return self.pair == pair
+        return self.key == key
 
     def risk_rule(self, delta: float) -> RiskRule:
         """Compute the thresholds; takes milliseconds for thousands of rows, so keep the result."""

@@ -44,7 +44,7 @@ def fit_guard(
     answers: Sequence[CheckedAnswer],
     *,
     name: str,
-    pair: CalibrationKey,
+    key: CalibrationKey,
     dataset: str,
     clock: Callable[[], datetime],
     calibrator: CalibratorArtifact | None = None,
@@ -59,7 +59,7 @@ def fit_guard(
     Args:
         answers: One a question, drawn as the questions to come are; at least 100.
         name: The artifact's name.
-        pair: What the answers came from.
+        key: The combination that the answers came from.
         dataset: Name of the data.
         clock: Gives the present time, with its zone.
         calibrator: What corrected the confidences; it must have been fitted on other rows. None for stated ones.
@@ -90,7 +90,7 @@ def fit_guard(
     options = _option_evidence(ordered, group)
     return GuardArtifact(
         name=name,
-        pair=pair,
+        key=key,
         scale="calibrated" if calibrator else "stated",
         calibrator=CalibratorReference.of(calibrator) if calibrator else None,
         ties=ties,

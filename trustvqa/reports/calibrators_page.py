@@ -77,10 +77,10 @@ def estimates(metrics: MetricValues) -> dict[str, Estimate]:
 
 
 def _view(artifact: CalibratorArtifact) -> CalibratorView:
-    estimator, choice = artifact.pair.estimator, artifact.choice
+    estimator, choice = artifact.key.estimator, artifact.choice
     bins = {"as stated": artifact.reliability_before, "corrected": artifact.reliability_after}
     return CalibratorView(
-        heading=f"{estimator}: {artifact.method}",
+        heading=f"{estimator}: {artifact.family}",
         told=f"{artifact.name}, fitted on {artifact.n} valid answers of {artifact.dataset}.",
         warnings=artifact.warnings,
         diagrams=[

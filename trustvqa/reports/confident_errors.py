@@ -111,11 +111,11 @@ def confident_errors(
 
 
 def _corrected(run: ReportedRun, estimator: str, rows: Sequence[Prediction]) -> list[dict[str, float]]:
-    fitting = [each for each in run.calibrators if each.pair.estimator == estimator]
+    fitting = [each for each in run.calibrators if each.key.estimator == estimator]
     if not rows:
         return []
     scored = Scored.of(rows)
-    found = [(each.method, scored.correctable(each), scored.calibrated(each).confidence) for each in fitting]
+    found = [(each.family, scored.correctable(each), scored.calibrated(each).confidence) for each in fitting]
     return [
         {name: float(np.round(values[place], 3)) for name, usable, values in found if usable[place]}
         for place in range(len(rows))

@@ -144,16 +144,16 @@ class Registry(ActiveFile):
         Raises:
             RegistryError: If there is no such calibrator, or it cannot be read.
         """
-        pair = self._calibrator(name).pair
+        pair = self._calibrator(name).key
         with self.changing_active() as active:
             named = named_calibrators(active)
-            before = named.get(pair.key)
+            before = named.get(pair.line)
             if before != name:
                 # Where none was named the newest was live: before this one came, the newest of the others.
                 others = [each for each in self.calibrators() if each.name != name]
                 live = live_calibrator(others, pair, named)
-                self.note_activation(who, pair.key, live.name if live else None, name, "activated")
-                active["calibrators"] = {**named, pair.key: name}
+                self.note_activation(who, pair.line, live.name if live else None, name, "activated")
+                active["calibrators"] = {**named, pair.line: name}
         return before
 
     def retire_calibrator(self, name: str, *, who: str) -> str:
@@ -170,18 +170,18 @@ class Registry(ActiveFile):
             NotLiveError: If it is not live, or nothing was live before it.
             RegistryError: If there is no such calibrator, or the earlier one is gone.
         """
-        pair = self._calibrator(name).pair
+        pair = self._calibrator(name).key
         with self.changing_active() as active:
             named = named_calibrators(active)
             live = live_calibrator(self.calibrators(), pair, named)
             if live is None or live.name != name:
                 raise NotLiveError(f"calibrator {name!r} is not live" + (f", {live.name!r} is" if live else ""))
-            back = earlier(self.activations(), pair.key, name)
+            back = earlier(self.activations(), pair.line, name)
             if back is None:
                 raise NotLiveError(f"nothing is known to have been live before calibrator {name!r}")
             self._calibrator(back)
-            self.note_activation(who, pair.key, name, back, "rolled-back")
-            active["calibrators"] = {**named, pair.key: back}
+            self.note_activation(who, pair.line, name, back, "rolled-back")
+            active["calibrators"] = {**named, pair.line: back}
         return back
 
     def publish_calibrator(self, artifact: CalibratorArtifact) -> Path:
@@ -312,7 +312,7 @@ def live_calibrator(
         None.
     """
     fitting = [each for each in calibrators if each.applies_to(pair)]
-    named = [each for each in fitting if each.name == active.get(pair.key)]
+    named = [each for each in fitting if each.name == active.get(pair.line)]
     return max(named or fitting, key=lambda each: (each.created, each.name), default=None)
 
 

@@ -140,7 +140,7 @@ def render_page(report: CalibrationReport) -> str:
 def _cards(report: CalibrationReport) -> list[StreamCard]:
     applied = sorted((each for each in report.streams if each.applied), key=lambda each: each.number)
     # Of one calibrator or guard, the stream that began last: those before it ended with an acknowledgement.
-    return [_card(stream) for stream in {(each.kind, each.pair.key): each for each in applied}.values()]
+    return [_card(stream) for stream in {(each.kind, each.pair.line): each for each in applied}.values()]
 
 
 def _card(stream: StreamReply) -> StreamCard:
@@ -207,7 +207,7 @@ def _diagrams(report: CalibrationReport) -> list[Diagram]:
 def _stream(stream: StreamReply) -> StreamView:
     state = "live" if stream.live else "acknowledged" if _is_acknowledged(stream) else "no longer applied"
     told = {
-        "pair": stream.pair.key,
+        "pair": stream.pair.line,
         stream.kind: f"{stream.name} ({state})" + (f", made {_time(stream.fitted)}" if stream.fitted else ""),
         "reviewed answers": f"{stream.n:,}{_between(stream)}",
         "evidence": f"{stream.evidence:z.2f}; an alarm at {stream.limit:.2f}",

@@ -79,7 +79,7 @@ def _streams(report: CalibrationReport) -> Iterator[Metric]:
     for stream in report.streams:
         if not stream.live:
             continue
-        which = (stream.pair.key, stream.kind, stream.name)
+        which = (stream.pair.line, stream.kind, stream.name)
         alarm.add_metric(which, stream.alarm is not None and stream.alarm.state == "standing")
         evidence.add_metric(which, stream.evidence)
         limit.add_metric(which, stream.limit)

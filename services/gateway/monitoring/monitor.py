@@ -123,12 +123,12 @@ class Monitor:
         words = await kept.acknowledged()
         heard = observer.acknowledge(words)
         while answers := await kept.records.reviewed(after=observer.position, limit=_PAGE):
-            self._learn(observer, {each.pair.key: each.pair for each in answers}.values())
+            self._learn(observer, {each.pair.line: each.pair for each in answers}.values())
             for alarm in await anyio.to_thread.run_sync(observer.see, answers):
                 _log.error(
                     "a promise no longer holds",
                     alarm=alarm.id,
-                    pair=alarm.pair.key,
+                    pair=alarm.pair.line,
                     kind=alarm.kind,
                     name=alarm.name,
                     answer=alarm.crossing.answer,

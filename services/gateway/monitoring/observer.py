@@ -82,7 +82,7 @@ class Observer:
 
     def learn(self, kind: Kind, pair: CalibrationKey, fit: Fit) -> None:
         """Learn of a calibrator or guard: what it promised of answers since then is a stream of its own."""
-        known = self._fits.setdefault((kind, pair.key, fit.name), [])
+        known = self._fits.setdefault((kind, pair.line, fit.name), [])
         if fit.fitted not in known:
             known.append(fit.fitted)
             known.sort()
@@ -135,9 +135,9 @@ class Observer:
     def _watch(self, kind: Kind, answer: ReviewedAnswer, name: str) -> WatchedStream:
         pair = answer.pair
         # Of those that had this name, the newest that was there when the answer was given.
-        earlier = [fitted for fitted in self._fits.get((kind, pair.key, name), ()) if fitted <= answer.at]
+        earlier = [fitted for fitted in self._fits.get((kind, pair.line, name), ()) if fitted <= answer.at]
         fitted = earlier[-1] if earlier else None
-        rounds = self._watches.setdefault((kind, pair.key, name, fitted.isoformat() if fitted else ""), [])
+        rounds = self._watches.setdefault((kind, pair.line, name, fitted.isoformat() if fitted else ""), [])
         if not rounds or rounds[-1].acknowledged is not None:
             self._began += 1
             test = begin_test(kind, self.watching.share(self._began), self.watching.tolerance)

@@ -35,7 +35,7 @@ class Fit:
 
     def key(self, kind: Kind, pair: CalibrationKey) -> Key:
         """Find the key of the watches of what it promises of a pair's answers."""
-        return kind, pair.key, self.name, self.fitted.isoformat()
+        return kind, pair.line, self.name, self.fitted.isoformat()
 
 
 def begin_test(kind: Kind, alpha: float, tolerance: float) -> SequentialTest:
@@ -175,7 +175,7 @@ class WatchedStream:
     @property
     def key(self) -> Key:
         """What promised, the pair's key, the name, and when it was made."""
-        return self.kind, self.pair.key, self.name, _written(self.fitted) or ""
+        return self.kind, self.pair.line, self.name, _written(self.fitted) or ""
 
     def see(self, answer: ReviewedAnswer, row: WindowRow, claim: float) -> Alarm | None:
         """Take in an answer of which something was promised.

@@ -66,7 +66,7 @@ class CalibratorShelf:
     @property
     def live(self) -> dict[str, str]:
         """Name the live calibrator of every pair that has one, as last read: the pair's key -> its name."""
-        pairs = {each.artifact.pair.key: each.artifact.pair for each in self._polled.items}
+        pairs = {each.artifact.key.line: each.artifact.key for each in self._polled.items}
         found = {key: self.known(pair) for key, pair in pairs.items()}
         return {key: each.artifact.name for key, each in found.items() if each is not None}
 

@@ -83,7 +83,12 @@ class CalibratorVersion(BaseModel):
             live=live,
             ece_before=artifact.metrics_before.get("ece", {}).get("value"),
             ece_after=artifact.metrics_after.get("ece", {}).get("value"),
-            **{name: getattr(artifact, name) for name in ("name", "pair", "method", "created", "n", "dataset")},
+            name=artifact.name,
+            pair=artifact.key,
+            method=artifact.family,
+            created=artifact.created,
+            n=artifact.n,
+            dataset=artifact.dataset,
             warnings=artifact.warnings,
         )
 
@@ -155,9 +160,9 @@ async def _changing(gateway: Gateway, change: Callable[[Registry], _Done]) -> _D
 
 def _listed(registry: Registry) -> CalibratorList:
     found, active = registry.calibrators(), registry.active_calibrators()
-    found.sort(key=lambda each: (each.pair.key, each.created, each.name), reverse=True)
-    live = {each.pair.key: live_calibrator(found, each.pair, active) for each in found}
+    found.sort(key=lambda each: (each.key.line, each.created, each.name), reverse=True)
+    live = {each.key.line: live_calibrator(found, each.key, active) for each in found}
     return CalibratorList(
-        calibrators=[CalibratorVersion.of(each, live=each is live[each.pair.key]) for each in found],
+        calibrators=[CalibratorVersion.of(each, live=each is live[each.key.line]) for each in found],
         history=registry.activations()[-_HISTORY:],
     )

@@ -150,7 +150,7 @@ async def predict(
     return place, manifest, predictions
 
 
-def pair_of(manifest: RunManifest, estimator: str) -> CalibrationKey:
+def calibration_key_of(manifest: RunManifest, estimator: str) -> CalibrationKey:
     """Name what a run's confidences by one estimator belong to."""
     entry = ESTIMATORS.get(estimator)
     policy = manifest.policy if entry is None or entry.needs_policy else None
@@ -161,7 +161,7 @@ def pair_of(manifest: RunManifest, estimator: str) -> CalibrationKey:
 
 def fitting_calibrators(registry: Registry, manifest: RunManifest) -> list[CalibratorArtifact]:
     """Find the registry's calibrators of a run's very combinations of models, estimator and template."""
-    pairs = [pair_of(manifest, estimator) for estimator in manifest.estimators]
+    pairs = [calibration_key_of(manifest, estimator) for estimator in manifest.estimators]
     return [each for each in registry.calibrators() if any(each.applies_to(pair) for pair in pairs)]
 
 

@@ -33,7 +33,7 @@ IDS = [f"q{row}" for row in range(300)]
 
 
 def fitted(**changes: object) -> CalibratorArtifact:
-    settings = {"name": "platt-cgp-1", "method": "platt", "pair": PAIR, "dataset": "phantoms/calibration"}
+    settings = {"name": "platt-cgp-1", "family": "platt", "key": PAIR, "dataset": "phantoms/calibration"}
     return fit_artifact(
         STATED,
         CORRECT,
@@ -93,7 +93,7 @@ def test_applies_only_to_its_own_pair(part: str, other: str | None) -> None:
 def test_rows_without_a_verdict_are_left_out() -> None:
     valid = np.arange(300) % 3 != 0
     part = fit_artifact(
-        np.where(valid, STATED, np.nan), CORRECT, valid, name="x", method="platt", pair=PAIR, dataset="d",
+        np.where(valid, STATED, np.nan), CORRECT, valid, name="x", family="platt", key=PAIR, dataset="d",
         clock=lambda: NOON, ids=IDS, resamples=5,
     )  # fmt: skip
     assert part.n == 200
@@ -111,7 +111,7 @@ def test_the_hash_knows_the_rows_and_not_their_order() -> None:
 
 def test_warnings_go_with_the_file() -> None:
     inverted = fit_artifact(
-        1 - STATED, STATED > 0.85, name="x", method="platt", pair=PAIR, dataset="d", clock=lambda: NOON, resamples=5
+        1 - STATED, STATED > 0.85, name="x", family="platt", key=PAIR, dataset="d", clock=lambda: NOON, resamples=5
     )
     assert "inverts the ranking" in inverted.warnings[0]
 
@@ -126,7 +126,7 @@ def test_times_are_kept_in_utc() -> None:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"method": "magic"}, "unknown calibration method 'magic'"),
+        ({"method": "magic"}, "unknown calibrator family 'magic'"),
         ({"parameters": {"slope": 1.0}}, "slope and intercept"),
         ({"parameters": {"slope": "steep", "intercept": 0}}, "slope"),
         ({"name": "../escape"}, "name"),
@@ -173,9 +173,9 @@ def test_a_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path, mon
 
 def test_too_few_rows_make_no_artifact() -> None:
     with pytest.raises(ValueError, match="at least 20"):
-        fit_artifact(STATED[:19], CORRECT[:19], name="x", method="platt", pair=PAIR, dataset="d", clock=lambda: NOON)
-    with pytest.raises(ValueError, match="unknown calibration method"):
-        fitted(method="magic")
+        fit_artifact(STATED[:19], CORRECT[:19], name="x", family="platt", key=PAIR, dataset="d", clock=lambda: NOON)
+    with pytest.raises(ValueError, match="unknown calibrator family"):
+        fitted(family="magic")
 
 
 @pytest.mark.parametrize("path", sorted((Path(__file__).parents[3] / "models" / "calibrators").glob("*.json")))
@@ -198,11 +198,11 @@ def test_a_file_of_format_1_is_read_as_such() -> None:
         CalibratorArtifact.model_validate_json(json.dumps(fields | {"format": 3}))
 
 
-@pytest.mark.parametrize("method", FAMILIES)
-def test_every_family_survives_its_file_number_for_number(tmp_path: Path, method: str) -> None:
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_family_survives_its_file_number_for_number(tmp_path: Path, family: str) -> None:
     agreement = RANDOM.integers(0, 21, 300) / 20
-    artifact = fitted(name=f"{method}-1", method=method, signals={"agreement": agreement})
-    path = tmp_path / f"{method}-1.json"
+    artifact = fitted(name=f"{family}-1", family=family, signals={"agreement": agreement})
+    path = tmp_path / f"{family}-1.json"
     artifact.save(path)
     loaded = CalibratorArtifact.load(path)
     assert loaded == artifact
@@ -224,12 +224,12 @@ def test_the_reliability_diagram_is_in_the_file() -> None:
 def test_signals_of_rows_without_a_verdict_are_left_out() -> None:
     valid = np.arange(300) % 3 != 0
     agreement = np.where(valid, RANDOM.integers(0, 21, 300) / 20, np.nan)
-    part = fitted(method="two-signal", valid=valid, signals={"agreement": agreement})
+    part = fitted(family="two-signal", valid=valid, signals={"agreement": agreement})
     assert part.calibrator() == get_family("two-signal").fit(
         STATED[valid], CORRECT[valid], {"agreement": agreement[valid]}
     )
 
 
-def test_a_pair_reads_as_one_line() -> None:
-    assert PAIR.key == "cgp | mini-1 | policy-1 | answer-compact@1"
-    assert PAIR.model_copy(update={"policy": None}).key == "cgp | mini-1 | no policy | answer-compact@1"
+def test_a_key_reads_as_one_line() -> None:
+    assert PAIR.line == "cgp | mini-1 | policy-1 | answer-compact@1"
+    assert PAIR.model_copy(update={"policy": None}).line == "cgp | mini-1 | no policy | answer-compact@1"

@@ -66,7 +66,7 @@ def test_raw_platt_agrees_with_scikit_learn(seed: int) -> None:
     raw = RawPlatt.fit(stated, correct)
     theirs = LogisticRegression(C=np.inf, tol=1e-12, max_iter=10_000).fit(stated[:, None], correct)
     assert raw.apply(stated) == pytest.approx(theirs.predict_proba(stated[:, None])[:, 1], abs=1e-3)
-    assert raw.method == "platt-raw"
+    assert raw.family == "platt-raw"
     assert raw != Platt(raw.slope, raw.intercept)
     assert raw.warnings() == []
 
@@ -256,10 +256,10 @@ def test_two_signals_are_asked_for_and_checked() -> None:
     assert "weight of agreement is negative" in TwoSignal("agreement", (1.0, -1.0), 0.0, (0.1, 0.1)).warnings()[0]
 
 
-@pytest.mark.parametrize("method", ["platt", "platt-raw", "beta", "isotonic", "venn-abers", "histogram"])
-def test_calibrates_what_is_overconfident(method: str) -> None:
+@pytest.mark.parametrize("family", ["platt", "platt-raw", "beta", "isotonic", "venn-abers", "histogram"])
+def test_calibrates_what_is_overconfident(family: str) -> None:
     stated, correct = overconfident(10_000, seed=2)
-    corrected = get_family(method).fit(*overconfident(5000, seed=1)).apply(stated)
+    corrected = get_family(family).fit(*overconfident(5000, seed=1)).apply(stated)
     assert expected_calibration_error(stated, correct) > 0.2
     assert expected_calibration_error(corrected, correct) < 0.035
     assert negative_log_likelihood(corrected, correct) < negative_log_likelihood(stated, correct) - 0.1

@@ -18,12 +18,12 @@ from tests.prompt4trust.calibration.answers import GRID, PER_CENTS, SEEDS, outco
 NEVER_FALLING = ("identity", "temperature", "beta", "isotonic", "venn-abers")
 ORDERED = ("platt", "platt-raw")  # one way or the other
 
-every_family = pytest.mark.parametrize("method", FAMILIES)
+every_family = pytest.mark.parametrize("family", FAMILIES)
 
 
-def fitted(method: str, stated: FloatArray, seed: int) -> Calibrator:
+def fitted(family: str, stated: FloatArray, seed: int) -> Calibrator:
     agreement = np.random.default_rng(seed).integers(0, 21, len(stated)) / 20
-    return get_family(method).fit(stated, outcomes(stated, seed), {"agreement": agreement})
+    return get_family(family).fit(stated, outcomes(stated, seed), {"agreement": agreement})
 
 
 def applied(calibrator: Calibrator, stated: FloatArray) -> FloatArray:
@@ -33,23 +33,23 @@ def applied(calibrator: Calibrator, stated: FloatArray) -> FloatArray:
 @every_family
 @settings(max_examples=30, deadline=None)
 @given(stated=PER_CENTS, seed=SEEDS)
-def test_ranges_order_and_json(method: str, stated: FloatArray, seed: int) -> None:
-    calibrator = fitted(method, stated, seed)
+def test_ranges_order_and_json(family: str, stated: FloatArray, seed: int) -> None:
+    calibrator = fitted(family, stated, seed)
     corrected = applied(calibrator, GRID)
     assert np.all((corrected >= 0) & (corrected <= 1))
     steps = np.diff(corrected)
-    if method in NEVER_FALLING:
+    if family in NEVER_FALLING:
         assert np.all(steps >= 0)
-    if method in ORDERED:
+    if family in ORDERED:
         assert np.all(steps >= 0) or np.all(steps <= 0)
 
     # Through JSON and back, bit for bit.
     parameters = json.loads(json.dumps(calibrator.parameters(), allow_nan=False))
-    again = get_family(method).from_parameters(parameters)
+    again = get_family(family).from_parameters(parameters)
     assert again == calibrator
     assert np.array_equal(applied(again, GRID), corrected)
     ends, ends_again = calibrator.interval(GRID), again.interval(GRID)
-    assert (ends is None) == (method != "venn-abers")
+    assert (ends is None) == (family != "venn-abers")
     if ends is not None and ends_again is not None:
         assert np.array_equal(ends, ends_again)
         assert np.all((ends[0] >= 0) & (ends[0] <= ends[1] + 1e-12) & (ends[1] <= 1))
@@ -61,22 +61,22 @@ def test_ranges_order_and_json(method: str, stated: FloatArray, seed: int) -> No
 @settings(max_examples=20, deadline=None)
 @given(stated=PER_CENTS, seed=SEEDS, order=st.randoms(use_true_random=False))
 def test_ties_are_kept_and_the_order_of_rows_does_not_matter(
-    method: str, stated: FloatArray, seed: int, order: st.DataObject
+    family: str, stated: FloatArray, seed: int, order: st.DataObject
 ) -> None:
     correct = outcomes(stated, seed)
     agreement = np.random.default_rng(seed).integers(0, 21, len(stated)) / 20
-    calibrator = get_family(method).fit(stated, correct, {"agreement": agreement})
+    calibrator = get_family(family).fit(stated, correct, {"agreement": agreement})
     corrected = applied(calibrator, stated)
     for level in np.unique(stated):
         assert len(set(corrected[stated == level].tolist())) == 1
     rows = np.random.default_rng(seed).permutation(len(stated))
-    shuffled = get_family(method).fit(stated[rows], correct[rows], {"agreement": agreement[rows]})
+    shuffled = get_family(family).fit(stated[rows], correct[rows], {"agreement": agreement[rows]})
     assert applied(shuffled, GRID) == pytest.approx(applied(calibrator, GRID), abs=1e-5)
 
 
 @every_family
-def test_confidences_of_any_shape(method: str) -> None:
-    calibrator = fitted(method, overconfident(60)[0], 1)
+def test_confidences_of_any_shape(family: str) -> None:
+    calibrator = fitted(family, overconfident(60)[0], 1)
     row = applied(calibrator, np.array([0.3, 0.7]))
     assert row.shape == (2,)
     assert applied(calibrator, np.array([[0.3, 0.7]])).tolist() == [row.tolist()]
@@ -86,14 +86,14 @@ def test_confidences_of_any_shape(method: str) -> None:
 
 
 @every_family
-def test_one_confidence_for_all_becomes_the_accuracy(method: str) -> None:
+def test_one_confidence_for_all_becomes_the_accuracy(family: str) -> None:
     stated, correct = np.full(400, 0.95), np.arange(400) < 260
-    calibrator = get_family(method).fit(stated, correct, {"agreement": np.full(400, 0.5)})
+    calibrator = get_family(family).fit(stated, correct, {"agreement": np.full(400, 0.5)})
     corrected = applied(calibrator, np.array([0.95]))
     # Identity cannot, and an interval's middle lies a little off.
-    wanted = 0.95 if method == "identity" else 0.65
+    wanted = 0.95 if family == "identity" else 0.65
     assert corrected == pytest.approx([wanted], abs=2e-3)
-    assert bool(calibrator.warnings()) == (method not in ("identity", "temperature"))
+    assert bool(calibrator.warnings()) == (family not in ("identity", "temperature"))
 
 
 @every_family
@@ -109,15 +109,15 @@ def test_one_confidence_for_all_becomes_the_accuracy(method: str) -> None:
         ([], [], "no rows"),
     ],
 )
-def test_refuses_what_cannot_be_fitted(method: str, stated: FloatArray, correct: FloatArray, message: str) -> None:
+def test_refuses_what_cannot_be_fitted(family: str, stated: FloatArray, correct: FloatArray, message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        get_family(method).fit(stated, correct)
+        get_family(family).fit(stated, correct)
 
 
 @every_family
 @pytest.mark.parametrize("confidence", [-0.1, 1.1, math.nan])
-def test_applies_to_confidences_only(method: str, confidence: float) -> None:
-    calibrator = fitted(method, overconfident(60)[0], 1)
+def test_applies_to_confidences_only(family: str, confidence: float) -> None:
+    calibrator = fitted(family, overconfident(60)[0], 1)
     with pytest.raises(ValueError, match=r"every confidence must be a number in \[0, 1\]"):
         applied(calibrator, np.array([0.5, confidence]))
 
@@ -135,15 +135,15 @@ def damaged(parameters: dict[str, Value]) -> list[dict[str, Value]]:
 
 
 @every_family
-def test_foreign_parameters_are_refused(method: str) -> None:
-    calibrator = fitted(method, overconfident(60)[0], 1)
+def test_foreign_parameters_are_refused(family: str) -> None:
+    calibrator = fitted(family, overconfident(60)[0], 1)
     for wrong in damaged(calibrator.parameters()):
-        with pytest.raises(ValueError, match=method):
-            get_family(method).from_parameters(wrong)
+        with pytest.raises(ValueError, match=family):
+            get_family(family).from_parameters(wrong)
 
 
 @pytest.mark.parametrize(
-    ("method", "parameters"),
+    ("family", "parameters"),
     [
         ("temperature", {"temperature": 0.0}),
         ("beta", {"a": -1.0, "b": 1.0, "m": 0.0}),
@@ -157,14 +157,14 @@ def test_foreign_parameters_are_refused(method: str) -> None:
         ("two-signal", {"second": "agreement", "weights": [1.0], "intercept": 0.0, "clips": [0.1, 0.1]}),
     ],
 )
-def test_impossible_curves_are_refused(method: str, parameters: dict[str, Value]) -> None:
-    with pytest.raises(ValueError, match=method):
-        get_family(method).from_parameters(parameters)
+def test_impossible_curves_are_refused(family: str, parameters: dict[str, Value]) -> None:
+    with pytest.raises(ValueError, match=family):
+        get_family(family).from_parameters(parameters)
 
 
 def test_families_by_name_from_the_simplest() -> None:
-    assert all(family.method == name for name, family in FAMILIES.items())
+    assert all(kind.family == name for name, kind in FAMILIES.items())
     assert list(FAMILIES)[:3] == ["identity", "temperature", "platt"]
     assert len(FAMILIES) == 9
-    with pytest.raises(ValueError, match=r"unknown calibration method 'magic'; there are identity, temperature, platt"):
+    with pytest.raises(ValueError, match=r"unknown calibration family 'magic'; there are identity, temperature, platt"):
         get_family("magic")

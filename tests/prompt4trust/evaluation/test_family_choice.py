@@ -120,7 +120,7 @@ def test_other_scores_and_fewer_families_can_be_asked_for() -> None:
     )
     assert [each.family for each in choice.candidates] == ["platt", "isotonic"]
     assert choice.score == "brier"
-    with pytest.raises(ValueError, match="unknown calibration method 'magic'"):
+    with pytest.raises(ValueError, match="unknown calibrator family 'magic'"):
         choose_family(rows(100, platt_curve), dataset="calibration", families=["magic"])
 
 
@@ -166,7 +166,7 @@ def test_the_artifact_keeps_the_choice_the_diagram_and_the_yardstick() -> None:
     choice = choose_family(calibration, dataset="calibration", families=["identity", "platt"], resamples=5)
     pair = CalibrationKey(downstream="m", policy="p", estimator="cgp", answer_template="t@1")
     artifact = fit_calibrator(
-        calibration, name="x", method=choice.chosen, pair=pair, dataset="calibration",
+        calibration, name="x", family=choice.chosen, key=pair, dataset="calibration",
         clock=lambda: datetime(2026, 1, 2, tzinfo=UTC), choice=choice, resamples=100,
     )  # fmt: skip
     assert artifact.calibrator() == Platt.fit(*arrays(calibration))

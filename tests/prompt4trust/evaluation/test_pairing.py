@@ -39,8 +39,8 @@ def rows(seed: int, cgp_errors: float) -> list[Prediction]:
 def halved(policy: str) -> CalibratorArtifact:
     """A calibrator that says 0.5 whatever is stated."""
     return CalibratorArtifact(
-        name=f"half-{policy}", method="platt", parameters={"slope": 0.0, "intercept": 0.0}, n=1, dataset="d",
-        pair=CalibrationKey(downstream="scripted", policy=policy, estimator="cgp", answer_template="answer-compact@1"),
+        name=f"half-{policy}", family="platt", parameters={"slope": 0.0, "intercept": 0.0}, n=1, dataset="d",
+        key=CalibrationKey(downstream="scripted", policy=policy, estimator="cgp", answer_template="answer-compact@1"),
         data_hash="sha256:" + "0" * 64, created=NOW, seed=0, metrics_before={}, metrics_after={},
     )  # fmt: skip
 

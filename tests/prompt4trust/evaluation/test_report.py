@@ -112,7 +112,7 @@ def test_a_calibrator_makes_a_further_method_of_its_own_estimator_only() -> None
     questions, rows = overconfident_rows()
     own = [row for row in rows if row.estimator == "cgp"]
     artifact = fit_calibrator(
-        own, name="platt-x", method="platt", pair=PAIR, dataset="numbers", clock=lambda: NOW, resamples=20
+        own, name="platt-x", family="platt", key=PAIR, dataset="numbers", clock=lambda: NOW, resamples=20
     )
     report = build_report(rows, manifest(questions), [artifact], resamples=20)
     assert [method.name for method in report.methods] == ["verbalized", "cgp", "cgp + platt"]
@@ -133,7 +133,7 @@ def test_a_calibrator_leaves_invalid_rows_at_nought() -> None:
     questions = [question(i) for i in range(2)]
     rows = [answered(questions[0], "A", 0.9), Prediction.of(questions[1], Answer(Invalid("empty"), "", "cgp"))]
     artifact = CalibratorArtifact(
-        name="half", method="platt", parameters={"slope": 0.0, "intercept": 0.0}, pair=PAIR, n=1, dataset="d",
+        name="half", family="platt", parameters={"slope": 0.0, "intercept": 0.0}, key=PAIR, n=1, dataset="d",
         data_hash="sha256:" + "0" * 64, created=NOW, seed=0, metrics_before={}, metrics_after={},
     )  # fmt: skip
     corrected = build_report(rows, manifest(questions, ("cgp",)), [artifact], resamples=5).methods[1].figures
@@ -148,7 +148,7 @@ def test_a_calibrator_of_two_signals_leaves_answers_without_the_second_as_stated
         for place, asked in enumerate(questions)
     ]
     artifact = CalibratorArtifact(
-        name="two", method="two-signal", pair=PAIR, n=1, dataset="d", data_hash="sha256:" + "0" * 64, created=NOW,
+        name="two", family="two-signal", key=PAIR, n=1, dataset="d", data_hash="sha256:" + "0" * 64, created=NOW,
         parameters={"second": "agreement", "weights": [0.0, 1.0], "intercept": 0.0, "clips": [0.01, 0.01]}, seed=0,
         metrics_before={}, metrics_after={},
     )  # fmt: skip
@@ -228,7 +228,7 @@ def test_fit_calibrator_leaves_out_what_says_nothing() -> None:
         Prediction.of(question(501), Answer(Invalid("empty"), "", "cgp")),
         answered(Question("u", "?", OPTIONS), "A", 0.5),
     ]
-    options = {"name": "n", "method": "platt", "pair": PAIR, "dataset": "d", "clock": lambda: NOW, "resamples": 10}
+    options = {"name": "n", "family": "platt", "key": PAIR, "dataset": "d", "clock": lambda: NOW, "resamples": 10}
     clean = fit_calibrator(own, **options)  # type: ignore[arg-type]
     assert fit_calibrator(own + noise, **options) == clean  # type: ignore[arg-type]
     assert (clean.n, clean.folds) == (100, 5)

@@ -31,8 +31,8 @@ def two_signal() -> CalibratorArtifact:
         agreement,
         rng.random(200) < (agreement + stated) / 2,
         name="two-signal",
-        method="two-signal",
-        pair=PAIR,
+        family="two-signal",
+        key=PAIR,
         dataset="x",
         clock=lambda: datetime(2026, 1, 1, tzinfo=UTC),
         signals={"stated": stated},
@@ -60,7 +60,7 @@ def test_confidences_are_corrected_as_the_gateway_does_it_and_one_without_its_si
 def test_what_is_given_and_held_is_counted() -> None:
     rows = [row(index, 0.9 if index % 2 else 0.4, "A" if index % 2 or index % 4 else "B") for index in range(400)]
     guard = fit_guard(
-        checked_answers(rows), name="g", pair=PAIR, dataset="x", clock=lambda: datetime(2026, 1, 1, tzinfo=UTC)
+        checked_answers(rows), name="g", key=PAIR, dataset="x", clock=lambda: datetime(2026, 1, 1, tzinfo=UTC)
     )
     others = checked_answers([row(1000, 0.9), row(1001, 0.9, "B"), row(1002, 0.4), row(1003, None, None, truth="B")])
     none, some, everything = try_risks(guard, others, (0.0, 0.05, 1.0), 0.05)

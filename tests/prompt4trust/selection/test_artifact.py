@@ -43,7 +43,7 @@ def answers(n: int = 300, seed: int = 0) -> list[CheckedAnswer]:
 def fit(found: list[CheckedAnswer], **changes: Any) -> GuardArtifact:
     arguments: dict[str, Any] = {
         "name": "guard-cgp",
-        "pair": PAIR,
+        "key": PAIR,
         "dataset": "calibration",
         "clock": lambda: datetime(2026, 1, 2, tzinfo=UTC),
         **changes,
@@ -57,8 +57,8 @@ def calibrator(n: int = 100) -> CalibratorArtifact:
         stated,
         np.random.default_rng(0).random(n) < stated,
         name="platt-cgp",
-        method="platt",
-        pair=PAIR,
+        family="platt",
+        key=PAIR,
         dataset="other",
         clock=lambda: datetime(2026, 1, 1, tzinfo=UTC),
         resamples=10,

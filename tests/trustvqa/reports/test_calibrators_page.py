@@ -23,8 +23,8 @@ def test_the_page_shows_what_the_artifact_holds() -> None:
         rows.append(Prediction(id=f"q{index}", estimator="cgp", truth="A", answer=answer, confidence=stated))
     choice = choose_family(rows, dataset=EVIL, families=["identity", "platt", "two-signal"], resamples=10)
     artifact = fit_calibrator(
-        rows, name="platt-x", method=choice.chosen, dataset=EVIL, choice=choice, resamples=10,
-        pair=CalibrationKey(downstream="d", policy=EVIL, estimator="cgp", answer_template="answer-compact@1"),
+        rows, name="platt-x", family=choice.chosen, dataset=EVIL, choice=choice, resamples=10,
+        key=CalibrationKey(downstream="d", policy=EVIL, estimator="cgp", answer_template="answer-compact@1"),
         clock=lambda: datetime(2026, 1, 1, tzinfo=UTC),
     )  # fmt: skip
     page = render_calibrators_page([artifact, artifact.model_copy(update={"reliability_before": (), "choice": None})])

@@ -37,7 +37,7 @@ def manifest(**changes: str) -> RunManifest:
 
 def artifact(slope: float, intercept: float) -> CalibratorArtifact:
     return CalibratorArtifact(
-        name="platt-x", method="platt", parameters={"slope": slope, "intercept": intercept}, pair=PAIR, n=1,
+        name="platt-x", family="platt", parameters={"slope": slope, "intercept": intercept}, key=PAIR, n=1,
         dataset="d", data_hash="sha256:" + "0" * 64, created=NOW, seed=0, metrics_before={}, metrics_after={},
     )  # fmt: skip
 

@@ -15,7 +15,7 @@ from rich.console import Console
 from prompt4trust.calibration import FAMILIES, CalibratorArtifact, FamilyChoice
 from prompt4trust.evaluation import Prediction, RunManifest, choose_family, fit_calibrator
 from services.common.registry.directory import Registry
-from services.trainer.evaluation.prediction_run import pair_of
+from services.trainer.evaluation.prediction_run import calibration_key_of
 from services.trainer.model_settings import ModelSettings
 from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.models import publishing, refit
@@ -189,7 +189,7 @@ def _fit(
     resamples: int,
     seed: int,
 ) -> CalibratorArtifact:
-    pair = pair_of(outcome.manifest, estimator)
+    pair = calibration_key_of(outcome.manifest, estimator)
     rows = _of(outcome.predictions, estimator)
     choice: FamilyChoice | None = None
     try:
@@ -206,8 +206,8 @@ def _fit(
         fitted = fit_calibrator(
             rows,
             name=publishing.artifact_name(method, pair),
-            method=method,
-            pair=pair,
+            family=method,
+            key=pair,
             dataset=outcome.manifest.dataset,
             clock=lambda: datetime.now(UTC),
             choice=choice,

@@ -18,7 +18,7 @@ from prompt4trust.evaluation.report import fitting_hash
 from prompt4trust.evaluation.selection import Covered, Given, checked_answers, try_coverages, try_risks
 from prompt4trust.selection import CheckedAnswer, GuardArtifact, fit_guard
 from services.common.registry.directory import Registry, RegistryError, live_calibrator
-from services.trainer.evaluation.prediction_run import pair_of
+from services.trainer.evaluation.prediction_run import calibration_key_of
 from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.models.publishing import artifact_name
 from trustvqa.cli.runs import prediction_run
@@ -67,13 +67,13 @@ def guard(
         for name in names:
             own = [row for row in rows if row.estimator == name]
             _check_complete(own, manifest, name)
-            pair = pair_of(manifest, name)
+            pair = calibration_key_of(manifest, name)
             calibrator = _calibrator(target, pair, own) if scale == "calibrated" else None
             try:
                 artifact = fit_guard(
                     checked_answers(own, calibrator),
                     name=artifact_name("guard", pair),
-                    pair=pair,
+                    key=pair,
                     dataset=manifest.dataset,
                     clock=lambda: datetime.now(UTC),
                     calibrator=calibrator,
@@ -91,7 +91,7 @@ def guard(
     for artifact, calibrator in made:
         answers = None
         if other is not None:
-            answers = checked_answers([row for row in other if row.estimator == artifact.pair.estimator], calibrator)
+            answers = checked_answers([row for row in other if row.estimator == artifact.key.estimator], calibrator)
         _show(artifact, answers, delta, console)
         if publish:
             console.print(str(target.publish_guard(artifact)), highlight=False, soft_wrap=True)
@@ -135,7 +135,7 @@ def _calibrator(registry: Registry, pair: CalibrationKey, rows: Sequence[Predict
 
 def _show(artifact: GuardArtifact, other: Sequence[CheckedAnswer] | None, delta: float, console: Console) -> None:
     console.print(
-        f"\n[bold]{escape(artifact.pair.estimator)}[/], {artifact.scale} confidence, tested on {artifact.rows} "
+        f"\n[bold]{escape(artifact.key.estimator)}[/], {artifact.scale} confidence, tested on {artifact.rows} "
         f"questions of {escape(artifact.dataset)}; each line holds with {100 * (1 - delta):.3g} % certainty",
         highlight=False,
     )

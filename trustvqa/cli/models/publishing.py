@@ -39,7 +39,7 @@ def publish(registry: Registry, artifact: CalibratorArtifact, *, activate: bool,
         The file, and the name of the one that was live before, or None.
     """
     who = f"{_user()}, {what}"
-    before = live_calibrator(registry.calibrators(), artifact.pair, registry.active_calibrators())
+    before = live_calibrator(registry.calibrators(), artifact.key, registry.active_calibrators())
     if not activate and before is not None and before.name != artifact.name:
         # Where none is named the newest is live, which would be this one.
         registry.activate_calibrator(before.name, who=who)
@@ -77,9 +77,7 @@ def show(artifact: CalibratorArtifact, path: Path, before: str | None, console: 
         console: Where to.
         live: Whether it was made live.
     """
-    console.print(
-        f"\n[bold]{escape(artifact.pair.estimator)}[/], fitted on {artifact.n} valid answers", highlight=False
-    )
+    console.print(f"\n[bold]{escape(artifact.key.estimator)}[/], fitted on {artifact.n} valid answers", highlight=False)
     if artifact.choice is not None:
         console.print(judged_words(artifact.choice), style="dim", highlight=False)
         console.print(tables.candidates(artifact.choice), highlight=False)
@@ -94,7 +92,7 @@ def show(artifact: CalibratorArtifact, path: Path, before: str | None, console: 
         highlight=False,
     )
     console.print(
-        f"{artifact.method}, cross-fitted: each answer was corrected by a calibrator that had not seen it; the "
+        f"{artifact.family}, cross-fitted: each answer was corrected by a calibrator that had not seen it; the "
         "published one saw them all. A perfectly calibrated model shows errors above 0 too, by chance.",
         style="dim",
         highlight=False,

@@ -76,13 +76,13 @@ def refit(
             raise CommandError("nobody has said anything of such answers yet")
         artifacts: list[CalibratorArtifact] = []
         refused: list[str] = []
-        for pair in sorted({each.pair for each in reviewed}, key=lambda pair: pair.key):
+        for pair in sorted({each.pair for each in reviewed}, key=lambda pair: pair.line):
             rows = [each for each in reviewed if each.pair == pair]
             warnings = selection_warnings([each for each in counts if each.pair == pair])
             try:
                 artifacts.append(_fit(pair, rows, fitting, now, warnings))
             except ValueError as error:
-                refused.append(f"{pair.key}: {error}")
+                refused.append(f"{pair.line}: {error}")
         if not artifacts:
             raise CommandError("no calibrator can be fitted" + "".join(f"\n  {line}" for line in refused))
         for artifact in artifacts:
@@ -140,8 +140,8 @@ def _fit(
     fitted = fit_calibrator(
         predictions,
         name=artifact_name(method, pair)[: _NAME - len(suffix)].strip("-.") + suffix,
-        method=method,
-        pair=pair,
+        family=method,
+        key=pair,
         dataset=dataset,
         clock=lambda: now,
         choice=choice,
@@ -184,11 +184,11 @@ def _told(reviewed: Sequence[Reviewed]) -> dict[str, Any]:
 
 def _without_guarantee(registry: Registry, artifacts: Sequence[CalibratorArtifact]) -> list[str]:
     """Name the evidence that rested on the calibrators before."""
-    pairs = {artifact.pair.key for artifact in artifacts}
+    pairs = {artifact.key.line for artifact in artifacts}
     return [
         f"{guard.name} holds for the calibrator before: nothing is guaranteed until `trustvqa guard` makes another"
         for guard in registry.guards()
-        if guard.pair.key in pairs and guard.calibrator is not None
+        if guard.key.line in pairs and guard.calibrator is not None
     ]
 
 
@@ -199,7 +199,7 @@ def _see_live(
     deadline = time.monotonic() + _SEEN_LIVE_S
     while True:
         live = read_live(client)
-        missing = [artifact.name for artifact in artifacts if live.get(artifact.pair.key) != artifact.name]
+        missing = [artifact.name for artifact in artifacts if live.get(artifact.key.line) != artifact.name]
         if not missing or time.monotonic() > deadline:
             break
         time.sleep(0.2)

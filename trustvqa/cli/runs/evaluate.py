@@ -14,7 +14,7 @@ from prompt4trust.calibration import CalibratorArtifact
 from prompt4trust.evaluation import Report, RunManifest, build_report
 from prompt4trust.evaluation.probes import PROBES
 from services.common.registry.directory import Registry
-from services.trainer.evaluation.prediction_run import fitting_calibrators, pair_of
+from services.trainer.evaluation.prediction_run import calibration_key_of, fitting_calibrators
 from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.runs import options, prediction_run, probes, tables
 from trustvqa.cli.runs.shards import Shard, ShardError
@@ -141,10 +141,10 @@ def choose_calibrators(choice: str, registry: Registry, manifest: RunManifest) -
         found = [CalibratorArtifact.load(file) for file in files]
     except (OSError, ValueError) as error:
         raise CommandError(f"--calibrator {choice}: {error}") from error
-    pairs = [pair_of(manifest, estimator) for estimator in manifest.estimators]
+    pairs = [calibration_key_of(manifest, estimator) for estimator in manifest.estimators]
     fitting = [each for each in found if any(each.applies_to(pair) for pair in pairs)]
     if not fitting:
-        theirs = "".join(f"\n  {each.name}: fitted for {each.pair}" for each in found)
+        theirs = "".join(f"\n  {each.name}: fitted for {each.key}" for each in found)
         raise CommandError(f"--calibrator {choice}: none belongs to this run's models and methods{theirs}")
     return fitting
 

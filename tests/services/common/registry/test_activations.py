@@ -18,7 +18,7 @@ from services.common.registry.directory import (
 )
 from tests.services.common.registry.test_registry import artifact
 
-PAIR = artifact("x").pair
+PAIR = artifact("x").key
 
 
 def made(*changes: tuple[str | None, str]) -> list[Activation]:
@@ -95,7 +95,7 @@ def test_changes_are_taken_back_one_after_the_other_and_all_is_written_down(tmp_
         ("dr. x", "three", "one", "rolled-back"),
         ("dr. x", "one", "three", "rolled-back"),
     ]
-    assert {each.pair for each in found} == {PAIR.key}
+    assert {each.pair for each in found} == {PAIR.line}
     assert all(abs(each.at - started) < timedelta(minutes=1) for each in found)
 
 
@@ -119,4 +119,4 @@ def test_a_spoilt_active_json_is_mended_by_naming_what_is_live(tmp_path: Path) -
     registry = published(tmp_path, "one", "two")
     (tmp_path / "active.json").write_text('{"calibrators": ["one"]}')
     registry.activate_calibrator("one")
-    assert json.loads((tmp_path / "active.json").read_text()) == {"calibrators": {PAIR.key: "one"}}
+    assert json.loads((tmp_path / "active.json").read_text()) == {"calibrators": {PAIR.line: "one"}}

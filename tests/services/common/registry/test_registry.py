@@ -227,8 +227,8 @@ def test_a_calibrator_that_cannot_be_read_is_left_out(registry: Registry) -> Non
 
 def artifact(name: str, estimator: str = "cgp", day: int = 1) -> CalibratorArtifact:
     return CalibratorArtifact(
-        name=name, method="platt", parameters={"slope": 1.0, "intercept": 0.0}, n=20, dataset="d",
-        pair=CalibrationKey(downstream="m", policy=None, estimator=estimator, answer_template="t@1"),
+        name=name, family="platt", parameters={"slope": 1.0, "intercept": 0.0}, n=20, dataset="d",
+        key=CalibrationKey(downstream="m", policy=None, estimator=estimator, answer_template="t@1"),
         data_hash="sha256:" + "0" * 64, created=datetime(2026, 1, day, tzinfo=UTC), seed=0,
         metrics_before={}, metrics_after={},
     )  # fmt: skip
@@ -238,7 +238,7 @@ def test_a_live_calibrator_is_named_for_its_pair_and_the_policy_stays(registry: 
     registry.activate_policy("policy-1")
     for each in (artifact("one"), artifact("two", day=2), artifact("other", "verbalized")):
         registry.publish_calibrator(each)
-    pair = artifact("one").pair
+    pair = artifact("one").key
     assert registry.active_calibrators() == {}
     newest = live_calibrator(registry.calibrators(), pair, {})
     assert newest is not None
@@ -253,8 +253,8 @@ def test_a_live_calibrator_is_named_for_its_pair_and_the_policy_stays(registry: 
     assert chosen is not None
     assert chosen.name == "one"
     # Named for one pair, it is not applied to another, whatever the file says.
-    elsewhere = artifact("x", "entropy").pair
-    assert live_calibrator([artifact("one")], elsewhere, {elsewhere.key: "one"}) is None
+    elsewhere = artifact("x", "entropy").key
+    assert live_calibrator([artifact("one")], elsewhere, {elsewhere.line: "one"}) is None
     registry.activate_policy("policy-2")
     assert registry.activate_calibrator("two") == "one"
     assert registry.active_policy() == "policy-2"
@@ -288,7 +288,7 @@ def test_two_that_write_active_json_at_once_lose_nothing(registry: Registry) -> 
 def guard(name: str) -> GuardArtifact:
     answers = [CheckedAnswer(f"q{index}", index % 10 / 10, index % 10 > 4, "A") for index in range(100)]
     pair = CalibrationKey(downstream="d", policy=None, estimator="verbalized", answer_template="answer-compact@1")
-    return fit_guard(answers, name=name, pair=pair, dataset="x", clock=lambda: datetime(2026, 1, 1, tzinfo=UTC))
+    return fit_guard(answers, name=name, key=pair, dataset="x", clock=lambda: datetime(2026, 1, 1, tzinfo=UTC))
 
 
 def test_guards_are_published_listed_and_seeded(tmp_path: Path) -> None:

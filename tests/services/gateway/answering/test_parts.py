@@ -62,7 +62,7 @@ async def test_what_was_made_live_counts_whatever_is_newer(tmp_path: Path) -> No
     assert await live() == "older"
     assert registry.activate_calibrator("newer") == "older"
     assert await live() == "newer"
-    assert shelf.live == {PAIR.key: "newer"}
+    assert shelf.live == {PAIR.line: "newer"}
 
     # A spoilt file changes nothing; a live calibrator that is gone leaves the others.
     (tmp_path / "active.json").write_text("{")

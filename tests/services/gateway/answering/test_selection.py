@@ -54,7 +54,7 @@ def make_guard(
     arguments: dict[str, Any] = {"name": f"guard-{estimator.replace('+', '-')}", "ties": "together", **changes}
     return fit_guard(
         answers,
-        pair=CalibrationKey(downstream=MODEL, policy=policy, estimator=estimator, answer_template=TEMPLATE),
+        key=CalibrationKey(downstream=MODEL, policy=policy, estimator=estimator, answer_template=TEMPLATE),
         dataset="phantom-vqa",
         clock=lambda: datetime(2026, 1, 2, tzinfo=UTC),
         calibrator=calibrator,
@@ -352,7 +352,7 @@ async def test_a_slow_registry_holds_up_no_other_question(tmp_path: Path) -> Non
     found = []
 
     async def find() -> None:
-        found.append(await shelf.find(guard.pair))
+        found.append(await shelf.find(guard.key))
 
     with anyio.fail_after(20):
         async with anyio.create_task_group() as tasks:

@@ -59,12 +59,12 @@ def test_what_is_made_live_is_applied_at_once_and_can_be_taken_back(client: http
     activated = change(client, "older", "activate")
     assert activated.json() == {"live": "older", "previous": None}
     assert applied(client) == "older"
-    assert client.get("/version").json()["live_calibrators"][PAIR.key] == "older"
+    assert client.get("/version").json()["live_calibrators"][PAIR.line] == "older"
     assert change(client, "newer", "activate", "dr. y").json() == {"live": "newer", "previous": "older"}
     assert applied(client) == "newer"
     assert change(client, "newer", "retire", "dr. z").json() == {"live": "older", "previous": "newer"}
     assert applied(client) == "older"
-    assert client.get("/version").json()["live_calibrators"][PAIR.key] == "older"
+    assert client.get("/version").json()["live_calibrators"][PAIR.line] == "older"
     assert applied(client, method="verbalized") == "platt-verbalized"
 
     listed = client.get("/v1/calibrators").json()
@@ -86,9 +86,9 @@ def test_what_is_made_live_is_applied_at_once_and_can_be_taken_back(client: http
     times = [datetime.fromisoformat(each.pop("at")) for each in listed["history"]]
     assert started <= times[0] <= times[1] <= times[2]
     assert listed["history"] == [
-        {"who": "dr. x", "pair": PAIR.key, "previous": "newer", "name": "older", "kind": "activated"},
-        {"who": "dr. y", "pair": PAIR.key, "previous": "older", "name": "newer", "kind": "activated"},
-        {"who": "dr. z", "pair": PAIR.key, "previous": "newer", "name": "older", "kind": "rolled-back"},
+        {"who": "dr. x", "pair": PAIR.line, "previous": "newer", "name": "older", "kind": "activated"},
+        {"who": "dr. y", "pair": PAIR.line, "previous": "older", "name": "newer", "kind": "activated"},
+        {"who": "dr. z", "pair": PAIR.line, "previous": "newer", "name": "older", "kind": "rolled-back"},
     ]
 
 

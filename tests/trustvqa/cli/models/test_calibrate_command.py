@@ -87,12 +87,12 @@ def test_chooses_on_the_validation_questions_publishes_and_makes_live(tmp_path: 
     ]
     out, _ = trustvqa(tmp_path, *command)
     assert "Judged on 200 answers of validation, which no fit saw" in out
-    artifacts = {each.pair.estimator: each for each in Registry(tmp_path / "reg").calibrators()}
+    artifacts = {each.key.estimator: each for each in Registry(tmp_path / "reg").calibrators()}
     assert live(tmp_path) == {name: artifact.name for name, artifact in artifacts.items()}
     for estimator, artifact in artifacts.items():
         choice = artifact.choice
         assert choice is not None
-        assert artifact.method == choice.chosen
+        assert artifact.family == choice.chosen
         assert artifact.questions == load_dataset(calibration).fingerprint  # so that references of them are found
         assert choice.chosen in ("histogram", "isotonic", "venn-abers")
         assert artifact.name == f"{choice.chosen}-{estimator}-m{'-policy-1' * (estimator == 'cgp')}-answer-compact-1"

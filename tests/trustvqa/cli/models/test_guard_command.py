@@ -81,8 +81,8 @@ def lines_of(out: str, start: str) -> list[list[str]]:
 def test_evidence_is_published_and_shown_on_both_splits(runs: tuple[Path, Path], tmp_path: Path) -> None:
     run, other = runs
     out, _ = guard(tmp_path, "--run", run, "--report-data", other)
-    found = {each.pair.estimator: each for each in Registry(tmp_path / "registry").guards()}
-    assert {name: each.pair for name, each in found.items()} == PAIRS
+    found = {each.key.estimator: each for each in Registry(tmp_path / "registry").guards()}
+    assert {name: each.key for name, each in found.items()} == PAIRS
     assert found["cgp"].name == "guard-cgp-scripted-policy-1-answer-compact-1"
     assert (found["cgp"].rows, found["cgp"].set_aside, found["cgp"].dataset) == (720, 80, "split-1")
     assert found["cgp"].questions == "1"  # as the run has it
@@ -125,8 +125,8 @@ def calibrator(run: Path, seed: int = 0) -> CalibratorArtifact:
         [row.confidence or 0 for row in rows],
         [row.correct for row in rows],
         name="platt-cgp",
-        method="platt",
-        pair=PAIRS["cgp"],
+        family="platt",
+        key=PAIRS["cgp"],
         dataset="x",
         clock=lambda: datetime(2026, 1, 1, tzinfo=UTC),
         ids=[row.id for row in rows],

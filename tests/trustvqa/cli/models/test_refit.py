@@ -136,16 +136,16 @@ def test_a_calibrator_of_a_new_name_goes_live_beside_the_one_before_and_can_be_t
         assert f"live: {fitted.name}, in place of shipped" in out
         assert f"{url} applies what is live" in out
         assert "guard-cgp holds for the calibrator before" in out
-        assert httpx.get(f"{url}/version").json()["live_calibrators"] == {CGP.key: fitted.name}
+        assert httpx.get(f"{url}/version").json()["live_calibrators"] == {CGP.line: fitted.name}
 
         back = httpx.post(f"{url}/v1/calibrators/{fitted.name}/retire", json={"who": "dr. x"})
         assert back.json() == {"live": "shipped", "previous": fitted.name}
-        assert httpx.get(f"{url}/version").json()["live_calibrators"] == {CGP.key: "shipped"}
+        assert httpx.get(f"{url}/version").json()["live_calibrators"] == {CGP.line: "shipped"}
     verdicts = [often(0, index) and index >= 20 for index in range(200)]
     stated = [row["stated"] for row in stream.answers[:200]]
     # In another order of the rows, so to the last digit but one.
     assert fitted.parameters == pytest.approx(get_family("platt").fit(stated, verdicts).parameters(), rel=1e-9)
-    assert (fitted.pair, fitted.n, fitted.folds, fitted.choice) == (CGP, 200, 5, None)
+    assert (fitted.key, fitted.n, fitted.folds, fitted.choice) == (CGP, 200, 5, None)
     assert fitted.dataset == "feedback of 3 reviewers on answers of 2026-03-01 to 2026-03-09"
     assert not [each for each in fitted.warnings if "people spoke" in each]
 
@@ -166,13 +166,13 @@ def test_families_are_chosen_for_each_pair_and_a_pair_that_has_too_little_is_lef
     stream.add(10, often, pair=VERBALIZED)
     with serving(tmp_path, stream) as url:
         out, _ = refit(tmp_path, url)
-        assert httpx.get(f"{url}/version").json()["live_calibrators"].keys() == {CGP.key}
+        assert httpx.get(f"{url}/version").json()["live_calibrators"].keys() == {CGP.line}
     (fitted,) = Registry(tmp_path / "reg").calibrators()
     assert fitted.choice is not None
-    assert fitted.method == fitted.choice.chosen
-    assert fitted.method in ("histogram", "isotonic", "venn-abers")
+    assert fitted.family == fitted.choice.chosen
+    assert fitted.family in ("histogram", "isotonic", "venn-abers")
     assert (fitted.choice.judged_on, fitted.choice.n) == ("folds", 150)
-    assert f"{VERBALIZED.key}: 10 calibration answers" in out
+    assert f"{VERBALIZED.line}: 10 calibration answers" in out
     assert "too few to choose a calibrator by" in out
 
 
@@ -184,7 +184,7 @@ def test_what_is_not_to_be_live_leaves_what_is(tmp_path: Path) -> None:
     with serving(tmp_path, stream) as url:
         out, _ = refit(tmp_path, url, "--no-activate", "--family", "platt")
         # It is the newest, and nothing had been named.
-        assert httpx.get(f"{url}/version").json()["live_calibrators"] == {CGP.key: "shipped"}
+        assert httpx.get(f"{url}/version").json()["live_calibrators"] == {CGP.line: "shipped"}
     assert len(registry.calibrators()) == 2
     assert "not live: platt-cgp-model-1-policy-1-answer-compact-1-feedback" in out
     assert "; shipped is" in out
@@ -198,7 +198,7 @@ def test_answers_are_chosen_by_time_method_and_models(tmp_path: Path) -> None:
         refit(tmp_path, url, "--family", "platt", "--since", "2026-03-02", "--until", "2026-03-04", "--methods", "cgp")
         refused = refit(tmp_path, url, "--model", "another", status=1)
     (fitted,) = Registry(tmp_path / "reg").calibrators()
-    assert (fitted.pair, fitted.n) == (CGP, 48)
+    assert (fitted.key, fitted.n) == (CGP, 48)
     assert "nobody has said anything of such answers yet" in refused[1]
 
 

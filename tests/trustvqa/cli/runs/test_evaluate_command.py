@@ -90,7 +90,7 @@ def test_calibrate_then_evaluate(data: Path, tmp_path: Path) -> None:
             "platt-verbalized-scripted-answer-compact-1.json",
         ]
         artifact = CalibratorArtifact.load(tmp_path / "registry" / "calibrators" / names[0])
-        assert artifact.pair.model_dump() == {
+        assert artifact.key.model_dump() == {
             "downstream": "scripted",
             "policy": "policy-1",
             "estimator": "cgp",

@@ -165,7 +165,7 @@ def test_calibrators(tmp_path: Path, data: Path) -> None:
     run = write_run(tmp_path / "run", data)
     pair = CalibrationKey(downstream="scripted", policy="p1", estimator="cgp", answer_template="answer-compact@1")
     artifact = CalibratorArtifact(
-        name="half", method="platt", parameters={"slope": 0.0, "intercept": 0.0}, pair=pair, n=1, dataset="d",
+        name="half", family="platt", parameters={"slope": 0.0, "intercept": 0.0}, key=pair, n=1, dataset="d",
         data_hash="sha256:" + "0" * 64, created=datetime(2026, 1, 1, tzinfo=UTC), seed=0, metrics_before={},
         metrics_after={},
     )  # fmt: skip
