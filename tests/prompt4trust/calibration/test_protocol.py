@@ -166,5 +166,5 @@ def test_families_by_name_from_the_simplest() -> None:
     assert all(kind.family == name for name, kind in FAMILIES.items())
     assert list(FAMILIES)[:3] == ["identity", "temperature", "platt"]
     assert len(FAMILIES) == 9
-    with pytest.raises(ValueError, match=r"unknown calibration family 'magic'; there are identity, temperature, platt"):
+    with pytest.raises(ValueError, match=r"unknown calibrator family 'magic'; there are identity, temperature, platt"):
         get_family("magic")
