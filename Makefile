@@ -149,7 +149,7 @@ k8s-render: ## Print what k8s/overlays/OVERLAY comes to: OVERLAY=gpu (needs kube
 
 .PHONY: k8s-check
 k8s-check: .venv/.developed ## Check the manifests: schemas, references, settings, probes, confinement (needs kubectl or kustomize)
-	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m pytest tests/deploy/test_k8s.py tests/deploy/test_k8s_mistakes.py $(ARGS)
+	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m pytest tests/k8s $(ARGS)
 
 ##@ Help
 

@@ -17,7 +17,7 @@ import yaml
 
 from prompt4trust.prompts import load_template
 from tests.deploy.compose import Service, Stack
-from tests.deploy.k8s_settings import VLLM_FLAGS
+from tests.k8s.settings import VLLM_FLAGS
 from trustvqa.cli.operate.keys import app as keys_command
 
 _SWITCH, _NUMBER, _PATH = r"[01]", r"[1-9]\d*", r"/.+"

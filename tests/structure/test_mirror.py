@@ -1,4 +1,4 @@
-"""Tests lie as the code does: a directory of tests for a package has the package's own path."""
+"""Tests lie as the code does: a directory of tests has the path of what it tests."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ from pathlib import Path
 
 from tests.structure.sources import ROOT, plant, source_directories
 
-WITHOUT_A_PACKAGE = {
+OF_NO_DIRECTORY = {
     "tests/structure": "the whole tree",
     "tests/support": "helpers of many tests",
     "tests/system": "all services together",
     "tests/vllm": "a program that is not ours",
 }
-"""Directories of tests that no package stands behind, and what they are about instead."""
+"""Directories of tests that mirror none, and what they are about instead."""
 
 
 def stray_tests(root: Path) -> list[str]:
-    """Directories of tests whose path below tests/ leads to no package."""
+    """Directories of tests whose path below tests/ leads to no directory of sources."""
     folders = [each for each in source_directories(root, ["tests"]) if len(each.parts) > 1]
-    return [str(folder) for folder in folders if not (root / folder.relative_to("tests") / "__init__.py").is_file()]
+    return [str(folder) for folder in folders if not (root / folder.relative_to("tests")).is_dir()]
 
 
-def test_every_directory_of_tests_mirrors_a_package() -> None:
-    assert stray_tests(ROOT) == sorted(WITHOUT_A_PACKAGE)
+def test_every_directory_of_tests_mirrors_one_of_sources() -> None:
+    assert stray_tests(ROOT) == sorted(OF_NO_DIRECTORY)
 
 
 def test_a_stray_directory_is_noticed(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What kustomize makes of k8s/, and a way to look things up in it."""
+"""Rendered manifests of k8s/, and a way to look things up in them."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ class Cluster:
     """Everything that lies in a namespace.
 
     Attributes:
-        documents: What was rendered.
+        documents: The rendered manifests.
         runs: Jobs that the trainer would make.
     """
 
@@ -158,7 +158,7 @@ def _pods(owner: str, kind: str, spec: Document) -> Pods:
 
 
 def selects(selector: Mapping[str, Any] | None, labels: Mapping[str, str]) -> bool:
-    """Tell whether a label selector holds of labels; an empty one holds of all."""
+    """Whether a label selector holds of labels; an empty one holds of all."""
     selector = selector or {}
     if any(labels.get(name) != value for name, value in selector.get("matchLabels", {}).items()):
         return False

@@ -1,4 +1,4 @@
-"""Whether what stands around the pods refers to what is there: Secrets, scaling, ways in, monitoring."""
+"""Checks of what stands around the pods: Secrets, scaling, ways in, monitoring."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import yaml
 from prometheus_client import CollectorRegistry
 
 from services.common.http.telemetry import HttpMetrics
-from tests.deploy.k8s_documents import K8S, Cluster, Document, example_secrets, selects
+from tests.k8s.documents import K8S, Cluster, Document, example_secrets, selects
 
 _VLLM_METRICS = {"vllm:num_requests_waiting", "vllm:num_requests_running"}
 _ADAPTER = K8S / "components" / "autoscaling-gateway" / "prometheus-adapter-rule.yaml"
 
 
 def secret_faults(name: str, keys: list[str]) -> Iterator[str]:
-    """Say which Secret, or which of its keys, operators are not told to make."""
+    """Secrets, or keys of them, that operators are not told to make."""
     held = example_secrets().get(name)
     if held is None:
         yield f"nobody is told to make the Secret {name}"
@@ -27,7 +27,7 @@ def secret_faults(name: str, keys: list[str]) -> Iterator[str]:
 
 
 def scaling_faults(cluster: Cluster) -> Iterator[str]:
-    """Say what is wrong with what changes the number of pods."""
+    """Mistakes in what changes the number of pods."""
     for kind in ("HorizontalPodAutoscaler", "ScaledObject"):
         for scaler in cluster.of(kind):
             name, target = f"{kind} {scaler['metadata']['name']}", scaler["spec"]["scaleTargetRef"]
@@ -82,7 +82,7 @@ def _metric_faults(cluster: Cluster, spec: Document) -> Iterator[str]:
 
 
 def entry_faults(cluster: Cluster) -> Iterator[str]:
-    """Say what is wrong with the ways in from outside."""
+    """Mistakes in the ways in from outside."""
     for ingress in cluster.of("Ingress"):
         name = f"Ingress {ingress['metadata']['name']}"
         hosts = {rule["host"] for rule in ingress["spec"]["rules"]}
@@ -115,7 +115,7 @@ def _backend_faults(cluster: Cluster, name: str, port: dict[str, Any]) -> Iterat
 
 
 def monitor_faults(cluster: Cluster) -> Iterator[str]:
-    """Say what Prometheus would not find."""
+    """Targets that Prometheus would not find."""
     for monitor in cluster.of("ServiceMonitor"):
         name, spec = f"ServiceMonitor {monitor['metadata']['name']}", monitor["spec"]
         found = [each for each in cluster.of("Service") if selects(spec["selector"], each["metadata"]["labels"])]

@@ -1,4 +1,4 @@
-"""Whether probes ask what the services answer, and pods get the time that draining takes."""
+"""Checks that probes ask what the services answer, and that pods get the time that draining takes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from services.gateway.settings import GatewaySettings
 from services.policy.settings import PolicySettings
 from services.trainer.executors.kubernetes_settings import KubernetesSettings
 from services.trainer.settings import TrainerSettings
-from tests.deploy.k8s_documents import Cluster, Document, Pods
-from tests.deploy.k8s_settings import listen
+from tests.k8s.documents import Cluster, Document, Pods
+from tests.k8s.settings import listen
 
 # vLLM's one route for probes: 200 while its engine lives.
 _VLLM = "/health"
@@ -53,13 +53,13 @@ def application(service: str) -> FastAPI:
 
 
 def answers(service: str, path: str, method: str = "GET") -> bool:
-    """Tell whether a service has a route."""
+    """Whether a service has a route."""
     scope = {"type": "http", "method": method, "path": path, "root_path": "", "headers": []}
     return any(route.matches(scope)[0] is Match.FULL for route in application(service).routes)
 
 
 def probe_faults(cluster: Cluster) -> list[str]:
-    """Say what is wrong with the probes of pods that serve, and with their end."""
+    """Mistakes in the probes of pods that serve, and in their end."""
     services = {told.pods.owner: told for told in listen(cluster)}
     faults = []
     for document in cluster.of("Deployment"):

@@ -1,19 +1,19 @@
-"""Whether everything that one document says of another is so."""
+"""Checks that everything that one document says of another is so."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from tests.deploy.k8s_documents import Cluster, Document, Pods, selects
-from tests.deploy.k8s_surroundings import entry_faults, monitor_faults, scaling_faults, secret_faults
+from tests.k8s.documents import Cluster, Document, Pods, selects
+from tests.k8s.surroundings import entry_faults, monitor_faults, scaling_faults, secret_faults
 
 # Of pods that not every overlay has; a component that is for all names it.
 _ELSEWHERE = {8084}
 
 
 def reference_faults(cluster: Cluster) -> list[str]:
-    """Say what refers to nothing, or to the wrong thing."""
+    """References that lead to nothing, or to the wrong thing."""
     checks = (
         _service_faults,
         _disruption_faults,
@@ -183,7 +183,7 @@ def _role_faults(cluster: Cluster) -> Iterator[str]:
 
 
 def _indexed_faults(cluster: Cluster) -> Iterator[str]:
-    """What the arguments of indexed Jobs say of their size and of each other."""
+    """Mistakes in what the arguments of indexed Jobs say of their size and of each other."""
     for job in cluster.of("Job"):
         yield from (f"Job {job['metadata']['name']}: {fault}" for fault in _shard_faults(job["spec"]))
     for jobset in cluster.of("JobSet"):

@@ -1,4 +1,4 @@
-"""Whether documents are what an API server of a given version would take, by its published schemas."""
+"""Checks that an API server of a given version would take the documents, by its published schemas."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import jsonschema  # type: ignore[import-untyped]
 from kubernetes_validate import utils
 from referencing import Registry, Resource
 
-from tests.deploy.k8s_documents import Document
+from tests.k8s.documents import Document
 
 NEWEST = tuple(dict.fromkeys(utils.major_minor(version) for version in utils.all_versions()))[-3:]
 # Kinds that come with other software: no schema here, so that kind, version and the keys below are checked.
@@ -83,7 +83,7 @@ _UNITS = {"m": 1e-3, "k": 1e3, "M": 1e6, "G": 1e9, "T": 1e12} | {
 
 @cache
 def _validator(kind: str, version: str, api_version: str) -> Any:
-    """What `kubernetes_validate.validate` makes anew for each document, which takes most of its time."""
+    """A kept validator: `kubernetes_validate.validate` makes one for each document, which takes most of its time."""
     folder = next(each for each in reversed(utils.all_versions()) if utils.major_minor(each) == version)
     folder = f"kubernetes-json-schema/v{folder}-local-strict"
     group = re.sub(r"^([^./]*)(?:\.[^/]*)?/", r"\1-", api_version)
@@ -98,7 +98,7 @@ def _registry(folder: str, version: str) -> Any:
 
 
 def schema_faults(documents: list[Document], version: str) -> list[str]:
-    """Say what a version's API server would refuse."""
+    """Whatever a version's API server would refuse."""
     return [fault for document in documents for fault in _document_faults(document, version)]
 
 

@@ -1,4 +1,4 @@
-"""Whether the services know what the manifests tell them, by reading it as the services do."""
+"""Checks that the services know the settings of the manifests, by reading these as the services do."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from services.trainer.executors.base import Launch
 from services.trainer.executors.kubernetes_job import build_job
 from services.trainer.grpo.config import TrainingConfig
 from services.trainer.settings import TrainerSettings
-from tests.deploy.k8s_documents import Cluster, Document, Pods
+from tests.k8s.documents import Cluster, Document, Pods
 from trustvqa.cli.main import COMMANDS
 
 SETTINGS: dict[str, type[ServiceSettings]] = {
@@ -101,7 +101,7 @@ def with_runs(cluster: Cluster) -> Cluster:
 
 
 def settings_faults(cluster: Cluster) -> list[str]:
-    """Say what a service would not understand, or could not reach at the address that it is told."""
+    """Settings that a service would not understand, and addresses at which it could reach nobody."""
     faults = []
     for told in listen(cluster):
         found = [*told.faults, *_command_faults(told)]
