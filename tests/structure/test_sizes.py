@@ -15,6 +15,7 @@ LARGE_PACKAGES = {
     "models/recipe": "one module a step of the training, listed in order by plan.py",
     "prompt4trust/estimators": "one module an estimator",
     "tests/deploy": "one module a part of the stack or a tool for it",
+    "tests/k8s": "one module a kind of fault, beside the tests that plant it",
 }
 """Packages of more modules than that, and why they are not divided."""
 UNDER_WORK = ("services/gateway/answering", "services/trainer", "services/trainer/grpo")
