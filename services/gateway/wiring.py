@@ -317,6 +317,6 @@ def _alarm_for(monitor: Monitor, pair: CalibrationKey) -> str | None:
 def _seed(registry: Registry, shipped: Path) -> None:
     # A registry that may only be read is fine: another service, or a person, puts there what is needed.
     try:
-        registry.seed_calibrators(shipped)
+        registry.seed_artifacts(shipped)
     except OSError as error:
         _log.warning("calibrators not copied into the registry", reason=str(error))

@@ -14,7 +14,8 @@ from prometheus_client import CollectorRegistry
 from services.common.clients.transport import RetrySettings, make_http_client
 from services.common.http.app import create_app
 from services.common.http.health import Dependency
-from services.common.registry.directory import Registry, RegistryError
+from services.common.registry.directory import Registry
+from services.common.registry.errors import RegistryError
 from services.policy.cgp_writer import CgpMetrics, CgpWriter
 from services.policy.engine import start_transformers_engine
 from services.policy.loading import StartGenerator, local_loader, remote_loader

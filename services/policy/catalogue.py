@@ -6,7 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
-from services.common.registry.directory import Registry, RegistryError
+from services.common.registry.directory import Registry
+from services.common.registry.errors import RegistryError
 from services.policy.loading import read_template
 from services.policy.schemas import PolicyInfo, TemplateInfo
 from services.policy.versions import UnusableVersionError

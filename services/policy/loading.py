@@ -10,7 +10,8 @@ import structlog
 
 from prompt4trust.models import Sampling, TransportError
 from prompt4trust.prompts import PromptTemplate, guide_messages
-from services.common.registry.policy_template import PolicyTemplateError, read_policy_template
+from services.common.registry.errors import PolicyTemplateError
+from services.common.registry.policy_template import read_policy_template
 from services.policy.generation import Generator
 from services.policy.model_servers import ModelServers, NotServedError, RemoteGenerator
 from services.policy.versions import LoadedPolicy, Loader, UnusableVersionError

@@ -13,7 +13,8 @@ from pathlib import Path
 import structlog
 
 from prompt4trust.prompts import PromptTemplate
-from services.common.registry.directory import Registry, RegistryError
+from services.common.registry.directory import Registry
+from services.common.registry.errors import RegistryError
 from services.policy.generation import Generator
 
 _RETRY_FIRST_S = 1.0
@@ -182,13 +183,13 @@ class PolicyVersions:
         A version that cannot be loaded leaves the old one live; it is tried again at growing intervals.
         """
         async with self._switching:
-            stamp = await asyncio.to_thread(self._registry.active_stamp)
+            stamp = await asyncio.to_thread(self._registry.active.stamp)
             if stamp == self._seen and (self.trouble is None or self._clock() < self._retry_at):
                 return
             if stamp != self._seen:
                 self._retry_pause = 0.0
             try:
-                wanted = self._registry.active_policy()
+                wanted = self._registry.active.policy()
                 if wanted is not None and wanted != self.active:
                     await self._switch(wanted, write=False)
                 self.trouble = None

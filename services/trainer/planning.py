@@ -15,7 +15,8 @@ from pydantic import BaseModel, ValidationError
 
 from prompt4trust.files import write_atomically
 from services.common.http.problems import Problem
-from services.common.registry.directory import Registry, RegistryError
+from services.common.registry.directory import Registry
+from services.common.registry.errors import RegistryError
 from services.common.settings import ServiceSettings
 from services.trainer.evaluation.config import EvaluationConfig, EvaluationSpec
 from services.trainer.evaluation.execute import CONFIG

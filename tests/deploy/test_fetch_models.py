@@ -8,7 +8,8 @@ import pytest
 
 from deploy.fetch_models import main, publish_policy
 from services.common.registry.directory import Registry
-from services.common.registry.policy_template import PolicyTemplateError, read_policy_template
+from services.common.registry.errors import PolicyTemplateError
+from services.common.registry.policy_template import read_policy_template
 
 
 @pytest.fixture

@@ -1,1 +1,1 @@
-"""The registry: a directory of policy versions, calibrators, guards and references that people can read."""
+"""The registry: a directory of policy versions and artifacts that people can read; see `directory`."""

@@ -1,4 +1,4 @@
-"""Who made which calibrator live, and when: a file that only grows, from which a change can be taken back."""
+"""The history of live calibrators, a file that only grows: who changed what, so that a change can be taken back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Activation(BaseModel):
     Attributes:
         at: When.
         who: The person or program that made it.
-        pair: Key of the models, method and wording that it concerns.
+        pair: The calibration key that it concerns, as text.
         previous: Name of the calibrator that was live, or None where there was none.
         name: Name of the one that is live since.
         kind: Whether it was chosen, or came back because another was retired.
@@ -68,12 +68,12 @@ def append_activation(path: Path, activation: Activation) -> None:
         os.close(file)
 
 
-def earlier(history: Iterable[Activation], pair: str, live: str) -> str | None:
-    """Say what was live before what is live now, as an editor's undo would: a change that was taken back is forgotten.
+def live_before(history: Iterable[Activation], pair: str, live: str) -> str | None:
+    """Find what was live before what is live now, as an editor's undo would: a change that was taken back is forgotten.
 
     Args:
         history: The changes, the oldest first.
-        pair: The pair's key.
+        pair: The calibration key as text.
         live: Name of the calibrator that is live now.
 
     Returns:

@@ -1,22 +1,15 @@
-"""What makes a directory a policy version: its own wording. Serving and training ask the same of it."""
+"""A policy version's own wording, prompt.json, without which a directory is none: for serving and training alike."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from prompt4trust.prompts import PromptTemplate, load_template
+from services.common.registry.errors import MissingTemplateError, PolicyTemplateError
 
 TEMPLATE_FILE = "prompt.json"
 """Holds a version's prompt template: the wording that it was trained with."""
 _ROLE = "guide"
-
-
-class PolicyTemplateError(Exception):
-    """A policy's wording cannot be used; the message says why, names no path, and is fit for a client."""
-
-
-class MissingTemplateError(PolicyTemplateError):
-    """A policy's directory holds no wording."""
 
 
 def read_policy_template(directory: Path) -> PromptTemplate:

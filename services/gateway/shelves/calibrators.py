@@ -9,7 +9,9 @@ from dataclasses import dataclass
 import structlog
 
 from prompt4trust.calibration import CalibrationKey, Calibrator, CalibratorArtifact
-from services.common.registry.directory import Registry, RegistryError, live_calibrator
+from services.common.registry.directory import Registry
+from services.common.registry.errors import RegistryError
+from services.common.registry.live_calibrator import live_calibrator
 from services.gateway.shelves.shelf import Shelf
 
 __all__ = ["CalibrationKey", "CalibratorShelf", "FittedCalibrator"]
@@ -86,15 +88,17 @@ class CalibratorShelf:
         await self._polled.refresh(at_once=at_once)
 
     def _stamp(self) -> object:
-        return self._registry.calibrators_stamp(), self._registry.active_stamp()
+        return self._registry.calibrators.stamp(), self._registry.active.stamp()
 
     def _read(self) -> list[FittedCalibrator]:
         active = self._active
         try:
-            active = self._registry.active_calibrators()
+            active = self._registry.active.calibrators()
         except RegistryError as error:
             _log.error("what is live stays as it was", reason=str(error))
-        fitted = [FittedCalibrator(artifact, artifact.calibrator()) for artifact in self._registry.calibrators()]
+        fitted = [
+            FittedCalibrator(artifact, artifact.calibrator()) for artifact in self._registry.calibrators.load_all()
+        ]
         _log.info("calibrators read", names=[each.artifact.name for each in fitted])
         self._active = active  # last: answers are given beside, by what was live until both are read
         return fitted

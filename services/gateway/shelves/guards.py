@@ -40,7 +40,7 @@ class GuardShelf:
     ) -> None:
         self._registry = registry
         self._delta = delta
-        self._polled = Shelf(registry.guards_stamp, self._read, check_every_s, clock)
+        self._polled = Shelf(registry.guards.stamp, self._read, check_every_s, clock)
 
     @property
     def names(self) -> list[str]:
@@ -64,7 +64,7 @@ class GuardShelf:
     def _read(self) -> list[Guard]:
         guards = [
             Guard(artifact, artifact.risk_rule(self._delta), artifact.option_sets())
-            for artifact in self._registry.guards()
+            for artifact in self._registry.guards.load_all()
         ]
         _log.info("guards read", names=[guard.artifact.name for guard in guards])
         return guards

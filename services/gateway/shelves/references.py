@@ -64,7 +64,7 @@ class Familiarity:
         self._registry = registry
         self._limit = limit
         self._workers = workers
-        self._polled = Shelf(registry.references_stamp, self._read, check_every_s, clock)
+        self._polled = Shelf(registry.references.stamp, self._read, check_every_s, clock)
 
     @property
     def names(self) -> list[str]:
@@ -156,7 +156,7 @@ class Familiarity:
         )
 
     def _read(self) -> list[_Shelved]:
-        shelved = [_Shelved(artifact, artifact.reference()) for artifact in self._registry.references()]
+        shelved = [_Shelved(artifact, artifact.reference()) for artifact in self._registry.references.load_all()]
         for each in shelved:
             if self._limit < 1 and each.reference.finest < self._limit:
                 _log.warning(

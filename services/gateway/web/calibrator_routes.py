@@ -16,13 +16,9 @@ from services.common.auth import Right, requires
 from services.common.http.body import read_body
 from services.common.http.problems import Problem
 from services.common.registry.activations import Activation
-from services.common.registry.directory import (
-    NotLiveError,
-    Registry,
-    RegistryError,
-    UnknownCalibratorError,
-    live_calibrator,
-)
+from services.common.registry.directory import Registry
+from services.common.registry.errors import NotLiveError, RegistryError, UnknownCalibratorError
+from services.common.registry.live_calibrator import live_calibrator
 from services.gateway.intake.json_body import check_fields, load_object
 from services.gateway.records.schemas import Who
 from services.gateway.web.routes import TheGateway
@@ -159,7 +155,7 @@ async def _changing(gateway: Gateway, change: Callable[[Registry], _Done]) -> _D
 
 
 def _listed(registry: Registry) -> CalibratorList:
-    found, active = registry.calibrators(), registry.active_calibrators()
+    found, active = registry.calibrators.load_all(), registry.active.calibrators()
     found.sort(key=lambda each: (each.key.line, each.created, each.name), reverse=True)
     live = {each.key.line: live_calibrator(found, each.key, active) for each in found}
     return CalibratorList(

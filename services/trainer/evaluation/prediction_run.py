@@ -162,7 +162,7 @@ def calibration_key_of(manifest: RunManifest, estimator: str) -> CalibrationKey:
 def fitting_calibrators(registry: Registry, manifest: RunManifest) -> list[CalibratorArtifact]:
     """Find the registry's calibrators of a run's very combinations of models, estimator and template."""
     pairs = [calibration_key_of(manifest, estimator) for estimator in manifest.estimators]
-    return [each for each in registry.calibrators() if any(each.applies_to(pair) for pair in pairs)]
+    return [each for each in registry.calibrators.load_all() if any(each.applies_to(pair) for pair in pairs)]
 
 
 def _answer_template(source: str) -> PromptTemplate:

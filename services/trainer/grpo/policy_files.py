@@ -12,14 +12,9 @@ from typing import Any
 from prompt4trust.models import Cost, Guidance, TransportError
 from prompt4trust.prompts import PromptTemplate, guide_messages
 from services.common.engine.base import EngineError, GenerationRequest, SamplingParams
-from services.common.registry.directory import Registry, RegistryError
-from services.common.registry.policy_template import (
-    TEMPLATE_FILE,
-    MissingTemplateError,
-    PolicyTemplateError,
-    load_guide_template,
-    read_policy_template,
-)
+from services.common.registry.directory import Registry
+from services.common.registry.errors import MissingTemplateError, PolicyTemplateError, RegistryError
+from services.common.registry.policy_template import TEMPLATE_FILE, load_guide_template, read_policy_template
 
 _MODEL_FILES = ("config.json", "generation_config.json", "model*.safetensors", "model.safetensors.index.json")
 _TOKENIZER_FILES = ("tokenizer*", "vocab.json", "merges.txt", "special_tokens_map.json", "added_tokens.json", "*.jinja")

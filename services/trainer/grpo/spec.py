@@ -9,7 +9,8 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from prompt4trust.files import write_atomically
-from services.common.registry.directory import Registry, RegistryError
+from services.common.registry.directory import Registry
+from services.common.registry.errors import RegistryError
 from services.trainer.grpo.config import TrainingConfig
 from services.trainer.grpo.connection import Connection
 from services.trainer.grpo.policy_files import StartPolicyError, find_start

@@ -82,8 +82,8 @@ def upstream(upstream_server: tuple[Upstream, str]) -> Iterator[Upstream]:
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
     """A registry with a calibrator for each method."""
     registry = Registry(tmp_path_factory.mktemp("registry"))
-    registry.publish_calibrator(make_calibrator("cgp", "policy-1"))
-    registry.publish_calibrator(make_calibrator("verbalized", None, right=0.7))
+    registry.calibrators.publish(make_calibrator("cgp", "policy-1"))
+    registry.calibrators.publish(make_calibrator("verbalized", None, right=0.7))
     return registry
 
 

@@ -174,7 +174,7 @@ def test_a_broken_version_is_refused_and_the_old_one_keeps_serving(
             assert FAULTS[fault][1] in detail, fault
             assert str(tmp_path) not in detail
             problem(post(f"{url}/v1/cgp", json={**QUESTION, "version": name}), 409, "policy-version-unusable")
-        assert Registry(tmp_path / "registry").active_policy() == "policy-a"
+        assert Registry(tmp_path / "registry").active.policy() == "policy-a"
         after = post(f"{url}/v1/cgp", json=QUESTION).json()
         assert (after["version"], after["prompts"]) == ("policy-a", before)
         assert get(f"{url}/health/ready").status_code == 200

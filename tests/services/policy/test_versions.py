@@ -112,7 +112,7 @@ async def test_the_old_version_is_closed_after_its_last_request_and_not_before(r
         assert sorted(memory.open) == ["a", "b"]
     await settle()
     assert memory.open == ["b"]
-    assert registry.active_policy() == "b"
+    assert registry.active.policy() == "b"
 
 
 async def test_the_old_version_answers_while_the_new_one_is_loaded(registry: Registry) -> None:
@@ -124,7 +124,7 @@ async def test_the_old_version_answers_while_the_new_one_is_loaded(registry: Reg
     await settle()
     assert memory.loads == ["a", "b"]
     assert await versions.resolve(None) == "a"
-    assert registry.active_policy() == "a"
+    assert registry.active.policy() == "a"
     memory.held["b"].set()
     assert await activation == "a"
     assert await versions.resolve(None) == "b"
@@ -206,7 +206,7 @@ async def test_a_version_that_cannot_be_loaded_leaves_the_old_one_live(registry:
     with pytest.raises(UnknownVersionError):
         await versions.activate("nobody")
     assert versions.active == "a"
-    assert registry.active_policy() == "a"
+    assert registry.active.policy() == "a"
     memory.broken.clear()
     assert await versions.activate("b") == "a"
 
@@ -220,7 +220,7 @@ async def test_a_version_in_memory_that_cannot_be_asked_is_not_made_live(registr
     with pytest.raises(UnusableVersionError, match="its engine has stopped"):
         await versions.activate("b")
     assert versions.active == "a"
-    assert registry.active_policy() == "a"
+    assert registry.active.policy() == "a"
     await versions.aclose()
 
 

@@ -17,7 +17,9 @@ from prompt4trust.evaluation import ManifestError, Prediction, RunManifest, Tabl
 from prompt4trust.evaluation.report import fitting_hash
 from prompt4trust.evaluation.selection import Covered, Given, checked_answers, try_coverages, try_risks
 from prompt4trust.selection import CheckedAnswer, GuardArtifact, fit_guard
-from services.common.registry.directory import Registry, RegistryError, live_calibrator
+from services.common.registry.directory import Registry
+from services.common.registry.errors import RegistryError
+from services.common.registry.live_calibrator import live_calibrator
 from services.trainer.evaluation.prediction_run import calibration_key_of
 from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.models.publishing import artifact_name
@@ -94,7 +96,7 @@ def guard(
             answers = checked_answers([row for row in other if row.estimator == artifact.key.estimator], calibrator)
         _show(artifact, answers, delta, console)
         if publish:
-            console.print(str(target.publish_guard(artifact)), highlight=False, soft_wrap=True)
+            console.print(str(target.guards.publish(artifact)), highlight=False, soft_wrap=True)
 
 
 def _read(folder: Path) -> tuple[RunManifest, list[Prediction]]:
@@ -121,7 +123,7 @@ def _check_complete(rows: Sequence[Prediction], manifest: RunManifest, name: str
 
 
 def _calibrator(registry: Registry, pair: CalibrationKey, rows: Sequence[Prediction]) -> CalibratorArtifact:
-    found = live_calibrator(registry.calibrators(), pair, registry.active_calibrators())
+    found = live_calibrator(registry.calibrators.load_all(), pair, registry.active.calibrators())
     if found is None:
         raise CommandError(f"{pair.estimator}: the registry has no calibrator of these models")
     used = {found.data_hash, *([found.choice.data_hash] if found.choice else [])}

@@ -14,7 +14,8 @@ from rich.markup import escape
 
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
 from prompt4trust.files import write_atomically
-from services.common.registry.directory import Registry, live_calibrator
+from services.common.registry.directory import Registry
+from services.common.registry.live_calibrator import live_calibrator
 from trustvqa.cli.runs import tables
 from trustvqa.reports.calibrators_page import estimates, judged_words, render_calibrators_page
 
@@ -39,11 +40,11 @@ def publish(registry: Registry, artifact: CalibratorArtifact, *, activate: bool,
         The file, and the name of the one that was live before, or None.
     """
     who = f"{_user()}, {what}"
-    before = live_calibrator(registry.calibrators(), artifact.key, registry.active_calibrators())
+    before = live_calibrator(registry.calibrators.load_all(), artifact.key, registry.active.calibrators())
     if not activate and before is not None and before.name != artifact.name:
         # Where none is named the newest is live, which would be this one.
         registry.activate_calibrator(before.name, who=who)
-    path = registry.publish_calibrator(artifact)
+    path = registry.calibrators.publish(artifact)
     if activate:
         registry.activate_calibrator(artifact.name, who=who)
     return path, before.name if before else None

@@ -20,7 +20,8 @@ from prompt4trust.evaluation.report import fitting_hash
 from prompt4trust.shift import LIMIT, Described, PictureAndWords, fit, fit_reference
 from prompt4trust.shift.checking import BOTH, Share, beyond, judge_held_out, separation
 from prompt4trust.shift.reading import UnreadablePictureError, describe_questions
-from services.common.registry.directory import Registry, RegistryError
+from services.common.registry.directory import Registry
+from services.common.registry.errors import RegistryError
 from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.runs import options, prediction_run
 
@@ -119,7 +120,7 @@ def reference(
         for warning in artifact.warnings:
             console.print(f"[yellow]warning[/] {escape(warning)}")
         if publish:
-            path = Registry(registry or prediction_run.read_settings().registry).publish_reference(artifact)
+            path = Registry(registry or prediction_run.read_settings().registry).references.publish(artifact)
             console.print(str(path), highlight=False, soft_wrap=True)
     except (
         CommandError, DatasetError, ManifestError, TableError, RegistryError, UnreadablePictureError, ValueError,

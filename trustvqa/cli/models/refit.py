@@ -187,7 +187,7 @@ def _without_guarantee(registry: Registry, artifacts: Sequence[CalibratorArtifac
     pairs = {artifact.key.line for artifact in artifacts}
     return [
         f"{guard.name} holds for the calibrator before: nothing is guaranteed until `trustvqa guard` makes another"
-        for guard in registry.guards()
+        for guard in registry.guards.load_all()
         if guard.key.line in pairs and guard.calibrator is not None
     ]
 

@@ -8,14 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from services.common.registry.activations import Activation, append_activation, earlier, read_activations
-from services.common.registry.directory import (
-    NotLiveError,
-    Registry,
-    RegistryError,
-    UnknownCalibratorError,
-    live_calibrator,
-)
+from services.common.registry.activations import Activation, append_activation, live_before, read_activations
+from services.common.registry.directory import Registry
+from services.common.registry.errors import NotLiveError, RegistryError, UnknownCalibratorError
+from services.common.registry.live_calibrator import live_calibrator
 from tests.services.common.registry.test_registry import artifact
 
 PAIR = artifact("x").key
@@ -47,9 +43,9 @@ def undone(before: str, name: str) -> Activation:
     ],
 )
 def test_what_was_live_before(history: list[Activation], live: str, expected: str | None) -> None:
-    assert earlier(history, "p", live) == expected
+    assert live_before(history, "p", live) == expected
     elsewhere = [change.model_copy(update={"pair": "q"}) for change in made((None, "z"), ("z", "y"))]
-    assert earlier([*elsewhere, *history, *elsewhere], "p", live) == expected
+    assert live_before([*elsewhere, *history, *elsewhere], "p", live) == expected
 
 
 def test_a_torn_line_spoils_none_but_itself(tmp_path: Path) -> None:
@@ -66,12 +62,12 @@ def test_a_torn_line_spoils_none_but_itself(tmp_path: Path) -> None:
 def published(folder: Path, *names: str) -> Registry:
     registry = Registry(folder)
     for day, name in enumerate(names, start=1):
-        registry.publish_calibrator(artifact(name, day=day))
+        registry.calibrators.publish(artifact(name, day=day))
     return registry
 
 
 def live(registry: Registry) -> str | None:
-    found = live_calibrator(registry.calibrators(), PAIR, registry.active_calibrators())
+    found = live_calibrator(registry.calibrators.load_all(), PAIR, registry.active.calibrators())
     return found.name if found else None
 
 

@@ -7,12 +7,8 @@ from pathlib import Path
 import pytest
 
 from prompt4trust.prompts import load_template
-from services.common.registry.policy_template import (
-    MissingTemplateError,
-    PolicyTemplateError,
-    load_guide_template,
-    read_policy_template,
-)
+from services.common.registry.errors import MissingTemplateError, PolicyTemplateError
+from services.common.registry.policy_template import load_guide_template, read_policy_template
 
 GUIDE, ANSWER = load_template("guide-compact@1"), load_template("answer-compact@1")
 

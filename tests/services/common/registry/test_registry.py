@@ -16,7 +16,9 @@ import pytest
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
 from prompt4trust.selection import CheckedAnswer, GuardArtifact, fit_guard
 from prompt4trust.shift import PictureAndWords, fit_reference
-from services.common.registry.directory import Registry, RegistryError, live_calibrator
+from services.common.registry.directory import Registry
+from services.common.registry.errors import RegistryError
+from services.common.registry.live_calibrator import live_calibrator
 
 
 def add_policy(directory: Path, name: str, mark: str = "") -> Path:
@@ -51,10 +53,10 @@ def shipped(tmp_path: Path) -> Path:
 def test_an_empty_registry_has_nothing(tmp_path: Path) -> None:
     registry = Registry(tmp_path / "absent")
     assert registry.policies() == []
-    assert registry.active_policy() is None
-    assert registry.active_stamp() is None
-    assert registry.calibrators() == []
-    assert registry.calibrators_stamp() == ()
+    assert registry.active.policy() is None
+    assert registry.active.stamp() is None
+    assert registry.calibrators.load_all() == []
+    assert registry.calibrators.stamp() == ()
     assert registry.ensure_active() is None
     assert not registry.root.exists()
 
@@ -66,7 +68,7 @@ def test_names_that_could_leave_the_directory_are_refused(registry: Registry, na
     for act in (registry.policy_path, registry.activate_policy):
         with pytest.raises(RegistryError, match="is not a valid name"):
             act(name)
-    assert registry.active_policy() is None
+    assert registry.active.policy() is None
 
 
 def test_an_unknown_version_cannot_be_activated(registry: Registry) -> None:
@@ -77,7 +79,7 @@ def test_an_unknown_version_cannot_be_activated(registry: Registry) -> None:
 def test_activation_is_written_and_read_back(registry: Registry) -> None:
     registry.activate_policy("policy-2")
     assert json.loads((registry.root / "active.json").read_text()) == {"policy": "policy-2"}
-    assert Registry(registry.root).active_policy() == "policy-2"
+    assert Registry(registry.root).active.policy() == "policy-2"
 
 
 def test_other_entries_of_active_json_are_kept(registry: Registry) -> None:
@@ -90,19 +92,19 @@ def test_other_entries_of_active_json_are_kept(registry: Registry) -> None:
 def test_a_spoilt_active_json_is_said_to_be_so_and_mended_by_activation(registry: Registry, content: str) -> None:
     (registry.root / "active.json").write_text(content)
     with pytest.raises(RegistryError, match=r"active\.json"):
-        registry.active_policy()
+        registry.active.policy()
     with pytest.raises(RegistryError, match=r"active\.json"):
         registry.ensure_active("policy-1")
     registry.activate_policy("policy-1")
-    assert registry.active_policy() == "policy-1"
+    assert registry.active.policy() == "policy-1"
 
 
 def test_every_write_of_active_json_changes_its_stamp(registry: Registry) -> None:
     stamps = []
     for name in ("policy-1", "policy-2", "policy-1", "policy-1"):
         registry.activate_policy(name)
-        stamps.append(registry.active_stamp())
-        assert registry.active_stamp() == stamps[-1]
+        stamps.append(registry.active.stamp())
+        assert registry.active.stamp() == stamps[-1]
     assert all(first != second for first, second in itertools.pairwise(stamps))
 
 
@@ -115,7 +117,7 @@ def test_a_write_that_fails_leaves_the_old_content(registry: Registry, monkeypat
     monkeypatch.setattr(os, "fsync", no_space)
     with pytest.raises(OSError, match="No space"):
         registry.activate_policy("policy-2")
-    assert registry.active_policy() == "policy-1"
+    assert registry.active.policy() == "policy-1"
     assert [path.name for path in registry.root.iterdir() if path.is_file()] == ["active.json"]
 
 
@@ -127,7 +129,7 @@ def test_readers_never_see_half_a_write(registry: Registry) -> None:
     def read() -> None:
         while not stop.wait(0.001):
             try:
-                assert registry.active_policy() in ("policy-1", "policy-2")
+                assert registry.active.policy() in ("policy-1", "policy-2")
             except Exception as error:
                 faults.append(error)
 
@@ -147,8 +149,8 @@ def test_seeding_copies_what_is_shipped_and_lacking(shipped: Path, tmp_path: Pat
     registry.seed(shipped)
     assert registry.policies() == ["policy-mini-1", "policy-mini-2"]
     assert (registry.policy_path("policy-mini-1") / "card.md").read_text() == "shipped"
-    assert [name for name, _, _ in registry.calibrators_stamp()] == ["platt.json"]
-    assert registry.active_policy() is None
+    assert [name for name, _, _ in registry.calibrators.stamp()] == ["platt.json"]
+    assert registry.active.policy() is None
 
 
 def test_seeding_again_touches_nothing(shipped: Path, tmp_path: Path) -> None:
@@ -184,7 +186,7 @@ def test_seeding_by_several_at_once_ends_well(shipped: Path, tmp_path: Path) -> 
     assert faults == []
     assert registry.policies() == ["policy-mini-1", "policy-mini-2"]
     assert sorted(path.name for path in (registry.root / "policies").iterdir()) == ["policy-mini-1", "policy-mini-2"]
-    assert registry.active_policy() == "policy-mini-1"
+    assert registry.active.policy() == "policy-mini-1"
 
 
 def test_a_seed_that_fails_half_way_leaves_no_half_version(
@@ -222,7 +224,7 @@ def test_what_a_crash_left_behind_is_no_version(registry: Registry) -> None:
 def test_a_calibrator_that_cannot_be_read_is_left_out(registry: Registry) -> None:
     (registry.root / "calibrators").mkdir()
     (registry.root / "calibrators" / "broken.json").write_text("{")
-    assert registry.calibrators() == []
+    assert registry.calibrators.load_all() == []
 
 
 def artifact(name: str, estimator: str = "cgp", day: int = 1) -> CalibratorArtifact:
@@ -237,10 +239,10 @@ def artifact(name: str, estimator: str = "cgp", day: int = 1) -> CalibratorArtif
 def test_a_live_calibrator_is_named_for_its_pair_and_the_policy_stays(registry: Registry) -> None:
     registry.activate_policy("policy-1")
     for each in (artifact("one"), artifact("two", day=2), artifact("other", "verbalized")):
-        registry.publish_calibrator(each)
+        registry.calibrators.publish(each)
     pair = artifact("one").key
-    assert registry.active_calibrators() == {}
-    newest = live_calibrator(registry.calibrators(), pair, {})
+    assert registry.active.calibrators() == {}
+    newest = live_calibrator(registry.calibrators.load_all(), pair, {})
     assert newest is not None
     assert newest.name == "two"
     assert registry.activate_calibrator("one") is None
@@ -249,7 +251,7 @@ def test_a_live_calibrator_is_named_for_its_pair_and_the_policy_stays(registry: 
         "policy": "policy-1",
         "calibrators": {"cgp | m | no policy | t@1": "one", "verbalized | m | no policy | t@1": "other"},
     }
-    chosen = live_calibrator(registry.calibrators(), pair, registry.active_calibrators())
+    chosen = live_calibrator(registry.calibrators.load_all(), pair, registry.active.calibrators())
     assert chosen is not None
     assert chosen.name == "one"
     # Named for one pair, it is not applied to another, whatever the file says.
@@ -257,7 +259,7 @@ def test_a_live_calibrator_is_named_for_its_pair_and_the_policy_stays(registry: 
     assert live_calibrator([artifact("one")], elsewhere, {elsewhere.line: "one"}) is None
     registry.activate_policy("policy-2")
     assert registry.activate_calibrator("two") == "one"
-    assert registry.active_policy() == "policy-2"
+    assert registry.active.policy() == "policy-2"
 
 
 def test_what_is_no_calibrator_cannot_be_made_live(registry: Registry) -> None:
@@ -271,18 +273,18 @@ def test_what_is_no_calibrator_cannot_be_made_live(registry: Registry) -> None:
         registry.activate_calibrator("broken")
     (registry.root / "active.json").write_text('{"calibrators": ["one"]}')
     with pytest.raises(RegistryError, match=r"active\.json's calibrators"):
-        registry.active_calibrators()
+        registry.active.calibrators()
 
 
 def test_two_that_write_active_json_at_once_lose_nothing(registry: Registry) -> None:
     names = [f"c{index}" for index in range(8)]
     for name in names:
-        registry.publish_calibrator(artifact(name, estimator=name))
+        registry.calibrators.publish(artifact(name, estimator=name))
     with ThreadPoolExecutor(9) as pool:
         list(pool.map(registry.activate_calibrator, names))
         pool.submit(registry.activate_policy, "policy-2").result()
-    assert sorted(registry.active_calibrators().values()) == names
-    assert registry.active_policy() == "policy-2"
+    assert sorted(registry.active.calibrators().values()) == names
+    assert registry.active.policy() == "policy-2"
 
 
 def guard(name: str) -> GuardArtifact:
@@ -293,21 +295,21 @@ def guard(name: str) -> GuardArtifact:
 
 def test_guards_are_published_listed_and_seeded(tmp_path: Path) -> None:
     shipped, registry = Registry(tmp_path / "shipped"), Registry(tmp_path / "registry")
-    assert registry.guards() == []
-    before = registry.guards_stamp()
-    shipped.publish_guard(guard("first"))
-    registry.seed_calibrators(tmp_path / "shipped")
-    assert registry.guards() == [guard("first")]
-    assert registry.guards_stamp() != before
+    assert registry.guards.load_all() == []
+    before = registry.guards.stamp()
+    shipped.guards.publish(guard("first"))
+    registry.seed_artifacts(tmp_path / "shipped")
+    assert registry.guards.load_all() == [guard("first")]
+    assert registry.guards.stamp() != before
     # What is there is never touched by what is shipped.
     mine = guard("first").model_copy(update={"dataset": "mine"})
-    registry.publish_guard(mine)
-    registry.seed_calibrators(tmp_path / "shipped")
-    assert registry.guards() == [mine]
+    registry.guards.publish(mine)
+    registry.seed_artifacts(tmp_path / "shipped")
+    assert registry.guards.load_all() == [mine]
     (tmp_path / "registry" / "guards" / "spoilt.json").write_text("[]")
-    assert registry.guards() == [mine]
+    assert registry.guards.load_all() == [mine]
     with pytest.raises(RegistryError, match="not a valid name"):
-        registry.publish_guard(mine.model_copy(update={"name": "../elsewhere"}))
+        registry.guards.publish(mine.model_copy(update={"name": "../elsewhere"}))
 
 
 def test_references_are_published_listed_and_seeded(tmp_path: Path) -> None:
@@ -321,19 +323,19 @@ def test_references_are_published_listed_and_seeded(tmp_path: Path) -> None:
         clock=lambda: datetime(2026, 1, 1, tzinfo=UTC),
     )
     shipping, registry = Registry(tmp_path / "models"), Registry(tmp_path / "registry")
-    path = shipping.publish_reference(reference)
+    path = shipping.references.publish(reference)
     assert path == tmp_path / "models" / "references" / "made-up.json"
-    assert registry.references() == []
-    assert registry.references_stamp() == ()
+    assert registry.references.load_all() == []
+    assert registry.references.stamp() == ()
     registry.seed(shipping.root)
-    assert registry.references() == [reference]
+    assert registry.references.load_all() == [reference]
     (registry.root / "references" / "spoilt.json").write_text("{}")
-    before = registry.references_stamp()
-    assert registry.references() == [reference]
-    registry.publish_reference(reference.model_copy(update={"seed": 1}))
-    assert registry.references_stamp() != before
+    before = registry.references.stamp()
+    assert registry.references.load_all() == [reference]
+    registry.references.publish(reference.model_copy(update={"seed": 1}))
+    assert registry.references.stamp() != before
     (registry.root / "references" / "made-up.json").write_text("kept")
     registry.seed(shipping.root)
     assert (registry.root / "references" / "made-up.json").read_text() == "kept"
     with pytest.raises(RegistryError, match="not a valid name"):
-        registry.publish_reference(reference.model_copy(update={"name": "../up"}))
+        registry.references.publish(reference.model_copy(update={"name": "../up"}))

@@ -81,8 +81,8 @@ def test_a_calibrator_of_two_signals_gets_both_and_one_with_an_interval_gives_it
             signals={"stated": stated},
             resamples=5,
         )
-        registry.publish_calibrator(artifact)
-    two, interval = (each.calibrator() for each in sorted(registry.calibrators(), key=lambda each: each.name))
+        registry.calibrators.publish(artifact)
+    two, interval = (each.calibrator() for each in sorted(registry.calibrators.load_all(), key=lambda each: each.name))
     offered = ("cgp", "consistency", "verbalized")
     with make_gateway(methods=offered, registry=tmp_path) as url, httpx.Client(base_url=url, timeout=20) as client:
         reply = client.post("/vqa", json=body(method="consistency")).json()

@@ -30,7 +30,7 @@ PAIR = CalibrationKey(downstream=MODEL, policy="policy-1", estimator="cgp", answ
 )  # fmt: skip
 async def test_a_calibrator_is_found_for_its_own_pair_alone(tmp_path: Path, change: dict[str, str | None]) -> None:
     registry = Registry(tmp_path)
-    registry.publish_calibrator(make_calibrator("cgp", "policy-1"))
+    registry.calibrators.publish(make_calibrator("cgp", "policy-1"))
     shelf = CalibratorShelf(registry, 0)
     assert await shelf.find(PAIR) is not None
     assert await shelf.find(PAIR.model_copy(update=change)) is None
@@ -39,8 +39,8 @@ async def test_a_calibrator_is_found_for_its_own_pair_alone(tmp_path: Path, chan
 async def test_the_newest_of_several_calibrators_counts(tmp_path: Path) -> None:
     registry = Registry(tmp_path)
     older = make_calibrator("cgp", "policy-1", name="z-older")
-    registry.publish_calibrator(older)
-    registry.publish_calibrator(older.model_copy(update={"name": "a-newer", "created": older.created + timedelta(1)}))
+    registry.calibrators.publish(older)
+    registry.calibrators.publish(older.model_copy(update={"name": "a-newer", "created": older.created + timedelta(1)}))
     found = await CalibratorShelf(registry, 0).find(PAIR)
     assert found is not None
     assert found.artifact.name == "a-newer"
@@ -49,8 +49,8 @@ async def test_the_newest_of_several_calibrators_counts(tmp_path: Path) -> None:
 async def test_what_was_made_live_counts_whatever_is_newer(tmp_path: Path) -> None:
     registry = Registry(tmp_path)
     older = make_calibrator("cgp", "policy-1", name="older")
-    registry.publish_calibrator(older)
-    registry.publish_calibrator(older.model_copy(update={"name": "newer", "created": older.created + timedelta(1)}))
+    registry.calibrators.publish(older)
+    registry.calibrators.publish(older.model_copy(update={"name": "newer", "created": older.created + timedelta(1)}))
     shelf = CalibratorShelf(registry, 0)
 
     async def live() -> str | None:
@@ -77,12 +77,12 @@ async def test_the_registry_is_looked_at_no_more_often_than_told(tmp_path: Path)
     registry = Registry(tmp_path)
     shelf = CalibratorShelf(registry, 5, clock=lambda: now)
     assert await shelf.find(PAIR) is None
-    registry.publish_calibrator(make_calibrator("cgp", "policy-1"))
+    registry.calibrators.publish(make_calibrator("cgp", "policy-1"))
     now = 104.9
     assert await shelf.find(PAIR) is None
     now = 105.0
     assert await shelf.find(PAIR) is not None
-    registry.publish_calibrator(make_calibrator("verbalized", None))
+    registry.calibrators.publish(make_calibrator("verbalized", None))
     assert len(shelf.names) == 1
     await shelf.refresh(at_once=True)
     assert len(shelf.names) == 2

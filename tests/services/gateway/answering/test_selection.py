@@ -66,7 +66,7 @@ def make_guard(
 def evidence(tmp_path: Path) -> Registry:
     """A registry of this test's own, with a calibrator."""
     registry = Registry(tmp_path / "registry")
-    registry.publish_calibrator(make_calibrator("cgp", "policy-1"))
+    registry.calibrators.publish(make_calibrator("cgp", "policy-1"))
     return registry
 
 
@@ -89,7 +89,7 @@ def test_a_guarantee_decides_and_says_what_it_rests_on(
     guarded: httpx.Client, upstream: Upstream, evidence: Registry
 ) -> None:
     guard = make_guard()
-    evidence.publish_guard(guard)
+    evidence.guards.publish(guard)
     reply = ask(guarded, max_risk=0.1)
     basis = reply["decision_basis"]
     limit = guard.risk_rule(0.05).at(0.1)
@@ -139,7 +139,7 @@ def test_a_guarantee_decides_and_says_what_it_rests_on(
 def test_where_nothing_can_be_promised_everything_defers_and_the_reply_says_so(
     guarded: httpx.Client, upstream: Upstream, evidence: Registry
 ) -> None:
-    evidence.publish_guard(make_guard())
+    evidence.guards.publish(make_guard())
     upstream.text = said(100)
     for max_risk in (0, 0.01):
         reply = ask(guarded, max_risk=max_risk)
@@ -154,7 +154,7 @@ def test_where_nothing_can_be_promised_everything_defers_and_the_reply_says_so(
 def test_a_reply_without_a_verdict_defers_whatever_risk_is_accepted(
     guarded: httpx.Client, upstream: Upstream, evidence: Registry
 ) -> None:
-    evidence.publish_guard(make_guard())
+    evidence.guards.publish(make_guard())
     upstream.text = "I cannot tell."
     reply = ask(guarded, max_risk=1)
     assert (reply["decision"], reply["decision_basis"]["code"]) == ("defer", "no-verdict")
@@ -164,7 +164,7 @@ def test_a_reply_without_a_verdict_defers_whatever_risk_is_accepted(
 def test_without_evidence_for_the_models_a_threshold_decides_and_promises_nothing(
     guarded: httpx.Client, upstream: Upstream, evidence: Registry
 ) -> None:
-    evidence.publish_guard(make_guard("verbalized", None))
+    evidence.guards.publish(make_guard("verbalized", None))
     basis = ask(guarded, max_risk=0.6)["decision_basis"]
     assert (basis["rule"], basis["guarantee"], basis["evidence"]) == ("confidence-threshold", False, None)
     assert ask(guarded, max_risk=0.6, method="verbalized")["decision_basis"]["guarantee"] is True
@@ -180,7 +180,7 @@ def test_without_evidence_for_the_models_a_threshold_decides_and_promises_nothin
 def test_without_a_named_risk_the_default_decides(
     make_gateway: MakeGateway, guarded: httpx.Client, evidence: Registry
 ) -> None:
-    evidence.publish_guard(make_guard())
+    evidence.guards.publish(make_guard())
     basis = ask(guarded)["decision_basis"]
     assert (basis["rule"], basis["threshold"], basis["source"]) == ("confidence-threshold", 0.5, "default")
     with (
@@ -197,13 +197,13 @@ def test_without_a_named_risk_the_default_decides(
 
 def test_evidence_is_taken_up_while_it_runs_and_a_spoilt_file_is_not(guarded: httpx.Client, evidence: Registry) -> None:
     assert ask(guarded, max_risk=0.1)["decision_basis"]["guarantee"] is False
-    path = evidence.publish_guard(make_guard())
+    path = evidence.guards.publish(make_guard())
     assert ask(guarded, max_risk=0.1)["decision_basis"]["guarantee"] is True
     assert guarded.get("/version").json()["guards"] == ["guard-cgp"]
     (path.parent / "spoilt.json").write_text("{")
     assert ask(guarded, max_risk=0.1)["decision_basis"]["guarantee"] is True
     newer = make_guard(name="newer").model_copy(update={"created": datetime(2026, 1, 2, tzinfo=UTC) + timedelta(1)})
-    evidence.publish_guard(newer)
+    evidence.guards.publish(newer)
     assert ask(guarded, max_risk=0.1)["decision_basis"]["evidence"]["guard"] == "newer"
     for file in path.parent.iterdir():
         file.unlink()
@@ -214,7 +214,7 @@ def test_evidence_that_is_shipped_reaches_an_empty_registry(
     make_gateway: MakeGateway, upstream: Upstream, tmp_path: Path
 ) -> None:
     shipped = Registry(tmp_path / "shipped")
-    shipped.publish_guard(make_guard())
+    shipped.guards.publish(make_guard())
     with make_gateway(registry=tmp_path / "empty", shipped=shipped.root) as url:
         assert httpx.get(f"{url}/version").json()["guards"] == ["guard-cgp"]
         with httpx.Client(base_url=url, timeout=20) as client:
@@ -225,13 +225,13 @@ def test_thresholds_of_a_calibrated_confidence_are_for_that_calibrator_alone(
     guarded: httpx.Client, evidence: Registry
 ) -> None:
     fitted = make_calibrator("cgp", "policy-1")
-    evidence.publish_guard(make_guard(calibrator=fitted))
+    evidence.guards.publish(make_guard(calibrator=fitted))
     reply = ask(guarded, max_risk=0.1)
     assert reply["decision_basis"]["scale"] == "calibrated"
     assert reply["decision_basis"]["threshold"] == reply["confidence"]
     assert reply["decision"] == "answer"
     # Refitted under its old name it is another calibrator.
-    evidence.publish_calibrator(make_calibrator("cgp", "policy-1", right=0.8))
+    evidence.calibrators.publish(make_calibrator("cgp", "policy-1", right=0.8))
     assert ask(guarded, max_risk=0.1)["decision_basis"]["guarantee"] is False
 
 
@@ -239,7 +239,7 @@ def test_equally_confident_answers_are_told_apart_the_same_way_every_time(
     guarded: httpx.Client, upstream: Upstream, evidence: Registry
 ) -> None:
     guard = make_guard(ties="split")
-    evidence.publish_guard(guard)
+    evidence.guards.publish(guard)
     upstream.text = said(80)
     limit = guard.risk_rule(0.05).at(0.14)
     assert limit is not None
@@ -268,7 +268,7 @@ def test_an_option_set_holds_what_the_evidence_says(
     assert none["option_set"] is None
     assert "no option sets were fitted" in none["option_set_reason"]
 
-    evidence.publish_guard(make_guard("consistency", None, options=True))
+    evidence.guards.publish(make_guard("consistency", None, options=True))
     reply = ask(guarded, method="consistency", coverage=0.85)
     assert reply["option_set"] == {
         "letters": ["B"],
@@ -290,7 +290,7 @@ def test_an_option_set_holds_what_the_evidence_says(
 def test_an_option_set_is_that_of_the_questions_group(
     guarded: httpx.Client, upstream: Upstream, evidence: Registry
 ) -> None:
-    evidence.publish_guard(make_guard("consistency", None, options=True, group="family"))
+    evidence.guards.publish(make_guard("consistency", None, options=True, group="family"))
     easy = ask(guarded, method="consistency", groups={"family": "easy", "modality": "CT"})["option_set"]
     assert (easy["letters"], easy["groups"], easy["n"]) == (["B"], {"family": "easy"}, 750)
     assert easy["reason"].endswith("the 750 checked ones with family easy.")
@@ -336,18 +336,19 @@ def test_groups_of_a_form_are_a_json_object(guarded: httpx.Client, groups: str) 
     assert_problem(response, 422, "invalid-request")
 
 
-async def test_a_slow_registry_holds_up_no_other_question(tmp_path: Path) -> None:
+async def test_a_slow_registry_holds_up_no_other_question(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     reading, go_on = threading.Event(), threading.Event()
-
-    class Slow(Registry):
-        def guards(self) -> list[GuardArtifact]:
-            reading.set()
-            assert go_on.wait(20)
-            return super().guards()
-
-    registry = Slow(tmp_path)
+    registry = Registry(tmp_path)
     guard = make_guard()
-    registry.publish_guard(guard)
+    registry.guards.publish(guard)
+    load_all = registry.guards.load_all
+
+    def slowly() -> list[GuardArtifact]:
+        reading.set()
+        assert go_on.wait(20)
+        return load_all()
+
+    monkeypatch.setattr(registry.guards, "load_all", slowly)
     shelf = GuardShelf(registry, 0, 0.05)
     found = []
 

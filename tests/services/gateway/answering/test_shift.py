@@ -60,8 +60,8 @@ def reference() -> ReferenceArtifact:
 @pytest.fixture
 def evidence(tmp_path: Path) -> Registry:
     registry = Registry(tmp_path / "registry")
-    registry.publish_calibrator(make_calibrator("cgp", "policy-1", right=0.97))
-    registry.publish_calibrator(make_calibrator("verbalized", None))
+    registry.calibrators.publish(make_calibrator("cgp", "policy-1", right=0.97))
+    registry.calibrators.publish(make_calibrator("verbalized", None))
     return registry
 
 
@@ -84,14 +84,14 @@ def ask(client: httpx.Client, kind: str = "disc", **changes: Any) -> dict[str, A
 def test_of_a_picture_unlike_the_checked_ones_nothing_is_promised(
     client: httpx.Client, evidence: Registry, reference: ReferenceArtifact
 ) -> None:
-    evidence.publish_guard(make_guard())
+    evidence.guards.publish(make_guard())
     before = ask(client, "stripes", max_risk=0.1)
     assert (before["decision"], before["decision_basis"]["guarantee"], before["atypicality"]) == ("answer", True, None)
     assert before["atypicality_reason"] == (
         "the registry has no reference of the questions that guard-cgp and platt-cgp was made from"
     )
 
-    evidence.publish_reference(reference)
+    evidence.references.publish(reference)
     reply = ask(client, "stripes", max_risk=0.1)
     reason = (
         "the picture is unlike those that the confidence was checked on, more so than "
@@ -133,7 +133,7 @@ def test_what_is_like_the_checked_questions_is_answered_as_before(
     client: httpx.Client, evidence: Registry, reference: ReferenceArtifact
 ) -> None:
     before = ask(client)
-    evidence.publish_reference(reference)
+    evidence.references.publish(reference)
     after = ask(client)
     assert before["decision"] == "answer"
     found = after["atypicality"]
@@ -151,7 +151,7 @@ def test_what_is_like_the_checked_questions_is_answered_as_before(
 def test_questions_about_something_else_are_told_by_their_words(
     client: httpx.Client, evidence: Registry, reference: ReferenceArtifact
 ) -> None:
-    evidence.publish_reference(reference)
+    evidence.references.publish(reference)
     reply = ask(client, question="Which drug should be given first?", options=["Aspirin", "Heparin"])
     assert (reply["decision"], reply["decision_basis"]["code"]) == ("defer", "atypical-input")
     assert reply["decision_basis"]["rule"] == "confidence-threshold"
@@ -162,7 +162,7 @@ def test_questions_about_something_else_are_told_by_their_words(
 def test_without_evidence_or_options_there_is_nothing_to_compare_with(
     client: httpx.Client, evidence: Registry, reference: ReferenceArtifact, upstream: Upstream
 ) -> None:
-    evidence.publish_reference(reference)
+    evidence.references.publish(reference)
     nothing = "nothing is known that this answer's confidence was checked on"
     without: tuple[dict[str, Any], ...] = ({"options": []}, {"method": "consistency"})
     for changes in without:
@@ -177,8 +177,8 @@ def test_without_evidence_or_options_there_is_nothing_to_compare_with(
 def test_a_reply_without_a_verdict_says_so_first_and_promises_nothing_either(
     client: httpx.Client, evidence: Registry, reference: ReferenceArtifact, upstream: Upstream
 ) -> None:
-    evidence.publish_guard(make_guard())
-    evidence.publish_reference(reference)
+    evidence.guards.publish(make_guard())
+    evidence.references.publish(reference)
     upstream.text = "I cannot tell."
     reply = ask(client, "stripes", max_risk=0.1)
     assert (reply["decision"], reply["decision_basis"]["code"]) == ("defer", "no-verdict")
@@ -190,7 +190,7 @@ def test_a_reply_without_a_verdict_says_so_first_and_promises_nothing_either(
 def test_the_limit_is_the_operators_and_figures_are_kept(
     make_gateway: MakeGateway, upstream: Upstream, evidence: Registry, reference: ReferenceArtifact
 ) -> None:
-    evidence.publish_reference(reference)
+    evidence.references.publish(reference)
     settings = {"registry": evidence.root, "atypicality_limit": 1.0}
     with make_gateway(**settings) as url, httpx.Client(base_url=url, timeout=20) as client:
         reply = ask(client, "stripes")
@@ -206,17 +206,17 @@ def test_the_limit_is_the_operators_and_figures_are_kept(
 def test_a_spoilt_reference_is_none_and_the_reference_is_that_of_the_evidence(
     client: httpx.Client, evidence: Registry, reference: ReferenceArtifact
 ) -> None:
-    path = evidence.publish_reference(reference)
+    path = evidence.references.publish(reference)
     path.write_text(path.read_text().replace('"steps": "', '"steps": "AAAA'))
     assert ask(client, "stripes")["atypicality"] is None
     # Of data with another name: not what the calibrator was fitted on.
-    evidence.publish_reference(reference.model_copy(update={"dataset": "another"}))
+    evidence.references.publish(reference.model_copy(update={"dataset": "another"}))
     assert ask(client, "stripes")["decision"] == "answer"
     # Of the very answers that it was fitted on, whatever the name; then it comes before one of the same name.
     fitted = make_calibrator("cgp", "policy-1", right=0.97)
     exact = reference.model_copy(update={"name": "exact", "dataset": "another", "answers": [fitted.data_hash]})
-    evidence.publish_reference(exact)
-    evidence.publish_reference(reference.model_copy(update={"created": datetime(2026, 5, 1, tzinfo=UTC)}))
+    evidence.references.publish(exact)
+    evidence.references.publish(reference.model_copy(update={"created": datetime(2026, 5, 1, tzinfo=UTC)}))
     assert ask(client, "stripes")["atypicality"]["reference"] == "exact"
     assert ask(client, "stripes", method="verbalized")["atypicality"]["reference"] == "discs"
 
@@ -227,7 +227,7 @@ async def test_the_newest_of_a_name_counts_and_the_worst_of_several(
     registry = Registry(tmp_path)
     newer = {"dataset": "one", "name": "a-newer-one", "created": datetime(2026, 3, 1, tzinfo=UTC)}
     for changes in ({"dataset": "one"}, newer, {"dataset": "two", "name": "other"}):
-        registry.publish_reference(reference.model_copy(update=changes))
+        registry.references.publish(reference.model_copy(update=changes))
     familiarity = Familiarity(registry, 0, 0.99, anyio.CapacityLimiter(1))
     question = Ask.model_validate(
         {"question": ASKED["question"], "options": ASKED["options"], "method": "cgp"}, context={"methods": ("cgp",)}
@@ -295,7 +295,7 @@ async def test_the_reason_counts_the_questions_that_are_as_unlike(tmp_path: Path
     scores = [0.0] * 298 + [1e6] * 2
     picture_part = reference.parts["picture"].model_copy(update={"scores": scores})
     registry = Registry(tmp_path)
-    registry.publish_reference(reference.model_copy(update={"parts": {**reference.parts, "picture": picture_part}}))
+    registry.references.publish(reference.model_copy(update={"parts": {**reference.parts, "picture": picture_part}}))
     familiarity = Familiarity(registry, 0, 0.97, anyio.CapacityLimiter(1))
     question = Ask.model_validate({**ASKED, "method": "cgp"}, context={"methods": ("cgp",)})
     described_as = await familiarity.describe(question, f"data:image/png;base64,{encoded()}")
@@ -308,7 +308,7 @@ async def test_the_reason_counts_the_questions_that_are_as_unlike(tmp_path: Path
 def test_a_colour_picture_of_any_size_is_described(
     client: httpx.Client, evidence: Registry, reference: ReferenceArtifact
 ) -> None:
-    evidence.publish_reference(reference)
+    evidence.references.publish(reference)
     for size in ((8, 9), (1500, 40)):
         buffer = BytesIO()
         Image.new("RGB", size, (250, 90, 10)).save(buffer, "JPEG")

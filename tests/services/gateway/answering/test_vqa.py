@@ -221,7 +221,7 @@ def test_a_calibrator_that_is_published_while_it_runs_is_taken_up(
     registry = Registry(tmp_path / "registry")
     with make_gateway(registry=registry.root) as url, httpx.Client(base_url=url, timeout=20) as client:
         assert ask(client)["calibration"]["calibrated"] is False
-        registry.publish_calibrator(make_calibrator("cgp", "policy-1", name="first"))
+        registry.calibrators.publish(make_calibrator("cgp", "policy-1", name="first"))
         assert ask(client)["calibration"]["calibrator"] == "first"
         version = client.get("/version").json()
         assert version["calibrators"] == ["first"]
@@ -236,7 +236,7 @@ def test_calibrators_that_are_shipped_reach_an_empty_registry(
     make_gateway: MakeGateway, upstream: Upstream, tmp_path: Any
 ) -> None:
     shipped = Registry(tmp_path / "shipped")
-    shipped.publish_calibrator(make_calibrator("cgp", "policy-1", name="from-the-start"))
+    shipped.calibrators.publish(make_calibrator("cgp", "policy-1", name="from-the-start"))
     registry = tmp_path / "registry"
     for _ in range(2):  # the second start finds it there
         with (

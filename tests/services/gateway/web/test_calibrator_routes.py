@@ -28,9 +28,9 @@ def versions(tmp_path: Path) -> Registry:
     registry = Registry(tmp_path / "registry")
     older = make_calibrator("cgp", "policy-1", name="older", right=0.5)
     newer = make_calibrator("cgp", "policy-1", name="newer", right=0.8)
-    registry.publish_calibrator(older)
-    registry.publish_calibrator(newer.model_copy(update={"created": older.created + timedelta(days=1)}))
-    registry.publish_calibrator(make_calibrator("verbalized", None))
+    registry.calibrators.publish(older)
+    registry.calibrators.publish(newer.model_copy(update={"created": older.created + timedelta(days=1)}))
+    registry.calibrators.publish(make_calibrator("verbalized", None))
     return registry
 
 
@@ -107,8 +107,8 @@ def test_a_request_that_is_sent_twice_undoes_one_change(client: httpx.Client) ->
 def test_a_guarantee_goes_and_comes_with_the_calibrator_that_it_was_made_for(
     versions: Registry, make_gateway: MakeGateway, upstream: Upstream
 ) -> None:
-    older = next(each for each in versions.calibrators() if each.name == "older")
-    versions.publish_guard(make_guard(calibrator=older))
+    older = next(each for each in versions.calibrators.load_all() if each.name == "older")
+    versions.guards.publish(make_guard(calibrator=older))
     with make_gateway(registry=versions.root) as url, httpx.Client(base_url=url, timeout=20) as client:
 
         def rule() -> str:

@@ -194,7 +194,7 @@ def test_what_was_proved_and_the_options_that_remain_are_shown(
     browser: Browser, make_gateway: MakeGateway, upstream: Upstream, tmp_path: Path
 ) -> None:
     registry = Registry(tmp_path / "registry")
-    registry.publish_guard(make_guard("consistency", None, options=True))
+    registry.guards.publish(make_guard("consistency", None, options=True))
     with make_gateway(registry=registry.root, methods=("cgp", "consistency"), coverage=0.85) as url:
         page = browser.new_page()
         page.goto(url)
@@ -219,7 +219,7 @@ def test_an_unusual_question_is_said_to_be_one(
     browser: Browser, make_gateway: MakeGateway, upstream: Upstream, tmp_path: Path
 ) -> None:
     registry = Registry(tmp_path / "registry")
-    registry.publish_calibrator(make_calibrator("cgp", "policy-1", right=0.9))
+    registry.calibrators.publish(make_calibrator("cgp", "policy-1", right=0.9))
     with make_gateway(registry=registry.root) as url:
         page = browser.new_page()
         page.goto(url)
@@ -228,7 +228,7 @@ def test_an_unusual_question_is_said_to_be_one(
         page.get_by_role("button", name="Ask", exact=True).click()
         expect(page.locator("#decision")).to_have_text("Confident enough to answer")
         expect(page.locator("#unusual")).to_be_hidden()
-        registry.publish_reference(make_reference())
+        registry.references.publish(make_reference())
         page.get_by_role("button", name="Ask", exact=True).click()
         expect(page.locator("#decision")).to_have_text("Leave this one to a person")
         expect(page.locator("#unusual")).to_contain_text("Unusual question: the picture is unlike those")

@@ -13,7 +13,8 @@ from prompt4trust.datasets import Dataset
 from prompt4trust.prompts import load_template
 from prompt4trust.questions import Question
 from prompt4trust.verdict import Invalid, Verdict
-from services.common.registry.directory import Registry, RegistryError
+from services.common.registry.directory import Registry
+from services.common.registry.errors import RegistryError
 from services.trainer.grpo import selection
 from services.trainer.grpo.checkpoints import fault, latest, seal
 from services.trainer.grpo.config import PhantomData
@@ -231,7 +232,7 @@ def test_a_version_is_added_and_never_changed(tmp_path: Path) -> None:
     path = registry.publish_policy("new-1", source)
     assert registry.policies() == ["new-1"]
     assert json.loads((path / "prompt.json").read_text())["role"] == "guide"
-    assert registry.active_policy() is None
+    assert registry.active.policy() is None
     with pytest.raises(FileExistsError):
         registry.publish_policy("new-1", source)
     with pytest.raises(RegistryError):

@@ -75,7 +75,7 @@ def calibration(tmp_path: Path) -> Path:
 
 
 def live(folder: Path) -> dict[str, str]:
-    return {key.split(" | ")[0]: name for key, name in Registry(folder / "reg").active_calibrators().items()}
+    return {key.split(" | ")[0]: name for key, name in Registry(folder / "reg").active.calibrators().items()}
 
 
 def test_chooses_on_the_validation_questions_publishes_and_makes_live(tmp_path: Path, calibration: Path) -> None:
@@ -87,7 +87,7 @@ def test_chooses_on_the_validation_questions_publishes_and_makes_live(tmp_path: 
     ]
     out, _ = trustvqa(tmp_path, *command)
     assert "Judged on 200 answers of validation, which no fit saw" in out
-    artifacts = {each.key.estimator: each for each in Registry(tmp_path / "reg").calibrators()}
+    artifacts = {each.key.estimator: each for each in Registry(tmp_path / "reg").calibrators.load_all()}
     assert live(tmp_path) == {name: artifact.name for name, artifact in artifacts.items()}
     for estimator, artifact in artifacts.items():
         choice = artifact.choice

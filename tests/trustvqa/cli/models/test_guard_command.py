@@ -81,7 +81,7 @@ def lines_of(out: str, start: str) -> list[list[str]]:
 def test_evidence_is_published_and_shown_on_both_splits(runs: tuple[Path, Path], tmp_path: Path) -> None:
     run, other = runs
     out, _ = guard(tmp_path, "--run", run, "--report-data", other)
-    found = {each.key.estimator: each for each in Registry(tmp_path / "registry").guards()}
+    found = {each.key.estimator: each for each in Registry(tmp_path / "registry").guards.load_all()}
     assert {name: each.key for name, each in found.items()} == PAIRS
     assert found["cgp"].name == "guard-cgp-scripted-policy-1-answer-compact-1"
     assert (found["cgp"].rows, found["cgp"].set_aside, found["cgp"].dataset) == (720, 80, "split-1")
@@ -141,14 +141,14 @@ def test_a_calibrated_confidence_is_judged_on_answers_that_its_calibrator_never_
     arguments: list[str | Path] = ["--run", run, "--scale", "calibrated", "--methods", "cgp"]
     _, err = guard(tmp_path, *arguments, status=1)
     assert "the registry has no calibrator" in err
-    Registry(tmp_path / "registry").publish_calibrator(calibrator(run))
+    Registry(tmp_path / "registry").calibrators.publish(calibrator(run))
     _, err = guard(tmp_path, *arguments, status=1)
     assert "fitted or chosen on these very answers" in err
-    assert Registry(tmp_path / "registry").guards() == []
+    assert Registry(tmp_path / "registry").guards.load_all() == []
     fitted = calibrator(other)
-    Registry(tmp_path / "registry").publish_calibrator(fitted)
+    Registry(tmp_path / "registry").calibrators.publish(fitted)
     guard(tmp_path, *arguments)
-    [found] = Registry(tmp_path / "registry").guards()
+    [found] = Registry(tmp_path / "registry").guards.load_all()
     assert found.scale == "calibrated"
     expected = {round(float(fitted.calibrator().apply(stated)), 4) for stated in (0.55, 0.75, 0.97)}
     assert {int(score) / 10_000 for score in found.risk.scores} == expected

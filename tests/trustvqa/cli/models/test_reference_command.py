@@ -82,7 +82,7 @@ def reference(folder: Path, *arguments: str | Path, status: int = 0) -> tuple[st
 def test_a_reference_is_published_with_what_it_was_made_from(data: Path, tmp_path: Path) -> None:
     hashes = make_run(tmp_path / "run", data)
     out, _ = reference(tmp_path, "--data", data, "--run", tmp_path / "run")
-    [found] = Registry(tmp_path / "registry").references()
+    [found] = Registry(tmp_path / "registry").references.load_all()
     dataset = load_dataset(data)
     assert found.name == f"held-out-{dataset.fingerprint[:8]}"
     assert (found.dataset, found.questions) == ("held.out", f"sha256:{dataset.fingerprint}")
@@ -93,7 +93,7 @@ def test_a_reference_is_published_with_what_it_was_made_from(data: Path, tmp_pat
     assert float(usual) < 3
     assert Path(out.splitlines()[-1]).name == f"{found.name}.json"
     again, _ = reference(tmp_path, "--data", data)
-    assert len(Registry(tmp_path / "registry").references()) == 1  # the same questions, the same name
+    assert len(Registry(tmp_path / "registry").references.load_all()) == 1  # the same questions, the same name
     assert "distances to 150" in again
 
 
@@ -113,13 +113,13 @@ def test_it_stands_for_questions_drawn_in_the_same_way_and_for_no_others(data: P
     guard = make_questions(tmp_path / "guard", n=200, seed=8)
     out, _ = reference(tmp_path, "--data", data, "--also", guard)
     assert re.search(r"^guard: [\d.]+ % of 200", out, re.MULTILINE)
-    [found] = Registry(tmp_path / "registry").references()
+    [found] = Registry(tmp_path / "registry").references.load_all()
     assert found.also == [f"sha256:{load_dataset(guard).fingerprint}"]
     assert found.covers("guard", "sha256:" + "0" * 64, load_dataset(guard).fingerprint) == 2
     stripes = make_questions(tmp_path / "stripes", n=60, seed=3, kind="stripes")
     _, err = reference(tmp_path, "--data", data, "--also", stripes, "--name", "both", status=1)
     assert "--also stripes: drawn otherwise" in err
-    assert [each.name for each in Registry(tmp_path / "registry").references()] == [found.name]
+    assert [each.name for each in Registry(tmp_path / "registry").references.load_all()] == [found.name]
 
 
 def test_a_name_and_fewer_questions_can_be_chosen(data: Path, tmp_path: Path) -> None:

@@ -119,8 +119,8 @@ def often(stated: float, index: int) -> bool:
 def test_a_calibrator_of_a_new_name_goes_live_beside_the_one_before_and_can_be_taken_back(tmp_path: Path) -> None:
     registry = Registry(tmp_path / "reg")
     shipped = make_calibrator("cgp", "policy-1", name="shipped")
-    registry.publish_calibrator(shipped)
-    registry.publish_guard(make_guard(calibrator=shipped))
+    registry.calibrators.publish(shipped)
+    registry.guards.publish(make_guard(calibrator=shipped))
     stream = Stream()
     stream.add(200, often, who=("dr. x", "dr. x", "dr. y"))
     # Second thoughts: the latest word counts.
@@ -129,7 +129,7 @@ def test_a_calibrator_of_a_new_name_goes_live_beside_the_one_before_and_can_be_t
     stream.add(30, often, letters="", letter=None)  # open questions are not calibrated
     with serving(tmp_path, stream) as url:
         out, _ = refit(tmp_path, url, "--family", "platt")
-        fitted = next(each for each in registry.calibrators() if each.name != "shipped")
+        fitted = next(each for each in registry.calibrators.load_all() if each.name != "shipped")
         assert re.fullmatch(r"platt-cgp-model-1-policy-1-answer-compact-1-feedback-20\d{6}-\d{6}", fitted.name), (
             fitted.name
         )
@@ -167,7 +167,7 @@ def test_families_are_chosen_for_each_pair_and_a_pair_that_has_too_little_is_lef
     with serving(tmp_path, stream) as url:
         out, _ = refit(tmp_path, url)
         assert httpx.get(f"{url}/version").json()["live_calibrators"].keys() == {CGP.line}
-    (fitted,) = Registry(tmp_path / "reg").calibrators()
+    (fitted,) = Registry(tmp_path / "reg").calibrators.load_all()
     assert fitted.choice is not None
     assert fitted.family == fitted.choice.chosen
     assert fitted.family in ("histogram", "isotonic", "venn-abers")
@@ -178,14 +178,14 @@ def test_families_are_chosen_for_each_pair_and_a_pair_that_has_too_little_is_lef
 
 def test_what_is_not_to_be_live_leaves_what_is(tmp_path: Path) -> None:
     registry = Registry(tmp_path / "reg")
-    registry.publish_calibrator(make_calibrator("cgp", "policy-1", name="shipped"))
+    registry.calibrators.publish(make_calibrator("cgp", "policy-1", name="shipped"))
     stream = Stream()
     stream.add(100, often)
     with serving(tmp_path, stream) as url:
         out, _ = refit(tmp_path, url, "--no-activate", "--family", "platt")
         # It is the newest, and nothing had been named.
         assert httpx.get(f"{url}/version").json()["live_calibrators"] == {CGP.line: "shipped"}
-    assert len(registry.calibrators()) == 2
+    assert len(registry.calibrators.load_all()) == 2
     assert "not live: platt-cgp-model-1-policy-1-answer-compact-1-feedback" in out
     assert "; shipped is" in out
 
@@ -197,7 +197,7 @@ def test_answers_are_chosen_by_time_method_and_models(tmp_path: Path) -> None:
     with serving(tmp_path, stream) as url:
         refit(tmp_path, url, "--family", "platt", "--since", "2026-03-02", "--until", "2026-03-04", "--methods", "cgp")
         refused = refit(tmp_path, url, "--model", "another", status=1)
-    (fitted,) = Registry(tmp_path / "reg").calibrators()
+    (fitted,) = Registry(tmp_path / "reg").calibrators.load_all()
     assert (fitted.key, fitted.n) == (CGP, 48)
     assert "nobody has said anything of such answers yet" in refused[1]
 
@@ -208,7 +208,7 @@ def test_unbalanced_feedback_is_published_with_a_warning(tmp_path: Path) -> None
     stream.add(100, often, reviewed=0.6, decision="defer")
     with serving(tmp_path, stream) as url:
         out, _ = refit(tmp_path, url, "--family", "platt")
-    (fitted,) = Registry(tmp_path / "reg").calibrators()
+    (fitted,) = Registry(tmp_path / "reg").calibrators.load_all()
     assert [each for each in fitted.warnings if "people spoke" in each] == [
         "people spoke of 16 % of 400 answers: if they chose which, for instance the doubtful ones, the others are "
         "corrected wrongly",
@@ -257,7 +257,7 @@ def test_feedback_that_does_not_suffice_changes_nothing(
     assert "no calibrator can be fitted" in err
     assert reason in err
     assert not (tmp_path / "reg" / "active.json").exists()
-    assert Registry(tmp_path / "reg").calibrators() == []
+    assert Registry(tmp_path / "reg").calibrators.load_all() == []
 
 
 def test_answers_without_a_verdict_are_left_out(tmp_path: Path) -> None:
@@ -268,7 +268,7 @@ def test_answers_without_a_verdict_are_left_out(tmp_path: Path) -> None:
         row["stated"] = None
     with serving(tmp_path, stream) as url:
         refit(tmp_path, url, "--family", "platt")
-    assert [each.n for each in Registry(tmp_path / "reg").calibrators()] == [60]
+    assert [each.n for each in Registry(tmp_path / "reg").calibrators.load_all()] == [60]
 
 
 def test_it_needs_an_administrator(tmp_path: Path) -> None:
@@ -281,7 +281,7 @@ def test_it_needs_an_administrator(tmp_path: Path) -> None:
             assert says in err
         (tmp_path / "key").write_text(keys["admin"])
         refit(tmp_path, url, "--family", "platt", TRUSTVQA_API_KEY_FILE=str(tmp_path / "key"))
-    assert len(Registry(tmp_path / "reg").calibrators()) == 1
+    assert len(Registry(tmp_path / "reg").calibrators.load_all()) == 1
 
 
 def test_a_gateway_on_another_registry_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

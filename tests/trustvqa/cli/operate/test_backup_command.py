@@ -37,9 +37,9 @@ class Place:
 
     def fill(self) -> None:
         """Lay in two calibrators, of which the older one is live, a policy, and tables with one row."""
-        self.registry.publish_calibrator(make_calibrator("cgp", "policy-1", name="first"))
+        self.registry.calibrators.publish(make_calibrator("cgp", "policy-1", name="first"))
         self.registry.activate_calibrator("first", who="test")
-        self.registry.publish_calibrator(make_calibrator("cgp", "policy-1", name="second"))
+        self.registry.calibrators.publish(make_calibrator("cgp", "policy-1", name="second"))
         policy = self.registry.root / "policies" / "policy-1"
         policy.mkdir(parents=True)
         (policy / "config.json").write_text("{}")
@@ -106,8 +106,8 @@ def test_what_was_backed_up_comes_back(filled: Place, saved: Path, tmp_path: Pat
     assert done.exit_code == 0, done.stderr
     assert "restored: 8 files" in done.stderr
     assert empty.state() == filled.state()
-    assert empty.registry.active_policy() == "policy-1"
-    assert set(empty.registry.active_calibrators().values()) == {"first"}
+    assert empty.registry.active.policy() == "policy-1"
+    assert set(empty.registry.active.calibrators().values()) == {"first"}
     assert empty.leftovers == []
     # Records hold what people wrote.
     assert empty.file.stat().st_mode & 0o777 == 0o600
@@ -174,7 +174,7 @@ def test_what_is_live_in_a_copy_is_in_it(tmp_path: Path) -> None:
     for path, content in registry_files(place.registry.root):
         copied[str(path.relative_to(place.registry.root))] = path.read_bytes() if content is None else content
         if len(copied) == 2:  # what is live is read
-            place.registry.publish_calibrator(make_calibrator("cgp", "policy-1", name="third"))
+            place.registry.calibrators.publish(make_calibrator("cgp", "policy-1", name="third"))
             place.registry.activate_calibrator("third", who="test")
     live = json.loads(copied["active.json"])
     assert set(live["calibrators"].values()) == {"first"}
