@@ -22,7 +22,7 @@ MARKERS = ("circle", "square", "diamond", "triangle", "cross", "bar")
 DASHES = ("", "7 3", "2 3", "9 3 2 3", "12 4", "4 2 1 2")
 """Dash patterns that tell lines apart without colour, in order."""
 COLOURS = 6
-"""How many classes s0, s1, ... of series have a colour of their own."""
+"""Number of classes s0, s1, ... of series with a colour of their own."""
 
 
 def clean(text: str) -> str:

@@ -42,7 +42,7 @@ class CalibratorView:
 
 @dataclass(frozen=True, slots=True)
 class CalibratorsPage:
-    """What the template calibrators.html shows."""
+    """View model of calibrators.html."""
 
     title: str
     calibrators: Sequence[CalibratorView]

@@ -24,7 +24,7 @@ _CHANGED = ("accuracy", "ece", "brier", "auroc", "confident_error_share")
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a method's confidence is worth: its name, good or bad news, and a few sentences."""
+    """Worth of a method's confidence: its name, good or bad news, and a few sentences."""
 
     name: str
     good: bool | None
@@ -34,7 +34,7 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationPage:
-    """What the template evaluation.html shows; a diagram or list that is empty has no section.
+    """View model of evaluation.html; a diagram or list that is empty has no section.
 
     Attributes:
         title: The page's name.

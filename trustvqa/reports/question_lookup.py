@@ -10,10 +10,7 @@ from prompt4trust.datasets import Dataset, DatasetError, fingerprint, load_datas
 from prompt4trust.evaluation.manifest import RunManifest
 from prompt4trust.evaluation.predictions import Prediction
 from prompt4trust.questions import Question
-
-
-class WrongDataError(Exception):
-    """A question file that was named is not that of the run; the message says so."""
+from trustvqa.reports.errors import WrongDataError
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,7 @@ class ChangedHints:
 
 @dataclass(frozen=True, slots=True)
 class TrainingPage:
-    """What the template training.html shows; a list that is empty has no section.
+    """View model of training.html; a list that is empty has no section.
 
     Attributes:
         title: The page's name.

@@ -82,7 +82,7 @@ class StreamView:
 
 @dataclass(frozen=True, slots=True)
 class CalibrationPage:
-    """What the template calibration.html shows; a list that is empty has no section.
+    """View model of calibration.html; a list that is empty has no section.
 
     Attributes:
         title: The page's name.

@@ -13,7 +13,8 @@ from prompt4trust.datasets import Dataset, DatasetError, load_dataset
 from prompt4trust.evaluation import Prediction, RunManifest
 from prompt4trust.models import Sampling
 from prompt4trust.prompts import load_template
-from trustvqa.reports.question_lookup import WrongDataError, find_questions
+from trustvqa.reports.errors import WrongDataError
+from trustvqa.reports.question_lookup import find_questions
 
 
 @pytest.fixture
