@@ -15,7 +15,7 @@ from prompt4trust.questions import Question
 from trustvqa.reports.thumbnails import thumbnail
 
 MOST = 12
-_LONGEST_REPLY, _LONGEST_QUESTION = 1500, 800
+_LONGEST_REPLY, _LONGEST_QUESTION, _LONGEST_ANSWER = 1500, 800, 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +32,21 @@ class WrongAnswer:
     row: Prediction
     corrected: Mapping[str, float]
 
+    @property
+    def told(self) -> str:
+        """The answer with its confidences."""
+        after = "".join(f", by {name} {_percent(value)}" for name, value in self.corrected.items())
+        return f"{_cut(self.row.answer or '', _LONGEST_ANSWER)}, stated {_percent(self.row.confidence)}{after}"
 
-@dataclass(frozen=True, slots=True)
-class OptionView:
-    """An option of a question: its words, and whether it is right or was answered."""
+    @property
+    def quotes(self) -> list[tuple[str, str]]:
+        """The hint and the reply, as far as there are any."""
+        said = {"hint": self.row.guidance.text if self.row.guidance else None, "reply": self.row.text or None}
+        return [(name, _cut(text, _LONGEST_REPLY)) for name, text in said.items() if text is not None]
 
-    text: str
-    mark: Literal["", "right", "answered"] = ""
 
-
-@dataclass(frozen=True, slots=True)
-class AnswerView:
-    """A wrong answer as the page shows it: its method, the answer with its confidences, the hint, the reply."""
-
-    method: str
-    told: str
-    hint: str | None
-    reply: str | None
+Option = tuple[str, Literal["", "right", "answered"]]
+"""An option of a question: its words, and whether it is right or was answered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +66,9 @@ class ErrorView:
 
     stated: str
     question: str | None
-    options: Sequence[OptionView]
+    options: Sequence[Option]
     right: str
-    answers: Sequence[AnswerView]
+    answers: Sequence[WrongAnswer]
     about: str
     picture: str
     missing: str
@@ -143,7 +141,7 @@ def _view(wrong: Sequence[WrongAnswer], question: Question | None, pictures: boo
         question=_cut(question.text, _LONGEST_QUESTION) if question else None,
         options=_options(question, wrong) if question else [],
         right=first.truth or "",
-        answers=[_answer(each) for each in wrong],
+        answers=wrong,
         about=" · ".join([first.id, *(f"{name}: {value}" for name, value in first.groups.items())]),
         picture=picture,
         missing=missing,
@@ -162,29 +160,18 @@ def _picture(question: Question | None, wanted: bool) -> tuple[str, str]:
     return (url, "") if url else ("", "the picture cannot be read")
 
 
-def _options(question: Question, wrong: Sequence[WrongAnswer]) -> list[OptionView]:
+def _options(question: Question, wrong: Sequence[WrongAnswer]) -> list[Option]:
     given = {each.row.answer for each in wrong}
     if not question.options:
         listed = ", ".join(sorted(answer for answer in given if answer is not None))
-        return [OptionView(question.answer or "", "right"), OptionView(_cut(listed, _LONGEST_QUESTION), "answered")]
+        return [(question.answer or "", "right"), (_cut(listed, _LONGEST_QUESTION), "answered")]
     return [
-        OptionView(
+        (
             f"{letter}. {_cut(text, _LONGEST_QUESTION)}",
             "right" if letter == question.answer else "answered" if letter in given else "",
         )
         for letter, text in question.options.items()
     ]
-
-
-def _answer(wrong: WrongAnswer) -> AnswerView:
-    row = wrong.row
-    after = "".join(f", by {name} {_percent(value)}" for name, value in wrong.corrected.items())
-    return AnswerView(
-        method=wrong.method,
-        told=f"{_cut(row.answer or '', 80)}, stated {_percent(row.confidence)}{after}",
-        hint=None if row.guidance is None else _cut(row.guidance.text, _LONGEST_REPLY),
-        reply=_cut(row.text, _LONGEST_REPLY) if row.text else None,
-    )
 
 
 def _percent(confidence: float | None) -> str:

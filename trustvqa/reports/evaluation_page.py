@@ -34,27 +34,17 @@ class Card:
 
 @dataclass(frozen=True, slots=True)
 class EvaluationPage:
-    """View model of evaluation.html; a diagram or list that is empty has no section.
+    """View model of evaluation.html, by the order of its sections; what is empty has none.
 
     Attributes:
-        title: The page's name.
-        about: What was evaluated, in a sentence.
-        notes: What a reader must know of how the page was made.
-        lead: What the report comes to, in sentences.
-        alike: Estimators that gave the same answers in all runs.
-        remarks: What a reader of each method's figures must know.
-        cards: For each method its verdict.
-        methods: The first table.
-        changes: Differences of pairs of methods, or None.
-        reliability: For each method its diagram.
-        confidences: For each method its histogram.
-        risk: Risk-coverage curves, None without.
-        groups: For each group its diagrams.
+        title, about, notes: The page's name, what was evaluated, what a reader must know of how the page was made.
+        lead, alike, remarks, cards: The summary: what the report comes to, estimators that gave the same answers in all
+            runs, what a reader of the methods' figures must know, and each method's verdict.
+        methods, changes: The first table, and differences of pairs of methods.
+        reliability, confidences, risk, groups: The diagrams.
         errors: The most confident errors.
-        tables: Every figure.
-        group_tables: Every figure by group.
-        runs: For each run its facts.
-        calibrators: Those that were applied.
+        tables, group_tables: Every figure, and every figure by group.
+        runs, calibrators: What was run and applied.
         reading: Explanations of the figures.
     """
 

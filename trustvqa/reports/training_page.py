@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from prompt4trust.calibration import reliability
-from prompt4trust.evaluation.figures import Estimate
-from prompt4trust.evaluation.pairing import LOWER
 from prompt4trust.metrics.consistency import reliability_band
 from prompt4trust.metrics.curves import confidence_counts
 from prompt4trust.plots import confidence_histogram_svg, history_svg, reliability_svg
 from trustvqa.reports import metric_names
 from trustvqa.reports.page_parts import Cell, Diagram, Table, figure_cell, metric_heading
 from trustvqa.reports.rendering import render
-
-Outcomes = Sequence[Mapping[str, Any]]
-"""Answers to the validation questions at one step: see `TrainingHistory.outcomes`."""
+from trustvqa.reports.training_history import TrainingHistory, estimate
 
 _TABLE = (
     "reward",
@@ -47,40 +43,6 @@ _EXAMPLES = 4
 
 
 @dataclass(frozen=True, slots=True)
-class TrainingHistory:
-    """The course of a training run, as its folder holds it.
-
-    Attributes:
-        name: The version that it trained.
-        facts: Its configuration, for readers.
-        objective: Metric by which the best checkpoint is chosen.
-        steps: Figures of each step's batch, with "step", in order.
-        evaluations: Figures on the validation questions, in order of "step": "n", and "metrics" by name, each with
-            "value", "low" and "high".
-        outcomes: Step -> one entry a validation question, with "question_id", "question", "guidance", "reply",
-            "truth", "answer", "confidence", "reward"; may lack steps.
-    """
-
-    name: str
-    facts: Mapping[str, str]
-    objective: str
-    steps: Sequence[Mapping[str, Any]]
-    evaluations: Sequence[Mapping[str, Any]]
-    outcomes: Mapping[int, Outcomes] = field(default_factory=dict)
-
-    @property
-    def best(self) -> int | None:
-        """Step of the best evaluation after the start, of equals the earliest; None where there is none."""
-        sign = -1 if self.objective in LOWER else 1
-        found = [
-            (sign * value, -each["step"])
-            for each in self.evaluations
-            if each["step"] > 0 and (value := _estimate(each, self.objective).value) is not None
-        ]
-        return -max(found)[1] if found else None
-
-
-@dataclass(frozen=True, slots=True)
 class HintView:
     """A hint as the page shows it, the answer that it led to, and whether that was right."""
 
@@ -104,36 +66,27 @@ class TrainingPage:
     Attributes:
         title: The page's name.
         notes: What a reader must know of how the page was made.
+        history: The run.
         lead: How long it trained, and how the best checkpoint is chosen.
-        evaluated: Whether any checkpoint but the first was.
         summary: Figures before and after, None without.
-        evaluations: How many there are.
         validation: For each metric its course on the validation questions.
-        steps: How many there are.
-        smoothed: Over how many steps the mean of `training` goes.
-        training: For each metric its course over the batches.
-        masked: Samples that do not count.
+        training: For each metric its course over the batches, with its mean over `smoothed` steps.
+        masked: Number of samples that do not count.
         before_and_after: Reliability diagrams, then histograms.
         changed: Hints where the reward rose most, and where it fell most.
-        best: Step of the best checkpoint.
-        facts: The run's configuration.
     """
 
     title: str
     notes: Sequence[str]
+    history: TrainingHistory
     lead: str
-    evaluated: bool
     summary: Table | None
-    evaluations: int
     validation: Sequence[Diagram]
-    steps: int
-    smoothed: int
     training: Sequence[Diagram]
+    smoothed: int
     masked: int
     before_and_after: Sequence[Diagram]
     changed: Sequence[ChangedHints]
-    best: int | None
-    facts: Mapping[str, str]
 
 
 def render_training_page(history: TrainingHistory, *, title: str | None = None, notes: Sequence[str] = ()) -> str:
@@ -151,19 +104,15 @@ def render_training_page(history: TrainingHistory, *, title: str | None = None, 
     page = TrainingPage(
         title=title or f"Training of {history.name}",
         notes=notes,
+        history=history,
         lead=f"{last} steps; the best checkpoint is chosen by {_label(history.objective)}.",
-        evaluated=history.best is not None,
         summary=_summary(history),
-        evaluations=len(history.evaluations),
         validation=list(_validation(history)),
-        steps=len(history.steps),
         smoothed=_SMOOTHED_OVER,
         training=list(_training(history)),
         masked=sum(int(each.get("masked") or 0) for each in history.steps),
         before_and_after=_before_and_after(history),
         changed=_changed_hints(history),
-        best=history.best,
-        facts=history.facts,
     )
     return render("training.html", page)
 
@@ -172,7 +121,7 @@ def _summary(history: TrainingHistory) -> Table | None:
     best = history.best
     if best is None:
         return None
-    before, after = _at(history, 0), _at(history, best)
+    before, after = history.evaluation(0), history.evaluation(best)
     if after is None:
         return None
     rows: list[list[Cell | str]] = [
@@ -187,14 +136,14 @@ def _summary(history: TrainingHistory) -> Table | None:
 def _validation(history: TrainingHistory) -> Iterator[Diagram]:
     best = history.best
     for metric in _VALIDATION:
-        found = [(each["step"], _estimate(each, metric)) for each in history.evaluations]
-        values = [(float(step), estimate.value) for step, estimate in found]
+        found = [(float(each["step"]), estimate(each, metric)) for each in history.evaluations]
+        values = [(step, figure.value) for step, figure in found]
         if all(value is None for _, value in values):
             continue
         band = [
-            (float(step), estimate.low, estimate.high)
-            for step, estimate in found
-            if estimate.low is not None and estimate.high is not None
+            (step, figure.low, figure.high)
+            for step, figure in found
+            if figure.low is not None and figure.high is not None
         ]
         label = _label(metric)
         drawing = history_svg(
@@ -275,17 +224,8 @@ def _hint(outcome: Mapping[str, Any]) -> HintView:
     return HintView(str(outcome["guidance"]), said, right)
 
 
-def _at(history: TrainingHistory, step: int) -> Mapping[str, Any] | None:
-    return next((each for each in history.evaluations if each["step"] == step), None)
-
-
-def _estimate(evaluation: Mapping[str, Any], metric: str) -> Estimate:
-    found = evaluation["metrics"].get(metric) or {}
-    return Estimate(**{name: found.get(name) for name in ("value", "low", "high")})
-
-
 def _cell(evaluation: Mapping[str, Any] | None, metric: str) -> Cell:
-    return figure_cell(None if evaluation is None else _estimate(evaluation, metric), metric)
+    return figure_cell(None if evaluation is None else estimate(evaluation, metric), metric)
 
 
 def _label(metric: str) -> str:

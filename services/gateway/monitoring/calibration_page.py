@@ -87,10 +87,8 @@ class CalibrationPage:
     Attributes:
         title: The page's name.
         report: The report, for its counts and settings.
-        problem: Why the records cannot be read, or "".
-        read: When they were, or "".
-        newest: Of how many answers the figures are.
-        few: Whether these are too few to say anything.
+        read: When the records were read, or "".
+        newest: Of how many answers the figures are, which may be too `few` to say anything.
         cards: The verdicts.
         now: Figures of the newest answers, None without.
         chance: How large an error chance alone would make, or "".
@@ -102,7 +100,6 @@ class CalibrationPage:
 
     title: str
     report: CalibrationReport
-    problem: str
     read: str
     newest: int
     few: bool
@@ -122,7 +119,6 @@ def render_page(report: CalibrationReport) -> str:
     page = CalibrationPage(
         title=_TITLE,
         report=report,
-        problem=report.problem or "",
         read=f"Records read {_time(report.as_of)}." if report.as_of else "",
         newest=newest,
         few=newest < _FEW,

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import pytest
-
 from tests.support.html import Node, check_self_contained, parse
-from trustvqa.reports.training_page import TrainingHistory, render_training_page
+from trustvqa.reports.training_history import TrainingHistory
+from trustvqa.reports.training_page import render_training_page
 
 EVIL = "<script>alert(1)</script>"
 
@@ -91,26 +90,6 @@ def test_every_evaluation_is_a_dot_at_its_step() -> None:
     heights = [float(dot.attrs["cy"]) for dot in drawing.all("circle")]
     assert heights[0] > heights[1] == heights[2]
     assert "best" in [each.text for each in drawing.all("text")]
-
-
-@pytest.mark.parametrize(
-    ("objective", "evaluations", "best"),
-    [
-        ("reward", [(0, 9.0), (10, 1.0), (20, 2.0), (30, 2.0)], 20),
-        ("reward", [(0, 9.0)], None),
-        ("reward", [(0, 9.0), (10, None)], None),
-    ],
-)
-def test_the_best_is_the_earliest_of_the_best_after_the_start(
-    objective: str, evaluations: list[tuple[int, float | None]], best: int | None
-) -> None:
-    made = history(objective=objective, evaluations=[evaluation(*each) for each in evaluations])
-    assert made.best == best
-
-
-def test_of_an_error_the_least_is_best() -> None:
-    found = [evaluation(0, 0.0, 0.01), evaluation(10, 0.0, 0.3), evaluation(20, 0.0, 0.2)]
-    assert history(objective="ece", evaluations=found).best == 20
 
 
 def test_a_run_that_has_only_begun() -> None:

@@ -15,7 +15,7 @@ from services.trainer.evaluation.execute import OUTPUT
 from services.trainer.grpo.journal import EVALUATIONS, METRICS, read_lines
 from services.trainer.grpo.renamed_settings import translate_renamed
 from trustvqa.cli.errors import CommandError
-from trustvqa.reports.training_page import Outcomes, TrainingHistory
+from trustvqa.reports.training_history import Outcomes, TrainingHistory
 
 _A_RUN = "a RUN is the folder that `trustvqa evaluate`, `calibrate` or `train` made, or that of a trainer's run"
 

@@ -25,7 +25,8 @@ from trustvqa.reports.errors import WrongDataError
 from trustvqa.reports.evaluation_page import render_evaluation_page
 from trustvqa.reports.files import write_files
 from trustvqa.reports.question_lookup import FoundQuestions, find_questions
-from trustvqa.reports.training_page import TrainingHistory, render_training_page
+from trustvqa.reports.training_history import TrainingHistory
+from trustvqa.reports.training_page import render_training_page
 
 
 def report(
