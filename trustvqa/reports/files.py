@@ -13,7 +13,7 @@ from prompt4trust.evaluation.predictions import Prediction
 from prompt4trust.evaluation.report import ReportedRun
 from prompt4trust.files import write_atomically
 from prompt4trust.questions import Question
-from trustvqa.reports.evaluation_page import render_evaluation_page
+from trustvqa.reports.evaluation.evaluation_page import render_evaluation_page
 
 COLUMNS = ("method", "group", "group_value", "rows", "n", "metric", "value", "low", "high")
 

@@ -20,9 +20,9 @@ from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.runs import options, prediction_run, tables
 from trustvqa.cli.runs.earlier_runs import EarlierRun, labels, read_run
 from trustvqa.cli.runs.evaluate import choose_calibrators
-from trustvqa.reports import findings
 from trustvqa.reports.errors import WrongDataError
-from trustvqa.reports.evaluation_page import render_evaluation_page
+from trustvqa.reports.evaluation import findings
+from trustvqa.reports.evaluation.evaluation_page import render_evaluation_page
 from trustvqa.reports.files import write_files
 from trustvqa.reports.question_lookup import FoundQuestions, find_questions
 from trustvqa.reports.training_history import TrainingHistory

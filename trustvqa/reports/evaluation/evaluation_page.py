@@ -9,11 +9,17 @@ from prompt4trust.evaluation.figures import MethodReport, Report
 from prompt4trust.evaluation.manifest import RunManifest
 from prompt4trust.evaluation.report import ReportedRun
 from prompt4trust.questions import Question
-from trustvqa.reports import findings, metric_names
-from trustvqa.reports.confident_errors import ErrorView, confident_errors, error_views
-from trustvqa.reports.figure_tables import group_tables, groups_of, whole_tables
-from trustvqa.reports.group_diagrams import GroupDiagrams, group_diagrams
-from trustvqa.reports.method_diagrams import RiskDiagrams, confidence_histograms, reliability_diagrams, risk_diagrams
+from trustvqa.reports import metric_names
+from trustvqa.reports.evaluation import findings
+from trustvqa.reports.evaluation.confident_errors import ErrorView, confident_errors, error_views
+from trustvqa.reports.evaluation.figure_tables import group_tables, groups_of, whole_tables
+from trustvqa.reports.evaluation.group_diagrams import GroupDiagrams, group_diagrams
+from trustvqa.reports.evaluation.method_diagrams import (
+    RiskDiagrams,
+    confidence_histograms,
+    reliability_diagrams,
+    risk_diagrams,
+)
 from trustvqa.reports.page_parts import Cell, Diagram, Table, change_cell, figure_cell, metric_heading
 from trustvqa.reports.rendering import render
 

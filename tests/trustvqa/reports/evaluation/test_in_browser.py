@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Page
 from prompt4trust.evaluation import build_report
 from prompt4trust.evaluation.report import ReportedRun
 from tests.support.browser import IN_BROWSER, chromium
-from tests.trustvqa.reports.test_evaluation_page import artifact, asked, manifest, predictions
-from trustvqa.reports.evaluation_page import render_evaluation_page
+from tests.trustvqa.reports.evaluation.test_evaluation_page import artifact, asked, manifest, predictions
+from trustvqa.reports.evaluation.evaluation_page import render_evaluation_page
 
 pytestmark = IN_BROWSER
 GROUND = "getComputedStyle(document.body).backgroundColor"

@@ -17,8 +17,8 @@ from prompt4trust.evaluation.report import ReportedRun, compare_runs
 from prompt4trust.questions import Question
 from tests.support.html import Node, check_self_contained, parse
 from trustvqa.reports import write_report
-from trustvqa.reports.confident_errors import confident_errors
-from trustvqa.reports.evaluation_page import MAIN, render_evaluation_page
+from trustvqa.reports.evaluation.confident_errors import confident_errors
+from trustvqa.reports.evaluation.evaluation_page import MAIN, render_evaluation_page
 from trustvqa.reports.rendering import STYLE
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
