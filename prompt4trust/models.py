@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from prompt4trust.errors import TransportError
 from prompt4trust.prompts import Message
 
 __all__ = ["Completion", "Cost", "Downstream", "Generation", "Guidance", "Policy", "Sampling", "TransportError"]
@@ -77,33 +78,6 @@ class Guidance:
     text: str
     version: str
     cost: Cost
-
-
-class TransportError(Exception):
-    """A model could not be asked or did not reply; says nothing about the model's answer.
-
-    Attributes:
-        service: "policy" or "downstream".
-        timed_out: Whether the deadline passed (rather than the connection or the server failing).
-        status: The HTTP status received, or None where none was.
-        retry_after: Seconds after which another try may succeed, where known.
-    """
-
-    def __init__(
-        self,
-        service: str,
-        detail: str,
-        *,
-        timed_out: bool = False,
-        status: int | None = None,
-        retry_after: float | None = None,
-    ) -> None:
-        super().__init__(f"{service}: {detail}")
-        self.service = service
-        self.detail = detail
-        self.timed_out = timed_out
-        self.status = status
-        self.retry_after = retry_after
 
 
 class Downstream(Protocol):

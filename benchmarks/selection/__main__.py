@@ -17,7 +17,7 @@ from rich.table import Table
 
 from benchmarks.selection.study import Held, Kept, try_promises, try_sets
 from prompt4trust.evaluation import ManifestError, Prediction, TableError, read_manifest, read_predictions
-from prompt4trust.evaluation.selection import checked_answers
+from prompt4trust.evaluation.selection_trials import checked_answers
 
 RISKS = (0.05, 0.10, 0.20)
 COVERAGES = (0.80, 0.90, 0.95)

@@ -10,8 +10,8 @@ import numpy.typing as npt
 
 from prompt4trust.metrics.selective import coverage_at_risk
 from prompt4trust.selection import CheckedAnswer, OptionSets, RiskRule, nonconformity, place_start, tie_of
+from prompt4trust.selection.ranking import selection_score
 from prompt4trust.selection.risk import set_aside
-from prompt4trust.selection.scores import selection_score
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]

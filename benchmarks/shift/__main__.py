@@ -27,7 +27,7 @@ from benchmarks.shift.study import (
 )
 from prompt4trust.datasets.phantoms.families import MODALITIES
 from prompt4trust.shift import LIMIT
-from prompt4trust.shift.checking import Share, beyond, judge_each
+from prompt4trust.shift.reference_quality import Share, beyond, judge_each
 
 _LEVELS = (0.9, 0.95, 0.99, 0.995)
 

@@ -17,7 +17,7 @@ from prompt4trust.datasets.phantoms.questions import Wordings
 from prompt4trust.metrics.bootstrap import Interval
 from prompt4trust.questions import letter_options
 from prompt4trust.shift import Described, PictureAndWords, Reference, fit
-from prompt4trust.shift.checking import Share, beyond, judge_each, separation
+from prompt4trust.shift.reference_quality import Share, beyond, judge_each, separation
 
 DESCRIPTOR = PictureAndWords()
 Floats = npt.NDArray[np.float64]

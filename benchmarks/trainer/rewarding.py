@@ -13,7 +13,7 @@ from benchmarks.engine.servers import ROOT, Contender
 from benchmarks.trainer.report import Timing
 from prompt4trust.datasets import load_dataset
 from prompt4trust.datasets.phantoms import generate
-from prompt4trust.evaluation import data_url
+from prompt4trust.picture_files import data_url
 from prompt4trust.prompts import answer_messages, load_template
 from prompt4trust.questions import Question
 from prompt4trust.rewards import get_reward

@@ -8,7 +8,7 @@ from prompt4trust.calibration.artifact import (
     fit_artifact,
     hash_rows,
 )
-from prompt4trust.calibration.base import Calibrator, MissingSignalError, Signals
+from prompt4trust.calibration.base import Calibrator, Signals
 from prompt4trust.calibration.beta import Beta
 from prompt4trust.calibration.families import FAMILIES, get_family
 from prompt4trust.calibration.histogram import Histogram
@@ -19,6 +19,7 @@ from prompt4trust.calibration.reliability import Bin, reliability
 from prompt4trust.calibration.temperature import Temperature
 from prompt4trust.calibration.two_signal import TwoSignal
 from prompt4trust.calibration.venn_abers import VennAbers
+from prompt4trust.errors import MissingSignalError
 
 __all__ = [
     "FAMILIES",

@@ -100,10 +100,6 @@ class Calibrator(Protocol):
         ...
 
 
-class MissingSignalError(ValueError):
-    """A calibrator needs a signal that the answers do not carry."""
-
-
 class SingleInput:
     """What families share that look at the confidence alone and give no interval."""
 

@@ -13,7 +13,6 @@ from scipy.special import expit
 
 from prompt4trust.calibration.base import (
     CLIP,
-    MissingSignalError,
     Parameters,
     Signals,
     Value,
@@ -23,6 +22,7 @@ from prompt4trust.calibration.base import (
     evidence,
     logistic_line,
 )
+from prompt4trust.errors import MissingSignalError
 from prompt4trust.metrics.tally import FloatArray
 
 SECONDS = ("stated", "agreement", "reply_probability", "letter_probability", "vote_share")

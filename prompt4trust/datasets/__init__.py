@@ -6,9 +6,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from prompt4trust.datasets._base import Dataset, DatasetError, OnBad, Source, fingerprint
+from prompt4trust.datasets._base import Dataset, OnBad, Source, fingerprint
 from prompt4trust.datasets.medmcqa import read_medmcqa
 from prompt4trust.datasets.pmc_vqa import read_pmc_vqa
+from prompt4trust.errors import DatasetError
 
 __all__ = [
     "Dataset",

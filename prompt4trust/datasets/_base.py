@@ -13,16 +13,13 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
+from prompt4trust.errors import DatasetError
 from prompt4trust.questions import Question
 
 OnBad = Literal["error", "skip"]
 """What to do with a row that cannot be used: refuse the file, or leave the row out and count it."""
 
 _SHOWN = 5
-
-
-class DatasetError(ValueError):
-    """A question file cannot be used as it is; the message names the file, the first rows and what is wrong."""
 
 
 @dataclass(frozen=True, slots=True)

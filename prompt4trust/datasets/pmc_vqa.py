@@ -15,7 +15,8 @@ from pathlib import Path, PurePosixPath
 from string import ascii_uppercase
 from types import MappingProxyType
 
-from prompt4trust.datasets._base import BadRow, Dataset, DatasetError, OnBad, Row, collect, content_id, numbered_lines
+from prompt4trust.datasets._base import BadRow, Dataset, OnBad, Row, collect, content_id, numbered_lines
+from prompt4trust.errors import DatasetError
 from prompt4trust.questions import MIN_OPTIONS, Question
 
 GROUP_COLUMNS = ("modality", "family", "difficulty")

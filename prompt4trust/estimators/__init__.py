@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
+from prompt4trust.errors import PolicyNeededError
 from prompt4trust.estimators.avg_conf import AvgConf
 from prompt4trust.estimators.base import Estimator
 from prompt4trust.estimators.cgp import Cgp
@@ -36,10 +37,6 @@ __all__ = [
     "Verbalized",
     "get_estimator",
 ]
-
-
-class PolicyNeededError(ValueError):
-    """An estimator that asks the policy was requested where there is none."""
 
 
 Make = Callable[[Downstream, Policy | None, PromptTemplate, Sampling], Estimator]

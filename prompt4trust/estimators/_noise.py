@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
-from prompt4trust.models import TransportError
+from prompt4trust.errors import TransportError
 
 MAX_SIDE = 1024
 """Larger pictures are made smaller first: models see no more, and the work stays bounded."""

@@ -14,10 +14,11 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from prompt4trust.errors import TransportError
 from prompt4trust.estimators.base import Answer
-from prompt4trust.estimators.letters import option_signals
+from prompt4trust.estimators.option_signals import option_signals
 from prompt4trust.estimators.single_reply import check_template
-from prompt4trust.models import Cost, Downstream, Guidance, Sampling, TransportError
+from prompt4trust.models import Cost, Downstream, Guidance, Sampling
 from prompt4trust.prompts import PromptTemplate, answer_messages
 from prompt4trust.verdict import Invalid, Verdict, parse_verdict
 

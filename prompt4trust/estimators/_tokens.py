@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 
-from prompt4trust.estimators.letters import option_signals
+from prompt4trust.estimators.option_signals import option_signals
 from prompt4trust.models import Completion
 from prompt4trust.verdict import Verdict, parse_verdict
 

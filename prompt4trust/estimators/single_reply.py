@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from prompt4trust.errors import TransportError
 from prompt4trust.estimators.base import Answer
-from prompt4trust.models import Completion, Cost, Downstream, Guidance, Sampling, TransportError
+from prompt4trust.models import Completion, Cost, Downstream, Guidance, Sampling
 from prompt4trust.prompts import PromptTemplate, answer_messages
 from prompt4trust.verdict import parse_verdict
 

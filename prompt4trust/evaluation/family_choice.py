@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from prompt4trust.calibration import FAMILIES, Candidate, FamilyChoice, Signals, get_family, hash_rows
 from prompt4trust.calibration.base import MIN_ROWS
+from prompt4trust.errors import CannotChooseError
 from prompt4trust.evaluation.crossfit import cross_fit
 from prompt4trust.evaluation.predictions import Prediction
 from prompt4trust.evaluation.report import fitting_rows, signal_columns
@@ -30,10 +31,6 @@ MIN_OF_EACH = 5
 
 JUDGED_BY = MappingProxyType({name: METRICS[name] for name in ("nll", "brier", "ece", "auroc")})
 """What a candidate's row in a table holds."""
-
-
-class CannotChooseError(ValueError):
-    """The answers do not suffice to choose a calibrator by; the message says what is missing."""
 
 
 def choose_family(

@@ -13,15 +13,12 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from prompt4trust.datasets import Dataset, Source
+from prompt4trust.errors import ManifestError
 from prompt4trust.files import write_atomically
 from prompt4trust.models import Sampling
 from prompt4trust.prompts import PromptTemplate
 
 FILE = "run.json"
-
-
-class ManifestError(Exception):
-    """A run's folder belongs to a run of another configuration, or its manifest cannot be read."""
 
 
 class RunManifest(BaseModel):

@@ -13,16 +13,12 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from prompt4trust.errors import TableError, TransportError
 from prompt4trust.estimators.base import Answer
-from prompt4trust.models import TransportError
 from prompt4trust.questions import Question
 from prompt4trust.verdict import Invalid, InvalidReason
 
 FILE = "predictions.jsonl"
-
-
-class TableError(Exception):
-    """A predictions table cannot be read or written; the message says where and why."""
 
 
 class _Record(BaseModel):

@@ -18,6 +18,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
 from prompt4trust.datasets import Dataset
+from prompt4trust.errors import ProbeError
 from prompt4trust.evaluation.figures import Estimate
 from prompt4trust.evaluation.predictions import Prediction
 from prompt4trust.questions import Question
@@ -25,10 +26,6 @@ from prompt4trust.questions import Question
 NONE_OPTION = "None of the above"
 CONFIDENT = 0.9
 _GREY = 128
-
-
-class ProbeError(ValueError):
-    """A probe cannot be made of a dataset: none of its questions can be spoilt that way."""
 
 
 class ProbeFigures(BaseModel):

@@ -10,11 +10,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from prompt4trust.calibration import CalibratorArtifact, hash_rows, reliability
+from prompt4trust.evaluation.comparison import compare_methods
 from prompt4trust.evaluation.figures import Estimate, Figures, MethodReport, MetricChange, Outline, Report
 from prompt4trust.evaluation.manifest import RunManifest
-from prompt4trust.evaluation.pairing import compare_methods
+from prompt4trust.evaluation.prediction_arrays import PredictionArrays, signal_columns
 from prompt4trust.evaluation.predictions import Prediction
-from prompt4trust.evaluation.scored import Scored, signal_columns
 from prompt4trust.metrics import METRICS, Interval, Metric, summarize
 from prompt4trust.metrics.consistency import consistency_band, reliability_band
 from prompt4trust.metrics.curves import confidence_counts, risk_coverage_curve
@@ -107,7 +107,7 @@ def compare_runs(
         raise ValueError("runs can be compared only where they are of the same questions")
     if len({run.label for run in runs}) < len(runs):
         raise ValueError("runs need labels to be told apart by")
-    found: list[tuple[MethodReport, Scored]] = []
+    found: list[tuple[MethodReport, PredictionArrays]] = []
     rows = {
         (run.label, estimator): [row for row in run.predictions if row.estimator == estimator]
         for run in runs
@@ -152,7 +152,7 @@ def _alike(rows: Mapping[tuple[str, str], Sequence[Prediction]]) -> list[str]:
 
 def _forms(
     run: ReportedRun, estimator: str, rows: Sequence[Prediction], resamples: int, group_resamples: int, seed: int
-) -> Iterable[tuple[MethodReport, Scored]]:
+) -> Iterable[tuple[MethodReport, PredictionArrays]]:
     """Measure an estimator as it stated its confidences, then with each of its calibrators."""
     fitting: list[CalibratorArtifact | None] = [None]
     fitting += [artifact for artifact in run.calibrators if artifact.key.estimator == estimator]
@@ -176,10 +176,10 @@ def _method(
     resamples: int,
     group_resamples: int,
     seed: int,
-) -> tuple[MethodReport, Scored]:
+) -> tuple[MethodReport, PredictionArrays]:
     predicted = [row for row in rows if row.failure is None]
     labelled = [row for row in predicted if row.truth is not None]
-    stated = Scored.of(labelled)
+    stated = PredictionArrays.of(labelled)
     scored = stated.calibrated(artifact)
     report = MethodReport(
         name=name,
@@ -222,7 +222,7 @@ def fitting_hash(rows: Iterable[Prediction]) -> str:
     )
 
 
-def _figures(scored: Scored, resamples: int, seed: int, metrics: Mapping[str, Metric] = METRICS) -> Figures:
+def _figures(scored: PredictionArrays, resamples: int, seed: int, metrics: Mapping[str, Metric] = METRICS) -> Figures:
     n = len(scored.confidence)
     stated = scored.confidence[scored.valid]
     views = (
@@ -238,7 +238,7 @@ def _figures(scored: Scored, resamples: int, seed: int, metrics: Mapping[str, Me
     )
 
 
-def _outline(scored: Scored, resamples: int, seed: int) -> Outline | None:
+def _outline(scored: PredictionArrays, resamples: int, seed: int) -> Outline | None:
     if not len(scored.confidence):
         return None
     confidence, correct = scored.confidence[scored.valid], scored.correct[scored.valid]

@@ -9,17 +9,13 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
+from prompt4trust.errors import RunAbandonedError, TransportError
 from prompt4trust.estimators import ESTIMATORS
 from prompt4trust.estimators.base import Estimator
 from prompt4trust.evaluation.manifest import RunManifest, claim
-from prompt4trust.evaluation.picture_files import data_url
 from prompt4trust.evaluation.predictions import Prediction, PredictionLog
-from prompt4trust.models import TransportError
+from prompt4trust.picture_files import data_url
 from prompt4trust.questions import Question
-
-
-class RunAbandonedError(Exception):
-    """The run stopped before its end; what was finished is in the table, and running it again goes on from there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,9 @@
 """Whether calibrated confidence still holds: a test that may be looked at after every answer, and live figures."""
 
+from prompt4trust.errors import StateError
 from prompt4trust.monitoring.bets import CALIBRATION, PROMISE, Bet, Bets
 from prompt4trust.monitoring.figures import LiveFigures, live_figures
-from prompt4trust.monitoring.sequential import Crossing, DriftFinding, SequentialTest, StateError, Wealth
+from prompt4trust.monitoring.sequential import Crossing, DriftFinding, SequentialTest, Wealth
 
 __all__ = [
     "CALIBRATION",

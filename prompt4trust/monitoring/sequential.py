@@ -24,6 +24,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
+from prompt4trust.errors import StateError
 from prompt4trust.metrics.tally import FloatArray, check_rows
 from prompt4trust.monitoring.bets import CALIBRATION, PROMISE, Bets, Direction
 
@@ -32,10 +33,6 @@ SCALE = 1000
 
 _FORMAT = 1
 _TABLES = {table.name: table for table in (CALIBRATION, PROMISE)}
-
-
-class StateError(ValueError):
-    """A saved state is not one of this test."""
 
 
 class Wealth:

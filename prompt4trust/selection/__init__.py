@@ -9,8 +9,8 @@ from prompt4trust.selection.artifact import (
 from prompt4trust.selection.bounds import upper_bound
 from prompt4trust.selection.conformal import OptionSet, OptionSets, nonconformity
 from prompt4trust.selection.fitting import CheckedAnswer, fit_guard
+from prompt4trust.selection.ranking import level_of, selection_score, tie_of
 from prompt4trust.selection.risk import Limit, RiskRule, place_start
-from prompt4trust.selection.scores import level_of, selection_score, tie_of
 
 __all__ = [
     "CalibratorReference",

@@ -12,8 +12,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 from prompt4trust.artifact import JsonArtifact
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
 from prompt4trust.selection.conformal import OptionSets
+from prompt4trust.selection.ranking import STEPS, selection_score, tie_of
 from prompt4trust.selection.risk import RiskRule
-from prompt4trust.selection.scores import STEPS, selection_score, tie_of
 
 Ties = Literal["split", "together"]
 """Equally confident answers: told apart by a number drawn from the question, or all treated alike."""
@@ -45,7 +45,7 @@ class RiskEvidence(_Part):
     """The answers that thresholds are tested on.
 
     Attributes:
-        start: The strictest threshold, as a selection score (see `prompt4trust.selection.scores`).
+        start: The strictest threshold, as a selection score (see `prompt4trust.selection.ranking`).
         scores: Selection scores of the tested answers, descending.
         wrong: Whether each is wrong, 1 or 0.
     """

@@ -9,8 +9,8 @@ from datetime import datetime
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact, hash_rows
 from prompt4trust.selection.artifact import CalibratorReference, GuardArtifact, OptionEvidence, RiskEvidence, Ties
 from prompt4trust.selection.conformal import nonconformity
+from prompt4trust.selection.ranking import selection_score, tie_of
 from prompt4trust.selection.risk import place_start, set_aside
-from prompt4trust.selection.scores import selection_score, tie_of
 
 MIN_ROWS = 100
 """Fewer checked answers than this can promise next to nothing."""

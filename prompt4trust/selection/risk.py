@@ -25,7 +25,7 @@ import numpy.typing as npt
 
 from prompt4trust.metrics.tally import BoolArray, FloatArray
 from prompt4trust.selection.bounds import upper_bound
-from prompt4trust.selection.scores import level_of
+from prompt4trust.selection.ranking import level_of
 
 _NEAR = 1.1
 """A start may cost a tenth of the smallest provable error rate if it is stricter for that."""

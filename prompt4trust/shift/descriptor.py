@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Protocol
@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from prompt4trust.picture_files import read_picture
+from prompt4trust.questions import Question
 from prompt4trust.shift.picture import describe_picture, tolerances
 from prompt4trust.shift.words import Words, describe_words, wording
 
@@ -95,3 +97,27 @@ def get_descriptor(identity: str) -> Descriptor:
         return DESCRIPTORS[identity]
     except KeyError:
         raise ValueError(f"no descriptor {identity!r}; there are {', '.join(DESCRIPTORS)}") from None
+
+
+def describe_questions(
+    questions: Iterable[Question], descriptor: Descriptor, seen: Callable[[], None] = lambda: None
+) -> list[Described]:
+    """Describe questions, one after another: some milliseconds each.
+
+    Args:
+        questions: With pictures or without.
+        descriptor: What describes them.
+        seen: Called after each, for progress.
+
+    Returns:
+        The descriptions, in order.
+
+    Raises:
+        UnreadablePictureError: If a picture cannot be read.
+    """
+    found = []
+    for question in questions:
+        picture = None if question.image is None else read_picture(question.image)
+        found.append(descriptor.describe(picture, question.text, question.options))
+        seen()
+    return found

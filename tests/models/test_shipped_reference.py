@@ -9,10 +9,10 @@ import pytest
 
 from benchmarks.shift.study import draw, draw_look
 from prompt4trust.calibration import CalibratorArtifact
+from prompt4trust.picture_files import read_picture
 from prompt4trust.questions import letter_options
 from prompt4trust.selection import GuardArtifact
 from prompt4trust.shift import PictureAndWords, ReferenceArtifact
-from prompt4trust.shift.reading import read_picture
 
 ROOT = Path(__file__).parents[2]
 SAMPLES = ROOT / "services" / "gateway" / "static" / "samples"

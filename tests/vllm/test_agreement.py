@@ -10,7 +10,7 @@ import httpx
 import openai
 import pytest
 
-from prompt4trust.evaluation.picture_files import data_url
+from prompt4trust.picture_files import data_url
 from prompt4trust.prompts import Message, answer_messages, load_template
 from prompt4trust.questions import Question
 from prompt4trust.verdict import Verdict, parse_verdict

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
+from prompt4trust.evaluation.comparison import HIGHER, LOWER
 from prompt4trust.evaluation.figures import Estimate, MethodReport
-from prompt4trust.evaluation.pairing import HIGHER, LOWER
 
 LABELS = {
     "accuracy": "accuracy",

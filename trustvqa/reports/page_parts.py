@@ -8,8 +8,8 @@ from typing import Literal
 
 from markupsafe import Markup
 
+from prompt4trust.evaluation.comparison import differs
 from prompt4trust.evaluation.figures import Estimate
-from prompt4trust.evaluation.pairing import differs
 from prompt4trust.plots import unstyled
 from trustvqa.reports import metric_names
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from prompt4trust.evaluation.comparison import LOWER
 from prompt4trust.evaluation.figures import Estimate
-from prompt4trust.evaluation.pairing import LOWER
 
 Outcomes = Sequence[Mapping[str, Any]]
 """Answers to the validation questions at one step: see `TrainingHistory.outcomes`."""

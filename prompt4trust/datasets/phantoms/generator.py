@@ -16,6 +16,7 @@ from PIL import Image
 from prompt4trust.datasets.phantoms.questions import PhantomQuestion, Wordings, sample_question
 from prompt4trust.datasets.phantoms.rendering import render
 from prompt4trust.datasets.phantoms.scene import Scene, sample_scene
+from prompt4trust.errors import PhantomError
 
 # The number is part of every picture's seed: renumbering a split changes its pictures.
 SPLITS: Final = MappingProxyType({"train": 0, "calibration": 1, "validation": 2, "test": 3})
@@ -25,10 +26,6 @@ COLUMNS: Final = (
     *("Figure_path", "Question", "Answer", "Choice A", "Choice B", "Choice C", "Choice D", "Answer_label"),
     *("modality", "family", "difficulty"),
 )
-
-
-class PhantomError(ValueError):
-    """A data set cannot be made as asked; the message says what to change."""
 
 
 def split_rng(seed: int, split: str, index: int) -> np.random.Generator:

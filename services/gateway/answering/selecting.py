@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from prompt4trust.calibration import CalibrationKey
 from prompt4trust.estimators.base import Answer
-from prompt4trust.estimators.letters import option_probabilities
+from prompt4trust.estimators.option_signals import option_probabilities
 from prompt4trust.selection import CalibratorReference
 from prompt4trust.verdict import Verdict
 from services.gateway.answering.decisions import (

@@ -16,6 +16,7 @@ import anyio
 from pydantic import SecretStr, ValidationError
 
 from prompt4trust.datasets import Dataset, DatasetError
+from prompt4trust.errors import ProbeError
 from prompt4trust.evaluation import (
     ManifestError,
     Prediction,
@@ -28,7 +29,7 @@ from prompt4trust.evaluation import (
     read_manifest,
 )
 from prompt4trust.evaluation.manifest import FILE as MANIFEST
-from prompt4trust.evaluation.probes import ProbeError, spoil
+from prompt4trust.evaluation.probes import spoil
 from prompt4trust.files import write_atomically
 from services.common.clients.downstream import ImageEgressRefusedError
 from services.common.registry.directory import Registry

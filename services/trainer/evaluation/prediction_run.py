@@ -15,7 +15,7 @@ import httpx
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
 from prompt4trust.datasets import Dataset
 from prompt4trust.estimators import ESTIMATORS, get_estimator
-from prompt4trust.estimators.sharing import BoundedSamples, SharedReplies
+from prompt4trust.estimators.downstream_wrappers import BoundedSamples, SharedReplies
 from prompt4trust.evaluation import Prediction, Progress, RunManifest, evaluate
 from prompt4trust.models import Sampling, TransportError
 from prompt4trust.prompts import PromptTemplate, load_answer_template

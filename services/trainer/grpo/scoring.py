@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from prompt4trust.estimators.single_reply import ask
-from prompt4trust.evaluation import data_url
 from prompt4trust.models import Cost, Downstream, Guidance, Sampling, TransportError
+from prompt4trust.picture_files import data_url
 from prompt4trust.prompts import PromptTemplate
 from prompt4trust.questions import Question
 from prompt4trust.rewards import Reward

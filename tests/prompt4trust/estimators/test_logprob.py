@@ -9,7 +9,7 @@ import pytest
 
 from prompt4trust.estimators import get_estimator
 from prompt4trust.estimators._tokens import find_letter
-from prompt4trust.estimators.letters import option_probabilities
+from prompt4trust.estimators.option_signals import option_probabilities
 from prompt4trust.models import Completion, Cost, Generation, Guidance, Sampling
 from prompt4trust.prompts import Message
 from prompt4trust.verdict import Invalid, Verdict

@@ -8,7 +8,7 @@ import pytest
 
 from prompt4trust.estimators import AvgConf, CgpConsistency, Consistency, Entropy, get_estimator
 from prompt4trust.estimators._samples import Draws, derived_seed
-from prompt4trust.estimators.letters import option_probabilities
+from prompt4trust.estimators.option_signals import option_probabilities
 from prompt4trust.models import Cost, Sampling, TransportError
 from prompt4trust.prompts import answer_messages
 from prompt4trust.verdict import Invalid, Verdict

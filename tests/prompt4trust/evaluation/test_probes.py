@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from prompt4trust.datasets import Dataset
+from prompt4trust.errors import ProbeError
 from prompt4trust.evaluation import Prediction
 from prompt4trust.evaluation.predictions import Failure
-from prompt4trust.evaluation.probes import ProbeError, compare, spoil
+from prompt4trust.evaluation.probes import compare, spoil
 from prompt4trust.questions import Question
 
 OPTIONS = MappingProxyType({"A": "Round", "B": "Oval", "C": "Lobulated"})

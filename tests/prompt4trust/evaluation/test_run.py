@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import io
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -23,7 +22,6 @@ from prompt4trust.evaluation import (
     Progress,
     RunAbandonedError,
     RunManifest,
-    data_url,
     evaluate,
     read_predictions,
 )
@@ -211,29 +209,3 @@ async def test_pictures_are_read_once_a_question_and_sent_as_they_are(tmp_path: 
     assert urls == {f"data:image/png;base64,{encoded}": 2}
     failures = [row.failure for row in rows if row.id == "q1"]
     assert [failure.service for failure in failures if failure] == ["image", "image"]
-
-
-@pytest.mark.parametrize(("kind", "mode"), [("TIFF", "I;16"), ("BMP", "RGB"), ("WEBP", "RGBA"), ("TIFF", "CMYK")])
-def test_other_picture_kinds_become_png(tmp_path: Path, kind: str, mode: str) -> None:
-    path = tmp_path / "picture"
-    Image.new(mode, (30, 20)).save(path, format=kind)
-    head, _, body = data_url(path).partition(",")
-    assert head == "data:image/png;base64"
-    with Image.open(io.BytesIO(base64.b64decode(body))) as picture:
-        assert (picture.size, picture.mode in {"L", "RGB"}) == ((30, 20), True)
-
-
-def test_sixteen_bits_keep_their_contrast(tmp_path: Path) -> None:
-    picture = Image.new("I;16", (2, 1))
-    picture.putpixel((1, 0), 40_000)
-    picture.save(tmp_path / "x.tiff")
-    with Image.open(io.BytesIO(base64.b64decode(data_url(tmp_path / "x.tiff").partition(",")[2]))) as read:
-        assert [read.getpixel((0, 0)), read.getpixel((1, 0))] == [0, 255]
-
-
-def test_jpeg_goes_on_as_it_is_and_text_does_not(tmp_path: Path) -> None:
-    Image.new("RGB", (8, 8)).save(tmp_path / "x.png", format="JPEG")
-    assert data_url(tmp_path / "x.png").startswith("data:image/jpeg;base64,/9j/")
-    (tmp_path / "t.png").write_text("no picture")
-    with pytest.raises(TransportError, match=r"image: t\.png cannot be read"):
-        data_url(tmp_path / "t.png")

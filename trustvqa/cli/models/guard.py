@@ -15,7 +15,7 @@ from rich.table import Table
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
 from prompt4trust.evaluation import ManifestError, Prediction, RunManifest, TableError, read_manifest, read_predictions
 from prompt4trust.evaluation.report import fitting_hash
-from prompt4trust.evaluation.selection import Covered, Given, checked_answers, try_coverages, try_risks
+from prompt4trust.evaluation.selection_trials import CoverageTrial, RiskTrial, checked_answers, try_coverages, try_risks
 from prompt4trust.selection import CheckedAnswer, GuardArtifact, fit_guard
 from services.common.registry.directory import Registry
 from services.common.registry.errors import RegistryError
@@ -159,7 +159,7 @@ def _show(artifact: GuardArtifact, other: Sequence[CheckedAnswer] | None, delta:
         console.print(f"[yellow]warning[/] {escape(warning)}")
 
 
-def _risk_cells(each: Given, rows: int) -> tuple[str, ...]:
+def _risk_cells(each: RiskTrial, rows: int) -> tuple[str, ...]:
     if each.limit is None:
         return _percent(each.max_risk), "none", "0 %", "-"
     limit = each.limit
@@ -172,7 +172,7 @@ def _risk_cells(each: Given, rows: int) -> tuple[str, ...]:
     )
 
 
-def _other_cells(each: Given) -> tuple[str, str]:
+def _other_cells(each: RiskTrial) -> tuple[str, str]:
     if each.answered == 0:
         return "0 %", "-"
     return (
@@ -181,7 +181,7 @@ def _other_cells(each: Given) -> tuple[str, str]:
     )
 
 
-def _coverage_words(each: Covered) -> str:
+def _coverage_words(each: CoverageTrial) -> str:
     parts = []
     for group, questions in each.questions.items():
         name = f"{escape(group)}: " if group else ""

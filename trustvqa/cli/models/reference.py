@@ -15,11 +15,12 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from prompt4trust.datasets import Dataset, DatasetError, load_dataset
+from prompt4trust.errors import UnreadablePictureError
 from prompt4trust.evaluation import ManifestError, TableError, read_manifest, read_predictions
 from prompt4trust.evaluation.report import fitting_hash
 from prompt4trust.shift import LIMIT, Described, PictureAndWords, fit, fit_reference
-from prompt4trust.shift.checking import BOTH, Share, beyond, judge_held_out, separation
-from prompt4trust.shift.reading import UnreadablePictureError, describe_questions
+from prompt4trust.shift.descriptor import describe_questions
+from prompt4trust.shift.reference_quality import BOTH, Share, beyond, judge_held_out, separation
 from services.common.registry.directory import Registry
 from services.common.registry.errors import RegistryError
 from trustvqa.cli.errors import CommandError, fail

@@ -9,8 +9,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.markup import escape
 
+from prompt4trust.errors import ProbeError
 from prompt4trust.evaluation import build_report
-from prompt4trust.evaluation.probes import PROBES, ProbeError, spoil
+from prompt4trust.evaluation.probes import PROBES, spoil
 from services.trainer.evaluation.probes import write_figures
 from services.trainer.model_settings import ModelSettings
 from trustvqa.cli.errors import CommandError, fail

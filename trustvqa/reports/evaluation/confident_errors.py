@@ -8,9 +8,9 @@ from typing import Literal
 
 import numpy as np
 
+from prompt4trust.evaluation.prediction_arrays import PredictionArrays
 from prompt4trust.evaluation.predictions import Prediction
 from prompt4trust.evaluation.report import ReportedRun
-from prompt4trust.evaluation.scored import Scored
 from prompt4trust.questions import Question
 from trustvqa.reports.thumbnails import thumbnail
 
@@ -112,7 +112,7 @@ def _corrected(run: ReportedRun, estimator: str, rows: Sequence[Prediction]) -> 
     fitting = [each for each in run.calibrators if each.key.estimator == estimator]
     if not rows:
         return []
-    scored = Scored.of(rows)
+    scored = PredictionArrays.of(rows)
     found = [(each.family, scored.correctable(each), scored.calibrated(each).confidence) for each in fitting]
     return [
         {name: float(np.round(values[place], 3)) for name, usable, values in found if usable[place]}

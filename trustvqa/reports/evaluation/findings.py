@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from prompt4trust.evaluation.comparison import HIGHER, differs
 from prompt4trust.evaluation.figures import Estimate, MethodReport, MetricChange, Report
-from prompt4trust.evaluation.pairing import HIGHER, differs
 
 TOO_FEW = 100
 """Valid answers below which nothing is said about calibration."""

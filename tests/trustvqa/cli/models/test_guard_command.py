@@ -12,7 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact, fit_artifact
-from prompt4trust.estimators.letters import option_signals
+from prompt4trust.estimators.option_signals import option_signals
 from prompt4trust.evaluation import Prediction, PredictionLog, RunManifest, read_predictions
 from prompt4trust.evaluation.predictions import Failure
 from prompt4trust.evaluation.report import fitting_rows

@@ -11,7 +11,7 @@ import pytest
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact, fit_artifact
 from prompt4trust.evaluation import Prediction
 from prompt4trust.evaluation.predictions import Failure
-from prompt4trust.evaluation.selection import checked_answers, try_coverages, try_risks
+from prompt4trust.evaluation.selection_trials import checked_answers, try_coverages, try_risks
 from prompt4trust.selection import fit_guard
 
 PAIR = CalibrationKey(downstream="d", policy=None, estimator="consistency", answer_template="answer-compact@1")

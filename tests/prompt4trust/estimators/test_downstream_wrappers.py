@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from prompt4trust.estimators import get_estimator
-from prompt4trust.estimators.sharing import BoundedSamples, SharedReplies
+from prompt4trust.estimators.downstream_wrappers import BoundedSamples, SharedReplies
 from prompt4trust.models import Completion, Cost, Generation, Sampling, TransportError
 from prompt4trust.prompts import Message
 from prompt4trust.verdict import Verdict

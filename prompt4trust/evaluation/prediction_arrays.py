@@ -16,7 +16,7 @@ Bools = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
+class PredictionArrays:
     """Predictions as arrays; an invalid row has confidence 0 and is not correct.
 
     Attributes:
@@ -34,7 +34,7 @@ class Scored:
     signals: Mapping[str, Floats]
 
     @classmethod
-    def of(cls, rows: Sequence[Prediction]) -> Scored:
+    def of(cls, rows: Sequence[Prediction]) -> PredictionArrays:
         """Lay out predictions, none of which is a failure or of unknown truth."""
         return cls(
             tuple(row.id for row in rows),
@@ -44,7 +44,7 @@ class Scored:
             signal_columns(rows),
         )
 
-    def calibrated(self, artifact: CalibratorArtifact | None) -> Scored:
+    def calibrated(self, artifact: CalibratorArtifact | None) -> PredictionArrays:
         """Correct the confidences of valid rows; an invalid row has none, one that lacks a signal keeps what it has."""
         usable = self.correctable(artifact)
         if artifact is None or not usable.any():
@@ -55,13 +55,13 @@ class Scored:
         """Tell which rows hold a verdict and every signal that a calibrator needs."""
         return self.valid & carrying(artifact.calibrator(), self.signals, len(self.valid)) if artifact else self.valid
 
-    def at(self, places: Sequence[int]) -> Scored:
+    def at(self, places: Sequence[int]) -> PredictionArrays:
         """Take some of the rows, in the order named."""
         signals = {name: values[places] for name, values in self.signals.items()}
         ids = tuple(self.ids[place] for place in places)
-        return Scored(ids, self.confidence[places], self.correct[places], self.valid[places], signals)
+        return PredictionArrays(ids, self.confidence[places], self.correct[places], self.valid[places], signals)
 
-    def aligned(self, ids: Sequence[str]) -> Scored:
+    def aligned(self, ids: Sequence[str]) -> PredictionArrays:
         """Take the rows of these questions, all of which there are, in this order."""
         place = {each: index for index, each in enumerate(self.ids)}
         return self.at([place[each] for each in ids])

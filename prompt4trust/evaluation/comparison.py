@@ -8,7 +8,7 @@ from types import MappingProxyType
 import numpy as np
 
 from prompt4trust.evaluation.figures import Estimate, MethodReport, MetricChange
-from prompt4trust.evaluation.scored import Floats, Scored
+from prompt4trust.evaluation.prediction_arrays import Floats, PredictionArrays
 from prompt4trust.metrics import METRICS, Interval
 from prompt4trust.metrics.bootstrap import bootstrap_replicates, paired_difference
 
@@ -39,7 +39,7 @@ Replicates = Mapping[str, tuple[float, Floats]]
 
 
 def compare_methods(
-    methods: Sequence[tuple[MethodReport, Scored]], *, resamples: int = 1000, seed: int = 0
+    methods: Sequence[tuple[MethodReport, PredictionArrays]], *, resamples: int = 1000, seed: int = 0
 ) -> tuple[list[MetricChange], dict[str, tuple[str, ...]]]:
     """Compare methods on the questions that all of them were measured on.
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from prompt4trust.calibration import CalibratorArtifact
-from prompt4trust.estimators.letters import option_probabilities
+from prompt4trust.estimators.option_signals import option_probabilities
 from prompt4trust.evaluation.predictions import Prediction
 from prompt4trust.selection import CheckedAnswer, GuardArtifact, Limit
 
@@ -42,7 +42,7 @@ def checked_answers(rows: Sequence[Prediction], calibrator: CalibratorArtifact |
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class RiskTrial:
     """What an accepted risk comes to on other answers.
 
     Attributes:
@@ -61,7 +61,7 @@ class Given:
 
 
 @dataclass(frozen=True, slots=True)
-class Covered:
+class CoverageTrial:
     """What option sets come to on other answers.
 
     Attributes:
@@ -79,7 +79,7 @@ class Covered:
 
 def try_risks(
     guard: GuardArtifact, answers: Sequence[CheckedAnswer], risks: Sequence[float], delta: float
-) -> list[Given]:
+) -> list[RiskTrial]:
     """Apply thresholds to answers with known truth.
 
     Args:
@@ -100,11 +100,13 @@ def try_risks(
     for risk in risks:
         limit = rule.at(risk)
         given = scores >= limit.score if limit else np.zeros(len(answers), dtype=np.bool_)
-        found.append(Given(risk, limit, len(answers), int(given.sum()), int((given & wrong).sum())))
+        found.append(RiskTrial(risk, limit, len(answers), int(given.sum()), int((given & wrong).sum())))
     return found
 
 
-def try_coverages(guard: GuardArtifact, answers: Sequence[CheckedAnswer], coverages: Sequence[float]) -> list[Covered]:
+def try_coverages(
+    guard: GuardArtifact, answers: Sequence[CheckedAnswer], coverages: Sequence[float]
+) -> list[CoverageTrial]:
     """Make option sets for answers with known truth.
 
     Args:
@@ -131,5 +133,5 @@ def try_coverages(guard: GuardArtifact, answers: Sequence[CheckedAnswer], covera
             questions[key] += 1
             held[key] += answer.truth in chosen
             options[key] += len(chosen)
-        found.append(Covered(coverage, questions, held, options))
+        found.append(CoverageTrial(coverage, questions, held, options))
     return found
