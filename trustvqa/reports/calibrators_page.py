@@ -17,26 +17,12 @@ from trustvqa.reports.rendering import render
 
 @dataclass(frozen=True, slots=True)
 class CalibratorView:
-    """A calibrator as the page shows it.
+    """A calibrator as the page shows it: with diagrams, how candidates were compared, and figures before and after."""
 
-    Attributes:
-        heading: Its estimator and family.
-        told: Its name, and on what it was fitted.
-        warnings: What a user of it must know.
-        diagrams: Reliability before and after, as far as known.
-        judged: How the candidates were compared, or "".
-        candidates: Their figures, or None.
-        refused: Those that could not be fitted, and why.
-        effect: Figures before and after.
-    """
-
-    heading: str
-    told: str
-    warnings: Sequence[str]
+    artifact: CalibratorArtifact
     diagrams: Sequence[Diagram]
     judged: str
     candidates: Table | None
-    refused: Sequence[str]
     effect: Table
 
 
@@ -79,22 +65,9 @@ def estimates(metrics: MetricValues) -> dict[str, Estimate]:
 def _view(artifact: CalibratorArtifact) -> CalibratorView:
     estimator, choice = artifact.key.estimator, artifact.choice
     bins = {"as stated": artifact.reliability_before, "corrected": artifact.reliability_after}
-    return CalibratorView(
-        heading=f"{estimator}: {artifact.family}",
-        told=f"{artifact.name}, fitted on {artifact.n} valid answers of {artifact.dataset}.",
-        warnings=artifact.warnings,
-        diagrams=[
-            Diagram.of(reliability_svg(each, f"{estimator} {name}"), name) for name, each in bins.items() if each
-        ],
-        judged=judged_words(choice) if choice else "",
-        candidates=_candidates(choice) if choice else None,
-        refused=[
-            f"{each.family} was left out: {each.refused}." for each in choice.candidates if each.refused is not None
-        ]
-        if choice
-        else [],
-        effect=_effect(artifact),
-    )
+    drawn = [Diagram.of(reliability_svg(each, f"{estimator} {name}"), name) for name, each in bins.items() if each]
+    judged, candidates = (judged_words(choice), _candidates(choice)) if choice else ("", None)
+    return CalibratorView(artifact, drawn, judged, candidates, _effect(artifact))
 
 
 def _candidates(choice: FamilyChoice) -> Table:

@@ -52,16 +52,7 @@ _DAYS = {"reviewed": "answers", "ece": "ECE", "brier": "Brier score", "coverage"
 
 @dataclass(frozen=True, slots=True)
 class StreamCard:
-    """The verdict on a stream that is applied now.
-
-    Attributes:
-        kind: Class of the card: fine, bad or "".
-        heading: What is tested.
-        verdict: Whether there is an alarm.
-        told: The alarm's message, or why there is none.
-        raised: When the alarm was raised and under which id, or "".
-        name: Of the calibrator or guard.
-    """
+    """Verdict on a stream that is applied now; `kind` is the card's class, `raised` when there was an alarm, or ""."""
 
     kind: str
     heading: str

@@ -55,13 +55,12 @@ class ErrorView:
 
     Attributes:
         stated: The highest confidence with which it was.
-        question: Its text, None where it is not at hand.
-        options: Its options; for an open question the right answer and what was answered.
+        question, options: Its text and options, None and empty where they are not at hand; an open question has the
+            right answer and what was answered for options.
         right: The right answer.
         answers: The wrong answers, the surest first.
         about: Its id and groups.
-        picture: A data: URL, or "".
-        missing: Why there is no picture, or "".
+        picture, missing: A data: URL, or why there is none.
     """
 
     stated: str

@@ -26,12 +26,9 @@ class GroupDiagrams:
 
     Attributes:
         group: Its name, such as family.
-        shown: How many of its values are in the diagrams, the largest.
-        of: How many there are.
-        gaps_legend: Of `gaps`.
-        gaps: For each method, how often it was right beside what it stated.
-        dots_legend: Of `dots`.
-        dots: For each metric, all methods.
+        shown, of: How many of its values are in the diagrams, the largest, and how many there are.
+        gaps_legend, gaps: For each method, how often it was right beside what it stated.
+        dots_legend, dots: For each metric, all methods.
     """
 
     group: str
