@@ -11,8 +11,7 @@ import numpy.typing as npt
 
 from prompt4trust.calibration import FAMILIES, Calibrator, MissingSignalError, get_family
 from prompt4trust.evaluation import CannotChooseError, Prediction, choose_family
-from prompt4trust.evaluation.prediction_arrays import carrying, correct_where
-from prompt4trust.evaluation.report import fitting_rows, signal_columns
+from prompt4trust.evaluation.prediction_arrays import carrying, correct_where, fitting_rows, signal_columns
 from prompt4trust.metrics import brier_score, expected_calibration_error, negative_log_likelihood
 from prompt4trust.metrics.calibration import ece_of
 from prompt4trust.metrics.consistency import consistency_band

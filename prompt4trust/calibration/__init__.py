@@ -1,16 +1,10 @@
 """Post-hoc correction of stated confidences: fit on held-out answers, save as JSON, load, apply."""
 
-from prompt4trust.calibration.artifact import (
-    CalibrationKey,
-    CalibratorArtifact,
-    Candidate,
-    FamilyChoice,
-    fit_artifact,
-    hash_rows,
-)
+from prompt4trust.calibration.artifact import CalibrationKey, CalibratorArtifact, Candidate, FamilyChoice
 from prompt4trust.calibration.base import Calibrator, Signals
 from prompt4trust.calibration.beta import Beta
 from prompt4trust.calibration.families import FAMILIES, get_family
+from prompt4trust.calibration.fitting import fit_artifact, hash_rows
 from prompt4trust.calibration.histogram import Histogram
 from prompt4trust.calibration.identity import Identity
 from prompt4trust.calibration.isotonic import Isotonic

@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable
-from datetime import datetime
 from typing import Literal, Self
 
-import numpy as np
-import numpy.typing as npt
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from prompt4trust.artifact import JsonArtifact
-from prompt4trust.calibration.base import Calibrator, Signals, Value
+from prompt4trust.calibration.base import Calibrator, Value
 from prompt4trust.calibration.families import get_family
-from prompt4trust.calibration.reliability import Bin, reliability
-from prompt4trust.metrics import summarize
-from prompt4trust.metrics.tally import check_flags
+from prompt4trust.calibration.reliability import Bin
 
 MetricValues = dict[str, dict[str, float | None]]
 """Metric -> value, low and high of its interval; null where undefined."""
@@ -160,93 +153,3 @@ class CalibratorArtifact(JsonArtifact):
     def applies_to(self, key: CalibrationKey) -> bool:
         """Say whether confidences of this combination may be corrected by it: only of the very same one."""
         return self.key == key
-
-
-def fit_artifact(
-    confidence: npt.ArrayLike,
-    correct: npt.ArrayLike,
-    valid: npt.ArrayLike | None = None,
-    *,
-    name: str,
-    family: str,
-    key: CalibrationKey,
-    dataset: str,
-    clock: Callable[[], datetime],
-    ids: list[str] | None = None,
-    signals: Signals | None = None,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> CalibratorArtifact:
-    """Fit a calibrator and record what it was fitted on and what it changes.
-
-    Args:
-        confidence: Stated confidences in [0, 1]; shape [n].
-        correct: Whether each answer is right; shape [n].
-        valid: Whether each row holds a verdict; shape [n]; the others are left out. None where all do.
-        name: The artifact's name.
-        family: The calibrator family.
-        key: The combination that the answers came from.
-        dataset: Name of the held-out data.
-        clock: Gives the present time, with its zone.
-        ids: The rows' question ids, which then enter the data hash; n of them.
-        signals: Further numbers of the answers, by name; shape [n] each.
-        resamples: Bootstrap resamples for the metrics' intervals.
-        seed: Seed of the bootstrap.
-
-    Returns:
-        The artifact, not yet saved.
-
-    Raises:
-        ValueError: If the family is unknown or there are too few valid rows, or only right or only wrong ones.
-    """
-    stated, right = np.asarray(confidence, dtype=np.float64), np.asarray(correct)
-    if valid is not None:
-        usable = check_flags(valid, "valid", len(stated))
-        if ids is not None:
-            ids = [row for row, kept in zip(ids, usable, strict=True) if kept]
-        stated, right = stated[usable], check_flags(right, "correct", len(usable))[usable]
-        signals = {signal: np.asarray(values)[usable] for signal, values in (signals or {}).items()}
-    calibrator = get_family(family).fit(stated, right, signals)
-    corrected = calibrator.apply(stated, signals)
-    return CalibratorArtifact(
-        format=NEWEST_FORMAT,
-        name=name,
-        family=family,
-        parameters=calibrator.parameters(),
-        key=key,
-        n=len(stated),
-        dataset=dataset,
-        data_hash=hash_rows(stated, right, ids),
-        created=clock(),
-        seed=seed,
-        metrics_before=_metrics(stated, right, resamples, seed),
-        metrics_after=_metrics(corrected, right, resamples, seed),
-        warnings=calibrator.warnings(),
-        reliability_before=reliability(stated, right),
-        reliability_after=reliability(corrected, right),
-    )
-
-
-def hash_rows(confidence: npt.ArrayLike, correct: npt.ArrayLike, ids: list[str] | None = None) -> str:
-    """Hash rows, whatever order they come in where they have ids.
-
-    Args:
-        confidence: Stated confidences; shape [n].
-        correct: Whether each answer is right; shape [n].
-        ids: The rows' question ids, n of them, or None.
-
-    Returns:
-        "sha256:" and 64 hexadecimal digits, over one line of id, confidence and outcome a row.
-    """
-    stated = np.asarray(confidence, dtype=np.float64).tolist()
-    right = np.asarray(correct).astype(np.bool_).tolist()
-    names = ids if ids is not None else [str(row) for row in range(len(stated))]
-    lines = [f"{row!r}\t{value!r}\t{int(outcome)}\n" for row, value, outcome in zip(names, stated, right, strict=True)]
-    if ids is not None:
-        lines.sort()
-    return "sha256:" + hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def _metrics(confidence: npt.ArrayLike, correct: npt.ArrayLike, resamples: int, seed: int) -> MetricValues:
-    summary = summarize(confidence, correct, resamples=resamples, seed=seed)["valid"]
-    return {name: interval.as_json() for name, interval in summary.items()}

@@ -20,8 +20,8 @@ from prompt4trust.calibration.base import (
     check_confidence,
     check_fitting_rows,
     logistic_line,
-    numbers,
 )
+from prompt4trust.calibration.parameters import numbers
 from prompt4trust.metrics.tally import BoolArray, FloatArray
 
 _SHAPES = ((True, True), (True, False), (False, True), (False, False))

@@ -8,16 +8,8 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from prompt4trust.calibration.base import (
-    Parameters,
-    Signals,
-    SingleInput,
-    Value,
-    check_confidence,
-    check_fitting_rows,
-    check_shares,
-    lists,
-)
+from prompt4trust.calibration.base import Parameters, Signals, SingleInput, Value, check_confidence, check_fitting_rows
+from prompt4trust.calibration.parameters import check_shares, lists
 from prompt4trust.metrics.tally import FloatArray
 
 MOST_BINS = 10

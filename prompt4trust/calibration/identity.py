@@ -7,15 +7,8 @@ from typing import ClassVar, Self
 
 import numpy.typing as npt
 
-from prompt4trust.calibration.base import (
-    Parameters,
-    Signals,
-    SingleInput,
-    Value,
-    check_confidence,
-    check_fitting_rows,
-    check_names,
-)
+from prompt4trust.calibration.base import Parameters, Signals, SingleInput, Value, check_confidence, check_fitting_rows
+from prompt4trust.calibration.parameters import check_names
 from prompt4trust.metrics.tally import FloatArray
 
 

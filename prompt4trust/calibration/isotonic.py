@@ -16,9 +16,8 @@ from prompt4trust.calibration.base import (
     Value,
     check_confidence,
     check_fitting_rows,
-    check_shares,
-    lists,
 )
+from prompt4trust.calibration.parameters import check_shares, lists
 from prompt4trust.metrics.tally import FloatArray
 
 

@@ -19,8 +19,8 @@ from prompt4trust.calibration.base import (
     check_fitting_rows,
     evidence,
     logistic_line,
-    numbers,
 )
+from prompt4trust.calibration.parameters import numbers
 from prompt4trust.metrics.tally import FloatArray
 
 

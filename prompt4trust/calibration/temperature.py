@@ -17,8 +17,8 @@ from prompt4trust.calibration.base import (
     check_confidence,
     check_fitting_rows,
     evidence,
-    numbers,
 )
+from prompt4trust.calibration.parameters import numbers
 from prompt4trust.metrics.tally import FloatArray
 
 HOTTEST, COLDEST = 100.0, 0.05

@@ -18,10 +18,10 @@ from prompt4trust.calibration.base import (
     Value,
     check_confidence,
     check_fitting_rows,
-    check_names,
     evidence,
     logistic_line,
 )
+from prompt4trust.calibration.parameters import check_names
 from prompt4trust.errors import MissingSignalError
 from prompt4trust.metrics.tally import FloatArray
 

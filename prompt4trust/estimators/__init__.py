@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from prompt4trust.errors import PolicyNeededError
 from prompt4trust.estimators.avg_conf import AvgConf
-from prompt4trust.estimators.base import Estimator
+from prompt4trust.estimators.base import Answer, Estimator
 from prompt4trust.estimators.cgp import Cgp
 from prompt4trust.estimators.cgp_consistency import CgpConsistency
 from prompt4trust.estimators.cgp_logprob import CgpLogprob
@@ -23,12 +23,14 @@ from prompt4trust.prompts import PromptTemplate
 
 __all__ = [
     "ESTIMATORS",
+    "Answer",
     "AvgConf",
     "Cgp",
     "CgpConsistency",
     "CgpLogprob",
     "Consistency",
     "Entropy",
+    "Estimator",
     "EstimatorEntry",
     "FixedPrompt",
     "Logprob",

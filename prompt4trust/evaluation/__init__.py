@@ -3,9 +3,11 @@
 from prompt4trust.errors import CannotChooseError, ManifestError, RunAbandonedError, TableError
 from prompt4trust.evaluation.crossfit import cross_fit, fit_calibrator
 from prompt4trust.evaluation.family_choice import choose_family
+from prompt4trust.evaluation.figures import Report
 from prompt4trust.evaluation.manifest import RunManifest, read_manifest
-from prompt4trust.evaluation.predictions import Prediction, PredictionLog, read_predictions
-from prompt4trust.evaluation.report import Report, build_report
+from prompt4trust.evaluation.prediction_log import PredictionLog
+from prompt4trust.evaluation.predictions import Prediction, read_predictions
+from prompt4trust.evaluation.report import build_report
 from prompt4trust.evaluation.run import Progress, evaluate
 
 __all__ = [

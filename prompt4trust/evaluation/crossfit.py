@@ -18,8 +18,8 @@ from prompt4trust.calibration import (
     reliability,
 )
 from prompt4trust.calibration.base import MIN_ROWS
+from prompt4trust.evaluation.prediction_arrays import fitting_rows, signal_columns
 from prompt4trust.evaluation.predictions import Prediction
-from prompt4trust.evaluation.report import fitting_rows, signal_columns
 from prompt4trust.metrics import METRICS, summarize
 from prompt4trust.metrics.consistency import consistency_band
 

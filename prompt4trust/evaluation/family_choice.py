@@ -13,8 +13,8 @@ from prompt4trust.calibration import FAMILIES, Candidate, FamilyChoice, Signals,
 from prompt4trust.calibration.base import MIN_ROWS
 from prompt4trust.errors import CannotChooseError
 from prompt4trust.evaluation.crossfit import cross_fit
+from prompt4trust.evaluation.prediction_arrays import fitting_rows, signal_columns
 from prompt4trust.evaluation.predictions import Prediction
-from prompt4trust.evaluation.report import fitting_rows, signal_columns
 from prompt4trust.metrics import METRICS, summarize
 
 Score = Literal["nll", "brier"]

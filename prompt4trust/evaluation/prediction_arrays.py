@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from prompt4trust.calibration import Calibrator, CalibratorArtifact
+from prompt4trust.calibration import Calibrator, CalibratorArtifact, hash_rows
 from prompt4trust.evaluation.predictions import Prediction
 
 Floats = NDArray[np.float64]
@@ -91,3 +91,16 @@ def signal_columns(rows: Sequence[Prediction]) -> dict[str, Floats]:
     """
     names = sorted({name for row in rows for name in row.signals})
     return {name: np.array([row.signals.get(name, np.nan) for row in rows], dtype=np.float64) for name in names}
+
+
+def fitting_rows(rows: Iterable[Prediction]) -> list[Prediction]:
+    """Choose the predictions that a calibrator can be fitted on: those with a verdict and a known truth."""
+    return [row for row in rows if row.failure is None and row.confidence is not None and row.truth is not None]
+
+
+def fitting_hash(rows: Iterable[Prediction]) -> str:
+    """Hash the predictions that a calibrator would be fitted on, as its artifact does."""
+    usable = fitting_rows(rows)
+    return hash_rows(
+        [row.confidence or 0.0 for row in usable], [row.correct for row in usable], [row.id for row in usable]
+    )

@@ -9,33 +9,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from prompt4trust.calibration import CalibratorArtifact, hash_rows, reliability
+from prompt4trust.calibration import CalibratorArtifact, reliability
 from prompt4trust.evaluation.comparison import compare_methods
-from prompt4trust.evaluation.figures import Estimate, Figures, MethodReport, MetricChange, Outline, Report
+from prompt4trust.evaluation.figures import Estimate, Figures, MethodReport, Outline, Report
 from prompt4trust.evaluation.manifest import RunManifest
-from prompt4trust.evaluation.prediction_arrays import PredictionArrays, signal_columns
+from prompt4trust.evaluation.prediction_arrays import PredictionArrays, fitting_hash
 from prompt4trust.evaluation.predictions import Prediction
+from prompt4trust.evaluation.strata import strata
 from prompt4trust.metrics import METRICS, Interval, Metric, summarize
 from prompt4trust.metrics.consistency import consistency_band, reliability_band
 from prompt4trust.metrics.curves import confidence_counts, risk_coverage_curve
 
-__all__ = [
-    "Estimate",
-    "Figures",
-    "MethodReport",
-    "MetricChange",
-    "Outline",
-    "Report",
-    "ReportedRun",
-    "build_report",
-    "compare_runs",
-    "fitting_hash",
-    "fitting_rows",
-    "signal_columns",
-]
-
-_QUARTERED_ABOVE = 12
-"""A group whose values are numbers, and more of them than this, is cut into four parts of equal count."""
+__all__ = ["ReportedRun", "build_report", "compare_runs"]
 
 # Smooth ECE costs more than all the others together, and adds little to a group's ECE.
 _GROUP_METRICS = {name: metric for name, metric in METRICS.items() if name != "smooth_ece"}
@@ -198,7 +183,7 @@ def _method(
                 value: _figures(scored.at(places), group_resamples, seed, _GROUP_METRICS)
                 for value, places in values.items()
             }
-            for group, values in _strata(labelled).items()
+            for group, values in strata(labelled).items()
         },
         reliability=reliability(scored.confidence[scored.valid], scored.correct[scored.valid]),
         outline=_outline(scored, resamples, seed),
@@ -207,19 +192,6 @@ def _method(
         seconds=_mean([row.cost.seconds for row in predicted]),
     )
     return report, scored
-
-
-def fitting_rows(rows: Iterable[Prediction]) -> list[Prediction]:
-    """Choose the predictions that a calibrator can be fitted on: those with a verdict and a known truth."""
-    return [row for row in rows if row.failure is None and row.confidence is not None and row.truth is not None]
-
-
-def fitting_hash(rows: Iterable[Prediction]) -> str:
-    """Hash the predictions that a calibrator would be fitted on, as its artifact does."""
-    usable = fitting_rows(rows)
-    return hash_rows(
-        [row.confidence or 0.0 for row in usable], [row.correct for row in usable], [row.id for row in usable]
-    )
 
 
 def _figures(scored: PredictionArrays, resamples: int, seed: int, metrics: Mapping[str, Metric] = METRICS) -> Figures:
@@ -265,30 +237,3 @@ def _finite(value: float) -> float | None:
 
 def _mean(values: Sequence[float]) -> float:
     return float(np.mean(values)) if values else 0.0
-
-
-def _strata(rows: Sequence[Prediction]) -> dict[str, dict[str, list[int]]]:
-    """Sort the places of rows by group and value, the values in order."""
-    strata: dict[str, dict[str, list[int]]] = {}
-    for group in sorted({group for row in rows for group in row.groups}):
-        places: dict[str, list[int]] = {}
-        for place, row in enumerate(rows):
-            if group in row.groups:
-                places.setdefault(row.groups[group], []).append(place)
-        strata[group] = _quartered(places) or dict(sorted(places.items()))
-    return strata
-
-
-def _quartered(places: Mapping[str, list[int]]) -> dict[str, list[int]] | None:
-    """Cut a group of many numbers into four ranges of about equal count, or None where it is not one."""
-    if len(places) <= _QUARTERED_ABOVE:
-        return None
-    try:
-        numbers = sorted((float(value), place) for value, listed in places.items() for place in listed)
-    except ValueError:
-        return None
-    cut: dict[str, list[int]] = {}
-    for part in np.array_split(np.arange(len(numbers)), 4):
-        first, last = numbers[int(part[0])][0], numbers[int(part[-1])][0]
-        cut.setdefault(f"{first:.2f} to {last:.2f}", []).extend(numbers[int(index)][1] for index in part)
-    return cut

@@ -13,7 +13,8 @@ from prompt4trust.errors import RunAbandonedError, TransportError
 from prompt4trust.estimators import ESTIMATORS
 from prompt4trust.estimators.base import Estimator
 from prompt4trust.evaluation.manifest import RunManifest, claim
-from prompt4trust.evaluation.predictions import Prediction, PredictionLog
+from prompt4trust.evaluation.prediction_log import PredictionLog
+from prompt4trust.evaluation.predictions import Prediction
 from prompt4trust.picture_files import data_url
 from prompt4trust.questions import Question
 

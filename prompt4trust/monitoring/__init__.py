@@ -3,7 +3,8 @@
 from prompt4trust.errors import StateError
 from prompt4trust.monitoring.bets import CALIBRATION, PROMISE, Bet, Bets
 from prompt4trust.monitoring.figures import LiveFigures, live_figures
-from prompt4trust.monitoring.sequential import Crossing, DriftFinding, SequentialTest, Wealth
+from prompt4trust.monitoring.sequential import Crossing, DriftFinding, SequentialTest
+from prompt4trust.monitoring.wealth import Wealth
 
 __all__ = [
     "CALIBRATION",

@@ -27,47 +27,10 @@ import numpy.typing as npt
 from prompt4trust.errors import StateError
 from prompt4trust.metrics.tally import FloatArray, check_rows
 from prompt4trust.monitoring.bets import CALIBRATION, PROMISE, Bets, Direction
-
-SCALE = 1000
-"""Half of the money begins at once; half of the rest has begun after so many answers, 3/4 after three times as many."""
+from prompt4trust.monitoring.wealth import Wealth
 
 _FORMAT = 1
 _TABLES = {table.name: table for table in (CALIBRATION, PROMISE)}
-
-
-class Wealth:
-    """What the bets have, in one stream or many at once.
-
-    Args:
-        bets: The bets.
-        streams: Shape of the streams; () for one.
-
-    Attributes:
-        n: Answers settled.
-        log_each: Logarithm of what each bet has for 1 given to it, without what has not begun; shape [*streams, bets].
-    """
-
-    def __init__(self, bets: Bets, streams: tuple[int, ...] = ()) -> None:
-        self.n = 0
-        self.log_each: FloatArray = np.full((*streams, len(bets)), np.log(0.5))
-        self._log_weights = bets.log_weights
-
-    def settle(self, log_payments: FloatArray) -> None:
-        """Pay for one answer a stream.
-
-        Args:
-            log_payments: What each bet is paid for 1; shape [*streams, bets].
-        """
-        self.n += 1
-        # 1/2 * SCALE / (n + SCALE) has not begun after n answers.
-        begins = 0.5 * SCALE / ((self.n + SCALE - 1.0) * (self.n + SCALE))
-        self.log_each = np.logaddexp(self.log_each + log_payments, np.log(begins))
-
-    @property
-    def log_e(self) -> FloatArray:
-        """Logarithm of all the money, that which has not begun included; shape [*streams]."""
-        begun = np.logaddexp.reduce(self.log_each + self._log_weights, axis=-1)
-        return np.asarray(np.logaddexp(begun, np.log(0.5 * SCALE / (self.n + SCALE))), dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)

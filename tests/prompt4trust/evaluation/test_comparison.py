@@ -9,7 +9,8 @@ import pytest
 
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
 from prompt4trust.evaluation import Prediction, RunManifest
-from prompt4trust.evaluation.report import Report, ReportedRun, build_report, compare_runs
+from prompt4trust.evaluation.figures import Report
+from prompt4trust.evaluation.report import ReportedRun, build_report, compare_runs
 from prompt4trust.metrics import accuracy
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

@@ -14,7 +14,7 @@ from rich.table import Table
 
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
 from prompt4trust.evaluation import ManifestError, Prediction, RunManifest, TableError, read_manifest, read_predictions
-from prompt4trust.evaluation.report import fitting_hash
+from prompt4trust.evaluation.prediction_arrays import fitting_hash
 from prompt4trust.evaluation.selection_trials import CoverageTrial, RiskTrial, checked_answers, try_coverages, try_risks
 from prompt4trust.selection import CheckedAnswer, GuardArtifact, fit_guard
 from services.common.registry.directory import Registry

@@ -17,7 +17,7 @@ from rich.table import Table
 from prompt4trust.datasets import Dataset, DatasetError, load_dataset
 from prompt4trust.errors import UnreadablePictureError
 from prompt4trust.evaluation import ManifestError, TableError, read_manifest, read_predictions
-from prompt4trust.evaluation.report import fitting_hash
+from prompt4trust.evaluation.prediction_arrays import fitting_hash
 from prompt4trust.shift import LIMIT, Described, PictureAndWords, fit, fit_reference
 from prompt4trust.shift.descriptor import describe_questions
 from prompt4trust.shift.reference_quality import BOTH, Share, beyond, judge_held_out, separation

@@ -11,8 +11,8 @@ from rich.table import Table
 from prompt4trust.calibration import FamilyChoice
 from prompt4trust.evaluation import Report
 from prompt4trust.evaluation.family_choice import JUDGED_BY
+from prompt4trust.evaluation.figures import Estimate, MethodReport
 from prompt4trust.evaluation.probes import ProbeFigures
-from prompt4trust.evaluation.report import Estimate, MethodReport
 from trustvqa.reports import metric_names
 
 METRICS = (

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact, fit_artifact
 from prompt4trust.estimators.option_signals import option_signals
 from prompt4trust.evaluation import Prediction, PredictionLog, RunManifest, read_predictions
+from prompt4trust.evaluation.prediction_arrays import fitting_rows
 from prompt4trust.evaluation.predictions import Failure
-from prompt4trust.evaluation.report import fitting_rows
 from prompt4trust.selection import GuardArtifact
 from services.common.registry.directory import Registry
 from trustvqa.cli.main import app

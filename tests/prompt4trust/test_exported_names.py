@@ -1,0 +1,105 @@
+"""The names that the library promises, package by package: a name that comes or goes is a decision."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from importlib import import_module
+from importlib.metadata import version
+
+import pytest
+
+import prompt4trust
+
+EXPORTED = {
+    "prompt4trust": (
+        "Answer CalibrationKey Calibrator CalibratorArtifact CannotChooseError CheckedAnswer Completion Cost "
+        "Dataset DatasetError Downstream ESTIMATORS Estimator FAMILIES Generation GuardArtifact Guidance Interval "
+        "Invalid METRICS ManifestError Message MissingSignalError OptionSets PhantomError Policy PolicyNeededError "
+        "Prediction ProbeError Prompt4TrustError PromptTemplate Question REWARDS Reference ReferenceArtifact Report"
+        " Reward RiskRule RunAbandonedError Sampling SequentialTest StateError TableError TransportError "
+        "UnreadablePictureError UnusableInputError Verdict __version__ accuracy accuracy_at_coverage "
+        "adaptive_calibration_error answer_messages area_under_risk_coverage auroc bootstrap_intervals brier "
+        "brier_score build_report choose_family confident_error_count confident_error_share coverage_at_risk "
+        "cross_fit data_url evaluate expected_calibration_error fit_artifact fit_calibrator fit_guard fit_reference"
+        " get_descriptor get_estimator get_family get_reward guide_messages letter_options live_figures "
+        "load_answer_template load_dataset load_template log_score mean_confidence negative_log_likelihood "
+        "parse_verdict read_medmcqa read_picture read_pmc_vqa read_predictions reliability smooth_calibration_error"
+        " summarize upper_bound"
+    ),
+    "prompt4trust.calibration": (
+        "Beta Bin CalibrationKey Calibrator CalibratorArtifact Candidate FAMILIES FamilyChoice Histogram Identity "
+        "Isotonic MissingSignalError Platt RawPlatt Signals Temperature TwoSignal VennAbers fit_artifact get_family"
+        " hash_rows reliability"
+    ),
+    "prompt4trust.datasets": (
+        "Dataset DatasetError Kind OnBad Source fingerprint load_dataset read_medmcqa read_pmc_vqa"
+    ),
+    "prompt4trust.datasets.phantoms": (
+        "FAMILIES Finding IMAGE_SIZE PhantomError PhantomQuestion SPLITS Scene generate lesion_targets render "
+        "sample_question sample_scene"
+    ),
+    "prompt4trust.estimators": (
+        "Answer AvgConf Cgp CgpConsistency CgpLogprob Consistency ESTIMATORS Entropy Estimator EstimatorEntry "
+        "FixedPrompt Logprob Perturbation PolicyNeededError Verbalized get_estimator"
+    ),
+    "prompt4trust.evaluation": (
+        "CannotChooseError ManifestError Prediction PredictionLog Progress Report RunAbandonedError RunManifest "
+        "TableError build_report choose_family cross_fit evaluate fit_calibrator read_manifest read_predictions"
+    ),
+    "prompt4trust.metrics": (
+        "Interval METRICS Metric accuracy accuracy_at_coverage adaptive_calibration_error area_under_risk_coverage "
+        "auroc bootstrap_intervals brier_score confident_error_count confident_error_share coverage_at_risk "
+        "expected_calibration_error mean_confidence negative_log_likelihood smooth_calibration_error summarize"
+    ),
+    "prompt4trust.monitoring": (
+        "Bet Bets CALIBRATION Crossing DriftFinding LiveFigures PROMISE SequentialTest StateError Wealth live_figures"
+    ),
+    "prompt4trust.selection": (
+        "CalibratorReference CheckedAnswer GuardArtifact Limit OptionEvidence OptionSet OptionSets RiskEvidence "
+        "RiskRule fit_guard level_of nonconformity place_start selection_score tie_of upper_bound"
+    ),
+    "prompt4trust.shift": (
+        "DESCRIPTORS Described Descriptor Fitted Judgement LIMIT PictureAndWords Reference ReferenceArtifact Words "
+        "bonferroni conformal_p_values fit fit_reference get_descriptor reached"
+    ),
+}
+
+
+@pytest.mark.parametrize("package", EXPORTED)
+def test_exported_names(package: str) -> None:
+    module = import_module(package)
+    assert sorted(module.__all__) == sorted(EXPORTED[package].split())
+    assert all(hasattr(module, name) for name in module.__all__)
+
+
+def test_names_of_the_top_are_those_of_their_modules() -> None:
+    for name in prompt4trust.__all__:
+        found = getattr(prompt4trust, name)
+        home = getattr(found, "__module__", "")
+        if not isinstance(home, str) or not home.startswith("prompt4trust."):
+            continue
+        assert getattr(import_module(home), name) is found
+
+
+def test_the_version_is_the_distributions() -> None:
+    assert prompt4trust.__version__ == version("trustvqa")
+
+
+def test_a_name_that_there_is_not_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="has no attribute 'perse_verdict'"):
+        _ = prompt4trust.perse_verdict  # type: ignore[attr-defined]
+    assert "parse_verdict" in dir(prompt4trust)
+
+
+def loaded_by(statement: str) -> set[str]:
+    code = f"import json, sys\n{statement}\nprint(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout))
+
+
+def test_importing_the_library_costs_next_to_nothing() -> None:
+    assert not {"numpy", "scipy", "sklearn", "pandas", "pydantic"} & loaded_by("import prompt4trust")
+    # A name pays for its own module alone.
+    assert not {"numpy", "scipy", "pydantic"} & loaded_by("from prompt4trust import parse_verdict, log_score")
