@@ -12,12 +12,13 @@ from prometheus_client import CollectorRegistry
 from services.common.http.app import create_app
 from services.common.http.health import Dependency
 from services.gateway.metrics import GatewayMetrics
-from services.gateway.monitoring.routes import router as monitoring_router
+from services.gateway.monitoring.metrics import MonitoringCollector
 from services.gateway.records.metrics import RecordMetrics
 from services.gateway.records.records import open_records
-from services.gateway.records.routes import router as records_router
 from services.gateway.settings import GatewaySettings
+from services.gateway.web.calibration_routes import router as monitoring_router
 from services.gateway.web.calibrator_routes import router as calibrators_router
+from services.gateway.web.record_routes import router as records_router
 from services.gateway.web.routes import router
 from services.gateway.web.sign_in import SignIn
 from services.gateway.web.static_pages import FILES, add_page
@@ -35,6 +36,7 @@ def create_gateway(settings: GatewaySettings) -> FastAPI:
     """
     registry = CollectorRegistry()
     metrics, record_metrics = GatewayMetrics(registry), RecordMetrics(registry)
+    monitoring_metrics = MonitoringCollector(registry)
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
@@ -43,6 +45,7 @@ def create_gateway(settings: GatewaySettings) -> FastAPI:
             open_gateway(settings, metrics, records) as gateway,
         ):
             app.state.gateway = gateway
+            monitoring_metrics.report = lambda: gateway.monitor.report
             yield
 
     async def readiness() -> dict[str, Dependency]:

@@ -1,10 +1,9 @@
-"""What operators see of the gateway's answers."""
+"""Prometheus metrics of the gateway's answers; those of records and monitoring are in their packages' metrics.py."""
 
 from __future__ import annotations
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from services.gateway.monitoring.metrics import MonitoringCollector
 from services.gateway.schemas import VqaReply
 
 _UNUSUAL = (0.5, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
@@ -40,7 +39,6 @@ class GatewayMetrics:
         )
         self.hangups = Counter("gateway_hangups", "Clients that left before their answer.", registry=registry)
         self.waiting = Gauge("gateway_waiting", "Questions that wait for their turn.", registry=registry)
-        self.monitoring = MonitoringCollector(registry)
 
     def count(self, reply: VqaReply) -> None:
         """Count one reply."""

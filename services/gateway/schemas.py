@@ -1,4 +1,4 @@
-"""What clients send to /vqa and what they get."""
+"""Requests and replies of /vqa."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 from pydantic_core import PydanticCustomError
 
+from prompt4trust.questions import MAX_OPTIONS
 from services.common.http.question_fields import plain_text, read_options
 
 MAX_QUESTION = 4_000
@@ -42,16 +43,19 @@ def _plain_groups(groups: dict[str, str]) -> dict[str, str]:
     }
 
 
-QuestionText = Annotated[str, AfterValidator(lambda text: plain_text(text, what="the question", limit=MAX_QUESTION))]
+OptionText = Annotated[str, Field(max_length=MAX_OPTION)]
 Options = Annotated[
     dict[str, str],
-    BeforeValidator(lambda options: read_options(options, limit=MAX_OPTION)),
+    BeforeValidator(
+        lambda options: read_options(options, limit=MAX_OPTION),
+        json_schema_input_type=Annotated[list[OptionText], Field(max_length=MAX_OPTIONS)] | dict[str, OptionText],
+    ),
     AfterValidator(_distinct),
 ]
 
 
 class Ask(BaseModel):
-    """A question about a picture, without the picture.
+    """A question about a picture, without the picture. The OpenAPI document of /vqa is made of this model.
 
     Attributes:
         question: 1 to 4 000 characters.
@@ -65,12 +69,29 @@ class Ask(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    question: QuestionText
-    options: Options = Field(default_factory=dict)
-    method: Annotated[str, AfterValidator(_offered_method)]
-    max_risk: Annotated[float, Field(ge=0, le=1)] | None = None
-    coverage: Annotated[float, Field(gt=0, lt=1)] | None = None
-    groups: Annotated[dict[str, str], AfterValidator(_plain_groups)] = Field(default_factory=dict)
+    question: Annotated[
+        str,
+        AfterValidator(lambda text: plain_text(text, what="the question", limit=MAX_QUESTION)),
+        Field(json_schema_extra={"minLength": 1, "maxLength": MAX_QUESTION}),
+    ]
+    options: Options = Field(default_factory=dict, description="Texts, or letter -> text; none for an open question.")
+    method: Annotated[str, AfterValidator(_offered_method)] = Field(
+        description="How the confidence is obtained: one of those that GET /v1/about lists with the default.",
+    )
+    max_risk: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description="Largest accepted share of errors."
+    )
+    coverage: Annotated[float, Field(gt=0, lt=1)] | None = Field(
+        default=None, description="Rate at which the option set is to hold the right option."
+    )
+    groups: Annotated[dict[str, str], AfterValidator(_plain_groups)] = Field(
+        default_factory=dict,
+        description="What the client knows of the question, such as its modality.",
+        json_schema_extra={
+            "maxProperties": MAX_GROUPS,
+            "additionalProperties": {"type": "string", "maxLength": MAX_GROUP},
+        },
+    )
 
 
 class ChosenAnswer(BaseModel):
@@ -173,7 +194,7 @@ DecisionCode = Literal[
     "atypical-input",
     "calibration-alarm",
 ]
-"""Outcomes of a decision; the last two: promises are withheld (see `services.gateway.answering.selecting`)."""
+"""Outcomes of a decision; the last two: promises are withheld (see `services.gateway.answering.promises`)."""
 
 
 class DecisionBasis(BaseModel):

@@ -1,17 +1,11 @@
-"""Bounds on what is done at once, and the end of work that nobody waits for any more."""
+"""Bounds on what is done at once."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import TypeVar
 
 import anyio
-from starlette.requests import ClientDisconnect
-from starlette.types import Receive
-
-_Result = TypeVar("_Result")
-_Other = TypeVar("_Other")
 
 
 class BusyError(Exception):
@@ -63,73 +57,3 @@ class Gate:
             raise BusyError from None
         finally:
             self.waiting -= 1
-
-
-async def together(
-    work: Callable[[], Awaitable[_Result]], beside: Callable[[], Awaitable[_Other]]
-) -> tuple[_Result, _Other]:
-    """Do two things at once, and stop the other when one fails.
-
-    Raises:
-        Exception: What either raised, as it was raised; the first one's, if both did.
-    """
-    results: list[_Result] = []
-    others: list[_Other] = []
-    errors: list[Exception] = []
-
-    async with anyio.create_task_group() as tasks:
-        # Caught here and raised below: a task group would wrap it in a group of one.
-        async def at_the_same_time() -> None:
-            try:
-                others.append(await beside())
-            except Exception as error:  # noqa: BLE001, RUF100 - raised again below
-                errors.append(error)
-                tasks.cancel_scope.cancel()
-
-        tasks.start_soon(at_the_same_time)
-        try:
-            results.append(await work())
-        except Exception as error:  # noqa: BLE001, RUF100 - raised again below
-            errors.insert(0, error)
-            tasks.cancel_scope.cancel()
-    if errors:
-        raise errors[0]
-    return results[0], others[0]
-
-
-async def while_connected(receive: Receive, work: Callable[[], Awaitable[_Result]]) -> _Result:
-    """Do work for a client and stop, cancelling everything it waits for, when the client hangs up.
-
-    Args:
-        receive: The request's ASGI channel, its body already read.
-        work: What to do.
-
-    Returns:
-        The work's result.
-
-    Raises:
-        ClientDisconnect: If the client left first.
-        Exception: What the work raised.
-    """
-    results: list[_Result] = []
-    errors: list[Exception] = []
-
-    async with anyio.create_task_group() as tasks:
-
-        async def watch() -> None:
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            tasks.cancel_scope.cancel()
-
-        tasks.start_soon(watch)
-        # Caught here and raised below: a task group would wrap it in a group of one.
-        try:
-            results.append(await work())
-        except Exception as error:  # noqa: BLE001, RUF100 - raised again below
-            errors.append(error)
-        tasks.cancel_scope.cancel()
-    if errors:
-        raise errors[0]
-    if not results:
-        raise ClientDisconnect
-    return results[0]

@@ -44,22 +44,3 @@ def answer_id_of(headers: Headers, caller: str = "") -> str | None:
             "marks and backslashes, which nobody else comes upon: a random UUID is one.",
         )
     return str(uuid.uuid5(_NAMESPACE, f"{caller}\n{found['key']}"))
-
-
-def other_question_problem() -> Problem:
-    """Tell a client that it has used the key for another question."""
-    return Problem(
-        422,
-        "idempotency-key-reused",
-        f"Another picture, question, options or groups were sent under this {HEADER}: a new question needs a new key.",
-    )
-
-
-def reviewed_problem() -> Problem:
-    """Tell a client that what was answered under the key stands."""
-    return Problem(
-        409,
-        "already-reviewed",
-        f"Somebody has said whether the answer under this {HEADER} was right, so that it stands as it was given: ask "
-        "again under a new key.",
-    )

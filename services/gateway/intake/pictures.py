@@ -9,6 +9,7 @@ black, the ground of radiographs. CMYK and YCbCr become RGB without colour manag
 from __future__ import annotations
 
 import base64
+import hashlib
 import re
 from dataclasses import dataclass
 from io import BytesIO
@@ -117,15 +118,25 @@ class PreparedPicture:
 
     Attributes:
         png: A PNG of mode L or RGB with pixels and nothing else.
+        sha256: Its SHA-256, in hexadecimal digits.
         width: Width in pixels.
         height: Height in pixels.
         source_format: The format that the client's file had, one of FORMATS.
     """
 
     png: bytes
+    sha256: str
     width: int
     height: int
     source_format: str
+
+    @classmethod
+    def of(cls, pixels: Image.Image, source_format: str) -> PreparedPicture:
+        """Encode pixels of mode L or RGB."""
+        buffer = BytesIO()
+        pixels.save(buffer, "PNG")
+        png = buffer.getvalue()
+        return cls(png, hashlib.sha256(png).hexdigest(), pixels.width, pixels.height, source_format)
 
     @property
     def data_url(self) -> str:
@@ -136,7 +147,14 @@ class PreparedPicture:
 def prepare_picture(
     data: bytes, limits: PictureLimits, *, media_type: str | None = None, filename: str | None = None
 ) -> PreparedPicture:
-    """Check a picture and make it anew; takes time and memory by its pixels, so call it in a worker thread.
+    """Check a picture and make it anew: `read_picture`, encoded."""
+    return PreparedPicture.of(*read_picture(data, limits, media_type=media_type, filename=filename))
+
+
+def read_picture(
+    data: bytes, limits: PictureLimits, *, media_type: str | None = None, filename: str | None = None
+) -> tuple[Image.Image, str]:
+    """Check a picture and decode it; takes time and memory by its pixels, so call it in a worker thread.
 
     Args:
         data: The client's file.
@@ -145,15 +163,15 @@ def prepare_picture(
         filename: The name that the client declared, or None; its suffix must agree with the content.
 
     Returns:
-        The picture, upright and re-encoded.
+        The upright pixels, of mode L or RGB and without metadata; and the file's format, one of FORMATS.
 
     Raises:
-        ImageError: If the file is not taken; no other exception leaves this function, whatever the bytes.
+        PictureError: If the file is not taken; no other exception leaves this function, whatever the bytes.
     """
     if not data:
         raise PictureError("empty-image", "The image holds no bytes: send a file that is not empty.")
     try:
-        return _prepare(data, limits, media_type, filename)
+        return _read(data, limits, media_type, filename)
     except PictureError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -175,7 +193,7 @@ def _damaged() -> PictureError:
     )
 
 
-def _prepare(data: bytes, limits: PictureLimits, media_type: str | None, filename: str | None) -> PreparedPicture:
+def _read(data: bytes, limits: PictureLimits, media_type: str | None, filename: str | None) -> tuple[Image.Image, str]:
     with Image.open(BytesIO(data), formats=FORMATS) as image:
         # A JPEG with further pictures behind it (phones store gain maps so) opens as MPO; its first is the picture.
         source_format = "JPEG" if image.format == "MPO" else str(image.format)
@@ -193,9 +211,7 @@ def _prepare(data: bytes, limits: PictureLimits, media_type: str | None, filenam
     # A new canvas: Pillow keeps a file's colour profile, text and resolution on the object and would write them again.
     clean = Image.new(upright.mode, upright.size)
     clean.paste(upright)
-    buffer = BytesIO()
-    clean.save(buffer, "PNG")
-    return PreparedPicture(buffer.getvalue(), clean.width, clean.height, source_format)
+    return clean, source_format
 
 
 def _check_declared(found: str, media_type: str | None, filename: str | None) -> None:

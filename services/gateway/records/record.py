@@ -1,4 +1,4 @@
-"""What is kept of an answer."""
+"""The record of an answer: the columns that are kept of it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from services.gateway.answering.answering import Answered
-from services.gateway.intake.pictures import PreparedPicture
-from services.gateway.schemas import Ask
+from services.gateway.answering.reply import Answered
+from services.gateway.intake.query import Query
 
 _NOT_KEPT = str.maketrans({"\0": "\N{REPLACEMENT CHARACTER}"})
 
 
 @dataclass(frozen=True, slots=True)
 class Keeping:
-    """What operators want kept beside figures, names and hashes.
+    """Wishes of the operator: what to keep beside figures, names and hashes.
 
     Attributes:
         texts: Whether question, options, guidance and explanation are.
@@ -54,95 +53,77 @@ class Record:
         return 2_000 + sum(map(len, texts)) + len(self.picture or b"")
 
 
-def record_of(
-    answered: Answered,
-    ask: Ask,
-    image: PreparedPicture,
-    *,
-    image_sha256: str,
-    request_id: str | None,
-    keeping: Keeping,
-    clock: Callable[[], datetime],
-) -> Record:
+def record_of(answered: Answered, keeping: Keeping, clock: Callable[[], datetime]) -> Record:
     """Choose what is kept of an answer.
 
     Args:
-        answered: The reply and what belongs to it.
-        ask: The question.
-        image: The picture as the model got it.
-        image_sha256: SHA-256 of its PNG, in hexadecimal digits.
-        request_id: The request's id.
+        answered: The answer.
         keeping: What the operator wants kept.
         clock: Gives the present time, with its zone.
 
     Returns:
         The record. Half surrogate pairs and NUL, which databases do not take, are replaced.
     """
-    reply, pair = answered.reply, answered.pair
-    calibration, basis = reply.calibration, reply.decision_basis
+    query, asked, decided = answered.query, answered.asked, answered.decided
+    ask, key, basis = query.ask, asked.key, decided.basis
+    calibration, chosen = answered.confidence.calibration, answered.chosen
+    atypicality, timing, guidance = answered.familiarity.atypicality, answered.timing, answered.guidance
+    explanation = asked.answer.text
     low, high = calibration.interval or (None, None)
     row: dict[str, Any] = {
-        "id": reply.id,
+        "id": query.id,
         "at": clock(),
-        "request_id": request_id,
-        "downstream": pair.downstream,
-        "policy": pair.policy,
-        "estimator": pair.estimator,
-        "answer_template": pair.answer_template,
+        "request_id": query.request_id,
+        "downstream": key.downstream,
+        "policy": key.policy,
+        "estimator": key.estimator,
+        "answer_template": key.answer_template,
         "calibrator": calibration.calibrator,
         "stated": calibration.stated_confidence,
-        "confidence": reply.confidence,
+        "confidence": answered.confidence.value,
         "interval_low": low,
         "interval_high": high,
-        "signals": {name: value for name, value in answered.signals.items() if math.isfinite(value)},
-        "atypicality": _atypicality(reply),
+        "signals": {name: value for name, value in asked.answer.signals.items() if math.isfinite(value)},
+        "atypicality": None if atypicality is None else atypicality.model_dump(mode="json"),
         "letters": "".join(ask.options),
-        "letter": reply.answer.letter if reply.answer else None,
-        "has_verdict": reply.answer is not None,
-        "decision": reply.decision,
+        "letter": chosen.letter if chosen else None,
+        "has_verdict": chosen is not None,
+        "decision": decided.decision,
         "code": basis.code,
         "rule": basis.rule,
         "guarantee": basis.guarantee,
         "max_risk": basis.max_risk,
         "threshold": basis.threshold,
         "guard": basis.evidence.guard if basis.evidence else None,
-        "degraded": list(reply.degraded),
-        "policy_ms": reply.timing_ms.policy,
-        "downstream_ms": reply.timing_ms.downstream,
-        "total_ms": reply.timing_ms.total,
-        **asked_of(ask, image_sha256),
-        "guidance_sha256": None if reply.guidance_prompt is None else _digest(reply.guidance_prompt),
-        "explanation_sha256": _digest(reply.explanation),
+        "degraded": answered.lacks,
+        "policy_ms": timing.policy,
+        "downstream_ms": timing.downstream,
+        "total_ms": timing.total,
+        **identity_of(query),
+        "guidance_sha256": None if guidance is None else _digest(guidance),
+        "explanation_sha256": _digest(explanation),
         "question": ask.question if keeping.texts else None,
         "options": dict(ask.options) if keeping.texts else None,
-        "guidance": reply.guidance_prompt if keeping.texts else None,
-        "explanation": reply.explanation if keeping.texts else None,
+        "guidance": guidance if keeping.texts else None,
+        "explanation": explanation if keeping.texts else None,
     }
-    return Record({name: _storable(value) for name, value in row.items()}, image.png if keeping.pictures else None)
+    picture = query.picture.png if keeping.pictures else None
+    return Record({name: _storable(value) for name, value in row.items()}, picture)
 
 
-def asked_of(ask: Ask, image_sha256: str) -> dict[str, Any]:
-    """Choose what tells a question from another: the columns by which it is known again.
-
-    Args:
-        ask: The question.
-        image_sha256: SHA-256 of the PNG that the model got.
+def identity_of(query: Query) -> dict[str, Any]:
+    """Choose the columns by which a question is known again.
 
     Returns:
         Column -> value, as it is stored.
     """
     row = {
-        "image_sha256": image_sha256,
-        "question_sha256": _digest(ask.question),
-        "options_sha256": _digest(json.dumps(ask.options)),
-        "groups": dict(ask.groups),
+        "image_sha256": query.picture.sha256,
+        "question_sha256": _digest(query.ask.question),
+        "options_sha256": _digest(json.dumps(query.ask.options)),
+        "groups": dict(query.ask.groups),
     }
     return {name: _storable(value) for name, value in row.items()}
-
-
-def _atypicality(reply: Any) -> Any:
-    found = getattr(reply, "atypicality", None)
-    return found if found is None or isinstance(found, float) else found.model_dump(mode="json")
 
 
 def _storable(value: Any) -> Any:

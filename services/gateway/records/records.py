@@ -11,15 +11,14 @@ import anyio
 import structlog
 
 from services.common.http.health import Dependency
-from services.gateway.answering.answering import Answered
-from services.gateway.intake.pictures import PreparedPicture
+from services.gateway.answering.reply import Answered
+from services.gateway.intake.query import Query
 from services.gateway.records.database import Database, database_url
 from services.gateway.records.entities import RecordsAwayError
 from services.gateway.records.metrics import RecordMetrics
-from services.gateway.records.record import Keeping, asked_of, record_of
+from services.gateway.records.record import Keeping, identity_of, record_of
 from services.gateway.records.store import RecordStore
 from services.gateway.records.writer import RecordWriter
-from services.gateway.schemas import Ask
 from services.gateway.settings import GatewaySettings
 
 _CLOSING_S = 3.0
@@ -49,8 +48,8 @@ class Records:
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
     deadline_s: float = 2.0
 
-    async def check_repeated(self, answer_id: str, ask: Ask, image_sha256: str) -> None:
-        """Check that a question may be answered, perhaps again, under an id.
+    async def check_repeated(self, query: Query) -> None:
+        """Check that a question may be answered, perhaps again, under its id.
 
         While the database is away, any may be: an answer matters more than what is known of earlier ones.
 
@@ -62,30 +61,20 @@ class Records:
             return
         try:
             with anyio.fail_after(self.deadline_s):
-                await self.store.check_repeated(answer_id, asked_of(ask, image_sha256))
+                await self.store.check_repeated(query.id, identity_of(query))
         except (RecordsAwayError, TimeoutError) as error:
             _log.warning("nobody knows whether a question was asked before", reason=str(error) or "too slow")
 
-    async def keep(
-        self, answered: Answered, ask: Ask, image: PreparedPicture, image_sha256: str, request_id: str | None
-    ) -> bool:
+    async def keep(self, answered: Answered) -> bool:
         """Keep an answer; see `record_of` for what of it.
 
         Returns:
             Whether it is stored.
         """
         try:
-            record = record_of(
-                answered,
-                ask,
-                image,
-                image_sha256=image_sha256,
-                request_id=request_id,
-                keeping=self.keeping,
-                clock=self.clock,
-            )
+            record = record_of(answered, self.keeping, self.clock)
         except Exception as error:  # noqa: BLE001, RUF100 - no fault of ours may cost an answer
-            _log.error("an answer cannot be recorded", answer_id=answered.reply.id, exc_info=error)
+            _log.error("an answer cannot be recorded", answer_id=answered.query.id, exc_info=error)
             self.metrics.records.labels("lost").inc()
             is_stored = False
         else:

@@ -115,7 +115,7 @@ class RecordStore:
 
         Args:
             answer_id: The id.
-            asked: The question, from `asked_of`.
+            asked: The question, from `identity_of`.
 
         Raises:
             OtherQuestionError: If the id is that of an answer to another question.

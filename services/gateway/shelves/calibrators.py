@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import structlog
 
@@ -13,8 +13,6 @@ from services.common.registry.directory import Registry
 from services.common.registry.errors import RegistryError
 from services.common.registry.live_calibrator import live_calibrator
 from services.gateway.shelves.shelf import Shelf
-
-__all__ = ["CalibrationKey", "CalibratorShelf", "FittedCalibrator"]
 
 _log = structlog.get_logger(__name__)
 
@@ -41,13 +39,31 @@ class FittedCalibrator:
         return float(self.calibrator.apply(confidence, signals))
 
     def interval(self, confidence: float, signals: Mapping[str, float] | None = None) -> tuple[float, float] | None:
-        """Say between which values the corrected confidence is known to lie, where the calibrator says so."""
+        """Give the ends between which the corrected confidence is known to lie, or None without such."""
         ends = self.calibrator.interval(confidence, signals)
         return None if ends is None else (float(ends[0]), float(ends[1]))
 
 
+@dataclass(frozen=True, slots=True)
+class ShelvedCalibrators:
+    """The calibrators of one reading of the registry, and which of them are named live.
+
+    Attributes:
+        fitted: The calibrators.
+        active: Calibration key as text -> name of the one that was made live.
+    """
+
+    fitted: tuple[FittedCalibrator, ...] = ()
+    active: Mapping[str, str] = field(default_factory=dict)
+
+    def live(self, key: CalibrationKey) -> FittedCalibrator | None:
+        """Find the live one among the calibrators that were fitted for exactly this key."""
+        chosen = live_calibrator((each.artifact for each in self.fitted), key, self.active)
+        return next((each for each in self.fitted if each.artifact is chosen), None)
+
+
 class CalibratorShelf:
-    """Finds the calibrator of a pair; looks at the registry again when its files change.
+    """Finds the calibrator of a key; looks at the registry again when its files change.
 
     Args:
         registry: Where calibrators are published.
@@ -57,48 +73,41 @@ class CalibratorShelf:
 
     def __init__(self, registry: Registry, check_every_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._registry = registry
-        self._active: Mapping[str, str] = {}
-        self._polled = Shelf(self._stamp, self._read, check_every_s, clock)
+        self._shelf = Shelf(self._stamp, self._read, ShelvedCalibrators(), check_every_s, clock)
+        self.refresh = self._shelf.refresh
+
+    @property
+    def content(self) -> ShelvedCalibrators:
+        """The calibrators as they were last read."""
+        return self._shelf.content
 
     @property
     def names(self) -> list[str]:
-        """Names of the calibrators, as they were last read."""
-        return [fitted.artifact.name for fitted in self._polled.items]
+        """Names of the calibrators."""
+        return [each.artifact.name for each in self.content.fitted]
 
     @property
     def live(self) -> dict[str, str]:
-        """Name the live calibrator of every pair that has one, as last read: the pair's key -> its name."""
-        pairs = {each.artifact.key.line: each.artifact.key for each in self._polled.items}
-        found = {key: self.known(pair) for key, pair in pairs.items()}
-        return {key: each.artifact.name for key, each in found.items() if each is not None}
+        """The live calibrator's name of every key that has one: the key as text -> name."""
+        content = self.content
+        keys = {each.artifact.key.line: each.artifact.key for each in content.fitted}
+        found = {text: content.live(key) for text, key in keys.items()}
+        return {text: each.artifact.name for text, each in found.items() if each is not None}
 
-    async def find(self, pair: CalibrationKey) -> FittedCalibrator | None:
-        """Find the live one among the calibrators that were fitted for exactly this pair."""
+    async def find(self, key: CalibrationKey) -> FittedCalibrator | None:
+        """Find the live calibrator of a key, in step with the registry."""
         await self.refresh()
-        return self.known(pair)
-
-    def known(self, pair: CalibrationKey) -> FittedCalibrator | None:
-        """Find the same among those that were read last."""
-        fitted = self._polled.items
-        live = live_calibrator((each.artifact for each in fitted), pair, self._active)
-        return next((each for each in fitted if each.artifact is live), None)
-
-    async def refresh(self, *, at_once: bool = False) -> None:
-        """Read the registry if it is time, or at once, and its files have changed."""
-        await self._polled.refresh(at_once=at_once)
+        return self.content.live(key)
 
     def _stamp(self) -> object:
         return self._registry.calibrators.stamp(), self._registry.active.stamp()
 
-    def _read(self) -> list[FittedCalibrator]:
-        active = self._active
+    def _read(self) -> ShelvedCalibrators:
+        active = self.content.active
         try:
             active = self._registry.active.calibrators()
         except RegistryError as error:
             _log.error("what is live stays as it was", reason=str(error))
-        fitted = [
-            FittedCalibrator(artifact, artifact.calibrator()) for artifact in self._registry.calibrators.load_all()
-        ]
+        fitted = tuple(FittedCalibrator(each, each.calibrator()) for each in self._registry.calibrators.load_all())
         _log.info("calibrators read", names=[each.artifact.name for each in fitted])
-        self._active = active  # last: answers are given beside, by what was live until both are read
-        return fitted
+        return ShelvedCalibrators(fitted, active)

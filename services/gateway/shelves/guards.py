@@ -26,7 +26,7 @@ class Guard:
 
 
 class GuardShelf:
-    """Finds the guard of a pair.
+    """Finds the guard of a key.
 
     Args:
         registry: Where guards are published.
@@ -40,31 +40,28 @@ class GuardShelf:
     ) -> None:
         self._registry = registry
         self._delta = delta
-        self._polled = Shelf(registry.guards.stamp, self._read, check_every_s, clock)
+        empty: tuple[Guard, ...] = ()
+        self._shelf = Shelf(registry.guards.stamp, self._read, empty, check_every_s, clock)
+        self.refresh = self._shelf.refresh
 
     @property
     def names(self) -> list[str]:
         """Names of the guards, as they were last read."""
-        return [guard.artifact.name for guard in self._polled.items]
+        return [guard.artifact.name for guard in self._shelf.content]
 
-    async def find(self, pair: CalibrationKey) -> Guard | None:
-        """Find the guard that was made for exactly this pair: the newest, if there are several."""
+    async def find(self, key: CalibrationKey) -> Guard | None:
+        """Find the guard of a key, in step with the registry."""
         await self.refresh()
-        return self.known(pair)
+        return self.known(key)
 
-    def known(self, pair: CalibrationKey) -> Guard | None:
-        """Find the same among those that were read last."""
-        found = [guard for guard in self._polled.items if guard.artifact.applies_to(pair)]
+    def known(self, key: CalibrationKey) -> Guard | None:
+        """Find the guard that was made for exactly this key, as last read: the newest, if there are several."""
+        found = [guard for guard in self._shelf.content if guard.artifact.applies_to(key)]
         return max(found, key=lambda guard: (guard.artifact.created, guard.artifact.name), default=None)
 
-    async def refresh(self) -> None:
-        """Read the registry if it is time and its files have changed."""
-        await self._polled.refresh()
-
-    def _read(self) -> list[Guard]:
-        guards = [
-            Guard(artifact, artifact.risk_rule(self._delta), artifact.option_sets())
-            for artifact in self._registry.guards.load_all()
-        ]
+    def _read(self) -> tuple[Guard, ...]:
+        guards = tuple(
+            Guard(each, each.risk_rule(self._delta), each.option_sets()) for each in self._registry.guards.load_all()
+        )
         _log.info("guards read", names=[guard.artifact.name for guard in guards])
         return guards

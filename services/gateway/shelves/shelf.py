@@ -1,4 +1,4 @@
-"""What a gateway reads from the registry and keeps in step with it, never on the event loop."""
+"""A shelf: what the gateway keeps in memory of the registry's files of one kind, in step with them."""
 
 from __future__ import annotations
 
@@ -10,16 +10,19 @@ import anyio
 import anyio.to_thread
 import structlog
 
-_Item = TypeVar("_Item")
+_Content = TypeVar("_Content")
 _log = structlog.get_logger(__name__)
 
 
-class Shelf(Generic[_Item]):
-    """Items of one kind, read again when their files change.
+class Shelf(Generic[_Content]):
+    """One value made of files, made again when the files change, never on the event loop.
+
+    The value is replaced as a whole: whoever holds one has what was read together, whatever is read beside.
 
     Args:
         stamp: Summarises the files cheaply; it changes when any of them does.
-        read: Reads them all.
+        read: Makes the value of the files.
+        empty: The value before the first look.
         check_every_s: Seconds between two looks at the stamp.
         clock: Monotonic seconds.
     """
@@ -27,7 +30,8 @@ class Shelf(Generic[_Item]):
     def __init__(
         self,
         stamp: Callable[[], object],
-        read: Callable[[], list[_Item]],
+        read: Callable[[], _Content],
+        empty: _Content,
         check_every_s: float,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -38,10 +42,10 @@ class Shelf(Generic[_Item]):
         self._reading = anyio.Lock()
         self._checked_at: float | None = None
         self._stamp: object = None
-        self.items: list[_Item] = []
+        self.content = empty
 
     async def refresh(self, *, at_once: bool = False) -> None:
-        """Read the registry if it is time, or at once, and its files have changed."""
+        """Read the files if it is time, or at once, and they have changed."""
         async with self._reading:
             now = self._clock()
             lately = self._checked_at is not None and now - self._checked_at < self._check_every_s
@@ -58,5 +62,5 @@ class Shelf(Generic[_Item]):
         # The stamp is taken first: a file that changes while it is read is read again next time.
         stamp = self._take_stamp()
         if stamp != self._stamp:
-            self.items = self._read()
+            self.content = self._read()
             self._stamp = stamp

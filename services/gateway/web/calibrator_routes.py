@@ -1,4 +1,4 @@
-"""Routes by which administrators say which calibrator is live."""
+"""Routes by which administrators choose the live calibrator."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from services.common.registry.errors import NotLiveError, RegistryError, Unknown
 from services.common.registry.live_calibrator import live_calibrator
 from services.gateway.intake.json_body import check_fields, load_object
 from services.gateway.records.schemas import Who
-from services.gateway.web.routes import TheGateway
+from services.gateway.web.dependencies import TheGateway
+from services.gateway.web.openapi import json_body
 from services.gateway.wiring import Gateway
 
 _MAX_BODY = 2_000
@@ -41,8 +42,7 @@ class ChangeRequest(BaseModel):
     who: Who
 
 
-_SCHEMA = {"application/json": {"schema": ChangeRequest.model_json_schema()}}
-_BODY = {"requestBody": {"required": True, "content": _SCHEMA}}
+_BODY = json_body(ChangeRequest)
 
 
 class CalibratorVersion(BaseModel):
@@ -150,7 +150,7 @@ async def _changing(gateway: Gateway, change: Callable[[Registry], _Done]) -> _D
     except OSError as error:
         _log.error("what is live cannot be changed", exc_info=error)
         raise Problem(503, "registry-not-writable", "The registry cannot be written; nothing changed.") from None
-    await gateway.shelf.refresh(at_once=True)
+    await gateway.shelves.calibrators.refresh(at_once=True)
     return done
 
 

@@ -1,12 +1,21 @@
-"""What a client is told when it is not answered: the one place where faults become problem documents."""
+"""Problem documents for what is not answered: the one place where the gateway's faults become replies."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
+import structlog
+
 from prompt4trust.models import TransportError
+from services.common.clients.downstream import ImageEgressRefusedError
 from services.common.http.problems import Problem
+from services.gateway.intake.gate import BusyError
+from services.gateway.intake.idempotency import HEADER
 from services.gateway.intake.pictures import ImageFault, PictureError
+from services.gateway.records.entities import OtherQuestionError, ReviewedError
+from services.gateway.settings import GatewaySettings
+
+_log = structlog.get_logger(__name__)
 
 _IMAGE_STATUS: Mapping[ImageFault, int] = {
     "empty-image": 422,
@@ -18,6 +27,44 @@ _IMAGE_STATUS: Mapping[ImageFault, int] = {
     "animated-image": 422,
     "damaged-image": 422,
 }
+
+
+REFUSED = (
+    BusyError,
+    ImageEgressRefusedError,
+    OtherQuestionError,
+    PictureError,
+    ReviewedError,
+    TimeoutError,
+    TransportError,
+)
+"""Reasons for which the pipeline gives no answer."""
+
+
+def problem_of(error: Exception, settings: GatewaySettings) -> Problem:
+    """Turn a reason for which there is no answer into the problem document that a client gets.
+
+    Args:
+        error: One of REFUSED.
+        settings: The gateway's settings.
+    """
+    match error:
+        case PictureError():
+            return image_problem(error)
+        case TransportError():
+            _log.warning("a model could not be asked", model=error.service, reason=error.detail, status=error.status)
+            return transport_problem(error, settings.retry_after_s)
+        case ImageEgressRefusedError():
+            _log.error("pictures may not leave", reason=str(error))
+            return egress_problem()
+        case OtherQuestionError():
+            return other_question_problem()
+        case ReviewedError():
+            return reviewed_problem()
+        case BusyError():
+            return busy_problem(settings.retry_after_s)
+        case _:
+            return late_problem(settings.deadline_s)
 
 
 def image_problem(error: PictureError) -> Problem:
@@ -81,3 +128,22 @@ def records_away_problem(retry_after_s: float) -> Problem:
 def record_refused_problem() -> Problem:
     """Tell a client that its words cannot be kept."""
     return Problem(422, "invalid-request", "The database does not take such a value.")
+
+
+def other_question_problem() -> Problem:
+    """Tell a client that it has used the key for another question."""
+    return Problem(
+        422,
+        "idempotency-key-reused",
+        f"Another picture, question, options or groups were sent under this {HEADER}: a new question needs a new key.",
+    )
+
+
+def reviewed_problem() -> Problem:
+    """Tell a client that what was answered under the key stands."""
+    return Problem(
+        409,
+        "already-reviewed",
+        f"Somebody has said whether the answer under this {HEADER} was right, so that it stands as it was given: ask "
+        "again under a new key.",
+    )

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Request, Response
+import structlog
+from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 
@@ -15,16 +16,13 @@ from services.common.auth import Right, requires
 from services.common.auth.authenticator import key_of
 from services.common.http.problems import Problem, request_id_of
 from services.gateway.intake.idempotency import HEADER, LONGEST, SHORTEST
-from services.gateway.schemas import (
-    MAX_GROUP,
-    MAX_GROUPS,
-    MAX_OPTION,
-    MAX_QUESTION,
-    VqaReply,
-)
-from services.gateway.wiring import Gateway
+from services.gateway.schemas import MAX_OPTION, MAX_QUESTION, VqaReply
+from services.gateway.web.dependencies import TheGateway
+from services.gateway.web.openapi import problem, vqa_body
+from services.gateway.web.refusals import REFUSED, problem_of
 
 _CLIENT_LEFT = 499  # nginx's word; nobody reads it but the log
+_log = structlog.get_logger(__name__)
 
 
 class About(BaseModel):
@@ -57,75 +55,17 @@ class About(BaseModel):
     signed_in: str | None
 
 
-def gateway_of(request: Request) -> Gateway:
-    """Find the gateway that the application opened."""
-    found: Gateway = request.app.state.gateway
-    return found
-
-
-TheGateway = Annotated[Gateway, Depends(gateway_of)]
-
-
-def _problem(description: str) -> dict[str, Any]:
-    schema = {"type": "object", "required": ["type", "title", "status", "detail"], "properties": {
-        "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
-        "detail": {"type": "string"}, "request_id": {"type": "string"}}}  # fmt: skip
-    return {"description": description, "content": {"application/problem+json": {"schema": schema}}}
-
-
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
-    400: _problem("The body is not valid JSON, or not a valid form."),
-    408: _problem("The body did not arrive in time."),
-    409: _problem("Somebody has judged the answer under this `Idempotency-Key`: it stands."),
-    413: _problem("The body, the image file or its number of pixels is too large."),
-    415: _problem("Not JSON or a form, or not an image of a format that is read."),
-    422: _problem("Well-formed, but a field or the image cannot be used; `errors` names each field."),
-    502: _problem("The downstream model replied with an error, or with something that is no reply."),
-    503: _problem("Busy, or the downstream model is away: `Retry-After` says when to come back."),
-    504: _problem("No answer within the deadline."),
+    400: problem("The body is not valid JSON, or not a valid form."),
+    408: problem("The body did not arrive in time."),
+    409: problem("Somebody has judged the answer under this `Idempotency-Key`: it stands."),
+    413: problem("The body, the image file or its number of pixels is too large."),
+    415: problem("Not JSON or a form, or not an image of a format that is read."),
+    422: problem("Well-formed, but a field or the image cannot be used; `errors` names each field."),
+    502: problem("The downstream model replied with an error, or with something that is no reply."),
+    503: problem("Busy, or the downstream model is away: `Retry-After` says when to come back."),
+    504: problem("No answer within the deadline."),
 }
-_ASK_PROPERTIES: dict[str, Any] = {
-    "question": {"type": "string", "minLength": 1, "maxLength": MAX_QUESTION},
-    "options": {
-        "description": "Texts, or letter -> text; none for an open question.",
-        "oneOf": [
-            {"type": "array", "items": {"type": "string", "maxLength": MAX_OPTION}, "maxItems": MAX_OPTIONS},
-            {"type": "object", "additionalProperties": {"type": "string", "maxLength": MAX_OPTION}},
-        ],
-    },
-    "method": {
-        "type": "string",
-        "description": "How the confidence is obtained: one of those that GET /v1/about lists with the default.",
-    },
-    "max_risk": {"type": "number", "minimum": 0, "maximum": 1, "description": "Largest accepted share of errors."},
-    "coverage": {
-        "type": "number",
-        "exclusiveMinimum": 0,
-        "exclusiveMaximum": 1,
-        "description": "Rate at which the option set is to hold the right option.",
-    },
-    "groups": {
-        "type": "object",
-        "additionalProperties": {"type": "string", "maxLength": MAX_GROUP},
-        "maxProperties": MAX_GROUPS,
-        "description": "What the client knows of the question, such as its modality.",
-    },
-}
-
-
-def _body_schema(image: dict[str, Any]) -> dict[str, Any]:
-    return {"schema": {"type": "object", "required": ["image", "question"], "additionalProperties": False,
-                       "properties": {"image": image, **_ASK_PROPERTIES}}}  # fmt: skip
-
-
-_REQUEST_BODY = {
-    "required": True,
-    "content": {
-        "application/json": _body_schema({"type": "string", "description": "Base64, or a base64 data: URL."}),
-        "multipart/form-data": _body_schema({"type": "string", "format": "binary"}),
-    },
-}
-
 _KEY_HEADER = {
     "name": HEADER,
     "in": "header",
@@ -142,22 +82,29 @@ router = APIRouter(dependencies=[requires(Right.ASK)])
     summary="Answer a question about a picture, with a confidence that can be trusted",
     response_model=VqaReply,
     responses=_PROBLEMS,
-    openapi_extra={"requestBody": _REQUEST_BODY, "parameters": [_KEY_HEADER]},
+    openapi_extra={"requestBody": vqa_body(), "parameters": [_KEY_HEADER]},
     tags=["answering"],
 )
 async def vqa(request: Request, gateway: TheGateway) -> VqaReply | Response:
-    """Answer, or defer to a person, and say on what ground."""
+    """Answer, or defer to a person, with the ground for it."""
     try:
-        return await gateway.answer(request)
+        reply = await gateway.pipeline.answer(request)
     except ClientDisconnect:
+        gateway.metrics.hangups.inc()
         return Response(status_code=_CLIENT_LEFT)
-    except Problem as problem:
-        if problem.status != HTTPStatus.REQUEST_TIMEOUT:
+    except Problem as refusal:
+        if refusal.status != HTTPStatus.REQUEST_TIMEOUT:
             raise
         # The rest of the body may dribble in for ever: the connection is of no further use.
-        response = problem.response(request_id_of(request))
+        response = refusal.response(request_id_of(request))
         response.headers["Connection"] = "close"
         return response
+    except REFUSED as error:
+        raise problem_of(error, gateway.settings) from None
+    gateway.metrics.count(reply)
+    # Joins the answer's id to the request's; nothing of what was asked or answered.
+    _log.info("answered", answer_id=reply.id, decision=reply.decision, degraded=reply.degraded, recorded=reply.recorded)
+    return reply
 
 
 @router.get("/v1/about", summary="Models, methods and limits", tags=["answering"])

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from prompt4trust.calibration import CalibrationKey
 from prompt4trust.models import Cost, Guidance, TransportError
 from services.common.registry.directory import Registry
-from services.gateway.answering.decisions import decide
 from services.gateway.answering.policy_breaker import PolicyBreaker
+from services.gateway.answering.rules import decide_by_threshold
 from services.gateway.intake.gate import BusyError, Gate
 from services.gateway.settings import GatewaySettings
 from services.gateway.shelves.calibrators import CalibratorShelf
@@ -121,13 +121,13 @@ async def test_a_gate_lets_waiters_in_as_places_come_free_and_forgets_those_that
 )
 def test_a_confidence_at_the_threshold_is_enough(confidence: float, decision: str) -> None:
     # In binary 1 - 0.9 is a little less than 0.1 and 1 - 0.3 not quite 0.7: the border must be where it is said to be.
-    assert decide(confidence, max_risk=0.3, threshold=0.5, why_not=None, has_verdict=True)[0] == decision
-    assert decide(0.1, max_risk=0.9, threshold=0.5, why_not=None, has_verdict=True)[0] == "answer"
+    assert decide_by_threshold(confidence, max_risk=0.3, threshold=0.5, why_not=None, has_verdict=True)[0] == decision
+    assert decide_by_threshold(0.1, max_risk=0.9, threshold=0.5, why_not=None, has_verdict=True)[0] == "answer"
 
 
 def test_every_reason_names_no_guarantee() -> None:
     for confidence in (None, 0.2, 0.9):
-        _, basis = decide(confidence, max_risk=None, threshold=0.5, why_not="it is open", has_verdict=True)
+        _, basis = decide_by_threshold(confidence, max_risk=None, threshold=0.5, why_not="it is open", has_verdict=True)
         assert basis.guarantee is False
         assert basis.reason.endswith(".")
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -18,12 +20,15 @@ from PIL import Image
 from prompt4trust.calibration import CalibrationKey
 from prompt4trust.shift import PictureAndWords, ReferenceArtifact, fit_reference
 from services.common.registry.directory import Registry
-from services.gateway.answering.selecting import Defaults, Selecting
-from services.gateway.intake.gate import together
-from services.gateway.schemas import Ask
-from services.gateway.shelves.calibrators import CalibratorShelf
-from services.gateway.shelves.guards import GuardShelf
-from services.gateway.shelves.references import Evidence, Familiarity
+from services.gateway.answering.familiarity import Familiarity, FamiliarityJudge
+from services.gateway.answering.promises import withheld_promise
+from services.gateway.intake.pictures import PictureLimits, PreparedPicture, read_picture
+from services.gateway.intake.query import Query
+from services.gateway.schemas import Ask, Atypicality
+from services.gateway.shelves.calibrators import FittedCalibrator
+from services.gateway.shelves.evidence import Evidence
+from services.gateway.shelves.guards import Guard
+from services.gateway.shelves.references import ReferenceShelf
 from tests.prompt4trust.shift.questions import described, picture
 from tests.services.gateway.answering.test_selection import make_guard
 from tests.services.gateway.checks import body
@@ -40,6 +45,7 @@ def encoded(kind: str = "disc", seed: int = 5) -> str:
     return base64.b64encode(buffer.getvalue()).decode()
 
 
+@cache
 def make_reference() -> ReferenceArtifact:
     """Questions about bright discs, of the data that the calibrators here were fitted on."""
     return fit_reference(
@@ -221,6 +227,22 @@ def test_a_spoilt_reference_is_none_and_the_reference_is_that_of_the_evidence(
     assert ask(client, "stripes", method="verbalized")["atypicality"]["reference"] == "discs"
 
 
+def a_query(kind: str = "disc") -> Query:
+    """The question of these tests about a picture, as intake makes it."""
+    ask = Ask.model_validate({**ASKED, "method": "cgp"}, context={"methods": ("cgp",)})
+    pixels, source = read_picture(base64.b64decode(encoded(kind)), PictureLimits())
+    descriptor = PictureAndWords()
+    described_as = {descriptor.id: descriptor.describe(pixels, ask.question, ask.options)}
+    return Query(ask, PreparedPicture.of(pixels, source), described_as, "id", False, None, 0.0)
+
+
+def made_from(dataset: str, name: str = "platt", *, digit: str = "5") -> FittedCalibrator:
+    """A calibrator made from answers that no reference is of, on data of a name."""
+    changes = {"name": name, "dataset": dataset, "data_hash": "sha256:" + digit * 64}
+    artifact = make_calibrator("cgp", "policy-1").model_copy(update=changes)
+    return FittedCalibrator(artifact, artifact.calibrator())
+
+
 async def test_the_newest_of_a_name_counts_and_the_worst_of_several(
     tmp_path: Path, reference: ReferenceArtifact
 ) -> None:
@@ -228,66 +250,36 @@ async def test_the_newest_of_a_name_counts_and_the_worst_of_several(
     newer = {"dataset": "one", "name": "a-newer-one", "created": datetime(2026, 3, 1, tzinfo=UTC)}
     for changes in ({"dataset": "one"}, newer, {"dataset": "two", "name": "other"}):
         registry.references.publish(reference.model_copy(update=changes))
-    familiarity = Familiarity(registry, 0, 0.99, anyio.CapacityLimiter(1))
-    question = Ask.model_validate(
-        {"question": ASKED["question"], "options": ASKED["options"], "method": "cgp"}, context={"methods": ("cgp",)}
-    )
-    described_as = await familiarity.describe(question, f"data:image/png;base64,{encoded('stripes')}")
-    made = Evidence("platt", "one", "sha256:" + "5" * 64)
-    found, _ = await familiarity.judge(described_as, [made])
+    shelf = ReferenceShelf(registry, 0, 0.99)
+    await shelf.refresh()
+    judge, query = FamiliarityJudge(0.99, anyio.CapacityLimiter(1)), a_query("stripes")
+    on_one = Evidence(PAIR, made_from("one"), None, shelf.content)
+    found = (await judge.judge(query, on_one)).atypicality
     assert found is not None
     assert found.reference == "a-newer-one"
-    found, _ = await familiarity.judge(described_as, [made, Evidence("guard", "two", "sha256:" + "6" * 64)])
+    guard = make_guard(name="guard").model_copy(update={"dataset": "two", "data_hash": "sha256:" + "6" * 64})
+    on_both = replace(on_one, guard=Guard(guard, guard.risk_rule(0.05), None))
+    found = (await judge.judge(query, on_both)).atypicality
     assert found is not None
     assert found.reference == "other"  # as unlike as the first: the last by name, always the same one
-    assert await familiarity.judge(described_as, [Evidence("guard", "three", made.data_hash)]) == (
+    on_three = Evidence(PAIR, made_from("three", "guard"), None, shelf.content)
+    assert await judge.judge(query, on_three) == Familiarity(
         None, "the registry has no reference of the questions that guard was made from"
-    )  # fmt: skip
-
-
-async def test_a_standing_alarm_withholds_as_well(tmp_path: Path) -> None:
-    registry = Registry(tmp_path)
-    standing: dict[CalibrationKey, str] = {PAIR: "answers since 1 May were right less often than their confidence says"}
-    selecting = Selecting(
-        GuardShelf(registry, 0, 0.05), CalibratorShelf(registry, 0), Defaults(0.5, None, 0.9), standing.get
     )
-    withheld = selecting.withheld(PAIR, None)
+
+
+def test_a_standing_alarm_withholds_as_well() -> None:
+    unlike = Familiarity(None, "not known")
+    reason = "answers since 1 May were right less often than their confidence says"
+    withheld = withheld_promise(Evidence(PAIR, alarm=reason), unlike, alarm_withholds=True)
     assert withheld is not None
-    assert (withheld.code, withheld.reason) == ("calibration-alarm", standing[PAIR])
-    assert selecting.withheld(PAIR.model_copy(update={"policy": None}), None) is None
-
-
-async def test_two_things_at_once_end_together_and_fail_as_one(tmp_path: Path) -> None:
-    began = anyio.Event()
-    ended: list[str] = []
-
-    async def waits() -> str:
-        began.set()
-        try:
-            await anyio.sleep_forever()
-        finally:
-            ended.append("stopped")
-        return "never"
-
-    async def fails() -> str:
-        await began.wait()
-        raise LookupError("of this one")
-
-    async def answers() -> int:
-        return 5
-
-    async def late() -> str:
-        await began.wait()
-        return "late"
-
-    with anyio.fail_after(10):
-        with pytest.raises(LookupError, match="of this one"):
-            await together(waits, fails)
-        began = anyio.Event()
-        with pytest.raises(LookupError, match="of this one"):
-            await together(fails, waits)
-        assert ended == ["stopped", "stopped"]
-        assert await together(answers, late) == (5, "late")
+    assert (withheld.code, withheld.reason) == ("calibration-alarm", reason)
+    assert withheld_promise(Evidence(PAIR), unlike, alarm_withholds=True) is None
+    assert withheld_promise(Evidence(PAIR, alarm=reason), unlike, alarm_withholds=False) is None
+    beyond = Atypicality(score=1.0, limit=0.99, beyond=True, reference="r", n=9, parts={}, reason="it is unlike")
+    withheld = withheld_promise(Evidence(PAIR, alarm=reason), Familiarity(beyond), alarm_withholds=True)
+    assert withheld is not None
+    assert (withheld.code, withheld.reason) == ("atypical-input", "it is unlike")
 
 
 async def test_the_reason_counts_the_questions_that_are_as_unlike(tmp_path: Path, reference: ReferenceArtifact) -> None:
@@ -296,10 +288,10 @@ async def test_the_reason_counts_the_questions_that_are_as_unlike(tmp_path: Path
     picture_part = reference.parts["picture"].model_copy(update={"scores": scores})
     registry = Registry(tmp_path)
     registry.references.publish(reference.model_copy(update={"parts": {**reference.parts, "picture": picture_part}}))
-    familiarity = Familiarity(registry, 0, 0.97, anyio.CapacityLimiter(1))
-    question = Ask.model_validate({**ASKED, "method": "cgp"}, context={"methods": ("cgp",)})
-    described_as = await familiarity.describe(question, f"data:image/png;base64,{encoded()}")
-    found, _ = await familiarity.judge(described_as, [Evidence("platt", "phantom-vqa", "sha256:" + "5" * 64)])
+    shelf = ReferenceShelf(registry, 0, 0.97)
+    await shelf.refresh()
+    evidence = Evidence(PAIR, made_from("phantom-vqa"), None, shelf.content)
+    found = (await FamiliarityJudge(0.97, anyio.CapacityLimiter(1)).judge(a_query(), evidence)).atypicality
     assert found is not None
     assert found.parts["picture"] == round(1 - 3 / 301, 4)
     assert "on, as are only 2 of the 300 questions of phantom-vqa" in found.reason

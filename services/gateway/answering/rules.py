@@ -1,4 +1,4 @@
-"""Whether an answer is given, or left to a person."""
+"""The rules by which an answer is given, or left to a person."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from prompt4trust.selection import Limit, level_of
+from services.gateway.answering.promises import Withheld
 from services.gateway.schemas import DecisionBasis, DecisionCode, SelectionEvidence
 from services.gateway.shelves.guards import Guard
 
@@ -13,7 +14,7 @@ Decision = Literal["answer", "defer"]
 Source = Literal["default", "max_risk"]
 
 
-def decide(
+def decide_by_threshold(
     confidence: float | None,
     *,
     max_risk: float | None,
@@ -81,19 +82,6 @@ class GuardScore:
 
     confidence: float
     score: float
-
-
-@dataclass(frozen=True, slots=True)
-class Withheld:
-    """Why nothing is promised of an answer, though there is evidence for its models, method and wording.
-
-    Attributes:
-        code: What stands in the way, as a stable word.
-        reason: The same for a person: the end of a sentence.
-    """
-
-    code: Literal["atypical-input", "calibration-alarm"]
-    reason: str
 
 
 def decide_without_promise(

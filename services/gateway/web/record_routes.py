@@ -33,8 +33,9 @@ from services.gateway.records.schemas import (
     RecordReply,
     Time,
 )
+from services.gateway.web.dependencies import TheGateway
+from services.gateway.web.openapi import json_body
 from services.gateway.web.refusals import record_refused_problem, records_away_problem
-from services.gateway.web.routes import TheGateway
 from services.gateway.wiring import Gateway
 
 _MAX_BODY = 20_000
@@ -86,12 +87,7 @@ def _checked(answer_id: str) -> str:
     dependencies=[requires(Right.FEEDBACK)],
     status_code=201,
     summary="Say what was right",
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": FeedbackRequest.model_json_schema()}},
-        }
-    },
+    openapi_extra=json_body(FeedbackRequest),
 )
 async def give_feedback(answer_id: str, request: Request, gateway: TheGateway) -> FeedbackReply:
     """Keep what somebody says of an answer; what was said before stays beside it.

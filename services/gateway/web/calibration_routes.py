@@ -19,8 +19,9 @@ from services.gateway.monitoring.report import CalibrationReport
 from services.gateway.records.entities import RecordRefusedError, RecordsAwayError
 from services.gateway.records.schemas import Comment, Who
 from services.gateway.web.content_negotiation import prefers_html
+from services.gateway.web.dependencies import TheGateway
+from services.gateway.web.openapi import json_body
 from services.gateway.web.refusals import record_refused_problem, records_away_problem
-from services.gateway.web.routes import TheGateway
 
 _MAX_BODY = 20_000
 _FRESH = {"Cache-Control": "no-cache", "Vary": "Accept", "X-Content-Type-Options": "nosniff"}
@@ -78,12 +79,7 @@ async def _as_json(report: CalibrationReport) -> Response:
     dependencies=[requires(Right.ADMIN)],
     summary="Take note of an alarm (administrators)",
     response_model=CalibrationReport,
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {"application/json": {"schema": AcknowledgeRequest.model_json_schema()}},
-        }
-    },
+    openapi_extra=json_body(AcknowledgeRequest),
 )
 async def acknowledge(
     alarm_id: Annotated[StrictStr, AfterValidator(_alarm_id)], request: Request, gateway: TheGateway

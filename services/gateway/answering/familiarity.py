@@ -1,0 +1,104 @@
+"""The third stage: how unlike the questions behind an answer's promises a question is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import anyio
+import anyio.to_thread
+
+from prompt4trust.calibration import CalibratorArtifact
+from prompt4trust.selection import GuardArtifact
+from prompt4trust.shift import Described, Judgement, ReferenceArtifact
+from services.gateway.intake.query import Query
+from services.gateway.schemas import Atypicality
+from services.gateway.shelves.evidence import Evidence
+from services.gateway.shelves.references import ShelvedReference
+
+_NOUNS: Mapping[str, str] = {"picture": "picture", "words": "wording"}
+
+
+@dataclass(frozen=True, slots=True)
+class Familiarity:
+    """A question's place among those that its promises rest on.
+
+    Attributes:
+        atypicality: How unlike those it is; None where that is not known.
+        unknown: Why it is not known, where it is not.
+    """
+
+    atypicality: Atypicality | None
+    unknown: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class FamiliarityJudge:
+    """Compares questions with those that calibrators and guards were made from.
+
+    A reference belongs to a calibrator or guard that was made from its very questions or, where the latter does not say
+    from which, from data of its name; of several the newest. Where calibrator and guard have different ones, the more
+    unlike one counts.
+
+    Attributes:
+        limit: Atypicality from which on promises are withheld, above 0; 1 for never.
+        workers: Bounds the questions that are compared at once.
+    """
+
+    limit: float
+    workers: anyio.CapacityLimiter
+
+    async def judge(self, query: Query, evidence: Evidence) -> Familiarity:
+        """Compare a question with those behind the evidence for its answer; milliseconds, in a worker thread."""
+        if not evidence.artifacts:
+            return Familiarity(None, "nothing is known that this answer's confidence was checked on")
+        described = query.described
+        matching = (_find(each, evidence.references, described) for each in evidence.artifacts)
+        found = {each.artifact.name: each for each in matching if each is not None}
+        if not found:
+            named = " and ".join(sorted({each.name for each in evidence.artifacts}))
+            return Familiarity(None, f"the registry has no reference of the questions that {named} was made from")
+
+        def work() -> list[tuple[Judgement, ShelvedReference]]:
+            return [(each.reference.judge(described[each.artifact.descriptor]), each) for each in found.values()]
+
+        judged = await anyio.to_thread.run_sync(work, limiter=self.workers, abandon_on_cancel=True)
+        judgement, reference = max(judged, key=lambda each: (each[0].atypicality, each[1].artifact.name))
+        return Familiarity(_in_words(judgement, reference.artifact, self.limit))
+
+
+def _find(
+    made: CalibratorArtifact | GuardArtifact,
+    references: tuple[ShelvedReference, ...],
+    described: Mapping[str, Described],
+) -> ShelvedReference | None:
+    ranked = [
+        ((sure, each.artifact.created, each.artifact.name), each)
+        for each in references
+        # One that was published since the question was described counts from the next question on.
+        if (sure := each.artifact.covers(made.dataset, made.data_hash, made.questions))
+        and each.artifact.descriptor in described
+    ]
+    return max(ranked, key=lambda each: each[0])[1] if ranked else None
+
+
+def _in_words(judgement: Judgement, artifact: ReferenceArtifact, limit: float) -> Atypicality:
+    beyond = judgement.beyond(limit)
+    kept = f"the {judgement.n} questions of {artifact.dataset} that are kept for comparison"
+    if beyond:
+        # The p-value is (1 + as many as are at least as unlike) / (n + 1).
+        alike = round((1 - judgement.parts[judgement.most]) * (judgement.n + 1)) - 1
+        share = f"as are only {alike} of {kept}" if alike else f"more so than every one of {kept}"
+        trait = _NOUNS.get(judgement.most, judgement.most)
+        reason = f"the {trait} is unlike those that the confidence was checked on, {share}"
+    else:
+        reason = f"nothing unusual: as a whole less out of the way than {100 * limit:.4g} % of {kept}"
+    return Atypicality(
+        score=round(judgement.atypicality, 4),
+        limit=limit,
+        beyond=beyond,
+        reference=artifact.name,
+        n=judgement.n,
+        parts={name: round(score, 4) for name, score in judgement.parts.items()},
+        reason=reason,
+    )

@@ -1,0 +1,126 @@
+"""The second stage: both models are asked by the method that the client wants."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import structlog
+
+from prompt4trust.calibration import CalibrationKey
+from prompt4trust.estimators import ESTIMATORS, get_estimator
+from prompt4trust.estimators.base import Answer
+from prompt4trust.models import Downstream, Generation, Guidance, Policy, Sampling, TransportError
+from prompt4trust.prompts import Message, PromptTemplate
+from services.gateway.answering.tolerant_downstream import WITHOUT_LOGPROBS
+from services.gateway.intake.query import Query
+from services.gateway.schemas import Lack
+
+FALLBACK = "verbalized"
+"""The method where the policy is away: it asks the downstream model alone."""
+
+_log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelAnswer:
+    """An answer of the models, before anything is made of its confidence.
+
+    Attributes:
+        answer: The estimator's answer.
+        key: What its confidence belongs to.
+        lacks: What was done without.
+        policy_s: Seconds spent waiting for the policy.
+        downstream_s: Seconds spent waiting for the downstream model.
+    """
+
+    answer: Answer
+    key: CalibrationKey
+    lacks: tuple[Lack, ...]
+    policy_s: float
+    downstream_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Models:
+    """The two models, and how they are asked.
+
+    Attributes:
+        downstream: The multimodal LLM.
+        name: Its name, as calibrators know it.
+        policy: Writes guidance.
+        template: Wording of the question to the downstream model.
+        sampling: How its text is decoded.
+        clock: Monotonic seconds.
+    """
+
+    downstream: Downstream
+    name: str
+    policy: Policy
+    template: PromptTemplate
+    sampling: Sampling
+    clock: Callable[[], float] = time.perf_counter
+
+    async def ask(self, query: Query) -> ModelAnswer:
+        """Ask by the query's method, or without guidance where the policy is away.
+
+        Raises:
+            TransportError: If the downstream model could not be asked.
+        """
+        timed = _Timed(self.downstream, self.policy, self.clock)
+        answer, lacks = await self._answer(query, timed)
+        if timed.without_logprobs and answer.estimator in WITHOUT_LOGPROBS:
+            answer = replace(answer, estimator=WITHOUT_LOGPROBS[answer.estimator])
+            lacks = (*lacks, "logprobs")
+        key = CalibrationKey(
+            downstream=self.name,
+            policy=answer.guidance.version if answer.guidance else None,
+            estimator=answer.estimator,
+            answer_template=self.template.id,
+        )
+        return ModelAnswer(answer, key, lacks, timed.policy_s, timed.downstream_s)
+
+    async def _answer(self, query: Query, timed: _Timed) -> tuple[Answer, tuple[Lack, ...]]:
+        ask, picture = query.ask, query.picture.data_url
+        estimator = get_estimator(ask.method, timed, timed, self.template, self.sampling)
+        try:
+            return await estimator.answer(ask.question, ask.options, picture), ()
+        except TransportError as error:
+            if error.service != "policy" or not ESTIMATORS[ask.method].needs_policy:
+                raise
+            _log.warning("answering without guidance", reason=error.detail)
+        fallback = get_estimator(FALLBACK, timed, None, self.template, self.sampling)
+        return await fallback.answer(ask.question, ask.options, picture), ("policy",)
+
+
+class _Timed:
+    """Both models for one request, with what was seen of them: the time waited for each, failures included."""
+
+    def __init__(self, downstream: Downstream, policy: Policy, clock: Callable[[], float]) -> None:
+        self._downstream = downstream
+        self._policy = policy
+        self._clock = clock
+        self.downstream_s = 0.0
+        self.policy_s = 0.0
+        self.without_logprobs = False
+        """Whether log-probabilities were asked for and did not come."""
+
+    async def complete(
+        self, messages: Sequence[Message], sampling: Sampling, *, n: int = 1, top_logprobs: int | None = None
+    ) -> Generation:
+        started = self._clock()
+        try:
+            generation = await self._downstream.complete(messages, sampling, n=n, top_logprobs=top_logprobs)
+        finally:
+            self.downstream_s += self._clock() - started
+        if top_logprobs is not None and any(each.text and not each.top_logprobs for each in generation.completions):
+            self.without_logprobs = True
+        return generation
+
+    async def guide(self, question: str, options: Mapping[str, str], *, seed: int | None = None) -> Guidance:
+        started = self._clock()
+        try:
+            return await self._policy.guide(question, options, seed=seed)
+        finally:
+            self.policy_s += self._clock() - started

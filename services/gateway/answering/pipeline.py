@@ -1,0 +1,116 @@
+"""The way of a question through the gateway, stage by stage.
+
+    intake       the request becomes a `Query`                     intake/intake.py
+    ask          both models are asked                             answering/models.py
+    evidence     calibrator, guard, references: one moment         shelves/evidence.py
+    familiarity  is the question like those they were made from?   answering/familiarity.py
+    promises     is anything withheld?                             answering/promises.py
+    calibrate    the confidence is corrected                       answering/calibration.py
+    decide       answered, or left to a person                     answering/decision.py
+    record       kept before anybody has the reply                 the `Recorder`
+    reply        what the client gets                              answering/reply.py
+
+Two values are read by all stages and changed by none: the `Query`, and from the models' answer on the `Evidence`.
+Whatever the registry becomes meanwhile, one reply rests on one state of it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Protocol
+
+import anyio
+from starlette.requests import Request
+
+from services.gateway.answering.calibration import calibrate
+from services.gateway.answering.decision import DecisionDefaults, decide
+from services.gateway.answering.familiarity import FamiliarityJudge
+from services.gateway.answering.models import Models
+from services.gateway.answering.promises import withheld_promise
+from services.gateway.answering.reply import Answered
+from services.gateway.intake.connection import while_connected
+from services.gateway.intake.gate import Gate
+from services.gateway.intake.intake import Intake
+from services.gateway.intake.query import Query
+from services.gateway.schemas import VqaReply
+from services.gateway.shelves.evidence import Shelves
+
+
+class Recorder(Protocol):
+    """Keeps answers."""
+
+    async def check_repeated(self, query: Query) -> None:
+        """Check that a query may be answered, perhaps again, under its id.
+
+        Raises:
+            Exception: If the id is that of an answer that must stand.
+        """
+        ...
+
+    async def keep(self, answered: Answered) -> bool:
+        """Keep an answer; return whether it is stored. Its own deadline is a short one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pipeline:
+    """Answers requests.
+
+    Attributes:
+        intake: Reads requests.
+        models: Asks the models.
+        shelves: Hold the evidence.
+        judge: Compares questions with those behind the evidence.
+        defaults: What holds where a request does not say.
+        alarm_withholds: Whether nothing is promised while a drift alarm stands.
+        gate: Bounds what is answered at once.
+        deadline_s: Longest time for one answer once the request was read, in seconds.
+        recorder: Keeps answers; None where that is switched off.
+        clock: Monotonic seconds.
+    """
+
+    intake: Intake
+    models: Models
+    shelves: Shelves
+    judge: FamiliarityJudge
+    defaults: DecisionDefaults
+    alarm_withholds: bool
+    gate: Gate
+    deadline_s: float
+    recorder: Recorder | None = None
+    clock: Callable[[], float] = time.perf_counter
+
+    async def answer(self, request: Request) -> VqaReply:
+        """Answer one request.
+
+        Raises:
+            Problem, RequestValidationError, PictureError: If the request is not taken.
+            BusyError: If there is no room.
+            TransportError, ImageEgressRefusedError: If the downstream model could not be asked.
+            TimeoutError: If it took too long.
+            ClientDisconnect: If the client left; what was begun for it has been cancelled.
+        """
+        await self.shelves.refresh()
+        query = await self.intake.read(request, self.shelves.references.descriptors)
+        with anyio.fail_after(self.deadline_s - (self.clock() - query.started)):
+            if self.recorder is not None and query.is_repeatable:
+                await self.recorder.check_repeated(query)
+            answered = await while_connected(request.receive, partial(self.answer_query, query))
+        # Ahead of the reply, so that nobody has an answer of which nothing is known.
+        recorded = self.recorder is not None and await self.recorder.keep(answered)
+        return answered.reply(recorded=recorded)
+
+    async def answer_query(self, query: Query) -> Answered:
+        """Answer what was taken in, when it is its turn."""
+        async with self.gate.place():
+            asked = await self.models.ask(query)
+            await self.shelves.refresh()
+            evidence = self.shelves.evidence(asked.key, is_open=not query.ask.options)
+            familiarity = await self.judge.judge(query, evidence)
+            withheld = withheld_promise(evidence, familiarity, alarm_withholds=self.alarm_withholds)
+            confidence = calibrate(query, asked.answer, evidence, withheld)
+            decided = decide(query, asked.answer, evidence, confidence, self.defaults)
+            return Answered(query, asked, familiarity, confidence, decided, self.clock() - query.started)

@@ -1,0 +1,92 @@
+"""The last value of the pipeline: all that came of a query, and the reply that is made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from prompt4trust.verdict import Invalid, Verdict
+from services.gateway.answering.calibration import Confidence
+from services.gateway.answering.decision import Decided
+from services.gateway.answering.familiarity import Familiarity
+from services.gateway.answering.models import ModelAnswer
+from services.gateway.intake.query import Query
+from services.gateway.schemas import ChosenAnswer, Lack, ModelsUsed, Timing, VqaReply
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An answered query: what each stage made of it.
+
+    Attributes:
+        query: The question.
+        asked: What the models said.
+        familiarity: How unlike the questions behind its promises it is.
+        confidence: Its confidence.
+        decided: What is done with the answer.
+        total_s: Seconds from the request's body to the decision.
+    """
+
+    query: Query
+    asked: ModelAnswer
+    familiarity: Familiarity
+    confidence: Confidence
+    decided: Decided
+    total_s: float
+
+    @property
+    def chosen(self) -> ChosenAnswer | None:
+        """The option or text that the model chose, or None without a verdict."""
+        return _chosen(self.asked.answer.verdict, self.query.ask.options)
+
+    @property
+    def guidance(self) -> str | None:
+        """The guidance prompt that was used, or None."""
+        return self.asked.answer.guidance.text if self.asked.answer.guidance else None
+
+    @property
+    def lacks(self) -> list[Lack]:
+        """Everything that the answer is without."""
+        return [*self.asked.lacks, *self.confidence.lacks]
+
+    @property
+    def timing(self) -> Timing:
+        """Milliseconds by part."""
+        return Timing(
+            policy=_milliseconds(self.asked.policy_s),
+            downstream=_milliseconds(self.asked.downstream_s),
+            total=_milliseconds(self.total_s),
+        )
+
+    def reply(self, *, recorded: bool) -> VqaReply:
+        """Put it as the client gets it."""
+        return VqaReply(
+            id=self.query.id,
+            answer=self.chosen,
+            confidence=self.confidence.value,
+            calibration=self.confidence.calibration,
+            decision=self.decided.decision,
+            decision_basis=self.decided.basis,
+            option_set=self.decided.option_set,
+            option_set_reason=self.decided.option_set_reason,
+            atypicality=self.familiarity.atypicality,
+            atypicality_reason=self.familiarity.unknown,
+            guidance_prompt=self.guidance,
+            explanation=self.asked.answer.text,
+            models=ModelsUsed(policy=self.asked.key.policy, downstream=self.asked.key.downstream),
+            degraded=self.lacks,
+            timing_ms=self.timing,
+            recorded=recorded,
+        )
+
+
+def _chosen(verdict: Verdict | Invalid, options: Mapping[str, str]) -> ChosenAnswer | None:
+    if isinstance(verdict, Invalid):
+        return None
+    if not options:
+        return ChosenAnswer(letter=None, text=verdict.answer)
+    return ChosenAnswer(letter=verdict.answer, text=options[verdict.answer])
+
+
+def _milliseconds(seconds: float) -> float:
+    return round(seconds * 1e3, 1)

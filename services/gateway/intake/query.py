@@ -1,0 +1,42 @@
+"""A query: one request to /vqa once it has been taken in. Every later stage reads it and none changes it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from prompt4trust.shift import Described
+from services.gateway.intake.pictures import PreparedPicture
+from services.gateway.schemas import Ask
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """What was asked, about which picture, and by whom.
+
+    Attributes:
+        ask: The checked question.
+        picture: The picture as the models get it.
+        described: Descriptor's id -> what question and picture look like to it; empty for an open question.
+        id: Id of the answer to come.
+        is_repeatable: Whether the id follows from an Idempotency-Key, so that the answer may have been given before.
+        request_id: Id of the HTTP request, or None.
+        started: When the request's body was there, on the pipeline's clock.
+    """
+
+    ask: Ask
+    picture: PreparedPicture
+    described: Mapping[str, Described]
+    id: str
+    is_repeatable: bool
+    request_id: str | None
+    started: float
+
+    @property
+    def digest(self) -> str:
+        """Hash of question, options and picture: the same question always gets the same decision."""
+        asked = hashlib.sha256(self.picture.sha256.encode())
+        for text in (self.ask.question, *(part for option in self.ask.options.items() for part in option)):
+            asked.update(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
+        return asked.hexdigest()

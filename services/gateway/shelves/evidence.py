@@ -1,0 +1,83 @@
+"""The evidence for one answer: calibrator, guard and references as they were at one moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
+from prompt4trust.selection import CalibratorReference, GuardArtifact
+from services.gateway.shelves.calibrators import CalibratorShelf, FittedCalibrator
+from services.gateway.shelves.guards import Guard, GuardShelf
+from services.gateway.shelves.references import ReferenceShelf, ShelvedReference
+
+AlarmFor = Callable[[CalibrationKey], str | None]
+"""Gives the reason why confidences of a key no longer hold, as the end of a sentence, or None while they do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """All that the promises about one answer rest on; nothing that is read later changes it.
+
+    Attributes:
+        key: Models, estimator and wording that it belongs to.
+        calibrator: The live calibrator of that key; None where there is none.
+        guard: The guard of that key; None where there is none.
+        references: All reference inputs.
+        alarm: Why confidences of that key no longer hold; None while nothing speaks against them.
+    """
+
+    key: CalibrationKey
+    calibrator: FittedCalibrator | None = None
+    guard: Guard | None = None
+    references: tuple[ShelvedReference, ...] = ()
+    alarm: str | None = None
+
+    @property
+    def artifacts(self) -> list[CalibratorArtifact | GuardArtifact]:
+        """The calibrator and the guard as files, as far as there are any."""
+        return [each.artifact for each in (self.calibrator, self.guard) if each is not None]
+
+    @property
+    def fitting_guard(self) -> Guard | None:
+        """The guard, unless it was checked on confidences that another calibrator had corrected."""
+        if self.guard is None or (wanted := self.guard.artifact.calibrator) is None:
+            return self.guard
+        is_that = self.calibrator is not None and CalibratorReference.of(self.calibrator.artifact) == wanted
+        return self.guard if is_that else None
+
+
+@dataclass(frozen=True, slots=True)
+class Shelves:
+    """The gateway's shelves, and what they hold for an answer.
+
+    Attributes:
+        calibrators: Calibrators, and which are live.
+        guards: Evidence for guarantees.
+        references: Reference inputs.
+        alarm_for: Asked for every answer, so it must be quick.
+    """
+
+    calibrators: CalibratorShelf
+    guards: GuardShelf
+    references: ReferenceShelf
+    alarm_for: AlarmFor
+
+    async def refresh(self, *, at_once: bool = False) -> None:
+        """Bring all shelves in step with the registry."""
+        for shelf in (self.calibrators, self.guards, self.references):
+            await shelf.refresh(at_once=at_once)
+
+    def evidence(self, key: CalibrationKey, *, is_open: bool) -> Evidence:
+        """Take the evidence for answers of a key, all of it at this moment.
+
+        Args:
+            key: Models, estimator and wording.
+            is_open: Whether the question has no options. Of such a question nothing is promised: evidence is of
+                multiple choice.
+        """
+        alarm = self.alarm_for(key)
+        if is_open:
+            return Evidence(key, alarm=alarm)
+        calibrator, guard = self.calibrators.content.live(key), self.guards.known(key)
+        return Evidence(key, calibrator, guard, self.references.content, alarm)

@@ -1,0 +1,174 @@
+"""One reply rests on one state of the registry, whatever becomes of that while the question is answered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import timedelta
+from functools import cache, partial
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from prompt4trust.calibration import CalibratorArtifact
+from prompt4trust.models import Completion, Cost, Generation, Guidance, Sampling
+from prompt4trust.prompts import load_answer_template
+from prompt4trust.selection import GuardArtifact
+from services.common.registry.directory import Registry
+from services.gateway.answering import pipeline as stages
+from services.gateway.answering.decision import DecisionDefaults
+from services.gateway.answering.familiarity import FamiliarityJudge
+from services.gateway.answering.models import Models
+from services.gateway.answering.pipeline import Pipeline
+from services.gateway.intake.gate import Gate
+from services.gateway.intake.intake import Intake
+from services.gateway.intake.pictures import PictureLimits
+from services.gateway.intake.query import Query
+from services.gateway.schemas import VqaReply
+from services.gateway.shelves.calibrators import CalibratorShelf
+from services.gateway.shelves.evidence import Shelves
+from services.gateway.shelves.guards import GuardShelf
+from services.gateway.shelves.references import ReferenceShelf
+from tests.services.gateway.answering.test_selection import make_guard
+from tests.services.gateway.answering.test_shift import PAIR, a_query, make_reference
+from tests.services.gateway.conftest import MODEL, TEMPLATE, make_calibrator
+
+STAGES = ("ask", "evidence", "judge", "withheld_promise", "calibrate", "decide")
+
+
+class Downstream:
+    async def complete(self, *asked: Any, n: int = 1, top_logprobs: int | None = None) -> Generation:
+        return Generation((Completion("The answer is B with confidence 95.", "stop"),), Cost())
+
+
+class Policy:
+    async def guide(self, *asked: Any, seed: int | None = None) -> Guidance:
+        return Guidance("Weigh the border.", "policy-1", Cost())
+
+
+def dated(artifact: Any, name: str, later: timedelta) -> Any:
+    return artifact.model_copy(update={"name": name, "dataset": name, "created": artifact.created + later})
+
+
+@cache
+def made(generation: int, name: str, later: timedelta) -> tuple[CalibratorArtifact, GuardArtifact]:
+    fitted = make_calibrator("cgp", "policy-1", right=0.99 - 0.01 * generation)
+    calibrator: CalibratorArtifact = dated(fitted, name, later)
+    guard: GuardArtifact = dated(make_guard(calibrator=calibrator), name, later)
+    return calibrator, guard
+
+
+class Publisher:
+    """Publishes evidence, each time other evidence: calibrator, guard and reference of one generation."""
+
+    def __init__(self, root: Path) -> None:
+        self.registry = Registry(root)
+        self.generation = 0
+        self.reference = make_reference()
+
+    def publish(self) -> None:
+        self.generation += 1
+        name, later = f"generation-{self.generation}", timedelta(days=self.generation)
+        # Each generation corrects otherwise, so that its guard is of its calibrator alone.
+        calibrator, guard = made(self.generation, name, later)
+        self.registry.calibrators.publish(calibrator)
+        self.registry.guards.publish(guard)
+        self.registry.references.publish(dated(self.reference, name, later))
+
+
+def make_pipeline(registry: Registry) -> Pipeline:
+    workers = anyio.CapacityLimiter(1)
+    return Pipeline(
+        intake=Intake(("cgp",), PictureLimits(), 10**6, 10**6, 5.0, 5.0, Gate(1), workers),
+        models=Models(Downstream(), MODEL, Policy(), load_answer_template(TEMPLATE), Sampling()),
+        shelves=Shelves(
+            CalibratorShelf(registry, 0), GuardShelf(registry, 0, 0.05), ReferenceShelf(registry, 0, 1), lambda _: None
+        ),
+        judge=FamiliarityJudge(1, workers),
+        defaults=DecisionDefaults(0.5, 0.1, 0.9),
+        alarm_withholds=True,
+        gate=Gate(1),
+        deadline_s=20,
+    )
+
+
+def generations(reply: VqaReply) -> set[str | None]:
+    """The generations of everything that the reply says its promises rest on."""
+    fitted, checked = reply.calibration.fitted_on, reply.decision_basis.evidence
+    assert fitted is not None
+    assert checked is not None
+    assert reply.atypicality is not None
+    said = {reply.calibration.calibrator, fitted.dataset, checked.guard, checked.dataset, reply.atypicality.reference}
+    return set(said)
+
+
+async def answer(pipeline: Pipeline, query: Query) -> VqaReply:
+    await pipeline.shelves.refresh()
+    return (await pipeline.answer_query(query)).reply(recorded=False)
+
+
+def meddle(monkeypatch: pytest.MonkeyPatch, stage: str, act: Callable[[], None]) -> None:
+    """Have something happen right behind a stage."""
+    owner: Any = {"ask": Models, "evidence": Shelves, "judge": FamiliarityJudge}.get(stage, stages)
+    real = getattr(owner, stage)
+
+    async def then_act_async(*given: Any, **named: Any) -> Any:
+        found = await real(*given, **named)
+        act()
+        return found
+
+    def then_act(*given: Any, **named: Any) -> Any:
+        found = real(*given, **named)
+        act()
+        return found
+
+    monkeypatch.setattr(owner, stage, then_act_async if stage in ("ask", "judge") else then_act)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+async def test_a_reply_never_mixes_evidence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stage: str) -> None:
+    publisher = Publisher(tmp_path)
+    publisher.publish()
+    pipeline = make_pipeline(publisher.registry)
+    with ThreadPoolExecutor(1) as elsewhere:
+
+        def publish_and_read() -> None:
+            # As it happens: another request reads the registry in a thread, at any moment.
+            publisher.publish()
+            elsewhere.submit(anyio.run, partial(pipeline.shelves.refresh, at_once=True)).result(20)
+
+        meddle(monkeypatch, stage, publish_and_read)
+        reply = await answer(pipeline, a_query())
+    assert pipeline.shelves.calibrators.names == ["generation-1", "generation-2"]
+    assert reply.decision == "answer"
+    assert reply.decision_basis.guarantee is True
+    assert generations(reply) == {"generation-2" if stage == "ask" else "generation-1"}
+
+
+async def test_a_guard_of_another_calibrator_guarantees_nothing(tmp_path: Path) -> None:
+    publisher = Publisher(tmp_path)
+    publisher.publish()
+    pipeline = make_pipeline(publisher.registry)
+    await pipeline.shelves.refresh()
+    first = pipeline.shelves.evidence(PAIR, is_open=False)
+    publisher.publish()
+    await pipeline.shelves.refresh()
+    second = pipeline.shelves.evidence(PAIR, is_open=False)
+    assert first.fitting_guard is first.guard is not None
+    assert second.fitting_guard is second.guard is not None
+    for calibrator in (None, second.calibrator):
+        mixed = replace(first, calibrator=calibrator)
+        assert mixed.guard is not None
+        assert mixed.fitting_guard is None
+
+
+async def test_of_an_open_question_nothing_is_promised(tmp_path: Path) -> None:
+    publisher = Publisher(tmp_path)
+    publisher.publish()
+    pipeline = make_pipeline(publisher.registry)
+    await pipeline.shelves.refresh()
+    evidence = pipeline.shelves.evidence(PAIR, is_open=True)
+    assert (evidence.calibrator, evidence.guard, evidence.references) == (None, None, ())
