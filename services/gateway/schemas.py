@@ -102,7 +102,7 @@ class ChosenAnswer(BaseModel):
 
 
 class FittedOn(BaseModel):
-    """What a calibrator was fitted on; ece is the expected calibration error that was measured after it."""
+    """The data that a calibrator was fitted on; ece is the expected calibration error that was measured after it."""
 
     n: int
     dataset: str
@@ -111,7 +111,7 @@ class FittedOn(BaseModel):
 
 
 class Calibration(BaseModel):
-    """Where the confidence comes from.
+    """The origin of a confidence.
 
     Attributes:
         calibrated: Whether a calibrator that was fitted for exactly these models, method and wording was applied.
@@ -136,7 +136,7 @@ class Calibration(BaseModel):
 
 
 class SelectionEvidence(BaseModel):
-    """What a guarantee rests on.
+    """The evidence of a guarantee.
 
     Attributes:
         guard: Name of the artifact in the registry.
@@ -164,7 +164,7 @@ class SelectionEvidence(BaseModel):
 
 
 class Atypicality(BaseModel):
-    """How unlike the questions that the promises rest on this one is.
+    """The question's distance from those that the promises rest on.
 
     Attributes:
         score: In [0, 1): of questions drawn as those were, at most a share 1 - score is as unusual.
@@ -262,7 +262,7 @@ class Timing(BaseModel):
 
 
 Lack = Literal["policy", "logprobs", "calibrator", "calibration-alarm"]
-"""What an answer can be without."""
+"""Things that an answer can be without."""
 
 
 class VqaReply(BaseModel):

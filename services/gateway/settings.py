@@ -1,4 +1,4 @@
-"""What a gateway can be told."""
+"""Settings of the gateway."""
 
 from __future__ import annotations
 

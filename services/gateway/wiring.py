@@ -69,7 +69,7 @@ class Gateway:
 
     @property
     def shelves(self) -> Shelves:
-        """What the registry holds for this gateway."""
+        """The registry's contents, as this gateway holds them."""
         return self.pipeline.shelves
 
     async def readiness(self) -> dict[str, Dependency]:

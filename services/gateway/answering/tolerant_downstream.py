@@ -12,7 +12,7 @@ from prompt4trust.prompts import Message
 from services.common.clients.downstream import LogprobsRefusedError
 
 WITHOUT_LOGPROBS: Mapping[str, str] = {"cgp+logprob": "cgp"}
-"""What a method is where no log-probabilities come back: the one that asks the very same and uses none."""
+"""Estimator -> the one that asks the very same and uses no log-probabilities, for when none come back."""
 
 _log = structlog.get_logger(__name__)
 

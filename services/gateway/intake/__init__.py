@@ -1,1 +1,1 @@
-"""What a client sends becomes a checked question and a safe picture."""
+"""Intake: a request becomes a checked question and a safe picture."""

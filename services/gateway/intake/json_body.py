@@ -73,7 +73,7 @@ def check_fields(model: type[_Model], fields: Mapping[str, Any], context: Mappin
 
 
 def refuse(field: str, message: str) -> NoReturn:
-    """Say what is wrong with a field; raises RequestValidationError."""
+    """Refuse a field; raises RequestValidationError."""
     raise RequestValidationError([{"loc": (field,), "msg": message, "type": "value_error"}])
 
 

@@ -97,7 +97,7 @@ class PictureError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class PictureLimits:
-    """What a picture may be, and what it becomes.
+    """Bounds on a picture that comes in, and on the one that goes on.
 
     Attributes:
         max_pixels: Most pixels of a picture, checked before any is decoded; at most Pillow's own limit of 89 million.

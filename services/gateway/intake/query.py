@@ -13,7 +13,7 @@ from services.gateway.schemas import Ask
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What was asked, about which picture, and by whom.
+    """A checked question about a prepared picture.
 
     Attributes:
         ask: The checked question.

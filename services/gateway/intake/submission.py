@@ -26,7 +26,7 @@ _CHUNK = 1 << 18
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """What a client sent.
+    """A request as a client sent it.
 
     Attributes:
         ask: The checked question.

@@ -1,1 +1,1 @@
-"""Whether calibrated confidence holds on the answers that people reviewed: figures, a test, alarms, and their page."""
+"""Monitoring of calibrated confidence on reviewed answers: figures, a test, alarms, and their page."""

@@ -1,4 +1,4 @@
-"""How figures went on over a stream, in a bounded number of points."""
+"""The history of a stream's figures, in a bounded number of points."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class History:
     points: list[dict[str, Any]] = field(default_factory=list)
 
     def is_due(self, n: int) -> bool:
-        """Say whether a point belongs after the n-th answer (from 1)."""
+        """Decide whether a point belongs after the n-th answer (from 1)."""
         return n % self.every == 0
 
     def add(self, point: Mapping[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What Prometheus sees of calibration: the report of the last look, whole or not at all."""
+"""Prometheus metrics of calibration: the report of the last look, whole or not at all."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from services.gateway.monitoring.observer import Observer, Watching
 from services.gateway.monitoring.report import CalibrationReport, make_report
 from services.gateway.monitoring.store import MonitoringStore
 from services.gateway.monitoring.watched_stream import KINDS, Acknowledgement, Alarm, Fit, Key, Kind, WatchedStream
-from services.gateway.records.entities import RecordRefusedError, RecordsAwayError
+from services.gateway.records.errors import RecordRefusedError, RecordsAwayError
 
 _PAGE = 500
 _SAVE_EVERY_S = 60.0
@@ -78,7 +78,7 @@ class Monitor:
 
     @property
     def report(self) -> CalibrationReport:
-        """What was known when the records were last read."""
+        """The report of the last look at the records."""
         return self._report
 
     def alarm_for(self, pair: CalibrationKey) -> Alarm | None:

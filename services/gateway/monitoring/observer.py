@@ -32,7 +32,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Watching:
-    """How streams are watched.
+    """Settings of the watch over streams.
 
     Attributes:
         alpha: Probability with which this gateway may ever raise a false alarm, over all its streams.

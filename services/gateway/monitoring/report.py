@@ -1,4 +1,4 @@
-"""What monitoring says: the reply of GET /calibration, which the page and the metrics are made of as well."""
+"""Monitoring's report: the reply of GET /calibration, of which the page and the metrics are made as well."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class SliceFigures(BaseModel):
 
 
 class FindingReply(BaseModel):
-    """What the evidence points to; see `prompt4trust.monitoring.Finding`."""
+    """The deviation that the evidence points to; see `prompt4trust.monitoring.DriftFinding`."""
 
     direction: str
     region: str
@@ -92,7 +92,7 @@ class FindingReply(BaseModel):
 
 
 class AcknowledgementReply(BaseModel):
-    """Who took note of an alarm, and when."""
+    """An acknowledgement of an alarm."""
 
     at: datetime
     who: str
@@ -169,7 +169,7 @@ class StreamReply(BaseModel):
 
 
 class CalibrationReport(BaseModel):
-    """What monitoring knows.
+    """All that monitoring knows.
 
     Attributes:
         status: off (no records are kept), starting (the records have not been read yet), empty (nothing is reviewed),
@@ -213,7 +213,7 @@ class CalibrationReport(BaseModel):
 
 
 def make_report(observer: Observer, is_applied: Callable[[WatchedStream], bool], as_of: datetime) -> CalibrationReport:
-    """Say what an observer knows. This takes a while: some 10 ms a set of answers.
+    """Make the report of an observer. This takes a while: some 10 ms a set of answers.
 
     Args:
         observer: The observer; nobody may change it meanwhile.

@@ -1,4 +1,4 @@
-"""What monitoring keeps in the records' database: its state, and what administrators said of alarms."""
+"""Monitoring's part of the records' database: its state, and acknowledgements of alarms."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from services.gateway.monitoring.window import WindowRow, point_of
 from services.gateway.records.reviewed_answer import ReviewedAnswer
 
 Kind = Literal["calibrator", "guard"]
-"""What is tested: that calibrated confidence holds, or that no more of the answers given are wrong than promised."""
+"""The promise tested: that calibrated confidence holds, or that no more of the answers given are wrong than said."""
 KINDS: tuple[Kind, ...] = ("calibrator", "guard")
 Key = tuple[Kind, str, str, str]
 
@@ -35,7 +35,7 @@ class Fit:
 
     def key(self, kind: Kind, pair: CalibrationKey) -> Key:
         """Find the key of the watches of what it promises of a pair's answers."""
-        return kind, pair.line, self.name, self.fitted.isoformat()
+        return kind, pair.key, self.name, self.fitted.isoformat()
 
 
 def begin_test(kind: Kind, alpha: float, tolerance: float) -> SequentialTest:
@@ -105,7 +105,7 @@ class Alarm:
 
     @property
     def reason(self) -> str:
-        """What a person should know, as the end of a sentence."""
+        """The alarm for a person, as the end of a sentence."""
         found = self.crossing.finding
         if self.kind == "guard":
             told = "reviews show that more of the answers given are wrong than was promised"
@@ -174,7 +174,7 @@ class WatchedStream:
 
     @property
     def key(self) -> Key:
-        """What promised, the pair's key, the name, and when it was made."""
+        """The kind of promise, the calibration key, the artifact's name, and when that was made."""
         return self.kind, self.pair.line, self.name, _written(self.fitted) or ""
 
     def see(self, answer: ReviewedAnswer, row: WindowRow, claim: float) -> Alarm | None:

@@ -26,7 +26,7 @@ _BINS = 10
 
 @dataclass(frozen=True, slots=True)
 class WindowRow:
-    """What figures need of an answer.
+    """A reviewed answer, as far as figures need it.
 
     Attributes:
         confidence: Calibrated; None where it was not.

@@ -1,1 +1,1 @@
-"""What was answered, and what people later said was right: kept in a database, for feedback, monitoring and refits."""
+"""Records: answers and reviews of them in a database, for feedback, monitoring and refits."""

@@ -1,4 +1,4 @@
-"""How a gateway reaches its database: SQLite in a file, or PostgreSQL."""
+"""The connection to a database: SQLite in a file, or PostgreSQL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What goes into the records and comes out of them, and why it may not."""
+"""Values that go into the records and come out of them."""
 
 from __future__ import annotations
 
@@ -11,37 +11,9 @@ from prompt4trust.calibration import CalibrationKey
 from services.gateway.records.reviewed_answer import ReviewedAnswer
 
 
-class RecordsAwayError(Exception):
-    """The database cannot be reached, or is too slow; what was asked of it may work later."""
-
-
-class RecordRefusedError(Exception):
-    """The database does not take a record, and never will."""
-
-
-class UnknownAnswerError(Exception):
-    """There is no record of such an answer."""
-
-
-class OtherQuestionError(Exception):
-    """An answer of that id is there already, to another question."""
-
-
-class ReviewedError(Exception):
-    """An answer of that id is there already, and somebody has said whether it was right."""
-
-
-class FeedbackRefusedError(Exception):
-    """Feedback does not fit its answer; the message says why."""
-
-
-class FeedbackFullError(Exception):
-    """An answer has as much feedback as is kept."""
-
-
 @dataclass(frozen=True, slots=True)
-class Said:
-    """What somebody says of an answer: exactly one of `correct_option` and `right` is given."""
+class Review:
+    """A review of an answer: exactly one of `correct_option` and `right` is given."""
 
     who: str
     comment: str | None = None
@@ -110,8 +82,8 @@ class ExportedAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class PairCount:
-    """How many answers to multiple choice there are of a pair and a decision, and how many of them were reviewed."""
+class KeyCount:
+    """Numbers of answers to multiple choice, and of reviewed ones among them, for one calibration key and decision."""
 
     pair: CalibrationKey
     decision: str

@@ -1,4 +1,4 @@
-"""What operators see of the records."""
+"""Prometheus metrics of the records."""
 
 from __future__ import annotations
 

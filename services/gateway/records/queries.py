@@ -8,7 +8,8 @@ from typing import Any, TypeAlias
 from sqlalchemy import and_, or_, select
 
 from prompt4trust.calibration import CalibrationKey
-from services.gateway.records.entities import FeedbackRefusedError, FeedbackRow, Said, Slice
+from services.gateway.records.entities import FeedbackRow, Review, Slice
+from services.gateway.records.errors import FeedbackRefusedError
 from services.gateway.records.reviewed_answer import ReviewedAnswer
 from services.gateway.records.tables import answers, feedback
 
@@ -26,13 +27,13 @@ REVIEWED = select(
 
 
 def later(point: tuple[datetime, str]) -> Any:
-    """Say what comes after a point of a stream."""
+    """Make the condition for what comes after a point of a stream."""
     at, answer_id = point
     return or_(feedback.c.at > at, and_(feedback.c.at == at, answers.c.id > answer_id))
 
 
-def judge(answer: Row, said: Said) -> bool:
-    """Say whether an answer is right by what somebody says of it; raise FeedbackRefusedError where that cannot be."""
+def judge(answer: Row, said: Review) -> bool:
+    """Judge an answer by feedback on it; raise FeedbackRefusedError where the two do not fit."""
     if said.correct_option is not None:
         if not answer.letters:
             raise FeedbackRefusedError("The question had no options: say right or wrong instead.")
@@ -76,7 +77,7 @@ def reviewed_of(row: Row) -> ReviewedAnswer:
 
 
 def conditions(wanted: Slice) -> list[Any]:
-    """Say which answers are meant."""
+    """Make the conditions of a slice."""
     named = ("downstream", "policy", "estimator", "answer_template")
     given = [(name, getattr(wanted, name)) for name in named]
     found = [answers.c[name] == value for name, value in given if value is not None]

@@ -14,7 +14,7 @@ from services.common.http.health import Dependency
 from services.gateway.answering.reply import Answered
 from services.gateway.intake.query import Query
 from services.gateway.records.database import Database, database_url
-from services.gateway.records.entities import RecordsAwayError
+from services.gateway.records.errors import RecordsAwayError
 from services.gateway.records.metrics import RecordMetrics
 from services.gateway.records.record import Keeping, identity_of, record_of
 from services.gateway.records.store import RecordStore
@@ -30,7 +30,7 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Records:
-    """What is kept of a gateway's answers.
+    """The records of a gateway's answers.
 
     Attributes:
         store: The database.
@@ -84,7 +84,7 @@ class Records:
         return is_stored
 
     def state(self) -> Dependency:
-        """Say for /health/ready how the records are; answers do not depend on them."""
+        """Report the records' state for /health/ready; answers do not depend on it."""
         waiting = f"{self.writer.waiting} wait" if self.writer.waiting else "none waits"
         if self.writer.is_away or not self.store.is_prepared:
             return Dependency(ok=False, required=False, detail=f"the database is away or too slow; {waiting}")

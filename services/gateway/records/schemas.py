@@ -1,4 +1,4 @@
-"""What is said of answers, and what is told of records."""
+"""Requests and replies about feedback and records."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pydantic_core import PydanticCustomError
 
 from prompt4trust.calibration import CalibrationKey
 from services.common.http.question_fields import plain_text
-from services.gateway.records.entities import ExportedAnswer, FeedbackRow, PairCount, Said, StoredAnswer
+from services.gateway.records.entities import ExportedAnswer, FeedbackRow, KeyCount, Review, StoredAnswer
 
 MAX_WHO = 100
 MAX_COMMENT = 2_000
@@ -39,7 +39,7 @@ Time = Annotated[datetime, AfterValidator(_in_utc)]
 
 
 class FeedbackRequest(BaseModel):
-    """What somebody says of an answer.
+    """A review of an answer, as a client sends it.
 
     Attributes:
         who: The person or system that says it, in at most 100 characters.
@@ -61,9 +61,9 @@ class FeedbackRequest(BaseModel):
             raise PydanticCustomError("one_of_two", "give either correct_option or right, and not both")
         return self
 
-    def said(self) -> Said:
+    def said(self) -> Review:
         """Put the same in the store's terms."""
-        return Said(self.who, self.comment, self.correct_option, self.right)
+        return Review(self.who, self.comment, self.correct_option, self.right)
 
 
 class FeedbackReply(BaseModel):
@@ -77,7 +77,7 @@ class FeedbackReply(BaseModel):
 
     @classmethod
     def of(cls, row: FeedbackRow) -> Self:
-        """Tell of a row."""
+        """Make the reply of a row."""
         return cls(at=row.at, who=row.who, right=row.correct, correct_option=row.correct_option, comment=row.comment)
 
 
@@ -93,7 +93,7 @@ class RecordedDecision(BaseModel):
 
 
 class RecordedTexts(BaseModel):
-    """What was asked and answered in words, or SHA-256 of it; of options, that of their JSON object."""
+    """The words of question and answer, or SHA-256 of them; of options, that of their JSON object."""
 
     question: str | None
     options: Any
@@ -156,7 +156,7 @@ class RecordReply(BaseModel):
 
     @classmethod
     def of(cls, stored: StoredAnswer) -> Self:
-        """Tell of a record."""
+        """Make the reply of a record."""
         row = stored.row
         interval = None if row["interval_low"] is None else (row["interval_low"], row["interval_high"])
         names = ("question", "options", "guidance", "explanation")
@@ -219,7 +219,7 @@ class Exported(BaseModel):
 
     @classmethod
     def of(cls, exported: ExportedAnswer) -> Self:
-        """Tell of an answer."""
+        """Make the reply of an answer."""
         answer = exported.answer
         same = ("id", "at", "reviewed_at", "pair", "calibrator", "stated", "confidence", "decision", "max_risk")
         return cls(
@@ -242,7 +242,7 @@ class ExportPage(BaseModel):
 
 
 class CountReply(BaseModel):
-    """How many answers to multiple choice there are of a pair and a decision, and how many of them were reviewed."""
+    """Numbers of answers to multiple choice, and of reviewed ones among them, for one calibration key and decision."""
 
     pair: CalibrationKey
     decision: Literal["answer", "defer"]
@@ -250,8 +250,8 @@ class CountReply(BaseModel):
     reviewed: int
 
     @classmethod
-    def of(cls, count: PairCount) -> Self:
-        """Tell of a count."""
+    def of(cls, count: KeyCount) -> Self:
+        """Make the reply of a count."""
         return cls.model_validate({name: getattr(count, name) for name in cls.model_fields})
 
 

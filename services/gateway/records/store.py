@@ -14,18 +14,13 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyErro
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.gateway.records.database import Database
-from services.gateway.records.entities import (
-    ExportedAnswer,
+from services.gateway.records.entities import ExportedAnswer, FeedbackRow, KeyCount, Review, Slice, StoredAnswer
+from services.gateway.records.errors import (
     FeedbackFullError,
-    FeedbackRow,
     OtherQuestionError,
-    PairCount,
     RecordRefusedError,
     RecordsAwayError,
     ReviewedError,
-    Said,
-    Slice,
-    StoredAnswer,
     UnknownAnswerError,
 )
 from services.gateway.records.migrations.upgrading import NewerDatabaseError, OlderDatabaseError
@@ -160,7 +155,7 @@ class RecordStore:
             raise UnknownAnswerError(answer_id)
         return bytes(png)
 
-    async def give_feedback(self, answer_id: str, said: Said) -> FeedbackRow:
+    async def give_feedback(self, answer_id: str, said: Review) -> FeedbackRow:
         """Keep what somebody says of an answer, beside what was said before.
 
         Feedback is written one after the other and never given an earlier time than what is there, so that whoever has
@@ -229,7 +224,7 @@ class RecordStore:
             rows = (await connection.execute(query)).all()
         return [ExportedAnswer(reviewed_of(row), row.who, row.letters, row.letter, row.correct_option) for row in rows]
 
-    async def counts(self, wanted: Slice) -> list[PairCount]:
+    async def counts(self, wanted: Slice) -> list[KeyCount]:
         """Count answers to multiple choice, and the reviewed ones among them, by pair and decision."""
         by = [answers.c[name] for name in ("downstream", "policy", "estimator", "answer_template", "decision")]
         said = and_(feedback.c.answer_id == answers.c.id, feedback.c.is_latest)
@@ -242,7 +237,7 @@ class RecordStore:
         )
         async with self.reading(6) as connection:
             rows = (await connection.execute(query)).all()
-        return [PairCount(pair_of(row), row.decision, row.answers, row.reviewed) for row in rows]
+        return [KeyCount(pair_of(row), row.decision, row.answers, row.reviewed) for row in rows]
 
     async def prune(self, before: datetime, limit: int) -> int:
         """Forget answers from before a time, with their pictures and feedback.

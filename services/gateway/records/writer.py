@@ -10,7 +10,7 @@ from typing import Protocol
 import anyio
 import structlog
 
-from services.gateway.records.entities import RecordsAwayError
+from services.gateway.records.errors import RecordsAwayError
 from services.gateway.records.metrics import RecordMetrics
 from services.gateway.records.record import Record
 
@@ -20,7 +20,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Adds(Protocol):
-    """What records are written to."""
+    """A place that records are written to."""
 
     async def add(self, records: Sequence[Record]) -> None:
         """Keep records, all or none; raise RecordsAwayError or RecordRefusedError."""
@@ -80,7 +80,7 @@ class RecordWriter:
 
     @property
     def waiting(self) -> int:
-        """How many records are in line."""
+        """Number of records in line."""
         return len(self._line)
 
     async def write(self, record: Record) -> bool:

@@ -1,1 +1,1 @@
-"""What the registry holds for the gateway, kept in memory and in step with its files."""
+"""The registry's artifacts, kept in memory and in step with its files."""

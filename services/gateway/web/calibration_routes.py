@@ -16,7 +16,7 @@ from services.gateway.intake.json_body import check_fields, load_object
 from services.gateway.monitoring.calibration_page import HEADERS, render_page
 from services.gateway.monitoring.monitor import UnknownAlarmError
 from services.gateway.monitoring.report import CalibrationReport
-from services.gateway.records.entities import RecordRefusedError, RecordsAwayError
+from services.gateway.records.errors import RecordRefusedError, RecordsAwayError
 from services.gateway.records.schemas import Comment, Who
 from services.gateway.web.content_negotiation import prefers_html
 from services.gateway.web.dependencies import TheGateway
@@ -32,7 +32,7 @@ router = APIRouter(tags=["monitoring"])
 
 
 class AcknowledgeRequest(BaseModel):
-    """Who takes note of an alarm, and what was found."""
+    """The acknowledgement of an alarm: by whom, and with which findings."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 

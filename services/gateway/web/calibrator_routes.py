@@ -35,7 +35,7 @@ router = APIRouter(tags=["calibrators"], dependencies=[requires(Right.ADMIN)])
 
 
 class ChangeRequest(BaseModel):
-    """Who changes what is live, in at most 100 characters."""
+    """The person or program that changes what is live, in at most 100 characters."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -74,7 +74,7 @@ class CalibratorVersion(BaseModel):
 
     @classmethod
     def of(cls, artifact: CalibratorArtifact, *, live: bool) -> CalibratorVersion:
-        """Tell of an artifact."""
+        """Make the reply of an artifact."""
         return cls(
             live=live,
             ece_before=artifact.metrics_before.get("ece", {}).get("value"),
@@ -97,7 +97,7 @@ class CalibratorList(BaseModel):
 
 
 class CalibratorChange(BaseModel):
-    """What is live now for a pair, and what was before."""
+    """The calibrator that is live now for a calibration key, and the one before."""
 
     live: str
     previous: str | None

@@ -1,4 +1,4 @@
-"""Whether a client wants a page or JSON."""
+"""The choice between a page and JSON by a request's Accept header."""
 
 from __future__ import annotations
 

@@ -14,12 +14,12 @@ from services.common.auth import Right, requires
 from services.common.http.body import read_body
 from services.common.http.problems import Problem
 from services.gateway.intake.json_body import check_fields, load_object, refuse
-from services.gateway.records.entities import (
+from services.gateway.records.entities import Slice
+from services.gateway.records.errors import (
     FeedbackFullError,
     FeedbackRefusedError,
     RecordRefusedError,
     RecordsAwayError,
-    Slice,
     UnknownAnswerError,
 )
 from services.gateway.records.records import Records
@@ -54,7 +54,7 @@ def _records_of(gateway: Gateway) -> Records:
 
 @contextmanager
 def _told(gateway: Gateway) -> Iterator[None]:
-    """Tell a client what became of its request to the records."""
+    """Turn errors of the records into problem documents."""
     try:
         yield
     except UnknownAnswerError:
@@ -108,7 +108,7 @@ async def give_feedback(answer_id: str, request: Request, gateway: TheGateway) -
 
 @router.get("/vqa/{answer_id}", dependencies=_ADMIN, summary="Read a record (administrators)")
 async def read_record(answer_id: str, response: Response, gateway: TheGateway) -> RecordReply:
-    """Give what is kept of an answer, with what was said of it."""
+    """Give a record with the feedback on it."""
     with _told(gateway):
         stored = await _records_of(gateway).store.get(_checked(answer_id))
     response.headers.update(_PRIVATE)

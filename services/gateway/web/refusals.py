@@ -12,7 +12,7 @@ from services.common.http.problems import Problem
 from services.gateway.intake.gate import BusyError
 from services.gateway.intake.idempotency import HEADER
 from services.gateway.intake.pictures import ImageFault, PictureError
-from services.gateway.records.entities import OtherQuestionError, ReviewedError
+from services.gateway.records.errors import OtherQuestionError, ReviewedError
 from services.gateway.settings import GatewaySettings
 
 _log = structlog.get_logger(__name__)
@@ -68,31 +68,31 @@ def problem_of(error: Exception, settings: GatewaySettings) -> Problem:
 
 
 def image_problem(error: PictureError) -> Problem:
-    """Tell a client what is wrong with its picture."""
+    """Refuse a picture."""
     return Problem(_IMAGE_STATUS[error.fault], error.fault, error.detail)
 
 
 def busy_problem(retry_after_s: float) -> Problem:
-    """Tell a client that this gateway has enough to do."""
+    """Refuse for want of room."""
     return Problem(
         503, "busy", "The gateway is answering as many questions as it can: try again later.", retry_after=retry_after_s
     )
 
 
 def late_problem(deadline_s: float) -> Problem:
-    """Tell a client that its answer took too long."""
+    """Refuse for want of time."""
     return Problem(504, "deadline-exceeded", f"There was no answer within {deadline_s:g} seconds: try again later.")
 
 
 def egress_problem() -> Problem:
-    """Tell a client that its picture may not leave for where the model is."""
+    """Refuse because pictures may not leave for where the model is."""
     return Problem(
         503, "image-egress-off", "This gateway may not send pictures to its model: its operator must allow that."
     )
 
 
 def transport_problem(error: TransportError, retry_after_s: float) -> Problem:
-    """Tell a client that a model could not be asked: 503 if it is away or busy, 504 if it is late, 502 if it is broken.
+    """Refuse for a model's sake: 503 if it is away or busy, 504 if it is late, 502 if it is broken.
 
     Args:
         error: What happened; its detail is for the log and not for the client.
@@ -116,7 +116,7 @@ def transport_problem(error: TransportError, retry_after_s: float) -> Problem:
 
 
 def records_away_problem(retry_after_s: float) -> Problem:
-    """Tell a client that what is kept of answers cannot be reached."""
+    """Refuse because the records cannot be reached."""
     return Problem(
         503,
         "records-unavailable",
@@ -126,12 +126,12 @@ def records_away_problem(retry_after_s: float) -> Problem:
 
 
 def record_refused_problem() -> Problem:
-    """Tell a client that its words cannot be kept."""
+    """Refuse a value that the database does not take."""
     return Problem(422, "invalid-request", "The database does not take such a value.")
 
 
 def other_question_problem() -> Problem:
-    """Tell a client that it has used the key for another question."""
+    """Refuse a key that was used for another question."""
     return Problem(
         422,
         "idempotency-key-reused",
@@ -140,7 +140,7 @@ def other_question_problem() -> Problem:
 
 
 def reviewed_problem() -> Problem:
-    """Tell a client that what was answered under the key stands."""
+    """Refuse to answer anew under a key whose answer was reviewed."""
     return Problem(
         409,
         "already-reviewed",

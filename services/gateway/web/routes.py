@@ -26,7 +26,7 @@ _log = structlog.get_logger(__name__)
 
 
 class About(BaseModel):
-    """What a client may want to show or to check before it asks.
+    """Models, methods and limits, for a client to show or to check before it asks.
 
     Attributes:
         notice: What users must be told of the models.
@@ -109,7 +109,7 @@ async def vqa(request: Request, gateway: TheGateway) -> VqaReply | Response:
 
 @router.get("/v1/about", summary="Models, methods and limits", tags=["answering"])
 async def about(request: Request, gateway: TheGateway) -> About:
-    """Say what a client may want to show or to check before it asks."""
+    """List models, methods and limits."""
     settings = gateway.settings
     key = key_of(request.scope) if "authorization" not in request.headers else None
     return About(

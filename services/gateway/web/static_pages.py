@@ -14,7 +14,7 @@ from starlette.types import Scope
 from services.common.auth import Right, requires
 
 FILES: Final = "/static"
-"""Where what the pages are made of is; nothing in it is anybody's secret."""
+"""Path of the pages' files; nothing in them is anybody's secret."""
 STATIC: Final = Path(__file__).parents[1] / "static"
 HEADERS: Final = {
     "Content-Security-Policy": (

@@ -1,1 +1,1 @@
-"""How a database of an earlier version becomes one of this version: Alembic's revisions."""
+"""Migrations of the database, as revisions of Alembic."""

@@ -1,4 +1,4 @@
-"""What Alembic runs to migrate: with the connection, and within the transaction, that `upgrading` gives it."""
+"""Alembic's environment: it migrates with the connection, and in the transaction, that `upgrading` gives it."""
 
 from __future__ import annotations
 

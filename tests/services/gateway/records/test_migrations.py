@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from services.gateway.app import create_gateway
 from services.gateway.records.database import Database, database_url
-from services.gateway.records.entities import RecordsAwayError
+from services.gateway.records.errors import RecordsAwayError
 from services.gateway.records.migrations.upgrading import VERSION_TABLE, NewerDatabaseError
 from services.gateway.records.store import RecordStore
 from services.gateway.records.tables import metadata

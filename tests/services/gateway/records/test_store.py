@@ -10,15 +10,14 @@ import pytest
 
 from prompt4trust.calibration import CalibrationKey
 from services.gateway.records.database import Database, database_url
-from services.gateway.records.entities import (
+from services.gateway.records.entities import Review, Slice
+from services.gateway.records.errors import (
     FeedbackFullError,
     FeedbackRefusedError,
     OtherQuestionError,
     RecordRefusedError,
     RecordsAwayError,
     ReviewedError,
-    Said,
-    Slice,
     UnknownAnswerError,
 )
 from services.gateway.records.reviewed_answer import ReviewedAnswer
@@ -31,7 +30,7 @@ PAIR = CalibrationKey(downstream="model-1", policy="policy-1", estimator="cgp", 
 async def test_a_reviewed_answer_comes_out_as_it_went_in(store: RecordStore) -> None:
     kept = record(at=datetime(2026, 3, 1, 12, 30, 15, 250_001, tzinfo=UTC), stated=0.1 + 0.2, picture=b"\x89PNG\0")
     await store.add([kept])
-    said = await store.give_feedback(kept.id, Said("dr. x", "it was A", correct_option="A"))
+    said = await store.give_feedback(kept.id, Review("dr. x", "it was A", correct_option="A"))
     assert said.correct is False
     (found,) = await store.reviewed()
     assert found == ReviewedAnswer(
@@ -58,7 +57,7 @@ async def test_a_reviewed_answer_comes_out_as_it_went_in(store: RecordStore) -> 
 async def test_an_answer_given_again_replaces_what_nobody_has_judged(store: RecordStore) -> None:
     kept, judged = record(letter="A", picture=b"1"), record(letter="A")
     await store.add([kept, judged])
-    await store.give_feedback(judged.id, Said("x", right=True))
+    await store.give_feedback(judged.id, Review("x", right=True))
     asked = {name: kept.row[name] for name in ("image_sha256", "question_sha256", "options_sha256", "groups")}
     await store.check_repeated(kept.id, asked)
     await store.check_repeated(record().id, asked)
@@ -76,7 +75,7 @@ async def test_an_answer_given_again_replaces_what_nobody_has_judged(store: Reco
 async def test_a_threshold_is_no_promise(store: RecordStore) -> None:
     kept = record(guarantee=False, max_risk=0.1)
     await store.add([kept])
-    await store.give_feedback(kept.id, Said("x", right=True))
+    await store.give_feedback(kept.id, Review("x", right=True))
     assert [each.max_risk for each in await store.reviewed()] == [None]
 
 
@@ -84,7 +83,7 @@ async def test_the_stream_counts_the_first_word_and_the_export_the_last(store: R
     first, second, third = (record() for _ in range(3))
     await store.add([first, second, third])
     for each, option in ((second, "B"), (first, "B"), (second, "C"), (second, "B"), (first, "C")):
-        await store.give_feedback(each.id, Said("x", correct_option=option))
+        await store.give_feedback(each.id, Review("x", correct_option=option))
     stream = await store.reviewed()
     assert [(each.id, each.correct) for each in stream] == [(second.id, True), (first.id, True)]
     exported = await store.export(Slice())
@@ -102,7 +101,7 @@ async def test_a_reader_of_the_stream_goes_on_where_it_was_and_misses_nothing(pl
     records = [record() for _ in range(6)]
     await store.add(records)
     for each in records:
-        await store.give_feedback(each.id, Said("x", right=True))
+        await store.give_feedback(each.id, Review("x", right=True))
     everything = await store.reviewed()
     assert [each.id for each in everything] == [each.id for each in records]
     assert all(one.reviewed_at < other.reviewed_at for one, other in pairwise(everything))
@@ -125,7 +124,9 @@ async def test_feedback_from_many_at_once_is_kept_in_one_order(place: Place) -> 
     await stores[0].add([kept])
     async with anyio.create_task_group() as tasks:
         for number in range(16):
-            tasks.start_soon(stores[number % 2].give_feedback, kept.id, Said(f"person {number}", right=number % 2 == 0))
+            tasks.start_soon(
+                stores[number % 2].give_feedback, kept.id, Review(f"person {number}", right=number % 2 == 0)
+            )
     stored = await stores[1].get(kept.id)
     assert sorted(each.who for each in stored.feedback) == sorted(f"person {number}" for number in range(16))
     assert all(one.at < other.at for one, other in pairwise(stored.feedback))
@@ -138,14 +139,14 @@ async def test_feedback_from_many_at_once_is_kept_in_one_order(place: Place) -> 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({}, Said("x", correct_option="D")),
-        ({"letters": "", "letter": None}, Said("x", correct_option="A")),
-        ({"has_verdict": False, "letter": None}, Said("x", right=True)),
+        ({}, Review("x", correct_option="D")),
+        ({"letters": "", "letter": None}, Review("x", correct_option="A")),
+        ({"has_verdict": False, "letter": None}, Review("x", right=True)),
     ],
     ids=["no such option", "open question", "no answer to be right"],
 )
 async def test_what_does_not_fit_the_answer_is_refused(
-    store: RecordStore, changes: dict[str, object], said: Said
+    store: RecordStore, changes: dict[str, object], said: Review
 ) -> None:
     kept = record(**changes)
     await store.add([kept])
@@ -157,7 +158,7 @@ async def test_what_does_not_fit_the_answer_is_refused(
 async def test_an_answer_without_a_verdict_is_wrong_whatever_was_right(store: RecordStore) -> None:
     kept = record(has_verdict=False, letter=None, stated=None, confidence=None)
     await store.add([kept])
-    assert (await store.give_feedback(kept.id, Said("x", correct_option="A"))).correct is False
+    assert (await store.give_feedback(kept.id, Review("x", correct_option="A"))).correct is False
 
 
 async def test_there_is_an_end_to_feedback_on_one_answer(place: Place) -> None:
@@ -165,10 +166,10 @@ async def test_there_is_an_end_to_feedback_on_one_answer(place: Place) -> None:
     full, other = record(), record()
     await store.add([full, other])
     for _ in range(3):
-        await store.give_feedback(full.id, Said("x", right=True))
+        await store.give_feedback(full.id, Review("x", right=True))
     with pytest.raises(FeedbackFullError):
-        await store.give_feedback(full.id, Said("x", right=True))
-    await store.give_feedback(other.id, Said("x", right=True))
+        await store.give_feedback(full.id, Review("x", right=True))
+    await store.give_feedback(other.id, Review("x", right=True))
     assert len((await store.get(full.id)).feedback) == 3
     await store.close()
 
@@ -181,7 +182,7 @@ async def test_slices_are_of_the_time_of_the_answer_and_of_the_pair(store: Recor
     )
     await store.add([early, late, record(at=day, letters="", letter=None)])
     for each in (early, late):
-        await store.give_feedback(each.id, Said("x", right=False))
+        await store.give_feedback(each.id, Review("x", right=False))
 
     async def found(wanted: Slice) -> set[str]:
         return {each.answer.id for each in await store.export(wanted)}
@@ -217,7 +218,7 @@ async def test_old_answers_go_with_all_that_belongs_to_them_a_few_at_a_time(stor
     records = [record(at=day + timedelta(hours=hour), picture=b"png") for hour in range(5)]
     await store.add(records)
     for each in records:
-        await store.give_feedback(each.id, Said("x", right=True))
+        await store.give_feedback(each.id, Review("x", right=True))
     before = day + timedelta(hours=3)
     assert [await store.prune(before, 2) for _ in range(3)] == [2, 1, 0]
     for table in ("answers", "pictures", "feedback"):
@@ -235,7 +236,7 @@ async def test_a_database_that_is_away_is_said_to_be(store: RecordStore, place: 
         with pytest.raises(RecordsAwayError):
             await hasty.add([record()])
         with pytest.raises(RecordsAwayError):
-            await hasty.give_feedback(kept.id, Said("x", right=True))
+            await hasty.give_feedback(kept.id, Review("x", right=True))
     await hasty.add([record()])
     assert place.query("SELECT count(*) FROM answers") == [(3,)]
     assert await hasty.reviewed() == []

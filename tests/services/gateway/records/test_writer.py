@@ -9,7 +9,7 @@ from typing import Any
 import anyio
 from prometheus_client import CollectorRegistry
 
-from services.gateway.records.entities import RecordRefusedError, RecordsAwayError
+from services.gateway.records.errors import RecordRefusedError, RecordsAwayError
 from services.gateway.records.metrics import RecordMetrics
 from services.gateway.records.record import Record
 from services.gateway.records.writer import RecordWriter

@@ -1,4 +1,4 @@
-"""What monitoring has made of the reviews, and what administrators said of its alarms."""
+"""Tables of monitoring: its state, and acknowledgements of its alarms."""
 
 from __future__ import annotations
 
