@@ -14,7 +14,15 @@ from prompt4trust.calibration import CalibrationKey
 from services.gateway.monitoring.observer import Observer, Watching
 from services.gateway.monitoring.report import CalibrationReport, make_report
 from services.gateway.monitoring.store import MonitoringStore
-from services.gateway.monitoring.watched_stream import KINDS, Acknowledgement, Alarm, Fit, Key, Kind, WatchedStream
+from services.gateway.monitoring.watched_stream import (
+    KINDS,
+    Acknowledgement,
+    Alarm,
+    Fit,
+    Kind,
+    StreamKey,
+    WatchedStream,
+)
 from services.gateway.records.errors import RecordRefusedError, RecordsAwayError
 
 _PAGE = 500
@@ -24,7 +32,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 _log = structlog.get_logger(__name__)
 
 Applied = Callable[[Kind, CalibrationKey], Fit | None]
-"""Names the calibrator, or the guard, that is applied to a pair now."""
+"""Names the calibrator, or the guard, that is applied to answers of a calibration key now."""
 
 
 async def _nothing() -> None:
@@ -66,8 +74,8 @@ class Monitor:
         self._refresh = refresh
         self._observer: Observer | None = None
         # Replaced as a whole: answers look at it while reviews are taken in beside.
-        self._alarms: Mapping[Key, Alarm] = {}
-        self._was_applied: frozenset[Key] = frozenset()
+        self._alarms: Mapping[StreamKey, Alarm] = {}
+        self._was_applied: frozenset[StreamKey] = frozenset()
         self._reading = anyio.Lock()
         self._saved: tuple[datetime, int] | None = None
         self._is_restored = False
@@ -81,12 +89,12 @@ class Monitor:
         """The report of the last look at the records."""
         return self._report
 
-    def alarm_for(self, pair: CalibrationKey) -> Alarm | None:
-        """Find a standing alarm of what is applied to a pair; costs next to nothing."""
+    def alarm_for(self, key: CalibrationKey) -> Alarm | None:
+        """Find a standing alarm of what is applied to answers of a key; costs next to nothing."""
         if not self._alarms:
             return None
-        fits = ((kind, self._applied(kind, pair)) for kind in KINDS)
-        found = (self._alarms.get(fit.key(kind, pair)) for kind, fit in fits if fit is not None)
+        fits = ((kind, self._applied(kind, key)) for kind in KINDS)
+        found = (self._alarms.get(fit.stream_key(kind, key)) for kind, fit in fits if fit is not None)
         return next((alarm for alarm in found if alarm is not None), None)
 
     async def run(self) -> None:
@@ -123,12 +131,12 @@ class Monitor:
         words = await kept.acknowledged()
         heard = observer.acknowledge(words)
         while answers := await kept.records.reviewed(after=observer.position, limit=_PAGE):
-            self._learn(observer, {each.pair.line: each.pair for each in answers}.values())
+            self._learn(observer, {each.key.line: each.key for each in answers}.values())
             for alarm in await anyio.to_thread.run_sync(observer.see, answers):
                 _log.error(
                     "a promise no longer holds",
                     alarm=alarm.id,
-                    pair=alarm.pair.line,
+                    pair=alarm.key.line,
                     kind=alarm.kind,
                     name=alarm.name,
                     answer=alarm.crossing.answer,
@@ -139,24 +147,24 @@ class Monitor:
         observer.settle()
         self._observer = observer
         self._alarms = observer.alarms()
-        applied = frozenset(watch.key for watch in observer.watches if self._is_applied(watch))
+        applied = frozenset(watch.stream_key for watch in observer.watches if self._is_applied(watch))
         if observer.seen != before or heard or applied != self._was_applied or self._report.status == "starting":
             self._report = await anyio.to_thread.run_sync(
-                make_report, observer, lambda watch: watch.key in applied, self._clock()
+                make_report, observer, lambda watch: watch.stream_key in applied, self._clock()
             )
             self._was_applied = applied
         else:
             self._report = self._report.model_copy(update={"as_of": self._clock(), "problem": None})
         await self._save(kept, observer, heard=heard)
 
-    def _learn(self, observer: Observer, pairs: Iterable[CalibrationKey]) -> None:
-        for pair in pairs:
+    def _learn(self, observer: Observer, keys: Iterable[CalibrationKey]) -> None:
+        for key in keys:
             for kind in KINDS:
-                if (fit := self._applied(kind, pair)) is not None:
-                    observer.learn(kind, pair, fit)
+                if (fit := self._applied(kind, key)) is not None:
+                    observer.learn(kind, key, fit)
 
     def _is_applied(self, watch: WatchedStream) -> bool:
-        return self._applied(watch.kind, watch.pair) == Fit(watch.name, watch.fitted or _NEVER)
+        return self._applied(watch.kind, watch.key) == Fit(watch.name, watch.fitted or _NEVER)
 
     async def _begin(self, kept: MonitoringStore) -> Observer:
         state = await kept.load()

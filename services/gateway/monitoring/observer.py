@@ -15,8 +15,8 @@ from services.gateway.monitoring.watched_stream import (
     Acknowledgement,
     Alarm,
     Fit,
-    Key,
     Kind,
+    StreamKey,
     WatchedStream,
     begin_test,
     claims,
@@ -65,7 +65,7 @@ class Observer:
         self.seen = 0
         self.position: tuple[datetime, str] | None = None
         self._began = 0
-        self._watches: dict[Key, list[WatchedStream]] = {}
+        self._watches: dict[StreamKey, list[WatchedStream]] = {}
         self._fits: dict[tuple[Kind, str, str], list[datetime]] = {}
         self._waiting: list[Acknowledgement] = []
         self._told: set[tuple[str, str]] = set()
@@ -75,14 +75,14 @@ class Observer:
         """All streams, in the order in which they began."""
         return sorted((each for rounds in self._watches.values() for each in rounds), key=lambda each: each.number)
 
-    def alarms(self) -> dict[Key, Alarm]:
+    def alarms(self) -> dict[StreamKey, Alarm]:
         """List the alarms that nobody has acknowledged, by the key of their watch."""
         newest = ((key, rounds[-1]) for key, rounds in self._watches.items() if rounds)
         return {key: each.alarm for key, each in newest if each.alarm is not None and each.acknowledged is None}
 
-    def learn(self, kind: Kind, pair: CalibrationKey, fit: Fit) -> None:
+    def learn(self, kind: Kind, key: CalibrationKey, fit: Fit) -> None:
         """Learn of a calibrator or guard: what it promised of answers since then is a stream of its own."""
-        known = self._fits.setdefault((kind, pair.line, fit.name), [])
+        known = self._fits.setdefault((kind, key.line, fit.name), [])
         if fit.fitted not in known:
             known.append(fit.fitted)
             known.sort()
@@ -133,16 +133,16 @@ class Observer:
         return [alarm for alarm in raised if alarm is not None]
 
     def _watch(self, kind: Kind, answer: ReviewedAnswer, name: str) -> WatchedStream:
-        pair = answer.pair
+        key = answer.key
         # Of those that had this name, the newest that was there when the answer was given.
-        earlier = [fitted for fitted in self._fits.get((kind, pair.line, name), ()) if fitted <= answer.at]
+        earlier = [fitted for fitted in self._fits.get((kind, key.line, name), ()) if fitted <= answer.at]
         fitted = earlier[-1] if earlier else None
-        rounds = self._watches.setdefault((kind, pair.line, name, fitted.isoformat() if fitted else ""), [])
+        rounds = self._watches.setdefault((kind, key.line, name, fitted.isoformat() if fitted else ""), [])
         if not rounds or rounds[-1].acknowledged is not None:
             self._began += 1
             test = begin_test(kind, self.watching.share(self._began), self.watching.tolerance)
             after = rounds[-1].round + 1 if rounds else 0
-            rounds.append(WatchedStream(kind, pair, name, fitted, after, self._began, test, self.watching.window))
+            rounds.append(WatchedStream(kind, key, name, fitted, after, self._began, test, self.watching.window))
             self._forget()
         return rounds[-1]
 
@@ -150,9 +150,9 @@ class Observer:
         # One that is seen again begins anew, with a later number: its share of alpha is spent in any case.
         while len(watches := self.watches) > _MOST_WATCHES:
             oldest = min(watches[:-1], key=lambda each: (each.last is not None, each.last))
-            self._watches[oldest.key].remove(oldest)
-            if not self._watches[oldest.key]:
-                del self._watches[oldest.key]
+            self._watches[oldest.stream_key].remove(oldest)
+            if not self._watches[oldest.stream_key]:
+                del self._watches[oldest.stream_key]
 
     def _close(self, word: Acknowledgement) -> None:
         for watch in self.watches:
@@ -196,9 +196,9 @@ class Observer:
         observer.history = History.restore(state["history"])
         for each in state["watches"]:
             watch = WatchedStream.restore(each, watching.window)
-            observer._watches.setdefault(watch.key, []).append(watch)
+            observer._watches.setdefault(watch.stream_key, []).append(watch)
         observer._waiting = [Acknowledgement.restore(each) for each in state["waiting"]]
         observer._told = {(str(alarm), str(at)) for alarm, at in state["told"]}
-        for kind, pair, name, known in state["fits"]:
-            observer._fits[kind, pair, name] = [datetime.fromisoformat(fitted) for fitted in known]
+        for kind, key, name, known in state["fits"]:
+            observer._fits[kind, key, name] = [datetime.fromisoformat(fitted) for fitted in known]
         return observer

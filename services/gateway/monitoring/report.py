@@ -259,7 +259,7 @@ def _stream(watch: WatchedStream, is_applied: bool) -> StreamReply:
         id=watch.id,
         number=watch.number,
         kind=watch.kind,
-        pair=watch.pair,
+        pair=watch.key,
         name=watch.name,
         fitted=watch.fitted,
         applied=is_applied,

@@ -18,7 +18,8 @@ from services.gateway.records.reviewed_answer import ReviewedAnswer
 Kind = Literal["calibrator", "guard"]
 """The promise tested: that calibrated confidence holds, or that no more of the answers given are wrong than said."""
 KINDS: tuple[Kind, ...] = ("calibrator", "guard")
-Key = tuple[Kind, str, str, str]
+StreamKey = tuple[Kind, str, str, str]
+"""The kind of promise, the calibration key as a line, the artifact's name, and when that was made."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,9 @@ class Fit:
     name: str
     fitted: datetime
 
-    def key(self, kind: Kind, pair: CalibrationKey) -> Key:
-        """Find the key of the watches of what it promises of a pair's answers."""
-        return kind, pair.key, self.name, self.fitted.isoformat()
+    def stream_key(self, kind: Kind, key: CalibrationKey) -> StreamKey:
+        """Find the key of the streams of what it promises of a calibration key's answers."""
+        return kind, key.line, self.name, self.fitted.isoformat()
 
 
 def begin_test(kind: Kind, alpha: float, tolerance: float) -> SequentialTest:
@@ -90,7 +91,7 @@ class Alarm:
     Attributes:
         id: Of the watch that raised it.
         kind: What promised.
-        pair: Of whose answers.
+        key: Of whose answers.
         name: Of the calibrator or guard.
         at: When the review came in that made the evidence sufficient.
         crossing: At which answer, and what the evidence pointed to then.
@@ -98,7 +99,7 @@ class Alarm:
 
     id: str
     kind: Kind
-    pair: CalibrationKey
+    key: CalibrationKey
     name: str
     at: datetime
     crossing: Crossing
@@ -132,7 +133,7 @@ class WatchedStream:
 
     Args:
         kind: What promised.
-        pair: Of whose answers.
+        key: Of whose answers.
         name: Of the calibrator or guard.
         fitted: When it was made, as far as that is known: another one may have had this name before.
         round: How many watches of the same two were closed before, by acknowledged alarms.
@@ -144,7 +145,7 @@ class WatchedStream:
     def __init__(
         self,
         kind: Kind,
-        pair: CalibrationKey,
+        key: CalibrationKey,
         name: str,
         fitted: datetime | None,
         round: int,
@@ -153,7 +154,7 @@ class WatchedStream:
         size: int,
     ) -> None:
         self.kind = kind
-        self.pair = pair
+        self.key = key
         self.name = name
         self.fitted = fitted
         self.round = round
@@ -169,13 +170,13 @@ class WatchedStream:
     @property
     def id(self) -> str:
         """A name that every gateway gives to the same stream."""
-        named = "\n".join((*self.key, str(self.round)))
+        named = "\n".join((*self.stream_key, str(self.round)))
         return hashlib.sha256(named.encode()).hexdigest()[:12]
 
     @property
-    def key(self) -> Key:
-        """The kind of promise, the calibration key, the artifact's name, and when that was made."""
-        return self.kind, self.pair.line, self.name, _written(self.fitted) or ""
+    def stream_key(self) -> StreamKey:
+        """The key by which the stream is found."""
+        return self.kind, self.key.line, self.name, _written(self.fitted) or ""
 
     def see(self, answer: ReviewedAnswer, row: WindowRow, claim: float) -> Alarm | None:
         """Take in an answer of which something was promised.
@@ -197,7 +198,7 @@ class WatchedStream:
             at = answer.reviewed_at.isoformat()
             self.history.add({"n": n, "at": at, "evidence": round(self.test.log_e, 4), **point_of(self.rows)})
         if self.alarm is None and self.test.alarm is not None:
-            self.alarm = Alarm(self.id, self.kind, self.pair, self.name, answer.reviewed_at, self.test.alarm)
+            self.alarm = Alarm(self.id, self.kind, self.key, self.name, answer.reviewed_at, self.test.alarm)
             return self.alarm
         return None
 
@@ -205,7 +206,7 @@ class WatchedStream:
         """Return all of it as JSON values."""
         return {
             "kind": self.kind,
-            "pair": self.pair.model_dump(),
+            "pair": self.key.model_dump(),
             "name": self.name,
             "fitted": _written(self.fitted),
             "round": self.round,
@@ -226,10 +227,10 @@ class WatchedStream:
         Raises:
             KeyError, TypeError, ValueError: If it is no such state.
         """
-        pair, test = CalibrationKey(**state["pair"]), SequentialTest.restore(state["test"])
+        key, test = CalibrationKey(**state["pair"]), SequentialTest.restore(state["test"])
         kind: Kind = "guard" if state["kind"] == "guard" else "calibrator"
         fitted = _read(state["fitted"])
-        watch = cls(kind, pair, str(state["name"]), fitted, int(state["round"]), int(state["number"]), test, size)
+        watch = cls(kind, key, str(state["name"]), fitted, int(state["round"]), int(state["number"]), test, size)
         watch.rows.extend(
             WindowRow(confidence, correct, answered, {}) for confidence, correct, answered in state["rows"]
         )
@@ -237,7 +238,7 @@ class WatchedStream:
         watch.first, watch.last = _read(state["first"]), _read(state["last"])
         at = _read(state["alarm_at"])
         if at is not None and test.alarm is not None:
-            watch.alarm = Alarm(watch.id, kind, pair, watch.name, at, test.alarm)
+            watch.alarm = Alarm(watch.id, kind, key, watch.name, at, test.alarm)
         if state["acknowledged"] is not None:
             watch.acknowledged = Acknowledgement.restore(state["acknowledged"])
         return watch

@@ -43,7 +43,7 @@ class WindowRow:
     @classmethod
     def of(cls, answer: ReviewedAnswer, groups: Iterable[str]) -> Self:
         """Take it from an answer."""
-        labels = {PAIR: answer.pair.line, **{name: answer.groups[name] for name in groups if name in answer.groups}}
+        labels = {PAIR: answer.key.line, **{name: answer.groups[name] for name in groups if name in answer.groups}}
         calibrated = answer.confidence if answer.calibrator is not None else None
         return cls(calibrated, answer.correct, answer.decision == "answer", labels)
 

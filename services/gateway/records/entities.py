@@ -85,7 +85,7 @@ class ExportedAnswer:
 class KeyCount:
     """Numbers of answers to multiple choice, and of reviewed ones among them, for one calibration key and decision."""
 
-    pair: CalibrationKey
+    key: CalibrationKey
     decision: str
     answers: int
     reviewed: int

@@ -45,7 +45,7 @@ def judge(answer: Row, said: Review) -> bool:
     return bool(said.right)
 
 
-def pair_of(row: Row) -> CalibrationKey:
+def key_of_row(row: Row) -> CalibrationKey:
     """Read what an answer's confidence belongs to."""
     return CalibrationKey(
         downstream=row.downstream, policy=row.policy, estimator=row.estimator, answer_template=row.answer_template
@@ -63,7 +63,7 @@ def reviewed_of(row: Row) -> ReviewedAnswer:
         id=row.id,
         at=row.at,
         reviewed_at=row.reviewed_at,
-        pair=pair_of(row),
+        key=key_of_row(row),
         calibrator=row.calibrator,
         stated=row.stated,
         confidence=row.confidence,

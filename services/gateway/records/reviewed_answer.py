@@ -18,7 +18,7 @@ class ReviewedAnswer:
         id: Of the answer, as its reply gave it.
         at: When it was answered (UTC).
         reviewed_at: When the feedback came (UTC); a stream of these is in the order of (reviewed_at, id).
-        pair: What the confidence belongs to: models, estimator and wording.
+        key: What the confidence belongs to: models, estimator and wording.
         calibrator: The calibrator that gave the confidence; None where it was not calibrated.
         stated: The confidence as the method gave it, in [0, 1]; None without a verdict.
         confidence: Calibrated where `calibrator` is not None, else as stated.
@@ -33,7 +33,7 @@ class ReviewedAnswer:
     id: str
     at: datetime
     reviewed_at: datetime
-    pair: CalibrationKey
+    key: CalibrationKey
     calibrator: str | None
     stated: float | None
     confidence: float | None

@@ -221,9 +221,10 @@ class Exported(BaseModel):
     def of(cls, exported: ExportedAnswer) -> Self:
         """Make the reply of an answer."""
         answer = exported.answer
-        same = ("id", "at", "reviewed_at", "pair", "calibrator", "stated", "confidence", "decision", "max_risk")
+        same = ("id", "at", "reviewed_at", "calibrator", "stated", "confidence", "decision", "max_risk")
         return cls(
             **{name: getattr(answer, name) for name in same},
+            pair=answer.key,
             signals={name: value for name, value in answer.signals.items() if math.isfinite(value)},
             groups=dict(answer.groups),
             right=answer.correct,
@@ -252,10 +253,11 @@ class CountReply(BaseModel):
     @classmethod
     def of(cls, count: KeyCount) -> Self:
         """Make the reply of a count."""
-        return cls.model_validate({name: getattr(count, name) for name in cls.model_fields})
+        figures = {name: getattr(count, name) for name in ("decision", "answers", "reviewed")}
+        return cls.model_validate({"pair": count.key, **figures})
 
 
 class CountsReply(BaseModel):
-    """The counts of all pairs."""
+    """The counts of all calibration keys."""
 
     counts: list[CountReply]

@@ -24,7 +24,7 @@ from services.gateway.records.errors import (
     UnknownAnswerError,
 )
 from services.gateway.records.migrations.upgrading import NewerDatabaseError, OlderDatabaseError
-from services.gateway.records.queries import REVIEWED, conditions, feedback_of, judge, later, pair_of, reviewed_of
+from services.gateway.records.queries import REVIEWED, conditions, feedback_of, judge, key_of_row, later, reviewed_of
 from services.gateway.records.record import Record
 from services.gateway.records.reviewed_answer import ReviewedAnswer
 from services.gateway.records.tables import answers, feedback, pictures
@@ -225,7 +225,7 @@ class RecordStore:
         return [ExportedAnswer(reviewed_of(row), row.who, row.letters, row.letter, row.correct_option) for row in rows]
 
     async def counts(self, wanted: Slice) -> list[KeyCount]:
-        """Count answers to multiple choice, and the reviewed ones among them, by pair and decision."""
+        """Count answers to multiple choice, and the reviewed ones among them, by calibration key and decision."""
         by = [answers.c[name] for name in ("downstream", "policy", "estimator", "answer_template", "decision")]
         said = and_(feedback.c.answer_id == answers.c.id, feedback.c.is_latest)
         query = (
@@ -237,7 +237,7 @@ class RecordStore:
         )
         async with self.reading(6) as connection:
             rows = (await connection.execute(query)).all()
-        return [KeyCount(pair_of(row), row.decision, row.answers, row.reviewed) for row in rows]
+        return [KeyCount(key_of_row(row), row.decision, row.answers, row.reviewed) for row in rows]
 
     async def prune(self, before: datetime, limit: int) -> int:
         """Forget answers from before a time, with their pictures and feedback.

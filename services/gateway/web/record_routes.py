@@ -168,7 +168,7 @@ async def export(
 
 @router.get("/v1/feedback/counts", dependencies=_ADMIN, summary="Count what was reviewed (administrators)")
 async def count(gateway: TheGateway, wanted: _Wanted) -> CountsReply:
-    """Count answers to multiple choice and the reviewed ones among them, by pair and decision."""
+    """Count answers to multiple choice and the reviewed ones among them, by calibration key and decision."""
     with _told(gateway):
         found = await _records_of(gateway).store.counts(wanted)
     return CountsReply(counts=list(map(CountReply.of, found)))

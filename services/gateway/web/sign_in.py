@@ -1,8 +1,8 @@
-"""Signing in: how a person in a browser shows a key, which the browser then sends by itself."""
+"""Signing in: a person in a browser shows a key, which the browser then sends by itself."""
 
 from __future__ import annotations
 
-import html
+from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, urlencode, urlsplit
 
@@ -17,10 +17,12 @@ from services.common.auth.keyring import Keyring, Refusal
 from services.common.http.body import read_body
 from services.common.http.problems import Problem
 from services.gateway.web.content_negotiation import prefers_html
-from services.gateway.web.static_pages import HEADERS, STATIC
+from services.gateway.web.static_pages import HEADERS
+from trustvqa.reports.rendering import render
 
 COOKIE: Final = "trustvqa_key"
 PATH: Final = "/sign-in"
+_TEMPLATES: Final = Path(__file__).parent / "templates"
 # Pages that signing in may lead to. Nothing else: an address in a link must not lead to another site.
 _PAGES: Final = ("/", "/calibration")
 _MAX_BODY: Final = 2_000
@@ -96,7 +98,7 @@ class SignIn:
 
 
 def is_from_own_page(headers: Headers) -> bool:
-    """Decide whether a browser sent a request for a page of this very site."""
+    """Whether a browser sent a request for a page of this very site."""
     site = headers.get("sec-fetch-site")
     if site is not None:
         return site == "same-origin"
@@ -115,7 +117,5 @@ def _place(wanted: str | None) -> str:
 
 
 def _page(place: str, problem: str = "", status: int = 200) -> Response:
-    text = (STATIC / "sign-in.html").read_text(encoding="utf-8")
-    shown = f'<p class="problem" role="alert">{html.escape(problem)}</p>' if problem else ""
-    filled = text.replace("<!-- problem -->", shown).replace("<!-- next -->", html.escape(place))
-    return HTMLResponse(filled, status, _FRESH)
+    shown = {"next": place, "problem": problem}
+    return HTMLResponse(render("sign-in.html", shown, _TEMPLATES), status, _FRESH)

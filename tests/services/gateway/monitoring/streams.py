@@ -27,7 +27,7 @@ def reviewed(place: int, confidence: float | None, correct: bool, **changes: Any
         "id": f"00000000-0000-4000-8000-{place:012d}",
         "at": at - timedelta(hours=1),
         "reviewed_at": at,
-        "pair": PAIR,
+        "key": PAIR,
         "calibrator": "platt-cgp",
         "stated": confidence,
         "confidence": confidence,

@@ -45,7 +45,7 @@ async def put(kept: MonitoringStore, found: Iterable[ReviewedAnswer]) -> None:
     for each in found:
         rows.append(
             {
-                **{"id": each.id, "at": each.at, **each.pair.model_dump(), "calibrator": each.calibrator},
+                **{"id": each.id, "at": each.at, **each.key.model_dump(), "calibrator": each.calibrator},
                 **{"stated": each.stated, "confidence": each.confidence, "signals": {}, "letters": "ABCD"},
                 **{"letter": "A", "has_verdict": True, "decision": each.decision, "code": "x", "rule": "x"},
                 **{"guarantee": False, "groups": dict(each.groups), "degraded": [], "policy_ms": 0.0},

@@ -43,7 +43,7 @@ def test_parts_of_a_stream_and_restarts_come_to_the_same_as_the_whole() -> None:
     assert len(raised) == 1
     assert 120 < raised[0].crossing.answer <= 240
     assert raised[0].at == answers[raised[0].crossing.answer - 1].reviewed_at
-    assert parts.alarms() == {FIT.key("calibrator", PAIR): raised[0]}
+    assert parts.alarms() == {FIT.stream_key("calibrator", PAIR): raised[0]}
     assert "no longer holds (" in raised[0].message
 
 
@@ -119,7 +119,7 @@ def test_figures_are_of_the_newest_answers_in_all_and_by_what_is_known() -> None
     answers = stream(700)
     observer = Observer(Watching(window=200))
     observer.see(answers)
-    report = make_report(observer, lambda watch: watch.pair == PAIR, LATER)
+    report = make_report(observer, lambda watch: watch.key == PAIR, LATER)
     newest = answers[-200:]
     ece = error_of(newest)
     assert report.figures is not None
@@ -145,11 +145,11 @@ def test_another_calibrator_of_the_same_name_is_a_new_stream_for_the_answers_tha
     observer = Observer(Watching())
     observer.learn("calibrator", PAIR, FIT)
     (alarm,) = observer.see(stream(150, off=-0.3))
-    assert observer.alarms() == {FIT.key("calibrator", PAIR): alarm}
+    assert observer.alarms() == {FIT.stream_key("calibrator", PAIR): alarm}
     refit = replace(FIT, fitted=BEGIN + timedelta(minutes=200))
     observer.learn("calibrator", PAIR, refit)
     observer = Observer.restore(observer.state(), Watching())
-    assert refit.key("calibrator", PAIR) not in observer.alarms()
+    assert refit.stream_key("calibrator", PAIR) not in observer.alarms()
     late = [replace(each, at=BEGIN) for each in stream(10, begin=300)]  # given before, reviewed later
     observer.see(late + stream(30, begin=320))
     assert [(each.fitted, each.test.n) for each in observer.watches] == [(FIT.fitted, 160), (refit.fitted, 30)]
@@ -168,7 +168,7 @@ def test_a_promised_share_of_errors_is_a_stream_of_its_own() -> None:
     (watch,) = kept.watches
     assert (watch.kind, watch.name, watch.test.n) == ("guard", "guard-1", 250)
     (alarm,) = kept.see(promised(500, 0.7))
-    assert kept.alarms() == {fit.key("guard", PAIR): alarm}
+    assert kept.alarms() == {fit.stream_key("guard", PAIR): alarm}
     assert "where 0.10 at most was promised" in alarm.message
     # One answer may be under both kinds of promise.
     both = Observer(Watching())

@@ -37,7 +37,7 @@ async def test_a_reviewed_answer_comes_out_as_it_went_in(store: RecordStore) -> 
         id=kept.id,
         at=datetime(2026, 3, 1, 12, 30, 15, 250_001, tzinfo=UTC),
         reviewed_at=said.at,
-        pair=PAIR,
+        key=PAIR,
         calibrator="platt-cgp",
         stated=0.1 + 0.2,
         confidence=0.7,
@@ -192,7 +192,7 @@ async def test_slices_are_of_the_time_of_the_answer_and_of_the_pair(store: Recor
     assert await found(Slice(estimator="verbalized")) == {early.id}
     assert await found(Slice(policy="policy-1", downstream="model-1", answer_template="answer-compact@1")) == {late.id}
     assert await found(Slice(downstream="model-2")) == set()
-    counted = [(each.pair, each.decision, each.answers, each.reviewed) for each in await store.counts(Slice())]
+    counted = [(each.key, each.decision, each.answers, each.reviewed) for each in await store.counts(Slice())]
     other = CalibrationKey(
         downstream="model-1", policy=None, estimator="verbalized", answer_template="answer-compact@1"
     )
