@@ -28,8 +28,8 @@ LATER = BEGIN + timedelta(days=300)
 def observer() -> Observer:
     """An alarm of one pair, a calm stream of another, a modality that is none."""
     observer = Observer(Watching())
-    observer.see(stream(150, off=-0.3) + stream(60, begin=150, pair=OTHER_PAIR, seed=3))
-    observer.see([reviewed(300, 0.62, True, pair=OTHER_PAIR, groups={"modality": "<script>alert(1)</script>"})])
+    observer.see(stream(150, off=-0.3) + stream(60, begin=150, key=OTHER_PAIR, seed=3))
+    observer.see([reviewed(300, 0.62, True, key=OTHER_PAIR, groups={"modality": "<script>alert(1)</script>"})])
     return observer
 
 

@@ -29,7 +29,7 @@ def error_of(answers: Sequence[ReviewedAnswer]) -> float:
 
 
 def test_parts_of_a_stream_and_restarts_come_to_the_same_as_the_whole() -> None:
-    answers = stream(120) + stream(120, begin=120, off=-0.3, seed=1) + stream(20, begin=240, seed=2, pair=OTHER_PAIR)
+    answers = stream(120) + stream(120, begin=120, off=-0.3, seed=1) + stream(20, begin=240, seed=2, key=OTHER_PAIR)
     whole = Observer(Watching())
     whole.learn("calibrator", PAIR, FIT)
     raised = whole.see(answers)
@@ -64,7 +64,7 @@ def test_streams_share_one_budget_and_a_new_calibrator_is_a_new_stream() -> None
     observer = Observer(watching)
     observer.see(stream(10))
     observer.see(stream(10, begin=10, calibrator="platt-2"))
-    observer.see(stream(10, begin=20, calibrator="platt-1", pair=OTHER_PAIR))
+    observer.see(stream(10, begin=20, calibrator="platt-1", key=OTHER_PAIR))
     observer.see(stream(10, begin=30))
     assert [(each.name, each.number, each.test.n) for each in observer.watches] == [
         ("platt-cgp", 1, 20),
