@@ -7,7 +7,7 @@
     promises     is anything withheld?                             answering/promises.py
     calibrate    the confidence is corrected                       answering/calibration.py
     decide       answered, or left to a person                     answering/decision.py
-    record       kept before anybody has the reply                 the `Recorder`
+    record       kept before anybody has the reply                 the `AnswerRecorder`
     reply        what the client gets                              answering/reply.py
 
 Two values are read by all stages and changed by none: the `Query`, and from the models' answer on the `Evidence`.
@@ -39,7 +39,7 @@ from services.gateway.schemas import VqaReply
 from services.gateway.shelves.evidence import Shelves
 
 
-class Recorder(Protocol):
+class AnswerRecorder(Protocol):
     """Keeps answers."""
 
     async def check_repeated(self, query: Query) -> None:
@@ -80,7 +80,7 @@ class Pipeline:
     alarm_withholds: bool
     gate: Gate
     deadline_s: float
-    recorder: Recorder | None = None
+    recorder: AnswerRecorder | None = None
     clock: Callable[[], float] = time.perf_counter
 
     async def answer(self, request: Request) -> VqaReply:
