@@ -1,4 +1,4 @@
-"""What a registry's files have in common: checked when read, written whole or not at all, fit to be read by people."""
+"""JSON artifacts, the registry's files: checked when read, written whole or not at all, fit to be read by people."""
 
 from __future__ import annotations
 

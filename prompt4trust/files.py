@@ -1,4 +1,4 @@
-"""Writes that a reader never sees half done."""
+"""Atomic writes of files and directories, which a reader never sees half done."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import IO
 
 @contextmanager
 def written_atomically(path: Path, mode: int | None = None) -> Iterator[IO[bytes]]:
-    """Give a stream whose content takes a file's place in one step, once all of it is on the disk.
+    """Open a stream whose content takes a file's place in one step, once all of it is on the disk.
 
     Args:
         path: The file; its directory is made if needed. It stays as it was if the block fails.

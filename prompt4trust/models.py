@@ -1,4 +1,4 @@
-"""What the method needs of its two models: how they are asked, what they give, and how asking fails.
+"""Interfaces of the two models, policy and downstream: requests, replies, and the error of a failed request.
 
 A downstream model is anything that completes chat messages about a picture; a policy is anything that writes a guidance
 prompt for a question. Both may be HTTP clients, models in this process, or scripts of a test.
@@ -18,7 +18,7 @@ __all__ = ["Completion", "Cost", "Downstream", "Generation", "Guidance", "Policy
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How text is decoded; temperature 0 is greedy."""
+    """Settings of decoding; temperature 0 is greedy."""
 
     temperature: float = 0.0
     top_p: float = 1.0
@@ -29,7 +29,7 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What an answer took: model calls, tokens and wall-clock seconds."""
+    """Cost of an answer: model calls, tokens and wall-clock seconds."""
 
     calls: int = 0
     prompt_tokens: int = 0
@@ -47,7 +47,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What a model wrote.
+    """One text that a model wrote.
 
     Attributes:
         text: The generated text.

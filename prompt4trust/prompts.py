@@ -1,4 +1,4 @@
-"""Prompts: a template (data) and a question become chat messages.
+"""Prompts: chat messages made from a template, which is data, and a question.
 
 A template is a JSON file with a name and a version, so that a calibrator, a policy version or a report can say exactly
 which wording it belongs to. The downstream template puts the image, the question and the options ahead of the guidance:

@@ -1,4 +1,4 @@
-"""The record every dataset reader produces and every estimator consumes."""
+"""The question: the record that every dataset reader produces and every estimator consumes."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Rewards: a verdict and the truth become the number that reinforcement learning maximises.
+"""Rewards: the number that reinforcement learning maximises, from a verdict and the truth.
 
-A reward is for what a model said. A request that never reached a model has no verdict and gets no reward: the caller
+A reward is for a model's reply. A request that never reached a model has no verdict and gets no reward: the caller
 leaves that sample out.
 """
 
@@ -16,7 +16,7 @@ Reward = Callable[[Verdict | Invalid, str], float]
 """A reward by verdict and the right option's letter."""
 
 SMALLEST_PROBABILITY = 1e-10
-"""What a probability is raised to before its logarithm is taken."""
+"""Smaller probabilities are raised to this before their logarithm is taken."""
 INVALID_LOG_SCORE = math.log(1e-12)
 """Log score of a reply without a verdict: worse than any reply with one."""
 INVALID_BRIER = -1.0

@@ -1,4 +1,4 @@
-"""A model's text becomes a verdict: the option chosen and the confidence stated, or why there is none.
+"""Verdicts read from a model's text: the option chosen and the confidence stated, or the reason why there is none.
 
 Two readings are tried. The narrow one is the pair of expressions that published results were read with; wherever each
 of them first finds a lone letter and a whole number, that pair stands, so that figures remain comparable. Otherwise the
@@ -21,7 +21,7 @@ InvalidReason = Literal[
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a model decided.
+    """A model's decision.
 
     Attributes:
         answer: The chosen option's letter (upper case); for an open question the answer's text.
@@ -34,7 +34,7 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Invalid:
-    """Why a text holds no verdict; reported as such and never guessed.
+    """Reason why a text holds no verdict; reported as such and never guessed.
 
     Attributes:
         reason: "empty": nothing but blanks; "no_answer": no answer is stated; "unknown_option": letters are given, but

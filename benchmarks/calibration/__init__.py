@@ -1,1 +1,1 @@
-"""How many held-out answers a calibrator needs."""
+"""Number of held-out answers that a calibrator needs."""

@@ -1,4 +1,4 @@
-"""How many answers a calibrator needs: python -m benchmarks.calibration RUN (or `make bench-calibration RUN=...`).
+"""Answers that a calibrator needs: python -m benchmarks.calibration RUN (or `make bench-calibration RUN=...`).
 
 Each family is fitted on random draws from a run's predictions and measured on others, at several numbers of answers;
 "chosen" is what `trustvqa calibrate` would have taken, judging by the draw's own folds. With a test run the chosen

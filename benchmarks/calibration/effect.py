@@ -1,4 +1,4 @@
-"""Fit on one split, measure on another: what the chosen correction makes of each method's confidence."""
+"""Effect of the chosen correction on each estimator's confidence: fitted on one split, measured on another."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def effect(
 
 
 def verdict(found: Mapping[str, Any]) -> str:
-    """Say whether a correction kept to what is asked of it: improved or left alone, beyond noise."""
+    """Judge a correction: improved or left alone, beyond noise."""
     low = found["ece"]["ratio"]["low"]
     return "worse" if low > RATIO_TOLERATED else "kept"
 

@@ -1,1 +1,1 @@
-"""How often the drift alarm is false, and how soon it is right."""
+"""False alarms of the drift test, and the delay of right ones."""

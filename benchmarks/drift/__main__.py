@@ -1,4 +1,4 @@
-"""How often the drift alarm is false, and how soon it is right: python -m benchmarks.drift (or `make bench-drift`).
+"""False alarms of the drift test, and the delay of right ones: python -m benchmarks.drift (or `make bench-drift`).
 
 Confidences are distributed as those of the shipped calibrators were, as a mixture, and evenly. Calibrated streams are
 exactly so, or off by all that is tolerated; shifts lift the expected calibration error to 0.10 at once.

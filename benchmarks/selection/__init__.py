@@ -1,1 +1,1 @@
-"""Whether promises of selection are kept, and what they cost."""
+"""Promises of selection: how often they are kept, and their cost."""

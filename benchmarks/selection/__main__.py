@@ -1,6 +1,6 @@
-"""Whether promises are kept, and what they cost: python -m benchmarks.selection RUN... (or `make bench-selection`).
+"""Promises of selection, kept or not, and their cost: python -m benchmarks.selection RUN... (`make bench-selection`).
 
-The answers of the runs (of one configuration) are pooled, by method, and divided into calibration answers and the rest
+The answers of the runs (of one configuration) are pooled, by estimator, and divided into calibration answers and the rest
 again and again.
 """
 

@@ -20,7 +20,7 @@ _SETS_TRIED = 500
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """How a promise at one accepted risk fared.
+    """Outcome of a promise at one accepted risk.
 
     Attributes:
         max_risk: The accepted risk.
@@ -104,7 +104,7 @@ def _summary(risk: float, outcomes: Floats) -> Kept:
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """How option sets at one coverage fared.
+    """Outcome of option sets at one coverage.
 
     Attributes:
         coverage: The coverage asked for.

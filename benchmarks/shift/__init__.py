@@ -1,1 +1,1 @@
-"""Whether questions that are unlike the calibration data are told from those that are like it."""
+"""Separation of questions unlike the calibration data from those like it."""

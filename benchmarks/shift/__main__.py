@@ -1,4 +1,4 @@
-"""Tell unlike questions from like ones: python -m benchmarks.shift (or `make bench-shift`). Asks no model."""
+"""Separation of unlike questions from like ones: python -m benchmarks.shift (or `make bench-shift`). Asks no model."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ class Drawn:
     described: Described
 
     def shows(self, modality: str) -> bool:
-        """Say whether the look is in the picture, be it blended in."""
+        """Whether the look is in the picture, be it blended in."""
         return modality in (self.scene.modality, self.scene.second_modality)
 
 
@@ -60,7 +60,7 @@ def reference_of(drawn: Sequence[Drawn], seed: int = 42) -> Reference:
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """How well unusual questions are told from usual ones.
+    """Separation of unusual questions from usual ones.
 
     Attributes:
         n: Unusual ones.

@@ -1,4 +1,4 @@
-"""A fitted calibrator as a file that a person can read: what it does, what it belongs to and what it was fitted on."""
+"""A fitted calibrator as a file that a person can read: its parameters, its calibration key and its provenance."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ NEWEST_FORMAT = 2
 
 
 class CalibrationKey(BaseModel):
-    """What a calibrator belongs to: the confidences of any other combination mean something else.
+    """The combination that a calibrator belongs to: the confidences of any other mean something else.
 
     Attributes:
         downstream: The multimodal model's name.
@@ -58,7 +58,7 @@ class Candidate(BaseModel):
 
 
 class FamilyChoice(BaseModel):
-    """How a family was chosen among others.
+    """The choice of a family among others.
 
     Attributes:
         chosen: The family.
@@ -67,7 +67,7 @@ class FamilyChoice(BaseModel):
             its fold.
         dataset: Name of the data judged on.
         data_hash: SHA-256 of the rows judged on.
-        n: How many.
+        n: Their number.
         candidates: All families, from the simplest.
     """
 
@@ -99,11 +99,11 @@ class CalibratorArtifact(JsonArtifact):
         metrics_after: The same of the corrected ones. In-sample figures are better than those on new data.
         folds: In how many parts `metrics_after` was cross-fitted, each answer corrected by a calibrator that was fitted
             without it; 0 where it is in-sample.
-        warnings: What a person should know before trusting it.
+        warnings: Remarks that a person should read before trusting it.
         format: Version of the file's format.
         choice: How the family was chosen, or None where only one was looked at.
-        metrics_ideal: What calibration errors a perfectly calibrated model would show, by chance alone, with as many
-            answers of the corrected confidences: the mean over draws, and between which values 95 % of them lie.
+        metrics_ideal: Calibration errors that a perfectly calibrated model would show, by chance alone, with as many
+            answers of the corrected confidences: the mean over draws, and the values between which 95 % of them lie.
         reliability_before: Reliability diagram of the stated confidences on the data fitted on.
         reliability_after: The same of the corrected ones, cross-fitted where `metrics_after` is.
         questions: Fingerprint of what was asked, as runs have it: by it the reference inputs are found that belong to
@@ -151,5 +151,5 @@ class CalibratorArtifact(JsonArtifact):
         return get_family(self.family).from_parameters(self.parameters)
 
     def applies_to(self, key: CalibrationKey) -> bool:
-        """Say whether confidences of this combination may be corrected by it: only of the very same one."""
+        """Whether confidences of this combination may be corrected by it: only of the very same one."""
         return self.key == key

@@ -1,4 +1,4 @@
-"""The protocol that every calibrator family follows, and what the families share."""
+"""The protocol that every calibrator family follows, and the steps that families share."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class Calibrator(Protocol):
     def interval(
         self, confidence: npt.ArrayLike, signals: Signals | None = None
     ) -> tuple[FloatArray, FloatArray] | None:
-        """Say how far the corrected confidences are known, where the family says so by itself.
+        """Bound the corrected confidences, where the family gives an interval.
 
         Args, errors: those of `apply`.
 
@@ -95,12 +95,12 @@ class Calibrator(Protocol):
         ...
 
     def warnings(self) -> list[str]:
-        """Say what a person should know before trusting this fit; empty where all is as expected."""
+        """List the warnings that a person should read before trusting this fit; empty where all is as expected."""
         ...
 
 
 class SingleInput:
-    """What families share that look at the confidence alone and give no interval."""
+    """Base of the families that look at the confidence alone and give no interval."""
 
     __slots__ = ()
 
@@ -113,7 +113,7 @@ class SingleInput:
         confidence: npt.ArrayLike,  # noqa: ARG002 - the protocol's signature
         signals: Signals | None = None,  # noqa: ARG002 - the protocol's signature
     ) -> tuple[FloatArray, FloatArray] | None:
-        """Give none; see `Calibrator.interval`."""
+        """Return None; see `Calibrator.interval`."""
         return None
 
 

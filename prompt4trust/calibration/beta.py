@@ -1,4 +1,4 @@
-"""Beta calibration: what the logit leaves symmetric may differ at the two ends."""
+"""Beta calibration: a curve whose two ends may bend differently, where the logit is symmetric."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ class Beta(SingleInput):
         return np.asarray(expit(self.a * low + self.b * high + self.m), dtype=np.float64)
 
     def warnings(self) -> list[str]:
-        """Say where all confidences become one, or are pushed apart beyond what held-out answers support."""
+        """Warn where all confidences become one, or are pushed apart beyond what held-out answers support."""
         if self.a == self.b == 0:
             return [CONSTANT]
         if max(self.a, self.b) > STEEP:

@@ -1,4 +1,4 @@
-"""From held-out answers to a calibrator's artifact."""
+"""Fitting of a calibrator on held-out answers, with its artifact."""
 
 from __future__ import annotations
 

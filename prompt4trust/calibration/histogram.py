@@ -80,7 +80,7 @@ class Histogram(SingleInput):
         return np.asarray(np.asarray(self.shares)[place], dtype=np.float64)
 
     def warnings(self) -> list[str]:
-        """Say where there is a single bin, or a more confident bin is less often right."""
+        """Warn where there is a single bin, or a more confident bin is less often right."""
         if not self.edges:
             return ["there is a single bin: every answer gets the same confidence"]
         if np.any(np.diff(self.shares) < 0):

@@ -1,4 +1,4 @@
-"""No correction: what stands to beat, and what is right where stated confidences hold already."""
+"""No correction: the baseline, and the right choice where stated confidences hold already."""
 
 from __future__ import annotations
 
@@ -48,5 +48,5 @@ class Identity(SingleInput):
         return check_confidence(confidence).copy()
 
     def warnings(self) -> list[str]:
-        """Say nothing."""
+        """Return none."""
         return []

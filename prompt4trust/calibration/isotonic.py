@@ -83,5 +83,5 @@ class Isotonic(SingleInput):
         return np.asarray(np.clip(found, self.shares[0], self.shares[-1]), dtype=np.float64)
 
     def warnings(self) -> list[str]:
-        """Say where the curve is level."""
+        """Warn where the curve is level."""
         return [CONSTANT] if self.shares[0] == self.shares[-1] else []

@@ -83,7 +83,7 @@ class Platt(SingleInput):
         return np.asarray(expit(line), dtype=np.float64)
 
     def warnings(self) -> list[str]:
-        """Say where the slope is negative, zero, or steeper than any plausible relation of confidence and truth."""
+        """Warn where the slope is negative, zero, or steeper than any plausible relation of confidence and truth."""
         if self.slope < 0:
             return [
                 "the slope is negative: on the held-out answers more stated confidence went with less accuracy, "

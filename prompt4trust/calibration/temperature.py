@@ -85,7 +85,7 @@ class Temperature(SingleInput):
         return np.asarray(expit(evidence(check_confidence(confidence)) / self.temperature), dtype=np.float64)
 
     def warnings(self) -> list[str]:
-        """Say where the temperature is at the end of its range."""
+        """Warn where the temperature is at the end of its range."""
         if self.temperature > 0.99 * HOTTEST:
             return ["the temperature is at its highest: every answer gets a confidence of about 0.5"]
         if self.temperature < 1.01 * COLDEST:

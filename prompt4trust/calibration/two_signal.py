@@ -35,10 +35,10 @@ _FINEST = 1e-6
 class TwoSignal:
     """The chance of being right as expit(w1 * logit(confidence) + w2 * logit(second) + intercept).
 
-    What a single-input calibrator cannot do, it may: raise the AUROC, since answers of equal confidence are told apart
-    by the second signal. Which is which depends on the estimator: `cgp+consistency` has the agreement of its samples as
-    confidence and what the model states as second signal, `logprob` the letter's probability and what is stated,
-    `cgp+logprob` what is stated and the reply's probability.
+    Unlike a single-input calibrator it may raise the AUROC, since answers of equal confidence are told apart by the
+    second signal. The two depend on the estimator: `cgp+consistency` has the agreement of its samples as confidence and
+    the stated confidence as second signal, `logprob` the letter's probability and the stated confidence, `cgp+logprob`
+    the stated confidence and the reply's probability.
 
     Attributes:
         second: The second signal's name.
@@ -119,11 +119,11 @@ class TwoSignal:
         confidence: npt.ArrayLike,  # noqa: ARG002 - the protocol's signature
         signals: Signals | None = None,  # noqa: ARG002
     ) -> tuple[FloatArray, FloatArray] | None:
-        """Give none; see `Calibrator.interval`."""
+        """Return None; see `Calibrator.interval`."""
         return None
 
     def warnings(self) -> list[str]:
-        """Say where more of a signal goes with less accuracy, or neither says anything."""
+        """Warn where more of a signal goes with less accuracy, or neither varies."""
         if self.weights == (0.0, 0.0):
             return ["every answer gets the same confidence: neither signal varies"]
         names = ("confidence", self.second)

@@ -97,7 +97,7 @@ class VennAbers:
         return np.asarray(p0, dtype=np.float64), np.asarray(p1, dtype=np.float64)
 
     def warnings(self) -> list[str]:
-        """Say where the curves hardly rise within the confidences that were seen."""
+        """Warn where the curves hardly rise within the confidences that were seen."""
         inner0, inner1 = self.p0[1:], self.p1[:-1]
         level = len(set(inner0)) <= 1 and len(set(inner1)) <= 1
         return [CONSTANT] if level else []

@@ -1,4 +1,4 @@
-"""What every dataset reader shares: the result, the error, the treatment of bad rows and of pictures."""
+"""Parts that all dataset readers share: the result, and the treatment of bad rows and of pictures."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from prompt4trust.errors import DatasetError
 from prompt4trust.questions import Question
 
 OnBad = Literal["error", "skip"]
-"""What to do with a row that cannot be used: refuse the file, or leave the row out and count it."""
+"""Treatment of a row that cannot be used: refuse the file, or leave the row out and count it."""
 
 _SHOWN = 5
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where questions were read from, so that a report can look them up again.
+    """Origin of questions, so that a report can look them up again.
 
     Attributes:
         path: The question file.

@@ -1,4 +1,4 @@
-"""How an answer and its confidence are obtained: one module per estimator, one protocol, one table of names."""
+"""Estimators, the ways to obtain an answer and its confidence: a module each, one protocol, one table of names."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ Make = Callable[[Downstream, Policy | None, PromptTemplate, Sampling], Estimator
 
 @dataclass(frozen=True, slots=True)
 class EstimatorEntry:
-    """How an estimator is made.
+    """An entry of the table of estimators.
 
     Attributes:
         summary: What it does, in a few words, for help texts.

@@ -1,4 +1,4 @@
-"""Several sampled replies to one question, and what the sampling estimators count in them.
+"""Several sampled replies to one question, and the counts that sampling estimators take in them.
 
 One rule for replies without a verdict holds for all of them: an invalid sample agrees with nobody. It stays in every
 denominator, so that a model which often breaks the form is not called sure for the few replies that kept it.
@@ -23,12 +23,12 @@ from prompt4trust.prompts import PromptTemplate, answer_messages
 from prompt4trust.verdict import Invalid, Verdict, parse_verdict
 
 BLOCK = 21
-"""Most samples of one request. Methods that take more ask in blocks, so that they can share a block with the others."""
+"""Most samples of one request. Estimators that take more ask in blocks, so that they share a block with the others."""
 
 
 @dataclass(frozen=True, slots=True)
 class Draws:
-    """How many samples an estimator takes, and how they are decoded; the defaults are the paper's.
+    """Number and decoding of an estimator's samples; the defaults are the paper's.
 
     Attributes:
         count: Samples a question, at least 2.
@@ -69,8 +69,8 @@ class Samples:
     """Replies to one question, in the order in which they were drawn.
 
     Attributes:
-        texts: What the model wrote.
-        verdicts: What was read in it.
+        texts: The replies' texts.
+        verdicts: The verdict of each.
         options: Letter -> text; empty for an open question.
         cost: Of all of them; each sample counts as a call.
     """
@@ -118,7 +118,7 @@ class Samples:
         return min(max(entropy / math.log(len(self.options)), 0.0), 1.0)
 
     def signals(self) -> dict[str, float]:
-        """Gather what the samples say, by name: for reports, and for calibrators that take more than a confidence."""
+        """Gather the samples' figures by name, for reports and for calibrators that take more than a confidence."""
         found = {"agreement": self.agreement(), "invalid_share": 1 - len(self.valid) / len(self.verdicts)}
         if self.valid:
             found["mean_stated"] = sum(verdict.confidence for verdict in self.valid) / len(self.valid)
@@ -131,7 +131,7 @@ class Samples:
 
 
 def alike(answer: str, other: str) -> bool:
-    """Tell whether two answers are the same, for open questions but for case and blanks."""
+    """Whether two answers are the same, for open questions but for case and blanks."""
     return answer.casefold().split() == other.casefold().split()
 
 

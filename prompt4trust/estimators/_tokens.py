@@ -1,4 +1,4 @@
-"""What a server's log-probabilities say of the letter that a reply's verdict names."""
+"""Probabilities of the letter that a reply's verdict names, from a server's log-probabilities."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SKIPPED = 16
 
 
 def letter_signals(reply: Completion, letter: str, options: Mapping[str, str]) -> dict[str, float]:
-    """Say how probable a reply's letter was.
+    """Compute the probability of a reply's letter, and related signals.
 
     At the token that wrote the letter, the probabilities of the tokens that are option letters (bare or with blanks and
     punctuation, in the case in which the letter was written) are summed by letter. A letter that is not among the

@@ -1,4 +1,4 @@
-"""Ways to ask the downstream model that a run with many estimators needs: replies shared, samples bounded."""
+"""Wrappers of a downstream model for runs with many estimators: replies shared, samples bounded."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from prompt4trust.prompts import Message
 
 
 class SharedReplies:
-    """Gives the same request the same reply, so that estimators which take the same samples draw them once.
+    """A downstream model that answers the same request once, so that estimators share the samples that they draw.
 
     `Consistency`, `AvgConf` and `Entropy` ask for the same seeded block of samples of a question, `Verbalized` and
     `Perturbation` for the same reply to the clean picture. Only requests that are bound to give the same reply are
     shared: greedy ones and those with a seed; not log-probabilities, which are large and which one estimator asks for.
-    The shared reply carries its full cost each time: an answer's cost is what its method takes by itself, whatever
+    The shared reply carries its full cost each time: an answer's cost is what its estimator takes by itself, whatever
     else a run compares it with.
 
     Args:
@@ -52,7 +52,7 @@ class SharedReplies:
 
 
 class BoundedSamples:
-    """Keeps the samples that are asked for at once within a bound, since a server's queue counts samples.
+    """A downstream model with a bound on the samples in flight, since a server's queue counts samples.
 
     Args:
         downstream: The model that answers; implements the Downstream protocol, as this does.

@@ -24,9 +24,9 @@ def load_fixed_guidance() -> Guidance:
 
 
 class FixedPrompt:
-    """What a policy has to beat: the same request to reason step by step and to beware of overconfidence for all.
+    """The baseline of a policy: the same request to reason step by step and to beware of overconfidence for all.
 
-    The answer names no guidance: what is the same for every question is part of the method, and no policy wrote it.
+    The answer names no guidance: a sentence for every question is part of the estimator, and no policy wrote it.
 
     Args:
         downstream: The model that answers.

@@ -1,4 +1,4 @@
-"""Probabilities of the options among an answer's signals: what option sets are made of."""
+"""Probabilities of the options among an answer's signals, from which option sets are made."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A dataset times estimators: predictions that survive any crash, and the figures that compare the methods."""
+"""Evaluation of estimators on a data set: predictions that survive any crash, and the figures that compare them."""
 
 from prompt4trust.errors import CannotChooseError, ManifestError, RunAbandonedError, TableError
 from prompt4trust.evaluation.crossfit import cross_fit, fit_calibrator

@@ -1,4 +1,4 @@
-"""Methods beside each other, question by question: what differs, and by how much for sure."""
+"""Comparison of methods, question by question: their differences with paired intervals."""
 
 from __future__ import annotations
 
@@ -63,32 +63,32 @@ def compare_methods(
     }
     changes = [
         MetricChange(kind=kind, method=mine, than=theirs, n=len(ids), metrics=_differences(drawn[mine], drawn[theirs]))
-        for kind, mine, theirs in _pairs([method for method, _ in methods])
+        for kind, mine, theirs in _comparisons([method for method, _ in methods])
     ]
     return changes, _leading(drawn)
 
 
-def _pairs(methods: Sequence[MethodReport]) -> list[tuple[str, str, str]]:
-    """Choose who is compared with whom."""
+def _comparisons(methods: Sequence[MethodReport]) -> list[tuple[str, str, str]]:
+    """List the comparisons: kind, and the names of the two methods."""
     runs = list(dict.fromkeys(method.run for method in methods))
     stated = {(method.run, method.estimator): method for method in methods if method.calibrator is None}
     like = {_form(method): method.name for method in methods if method.run == runs[0]}
     begins = next(iter(stated.values())).estimator if stated else ""
-    pairs = []
+    found = []
     for method in methods:
         plain = stated.get((method.run, method.estimator))
         begin = stated.get((method.run, begins)) or stated.get((runs[0], begins))
         if method.run != runs[0] and (earlier := like.get(_form(method))) is not None:
-            pairs.append(("run", method.name, earlier))
+            found.append(("run", method.name, earlier))
         if method.calibrator is not None and plain is not None:
-            pairs.append(("calibration", method.name, plain.name))
+            found.append(("calibration", method.name, plain.name))
         if method.calibrator is None and begin is not None and method.estimator != begins:
-            pairs.append(("method", method.name, begin.name))
-    return pairs
+            found.append(("method", method.name, begin.name))
+    return found
 
 
 def _form(method: MethodReport) -> tuple[str, bool]:
-    # A pair's calibrator may be of another family in another run: it is still that pair's correction.
+    # An estimator's calibrator may be of another family in another run: it is still that estimator's correction.
     return method.estimator, method.calibrator is not None
 
 
@@ -114,7 +114,7 @@ def _leading(drawn: Mapping[str, Replicates]) -> dict[str, tuple[str, ...]]:
 
 
 def differs(difference: Interval | Estimate) -> bool:
-    """Tell whether a difference is one: its interval leaves 0 out, and it is not negligible."""
+    """Whether a difference is established: its interval leaves 0 out, and it is not negligible."""
     value, low, high = difference.value, difference.low, difference.high
     if value is None or low is None or high is None:
         return False

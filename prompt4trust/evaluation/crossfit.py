@@ -1,4 +1,4 @@
-"""A calibrator's figures on answers that it did not see, from the answers that it is fitted on."""
+"""Cross-fitting: a calibrator's figures on answers that it did not see, from the answers that it is fitted on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which calibrator family suits the data: all of them, judged by a proper score on answers that they did not see."""
+"""Choice of a calibrator family: all are fitted, and judged by a proper score on answers that they did not see."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MIN_OF_EACH = 5
 """Right answers, and wrong ones, that there must be to fit and to judge on."""
 
 JUDGED_BY = MappingProxyType({name: METRICS[name] for name in ("nll", "brier", "ece", "auroc")})
-"""What a candidate's row in a table holds."""
+"""Metrics of a candidate's row in a table."""
 
 
 def choose_family(

@@ -1,4 +1,4 @@
-"""What an evaluation comes to, as report.json holds it."""
+"""Figures of an evaluation, as report.json holds them."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Figures(_Model):
 
 
 class Outline(_Model):
-    """What the diagrams of a method are drawn from.
+    """Numbers that a method's diagrams are drawn from.
 
     Attributes:
         right: Right answers by confidence, over the valid rows: bins of equal width, closed below.

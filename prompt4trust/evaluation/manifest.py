@@ -1,4 +1,4 @@
-"""What a run is a run of: written beside its predictions, so that no two configurations mix in one table."""
+"""A run's configuration, written beside its predictions, so that no two configurations mix in one table."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ class RunManifest(BaseModel):
         return self.template.partition(" ")[0]
 
     def differences(self, other: RunManifest) -> list[str]:
-        """Say what differs from another run's configuration, one line each."""
+        """List the differences from another run's configuration, one line each."""
         mine, theirs = self._configuration(), other._configuration()
         return [f"{name}: {theirs[name]} there, {mine[name]} now" for name in mine if mine[name] != theirs[name]]
 

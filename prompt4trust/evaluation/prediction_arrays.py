@@ -52,7 +52,7 @@ class PredictionArrays:
         return replace(self, confidence=correct_where(artifact.calibrator(), self.confidence, self.signals, usable))
 
     def correctable(self, artifact: CalibratorArtifact | None) -> Bools:
-        """Tell which rows hold a verdict and every signal that a calibrator needs."""
+        """Mark the rows that hold a verdict and every signal that a calibrator needs."""
         return self.valid & carrying(artifact.calibrator(), self.signals, len(self.valid)) if artifact else self.valid
 
     def at(self, places: Sequence[int]) -> PredictionArrays:
@@ -68,7 +68,7 @@ class PredictionArrays:
 
 
 def carrying(calibrator: Calibrator, signals: Mapping[str, Floats], n: int) -> Bools:
-    """Tell which of n rows carry every signal that a calibrator needs; shape [n]."""
+    """Mark those of n rows that carry every signal that a calibrator needs; shape [n]."""
     usable = np.ones(n, dtype=np.bool_)
     for name in calibrator.inputs():
         values = signals.get(name)
@@ -77,7 +77,7 @@ def carrying(calibrator: Calibrator, signals: Mapping[str, Floats], n: int) -> B
 
 
 def correct_where(calibrator: Calibrator, confidence: Floats, signals: Mapping[str, Floats], usable: Bools) -> Floats:
-    """Correct the confidences of some rows, as told by `carrying`; the others keep what they have. All shapes [n]."""
+    """Correct the confidences of some rows, as marked by `carrying`; the others keep what they have. All shapes [n]."""
     corrected = confidence.copy()
     corrected[usable] = calibrator.apply(confidence[usable], {name: each[usable] for name, each in signals.items()})
     return corrected

@@ -30,7 +30,7 @@ class GuidanceRecord(_Record):
 
 
 class CostRecord(_Record):
-    """What a prediction took: model calls, tokens, and seconds spent waiting for models."""
+    """Cost of a prediction: model calls, tokens, and seconds spent waiting for models."""
 
     calls: int = 0
     prompt_tokens: int = 0
@@ -39,7 +39,7 @@ class CostRecord(_Record):
 
 
 class Failure(_Record):
-    """Why there is no prediction: a model could not be asked, or a picture could not be read.
+    """Reason for a missing prediction: a model could not be asked, or a picture could not be read.
 
     Attributes:
         service: "downstream", "policy" or "image".
@@ -55,7 +55,7 @@ class Failure(_Record):
 
 
 class Prediction(_Record):
-    """What one estimator made of one question.
+    """One estimator's outcome on one question.
 
     Exactly one of three holds: there is an answer with a confidence; the text held none and `invalid` says why; or
     there is a `failure`, which says nothing about the model and is asked again when the run is resumed.
@@ -70,7 +70,7 @@ class Prediction(_Record):
         invalid: Why the text holds no verdict.
         text: The model's text.
         guidance: The guidance prompt, if one was used.
-        cost: What it took.
+        cost: Its cost.
         signals: Further numbers of the estimator.
         failure: Why there is no prediction.
     """

@@ -1,7 +1,7 @@
 """Probes: the same questions spoilt in a known way, to see whether the confidence notices.
 
 Later work found that accuracy collapses where a question cannot be answered, while the stated confidence hardly moves
-(arXiv 2606.16583). A probe asks every method the spoilt questions and pairs each answer with the unspoilt one.
+(arXiv 2606.16583). A probe asks every estimator the spoilt questions and pairs each answer with the unspoilt one.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ _GREY = 128
 
 
 class ProbeFigures(BaseModel):
-    """How one method took a probe, over the questions that it was asked in both forms.
+    """One estimator's figures on a probe, over the questions that it was asked in both forms.
 
     Attributes:
-        estimator: The method.
+        estimator: Its name.
         n: Questions with a prediction in both forms; a reply without a verdict counts as wrong.
         paired: Those with a verdict in both forms, over which confidences are compared.
         accuracy: Unspoilt and spoilt, the latter against the probe's own truth.
@@ -128,17 +128,17 @@ def compare(
     resamples: int = 1000,
     seed: int = 0,
 ) -> list[ProbeFigures]:
-    """Pair each method's answers to the unspoilt and the spoilt questions.
+    """Compare each estimator's answers to the unspoilt and the spoilt questions.
 
     Args:
         plain: Predictions on the unspoilt questions.
         spoilt: Predictions on the spoilt ones.
-        estimators: The methods, in order.
+        estimators: Their names, in order.
         resamples: Bootstrap resamples of the questions for the interval of the change.
         seed: Seed of the bootstrap.
 
     Returns:
-        One entry a method.
+        One entry an estimator.
     """
     before = {row.key: row for row in plain if row.failure is None and row.truth is not None}
     after = [row for row in spoilt if row.failure is None and row.truth is not None and row.key in before]

@@ -1,4 +1,4 @@
-"""From predictions to figures: every metric with its interval, per method and per group."""
+"""Report of an evaluation: every metric with its interval, per method and per group."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ReportedRun:
     """A run that a report covers.
 
     Attributes:
-        manifest: What it was a run of.
+        manifest: The run's configuration.
         predictions: Its predictions and failures.
         calibrators: Applied to the predictions of the estimator that each belongs to, as further methods.
         label: Tells it from the other runs of the same report; "" where there is one.
@@ -57,7 +57,7 @@ def build_report(
 
     Args:
         predictions: A run's predictions and failures.
-        run: What it was a run of.
+        run: The run's configuration.
         calibrators: Applied to the predictions of the estimator that each belongs to, as further methods.
         resamples: Bootstrap resamples of the figures over all rows.
         group_resamples: Bootstrap resamples of the groups' figures.

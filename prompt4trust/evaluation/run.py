@@ -21,7 +21,7 @@ from prompt4trust.questions import Question
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """Where a run stands.
+    """Progress of a run.
 
     Attributes:
         total: Predictions that the run consists of.
@@ -50,16 +50,16 @@ async def evaluate(
     """Predict what is not yet predicted.
 
     Args:
-        questions: What to ask; ids are unique.
-        estimators: Whom to ask; names are unique.
+        questions: The questions; ids are unique.
+        estimators: The estimators; names are unique.
         out: The run's folder; a folder that holds a part of the same run is taken up where it stopped.
-        manifest: What this is a run of.
+        manifest: The run's configuration.
         concurrency: Questions in flight at once, at least 1; a question's estimators are asked one after the other.
         give_up_after: Stop after this many failures in a row: the server is away, and it is no use going on.
         recheck: On resuming, ask one finished question of each estimator again and compare, since a model may have been
             trained further under the same name; only of use where the same prompt gives the same text. Estimators that
             draw samples are left out.
-        observe: Told of every finished prediction, on the event loop; must return at once.
+        observe: Called with every finished prediction, on the event loop; must return at once.
 
     Returns:
         Every prediction and failure in the table, in the order of the questions, then of the estimators.

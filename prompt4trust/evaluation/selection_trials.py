@@ -1,4 +1,4 @@
-"""What selection does with a run's predictions: the answers that it is fitted on, and what it would have given."""
+"""Trials of selection on a run's predictions: deferral at accepted risks, option sets at wanted coverages."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def checked_answers(rows: Sequence[Prediction], calibrator: CalibratorArtifact |
 
 @dataclass(frozen=True, slots=True)
 class RiskTrial:
-    """What an accepted risk comes to on other answers.
+    """Deferral at one accepted risk, tried on answers of known truth.
 
     Attributes:
         max_risk: The accepted risk.
@@ -62,7 +62,7 @@ class RiskTrial:
 
 @dataclass(frozen=True, slots=True)
 class CoverageTrial:
-    """What option sets come to on other answers.
+    """Option sets at one coverage, tried on answers of known truth.
 
     Attributes:
         coverage: The coverage asked for.
@@ -84,12 +84,12 @@ def try_risks(
 
     Args:
         guard: Whose thresholds.
-        answers: Of the same models, method and wording, but other questions than it was fitted on.
+        answers: Of the same models, estimator and wording, but other questions than it was fitted on.
         risks: Accepted risks in [0, 1].
         delta: Probability with which each promise may fail, in (0, 1).
 
     Returns:
-        What each risk comes to, in order.
+        One trial a risk, in order.
     """
     rule = guard.risk_rule(delta)
     scores = np.array(
@@ -111,11 +111,11 @@ def try_coverages(
 
     Args:
         guard: Whose sets.
-        answers: Of the same models, method and wording, but other questions than it was fitted on.
+        answers: Of the same models, estimator and wording, but other questions than it was fitted on.
         coverages: Each above 0 and below 1.
 
     Returns:
-        What each coverage comes to, in order; empty where the guard has no option sets or no answer has probabilities.
+        One trial a coverage, in order; empty where the guard has no option sets or no answer has probabilities.
     """
     sets, evidence = guard.option_sets(), guard.options
     usable = [answer for answer in answers if answer.options]

@@ -1,4 +1,4 @@
-"""How far a metric may be off: percentile intervals from resampled rows."""
+"""Bootstrap: percentile intervals of metrics from resampled rows."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def bootstrap_replicates(
 def paired_difference(mine: tuple[float, FloatArray], theirs: tuple[float, FloatArray]) -> Interval:
     """Compute a difference with its percentile interval, question by question.
 
-    What makes a question hard is hard for both methods and cancels: the interval is narrower than two intervals side by
+    A hard question is hard for both methods, which cancels: the interval is narrower than two intervals side by
     side suggest.
 
     Args:

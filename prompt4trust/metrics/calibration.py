@@ -1,4 +1,4 @@
-"""How far stated confidences are from the truth: calibration errors and proper scores.
+"""Calibration errors and proper scores of stated confidences.
 
 Each metric is a function of rows (`expected_calibration_error`) on top of one of counts (`ece_of`), which the bootstrap
 calls with many resamples at once.
@@ -15,7 +15,7 @@ from scipy.fft import dct
 from prompt4trust.metrics.tally import FloatArray, Tally
 
 SMALLEST_PROBABILITY = 1e-10
-"""What a probability is raised to before its logarithm is taken."""
+"""Smaller probabilities are raised to this before their logarithm is taken."""
 
 
 def accuracy(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> float:

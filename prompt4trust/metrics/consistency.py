@@ -1,4 +1,4 @@
-"""What a metric would be if the confidences were right: the yardstick for errors that noise alone makes."""
+"""Metrics of perfectly calibrated answers: the yardstick for errors that noise alone makes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether confidence tells right answers from wrong ones, and what is gained by answering only when it is high.
+"""Ranking of answers by confidence, and selective prediction: answering only where confidence is high.
 
 Rows of equal confidence cannot be told apart: a threshold takes all of them or none, and where a metric needs an order
 among them it is the average over all orders. Metrics come as functions of rows on top of functions of counts.
@@ -108,7 +108,7 @@ def confident_error_share(confidence: npt.ArrayLike, correct: npt.ArrayLike, thr
 
 
 def confident_error_count(confidence: npt.ArrayLike, correct: npt.ArrayLike, threshold: float = 0.9) -> int:
-    """How many wrong answers were stated with at least a given confidence.
+    """Count the wrong answers stated with at least a given confidence.
 
     Args and errors are those of `confident_error_share`.
     """

@@ -1,4 +1,4 @@
-"""Answers counted by stated confidence: what every metric is computed from, for one sample or many at once."""
+"""Counts of answers by stated confidence, from which every metric is computed, for one sample or many at once."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Tally:
 
 
 def check_rows(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> tuple[FloatArray, BoolArray]:
-    """Turn rows into arrays, or say what is wrong with them.
+    """Check rows and turn them into arrays.
 
     Args:
         confidence: Stated confidences in [0, 1]; shape [n].
@@ -85,12 +85,12 @@ def check_rows(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> tuple[Float
 
 
 def check_flags(flags: npt.ArrayLike, name: str, rows: int) -> BoolArray:
-    """Turn yes-or-no values into a boolean array, or say what is wrong with them.
+    """Check yes-or-no values and turn them into a boolean array.
 
     Args:
         flags: Booleans, or 0 and 1; shape [rows].
-        name: What to call them in an error.
-        rows: How many there must be.
+        name: Their name in an error message.
+        rows: The number that there must be.
 
     Raises:
         ValueError: If the shape or a value is wrong.

@@ -1,4 +1,4 @@
-"""Whether calibrated confidence still holds: a test that may be looked at after every answer, and live figures."""
+"""Monitoring of calibrated confidence: a test that may be looked at after every answer, and live figures."""
 
 from prompt4trust.errors import StateError
 from prompt4trust.monitoring.bets import CALIBRATION, PROMISE, Bet, Bets

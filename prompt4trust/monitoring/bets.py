@@ -1,4 +1,4 @@
-"""Bets against calibration: each wins money where confidence is off in one way, and none has a gain in prospect if not.
+"""Bets against calibration: each gains where confidence is off in one way; none is expected to gain where it holds.
 
 A bet looks at the border of what is tolerated: where it says that answers are right less often than stated, the least
 share of right answers that is still tolerated is m = p - tolerance. It claims that the odds of being right are e^b
@@ -106,7 +106,7 @@ class Bets:
         return np.asarray(np.where(inside, payment, 0.0), dtype=np.float64)
 
     def counts(self, confidence: float) -> npt.NDArray[np.bool_]:
-        """Say for which bets an answer is one of those that show what they claim; shape [bets]."""
+        """Mark the bets whose claim an answer of this confidence bears on; shape [bets]."""
         low = np.where(self._turn != 0, np.maximum(self._low, _MIDDLE), self._low)
         return np.asarray((confidence >= low) & (confidence < self._high), dtype=np.bool_)
 

@@ -1,4 +1,4 @@
-"""An anytime-valid test that confidence still holds: looked at after every answer, it alarms falsely with small chance.
+"""Anytime-valid test of calibration: it may be looked at after every answer, and seldom raises a false alarm.
 
 Testing by betting. 1 is divided among bets (`prompt4trust.monitoring.bets`) and, for each bet, among the answers at
 which it may begin, since nobody knows when confidence will go wrong. What has begun is multiplied by its payments; what
@@ -35,7 +35,7 @@ _TABLES = {table.name: table for table in (CALIBRATION, PROMISE)}
 
 @dataclass(frozen=True, slots=True)
 class DriftFinding:
-    """What the bets that won most say.
+    """The direction and region in which confidence is off, by the bets that gained most.
 
     Attributes:
         direction: In which way confidence is off.
@@ -139,7 +139,7 @@ class SequentialTest:
                 self._alarm = Crossing(self._wealth.n, self.finding())
 
     def finding(self) -> DriftFinding | None:
-        """Say what the evidence points to: the direction and region that have won most.
+        """Summarise the evidence: the direction and region whose bets have gained most.
 
         Returns:
             The finding, or None where no bet has won lately.
@@ -203,7 +203,7 @@ class SequentialTest:
 
 @dataclass(slots=True)
 class _Recent:
-    """For words only: each bet's best stretch up to now (Page's cumulative sum), and what was seen in it."""
+    """For the finding only: each bet's best stretch up to now (Page's cumulative sum), and what was seen in it."""
 
     log_gain: FloatArray
     began: FloatArray

@@ -12,7 +12,7 @@ SCALE = 1000
 
 
 class Wealth:
-    """What the bets have, in one stream or many at once.
+    """The money of the bets, in one stream or many at once.
 
     Args:
         bets: The bets.

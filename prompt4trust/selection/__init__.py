@@ -1,4 +1,4 @@
-"""From a confidence to a decision with a guarantee: deferral at an accepted risk, option sets at a wanted coverage."""
+"""Selection with a guarantee: deferral at an accepted risk, option sets at a wanted coverage."""
 
 from prompt4trust.selection.artifact import (
     CalibratorReference,

@@ -1,4 +1,4 @@
-"""What selection rests on, as a file that a person can read: checked answers, and what they belong to."""
+"""Guards: the evidence for selection as a file that a person can read, with the calibration key that it belongs to."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class RiskEvidence(_Part):
 
 
 class OptionEvidence(_Part):
-    """How badly the right options fitted.
+    """The nonconformity of right options.
 
     Attributes:
         group: Name of the stratum within whose values coverage holds, or None where it holds over all rows.
@@ -94,9 +94,9 @@ class GuardArtifact(JsonArtifact):
         data_hash: SHA-256 of the rows with a verdict, as calibrators have it.
         created: When it was made.
         seed: Seed of the division of the rows.
-        risk: What deferral rests on.
-        options: What option sets rest on; None where the estimator offers no probabilities of the options.
-        warnings: What a person should know before trusting it.
+        risk: Evidence for deferral.
+        options: Evidence for option sets; None where the estimator offers no probabilities of the options.
+        warnings: Remarks that a person should read before trusting it.
         questions: Fingerprint of what was asked, as runs have it; None in older files.
     """
 
@@ -125,7 +125,7 @@ class GuardArtifact(JsonArtifact):
         return self
 
     def applies_to(self, key: CalibrationKey) -> bool:
-        """Say whether answers of this combination may be selected by it: only of the very same one."""
+        """Whether answers of this combination may be selected by it: only of the very same one."""
         return self.key == key
 
     def risk_rule(self, delta: float) -> RiskRule:

@@ -1,4 +1,4 @@
-"""Exact binomial bounds: what a count of errors proves about the rate behind it."""
+"""Exact binomial bounds on an error rate, from a count of errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From checked answers to the evidence that selection rests on."""
+"""Fitting of a guard, the evidence for selection, on checked answers."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def fit_guard(
     seed: int = 0,
     data_hash: str | None = None,
 ) -> GuardArtifact:
-    """Gather what selection rests on from checked answers.
+    """Make a guard from checked answers.
 
     Args:
         answers: One a question, drawn as the questions to come are; at least 100.

@@ -12,7 +12,7 @@ _PLACES = 1_000_000
 
 
 def selection_score(confidence: float, tie: float = 0.0) -> float:
-    """Order answers by confidence, equally confident ones by a number that says nothing of their truth.
+    """Compute the number that answers are ranked by: their confidence, and a place among the equally confident.
 
     Models state few distinct confidences. Without an order among equal ones a threshold takes all of them or none,
     and a promise that nine tenths of them would keep is given for none.
@@ -33,7 +33,7 @@ def selection_score(confidence: float, tie: float = 0.0) -> float:
 
 
 def level_of(score: float) -> float:
-    """Give the confidence of a selection score, to 4 decimals."""
+    """Take the confidence out of a selection score, to 4 decimals."""
     return math.floor(score) / STEPS
 
 

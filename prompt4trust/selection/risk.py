@@ -34,7 +34,7 @@ _DOUBT = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """A threshold and what the tested rows say of the answers that reach it.
+    """A threshold, and the tested answers that reach it.
 
     Attributes:
         score: Least selection score at which an answer is given.

@@ -1,4 +1,4 @@
-"""How unlike the calibration questions a question is: conformal p-values of distances, by picture and by words."""
+"""Atypicality of a question beside the calibration questions: conformal p-values of distances, by picture and words."""
 
 from prompt4trust.shift.artifact import ReferenceArtifact
 from prompt4trust.shift.conformal import bonferroni, conformal_p_values

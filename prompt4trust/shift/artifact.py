@@ -1,4 +1,4 @@
-"""Reference inputs as a file that a person can read: what they are, what they were taken from, how unusual each was."""
+"""Reference inputs as a file that a person can read: the inputs, their source, and the distance of each."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class NumbersPart(_Part):
 
     @classmethod
     def of(cls, part: PartReference, neighbours: NumberNeighbours) -> Self:
-        """Write down what was fitted."""
+        """Make the file's part from what was fitted."""
         return cls(
             scores=part.scores.tolist(),
             centre=neighbours.centre.tolist(),
@@ -90,7 +90,7 @@ class NumbersPart(_Part):
         )
 
     def reference(self) -> PartReference:
-        """Make it ready for use."""
+        """Prepare the distances for use."""
         neighbours = NumberNeighbours(np.array(self.centre), np.array(self.spread), self.table())
         return PartReference(neighbours, np.array(self.scores))
 
@@ -109,13 +109,13 @@ class WordsPart(_Part):
 
     @classmethod
     def of(cls, part: PartReference, neighbours: WordNeighbours) -> Self:
-        """Write down what was fitted."""
+        """Make the file's part from what was fitted."""
         return cls(
             scores=part.scores.tolist(), rows=[(list(row.question), list(row.options)) for row in neighbours.rows]
         )
 
     def reference(self) -> PartReference:
-        """Make it ready for use."""
+        """Prepare the distances for use."""
         rows = [Words(tuple(question), tuple(options)) for question, options in self.rows]
         return PartReference(WordNeighbours(rows), np.array(self.scores))
 
@@ -183,7 +183,7 @@ class ReferenceArtifact(JsonArtifact):
         return get_descriptor(self.descriptor)
 
     def covers(self, dataset: str, data_hash: str, questions: str | None = None) -> int:
-        """Say how surely these are the inputs that a calibrator or guard was made from.
+        """Rate the evidence that these are the inputs that a calibrator or guard was made from.
 
         Args:
             dataset: The data's name, by the calibrator or guard.
@@ -198,5 +198,5 @@ class ReferenceArtifact(JsonArtifact):
         return int(questions is None and dataset == self.dataset)
 
     def reference(self) -> Reference:
-        """Make it ready for use; takes tens of milliseconds, so keep the result."""
+        """Prepare the judge of questions; takes tens of milliseconds, so keep the result."""
         return Reference({name: part.reference() for name, part in self.parts.items()})

@@ -1,4 +1,4 @@
-"""How unusual a score is among reference scores: conformal p-values, and what several of them say together."""
+"""Conformal p-values of scores among reference scores, and their combination."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a question is described by before it is compared with others: named traits, by a descriptor with a version."""
+"""Descriptions of questions by named traits, before they are compared; each descriptor has a version."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class PictureAndWords:
     )
 
     def describe(self, picture: Image.Image | None, question: str, options: Mapping[str, str]) -> Described:
-        """See `Descriptor.describe`: the traits "picture" (where there is one) and "words"."""
+        """Describe one question (see `Descriptor.describe`): the traits "picture" (where there is one) and "words"."""
         traits: dict[str, Trait] = {"words": describe_words(question, options)}
         twins = {"words": wording(question)}
         if picture is not None:

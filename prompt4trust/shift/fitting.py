@@ -1,4 +1,4 @@
-"""From the questions of a calibration split to reference inputs."""
+"""Fitting of reference inputs on the questions of a calibration split."""
 
 from __future__ import annotations
 

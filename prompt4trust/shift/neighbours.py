@@ -1,4 +1,4 @@
-"""How far an input is from the reference inputs nearest to it: for rows of numbers, and for sets of words."""
+"""Distances from an input to the reference inputs nearest to it: for rows of numbers, and for sets of words."""
 
 from __future__ import annotations
 

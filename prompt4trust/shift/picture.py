@@ -1,7 +1,7 @@
-"""What a picture looks like, in a hundred and fifty numbers that need no model: tone, layout, texture and edges.
+"""A picture as a hundred and fifty numbers that need no model: tone, layout, texture and edges.
 
-The numbers say nothing of what a picture means. They tell one way of taking pictures from another, and a picture from
-what is hardly one: that is what a calibration set can be left by.
+The numbers do not capture a picture's meaning. They separate one way of taking pictures from another, and a picture
+from a blank or broken one, which are the ways in which pictures leave a calibration set.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ _ANGLES: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class _Grid:
-    """What depends on the thumbnail's side alone: frequency ring and cell of each pixel, and a window for the FFT."""
+    """Tables for a thumbnail of fixed side: frequency ring and cell of each pixel, and a window for the FFT."""
 
     ring: npt.NDArray[np.intp]
     in_ring: npt.NDArray[np.intp]
@@ -67,7 +67,7 @@ def _grid() -> _Grid:
 
 
 def tolerances() -> Floats:
-    """Give the tolerance of each number; shape [WIDTH]."""
+    """List the tolerance of each number; shape [WIDTH]."""
     return np.concatenate([np.full(count, least) for count, least in TOLERANCE.values()])
 
 

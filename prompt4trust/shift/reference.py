@@ -1,4 +1,4 @@
-"""Reference inputs, and how unlike them a question is."""
+"""Reference inputs, and the atypicality of a question among them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ROUNDING = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """How unlike the reference inputs one question is.
+    """The atypicality of one question among the reference inputs.
 
     Attributes:
         atypicality: 1 - conformal p-value, in [0, 1): near the share of reference inputs that are less unusual. Of
@@ -36,7 +36,7 @@ class Judgement:
     n: int
 
     def beyond(self, limit: float) -> bool:
-        """Say whether the limit is reached; at 1 it never is."""
+        """Whether the limit is reached; at 1 it never is."""
         return reached(self.atypicality, limit)
 
     @property
@@ -125,5 +125,5 @@ class Reference:
 
 
 def reached(atypicality: npt.ArrayLike, limit: float) -> bool:
-    """Say whether an atypicality reaches a limit, forgiving the last digit."""
+    """Compare an atypicality with a limit, forgiving the last digit."""
     return bool(np.asarray(atypicality) >= limit - _ROUNDING)

@@ -1,4 +1,4 @@
-"""What a reference is worth: how often it takes the usual for unusual, and whether it tells the unusual from it."""
+"""Quality of a reference: its false alarms on usual questions, and how well it separates unusual ones from them."""
 
 from __future__ import annotations
 

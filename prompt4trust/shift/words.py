@@ -1,4 +1,4 @@
-"""What is asked, as two sets of hashed words: those of the question, and those of its options."""
+"""A question as two sets of hashed words: its own, and those of its options."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Final
 
 BUCKETS: Final = 2**16
-"""How many numbers words are hashed to."""
+"""Number of different hashes of words."""
 
 _WORD: Final = re.compile(r"\w+")
 

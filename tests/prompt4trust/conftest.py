@@ -1,4 +1,4 @@
-"""What all of the library's tests share."""
+"""Settings of all of the library's tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What importing the library costs: neither torch nor a web framework."""
+"""The cost of importing the library: neither torch nor a web framework."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def render(scene: Scene) -> NDArray[np.uint8]:
 
 
 def lesion_targets(scene: Scene, grid: int = 8) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Say where the findings are, patch by patch.
+    """Map the findings, patch by patch.
 
     Args:
         scene: the scene.

@@ -1,4 +1,4 @@
-"""What every family promises, whatever its curve: ranges, ties, order, JSON, and what it refuses."""
+"""Promises of every family, whatever its curve: ranges, ties, order, JSON, and refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What selection makes of predictions: the right rows, the right confidence, the right counts."""
+"""Trials of selection on predictions: the right rows, the right confidence, the right counts."""
 
 from __future__ import annotations
 

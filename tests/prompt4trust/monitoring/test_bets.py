@@ -1,4 +1,4 @@
-"""What bets are paid, against the ratio of probabilities written out, and that none has a gain in prospect."""
+"""Payments of bets, against the ratio of probabilities written out; none is expected to gain where confidence holds."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a picture looks like in numbers."""
+"""The description of pictures in numbers."""
 
 from __future__ import annotations
 
