@@ -1,7 +1,7 @@
 """Promises of selection, kept or not, and their cost: python -m benchmarks.selection RUN... (`make bench-selection`).
 
-The answers of the runs (of one configuration) are pooled, by estimator, and divided into calibration answers and the rest
-again and again.
+The answers of the runs (of one configuration) are pooled, by estimator, and divided into calibration answers and the
+rest again and again.
 """
 
 from __future__ import annotations
