@@ -25,9 +25,8 @@ from prompt4trust.questions import Question
 from prompt4trust.rewards import get_reward
 from services.common.clients.downstream import DownstreamClient
 from services.common.clients.transport import RetrySettings, make_http_client
-from services.trainer.grpo.config import PhantomData
-from services.trainer.grpo.data import load_questions
 from services.trainer.grpo.scoring import GuidedOutcome, Scorer
+from services.trainer.question_data import PhantomData, load_questions
 
 NONE, FIXED, KNOWING, SUPERVISED = "no guidance", "best fixed hint", "fitting hints (ceiling)", "supervised policy"
 _TEMPLATE = "answer-compact@1"

@@ -13,7 +13,7 @@ import numpy as np
 from models.recipe.hints import HINT_FAMILIES, evidence, recognise, relation, sample_hint
 from prompt4trust.questions import Question
 from services.common.registry.policy_template import read_policy_template
-from services.trainer.grpo.policy_files import run_policy
+from services.trainer.grpo.checkpoints.policy_files import run_policy
 from services.trainer.grpo.scoring import GuidedOutcome, Scorer
 
 _WORDINGS = 3

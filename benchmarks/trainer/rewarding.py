@@ -19,11 +19,11 @@ from prompt4trust.questions import Question
 from prompt4trust.rewards import get_reward
 from prompt4trust.verdict import parse_verdict
 from services.common.registry.policy_template import read_policy_template
-from services.trainer.grpo.config import AnswerConfig
+from services.trainer.grpo.checkpoints.policy_files import run_policy
+from services.trainer.grpo.config.training_config import AnswerConfig
 from services.trainer.grpo.connection import Connection, open_client
-from services.trainer.grpo.data import by_id
-from services.trainer.grpo.policy_files import run_policy
-from services.trainer.grpo.reward_function import DownstreamReward
+from services.trainer.grpo.learning.reward_function import DownstreamReward
+from services.trainer.grpo.learning.training_data import by_id
 from services.trainer.grpo.scoring import Scorer
 
 TEMPLATE, REWARD = "answer-compact@1", "log_score"

@@ -10,10 +10,11 @@ from typing import Any
 
 from benchmarks.engine.servers import ROOT, Contender
 from services.common.registry.directory import Registry
-from services.trainer.grpo.config_file import load_training
+from services.trainer.grpo.config.config_file import load_training
 from services.trainer.grpo.connection import Connection
-from services.trainer.grpo.journal import METRICS, read_lines
 from services.trainer.grpo.spec import prepare
+from services.trainer.run_files.json_lines import read_lines
+from services.trainer.run_files.progress import METRICS
 
 CONFIG = ROOT / "configs" / "embedded.yaml"
 _VALIDATION = 16

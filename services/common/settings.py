@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
 from pydantic_settings import (
     BaseSettings,
+    InitSettingsSource,
     PydanticBaseSettingsSource,
     SecretsSettingsSource,
     SettingsConfigDict,
@@ -18,6 +19,7 @@ from pydantic_settings import (
 CONFIG_VARIABLE = "TRUSTVQA_CONFIG"
 SECRETS_VARIABLE = "TRUSTVQA_SECRETS"
 DEFAULT_CONFIG = Path("configs/embedded.yaml")
+_FILE = "settings_file"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 EMPTY_IS_UNSET: Final = BeforeValidator(lambda value: None if value == "" else value)
 """Takes an empty text for None, in settings that may be unset: Compose passes ${UNSET:-} as an empty string."""
@@ -59,6 +61,22 @@ class ServiceSettings(BaseSettings):
         super().__init_subclass__(**kwargs)
 
     @classmethod
+    def from_file(cls, path: Path, **values: Any) -> Self:
+        """Read settings with the section of this YAML file, whatever TRUSTVQA_CONFIG names.
+
+        Args:
+            path: The file.
+            values: Values over all others, as those of the constructor.
+
+        Raises:
+            FileNotFoundError: If there is no such file.
+            ValidationError: If a value is wrong.
+        """
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is no file")
+        return cls(**{_FILE: path, **values})
+
+    @classmethod
     def settings_customise_sources(
         cls,
         settings_cls: type[BaseSettings],
@@ -68,10 +86,8 @@ class ServiceSettings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put the environment over the files with secrets, and those over the YAML file."""
-        named = os.environ.get(CONFIG_VARIABLE)
-        path = Path(named) if named else DEFAULT_CONFIG
-        if named and not path.is_file():
-            raise FileNotFoundError(f"{CONFIG_VARIABLE} names {named}, which is no file")
+        assert isinstance(init_settings, InitSettingsSource)  # noqa: S101 - BaseSettings makes it one
+        path = init_settings.init_kwargs.pop(_FILE, None) or _named_file()
         if secrets := secrets_directories(os.environ.get(SECRETS_VARIABLE, "")):
             for each in secrets:
                 if not each.is_dir():
@@ -93,6 +109,14 @@ class ServiceSettings(BaseSettings):
     def is_loopback(self) -> bool:
         """Whether only this machine can reach the service."""
         return self.host in LOOPBACK
+
+
+def _named_file() -> Path:
+    named = os.environ.get(CONFIG_VARIABLE)
+    path = Path(named) if named else DEFAULT_CONFIG
+    if named and not path.is_file():
+        raise FileNotFoundError(f"{CONFIG_VARIABLE} names {named}, which is no file")
+    return path
 
 
 def secrets_directories(named: str) -> list[Path]:

@@ -18,15 +18,16 @@ from prometheus_client import CollectorRegistry
 
 from services.common.http.app import create_app
 from services.common.http.health import Dependency
-from services.trainer.executors.base import ExecutorError, Launch
-from services.trainer.executors.choice import Executors
+from services.trainer.errors import ExecutorError
+from services.trainer.executors.base import Launch
+from services.trainer.executors.factory import Executors
 from services.trainer.grpo.connection import Connection, check_reachable
 from services.trainer.metrics import TrainerMetrics
-from services.trainer.planning import TRAINING_MISSING, Planner
-from services.trainer.records import RunRecord, RunStore
 from services.trainer.routes import Trainer, router
+from services.trainer.run_files.records import RunRecord, RunStore
 from services.trainer.settings import TrainerSettings
-from services.trainer.supervisor import Limits, RunSupervisor, open_supervisor
+from services.trainer.supervision.planning import TRAINING_MISSING, Planner
+from services.trainer.supervision.supervisor import Limits, RunSupervisor, open_supervisor
 
 
 def trainer_app(settings: TrainerSettings, launch: Callable[[RunRecord], Launch] | None = None) -> FastAPI:

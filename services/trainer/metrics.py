@@ -1,4 +1,4 @@
-"""What operators see of the runs."""
+"""Prometheus metrics of the trainer service."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Mapping
 
 from prometheus_client import CollectorRegistry, Gauge
 
-from services.trainer.records import STATUSES, Status
+from services.trainer.run_files.records import STATUSES, Status
 
 
 class TrainerMetrics:
-    """Runs by state, the queue, and who is listening.
+    """Runs by state, the queue, and the clients that follow events.
 
     Args:
-        registry: Where they are registered.
+        registry: The collector registry that they are registered with.
 
     Attributes:
         listening: Clients that follow a run's events.

@@ -1,4 +1,4 @@
-"""Where the models are that runs ask, and how they are asked: the section `trainer`, as far as all runs need it."""
+"""Settings of the models that runs ask: the section `trainer`, as far as all runs need it."""
 
 from __future__ import annotations
 

@@ -12,17 +12,19 @@ from sse_starlette import EventSourceResponse
 
 from services.common.auth import Right, requires
 from services.common.http.problems import Problem
+from services.trainer.errors import QueueFullError, TransitionError, UnknownRunError
 from services.trainer.evaluation.config import EvaluationConfig
 from services.trainer.evaluation.execute import OUTPUT, summarize
+from services.trainer.event_stream import follow, place_of
+from services.trainer.grpo.summary import describe_training
 from services.trainer.metrics import TrainerMetrics
-from services.trainer.planning import Planner
-from services.trainer.progress import SAMPLES, describe_training, read_object, read_progress, tail
-from services.trainer.records import RunRecord, UnknownRunError
+from services.trainer.run_files.json_lines import read_object, tail
+from services.trainer.run_files.progress import SAMPLES, read_progress
+from services.trainer.run_files.records import RunRecord
 from services.trainer.schemas import RunDetail, RunList, RunSummary, SamplesReply, TrainingRequest
 from services.trainer.settings import TrainerSettings
-from services.trainer.states import TransitionError
-from services.trainer.streaming import follow, place_of
-from services.trainer.supervisor import QueueFullError, RunSupervisor
+from services.trainer.supervision.planning import Planner
+from services.trainer.supervision.supervisor import RunSupervisor
 
 # Whoever looks at runs sees questions, what models made of them, and paths: all of it is for administrators.
 router = APIRouter(tags=["runs"], dependencies=[requires(Right.ADMIN)])
@@ -33,7 +35,7 @@ _STALLED_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Trainer:
-    """What the routes work with; made in the lifespan."""
+    """The parts that the routes work with; made in the lifespan."""
 
     settings: TrainerSettings
     supervisor: RunSupervisor
@@ -102,7 +104,7 @@ async def show_run(run_id: str, trainer: Running) -> RunDetail:
 
 @router.get("/v1/runs/{run_id}/samples", summary="Show guidance prompts with their outcome")
 async def show_samples(run_id: str, trainer: Running, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> SamplesReply:
-    """Show what the policy wrote last in training, what the downstream model made of it, and the reward."""
+    """Show the latest guidance prompts of training with the downstream model's replies and the rewards."""
     await _find(trainer, run_id)
     folder = trainer.supervisor.store.folder(run_id)
     return SamplesReply(samples=await asyncio.to_thread(tail, folder / SAMPLES, limit))
@@ -117,7 +119,7 @@ async def show_samples(run_id: str, trainer: Running, limit: Annotated[int, Quer
 async def follow_run(
     run_id: str, trainer: Running, last_event_id: Annotated[str | None, Header(max_length=64)] = None
 ) -> Response:
-    """Send what happened in a run and what happens, until it ends. Last-Event-ID goes on where a client stopped."""
+    """Send a run's events, past and to come, until it ends. Last-Event-ID goes on where a client stopped."""
     place, heard_the_end = place_of(last_event_id)
     record = await _find(trainer, run_id)
     if heard_the_end and record.is_finished:

@@ -1,4 +1,4 @@
-"""What clients of the trainer send and get."""
+"""Requests and replies of the trainer's API."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.trainer.records import RunRecord, Status
+from services.trainer.run_files.records import RunRecord, Status
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 

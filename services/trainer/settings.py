@@ -1,4 +1,4 @@
-"""What the trainer service can be told."""
+"""Settings of the trainer service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How a run goes from one state to the next: every change that there is, in one place.
+"""The states of a run and every change from one to the next, in one place.
 
 queued ──begin──► running ──end──► succeeded | failed | cancelled
   │  └──give_up──► failed                        │
@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from services.trainer.errors import TransitionError
 from services.trainer.executors.base import JobState
-from services.trainer.records import RunRecord, Status
+from services.trainer.run_files.records import RunRecord, Status
 
 _SIGNAL_BASE = 128
 _STOPPED = 130
@@ -21,10 +22,6 @@ _GONE = (
     "the run's process ended without a word: it was killed, it ran out of memory, or the machine was restarted. "
     "Resume the run: it goes on from what was saved"
 )
-
-
-class TransitionError(Exception):
-    """A run cannot do that in the state that it is in; the message says so."""
 
 
 def begin(record: RunRecord, *, executor: str, handle: str, now: datetime) -> RunRecord:
@@ -68,15 +65,15 @@ def resume(record: RunRecord, *, now: datetime) -> RunRecord:
 
 
 def judge(job: JobState, progress: Mapping[str, Any], *, cancelling: bool) -> tuple[Status, str | None]:
-    """Tell from how a job ended how the run did.
+    """Judge a run by the end of its job.
 
     Args:
         job: The job, not running any more.
         progress: The last that the run said of itself in this attempt: progress.json, or nothing.
-        cancelling: Whether it was asked to stop.
+        cancelling: The run was asked to stop.
 
     Returns:
-        The run's status, and what a person should know.
+        The run's status, and a remark for a person.
     """
     told = progress.get("state")
     if job.exit_code == 0 or (job.exit_code is None and told == "succeeded"):

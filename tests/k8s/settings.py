@@ -24,7 +24,7 @@ from services.gateway.settings import GatewaySettings
 from services.policy.settings import PolicySettings
 from services.trainer.executors.base import Launch
 from services.trainer.executors.kubernetes_job import build_job
-from services.trainer.grpo.config import TrainingConfig
+from services.trainer.grpo.config.training_config import TrainingConfig
 from services.trainer.settings import TrainerSettings
 from tests.k8s.documents import Cluster, Document, Pods
 from trustvqa.cli.main import COMMANDS

@@ -10,23 +10,24 @@ from pathlib import Path
 
 import stamina.instrumentation
 
-from services.trainer.evaluation.execute import FailedError, StoppedError, execute
-from services.trainer.grpo.stop_signals import stop_on_signals
+from services.trainer.errors import EvaluationFailedError, EvaluationStoppedError
+from services.trainer.evaluation.execute import execute
 from services.trainer.model_settings import ModelSettings
+from services.trainer.stop_signals import stop_on_signals
 
 STOPPED = 130
 
 
 def main(folder: Path) -> int:
-    """Execute an evaluation and say how it went by the exit status."""
+    """Execute an evaluation; the exit status says how it ended."""
     stamina.instrumentation.set_on_retry_hooks([])  # what fails for good is counted and reported
     try:
         with stop_on_signals() as stop:
             execute(folder, keys=ModelSettings().keys, stop=stop)
-    except FailedError as error:
+    except EvaluationFailedError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
-    except StoppedError:
+    except EvaluationStoppedError:
         return STOPPED
     return 0
 

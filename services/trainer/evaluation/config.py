@@ -1,4 +1,4 @@
-"""What an evaluation run is told."""
+"""The configuration of an evaluation run."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from prompt4trust.evaluation.probes import PROBES
-from services.trainer.evaluation.prediction_run import EvaluationError, method_names
-from services.trainer.grpo.config import Data
+from services.trainer.errors import EvaluationError
+from services.trainer.evaluation.prediction_run import method_names
+from services.trainer.question_data import Data
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 
@@ -61,16 +62,16 @@ class EvaluationConfig(BaseModel):
         return tuple(dict.fromkeys(probes))
 
     def over(self, models: dict[str, Any]) -> dict[str, Any]:
-        """Lay what was asked for over the settings of the models."""
+        """Lay the request's values over the settings of the models."""
         given = {"temperature": self.temperature, "max_tokens": self.max_tokens, "sampling_seed": self.sampling_seed}
         return {**models, **{name: value for name, value in given.items() if value is not None}}
 
 
 class EvaluationSpec(BaseModel):
-    """What an evaluation run is: written once, before it begins.
+    """An evaluation run's config.json: written once, before it begins.
 
     Attributes:
-        config: What was asked for, paths made absolute.
+        config: The request, paths made absolute.
         models: The models' settings (fields of ModelSettings), the API key excepted.
         registry: Directory of calibrators.
         data: Directory of drawn phantoms.

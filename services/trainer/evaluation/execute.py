@@ -1,4 +1,4 @@
-"""An evaluation run from its folder: ask, report, and say how far it is."""
+"""Execution of a prepared evaluation run: questions, report and progress."""
 
 from __future__ import annotations
 
@@ -33,13 +33,14 @@ from prompt4trust.evaluation.probes import spoil
 from prompt4trust.files import write_atomically
 from services.common.clients.downstream import ImageEgressRefusedError
 from services.common.registry.directory import Registry
+from services.trainer.errors import DataError, EvaluationError, EvaluationFailedError, EvaluationStoppedError
 from services.trainer.evaluation.config import EvaluationSpec
-from services.trainer.evaluation.prediction_run import Asking, EvaluationError, fitting_calibrators, predict
+from services.trainer.evaluation.prediction_run import PredictionPlan, fitting_calibrators, predict
 from services.trainer.evaluation.probes import write_figures
-from services.trainer.events import EventLog
-from services.trainer.grpo.data import DataError, load_questions
 from services.trainer.model_settings import ModelSettings
-from services.trainer.progress import PROGRESS
+from services.trainer.question_data import load_questions
+from services.trainer.run_files.events import EventLog
+from services.trainer.run_files.progress import PROGRESS
 from trustvqa.reports import write_report
 
 Keys = Mapping[str, SecretStr | None]
@@ -58,16 +59,8 @@ _FORESEEN = (
 )
 
 
-class StoppedError(Exception):
-    """The run was asked to stop; what was finished is kept."""
-
-
-class FailedError(Exception):
-    """The run cannot go on, or some questions could not be asked; resuming it asks what is missing."""
-
-
 class Account:
-    """Says how far the run is, in progress.json and as events.
+    """The run's progress, in progress.json and as events.
 
     Args:
         folder: The run's folder.
@@ -90,7 +83,7 @@ class Account:
         self._next = -1.0
 
     def see(self, progress: Progress) -> None:
-        """Take note of where the run stands; it is written down now and then."""
+        """Take note of the run's progress; it is written down now and then."""
         self._last = {"done": progress.done, "total": progress.total, "failed": progress.failed}
         if self._clock() >= self._next or progress.done + progress.failed >= progress.total:
             self._next = self._clock() + _EVERY_S
@@ -98,11 +91,11 @@ class Account:
             self._events.write("progress", **self._last)
 
     def finish(self, state: str, error: str | None = None) -> None:
-        """Say how it ended."""
+        """Record the run's end."""
         self._write(state, **({"error": error} if error else {}))
 
     def tell(self, event: str, figures: list[dict[str, Any]]) -> None:
-        """Tell of figures, each as an event of its own."""
+        """Write figures, each as an event of its own."""
         for each in figures:
             self._events.write(event, **each)
 
@@ -121,24 +114,26 @@ def execute(folder: Path, *, keys: Keys, stop: threading.Event) -> None:
         stop: Ends the run at once; what was finished is kept.
 
     Raises:
-        FailedError: If it cannot go on, or some questions could not be asked. The report covers what could.
-        StoppedError: If it was stopped.
+        EvaluationFailedError: If it cannot go on, or some questions could not be asked. The report covers what could.
+        EvaluationStoppedError: If it was stopped.
     """
     account = Account(folder)
     try:
         try:
             spec = EvaluationSpec.model_validate_json((folder / CONFIG).read_bytes())
         except ValidationError as error:
-            raise FailedError(f"{folder / CONFIG} cannot be read: {error.errors()[0]['msg']}") from error
+            raise EvaluationFailedError(f"{folder / CONFIG} cannot be read: {error.errors()[0]['msg']}") from error
         missing = anyio.run(_run, folder, spec, keys, account, stop)
         if missing:
-            raise FailedError(f"{missing} predictions could not be made; resume the run, which then asks those again")
-    except StoppedError:
+            raise EvaluationFailedError(
+                f"{missing} predictions could not be made; resume the run, which then asks those again"
+            )
+    except EvaluationStoppedError:
         account.finish("cancelled")
         raise
-    except (*_FORESEEN, FailedError) as error:
+    except (*_FORESEEN, EvaluationFailedError) as error:
         account.finish("failed", str(error))
-        raise FailedError(str(error)) from error
+        raise EvaluationFailedError(str(error)) from error
     account.finish("succeeded")
 
 
@@ -160,7 +155,7 @@ async def _run(folder: Path, spec: EvaluationSpec, keys: Keys, account: Account,
     if failure is not None:
         raise failure
     if missing is None:
-        raise StoppedError
+        raise EvaluationStoppedError
     return missing
 
 
@@ -170,7 +165,7 @@ async def _evaluate(place: Path, spec: EvaluationSpec, keys: Keys, account: Acco
     settings = ModelSettings(**{**config.over(spec.models), **keys})
     artifacts = Registry(spec.registry) if config.calibrators == "auto" else None
     dataset = await anyio.to_thread.run_sync(load_questions, config.data, spec.data)
-    asking = Asking(config.methods, config.concurrency, config.deadline_s, config.policy_version, recheck=True)
+    asking = PredictionPlan(config.methods, config.concurrency, config.deadline_s, config.policy_version, recheck=True)
     if (place / MANIFEST).is_file():
         # Another version may have been made live since; a run keeps to the one that it began with.
         asking = replace(asking, policy_version=read_manifest(place).policy)

@@ -1,4 +1,4 @@
-"""A prediction run against the live services: what two commands and the service's evaluation runs have in common."""
+"""Prediction runs against the live services, for the commands `evaluate` and `calibrate` and for evaluation runs."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from services.common.clients.downstream import DownstreamClient
 from services.common.clients.policy import PolicyClient
 from services.common.clients.transport import RetrySettings, make_http_client
 from services.common.registry.directory import Registry
+from services.trainer.errors import EvaluationError
 from services.trainer.model_settings import ModelSettings
 
 ALL = "all"
@@ -34,17 +35,9 @@ Watching = Callable[[Path], AbstractContextManager[Callable[[Progress], None]]]
 """The run's folder -> a block within which progress is told to what it yields."""
 
 
-class EvaluationError(Exception):
-    """An evaluation cannot begin; the message says why, and the hint what a person at a terminal may do."""
-
-    def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message)
-        self.hint = hint
-
-
 @dataclass(frozen=True, slots=True)
-class Asking:
-    """What is asked, and how.
+class PredictionPlan:
+    """The plan of a prediction run.
 
     Attributes:
         methods: Estimator names, each known and once.
@@ -78,19 +71,19 @@ def method_names(methods: Sequence[str]) -> list[str]:
 
 
 async def predict(
-    dataset: Dataset, asking: Asking, settings: ModelSettings, folder: Path | None, watching: Watching
+    dataset: Dataset, plan: PredictionPlan, settings: ModelSettings, folder: Path | None, watching: Watching
 ) -> tuple[Path, RunManifest, list[Prediction]]:
     """Ask what has not been asked yet.
 
     Args:
         dataset: The questions.
-        asking: What is asked, and how.
-        settings: Where the models are.
-        folder: Where predictions go, or None for a folder named after the configuration.
-        watching: Told of progress.
+        plan: What is asked, and how.
+        settings: The models.
+        folder: Folder of the predictions, or None for a folder named after the configuration.
+        watching: Opens a block within which progress is told.
 
     Returns:
-        The folder, what this is a run of, and every prediction, failures included.
+        The folder, the manifest, and every prediction, failures included.
 
     Raises:
         EvaluationError: If a model cannot be reached, or the answer template cannot be used.
@@ -100,15 +93,15 @@ async def predict(
     sampling = Sampling(
         settings.temperature, settings.top_p, settings.top_k, settings.max_tokens, settings.sampling_seed
     )
-    retry = RetrySettings(deadline_s=asking.deadline_s, attempts=4)
+    retry = RetrySettings(deadline_s=plan.deadline_s, attempts=4)
     async with AsyncExitStack() as stack:
         downstream_http = await stack.enter_async_context(
             make_http_client(
-                settings.downstream_url, max_connections=asking.concurrency, api_key=settings.downstream_api_key
+                settings.downstream_url, max_connections=plan.concurrency, api_key=settings.downstream_api_key
             )
         )
         policy_http = await stack.enter_async_context(
-            make_http_client(settings.policy_url, max_connections=asking.concurrency, api_key=settings.policy_api_key)
+            make_http_client(settings.policy_url, max_connections=plan.concurrency, api_key=settings.policy_api_key)
         )
         await _check_reachable(downstream_http, settings.downstream_url)
         client = DownstreamClient(
@@ -118,15 +111,15 @@ async def predict(
             egress_hosts=settings.egress_hosts,
             vendor_parameters=settings.vendor_parameters,
         )
-        downstream = SharedReplies(BoundedSamples(client, max(_SAMPLES_IN_FLIGHT, asking.concurrency)))
+        downstream = SharedReplies(BoundedSamples(client, max(_SAMPLES_IN_FLIGHT, plan.concurrency)))
         policy, version = None, None
-        if any(ESTIMATORS[name].needs_policy for name in asking.methods):
+        if any(ESTIMATORS[name].needs_policy for name in plan.methods):
             # The active version may change while a long run is under way: the run keeps to the one it began with.
-            version = await _policy_version(policy_http, settings, replace(retry, attempts=2), asking, dataset)
+            version = await _policy_version(policy_http, settings, replace(retry, attempts=2), plan, dataset)
             policy = PolicyClient(policy_http, retry, version=version)
         manifest = RunManifest.describe(
             dataset,
-            list(asking.methods),
+            list(plan.methods),
             downstream=settings.downstream_model,
             policy=version,
             template=template,
@@ -135,23 +128,23 @@ async def predict(
             notes={"downstream address": settings.downstream_url},
         )
         place = folder or Path("var/runs") / _name(dataset, manifest)
-        estimators = [get_estimator(name, downstream, policy, template, sampling) for name in asking.methods]
+        estimators = [get_estimator(name, downstream, policy, template, sampling) for name in plan.methods]
         with watching(place) as observe:
             predictions = await evaluate(
                 dataset.questions,
                 estimators,
                 place,
                 manifest,
-                concurrency=asking.concurrency,
-                give_up_after=2 * asking.concurrency + 10,
-                recheck=asking.recheck and sampling.temperature == 0,
+                concurrency=plan.concurrency,
+                give_up_after=2 * plan.concurrency + 10,
+                recheck=plan.recheck and sampling.temperature == 0,
                 observe=observe,
             )
     return place, manifest, predictions
 
 
 def calibration_key_of(manifest: RunManifest, estimator: str) -> CalibrationKey:
-    """Name what a run's confidences by one estimator belong to."""
+    """Name the calibration key that a run's confidences by one estimator belong to."""
     entry = ESTIMATORS.get(estimator)
     policy = manifest.policy if entry is None or entry.needs_policy else None
     return CalibrationKey(
@@ -188,11 +181,11 @@ async def _check_reachable(http: httpx.AsyncClient, url: str) -> None:
 
 
 async def _policy_version(
-    http: httpx.AsyncClient, settings: ModelSettings, retry: RetrySettings, asking: Asking, dataset: Dataset
+    http: httpx.AsyncClient, settings: ModelSettings, retry: RetrySettings, plan: PredictionPlan, dataset: Dataset
 ) -> str:
     first = dataset.questions[0]
     try:
-        guidance = await PolicyClient(http, retry, version=asking.policy_version).guide(first.text, first.options)
+        guidance = await PolicyClient(http, retry, version=plan.policy_version).guide(first.text, first.options)
     except TransportError as error:
         raise EvaluationError(
             f"the policy at {settings.policy_url} gives no guidance ({error.detail})",

@@ -1,1 +1,1 @@
-"""Where runs' work is done: a child process, a container, a Kubernetes Job."""
+"""Executors of runs: a child process, a container, a Kubernetes Job."""

@@ -1,4 +1,4 @@
-"""What starts a run's work and watches over it, whatever machine does it."""
+"""The interface of executors, which start a run's work and watch over it."""
 
 from __future__ import annotations
 
@@ -8,15 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 LOG_FILE = "log.txt"
-"""Where a job's output goes, in the run's folder; a later attempt adds to it."""
-
-
-class ExecutorError(Exception):
-    """A job could not be started, looked at or stopped; the message says why, for the operator.
-
-    From ``state`` it means that nothing could be learned just now (an engine that is away for a minute), never that
-    the job is gone: the caller asks again.
-    """
+"""File of a job's output, in the run's folder; a later attempt adds to it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +21,9 @@ class Launch:
         folder: The run's folder, absolute. An executor whose job sees it under another path replaces it in the
             command.
         command: The arguments after the Python interpreter, say ("-m", "services.trainer.grpo", "/runs/run-1").
-        environment: All that the job gets told; nothing of the caller's own environment is added to it beyond what
-            a process cannot do without. It may hold the downstream service's key: keep it out of logs and labels.
+        environment: Environment variables for the job; nothing of the caller's own environment is added to them
+            beyond what a process cannot do without. They may hold the downstream service's key: keep it out of logs
+            and labels.
     """
 
     run_id: str
@@ -41,7 +34,7 @@ class Launch:
 
 @dataclass(frozen=True, slots=True)
 class JobState:
-    """How a job is.
+    """The state of a job.
 
     Attributes:
         kind: "running" (waiting for a place counts), "exited", or "gone": nothing is known of it any more, and it
@@ -67,7 +60,7 @@ class Executor(Protocol):
         A job of an earlier attempt at the run, ended by now, does not count and is in nobody's way.
 
         Args:
-            run: What to start.
+            run: The job.
 
         Returns:
             Its handle.

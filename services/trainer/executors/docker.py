@@ -21,7 +21,8 @@ from docker.types import DeviceRequest, LogConfig
 from docker.types import Mount as EngineMount
 from pydantic import ByteSize
 
-from services.trainer.executors.base import LOG_FILE, ExecutorError, JobState, Launch
+from services.trainer.errors import ExecutorError
+from services.trainer.executors.base import LOG_FILE, JobState, Launch
 from services.trainer.executors.docker_settings import DockerSettings, Mount
 from services.trainer.executors.exit_codes import by_signal
 from services.trainer.executors.job_environment import (
@@ -30,8 +31,8 @@ from services.trainer.executors.job_environment import (
     ROLE_LABEL,
     RUN_LABEL,
     SECRETS_TARGET,
+    job_environment,
     relocated,
-    told,
 )
 from services.trainer.executors.logs import LogCopy
 
@@ -253,7 +254,7 @@ def container_options(run: Launch, settings: DockerSettings) -> dict[str, Any]:
         "entrypoint": [settings.python],
         "command": relocated(run, PurePosixPath(runs.target)),
         "healthcheck": {"test": ["NONE"]},
-        "environment": told(run.environment, secrets=settings.secrets is not None),
+        "environment": job_environment(run.environment, secrets=settings.secrets is not None),
         "labels": {RUN_LABEL: run.run_id, ROLE_LABEL: ROLE, FOLDER_LABEL: str(run.folder)},
         "user": settings.user or f"{os.getuid()}:{os.getgid()}",
         "mounts": mounts,

@@ -1,4 +1,4 @@
-"""What the docker executor can be told."""
+"""Settings of the docker executor."""
 
 from __future__ import annotations
 

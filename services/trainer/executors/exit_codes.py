@@ -1,4 +1,4 @@
-"""What exit codes say."""
+"""Signals in exit codes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""What a job that sees other paths than the service, and whose description others may read, is told."""
+"""Command and environment variables of a job that sees other paths than the service.
+
+Others may read its description, so that secrets reach it as files only.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from services.common.settings import SECRETS_VARIABLE
-from services.trainer.executors.base import ExecutorError, Launch
+from services.trainer.errors import ExecutorError
+from services.trainer.executors.base import Launch
 
 RUN_LABEL, ROLE_LABEL, ROLE = "trustvqa.run", "trustvqa.role", "trainer"
 FOLDER_LABEL = "trustvqa.folder"
@@ -22,7 +26,7 @@ def relocated(run: Launch, runs: PurePosixPath) -> list[str]:
 
     Args:
         run: The job.
-        runs: Where it sees the folder that holds all runs' folders.
+        runs: Its path of the folder that holds all runs' folders.
 
     Returns:
         The arguments after the interpreter; those that name the run's folder, or something in it, are rewritten.
@@ -34,12 +38,12 @@ def relocated(run: Launch, runs: PurePosixPath) -> list[str]:
     ]
 
 
-def told(environment: Mapping[str, str], *, secrets: bool) -> dict[str, str]:
-    """Derive a job's environment, without the secrets: whoever may look at the job reads its environment, too.
+def job_environment(environment: Mapping[str, str], *, secrets: bool) -> dict[str, str]:
+    """Environment variables for a job, without the secrets: whoever may look at the job reads them, too.
 
     Args:
-        environment: What the job is to be told.
-        secrets: Whether the job finds its secrets as files, each named as the variable would be.
+        environment: The environment variables of the launch.
+        secrets: The job finds its secrets as files, each named as the variable would be.
 
     Returns:
         The environment, sorted by name.

@@ -14,17 +14,11 @@ from typing import Any
 
 import structlog
 
-from services.trainer.executors.base import LOG_FILE, ExecutorError, JobState, Launch
+from services.trainer.errors import ClusterError, ExecutorError
+from services.trainer.executors.base import LOG_FILE, JobState, Launch
 from services.trainer.executors.job_environment import FOLDER_LABEL, RUN_LABEL
-from services.trainer.executors.kubernetes_api import Cluster, ClusterError
-from services.trainer.executors.kubernetes_job import (
-    CONTAINER,
-    build_job,
-    describe,
-    has_ended,
-    job_name,
-    stuck,
-)
+from services.trainer.executors.kubernetes_api import Cluster
+from services.trainer.executors.kubernetes_job import CONTAINER, build_job, describe, has_ended, job_name, stuck
 from services.trainer.executors.kubernetes_settings import KubernetesSettings
 from services.trainer.executors.logs import LogCopy
 

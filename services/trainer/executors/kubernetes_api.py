@@ -1,4 +1,4 @@
-"""The five things that the kubernetes executor asks of a cluster, by the official client."""
+"""Requests of the kubernetes executor to a cluster, by the official client."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 import stamina
 
-from services.trainer.executors.base import ExecutorError
+from services.trainer.errors import ClusterError, ExecutorError, UnreachableError
 from services.trainer.executors.kubernetes_settings import KubernetesSettings
 
 _ATTEMPTS = 3
@@ -27,22 +27,6 @@ _PASSING = frozenset(
 )
 _IN_CLUSTER = "KUBERNETES_SERVICE_HOST"
 _Query = Sequence[tuple[str, str]]
-
-
-class ClusterError(ExecutorError):
-    """The cluster refused.
-
-    Attributes:
-        status: HTTP status.
-    """
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-
-
-class UnreachableError(ExecutorError):
-    """The cluster did not answer."""
 
 
 class Cluster:

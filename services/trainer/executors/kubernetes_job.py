@@ -16,8 +16,8 @@ from services.trainer.executors.job_environment import (
     ROLE_LABEL,
     RUN_LABEL,
     SECRETS_TARGET,
+    job_environment,
     relocated,
-    told,
 )
 from services.trainer.executors.kubernetes_settings import ClaimMount, KubernetesSettings
 
@@ -97,7 +97,7 @@ def _pod(run: Launch, settings: KubernetesSettings) -> dict[str, Any]:
         "command": [settings.python, *relocated(run, PurePosixPath(settings.runs.target))],
         "env": [
             {"name": name, "value": value}
-            for name, value in told(run.environment, secrets=settings.secret is not None).items()
+            for name, value in job_environment(run.environment, secrets=settings.secret is not None).items()
         ],
         "resources": {
             "requests": {"cpu": settings.cpu, "memory": settings.memory} | gpus,
@@ -181,12 +181,12 @@ def condition(thing: Mapping[str, Any], kind: str) -> Mapping[str, Any] | None:
 
 
 def has_ended(job: Mapping[str, Any]) -> bool:
-    """Tell whether a Job is over: its pods have ended, and no other will be made."""
+    """Whether a Job is over: its pods have ended, and no other will be made."""
     return condition(job, "Complete") is not None or condition(job, "Failed") is not None
 
 
 def describe(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]], settings: KubernetesSettings) -> JobState:
-    """Say how a Job is.
+    """Read a job's state out of the cluster's answers.
 
     Args:
         job: The Job, as the API gives it.
@@ -209,7 +209,7 @@ def describe(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]], settings
 
 
 def stuck(job: Mapping[str, Any], pods: Sequence[Mapping[str, Any]], now: datetime) -> tuple[float, str] | None:
-    """Tell whether a Job waits for something that will not come by itself.
+    """Find what a Job waits for that will not come by itself.
 
     Args:
         job: The Job, as the API gives it; one that has not ended.

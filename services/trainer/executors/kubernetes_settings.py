@@ -1,4 +1,4 @@
-"""What the kubernetes executor can be told."""
+"""Settings of the kubernetes executor."""
 
 from __future__ import annotations
 

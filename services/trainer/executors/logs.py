@@ -20,7 +20,7 @@ class LogCopy:
 
     Args:
         path: The file; its folder must be there when something is added.
-        job: What the job is, in one line.
+        job: The job's name, in one line.
     """
 
     def __init__(self, path: Path, job: str) -> None:
@@ -32,7 +32,7 @@ class LogCopy:
         self._has_header = False
 
     def since(self) -> int | None:
-        """Tell from when on the log is to be read: seconds since 1970, or None for all of it.
+        """Find the moment from which on the log is to be read: seconds since 1970, or None for all of it.
 
         Raises:
             OSError: If the file cannot be read or mended.

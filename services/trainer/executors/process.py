@@ -16,8 +16,9 @@ from pathlib import Path
 import psutil
 
 from services.common.settings import SECRETS_VARIABLE, secrets_directories
-from services.trainer.executors.base import LOG_FILE, ExecutorError, JobState, Launch
-from services.trainer.processes import find, identify, is_dead, marked
+from services.trainer.errors import ExecutorError
+from services.trainer.executors.base import LOG_FILE, JobState, Launch
+from services.trainer.executors.process_identity import find, identify, is_dead, marked
 
 MARK = "TRUSTVQA_RUN"
 """Variable that every process of a run carries: the run's folder. It finds what left the process group, too."""

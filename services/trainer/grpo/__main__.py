@@ -12,17 +12,17 @@ from pathlib import Path
 
 import stamina.instrumentation
 
+from services.trainer.errors import RunError
 from services.trainer.grpo.connection import ConnectionSettings
 from services.trainer.grpo.event_writer import EventWriter
 from services.trainer.grpo.run import execute
-from services.trainer.grpo.spec import RunError
-from services.trainer.grpo.stop_signals import stop_on_signals
+from services.trainer.stop_signals import stop_on_signals
 
 STOPPED = 130
 
 
 def main(folder: Path) -> int:
-    """Execute a run and say how it went by the exit status."""
+    """Execute a run; the exit status says how it ended."""
     stamina.instrumentation.set_on_retry_hooks([])  # what fails for good is counted and reported
     logging.getLogger("trl").setLevel(logging.ERROR)  # it tells of every masked sample at length
     try:

@@ -1,4 +1,4 @@
-"""Where a run finds the downstream service and the registry: the section `trainer`, as the service itself reads it."""
+"""Connection of a run to the downstream service and the registry, from the section `trainer`."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from services.common.clients.downstream import DownstreamClient
 from services.common.clients.transport import RetrySettings, bearer, make_http_client
-from services.trainer.grpo.config import AnswerConfig
+from services.trainer.errors import KeyRefusedError
+from services.trainer.grpo.config.training_config import AnswerConfig
 from services.trainer.model_settings import ModelSettings
 
 
 class ConnectionSettings(ModelSettings, service="trainer"):
-    """What of the trainer's settings a run needs; see ServiceSettings for where they come from."""
+    """The trainer's settings that a run needs; see ServiceSettings for where they come from."""
 
     runs: Path = Field(default=Path("var/runs"), description="Directory with one directory a run.")
     data: Path = Field(
@@ -65,8 +66,8 @@ def open_client(
     """Open a pool to the downstream service.
 
     Args:
-        connection: Where it is.
-        answer: How persistently it is asked.
+        connection: Its address.
+        answer: The bounds and retries of asking.
         key: Its API key, or None.
 
     Returns:
@@ -82,10 +83,6 @@ def open_client(
         vendor_parameters=connection.vendor_parameters,
     )
     return http, client
-
-
-class KeyRefusedError(httpx.HTTPError):
-    """The downstream service takes another API key, or any."""
 
 
 def check_reachable(connection: Connection, key: SecretStr | None = None, *, timeout_s: float = 10.0) -> None:

@@ -1,4 +1,4 @@
-"""A training run's events, told as they happen."""
+"""Events of a training run, written as they happen."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from services.trainer.events import EventLog
-from services.trainer.grpo.journal import EVALUATIONS, RunObserver, SilentObserver, read_lines
+from services.trainer.grpo.journal import RunObserver, SilentObserver
+from services.trainer.run_files.events import EventLog
+from services.trainer.run_files.json_lines import read_lines
+from services.trainer.run_files.progress import EVALUATIONS
 
 
 class EventWriter:
-    """Writes events of what an observer is told, and passes it on.
+    """An observer that writes events, and passes all on to another.
 
     Args:
         folder: The run's folder.
-        then: Who else is told.
+        then: The next observer, or None.
     """
 
     def __init__(self, folder: Path, then: RunObserver | None = None) -> None:
@@ -26,12 +28,12 @@ class EventWriter:
         self._evaluated = len(list(read_lines(folder / EVALUATIONS)))
 
     def step(self, record: Mapping[str, Any], steps: int) -> None:
-        """Tell of a finished step."""
+        """Write the event of a finished step."""
         self._write("step", **{**record, "steps": steps})
         self._then.step(record, steps)
 
     def note(self, text: str) -> None:
-        """Tell what a person should know, and of checkpoints that were evaluated since."""
+        """Write a note for a person, and before it the checkpoints that were evaluated since the last one."""
         evaluations = list(read_lines(self._folder / EVALUATIONS))
         for record in evaluations[self._evaluated :]:
             self._write("evaluation", **record)

@@ -1,14 +1,14 @@
-"""What a run leaves on disk for people and programs to read while it goes on.
+"""Files of a training run that people and programs read while it goes on.
 
 `metrics.jsonl` holds one line a step, `samples.jsonl` guidance prompts with their outcome, `evaluations.jsonl` one line
-an evaluated checkpoint, `tensorboard/` the numbers of the first once more, `progress.json` where the run stands.
+an evaluated checkpoint, `tensorboard/` the numbers of the first once more, `progress.json` the step it is at.
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,25 +19,26 @@ from prompt4trust.files import write_atomically
 from prompt4trust.metrics import brier_score, confident_error_share, expected_calibration_error
 from prompt4trust.verdict import Invalid, Verdict
 from services.trainer.grpo.scoring import GuidedOutcome
+from services.trainer.run_files.json_lines import read_lines, to_line
+from services.trainer.run_files.progress import EVALUATIONS, METRICS, PROGRESS, SAMPLES
 
-METRICS, SAMPLES, EVALUATIONS, PROGRESS = "metrics.jsonl", "samples.jsonl", "evaluations.jsonl", "progress.json"
 TENSORBOARD = "tensorboard"
 
 
 class RunObserver(Protocol):
-    """Told of what happens, for a terminal or an event stream."""
+    """Listener to a run, for a terminal or an event stream."""
 
     def step(self, record: Mapping[str, Any], steps: int) -> None:
         """Take note of a finished step; the record is that of metrics.jsonl."""
         ...
 
     def note(self, text: str) -> None:
-        """Take note of what a person should know."""
+        """Take note of a remark for a person."""
         ...
 
 
 class SilentObserver:
-    """Tells nobody."""
+    """An observer that does nothing."""
 
     def step(self, record: Mapping[str, Any], steps: int) -> None:
         """Do nothing."""
@@ -108,7 +109,7 @@ class Journal:
         return {record["step"]: record for record in read_lines(self.folder / EVALUATIONS)}
 
     def progress(self, **values: Any) -> None:
-        """Say where the run stands."""
+        """Write progress.json."""
         text = json.dumps({**values, "time": self._now().isoformat(timespec="seconds")}, indent=2)
         write_atomically(self.folder / PROGRESS, text + "\n")
 
@@ -121,7 +122,7 @@ class Journal:
     def _append(self, name: str, record: Mapping[str, Any]) -> None:
         stamped = {**record, "time": self._now().isoformat(timespec="seconds")}
         with (self.folder / name).open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(_finite(stamped), ensure_ascii=False) + "\n")
+            stream.write(to_line(stamped) + "\n")
 
     def _tensorboard(self) -> Any:
         if self._board is None:
@@ -188,29 +189,3 @@ def describe(outcome: GuidedOutcome) -> dict[str, Any]:
         "lost": outcome.lost,
         "reward": outcome.reward,
     }
-
-
-def read_lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Read JSON lines; what a crash left half written at the end is skipped.
-
-    Args:
-        path: The file; nothing is read where there is none.
-    """
-    if not path.exists():
-        return
-    for line in path.read_text(encoding="utf-8").splitlines():
-        try:
-            record = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(record, dict) and "step" in record:
-            yield record
-
-
-def _finite(value: Any) -> Any:
-    # JSON knows no NaN: a figure that is not defined is null.
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    if isinstance(value, dict):
-        return {key: _finite(each) for key, each in value.items()}
-    return value

@@ -1,4 +1,4 @@
-"""Start a prepared training run or go on with it, and say in words why it could not."""
+"""Execution of a prepared training run, whether it begins or goes on, with its failures in words."""
 
 from __future__ import annotations
 
@@ -13,12 +13,11 @@ from pydantic import SecretStr
 
 from prompt4trust.datasets import DatasetError
 from services.common.clients.downstream import ImageEgressRefusedError
-from services.trainer.grpo.attempt import Attempt, Result, is_main_process
-from services.trainer.grpo.data import DataError
+from services.trainer.errors import DataError, RunBusyError, RunError, StartPolicyError, TooManyLostError
+from services.trainer.grpo.attempt import TrainingResult, attempt
+from services.trainer.grpo.context import RunContext, is_main_process
 from services.trainer.grpo.journal import Journal, RunObserver, SilentObserver
-from services.trainer.grpo.policy_files import StartPolicyError
-from services.trainer.grpo.reward_function import TooManyLostError
-from services.trainer.grpo.spec import RunBusyError, RunError, read_spec
+from services.trainer.grpo.spec import read_spec
 
 # Python's own words, safetensors', and what torch.save makes of it.
 _NO_ROOM = ("No space left", "Disk quota", "os error 28", "PytorchStreamWriter failed", "unexpected pos")
@@ -30,7 +29,7 @@ def execute(
     observer: RunObserver | None = None,
     key: SecretStr | None = None,
     stop: threading.Event | None = None,
-) -> Result:
+) -> TrainingResult:
     """Run a prepared run to its end, from wherever it is: anew, from its last whole checkpoint, or only to publish.
 
     Args:
@@ -49,8 +48,8 @@ def execute(
     journal = Journal(folder, spec.config.samples_per_step)
     try:
         with _only_one(folder):
-            run = Attempt(folder, spec, journal, observer or SilentObserver(), key, stop or threading.Event())
-            result = run.execute()
+            observer, stop = observer or SilentObserver(), stop or threading.Event()
+            result = attempt(RunContext.open(folder, spec, journal, observer, key, stop))
             state = "cancelled" if result.stopped else "succeeded"
             if is_main_process():
                 journal.progress(

@@ -22,14 +22,14 @@ class GuidedOutcome:
     """The outcome of one guidance prompt.
 
     Attributes:
-        question: What was asked.
+        question: The question.
         guidance: The guidance prompt.
         text: The downstream model's reply; "" where there was none.
-        verdict: What was read from it; None where the model could not be asked.
-        reward: What it is worth; None where the model could not be asked: such a sample is left out of the update.
-        seconds: How long the answer took, retries included.
+        verdict: The verdict read from it; None where the model could not be asked.
+        reward: Its reward; None where the model could not be asked: such a sample is left out of the update.
+        seconds: Duration of the answer, retries included.
         tokens: Tokens that the downstream model wrote.
-        lost: Why the model could not be asked; None where it was.
+        lost: Reason why the model could not be asked; None where it was.
     """
 
     question: Question
@@ -64,8 +64,8 @@ class Scorer:
     Attributes:
         downstream: The model.
         template: The answer template.
-        sampling: How replies are decoded; the seed, if any, is varied by sample.
-        reward: What an outcome is worth.
+        sampling: Decoding of replies; the seed, if any, is varied by sample.
+        reward: The reward of an outcome.
         max_in_flight: Requests at once.
     """
 

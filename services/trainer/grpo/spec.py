@@ -1,4 +1,4 @@
-"""What a training run is: a folder with its configuration, checked before hours are spent."""
+"""Folders of training runs: config.json says what the run is, checked before hours are spent."""
 
 from __future__ import annotations
 
@@ -11,28 +11,17 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from prompt4trust.files import write_atomically
 from services.common.registry.directory import Registry
 from services.common.registry.errors import RegistryError
-from services.trainer.grpo.config import TrainingConfig
+from services.trainer.errors import RunError, StartPolicyError, VersionTakenError
+from services.trainer.grpo.config.renamed_settings import translate_renamed
+from services.trainer.grpo.config.training_config import TrainingConfig
 from services.trainer.grpo.connection import Connection
-from services.trainer.grpo.policy_files import StartPolicyError, find_start
-from services.trainer.grpo.renamed_settings import translate_renamed
+from services.trainer.grpo.start_policy import find_start
 
 CONFIG = "config.json"
 
 
-class RunError(Exception):
-    """A run cannot begin or cannot go on; the message says why and what may be done."""
-
-
-class VersionTakenError(RunError):
-    """The registry has a version of the name already."""
-
-
-class RunBusyError(RunError):
-    """Another process is at work on the run."""
-
-
-class Spec(BaseModel):
-    """What a run is: written once, before it begins, and read whenever it is taken up."""
+class TrainingSpec(BaseModel):
+    """A training run's config.json: written once, before it begins, and read whenever it is executed."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -41,17 +30,17 @@ class Spec(BaseModel):
 
 
 def prepare(folder: Path, config: TrainingConfig, connection: Connection) -> None:
-    """Make a folder a run's: what can be told to be wrong before hours are spent is told here.
+    """Make a folder a run's, after all checks that can be made before hours are spent.
 
     Args:
         folder: The run's folder; it may be there, but no other run may be in it.
         config: The run's configuration.
-        connection: Where the downstream model and the registry are.
+        connection: The downstream model and the registry.
 
     Raises:
         RunError: If the folder holds another run, the start cannot be used, or the version exists or cannot be written.
     """
-    spec = Spec(config=config, connection=connection)
+    spec = TrainingSpec(config=config, connection=connection)
     text = spec.model_dump_json(indent=2) + "\n"
     path = folder / CONFIG
     try:
@@ -74,8 +63,8 @@ def prepare(folder: Path, config: TrainingConfig, connection: Connection) -> Non
         raise RunError(f"{error.filename or folder} cannot be written: {error.strerror or error}") from error
 
 
-def read_spec(folder: Path) -> Spec:
-    """Read what a run is.
+def read_spec(folder: Path) -> TrainingSpec:
+    """Read a run's config.json, of earlier versions too.
 
     Raises:
         RunError: If the folder holds no run.
@@ -84,7 +73,7 @@ def read_spec(folder: Path) -> Spec:
         stored = json.loads((folder / CONFIG).read_bytes())
         if isinstance(stored, dict):
             stored["config"] = translate_renamed(stored.get("config"))
-        return Spec.model_validate_json(json.dumps(stored))
+        return TrainingSpec.model_validate_json(json.dumps(stored))
     except OSError as error:
         raise RunError(f"{folder} holds no run ({error.strerror or error})") from error
     except ValidationError as error:
@@ -94,7 +83,11 @@ def read_spec(folder: Path) -> Spec:
 
 
 def check_version_is_free(registry: Registry, version: str, run: str) -> bool:
-    """Tell a free name (True) from one that this very run published (False); another's is an error."""
+    """Check that a version's name is free (True) or was published by this very run (False).
+
+    Raises:
+        VersionTakenError: If another has the name.
+    """
     try:
         path = registry.policy_path(version)
     except RegistryError:

@@ -1,4 +1,4 @@
-"""Where settings come from, and that mistakes in them are told."""
+"""Sources of settings, and errors that name a mistake in them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from services.common.settings import ServiceSettings
 from services.downstream.settings import DownstreamSettings
 from services.gateway.settings import GatewaySettings
 from services.policy.settings import PolicySettings
-from services.trainer.grpo.config_file import load_training
+from services.trainer.grpo.config.config_file import load_training
 from services.trainer.grpo.connection import ConnectionSettings
 from services.trainer.settings import TrainerSettings
 
@@ -93,6 +93,18 @@ def test_naming_a_file_that_is_not_there_is_an_error(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("TRUSTVQA_CONFIG", str(tmp_path / "absent.yaml"))
     with pytest.raises(FileNotFoundError, match=r"TRUSTVQA_CONFIG names .*absent\.yaml"):
         DemoSettings()
+
+
+def test_a_file_may_be_given_instead_of_named(config: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    given = tmp_path / "given.yaml"
+    given.write_text("demo: {port: 5000}\n")
+    monkeypatch.setenv("TRUSTVQA_DEMO_COLOUR", "red")
+    settings = DemoSettings.from_file(given, weights={"a": 0.5})
+    assert (settings.port, settings.colour, settings.weights) == (5000, "red", {"a": 0.5})
+    assert DemoSettings.from_file(given, port=6000).port == 6000
+    assert DemoSettings().port == 2000  # that of the named file
+    with pytest.raises(FileNotFoundError, match=r"absent\.yaml is no file"):
+        DemoSettings.from_file(tmp_path / "absent.yaml")
 
 
 def test_settings_cannot_be_changed_later() -> None:

@@ -15,7 +15,7 @@ import yaml
 
 from services.trainer.app import trainer_app
 from services.trainer.executors.base import Launch
-from services.trainer.records import FOREGROUND, RunRecord
+from services.trainer.run_files.records import FOREGROUND, RunRecord
 from services.trainer.settings import TrainerSettings
 from tests.support.keys import bearer
 from tests.support.servers import running

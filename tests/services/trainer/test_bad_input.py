@@ -1,4 +1,4 @@
-"""What the trainer refuses, and how it says so; who may ask; what it says of its own health."""
+"""Requests that the trainer refuses, and its words; who may ask; its own health."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from services.trainer.app import trainer_app
-from services.trainer.records import RunStore
+from services.trainer.run_files.records import RunStore
 from tests.services.trainer.conftest import Service, Start, make_settings
 from tests.support.keys import bearer, keys_at
 from tests.support.servers import running

@@ -9,7 +9,7 @@ import pytest
 
 from tests.services.trainer.conftest import Start
 from tests.services.trainer.grpo.conftest import write_questions
-from tests.services.trainer.test_streaming import listening
+from tests.services.trainer.test_event_stream import listening
 from tests.support.models import overconfident
 from tests.support.openai_app import ScriptedServer
 from tests.support.servers import running

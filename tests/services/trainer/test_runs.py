@@ -16,10 +16,10 @@ from typing import Any
 import psutil
 import pytest
 
-from services.trainer.foreground import Foreground
-from services.trainer.processes import identify
-from services.trainer.records import FOREGROUND, RunRecord, RunStore
-from services.trainer.states import TransitionError
+from services.trainer.errors import TransitionError
+from services.trainer.executors.process_identity import identify
+from services.trainer.run_files.records import FOREGROUND, RunRecord, RunStore
+from services.trainer.supervision.foreground import Foreground
 from tests.services.trainer.conftest import Start
 from tests.support.waiting import wait_until
 

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from services.trainer import states
+from services.trainer.errors import TransitionError
 from services.trainer.executors.base import JobState
-from services.trainer.records import STATUSES, RunRecord, Status
+from services.trainer.run_files.records import STATUSES, RunRecord, Status
 
 THEN = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 NOW = THEN + timedelta(hours=1)
@@ -50,7 +51,7 @@ def run(status: Status, **fields: Any) -> RunRecord:
 def test_each_change_is_made_from_its_states_and_no_others(name: str, status: Status) -> None:
     target = ALLOWED.get((name, status))
     if target is None:
-        with pytest.raises(states.TransitionError, match=f"run-1 is {status}"):
+        with pytest.raises(TransitionError, match=f"run-1 is {status}"):
             CHANGES[name](run(status))
     else:
         assert CHANGES[name](run(status)).status == target
@@ -70,7 +71,7 @@ def test_what_a_life_leaves_on_record() -> None:
 
 
 def test_a_run_ends_in_a_final_state_only() -> None:
-    with pytest.raises(states.TransitionError, match="does not end queued"):
+    with pytest.raises(TransitionError, match="does not end queued"):
         states.end(run("running"), status="queued", error=None, now=NOW)
 
 

@@ -12,8 +12,9 @@ from prompt4trust.evaluation import ManifestError, Prediction, RunManifest, Tabl
 from prompt4trust.evaluation.manifest import FILE as MANIFEST
 from prompt4trust.evaluation.predictions import FILE as PREDICTIONS
 from services.trainer.evaluation.execute import OUTPUT
-from services.trainer.grpo.journal import EVALUATIONS, METRICS, read_lines
-from services.trainer.grpo.renamed_settings import translate_renamed
+from services.trainer.grpo.config.renamed_settings import translate_renamed
+from services.trainer.run_files.json_lines import read_lines
+from services.trainer.run_files.progress import EVALUATIONS, METRICS
 from trustvqa.cli.errors import CommandError
 from trustvqa.reports.training_history import Outcomes, TrainingHistory
 

@@ -28,8 +28,9 @@ from prompt4trust.evaluation import (
     read_predictions,
 )
 from services.common.clients.downstream import ImageEgressRefusedError, is_near
+from services.trainer.errors import EvaluationError
 from services.trainer.evaluation import prediction_run
-from services.trainer.evaluation.prediction_run import Asking, EvaluationError
+from services.trainer.evaluation.prediction_run import PredictionPlan
 from services.trainer.model_settings import ModelSettings
 from trustvqa.cli.api_key import read_key
 from trustvqa.cli.errors import CommandError, fail
@@ -153,7 +154,7 @@ def run_predictions(
             yield watch.see
 
     try:
-        asking = Asking(
+        asking = PredictionPlan(
             method_names(request.methods),
             request.concurrency,
             request.deadline_s,

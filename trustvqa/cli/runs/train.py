@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,31 +14,24 @@ import typer
 from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from services.common.registry.directory import Registry
-from services.common.settings import CONFIG_VARIABLE, DEFAULT_CONFIG
-from services.trainer.foreground import Foreground
-from services.trainer.grpo.attempt import Result
-from services.trainer.grpo.config import TrainingConfig
-from services.trainer.grpo.config_file import ConfigError, load_training
-from services.trainer.grpo.connection import Connection, ConnectionSettings, KeyRefusedError, check_reachable
+from services.common.settings import DEFAULT_CONFIG
+from services.trainer.errors import ConfigError, KeyRefusedError, RunError, TransitionError
+from services.trainer.grpo.attempt import TrainingResult
+from services.trainer.grpo.config.config_file import load_training
+from services.trainer.grpo.config.training_config import TrainingConfig
+from services.trainer.grpo.connection import Connection, ConnectionSettings, check_reachable
 from services.trainer.grpo.event_writer import EventWriter
 from services.trainer.grpo.run import execute
-from services.trainer.grpo.spec import RunError, Spec, prepare, read_spec
-from services.trainer.grpo.stop_signals import stop_on_signals
-from services.trainer.states import TransitionError
+from services.trainer.grpo.spec import TrainingSpec, prepare, read_spec
+from services.trainer.stop_signals import stop_on_signals
+from services.trainer.supervision.foreground import Foreground
 from trustvqa.cli.api_key import HINT
 from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.runs.options import DownstreamUrl, Model
 from trustvqa.cli.runs.prediction_run import INTERRUPTED, with_key
-
-_SHOWN = {"reward": "mean reward", "accuracy": "accuracy", "ece": "ECE", "mean_confidence": "mean confidence"} | {
-    "confident_error_share": "errors stated at >= 0.9",
-    "valid_rate": "valid replies",
-}
-_QUIET_LINES = 20
+from trustvqa.cli.runs.training_display import TrainingProgress, print_result
 
 
 def train(
@@ -70,8 +61,7 @@ def train(
     console = Console(stderr=True)
     given = (out, policy, version, steps, seed, downstream_url, model, registry)
     try:
-        with _named(config, resume):
-            settings = with_key(ConnectionSettings(**_over(downstream_url, model, registry)))
+        settings = with_key(_read_settings(None if resume else config, downstream_url, model, registry))
         if resume is not None:
             if any(value is not None for value in given):
                 fail("a run is resumed as it was begun: no other option goes with --resume", 2)
@@ -92,62 +82,16 @@ def train(
         fail(str(error))
     except ValidationError as error:
         fail(f"{'.'.join(map(str, error.errors()[0]['loc']))}: {error.errors()[0]['msg']}")
-    _report(folder, spec, result)
+    if result.stopped:
+        Console().print(
+            f"stopped at step {result.step}; `trustvqa train --resume {escape(str(folder))}` goes on from there",
+            soft_wrap=True,
+        )
+        raise typer.Exit(INTERRUPTED)
+    print_result(result, spec.config.version)
 
 
-class _Terminal:
-    """A progress bar on a terminal, and one-line summaries everywhere."""
-
-    def __init__(self, console: Console, steps: int) -> None:
-        self._console = console
-        columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._bar = Progress(*columns, console=console, disable=not console.is_terminal)
-        self._task = self._bar.add_task("training", total=steps)
-
-    def __enter__(self) -> _Terminal:
-        self._bar.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
-
-    def step(self, record: Mapping[str, Any], steps: int) -> None:
-        """Show a step, and now and then its figures."""
-        self._bar.update(self._task, completed=record["step"], total=steps)
-        if record["step"] % max(1, steps // _QUIET_LINES) == 0 or record.get("masked"):
-            self._console.print(escape(one_line(record, steps)), highlight=False, soft_wrap=True)
-
-    def note(self, text: str) -> None:
-        """Show what happened."""
-        self._console.print(escape(text), highlight=False, soft_wrap=True)
-
-
-def one_line(record: Mapping[str, Any], steps: int) -> str:
-    """Sum a step up in a line.
-
-    Args:
-        record: The step's line of metrics.jsonl.
-        steps: Steps of the run.
-    """
-    parts = [f"step {record['step']}/{steps}"]
-    for name, label, form in (
-        ("reward", "reward", ".3f"),
-        ("kl", "KL", ".3f"),
-        ("accuracy", "accuracy", ".2f"),
-        ("ece", "ECE", ".2f"),
-        ("confidence_mean", "confidence", ".2f"),
-        ("confidence_sd", "spread", ".2f"),
-        ("valid_rate", "valid", ".2f"),
-        ("step_s", "s", ".1f"),
-    ):
-        if record.get(name) is not None:
-            parts.append(f"{label} {format(float(record[name]), form)}")
-    if record.get("masked"):
-        parts.append(f"masked {record['masked']}")
-    return "  ".join(parts)
-
-
-def _begin(out: Path | None, training: TrainingConfig, settings: ConnectionSettings) -> tuple[Path, Spec]:
+def _begin(out: Path | None, training: TrainingConfig, settings: ConnectionSettings) -> tuple[Path, TrainingSpec]:
     connection = Connection.of(settings)
     try:
         Registry(settings.registry).seed(settings.shipped)
@@ -170,7 +114,7 @@ def _check_downstream(connection: Connection, settings: ConnectionSettings) -> N
         ) from error
 
 
-def _execute(folder: Path, spec: Spec, settings: ConnectionSettings, console: Console) -> Result:
+def _execute(folder: Path, spec: TrainingSpec, settings: ConnectionSettings, console: Console) -> TrainingResult:
     stamina.instrumentation.set_on_retry_hooks([])  # what fails for good is counted and reported
     logging.getLogger("trl").setLevel(logging.ERROR)  # it tells of every masked sample at length
     record = Foreground(folder)
@@ -183,7 +127,7 @@ def _execute(folder: Path, spec: Spec, settings: ConnectionSettings, console: Co
     except OSError as error:
         raise RunError(f"{folder} cannot be written: {error.strerror or error}") from error
     try:
-        with stop_on_signals() as stop, _Terminal(console, spec.config.update.max_steps) as terminal:
+        with stop_on_signals() as stop, TrainingProgress(console, spec.config.update.max_steps) as terminal:
             result = execute(folder, observer=EventWriter(folder, terminal), key=settings.downstream_api_key, stop=stop)
     except RunError as error:
         with suppress(OSError):  # the list of runs then finds out by itself that this process is gone
@@ -194,50 +138,10 @@ def _execute(folder: Path, spec: Spec, settings: ConnectionSettings, console: Co
     return result
 
 
-def _report(folder: Path, spec: Spec, result: Result) -> None:
-    console = Console()
-    if result.stopped:
-        console.print(
-            f"stopped at step {result.step}; `trustvqa train --resume {escape(str(folder))}` goes on from there",
-            soft_wrap=True,
-        )
-        raise typer.Exit(INTERRUPTED)
-    if result.before and result.best:
-        table = Table(title=f"validation split, {result.best['n']} questions, in brackets 95 % intervals")
-        for heading in ("", "before", f"after (step {result.best['step']})"):
-            table.add_column(heading)
-        for name, label in _SHOWN.items():
-            table.add_row(label, *(_cell(each["metrics"][name]) for each in (result.before, result.best)))
-        console.print(table, highlight=False)
-    if result.published is None:
-        console.print(escape(result.remark), soft_wrap=True)
-        return
-    version = spec.config.version
-    console.print(f"published {escape(str(result.published))}", highlight=False, soft_wrap=True)
-    console.print(f"to make it live: curl -X POST http://127.0.0.1:8081/v1/policies/{version}/activate", soft_wrap=True)
-
-
-def _cell(interval: Mapping[str, float | None]) -> str:
-    if None in interval.values():
-        return "not defined"
-    return f"{interval['value']:.3f} ({interval['low']:.3f}-{interval['high']:.3f})"
-
-
-def _over(downstream_url: str | None, model: str | None, registry: Path | None) -> dict[str, Any]:
-    given = {"downstream_url": downstream_url, "downstream_model": model, "registry": registry}
-    return {name: value for name, value in given.items() if value is not None}
-
-
-@contextmanager
-def _named(config: Path, resume: Path | None) -> Iterator[None]:
-    """Have settings read from the file that was named; a resumed run needs of them the API key alone."""
-    before = os.environ.get(CONFIG_VARIABLE)
-    if resume is None:
-        os.environ[CONFIG_VARIABLE] = str(config)
-    try:
-        yield
-    finally:
-        if before is None:
-            os.environ.pop(CONFIG_VARIABLE, None)
-        else:
-            os.environ[CONFIG_VARIABLE] = before
+def _read_settings(
+    config: Path | None, downstream_url: str | None, model: str | None, registry: Path | None
+) -> ConnectionSettings:
+    """Read the section `trainer` of the file; a resumed run, which names none, needs of it the API key alone."""
+    values = {"downstream_url": downstream_url, "downstream_model": model, "registry": registry}
+    given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
+    return ConnectionSettings(**given) if config is None else ConnectionSettings.from_file(config, **given)

@@ -18,7 +18,8 @@ import docker
 import pytest
 from docker.errors import DockerException, NotFound
 
-from services.trainer.executors.base import ExecutorError, Launch
+from services.trainer.errors import ExecutorError
+from services.trainer.executors.base import Launch
 from services.trainer.executors.docker import DockerExecutor, container_options, describe
 from services.trainer.executors.docker_settings import DockerSettings, Mount
 from tests.services.trainer.executors.programs import ended, launch, said, until_state

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from services.trainer.executors.base import ExecutorError, Launch
+from services.trainer.errors import ExecutorError
+from services.trainer.executors.base import Launch
 from services.trainer.executors.kubernetes import KubernetesExecutor
 from services.trainer.executors.kubernetes_settings import KubernetesSettings
 from tests.services.trainer.executors.programs import said

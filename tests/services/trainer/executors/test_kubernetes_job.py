@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from services.trainer.executors.base import ExecutorError, Launch
+from services.trainer.errors import ExecutorError
+from services.trainer.executors.base import Launch
 from services.trainer.executors.kubernetes_job import build_job, describe, job_name, stuck
 from services.trainer.executors.kubernetes_settings import ClaimMount, KubernetesSettings, Toleration
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from services.trainer.executors.base import ExecutorError, JobState, Launch
+from services.trainer.errors import ExecutorError
+from services.trainer.executors.base import JobState, Launch
 from services.trainer.executors.process import ProcessExecutor
-from services.trainer.processes import find, identify, is_at_work
+from services.trainer.executors.process_identity import find, identify, is_at_work
 from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[4]

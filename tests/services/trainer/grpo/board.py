@@ -1,4 +1,4 @@
-"""What TensorBoard would show of a run: its files read by their format, without TensorBoard."""
+"""TensorBoard's view of a run: its files read by their format, without TensorBoard."""
 
 from __future__ import annotations
 

@@ -15,10 +15,11 @@ import yaml
 from PIL import Image
 from typer.testing import CliRunner
 
-from services.trainer.grpo.config import TrainingConfig
+from services.trainer.grpo.config.training_config import TrainingConfig
 from services.trainer.grpo.connection import Connection
-from services.trainer.grpo.journal import SilentObserver, read_lines
+from services.trainer.grpo.journal import SilentObserver
 from services.trainer.grpo.spec import prepare
+from services.trainer.run_files.json_lines import read_lines
 from tests.support.models import overconfident, share
 from tests.support.openai_app import Reply, ScriptedServer
 from tests.support.servers import running

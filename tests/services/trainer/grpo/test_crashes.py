@@ -14,9 +14,9 @@ import pytest
 from safetensors.numpy import load_file
 
 from services.common.registry.directory import Registry
+from services.trainer.errors import RunBusyError, RunError
 from services.trainer.grpo.journal import SilentObserver
 from services.trainer.grpo.run import execute
-from services.trainer.grpo.spec import RunBusyError, RunError
 from tests.services.trainer.grpo.board import scalars
 from tests.services.trainer.grpo.conftest import BATCH, STEPS, VALIDATION, Begin, Told, Trained, flaky, metrics
 from tests.support.models import overconfident
@@ -66,7 +66,7 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(trained: Trained, begin: Be
 
 
 def the_same(folder: Path, uninterrupted: Path) -> None:
-    """Whether a run that was interrupted wrote what one wrote that was not, in the lines and for TensorBoard."""
+    """Check that a run that was interrupted wrote what one wrote that was not, in the lines and for TensorBoard."""
     rows, others = metrics(folder), metrics(uninterrupted)
     assert [row["step"] for row in rows] == [row["step"] for row in others]
     for name in ("loss", "reward", "kl", "grad_norm", "learning_rate", "accuracy", "masked_total"):

@@ -17,13 +17,13 @@ import pytest
 import yaml
 
 from services.common.registry.directory import Registry
-from services.trainer.events import read_events
 from services.trainer.executors.process import MARK
-from services.trainer.processes import marked
-from services.trainer.records import FOREGROUND, RunStore
+from services.trainer.executors.process_identity import marked
+from services.trainer.run_files.events import read_events
+from services.trainer.run_files.records import FOREGROUND, RunStore
 from tests.services.trainer.conftest import Service
 from tests.services.trainer.grpo.conftest import BATCH, STEPS, VALIDATION, Configure, Trained
-from tests.services.trainer.test_streaming import listening
+from tests.services.trainer.test_event_stream import listening
 from tests.support.models import overconfident
 from tests.support.openai_app import Reply, ScriptedServer
 from tests.support.servers import free_port, running

@@ -14,10 +14,11 @@ from safetensors.numpy import load_file
 from typer.testing import CliRunner
 
 from services.common.registry.directory import Registry
+from services.trainer.errors import RunError
 from services.trainer.grpo.connection import Connection
-from services.trainer.grpo.journal import read_lines
 from services.trainer.grpo.run import execute
-from services.trainer.grpo.spec import RunError, prepare
+from services.trainer.grpo.spec import prepare
+from services.trainer.run_files.json_lines import read_lines
 from tests.services.trainer.grpo.board import scalars
 from tests.services.trainer.grpo.conftest import (
     BATCH,

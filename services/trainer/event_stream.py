@@ -1,0 +1,73 @@
+"""A run's events as server-sent ones (HTML standard, section 9.2)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import anyio
+from sse_starlette import ServerSentEvent
+
+from services.common.http.problems import Problem
+from services.trainer.metrics import TrainerMetrics
+from services.trainer.run_files.events import read_events
+from services.trainer.run_files.records import RunRecord
+
+_ID = re.compile(r"(\d{1,15})(-end)?")
+
+
+def place_of(last_event_id: str | None) -> tuple[int, bool]:
+    """Read where a client stopped listening.
+
+    Args:
+        last_event_id: The header Last-Event-ID, or None.
+
+    Returns:
+        The place to go on from, and whether the client heard the end of the run.
+
+    Raises:
+        Problem: 400 if that is no id of an event.
+    """
+    if not last_event_id:
+        return 0, False
+    found = _ID.fullmatch(last_event_id)
+    if found is None:
+        raise Problem(400, "invalid-event-id", "Last-Event-ID is not the id of an event of this stream.")
+    return int(found[1]), found[2] is not None
+
+
+async def follow(
+    folder: Path, place: int, read: Callable[[], Awaitable[RunRecord]], *, poll_s: float, metrics: TrainerMetrics
+) -> AsyncIterator[ServerSentEvent]:
+    """Follow a run's events to its end.
+
+    Args:
+        folder: The run's folder.
+        place: Where to begin.
+        read: Reads the run's record.
+        poll_s: Seconds between two looks at the files.
+        metrics: Counts whoever follows.
+
+    Yields:
+        Its events, each with the place after it as its id; at last one named "end".
+    """
+    metrics.listening += 1
+    try:
+        while True:
+            # In this order: what was written before a run was closed has been read when it is found closed.
+            record = await read()
+            events, place = await asyncio.to_thread(read_events, folder, place)
+            for event in events:
+                yield ServerSentEvent(json.dumps(event.data, ensure_ascii=False), event=event.name, id=str(event.end))
+            if events:
+                continue
+            if record.is_finished:
+                told = record.model_dump_json(include={"status", "error", "ended", "resumed"})
+                yield ServerSentEvent(told, event="end", id=f"{place}-end")
+                return
+            await anyio.sleep(poll_s)
+    finally:
+        metrics.listening -= 1

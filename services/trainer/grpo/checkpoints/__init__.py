@@ -1,0 +1,1 @@
+"""Checkpoints: sealed, tried on the validation split, chosen among, and published."""

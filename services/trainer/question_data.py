@@ -1,0 +1,112 @@
+"""The questions of a run as its configuration names them, and the reading of them."""
+
+from __future__ import annotations
+
+import fcntl
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from prompt4trust.datasets import Dataset, load_dataset
+from prompt4trust.datasets.phantoms import SPLITS, PhantomError, generate
+from services.trainer.errors import DataError
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PhantomData(_Section):
+    """Questions of Phantom-VQA, drawn when the run begins.
+
+    Attributes:
+        kind: Tag of this kind of data.
+        n: Number of pictures, one question each.
+        seed: The same seed gives the same pictures.
+        split: One of the disjoint splits.
+        wordings: Question wordings to draw from.
+    """
+
+    kind: Literal["phantoms"] = "phantoms"
+    n: int = Field(ge=1, le=1_000_000)
+    seed: int = Field(default=0, ge=0)
+    split: str
+    wordings: Literal["train", "heldout"] = "train"
+
+    @field_validator("split")
+    @classmethod
+    def _split_exists(cls, split: str) -> str:
+        if split not in SPLITS:
+            raise ValueError(f"unknown split {split!r}; there are {', '.join(SPLITS)}")
+        return split
+
+
+class FileData(_Section):
+    """Questions of a file in PMC-VQA's or MedMCQA's format.
+
+    Attributes:
+        kind: Tag of this kind of data.
+        path: The file, or a folder with questions.csv.
+        images: Folder of the pictures, or None to find it.
+        limit: Number to draw, or None for all.
+        seed: Seed of the draw.
+        min_side: Leave out pictures that do not open or have fewer pixels on a side.
+        on_bad: Whether unusable rows are left out or end the run.
+    """
+
+    kind: Literal["file"]
+    path: Path
+    images: Path | None = None
+    limit: int | None = Field(default=None, ge=1)
+    seed: int = 42
+    min_side: int | None = Field(default=None, ge=1)
+    on_bad: Literal["error", "skip"] = "skip"
+
+
+Data = Annotated[PhantomData | FileData, Field(discriminator="kind")]
+
+
+def load_questions(data: PhantomData | FileData, folder: Path) -> Dataset:
+    """Read questions with a known answer; phantoms are drawn where they are not there yet.
+
+    Args:
+        data: What to read.
+        folder: Where phantoms are kept; the same ones are drawn once.
+
+    Returns:
+        The questions that have a truth.
+
+    Raises:
+        DataError: If there is none, or phantoms cannot be drawn.
+        DatasetError: If a file cannot be used.
+    """
+    if isinstance(data, PhantomData):
+        place = folder / f"phantoms-{data.split}-{data.n}-{data.seed}-{data.wordings}"
+        try:
+            _draw_once(data, place)
+        except (PhantomError, OSError) as error:
+            raise DataError(str(error)) from error
+        dataset = load_dataset(place)
+    else:
+        dataset = load_dataset(
+            data.path,
+            images=data.images,
+            on_bad=data.on_bad,
+            limit=data.limit,
+            seed=data.seed,
+            min_side=data.min_side,
+        )
+    known = tuple(question for question in dataset.questions if question.answer is not None)
+    if not known:
+        raise DataError(f"{dataset.name}: no question has a known answer, so there is nothing to learn from")
+    return replace(dataset, questions=known)
+
+
+def _draw_once(data: PhantomData, place: Path) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with (place.parent / f".{place.name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # another run, or another process of this one, may want the same
+        if not (place / "questions.csv").is_file():
+            generate(place, data.n, data.seed, data.split, wordings=data.wordings)

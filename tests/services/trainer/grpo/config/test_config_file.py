@@ -1,0 +1,38 @@
+"""Configuration files of training runs: mistakes are told, and options lie over them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from services.trainer.errors import ConfigError
+from services.trainer.grpo.config.config_file import load_training
+from tests.services.trainer.grpo.conftest import Configure
+
+CONFIGS = Path(__file__).resolve().parents[5] / "configs"
+
+
+def test_a_file_without_the_section_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "mine.yaml").write_text("trainer: {}\n")
+    with pytest.raises(ConfigError, match="has no section 'training'"):
+        load_training(tmp_path / "mine.yaml")
+    with pytest.raises(ConfigError, match=r"absent\.yaml"):
+        load_training(tmp_path / "absent.yaml")
+
+
+def test_a_former_name_is_refused_with_the_new_one(configure: Configure, tmp_path: Path) -> None:
+    section = configure()
+    section["update"]["batch"] = section["update"].pop("per_device_train_batch_size")
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"training": section}))
+    says = "training.update.batch is now training.update.per_device_train_batch_size"
+    with pytest.raises(ConfigError, match=says):
+        load_training(tmp_path / "mine.yaml")
+    with pytest.raises(ConfigError, match=r"rollout\.engine is now training\.rollout\.use_vllm and "):
+        load_training(CONFIGS / "embedded.yaml", {"rollout.engine": "vllm-server"})
+
+
+def test_options_lie_over_the_file() -> None:
+    config = load_training(CONFIGS / "embedded.yaml", {"update.max_steps": 10, "seed": 7})
+    assert (config.update.max_steps, config.seed, config.update.beta) == (10, 7, 0.06)

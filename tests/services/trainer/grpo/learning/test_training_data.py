@@ -1,0 +1,47 @@
+"""Training data: its order, what the policy sees of it, and that the splits share nothing."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from prompt4trust.datasets import Dataset
+from prompt4trust.prompts import load_template
+from services.trainer.errors import DataError
+from services.trainer.grpo.learning.training_data import check_apart, draw_order, training_rows
+from services.trainer.question_data import PhantomData, load_questions
+from tests.services.trainer.grpo.outcomes import QUESTION
+
+
+def test_every_question_comes_before_any_comes_again() -> None:
+    order = draw_order(10, 35, seed=1)
+    assert all(Counter(order[at : at + 10]) == Counter(range(10)) for at in (0, 10, 20))
+    assert order[:10] != order[10:20]
+    assert order == draw_order(10, 35, seed=1)
+    assert order[:20] == draw_order(10, 20, seed=1)  # a longer run begins alike
+    assert order != draw_order(10, 35, seed=2)
+
+
+def test_the_policy_s_side_sees_neither_truth_nor_picture() -> None:
+    rows = training_rows([QUESTION], [0, 0], load_template("guide-compact@1"))
+    assert [set(row) for row in rows] == [{"prompt", "question_id"}] * 2
+    assert "Number?" in rows[0]["prompt"][-1]["content"]
+
+
+def test_phantoms_are_drawn_once(tmp_path: Path) -> None:
+    data = PhantomData(n=3, split="train", seed=5)
+    first = load_questions(data, tmp_path)
+    stamp = next(tmp_path.glob("*/questions.csv")).stat().st_mtime_ns
+    assert load_questions(data, tmp_path).fingerprint == first.fingerprint
+    assert next(tmp_path.glob("*/questions.csv")).stat().st_mtime_ns == stamp
+    other = load_questions(PhantomData(n=3, split="validation", seed=5), tmp_path)
+    check_apart(first, other)
+    with pytest.raises(DataError, match="3 question"):
+        check_apart(first, first)
+
+
+def test_questions_without_a_truth_teach_nothing(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="1 question"):
+        check_apart(Dataset("a", (QUESTION,)), Dataset("b", (QUESTION,)))

@@ -1,0 +1,99 @@
+"""Display of a training run in a terminal: its progress, and its result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from services.trainer.grpo.attempt import TrainingResult
+
+_SHOWN = {"reward": "mean reward", "accuracy": "accuracy", "ece": "ECE", "mean_confidence": "mean confidence"} | {
+    "confident_error_share": "errors stated at >= 0.9",
+    "valid_rate": "valid replies",
+}
+_QUIET_LINES = 20
+
+
+class TrainingProgress:
+    """A progress bar on a terminal, and one-line summaries everywhere."""
+
+    def __init__(self, console: Console, steps: int) -> None:
+        self._console = console
+        columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._bar = Progress(*columns, console=console, disable=not console.is_terminal)
+        self._task = self._bar.add_task("training", total=steps)
+
+    def __enter__(self) -> TrainingProgress:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._bar.stop()
+
+    def step(self, record: Mapping[str, Any], steps: int) -> None:
+        """Show a step, and now and then its figures."""
+        self._bar.update(self._task, completed=record["step"], total=steps)
+        if record["step"] % max(1, steps // _QUIET_LINES) == 0 or record.get("masked"):
+            self._console.print(escape(one_line(record, steps)), highlight=False, soft_wrap=True)
+
+    def note(self, text: str) -> None:
+        """Show what happened."""
+        self._console.print(escape(text), highlight=False, soft_wrap=True)
+
+
+def one_line(record: Mapping[str, Any], steps: int) -> str:
+    """Sum a step up in a line.
+
+    Args:
+        record: The step's line of metrics.jsonl.
+        steps: Steps of the run.
+    """
+    parts = [f"step {record['step']}/{steps}"]
+    for name, label, form in (
+        ("reward", "reward", ".3f"),
+        ("kl", "KL", ".3f"),
+        ("accuracy", "accuracy", ".2f"),
+        ("ece", "ECE", ".2f"),
+        ("confidence_mean", "confidence", ".2f"),
+        ("confidence_sd", "spread", ".2f"),
+        ("valid_rate", "valid", ".2f"),
+        ("step_s", "s", ".1f"),
+    ):
+        if record.get(name) is not None:
+            parts.append(f"{label} {format(float(record[name]), form)}")
+    if record.get("masked"):
+        parts.append(f"masked {record['masked']}")
+    return "  ".join(parts)
+
+
+def print_result(result: TrainingResult, version: str) -> None:
+    """Print a finished run: its figures before and after, and the version that it published.
+
+    Args:
+        result: The run's end.
+        version: Name of the version.
+    """
+    console = Console()
+    if result.before and result.best:
+        table = Table(title=f"validation split, {result.best['n']} questions, in brackets 95 % intervals")
+        for heading in ("", "before", f"after (step {result.best['step']})"):
+            table.add_column(heading)
+        for name, label in _SHOWN.items():
+            table.add_row(label, *(_cell(each["metrics"][name]) for each in (result.before, result.best)))
+        console.print(table, highlight=False)
+    if result.published is None:
+        console.print(escape(result.remark), soft_wrap=True)
+        return
+    console.print(f"published {escape(str(result.published))}", highlight=False, soft_wrap=True)
+    console.print(f"to make it live: curl -X POST http://127.0.0.1:8081/v1/policies/{version}/activate", soft_wrap=True)
+
+
+def _cell(interval: Mapping[str, float | None]) -> str:
+    if None in interval.values():
+        return "not defined"
+    return f"{interval['value']:.3f} ({interval['low']:.3f}-{interval['high']:.3f})"
