@@ -35,7 +35,7 @@ def trainer_app(settings: TrainerSettings, launch: Callable[[RunRecord], Launch]
 
     Args:
         settings: Its settings.
-        launch: Says what to start for a run; by default the planner does.
+        launch: Describes the job of a run; by default the planner does.
 
     Returns:
         The application.

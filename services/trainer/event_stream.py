@@ -46,10 +46,10 @@ async def follow(
 
     Args:
         folder: The run's folder.
-        place: Where to begin.
+        place: The place to begin at.
         read: Reads the run's record.
         poll_s: Seconds between two looks at the files.
-        metrics: Counts whoever follows.
+        metrics: Counts the clients that follow.
 
     Yields:
         Its events, each with the place after it as its id; at last one named "end".

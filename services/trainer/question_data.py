@@ -72,8 +72,8 @@ def load_questions(data: PhantomData | FileData, folder: Path) -> Dataset:
     """Read questions with a known answer; phantoms are drawn where they are not there yet.
 
     Args:
-        data: What to read.
-        folder: Where phantoms are kept; the same ones are drawn once.
+        data: The questions.
+        folder: Folder of drawn phantoms; the same ones are drawn once.
 
     Returns:
         The questions that have a truth.

@@ -46,17 +46,17 @@ class RunSummary(BaseModel):
 
     Attributes:
         id: Its name.
-        kind: What it does.
-        status: How far it is.
+        kind: Training or evaluation.
+        status: State of the run.
         created: When it was asked for.
         started: When its work began, the last time.
         ended: When that ended.
-        executor: What does the work: process, docker, kubernetes; foreground for a command in a terminal.
-        resumed: How often it was taken up again.
-        cancelling: Whether it was asked to stop and has not yet.
-        resumable: Whether it can be taken up again.
+        executor: Name of the executor: process, docker, kubernetes; foreground for a command in a terminal.
+        resumed: Number of times that it was resumed.
+        cancelling: It was asked to stop and has not stopped yet.
+        resumable: It can be resumed.
         position: Its place in the queue, 1 being next; None for one that does not wait.
-        error: Why it failed, or what else a person should know of its end.
+        error: Reason why it failed, or another remark on its end for a person.
     """
 
     id: str
@@ -90,8 +90,8 @@ class RunDetail(RunSummary):
     """A run with what its files say.
 
     Attributes:
-        request: What was asked for.
-        progress: Where it stands by its own account; step of steps, or done of total.
+        request: The request.
+        progress: Its progress by its own account; step of steps, or done of total.
         metrics: The figures of the last training step.
         before: Evaluation of the policy that training began with.
         after: Evaluation of its best checkpoint so far.

@@ -44,7 +44,7 @@ class PredictionPlan:
         concurrency: Questions in flight at once.
         deadline_s: Longest wait for one reply, retries included.
         policy_version: Policy version to ask, or None for the active one.
-        recheck: Whether to make sure on resuming that the models still reply as they did.
+        recheck: Make sure on resuming that the models still reply as they did.
     """
 
     methods: Sequence[str]
@@ -77,7 +77,7 @@ async def predict(
 
     Args:
         dataset: The questions.
-        plan: What is asked, and how.
+        plan: The plan.
         settings: The models.
         folder: Folder of the predictions, or None for a folder named after the configuration.
         watching: Opens a block within which progress is told.

@@ -14,8 +14,8 @@ class Mount(BaseModel):
 
     Attributes:
         source: An absolute path on the engine's machine, or the name of a volume.
-        target: Where the container sees it.
-        read_only: Whether the container may only read it.
+        target: The container's path of it.
+        read_only: The container may only read it.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

@@ -19,9 +19,9 @@ class ClaimMount(BaseModel):
 
     Attributes:
         claim: Name of the PersistentVolumeClaim.
-        target: Where the job sees it.
+        target: The job's path of it.
         sub_path: The directory of the volume; "" for its root.
-        read_only: Whether the job may only read it.
+        read_only: The job may only read it.
     """
 
     model_config = _CLOSED

@@ -36,7 +36,7 @@ class ProcessExecutor:
 
     Args:
         python: The interpreter.
-        environment: What of it a child may need is passed on.
+        environment: The service's own; the variables that a child may need are passed on.
     """
 
     name = "process"

@@ -30,9 +30,9 @@ class TrainingResult:
     """The end of a run.
 
     Attributes:
-        stopped: Whether it was stopped before its end; it can then be taken up again.
+        stopped: It was stopped before its end, and can be resumed.
         step: The last step that a checkpoint holds.
-        resumed_from: The step it was taken up from, or None for a run that began anew.
+        resumed_from: The step it was resumed from, or None for a run that began anew.
         before: Evaluation of the policy it began with, or None where there was no time.
         best: Evaluation of its best checkpoint, or None.
         published: The version's directory, or None.

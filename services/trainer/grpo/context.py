@@ -34,9 +34,9 @@ class RunContext:
         start: The policy that it begins with.
         answer_template: Wording of the questions to the downstream model.
         journal: Its files.
-        observer: Told of every step and of what a person should know.
+        observer: Listener to steps and remarks.
         key: The downstream service's API key, or None.
-        stop: Set where the run is to end after the step in progress.
+        stop: Once it is set, the run ends after the step in progress.
     """
 
     folder: Path

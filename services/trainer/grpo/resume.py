@@ -23,7 +23,7 @@ from services.trainer.grpo.context import RunContext, is_main_process
 
 @dataclass(frozen=True, slots=True)
 class ResumePoint:
-    """Where a run goes on.
+    """The checkpoint that a run goes on from.
 
     Attributes:
         checkpoint: The checkpoint, or None for a run that begins anew.

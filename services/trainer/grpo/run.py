@@ -34,7 +34,7 @@ def execute(
 
     Args:
         folder: The run's folder.
-        observer: Told of every step.
+        observer: Listener to every step.
         key: The downstream service's API key.
         stop: Ends the run after the step in progress, with a checkpoint.
 

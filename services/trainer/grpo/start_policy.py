@@ -34,10 +34,10 @@ def find_start(policy: str, prompt_template: str | None, registry: Registry) -> 
     Args:
         policy: A version of the registry, a directory, or a model of the hub.
         prompt_template: Wording for a policy that brings none, or None.
-        registry: Where versions are.
+        registry: The registry of versions.
 
     Returns:
-        Where it is, with its wording.
+        Its place and its wording.
 
     Raises:
         StartPolicyError: If it has no wording and none is given, or the wording cannot be used.

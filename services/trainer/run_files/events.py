@@ -27,7 +27,7 @@ class Event:
     Attributes:
         name: Its kind.
         data: The particulars.
-        end: Where the next event begins.
+        end: Place at which the next event begins.
     """
 
     name: str

@@ -39,7 +39,7 @@ def tail(path: Path, count: int) -> list[dict[str, Any]]:
 
     Args:
         path: The file; it need not exist.
-        count: How many, at most.
+        count: Number of objects, at most.
 
     Returns:
         They, in their order. Lines that are not whole are left out; fewer come where lines are very long.

@@ -36,7 +36,7 @@ class RunRecord(BaseModel):
     Attributes:
         id: The name of its folder.
         kind: Training or evaluation.
-        status: How far it is.
+        status: State of the run.
         created: When it was asked for.
         queued: When it began to wait for its turn, the last time.
         started: When its work began, the last time.

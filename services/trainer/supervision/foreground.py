@@ -76,7 +76,7 @@ def settle(store: RunStore, record: RunRecord, now: datetime) -> RunRecord:
     """Close the record of a run whose process is gone without having closed it.
 
     Args:
-        store: Where it is kept.
+        store: The runs on record.
         record: Any run's record.
         now: The time of day.
 

@@ -57,9 +57,9 @@ class RunSupervisor:
         executors: Gives the executor of a name; work that was begun before the settings changed has another one. May
             raise ExecutorError.
         launch: Describes the job of a run; may raise OSError or ExecutorError.
-        limits: How much is done at once.
+        limits: The bounds.
         tasks: The group that the watching runs in.
-        counted: Told how many runs are in which state, and how many wait here.
+        counted: Called with the number of runs in each state, and of those that wait here.
         now: The time of day.
     """
 

@@ -21,7 +21,7 @@ def export(checkpoint: Path, template: PromptTemplate, target: Path) -> None:
     """Make a policy's directory of a checkpoint: weights, tokenizer and wording, and nothing that could run code.
 
     Args:
-        checkpoint: What the trainer saved; adapters are merged into the model that they belong to.
+        checkpoint: Folder that the trainer saved; adapters are merged into the model that they belong to.
         template: The policy's wording.
         target: A directory that is not there yet.
 
@@ -84,7 +84,7 @@ async def run_policy(
         directory: In Hugging Face layout.
         template: Its wording.
         max_tokens: Longest guidance prompt.
-        device: Where to run, in torch's words.
+        device: Device to run on, in torch's words.
         max_waiting: Requests that may wait.
 
     Yields:

@@ -158,7 +158,7 @@ class CheckpointConfig(_Section):
 
     Attributes:
         save_steps: Steps between checkpoints; each is evaluated.
-        save_total_limit: How many stay, at least 2, so that a crash while saving leaves one.
+        save_total_limit: Number that stay, at least 2, so that a crash while saving leaves one.
     """
 
     save_steps: int = Field(default=25, ge=1)

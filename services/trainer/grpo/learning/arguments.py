@@ -22,7 +22,7 @@ def build_arguments(config: TrainingConfig, output: Path) -> GRPOConfig:
 
     Args:
         config: The run's configuration.
-        output: Where checkpoints go.
+        output: Folder of the checkpoints.
 
     Returns:
         The trainer's configuration. Weights are kept in float32 and computed with in the configured precision: with

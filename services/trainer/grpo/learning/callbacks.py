@@ -114,7 +114,7 @@ class CheckpointKeeper(TrainerCallback):
     Args:
         folder: The folder that the trainer saves in.
         evaluate: Called with each sealed checkpoint, on the process of rank 0.
-        stopping: Whether the run is being stopped: then there is no time to evaluate.
+        stopping: True once the run is being stopped: then there is no time to evaluate.
     """
 
     def __init__(self, folder: Path, evaluate: Callable[[Path], None], stopping: Callable[[], bool]) -> None:
@@ -139,7 +139,7 @@ class Stopper(TrainerCallback):
     """Ends training after the current step, with a checkpoint, once it was asked to.
 
     Args:
-        asked: Whether it was.
+        asked: True once it was.
         every: Steps between which a batch is used up: only there can a run be resumed.
     """
 

@@ -59,7 +59,7 @@ class DownstreamReward:
         Args:
             completions: Chat completions, as TRL gives them.
             question_id: Their questions.
-            trainer_state: Says which step it is.
+            trainer_state: TRL's state, which holds the step.
 
         Returns:
             One reward for each, or None where the model could not be asked.
