@@ -10,8 +10,8 @@ from pydantic_settings import SettingsConfigDict
 from prompt4trust.estimators import ESTIMATORS
 from prompt4trust.shift import LIMIT
 from services.common.settings import EMPTY_IS_UNSET, ServiceSettings
+from services.gateway.database_url import database_url
 from services.gateway.intake.pictures import PictureLimits
-from services.gateway.records.database import database_url
 from services.gateway.schemas import DEFAULT_METHODS
 
 

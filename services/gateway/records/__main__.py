@@ -13,7 +13,8 @@ import sys
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from services.gateway.records.database import Database, database_url
+from services.gateway.database_url import database_url
+from services.gateway.records.database import Database
 from services.gateway.records.migrations.upgrading import NewerDatabaseError, OlderDatabaseError
 from services.gateway.settings import GatewaySettings
 

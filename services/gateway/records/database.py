@@ -5,49 +5,20 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, event, text
-from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError
+from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from services.gateway.records.migrations.upgrading import OlderDatabaseError, check, upgrade
 
-_DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 _WRITES = "trustvqa_writes"
 _CONNECT_S = 3
 _CONNECTIONS = 4
 # Any number that other software is unlikely to lock as well.
 _MIGRATING, _REVIEWING = 7_412_001, 7_412_002
-
-
-def database_url(given: str) -> URL:
-    """Read a database's address.
-
-    Args:
-        given: `sqlite:///path/file.db` or `postgresql://user:password@host/name`, with or without a driver's name.
-
-    Returns:
-        The address with the driver that is used here.
-
-    Raises:
-        ValueError: If it is no such address; the message holds nothing of it, since it may hold a password.
-    """
-    try:
-        url = make_url(given)
-    except ArgumentError:
-        raise ValueError("must be an address such as sqlite:///var/records.db or postgresql://host/name") from None
-    kind = url.get_backend_name()
-    if kind not in _DRIVERS:
-        raise ValueError("must begin with sqlite:// or postgresql://")
-    if kind != "sqlite" and find_spec("psycopg") is None:
-        raise ValueError("needs PostgreSQL's driver: pip install 'trustvqa[postgres]'")
-    if kind == "sqlite" and url.database in (None, "", ":memory:"):
-        raise ValueError("must name a file: what is kept in memory is lost with the process")
-    return url.set(drivername=_DRIVERS[kind])
 
 
 class Database:

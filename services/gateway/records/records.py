@@ -12,8 +12,9 @@ import structlog
 
 from services.common.http.health import Dependency
 from services.gateway.answering.reply import Answered
+from services.gateway.database_url import database_url
 from services.gateway.intake.query import Query
-from services.gateway.records.database import Database, database_url
+from services.gateway.records.database import Database
 from services.gateway.records.errors import RecordsAwayError
 from services.gateway.records.metrics import RecordMetrics
 from services.gateway.records.record import Keeping, identity_of, record_of

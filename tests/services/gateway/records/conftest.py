@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from services.gateway.records.database import Database, database_url
+from services.gateway.database_url import database_url
+from services.gateway.records.database import Database
 from services.gateway.records.record import Record
 from services.gateway.records.store import RecordStore
 from tests.support.postgres import Postgres, running_postgres

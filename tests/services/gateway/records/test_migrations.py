@@ -15,7 +15,8 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
 from services.gateway.app import create_gateway
-from services.gateway.records.database import Database, database_url
+from services.gateway.database_url import database_url
+from services.gateway.records.database import Database
 from services.gateway.records.errors import RecordsAwayError
 from services.gateway.records.migrations.upgrading import VERSION_TABLE, NewerDatabaseError
 from services.gateway.records.store import RecordStore

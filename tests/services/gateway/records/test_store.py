@@ -9,7 +9,8 @@ import anyio
 import pytest
 
 from prompt4trust.calibration import CalibrationKey
-from services.gateway.records.database import Database, database_url
+from services.gateway.database_url import database_url
+from services.gateway.records.database import Database
 from services.gateway.records.entities import Review, Slice
 from services.gateway.records.errors import (
     FeedbackFullError,

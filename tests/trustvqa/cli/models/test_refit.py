@@ -21,7 +21,8 @@ from sqlalchemy import insert
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact, get_family
 from services.common.registry.directory import Registry
 from services.gateway.app import create_gateway
-from services.gateway.records.database import Database, database_url
+from services.gateway.database_url import database_url
+from services.gateway.records.database import Database
 from services.gateway.records.tables import answers, feedback
 from services.gateway.settings import GatewaySettings
 from tests.services.gateway.answering.test_selection import make_guard

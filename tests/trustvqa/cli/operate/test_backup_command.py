@@ -19,7 +19,8 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from services.common.registry.directory import Registry
-from services.gateway.records.database import Database, database_url
+from services.gateway.database_url import database_url
+from services.gateway.records.database import Database
 from tests.services.gateway.conftest import make_calibrator
 from trustvqa.cli.main import app
 from trustvqa.cli.operate.archive import ArchiveWriter
