@@ -7,9 +7,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 
-
-class BusyError(Exception):
-    """There is no free place, and waiting for one is no use."""
+from services.gateway.errors import BusyError
 
 
 class Gate:

@@ -14,23 +14,14 @@ import re
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePosixPath
-from typing import Final, Literal, NoReturn
+from typing import Final, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from PIL.Image import Resampling, Transpose
 
-ImageFault = Literal[
-    "empty-image",
-    "unsupported-image",
-    "image-type-mismatch",
-    "image-too-large",
-    "image-too-small",
-    "image-too-narrow",
-    "animated-image",
-    "damaged-image",
-]
+from services.gateway.errors import PictureError
 
 # Only these of Pillow's decoders are ever tried: every further one is attack surface.
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
@@ -79,20 +70,6 @@ _UPRIGHT: Final = {
 _DEEP: Final = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
 _TRANSPARENT: Final = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 _OPAQUE: Final = {"1": "L", "L": "L", "P": "RGB", "RGB": "RGB", "RGBX": "RGB", "CMYK": "RGB", "YCbCr": "RGB"}
-
-
-class PictureError(Exception):
-    """A picture that is not taken.
-
-    Attributes:
-        fault: What is wrong, as a stable word.
-        detail: What is wrong and what to change, for a person; holds nothing of the file.
-    """
-
-    def __init__(self, fault: ImageFault, detail: str) -> None:
-        super().__init__(detail)
-        self.fault: ImageFault = fault
-        self.detail = detail
 
 
 @dataclass(frozen=True, slots=True)

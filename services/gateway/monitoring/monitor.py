@@ -11,6 +11,7 @@ import anyio.to_thread
 import structlog
 
 from prompt4trust.calibration import CalibrationKey
+from services.gateway.errors import UnknownAlarmError
 from services.gateway.monitoring.observer import Observer, Watching
 from services.gateway.monitoring.report import CalibrationReport, make_report
 from services.gateway.monitoring.store import MonitoringStore
@@ -37,10 +38,6 @@ Applied = Callable[[Kind, CalibrationKey], Fit | None]
 
 async def _nothing() -> None:
     """Read nothing: what is applied is known without."""
-
-
-class UnknownAlarmError(Exception):
-    """There is no such alarm, or somebody has acknowledged it already."""
 
 
 class Monitor:

@@ -14,8 +14,10 @@ The tables' versions have two errors of their own, in `migrations.upgrading`.
 
 from __future__ import annotations
 
+from services.gateway.errors import GatewayError
 
-class RecordsError(Exception):
+
+class RecordsError(GatewayError):
     """The records cannot do what was asked of them."""
 
 

@@ -12,9 +12,9 @@ from services.common.auth import Right, requires
 from services.common.http.body import read_body
 from services.common.http.problems import Problem
 from services.common.http.question_fields import plain_text
+from services.gateway.errors import UnknownAlarmError
 from services.gateway.intake.json_body import check_fields, load_object
 from services.gateway.monitoring.calibration_page import HEADERS, render_page
-from services.gateway.monitoring.monitor import UnknownAlarmError
 from services.gateway.monitoring.report import CalibrationReport
 from services.gateway.records.errors import RecordRefusedError, RecordsAwayError
 from services.gateway.records.schemas import Comment, Who

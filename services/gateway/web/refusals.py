@@ -9,9 +9,8 @@ import structlog
 from prompt4trust.models import TransportError
 from services.common.clients.downstream import ImageEgressRefusedError
 from services.common.http.problems import Problem
-from services.gateway.intake.gate import BusyError
+from services.gateway.errors import BusyError, ImageFault, PictureError
 from services.gateway.intake.idempotency import HEADER
-from services.gateway.intake.pictures import ImageFault, PictureError
 from services.gateway.records.errors import OtherQuestionError, ReviewedError
 from services.gateway.settings import GatewaySettings
 

@@ -15,7 +15,8 @@ from prompt4trust.models import Cost, Guidance, TransportError
 from services.common.registry.directory import Registry
 from services.gateway.answering.policy_breaker import PolicyBreaker
 from services.gateway.answering.rules import decide_by_threshold
-from services.gateway.intake.gate import BusyError, Gate
+from services.gateway.errors import BusyError
+from services.gateway.intake.gate import Gate
 from services.gateway.settings import GatewaySettings
 from services.gateway.shelves.calibrators import CalibratorShelf
 from tests.services.gateway.conftest import MODEL, TEMPLATE, make_calibrator

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps, PngImagePlugin
 
-from services.gateway.intake.pictures import PictureError, PictureLimits, PreparedPicture, prepare_picture
+from services.gateway.errors import PictureError
+from services.gateway.intake.pictures import PictureLimits, PreparedPicture, prepare_picture
 from tests.services.gateway.conftest import picture
 
 LIMITS = PictureLimits()

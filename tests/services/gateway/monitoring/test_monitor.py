@@ -13,7 +13,8 @@ from sqlalchemy import insert
 
 from prompt4trust.calibration import CalibrationKey
 from services.gateway.database_url import database_url
-from services.gateway.monitoring.monitor import Monitor, UnknownAlarmError, open_monitor
+from services.gateway.errors import UnknownAlarmError
+from services.gateway.monitoring.monitor import Monitor, open_monitor
 from services.gateway.monitoring.observer import Watching
 from services.gateway.monitoring.store import MonitoringStore
 from services.gateway.monitoring.watched_stream import Fit, Kind
