@@ -31,8 +31,8 @@ MISTAKES = {
         "services/policy/planted.py",
         "import services.gateway.settings",
     ),
-    "The gateway loads no model": ("services/gateway/planted.py", "import services.common.engine.base"),
-    "Answering knows neither pages nor records nor monitoring": (
+    "The gateway loads no model": ("services/gateway/web/planted.py", "import services.common.engine.base"),
+    "Within the gateway the way of a question goes down": (
         "services/gateway/intake/planted.py",
         "import services.gateway.records.database",
     ),
