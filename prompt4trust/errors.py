@@ -33,6 +33,11 @@ class TransportError(Prompt4TrustError):
         timed_out: Whether the deadline passed (rather than the connection or the server failing).
         status: The HTTP status received, or None where none was.
         retry_after: Seconds after which another try may succeed, where known.
+
+    Example:
+        >>> error = TransportError("downstream", "no reply within 30 s", timed_out=True)
+        >>> str(error), error.timed_out
+        ('downstream: no reply within 30 s', True)
     """
 
     def __init__(

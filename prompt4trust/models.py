@@ -29,7 +29,12 @@ class Sampling:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """Cost of an answer: model calls, tokens and wall-clock seconds."""
+    """Cost of an answer: model calls, tokens and wall-clock seconds.
+
+    Example:
+        >>> Cost(calls=1, prompt_tokens=300) + Cost(calls=1, completion_tokens=20)
+        Cost(calls=2, prompt_tokens=300, completion_tokens=20, seconds=0.0)
+    """
 
     calls: int = 0
     prompt_tokens: int = 0

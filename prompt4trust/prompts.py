@@ -26,7 +26,7 @@ _CONTROL = re.compile(r"<\|(?=[^<>|\s]{1,64}\|>)")
 
 
 class PromptTemplate(BaseModel):
-    """The wording of one kind of prompt.
+    r"""The wording of one kind of prompt.
 
     Attributes:
         name: Lower-case identifier, unique with the version.
@@ -36,6 +36,11 @@ class PromptTemplate(BaseModel):
         user: User message with the fields {question}, {options} and, for "answer", {guidance}.
         option_line: One option, with the fields {letter} and {text}; options are joined by newlines.
         guidance_line: What {guidance} becomes when there is guidance, with the field {guidance}; it becomes "" without.
+
+    Example:
+        >>> template = PromptTemplate(name="plain", version=1, role="guide", user="{question}\n{options}")
+        >>> template.id
+        'plain@1'
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,6 +79,10 @@ def load_template(source: str | Path) -> PromptTemplate:
     Raises:
         FileNotFoundError: If there is no such template.
         ValueError: If the file is not a valid template.
+
+    Example:
+        >>> load_template("answer-compact@1").role
+        'answer'
     """
     if isinstance(source, Path):
         return PromptTemplate.model_validate_json(source.read_text(encoding="utf-8"))
@@ -95,6 +104,10 @@ def load_answer_template(source: str) -> PromptTemplate:
     Raises:
         OSError: If there is no such template, or it cannot be read.
         ValueError: If it is not a valid template, or has another role.
+
+    Example:
+        >>> load_answer_template("answer-compact@1").id
+        'answer-compact@1'
     """
     path = Path(source)
     template = load_template(path if path.suffix == ".json" else source)
@@ -111,7 +124,7 @@ def answer_messages(
     image_url: str | None = None,
     guidance: str | None = None,
 ) -> list[Message]:
-    """Build the downstream model's prompt.
+    r"""Build the downstream model's prompt.
 
     Args:
         template: A template of role "answer".
@@ -123,6 +136,14 @@ def answer_messages(
     Returns:
         Chat messages in OpenAI's form, the image first. What spells a control token, as <|im_end|> does, is taken
         apart in the texts that are inserted, so that no question can end its turn and begin another.
+
+    Example:
+        >>> wording = "{question}\n{options}\n{guidance}"
+        >>> template = PromptTemplate(name="plain", version=1, role="answer", user=wording)
+        >>> answer_messages(template, "Which side?", {"A": "Left", "B": "Right"}, guidance="Look at the heart.")
+        [{'role': 'user', 'content': 'Which side?\nA. Left\nB. Right\nLook at the heart.'}]
+        >>> [part["type"] for part in answer_messages(template, "Which side?", {}, image_url="data:...")[0]["content"]]
+        ['image_url', 'text']
     """
     line = _fill(template.guidance_line, guidance=guidance.strip()) if guidance and guidance.strip() else ""
     text = _render(template, question, options, guidance=line)
@@ -132,7 +153,7 @@ def answer_messages(
 
 
 def guide_messages(template: PromptTemplate, question: str, options: Mapping[str, str]) -> list[Message]:
-    """Build the policy's prompt: it reads the question and the options, never the image, never the truth.
+    r"""Build the policy's prompt: it reads the question and the options, never the image, never the truth.
 
     Args:
         template: A template of role "guide".
@@ -141,6 +162,11 @@ def guide_messages(template: PromptTemplate, question: str, options: Mapping[str
 
     Returns:
         Chat messages in OpenAI's form.
+
+    Example:
+        >>> template = PromptTemplate(name="plain", version=1, role="guide", user="Guide: {question}\n{options}")
+        >>> guide_messages(template, "Which side?", {"A": "Left", "B": "Right"})
+        [{'role': 'user', 'content': 'Guide: Which side?\nA. Left\nB. Right'}]
     """
     return _messages(template, _render(template, question, options))
 

@@ -23,6 +23,10 @@ def letter_options(texts: Iterable[str]) -> dict[str, str]:
 
     Raises:
         ValueError: If there are fewer than 2 or more than 26.
+
+    Example:
+        >>> letter_options(["Left", "Right"])
+        {'A': 'Left', 'B': 'Right'}
     """
     listed = list(texts)
     if not MIN_OPTIONS <= len(listed) <= MAX_OPTIONS:
@@ -41,6 +45,14 @@ class Question:
         answer: The right option's letter, or None where the truth is unknown.
         image: The picture's file, or None for a text-only question.
         groups: Named strata for per-group reports, such as modality or question family.
+
+    Example:
+        >>> question = Question("q1", "Which side?", {"A": "Left", "B": "Right"}, answer="B")
+        >>> question.options[question.answer]
+        'Right'
+        >>> Question("q1", "Which side?", {"A": "Left", "B": "Right"}, answer="C")
+        Traceback (most recent call last):
+        ValueError: question q1: the answer 'C' is none of A, B
     """
 
     id: str

@@ -38,6 +38,15 @@ def log_score(verdict: Verdict | Invalid, truth: str) -> float:
         ln 1e-12 for an invalid reply. At most 0.
 
     Source: Kriz et al., "Prompt4Trust", ICCV 2025 workshops (arXiv 2507.09279), equation of the reward.
+
+    Example:
+        >>> from prompt4trust.verdict import Invalid, Verdict
+        >>> [round(log_score(Verdict("B", stated), "B"), 3) for stated in (1.0, 0.5)]
+        [0.0, -0.693]
+        >>> [round(log_score(Verdict("A", stated), "B"), 3) for stated in (0.0, 0.5, 1.0)]
+        [-1.0, -1.693, -24.026]
+        >>> round(log_score(Invalid("no_answer"), "B"), 3)
+        -27.631
     """
     if isinstance(verdict, Invalid):
         return INVALID_LOG_SCORE
@@ -57,6 +66,11 @@ def brier(verdict: Verdict | Invalid, truth: str) -> float:
         1 - (p - 1)^2 for a right answer, -p^2 for a wrong one, -1 for an invalid reply. In [-1, 1].
 
     Source: Damani et al., "Beyond Binary Rewards" (RLCR), arXiv 2507.16806.
+
+    Example:
+        >>> from prompt4trust.verdict import Verdict
+        >>> brier(Verdict("B", 0.5), "B"), brier(Verdict("A", 0.5), "B"), brier(Verdict("A", 1.0), "B")
+        (0.75, -0.25, -1.0)
     """
     if isinstance(verdict, Invalid):
         return INVALID_BRIER
@@ -76,6 +90,10 @@ def get_reward(name: str) -> Reward:
 
     Raises:
         ValueError: If there is none of that name.
+
+    Example:
+        >>> get_reward("brier") is brier
+        True
     """
     try:
         return REWARDS[name]

@@ -62,6 +62,16 @@ def parse_verdict(text: str, letters: Collection[str]) -> Verdict | Invalid:
 
     Returns:
         The verdict with its confidence clipped to [0, 1], or the reason why there is none. Never raises.
+
+    Example:
+        >>> parse_verdict("The answer is B with confidence 85.", "ABCD")
+        Verdict(answer='B', confidence=0.85)
+        >>> parse_verdict("**Answer:** (c). Confidence: 0.7", "ABCD")
+        Verdict(answer='C', confidence=0.7)
+        >>> parse_verdict("I would rather not say.", "ABCD")
+        Invalid(reason='no_answer')
+        >>> parse_verdict("The answer is a benign lesion with confidence 60.", [])
+        Verdict(answer='a benign lesion', confidence=0.6)
     """
     if not text or text.isspace():
         return Invalid("empty")

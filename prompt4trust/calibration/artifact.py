@@ -26,6 +26,10 @@ class CalibrationKey(BaseModel):
         policy: The policy version that wrote the guidance, or None where the estimator uses none.
         estimator: How the confidence was obtained.
         answer_template: Name and version of the wording that asked for it.
+
+    Example:
+        >>> CalibrationKey(downstream="llava", policy=None, estimator="verbalized", answer_template="answer@1").line
+        'verbalized | llava | no policy | answer@1'
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -38,6 +38,12 @@ class Beta(SingleInput):
         a: Weight of ln c.
         b: Weight of -ln(1 - c).
         m: Intercept.
+
+    Example:
+        >>> stated = [0.9] * 20 + [0.6] * 20
+        >>> correct = [True] * 15 + [False] * 5 + [True] * 10 + [False] * 10  # right 3 times in 4, and every other time
+        >>> Beta.fit(stated, correct).apply([0.6, 0.9]).round(2).tolist()
+        [0.5, 0.75]
     """
 
     a: float

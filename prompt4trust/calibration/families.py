@@ -32,6 +32,10 @@ def get_family(name: str) -> type[Calibrator]:
 
     Raises:
         ValueError: If there is none of that name.
+
+    Example:
+        >>> get_family("platt")
+        <class 'prompt4trust.calibration.platt.Platt'>
     """
     try:
         return FAMILIES[name]

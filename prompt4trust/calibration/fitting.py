@@ -53,6 +53,20 @@ def fit_artifact(
 
     Raises:
         ValueError: If the family is unknown or there are too few valid rows, or only right or only wrong ones.
+
+    Example:
+        >>> from datetime import UTC
+        >>> artifact = fit_artifact(
+        ...     [0.9] * 20 + [0.6] * 20,
+        ...     [True] * 15 + [False] * 5 + [True] * 10 + [False] * 10,
+        ...     name="platt-llava",
+        ...     family="platt",
+        ...     key=CalibrationKey(downstream="llava", policy=None, estimator="verbalized", answer_template="answer@1"),
+        ...     dataset="held-out",
+        ...     clock=lambda: datetime.now(UTC),
+        ... )
+        >>> round(artifact.metrics_before["ece"]["value"], 3), round(artifact.metrics_after["ece"]["value"], 3)
+        (0.125, 0.0)
     """
     stated, right = np.asarray(confidence, dtype=np.float64), np.asarray(correct)
     if valid is not None:
@@ -92,6 +106,10 @@ def hash_rows(confidence: npt.ArrayLike, correct: npt.ArrayLike, ids: list[str] 
 
     Returns:
         "sha256:" and 64 hexadecimal digits, over one line of id, confidence and outcome a row.
+
+    Example:
+        >>> hash_rows([0.9, 0.6], [True, False], ["a", "b"]) == hash_rows([0.6, 0.9], [False, True], ["b", "a"])
+        True
     """
     stated = np.asarray(confidence, dtype=np.float64).tolist()
     right = np.asarray(correct).astype(np.bool_).tolist()

@@ -27,6 +27,12 @@ class Histogram(SingleInput):
     Attributes:
         edges: Upper ends of all bins but the last, ascending; a bin includes its upper end.
         shares: Share of right answers in each bin; one more than edges.
+
+    Example:
+        >>> stated = [0.9] * 20 + [0.6] * 20
+        >>> correct = [True] * 15 + [False] * 5 + [True] * 10 + [False] * 10  # right 3 times in 4, and every other time
+        >>> Histogram.fit(stated, correct)
+        Histogram(edges=(0.6,), shares=(0.5, 0.75))
     """
 
     edges: tuple[float, ...]

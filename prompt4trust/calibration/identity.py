@@ -14,7 +14,14 @@ from prompt4trust.metrics.tally import FloatArray
 
 @dataclass(frozen=True, slots=True)
 class Identity(SingleInput):
-    """The stated confidence as it is: a calibrator that held-out answers have shown to need none."""
+    """The stated confidence as it is: a calibrator that held-out answers have shown to need none.
+
+    Example:
+        >>> stated = [0.9] * 20 + [0.6] * 20
+        >>> correct = [True] * 15 + [False] * 5 + [True] * 10 + [False] * 10  # right 3 times in 4, and every other time
+        >>> Identity.fit(stated, correct).apply([0.6, 0.9]).tolist()
+        [0.6, 0.9]
+    """
 
     family: ClassVar[str] = "identity"
 

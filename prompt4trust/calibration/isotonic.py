@@ -32,6 +32,13 @@ class Isotonic(SingleInput):
         confidences: Where the curve bends, ascending, from the lowest to the highest confidence that was seen; beyond
             them it is level.
         shares: The corrected confidences there, never falling.
+
+    Example:
+        >>> stated = [0.9] * 20 + [0.6] * 20
+        >>> correct = [True] * 15 + [False] * 5 + [True] * 10 + [False] * 10  # right 3 times in 4, and every other time
+        >>> calibrator = Isotonic.fit(stated, correct)
+        >>> calibrator.apply([0.5, 0.6, 0.75, 0.9]).round(3).tolist()
+        [0.5, 0.5, 0.625, 0.75]
     """
 
     confidences: tuple[float, ...]

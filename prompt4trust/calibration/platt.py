@@ -35,6 +35,15 @@ class Platt(SingleInput):
     Attributes:
         slope: 1 leaves the logit's scale as it is; less than 1 pulls confidences together.
         intercept: The logit of the corrected confidence where the stated one is 0.5.
+
+    Example:
+        >>> stated = [0.9] * 20 + [0.6] * 20
+        >>> correct = [True] * 15 + [False] * 5 + [True] * 10 + [False] * 10  # right 3 times in 4, and every other time
+        >>> calibrator = Platt.fit(stated, correct)
+        >>> calibrator.apply([0.6, 0.9]).round(2).tolist()
+        [0.5, 0.75]
+        >>> {name: round(value, 2) for name, value in calibrator.parameters().items()}
+        {'slope': 0.61, 'intercept': -0.25}
     """
 
     slope: float
@@ -117,6 +126,12 @@ class RawPlatt(Platt):
     Attributes:
         slope: Change of the corrected logit from a stated 0 to a stated 1.
         intercept: The corrected logit of a stated 0.
+
+    Example:
+        >>> stated = [0.9] * 20 + [0.6] * 20
+        >>> correct = [True] * 15 + [False] * 5 + [True] * 10 + [False] * 10  # right 3 times in 4, and every other time
+        >>> RawPlatt.fit(stated, correct).apply([0.6, 0.9]).round(2).tolist()
+        [0.5, 0.75]
     """
 
     family: ClassVar[str] = "platt-raw"

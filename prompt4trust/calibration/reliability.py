@@ -36,6 +36,10 @@ def reliability(confidence: npt.ArrayLike, correct: npt.ArrayLike, bins: int = B
 
     Raises:
         ValueError: If the rows are not as described.
+
+    Example:
+        >>> [bar.accuracy for bar in reliability([0.75, 0.75, 0.5, 0.5], [True, True, True, False], bins=2)]
+        [0.5, 1.0]
     """
     edges = np.linspace(0, 1, bins + 1)
     stated, right = check_rows(confidence, correct) if np.size(confidence) else (np.empty(0), np.empty(0, np.bool_))

@@ -34,6 +34,13 @@ class Temperature(SingleInput):
 
     Attributes:
         temperature: More than 1 pulls confidences towards 0.5.
+
+    Example:
+        >>> stated = [0.9] * 20 + [0.6] * 20
+        >>> correct = [True] * 15 + [False] * 5 + [True] * 10 + [False] * 10  # right 3 times in 4, and every other time
+        >>> calibrator = Temperature.fit(stated, correct)
+        >>> round(calibrator.temperature, 2), calibrator.apply([0.5, 0.6, 0.9]).round(2).tolist()
+        (2.09, [0.5, 0.55, 0.74])
     """
 
     temperature: float

@@ -45,6 +45,15 @@ class TwoSignal:
         weights: Of the confidence's and the second signal's logit.
         intercept: The corrected logit where both are 0.5.
         clips: How near to 0 or 1 either is taken at its word: half of the finest step that was seen next to 0 or 1.
+
+    Example:
+        >>> stated = [0.9] * 20 + [0.6] * 20
+        >>> correct = [True] * 15 + [False] * 5 + [True] * 10 + [False] * 10  # right 3 times in 4, and every other time
+        >>> calibrator = TwoSignal.fit(stated, correct, {"agreement": [0.8, 0.4] * 20})
+        >>> calibrator.inputs()
+        ('agreement',)
+        >>> calibrator.apply([0.9, 0.9], {"agreement": [0.3, 0.9]}).round(2).tolist()
+        [0.72, 0.79]
     """
 
     second: str

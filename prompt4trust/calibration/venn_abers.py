@@ -27,6 +27,14 @@ class VennAbers:
         confidences: Where p0 or p1 steps, ascending.
         p0: The interval's lower end in [confidences[i - 1], confidences[i]); one more than confidences, never falling.
         p1: Its upper end in (confidences[i - 1], confidences[i]]; likewise.
+
+    Example:
+        >>> stated = [0.9] * 20 + [0.6] * 20
+        >>> correct = [True] * 15 + [False] * 5 + [True] * 10 + [False] * 10  # right 3 times in 4, and every other time
+        >>> calibrator = VennAbers.fit(stated, correct)
+        >>> low, high = calibrator.interval(0.9)
+        >>> round(float(low), 2), round(float(calibrator.apply(0.9)), 2), round(float(high), 2)
+        (0.71, 0.73, 0.76)
     """
 
     confidences: tuple[float, ...]

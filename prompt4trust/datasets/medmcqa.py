@@ -32,6 +32,16 @@ def read_medmcqa(path: Path, *, on_bad: OnBad = "error", limit: int | None = Non
 
     Raises:
         DatasetError: If the file or (with on_bad "error") a row cannot be used.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> row = {"question": "A fruit?", "opa": "Oak", "opb": "Apple", "opc": "Iron", "opd": "Rain", "cop": 2}
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "dev.jsonl")
+        ...     _ = path.write_text(json.dumps(row), encoding="utf-8")
+        ...     [question] = read_medmcqa(path).questions
+        >>> question.answer, question.options["B"]
+        ('B', 'Apple')
     """
     return collect(path, path.stem, _rows(path), on_bad=on_bad, limit=limit, seed=seed, min_side=None)
 

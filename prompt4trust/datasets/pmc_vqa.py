@@ -38,7 +38,7 @@ def read_pmc_vqa(
     seed: int = 42,
     min_side: int | None = None,
 ) -> Dataset:
-    """Read a CSV of multiple-choice questions about pictures.
+    r"""Read a CSV of multiple-choice questions about pictures.
 
     The truth is Answer_label. Where Answer is the text of *another* choice the row contradicts itself and is bad;
     where it is the text of none, the label is taken and the row counted in the result's notes. Without a label,
@@ -57,6 +57,17 @@ def read_pmc_vqa(
 
     Raises:
         DatasetError: If the file, its header or (with on_bad "error") a row cannot be used.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> header = "Figure_path,Question,Choice A,Choice B,Answer_label"
+        >>> with TemporaryDirectory() as folder:
+        ...     path = Path(folder, "test.csv")
+        ...     _ = path.write_text(f"{header}\n1.png,Which side?,Left,Right,B\n")
+        ...     _ = Path(folder, "1.png").touch()
+        ...     [question] = read_pmc_vqa(path).questions
+        >>> question.text, question.answer, question.image.name
+        ('Which side?', 'B', '1.png')
     """
     folder = images if images is not None else _image_folder(path)
     name = path.parent.name if path.stem == "questions" and path.parent.name else path.stem

@@ -128,6 +128,17 @@ def get_estimator(
         KeyError: If there is no estimator of that name.
         PolicyNeededError: If it asks the policy and there is none.
         ValueError: If the template has another role.
+
+    Example:
+        >>> import asyncio
+        >>> from prompt4trust.models import Completion, Cost, Generation
+        >>> from prompt4trust.prompts import load_template
+        >>> class Scripted:
+        ...     async def complete(self, messages, sampling, *, n=1, top_logprobs=None):
+        ...         return Generation([Completion("The answer is A with confidence 80.", "stop")] * n, Cost(calls=1))
+        >>> estimator = get_estimator("verbalized", Scripted(), None, load_template("answer-compact@1"), Sampling())
+        >>> asyncio.run(estimator.answer("Which side?", {"A": "Left", "B": "Right"}, None)).verdict
+        Verdict(answer='A', confidence=0.8)
     """
     if name not in ESTIMATORS:
         raise KeyError(f"no estimator {name!r}; there are {', '.join(ESTIMATORS)}")

@@ -15,6 +15,10 @@ def option_signals(probabilities: Mapping[str, float]) -> dict[str, float]:
 
     Returns:
         "option:A" -> the same, and so on.
+
+    Example:
+        >>> option_signals({"A": 0.75, "B": 0.25})
+        {'option:A': 0.75, 'option:B': 0.25}
     """
     return {_PREFIX + letter: value for letter, value in probabilities.items()}
 
@@ -27,5 +31,9 @@ def option_probabilities(signals: Mapping[str, float]) -> dict[str, float]:
 
     Returns:
         Letter -> probability; empty where the estimator offers none.
+
+    Example:
+        >>> option_probabilities({"option:A": 0.75, "option:B": 0.25, "agreement": 0.6})
+        {'A': 0.75, 'B': 0.25}
     """
     return {name.removeprefix(_PREFIX): value for name, value in signals.items() if name.startswith(_PREFIX)}

@@ -50,6 +50,13 @@ def cross_fit(
 
     Raises:
         ValueError: If the family is unknown, or some fold's complement is too small or all right or all wrong.
+
+    Example:
+        >>> stated = [0.9] * 40 + [0.6] * 40
+        >>> correct = ([True] * 3 + [False]) * 10 + [True, False] * 20
+        >>> corrected = cross_fit("histogram", stated, correct)
+        >>> round(float(corrected[:40].mean()), 2), round(float(corrected[40:].mean()), 2)
+        (0.75, 0.49)
     """
     stated, right = np.asarray(confidence, dtype=np.float64), np.asarray(correct, dtype=np.bool_)
     columns = {name: np.asarray(values, dtype=np.float64) for name, values in (signals or {}).items()}

@@ -63,6 +63,15 @@ def choose_family(
     Raises:
         CannotChooseError: If answers are too few, or too few of them right or wrong.
         ValueError: If a family is unknown.
+
+    Example:
+        >>> rows = [
+        ...     Prediction(id=str(n), estimator="cgp", truth="A", answer="BAAA"[n % 4], confidence=0.9 + n % 5 / 100)
+        ...     for n in range(100)
+        ... ]
+        >>> choice = choose_family(rows, dataset="held-out", families=["identity", "platt"], resamples=10)
+        >>> choice.chosen, choice.judged_on
+        ('platt', 'folds')
     """
     fitted_on = _Rows(predictions)
     _check(fitted_on, "calibration", MIN_ROWS if validation is not None else MIN_JUDGED)

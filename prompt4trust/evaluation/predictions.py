@@ -73,6 +73,14 @@ class Prediction(_Record):
         cost: Its cost.
         signals: Further numbers of the estimator.
         failure: Why there is no prediction.
+
+    Example:
+        >>> from prompt4trust.estimators import Answer
+        >>> from prompt4trust.verdict import Verdict
+        >>> question = Question("q1", "Which side?", {"A": "Left", "B": "Right"}, answer="B")
+        >>> row = Prediction.of(question, Answer(Verdict("B", 0.85), "Answer: B, confidence 85", "verbalized"))
+        >>> row.correct, row.confidence
+        (True, 0.85)
     """
 
     id: str

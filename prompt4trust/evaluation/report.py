@@ -65,6 +65,20 @@ def build_report(
 
     Returns:
         The report: each estimator in the run's order, directly followed by its calibrated methods.
+
+    Example:
+        >>> from datetime import UTC, datetime
+        >>> run = RunManifest(
+        ...     dataset="held-out", data_hash="0", questions=4, estimators=("cgp",), downstream="llava",
+        ...     policy="policy-1", template="answer@1", sampling={}, software="", created=datetime.now(UTC),
+        ... )
+        >>> rows = [
+        ...     Prediction(id=str(n), estimator="cgp", truth="A", answer="AAAB"[n], confidence=(0.75, 0.5)[n // 2])
+        ...     for n in range(4)
+        ... ]
+        >>> [method] = build_report(rows, run).methods
+        >>> method.name, method.figures.all["accuracy"].value, method.figures.all["ece"].value
+        ('cgp', 0.75, 0.125)
     """
     runs = [ReportedRun(run, list(predictions), calibrators)]
     return compare_runs(runs, resamples=resamples, group_resamples=group_resamples, seed=seed)

@@ -22,6 +22,10 @@ class Interval:
 
     Calibration errors are sums of absolute differences, which sampling noise can only raise: with few rows a resample's
     error is larger than the sample's, and the interval may lie above the value.
+
+    Example:
+        >>> Interval(0.5, 0.25, float("nan")).as_json()
+        {'value': 0.5, 'low': 0.25, 'high': None}
     """
 
     value: float
@@ -63,6 +67,12 @@ def bootstrap_intervals(
         ValueError: If the rows are not as described or resamples < 1.
 
     Source: Efron, "Nonparametric standard errors and confidence intervals", 1981.
+
+    Example:
+        >>> from prompt4trust.metrics import METRICS
+        >>> right = [True, True, True, False] * 2
+        >>> bootstrap_intervals([0.8] * 8, right, {"accuracy": METRICS["accuracy"]}, resamples=200)
+        {'accuracy': Interval(value=0.75, low=0.375, high=1.0)}
     """
     drawn = bootstrap_replicates(confidence, correct, metrics, resamples=resamples, seed=seed)
     return {name: percentile_interval(value, resampled) for name, (value, resampled) in drawn.items()}
@@ -110,6 +120,15 @@ def paired_difference(mine: tuple[float, FloatArray], theirs: tuple[float, Float
         Mine less theirs.
 
     Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 8 (paired data).
+
+    Example:
+        >>> from prompt4trust.metrics import METRICS
+        >>> chosen = {"accuracy": METRICS["accuracy"]}
+        >>> mine = bootstrap_replicates([0.8] * 100, [True] * 80 + [False] * 20, chosen)["accuracy"]
+        >>> theirs = bootstrap_replicates([0.8] * 100, [True] * 70 + [False] * 30, chosen)["accuracy"]
+        >>> difference = paired_difference(mine, theirs)
+        >>> round(difference.value, 2), difference.low > 0
+        (0.1, True)
     """
     return percentile_interval(mine[0] - theirs[0], mine[1] - theirs[1])
 

@@ -30,6 +30,10 @@ def accuracy(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> float:
 
     Raises:
         ValueError: If the rows are not as described.
+
+    Example:
+        >>> accuracy([0.75, 0.75, 0.5, 0.5], [True, True, True, False])
+        0.75
     """
     return _single(accuracy_of(Tally.of(confidence, correct)))
 
@@ -38,6 +42,10 @@ def mean_confidence(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> float:
     """Average of the stated confidences.
 
     Args, returns and errors are those of `accuracy`.
+
+    Example:
+        >>> mean_confidence([0.75, 0.75, 0.5, 0.5], [True, True, True, False])
+        0.625
     """
     return _single(mean_confidence_of(Tally.of(confidence, correct)))
 
@@ -57,6 +65,10 @@ def expected_calibration_error(confidence: npt.ArrayLike, correct: npt.ArrayLike
         ValueError: If the rows are not as described or bins < 1.
 
     Source: Naeini et al., AAAI 2015; Guo et al., ICML 2017, equation 3.
+
+    Example:
+        >>> expected_calibration_error([0.75, 0.75, 0.5, 0.5], [True, True, True, False])
+        0.125
     """
     return _single(ece_of(Tally.of(confidence, correct), bins))
 
@@ -80,6 +92,10 @@ def adaptive_calibration_error(confidence: npt.ArrayLike, correct: npt.ArrayLike
         ValueError: If the rows are not as described or bins < 1.
 
     Source: Nixon et al., "Measuring Calibration in Deep Learning", 2019, for the one confidence of an answer.
+
+    Example:
+        >>> adaptive_calibration_error([1.0, 0.75, 0.5, 0.25], [True, True, False, False], bins=2)
+        0.25
     """
     return _single(ace_of(Tally.of(confidence, correct), bins))
 
@@ -101,6 +117,10 @@ def smooth_calibration_error(confidence: npt.ArrayLike, correct: npt.ArrayLike) 
         ValueError: If the rows are not as described.
 
     Source: Blasiok and Nakkiran, "Smooth ECE", ICLR 2024 (arXiv 2309.12236), sections 3 and 4.
+
+    Example:
+        >>> round(smooth_calibration_error([0.75, 0.75, 0.5, 0.5], [True, True, True, False]), 6)
+        0.125
     """
     return _single(smooth_ece_of(Tally.of(confidence, correct)))
 
@@ -109,6 +129,10 @@ def brier_score(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> float:
     """Mean squared difference between confidence and outcome.
 
     Args, returns and errors are those of `accuracy`. Source: Brier, Monthly Weather Review 78, 1950.
+
+    Example:
+        >>> brier_score([0.75, 0.75, 0.5, 0.5], [True, True, True, False])
+        0.15625
     """
     return _single(brier_of(Tally.of(confidence, correct)))
 
@@ -117,6 +141,10 @@ def negative_log_likelihood(confidence: npt.ArrayLike, correct: npt.ArrayLike) -
     """Mean of -ln of the probability that was given to what came true, raised to 1e-10 where it is less.
 
     Args and errors are those of `accuracy`; returns nats in [0, 23.03].
+
+    Example:
+        >>> round(negative_log_likelihood([0.75, 0.75, 0.5, 0.5], [True, True, True, False]), 4)
+        0.4904
     """
     return _single(nll_of(Tally.of(confidence, correct)))
 

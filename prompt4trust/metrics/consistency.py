@@ -29,6 +29,12 @@ def consistency_band(confidence: npt.ArrayLike, metric: Metric, *, resamples: in
         ValueError: If a confidence is not a number in [0, 1], there is none, or resamples < 1.
 
     Source: Broecker and Smith, "Increasing the reliability of reliability diagrams", Weather and Forecasting 22, 2007.
+
+    Example:
+        >>> from prompt4trust.metrics.calibration import ece_of
+        >>> band = consistency_band([0.5] * 100, ece_of)
+        >>> round(band.value, 2), round(band.low, 2), round(band.high, 2)
+        (0.04, 0.0, 0.12)
     """
     drawn = _drawn(confidence, resamples, seed)
     values = metric(drawn)
@@ -55,6 +61,10 @@ def reliability_band(
         ValueError: As `consistency_band`, or if bins < 1.
 
     Source: As `consistency_band`.
+
+    Example:
+        >>> [[round(end, 1) for end in bar] if bar else None for bar in reliability_band([0.5] * 100, bins=2)]
+        [[0.4, 0.6], None]
     """
     if bins < 1:
         raise ValueError(f"there must be at least one bin, not {bins}")

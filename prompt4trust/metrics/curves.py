@@ -29,6 +29,10 @@ def risk_coverage_curve(
         ValueError: If the rows are not as described or points < 1.
 
     Source: El-Yaniv and Wiener, JMLR 11, 2010.
+
+    Example:
+        >>> risk_coverage_curve([0.9, 0.8, 0.7, 0.6], [True, True, True, False])
+        [(0.25, 0.0), (0.5, 0.0), (0.75, 0.0), (1.0, 0.25)]
     """
     if points < 1:
         raise ValueError(f"there must be at least one point, not {points}")
@@ -54,6 +58,10 @@ def confidence_counts(
 
     Raises:
         ValueError: If the rows are not as described or bins < 1.
+
+    Example:
+        >>> confidence_counts([0.9, 0.8, 0.3], [True, False, False], bins=2)
+        ([0, 1], [1, 1])
     """
     if bins < 1:
         raise ValueError(f"there must be at least one bin, not {bins}")

@@ -31,6 +31,10 @@ def auroc(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> float:
         ValueError: If the rows are not as described.
 
     Source: Hanley and McNeil, Radiology 143, 1982 (the Wilcoxon statistic).
+
+    Example:
+        >>> round(auroc([0.9, 0.8, 0.7, 0.6], [True, True, False, True]), 4)
+        0.6667
     """
     return float(auroc_of(Tally.of(confidence, correct))[0])
 
@@ -49,6 +53,10 @@ def area_under_risk_coverage(confidence: npt.ArrayLike, correct: npt.ArrayLike) 
         ValueError: If the rows are not as described.
 
     Source: Geifman, Uziel and El-Yaniv, ICLR 2019.
+
+    Example:
+        >>> round(area_under_risk_coverage([0.9, 0.8, 0.7, 0.6], [True, True, False, True]), 4)
+        0.1458
     """
     return float(aurc_of(Tally.of(confidence, correct))[0])
 
@@ -69,6 +77,10 @@ def coverage_at_risk(confidence: npt.ArrayLike, correct: npt.ArrayLike, risk: fl
         ValueError: If the rows or the risk are not as described.
 
     Source: Geifman and El-Yaniv, NeurIPS 2017 (the risk-coverage trade-off).
+
+    Example:
+        >>> coverage_at_risk([0.9, 0.8, 0.7, 0.6], [True, True, False, True], risk=0.05)
+        0.5
     """
     return float(coverage_at_risk_of(Tally.of(confidence, correct), risk)[0])
 
@@ -86,6 +98,10 @@ def accuracy_at_coverage(confidence: npt.ArrayLike, correct: npt.ArrayLike, cove
 
     Raises:
         ValueError: If the rows or the coverage are not as described.
+
+    Example:
+        >>> accuracy_at_coverage([0.9, 0.8, 0.7, 0.6], [True, True, False, True], coverage=0.5)
+        1.0
     """
     return float(accuracy_at_coverage_of(Tally.of(confidence, correct), coverage)[0])
 
@@ -103,6 +119,10 @@ def confident_error_share(confidence: npt.ArrayLike, correct: npt.ArrayLike, thr
 
     Raises:
         ValueError: If the rows or the threshold are not as described.
+
+    Example:
+        >>> confident_error_share([0.95, 0.95, 0.6, 0.4], [True, False, False, True])
+        0.5
     """
     return float(confident_error_share_of(Tally.of(confidence, correct), threshold)[0])
 
@@ -111,6 +131,10 @@ def confident_error_count(confidence: npt.ArrayLike, correct: npt.ArrayLike, thr
     """Count the wrong answers stated with at least a given confidence.
 
     Args and errors are those of `confident_error_share`.
+
+    Example:
+        >>> confident_error_count([0.95, 0.95, 0.6, 0.4], [True, False, False, True])
+        1
     """
     return round(float(confident_error_count_of(Tally.of(confidence, correct), threshold)[0]))
 

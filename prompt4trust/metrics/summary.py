@@ -59,6 +59,11 @@ def summarize(
 
     Raises:
         ValueError: If the rows are not as described.
+
+    Example:
+        >>> views = summarize([0.75, 0.75, 0.5, 0.5], [True, True, True, False], valid=[True, True, True, False])
+        >>> views["all"]["accuracy"].value, views["valid"]["accuracy"].value, views["all"]["valid_rate"].value
+        (0.75, 1.0, 0.75)
     """
     stated = np.asarray(confidence, dtype=np.float64)
     usable = np.ones(stated.shape, dtype=np.bool_) if valid is None else check_flags(valid, "valid", len(stated))

@@ -22,6 +22,11 @@ class Tally:
         levels: Distinct confidences, ascending, in [0, 1]; shape [levels].
         right: Right answers by sample and level, whole numbers; shape [samples, levels].
         wrong: Wrong answers likewise; every sample has the same, positive number of answers.
+
+    Example:
+        >>> tally = Tally.of([0.75, 0.5, 0.5], [True, True, False])
+        >>> tally.levels.tolist(), tally.right.tolist(), tally.wrong.tolist()
+        ([0.5, 0.75], [[1.0, 1.0]], [[1.0, 0.0]])
     """
 
     levels: FloatArray

@@ -34,6 +34,10 @@ class Bet:
         shift: Logarithm of what the odds are multiplied by; 0 for the two directions that turn the slope.
         slope: What the log odds are multiplied by; 1 for the two directions that shift.
         weight: Share of the money that it is given, in (0, 1).
+
+    Example:
+        >>> Bet("overconfident", 0.8, 1.0, shift=-0.5, slope=1.0, weight=0.1).region
+        '0.8 and above'
     """
 
     direction: Direction

@@ -78,6 +78,12 @@ def live_figures(
 
     Raises:
         ValueError: If the rows are not as described.
+
+    Example:
+        >>> right = [True, True, True, False]
+        >>> figures = live_figures([0.75, 0.75, 0.5, 0.5], right, answered=right)
+        >>> figures.ece.value, figures.accuracy.value, figures.coverage.value, figures.errors
+        (0.125, 0.75, 0.75, 0)
     """
     stated = np.asarray(confidence, dtype=np.float64)
     rows = stated.size

@@ -81,6 +81,15 @@ class SequentialTest:
 
     Raises:
         ValueError: If a number is out of range.
+
+    Example:
+        >>> test = SequentialTest(alpha=0.05)
+        >>> test.update([0.7] * 100, [True, False, False, True, False] * 20)  # stated 0.7, right 0.4
+        >>> test.alarm.answer, test.finding().direction
+        (35, 'overconfident')
+        >>> again = SequentialTest.restore(test.state())
+        >>> again.log_e == test.log_e
+        True
     """
 
     def __init__(self, alpha: float = 0.05, tolerance: float = 0.02, bets: Bets = CALIBRATION) -> None:

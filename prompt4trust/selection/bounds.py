@@ -27,6 +27,10 @@ def upper_bound(errors: npt.ArrayLike, rows: npt.ArrayLike, delta: float) -> Flo
         ValueError: If delta or a count is out of range.
 
     Source: Clopper and Pearson, Biometrika 26, 1934; the quantile 1 - delta of Beta(errors + 1, rows - errors).
+
+    Example:
+        >>> upper_bound([0, 5], [100, 100], delta=0.05).round(3).tolist()
+        [0.03, 0.102]
     """
     if not 0 < delta < 1:
         raise ValueError(f"delta must lie between 0 and 1, not {delta}")

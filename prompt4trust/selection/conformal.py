@@ -36,7 +36,12 @@ class OptionSet:
 
 
 def nonconformity(probability: float) -> float:
-    """Compute how badly an option fits: 1 - its probability, to 9 decimals so that equal ones are equal."""
+    """Compute how badly an option fits: 1 - its probability, to 9 decimals so that equal ones are equal.
+
+    Example:
+        >>> nonconformity(0.9)
+        0.1
+    """
     return round(1 - probability, 9)
 
 
@@ -49,6 +54,11 @@ class OptionSets:
 
     Raises:
         ValueError: If there is no row.
+
+    Example:
+        >>> sets = OptionSets({"": [0.05, 0.1, 0.2, 0.3, 0.4, 0.45, 0.5, 0.6, 0.7]})
+        >>> sets.choose({"A": 0.8, "B": 0.55, "C": 0.1}, coverage=0.75).letters
+        ('A', 'B')
     """
 
     def __init__(self, scores: Mapping[str, Sequence[float]]) -> None:

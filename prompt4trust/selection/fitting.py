@@ -74,6 +74,21 @@ def fit_guard(
 
     Raises:
         ValueError: If there are too few answers or verdicts, ids are not unique, or a row lacks the stratum.
+
+    Example:
+        >>> from datetime import UTC
+        >>> answers = [  # those stated at 0.6 are wrong each third time
+        ...     CheckedAnswer(f"q{n:03}", (0.9, 0.6)[n % 2], n % 40 != 0 and n % 6 != 1, "A") for n in range(400)
+        ... ]
+        >>> guard = fit_guard(
+        ...     answers,
+        ...     name="guard-llava",
+        ...     key=CalibrationKey(downstream="llava", policy=None, estimator="verbalized", answer_template="answer@1"),
+        ...     dataset="held-out",
+        ...     clock=lambda: datetime.now(UTC),
+        ... )
+        >>> guard.rows, guard.set_aside, guard.risk_rule(delta=0.05).at(max_risk=0.1).confidence
+        (360, 40, 0.6)
     """
     if len(answers) < MIN_ROWS:
         raise ValueError(f"a guarantee rests on at least {MIN_ROWS} checked answers, not {len(answers)}")

@@ -26,6 +26,10 @@ def selection_score(confidence: float, tie: float = 0.0) -> float:
 
     Raises:
         ValueError: If an argument is out of range.
+
+    Example:
+        >>> selection_score(0.85), selection_score(0.85, tie=0.5)
+        (8500.0, 8500.5)
     """
     if not (0 <= confidence <= 1 and 0 <= tie < 1):
         raise ValueError(f"confidence must be in [0, 1] and tie in [0, 1), not {confidence} and {tie}")
@@ -33,7 +37,12 @@ def selection_score(confidence: float, tie: float = 0.0) -> float:
 
 
 def level_of(score: float) -> float:
-    """Take the confidence out of a selection score, to 4 decimals."""
+    """Take the confidence out of a selection score, to 4 decimals.
+
+    Example:
+        >>> level_of(8500.5)
+        0.85
+    """
     return math.floor(score) / STEPS
 
 
@@ -46,6 +55,10 @@ def tie_of(parts: Iterable[str], salt: str = "") -> float:
 
     Returns:
         A number in [0, 1).
+
+    Example:
+        >>> round(tie_of(["question 7"]), 4), tie_of(["question 7"]) == tie_of(["question 8"])
+        (0.9781, False)
     """
     digest = hashlib.sha256(salt.encode())
     for part in parts:

@@ -70,6 +70,16 @@ class RiskRule:
 
     Raises:
         ValueError: If the shapes differ or delta is out of range.
+
+    Example:
+        >>> scores = [9000.0] * 300 + [6000.0] * 100  # answers stated at 0.9 and at 0.6
+        >>> wrong = [True] * 6 + [False] * 294 + [True] * 40 + [False] * 60
+        >>> rule = RiskRule(scores, wrong, start=9000.0, delta=0.05)
+        >>> limit = rule.at(max_risk=0.05)
+        >>> limit.confidence, limit.accepted, limit.errors, round(limit.bound, 3)
+        (0.9, 300, 6, 0.039)
+        >>> rule.at(max_risk=0.01) is None
+        True
     """
 
     def __init__(self, scores: npt.ArrayLike, wrong: npt.ArrayLike, start: float, delta: float) -> None:
@@ -132,6 +142,10 @@ def place_start(scores: npt.ArrayLike, wrong: npt.ArrayLike, tested: int, delta:
 
     Raises:
         ValueError: If there are no rows.
+
+    Example:
+        >>> place_start([9000.0] * 30 + [6000.0] * 10, [False] * 30 + [True] * 10, tested=360, delta=0.05)
+        9000.0
     """
     found, errors = np.asarray(scores, dtype=np.float64), np.asarray(wrong, dtype=np.bool_)
     if len(found) == 0:

@@ -28,6 +28,10 @@ def conformal_p_values(scores: npt.ArrayLike, reference: npt.ArrayLike) -> npt.N
 
     Source: Vovk, Gammerman and Shafer, "Algorithmic Learning in a Random World", 2005; Bates, Candes, Lei, Romano and
     Sesia, "Testing for outliers with conformal p-values", Annals of Statistics 51, 2023, equation 4.
+
+    Example:
+        >>> conformal_p_values([0.5, 3.5, 9.0], [1.0, 2.0, 3.0, 4.0]).tolist()
+        [1.0, 0.4, 0.2]
     """
     known = np.asarray(reference, dtype=np.float64)
     if known.ndim != 1 or len(known) == 0:
@@ -51,6 +55,10 @@ def bonferroni(p_values: Iterable[npt.ArrayLike]) -> npt.NDArray[np.float64]:
 
     Raises:
         ValueError: If there is none.
+
+    Example:
+        >>> bonferroni([[0.01, 0.5], [0.3, 0.9]]).tolist()
+        [0.02, 1.0]
     """
     stacked = np.array([np.asarray(each, dtype=np.float64) for each in p_values])
     if len(stacked) == 0:

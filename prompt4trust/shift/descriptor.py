@@ -92,6 +92,11 @@ def get_descriptor(identity: str) -> Descriptor:
 
     Raises:
         ValueError: If there is none of that id.
+
+    Example:
+        >>> described = get_descriptor("picture-and-words@1").describe(None, "Which side?", {"A": "Left", "B": "Right"})
+        >>> list(described.traits), described.twins
+        (['words'], {'words': 'which side'})
     """
     try:
         return DESCRIPTORS[identity]

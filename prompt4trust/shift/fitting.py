@@ -72,6 +72,17 @@ def fit(described: Sequence[Described], descriptor: Descriptor, seed: int = 0) -
 
     Raises:
         ValueError: If there are too few questions, too few different pictures, or traits that not all have.
+
+    Example:
+        >>> from prompt4trust.shift import PictureAndWords
+        >>> descriptor = PictureAndWords()
+        >>> asked = [f"Which {('side', 'level', 'organ')[n % 3]} does film {n % 50} show?" for n in range(400)]
+        >>> fitted = fit([descriptor.describe(None, question, {}) for question in asked], descriptor)
+        >>> reference = fitted.reference()
+        >>> usual = descriptor.describe(None, "Which side does film 7 show?", {})
+        >>> strange = descriptor.describe(None, "Who won the match yesterday?", {})
+        >>> reference.judge(usual).beyond(0.9), reference.judge(strange).beyond(0.9)
+        (False, True)
     """
     if len(described) < MIN_ROWS:
         raise ValueError(f"a reference needs at least {MIN_ROWS} questions, not {len(described)}")

@@ -125,5 +125,10 @@ class Reference:
 
 
 def reached(atypicality: npt.ArrayLike, limit: float) -> bool:
-    """Compare an atypicality with a limit, forgiving the last digit."""
+    """Compare an atypicality with a limit, forgiving the last digit.
+
+    Example:
+        >>> reached(0.99, 0.99), reached(0.98, 0.99)
+        (True, False)
+    """
     return bool(np.asarray(atypicality) >= limit - _ROUNDING)

@@ -45,7 +45,12 @@ def describe_words(question: str, options: Mapping[str, str]) -> Words:
 
 
 def wording(question: str) -> str:
-    """Bring a question to the form in which two are the same wording."""
+    """Bring a question to the form in which two are the same wording.
+
+    Example:
+        >>> wording("Which  side, please?")
+        'which side please'
+    """
     return " ".join(_split(question))
 
 

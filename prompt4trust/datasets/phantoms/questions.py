@@ -149,6 +149,13 @@ def sample_question(
 
     Raises:
         ValueError: if there are fewer than two options, or the family is unknown or not well defined for the scene.
+
+    Example:
+        >>> from prompt4trust.datasets.phantoms import sample_scene
+        >>> rng = np.random.default_rng(0)
+        >>> question = sample_question(rng, sample_scene(rng), family="modality")
+        >>> len(question.options), question.gold in question.options
+        (4, True)
     """
     if n_options < 2:
         raise ValueError(f"a question needs at least 2 options, not {n_options}")
