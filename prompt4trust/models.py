@@ -18,12 +18,20 @@ __all__ = ["Completion", "Cost", "Downstream", "Generation", "Guidance", "Policy
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """Settings of decoding; temperature 0 is greedy."""
+    """Settings of decoding.
+
+    Attributes:
+        temperature: 0 is greedy; otherwise logits are divided by it.
+        top_p: Smallest set of most likely tokens whose probability reaches this, in (0, 1].
+        top_k: Number of most likely tokens to draw from; 0 for all.
+        max_tokens: Most tokens to generate; None for as many as the model's context has room for.
+        seed: Any integer, to get the same text again; None for fresh entropy.
+    """
 
     temperature: float = 0.0
     top_p: float = 1.0
     top_k: int = 0
-    max_tokens: int = 256
+    max_tokens: int | None = 256
     seed: int | None = None
 
 

@@ -24,7 +24,8 @@ from prompt4trust.prompts import load_template
 from prompt4trust.questions import Question
 from prompt4trust.rewards import get_reward
 from services.common.clients.downstream import DownstreamClient
-from services.common.clients.transport import RetrySettings, make_http_client
+from services.common.clients.retries import RetrySettings
+from services.common.clients.transport import make_http_client
 from services.trainer.grpo.scoring import GuidedOutcome, Scorer
 from services.trainer.question_data import PhantomData, load_questions
 

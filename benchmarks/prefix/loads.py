@@ -15,7 +15,8 @@ from prompt4trust.estimators.consistency import Consistency
 from prompt4trust.models import Downstream, Sampling
 from prompt4trust.prompts import Message, PromptTemplate, answer_messages, load_template
 from services.common.clients.downstream import DownstreamClient
-from services.common.clients.transport import RetrySettings, make_http_client
+from services.common.clients.retries import RetrySettings
+from services.common.clients.transport import make_http_client
 
 TEMPLATE = "answer-compact@1"
 GREEDY = Sampling(max_tokens=64)

@@ -16,7 +16,8 @@ from prompt4trust.evaluation import RunManifest, evaluate
 from prompt4trust.models import Sampling
 from prompt4trust.prompts import load_template
 from services.common.clients.downstream import DownstreamClient
-from services.common.clients.transport import RetrySettings, make_http_client
+from services.common.clients.retries import RetrySettings
+from services.common.clients.transport import make_http_client
 
 _TEMPLATE = "answer-compact@1"
 _SAMPLING = Sampling(temperature=0.0, max_tokens=64)

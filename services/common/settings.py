@@ -26,7 +26,7 @@ EMPTY_IS_UNSET: Final = BeforeValidator(lambda value: None if value == "" else v
 
 
 class ServiceSettings(BaseSettings):
-    """What every service can be told; each service adds its own in a subclass.
+    """Settings that every service has; each service adds its own in a subclass.
 
     A subclass names its service: ``class GatewaySettings(ServiceSettings, service="gateway")``. A value then comes
     from, in this order: the constructor, the environment (``TRUSTVQA_GATEWAY_PORT``), a file of that name in one of
@@ -120,7 +120,7 @@ def _named_file() -> Path:
 
 
 def secrets_directories(named: str) -> list[Path]:
-    """Read what TRUSTVQA_SECRETS says: directories with colons between; where two have a file, the last one's counts.
+    """Split TRUSTVQA_SECRETS: directories with colons between; where two have a file, the last one's counts.
 
     Args:
         named: The variable's value; empty for none.

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from services.common.auth.startup_check import refuse_to_start_open
-from services.common.engine.model.idle_threads import wait_quietly
-from services.common.engine.model.memory import keep_freed_memory
+from services.common.engine.process_tuning import tune_process
 from services.common.http.server import serve
 from services.downstream.settings import DownstreamSettings
 from services.downstream.vllm import become_vllm
@@ -14,8 +13,7 @@ if __name__ == "__main__":
     refuse_to_start_open(settings, always=False)
     if settings.engine == "vllm":
         become_vllm(settings)
-    wait_quietly()
-    keep_freed_memory()
+    tune_process()
     # Here, so that becoming vllm needs no torch in this environment.
     from services.downstream.app import downstream_app
 

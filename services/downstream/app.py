@@ -13,16 +13,16 @@ import structlog
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from services.common.engine.base import EngineStats
+from services.common.engine.interface import EngineStats
 from services.common.engine.transformers_engine import TransformersEngine
 from services.common.http.app import create_app
 from services.common.http.health import Dependency
 from services.downstream.chat import ChatService
 from services.downstream.endpoints import make_router
-from services.downstream.errors import OpenAIError, OpenAIErrors, on_openai_error
-from services.downstream.images import ImageFetcher
-from services.downstream.loading import load_engine
+from services.downstream.engine_loader import load_engine
+from services.downstream.errors import OpenAIEnvelopes, OpenAIError, on_openai_error
 from services.downstream.metrics import EngineCollector
+from services.downstream.picture_fetcher import PictureFetcher
 from services.downstream.settings import DownstreamSettings
 
 _log = structlog.get_logger(__name__)
@@ -31,7 +31,7 @@ LoadEngine = Callable[[DownstreamSettings], Awaitable[TransformersEngine]]
 
 
 class DownstreamService:
-    """What the routes work with: the engine once it is loaded, and until then why it is not.
+    """The running service, as its routes use it: the engine once it is loaded, and until then why it is not.
 
     Args:
         settings: The service's settings.
@@ -67,11 +67,11 @@ class DownstreamService:
             self._trouble = f"the model cannot be loaded ({type(error).__name__}); see the log"
             return
         self._engine = await stack.enter_async_context(engine)
-        fetcher = ImageFetcher(http, settings.image_hosts, settings.max_image_bytes, settings.image_timeout_s)
+        fetcher = PictureFetcher(http, settings.image_hosts, settings.max_image_bytes, settings.image_timeout_s)
         self._chat = ChatService(engine, fetcher, settings, int(time.time()))
 
     def chat(self) -> ChatService:
-        """Find what answers; raises OpenAIError while there is nothing."""
+        """Look up the chat service; raises OpenAIError while there is none."""
         if self._chat is None:
             raise OpenAIError(
                 503,
@@ -87,18 +87,18 @@ class DownstreamService:
         return EngineStats() if self._engine is None else self._engine.stats
 
     async def readiness(self) -> dict[str, Dependency]:
-        """Tell whether the model answers."""
+        """Check whether the model answers."""
         if self._chat is None:
             return {"model": Dependency(ok=False, detail=self._trouble or "loading")}
         healthy = self._chat.healthy
         return {"model": Dependency(ok=healthy, detail=self._settings.model if healthy else "the engine stopped")}
 
     def is_alive(self) -> bool:
-        """Tell whether the engine has not ended; one that is loading, or cannot be loaded, has not begun."""
+        """Whether the engine has not ended; one that is loading, or cannot be loaded, has not begun."""
         return self._chat is None or self._chat.healthy
 
     async def version_info(self) -> dict[str, Any]:
-        """Tell which model is served and how."""
+        """Name the model that is served and the engine that runs it."""
         return {"model": self._settings.model, "engine": self._settings.engine}
 
 
@@ -128,5 +128,5 @@ def downstream_app(settings: DownstreamSettings, *, load: LoadEngine = load_engi
     )
     app.add_exception_handler(OpenAIError, on_openai_error)
     app.include_router(make_router(service.chat))
-    app.add_middleware(OpenAIErrors)
+    app.add_middleware(OpenAIEnvelopes)
     return app

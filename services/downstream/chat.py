@@ -1,4 +1,4 @@
-"""Answers chat completion requests with an engine."""
+"""Chat completions with an engine."""
 
 from __future__ import annotations
 
@@ -6,28 +6,29 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
-from services.common.engine.base import EngineError, GenerationRequest
+from services.common.engine.errors import EngineError
+from services.common.engine.interface import GenerationRequest
 from services.common.engine.transformers_engine import TransformersEngine
-from services.downstream.conversion import ReplyHead, completion, image_urls, to_generation
+from services.downstream.conversion import ReplyHead, completion, picture_urls, to_generation
 from services.downstream.errors import OpenAIError, from_engine
-from services.downstream.images import ImageFetcher
+from services.downstream.picture_fetcher import PictureFetcher
 from services.downstream.schemas import ChatCompletionRequest
 from services.downstream.settings import DownstreamSettings
 from services.downstream.streaming import events
 
 
 class ChatService:
-    """OpenAI's API for one model.
+    """OpenAI's chat API for one model.
 
     Args:
         engine: Runs the model.
-        fetcher: Gets images that are named by address.
+        fetcher: Fetches pictures that are named by address.
         settings: The service's settings.
-        created: When the service started, in seconds since 1970.
+        created: The service's start, in seconds since 1970.
     """
 
     def __init__(
-        self, engine: TransformersEngine, fetcher: ImageFetcher, settings: DownstreamSettings, created: int
+        self, engine: TransformersEngine, fetcher: PictureFetcher, settings: DownstreamSettings, created: int
     ) -> None:
         self._engine = engine
         self._fetcher = fetcher
@@ -80,12 +81,12 @@ class ChatService:
         """
         wanted = await self._translate(request)
         try:
-            generation = await self._engine.submit(wanted)
+            stream = await self._engine.submit(wanted)
         except EngineError as error:
             raise from_engine(error) from error
         options = request.stream_options
         return events(
-            generation,
+            stream,
             ReplyHead(self._settings.model),
             wanted.n,
             logprobs=bool(request.logprobs),
@@ -99,11 +100,11 @@ class ChatService:
             raise OpenAIError(
                 400, f"Invalid value for 'n': at most {settings.max_n}.", param="n", code="integer_above_max_value"
             )
-        urls = image_urls(request)
-        if len(urls) > self._engine.max_images:
-            most = self._engine.max_images
+        urls = picture_urls(request)
+        if len(urls) > self._engine.max_pictures:
+            most = self._engine.max_pictures
             raise OpenAIError(
                 400, f"This model takes at most {most} images a request.", param="messages", code="too_many_images"
             )
-        images = await asyncio.gather(*(self._fetcher.fetch(url) for url in urls))
-        return to_generation(request, images, settings.deadline_s)
+        pictures = await asyncio.gather(*(self._fetcher.fetch(url) for url in urls))
+        return to_generation(request, pictures, settings.deadline_s)

@@ -1,4 +1,4 @@
-"""OpenAI's requests to the engine's, and the engine's results to OpenAI's."""
+"""Conversion of OpenAI's requests to the engine's, and of the engine's samples to OpenAI's choices."""
 
 from __future__ import annotations
 
@@ -7,19 +7,13 @@ import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from services.common.engine.base import (
-    GenerationRequest,
-    GenerationResult,
-    Message,
-    SamplingParams,
-    TokenLogprob,
-    Usage,
-)
+from prompt4trust.models import Sampling
+from services.common.engine.interface import GenerationRequest, GenerationResult, Message, TokenLogprob, Usage
 from services.downstream.schemas import ChatCompletionRequest, ChatMessage, ImagePart
 
 
-def image_urls(request: ChatCompletionRequest) -> list[str]:
-    """List the images that a request names, in order."""
+def picture_urls(request: ChatCompletionRequest) -> list[str]:
+    """List the pictures of a request, in order."""
     return [
         part.image_url.url
         for message in request.messages
@@ -29,31 +23,33 @@ def image_urls(request: ChatCompletionRequest) -> list[str]:
     ]
 
 
-def to_generation(request: ChatCompletionRequest, images: Sequence[str | bytes], timeout_s: float) -> GenerationRequest:
+def to_generation(
+    request: ChatCompletionRequest, pictures: Sequence[str | bytes], timeout_s: float
+) -> GenerationRequest:
     """Translate a request.
 
     Args:
         request: The request.
-        images: What its images are, in order.
+        pictures: Its pictures, in order.
         timeout_s: Seconds that it may take.
 
     Returns:
         The same for the engine, with OpenAI's defaults.
     """
-    sampling = SamplingParams(
+    sampling = Sampling(
         temperature=1.0 if request.temperature is None else request.temperature,
         top_p=1.0 if request.top_p is None else request.top_p,
         top_k=max(0, request.top_k or 0),
         max_tokens=request.token_limit,
         seed=request.seed,
-        stop=request.stops,
-        logprobs=(request.top_logprobs or 0) if request.logprobs else None,
     )
     return GenerationRequest(
         messages=[_message(message) for message in request.messages],
-        images=tuple(images),
         sampling=sampling,
+        pictures=tuple(pictures),
         n=request.n or 1,
+        stop=request.stops,
+        logprobs=(request.top_logprobs or 0) if request.logprobs else None,
         timeout_s=timeout_s,
     )
 
@@ -71,7 +67,7 @@ def _message(message: ChatMessage) -> Message:
 
 
 class ReplyHead:
-    """What all documents of one reply have in common.
+    """The members that all documents of one reply have in common.
 
     Args:
         model: Served model name.
@@ -98,12 +94,12 @@ def completion(head: ReplyHead, result: GenerationResult, *, logprobs: bool) -> 
     """Make the whole reply of a request that is not streamed."""
     choices = [
         {
-            "index": choice.index,
-            "message": {"role": "assistant", "content": choice.text, "refusal": None},
-            "logprobs": logprobs_document(choice.logprobs) if logprobs else None,
-            "finish_reason": choice.finish_reason,
+            "index": sample.index,
+            "message": {"role": "assistant", "content": sample.text, "refusal": None},
+            "logprobs": logprobs_document(sample.logprobs) if logprobs else None,
+            "finish_reason": sample.finish_reason,
         }
-        for choice in result.choices
+        for sample in result.samples
     ]
     return head.document("chat.completion", choices, usage=usage_document(result.usage))
 

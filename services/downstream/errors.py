@@ -1,4 +1,9 @@
-"""Errors in OpenAI's envelope, which its clients turn into exceptions."""
+"""Errors in OpenAI's envelope, which its clients turn into exceptions.
+
+    OpenAIError  an error with OpenAI's type, param and code; from an engine's error, from a fault in a request, or ours
+
+Problem documents, which the parts common to all services answer with, become envelopes on their way out.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +18,7 @@ from pydantic import ValidationError
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.common.engine.base import (
+from services.common.engine.errors import (
     DeadlineExceededError,
     EngineBusyError,
     EngineError,
@@ -132,7 +137,7 @@ def _name(path: Sequence[int | str]) -> str | None:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".") or None
 
 
-class OpenAIErrors:
+class OpenAIEnvelopes:
     """ASGI middleware: problem documents of /v1 routes become OpenAI envelopes.
 
     What all services share (bounds on bodies, unforeseen errors, unknown routes) answers with problem documents.

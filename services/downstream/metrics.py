@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from services.common.engine.base import EngineStats
+from services.common.engine.interface import EngineStats
 
 
 class EngineCollector(Collector):

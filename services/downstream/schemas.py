@@ -42,7 +42,7 @@ class TextPart(_Model):
 
 
 class ImageUrl(_Model):
-    """Where an image is; ``detail`` is taken and has no effect."""
+    """Address of an image; ``detail`` is taken and has no effect."""
 
     url: str = Field(min_length=1)
     detail: Literal["auto", "low", "high"] | None = None
@@ -65,21 +65,21 @@ class _Message(BaseModel):
 
 
 class InstructionMessage(_Message):
-    """What the model is told to be."""
+    """Instructions to the model."""
 
     role: Literal["system", "developer"]
     content: str | list[TextPart]
 
 
 class UserMessage(_Message):
-    """What the model is asked."""
+    """A person's message: text and images."""
 
     role: Literal["user"]
     content: str | list[UserPart]
 
 
 class AssistantMessage(_Message):
-    """What the model said before."""
+    """An earlier reply of the model."""
 
     role: Literal["assistant"]
     content: str | list[TextPart] | None = None
@@ -92,7 +92,7 @@ ChatMessage = Annotated[InstructionMessage | UserMessage | AssistantMessage, Fie
 
 
 class StreamOptions(_Model):
-    """What a stream holds besides deltas."""
+    """Options of a stream."""
 
     include_usage: bool | None = None
     include_obfuscation: bool | None = None

@@ -1,4 +1,4 @@
-"""What the downstream service can be told."""
+"""Settings of the downstream service."""
 
 from __future__ import annotations
 

@@ -6,19 +6,20 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-from services.common.engine.base import Delta, EngineError, GenerationStream, Usage
+from services.common.engine.errors import EngineError
+from services.common.engine.interface import Delta, DeltaStream, Usage
 from services.downstream.conversion import ReplyHead, logprobs_document, usage_document
 from services.downstream.errors import from_engine
 
 
 async def events(
-    generation: GenerationStream, head: ReplyHead, n: int, *, logprobs: bool, include_usage: bool
+    stream: DeltaStream, head: ReplyHead, n: int, *, logprobs: bool, include_usage: bool
 ) -> AsyncIterator[str]:
-    """Write a generation as events.
+    """Write a request's deltas as events.
 
     Args:
-        generation: In flight; withdrawn if the events are not read to their end.
-        head: What all events have in common.
+        stream: The deltas; withdrawn if the events are not read to their end.
+        head: The members that all events have in common.
         n: Number of choices.
         logprobs: Whether log-probabilities were asked for.
         include_usage: Whether a last event should count the tokens.
@@ -36,19 +37,19 @@ async def events(
     try:
         for index in range(n):
             yield chunk(index, {"role": "assistant", "content": "", "refusal": None})
-        async for delta in generation:
+        async for delta in stream:
             counts[delta.index] = delta.completion_tokens
             if delta.text or delta.logprobs:
                 yield chunk(delta.index, {"content": delta.text}, tokens=_tokens(delta, logprobs))
             if delta.finish_reason is not None:
                 yield chunk(delta.index, {}, delta.finish_reason)
         if include_usage:
-            usage = usage_document(Usage(generation.prompt_tokens, sum(counts)))
+            usage = usage_document(Usage(stream.prompt_tokens, sum(counts)))
             yield _event(head.document("chat.completion.chunk", [], usage=usage))
     except EngineError as error:
         yield _event(from_engine(error).body())
     finally:
-        await generation.aclose()
+        await stream.aclose()
     yield "data: [DONE]\n\n"
 
 

@@ -18,7 +18,8 @@ from prompt4trust.models import Sampling
 from prompt4trust.prompts import load_answer_template
 from services.common.clients.downstream import DownstreamClient
 from services.common.clients.policy import PolicyClient
-from services.common.clients.transport import RetrySettings, make_http_client
+from services.common.clients.retries import RetrySettings
+from services.common.clients.transport import make_http_client
 from services.common.http.health import Dependency
 from services.common.registry.directory import Registry
 from services.gateway.answering.decision import DecisionDefaults

@@ -11,19 +11,21 @@ import structlog
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from services.common.clients.transport import RetrySettings, make_http_client
+from services.common.clients.retries import RetrySettings
+from services.common.clients.transport import make_http_client
 from services.common.http.app import create_app
 from services.common.http.health import Dependency
 from services.common.registry.directory import Registry
 from services.common.registry.errors import RegistryError
-from services.policy.cgp_writer import CgpMetrics, CgpWriter
-from services.policy.engine import start_transformers_engine
-from services.policy.loading import StartGenerator, local_loader, remote_loader
-from services.policy.model_servers import ModelServers
+from services.policy.cgp_writer import CgpWriter
+from services.policy.generators.local_generator import start_transformers_engine
+from services.policy.generators.model_servers import ModelServers
+from services.policy.metrics import CgpMetrics
 from services.policy.routes import router
 from services.policy.service import PolicyService
 from services.policy.settings import PolicySettings
-from services.policy.versions import Loader, PolicyVersions
+from services.policy.versions.loaders import StartGenerator, local_loader, remote_loader
+from services.policy.versions.policy_versions import Loader, PolicyVersions
 
 _log = structlog.get_logger(__name__)
 

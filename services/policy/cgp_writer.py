@@ -1,4 +1,4 @@
-"""From a request to guidance prompts: version, cache, room, deadline."""
+"""The writer of guidance prompts: version, cache, room and deadline of each request."""
 
 from __future__ import annotations
 
@@ -7,42 +7,17 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
-
 from prompt4trust.models import Generation, Sampling, TransportError
 from prompt4trust.prompts import guide_messages
-from services.common.engine.base import EngineError
+from services.common.engine.errors import EngineError
 from services.common.http.problems import Problem
-from services.policy.generation import busy_problem, deadline_problem, failure_problem
+from services.policy.errors import PolicyVersionError
+from services.policy.metrics import CgpMetrics
+from services.policy.problems import busy_problem, deadline_problem, failure_problem, version_problem
 from services.policy.schemas import CgpReply, CgpRequest, GuidancePrompt, TokenUsage
 from services.policy.settings import PolicySettings
 from services.policy.shared_results import SharedResults
-from services.policy.versions import (
-    NoActiveVersionError,
-    PolicyVersions,
-    UnknownVersionError,
-    UnusableVersionError,
-)
-
-_RETRY_S = 5.0
-
-
-class CgpMetrics:
-    """What is counted of the prompts.
-
-    Args:
-        registry: Where the metrics are registered.
-    """
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self.prompts = Counter(
-            "cgp_prompts",
-            "Guidance prompts given out, by where they came from.",
-            ("version", "source"),
-            registry=registry,
-        )
-        self.tokens = Counter("cgp_tokens", "Tokens read and written.", ("version", "kind"), registry=registry)
-        self.writing = Gauge("cgp_prompts_in_flight", "Guidance prompts being written.", registry=registry)
+from services.policy.versions.policy_versions import PolicyVersions
 
 
 class CgpWriter:
@@ -51,7 +26,7 @@ class CgpWriter:
     Args:
         versions: Policy versions.
         settings: Limits and decoding defaults.
-        metrics: What is counted.
+        metrics: Counts of prompts and tokens.
     """
 
     def __init__(self, versions: PolicyVersions, settings: PolicySettings, metrics: CgpMetrics) -> None:
@@ -62,7 +37,7 @@ class CgpWriter:
         self._in_flight = 0
 
     async def write(self, request: CgpRequest) -> CgpReply:
-        """Answer a request within the deadline.
+        """Write a request's prompts within the deadline.
 
         Args:
             request: A valid request.
@@ -85,7 +60,7 @@ class CgpWriter:
             raise deadline_problem() from None
         except (EngineError, TransportError) as error:
             raise failure_problem(error) from error
-        except (UnknownVersionError, UnusableVersionError, NoActiveVersionError) as error:
+        except PolicyVersionError as error:
             raise version_problem(error) from error
         return self._reply(request, version, generation, cached=cached)
 
@@ -138,17 +113,3 @@ class CgpWriter:
             usage=TokenUsage(prompt_tokens=read, completion_tokens=written, total_tokens=read + written),
             cached=cached,
         )
-
-
-def version_problem(error: UnknownVersionError | UnusableVersionError | NoActiveVersionError) -> Problem:
-    """Say as a problem document what is the matter with a version."""
-    if isinstance(error, UnknownVersionError):
-        return Problem(404, "unknown-policy-version", f"{_sentence(error)} GET /v1/policies lists those there are.")
-    if isinstance(error, UnusableVersionError):
-        return Problem(409, "policy-version-unusable", f"This policy version cannot be used: {error}.")
-    return Problem(503, "no-active-policy", f"No policy version is live: {error}.", retry_after=_RETRY_S)
-
-
-def _sentence(error: Exception) -> str:
-    text = str(error)
-    return f"{text[:1].upper()}{text[1:]}."

@@ -10,11 +10,11 @@ from fastapi import APIRouter, Depends, Request
 
 from services.common.auth import Right, requires
 from services.common.http.problems import Problem
-from services.policy.catalogue import describe_policies
-from services.policy.cgp_writer import version_problem
+from services.policy.errors import PolicyVersionError
+from services.policy.problems import version_problem
 from services.policy.schemas import ActivatedPolicy, CgpReply, CgpRequest, PolicyList
 from services.policy.service import PolicyService
-from services.policy.versions import UnknownVersionError, UnusableVersionError
+from services.policy.versions.catalogue import describe_policies
 
 router = APIRouter()
 _log = structlog.get_logger(__name__)
@@ -54,7 +54,7 @@ async def activate(version: str, service: Running) -> ActivatedPolicy:
     """Load a version while the old one serves, then let it take over; requests in flight finish on the old one."""
     try:
         previous = await service.versions.activate(version)
-    except (UnknownVersionError, UnusableVersionError) as error:
+    except PolicyVersionError as error:
         raise version_problem(error) from error
     except OSError as error:
         _log.error("active.json not written", exc_info=error)

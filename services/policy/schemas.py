@@ -88,7 +88,7 @@ class CgpReply(BaseModel):
 
 
 class TemplateInfo(BaseModel):
-    """Which wording a version was trained with."""
+    """The wording that a version was trained with."""
 
     name: str
     version: int

@@ -1,4 +1,4 @@
-"""What the policy's routes work with."""
+"""The running policy service, as its routes use it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from services.common.http.health import Dependency
 from services.common.registry.directory import Registry
 from services.policy.cgp_writer import CgpWriter
 from services.policy.settings import PolicySettings
-from services.policy.versions import PolicyVersions
+from services.policy.versions.policy_versions import PolicyVersions
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +29,7 @@ class PolicyService:
     writer: CgpWriter
 
     async def readiness(self) -> dict[str, Dependency]:
-        """Tell whether a policy is live, and whether it is the one that the registry names."""
+        """Check whether a policy is live, and whether it is the one that the registry names."""
         live = self.versions.active
         if live is not None and (trouble := await self.versions.live_trouble()) is not None:
             return {"policy": Dependency(ok=False, detail=f"{live}: {trouble}")}
@@ -39,7 +39,7 @@ class PolicyService:
         return found
 
     async def version_info(self) -> dict[str, Any]:
-        """Tell which policies are live and loaded."""
+        """List the policies that are live and loaded."""
         return {
             "policy": {
                 "active": self.versions.active,

@@ -1,4 +1,4 @@
-"""What the policy service can be told."""
+"""Settings of the policy service."""
 
 from __future__ import annotations
 

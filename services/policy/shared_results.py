@@ -1,4 +1,4 @@
-"""Replies that are the same every time: made once, kept for a while, shared by whoever asks meanwhile."""
+"""A cache of replies that are the same every time: made once, shared by whoever asks meanwhile."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from prometheus_client import CollectorRegistry
 
-from services.common.http.telemetry import HttpMetrics
+from services.common.http.metrics import HttpMetrics
 from tests.k8s.documents import K8S, Cluster, Document, example_secrets, selects
 
 _VLLM_METRICS = {"vllm:num_requests_waiting", "vllm:num_requests_running"}

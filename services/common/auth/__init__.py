@@ -1,4 +1,4 @@
-"""API keys: what they are, the file that holds their hashes, and the guard that asks for them."""
+"""API keys: the keys, the file that holds their hashes, and the authenticator that asks for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a route asks for: said where the route is, shown in the OpenAPI document, read by the guard."""
+"""Rights that routes ask for: declared where a route is, shown in the OpenAPI document, read by the authenticator."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from services.common.auth.key import Right
 Access = frozenset[Right]
 """Rights that a route asks for, all of them; none for a route that is open to everybody."""
 
-# Never refuses by itself: FastAPI runs dependencies after it has read the body, which is too late. See KeyGuard.
+# Never refuses by itself: FastAPI runs dependencies after it has read the body, which is too late. See Authenticator.
 _scheme: Final = HTTPBearer(scheme_name="API key", description="A key of this deployment.", auto_error=False)
 
 
@@ -43,7 +43,7 @@ class Rule:
         regex: The same, for requests.
         methods: HTTP methods that it answers; None for all.
         access: What it asks for.
-        declared: Whether somebody said so; what nobody said anything of is for administrators.
+        declared: Whether the route says so itself; one that says nothing is for administrators.
     """
 
     path: str
@@ -53,7 +53,7 @@ class Rule:
     declared: bool
 
     def takes(self, method: str, path: str) -> bool:
-        """Say whether a request is for this route."""
+        """Whether a request is for this route."""
         return (self.methods is None or method in self.methods) and self.regex.match(path) is not None
 
 

@@ -1,4 +1,4 @@
-"""Who may ask: answered for every request, ahead of everything that costs anything."""
+"""The authenticator: judges every request by its key, ahead of everything that costs anything."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Final, Protocol
 
 import structlog
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry, Counter, Gauge
 from starlette.datastructures import Headers
 from starlette.responses import Response
 from starlette.routing import Match
@@ -17,6 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from services.common.auth.access import Access, Rule, rules_of
 from services.common.auth.key import Key, Right, id_of
 from services.common.auth.keyring import Keyring, Refusal
+from services.common.auth.metrics import AuthenticationMetrics
 from services.common.http.problems import Problem, request_id_of_scope
 from services.common.settings import LOOPBACK
 
@@ -28,7 +28,7 @@ _log = structlog.get_logger(__name__)
 
 
 class Browser(Protocol):
-    """How people in browsers show their keys; the gateway has pages, the other services have none."""
+    """Keys as people in browsers show them; the gateway has pages, the other services have none."""
 
     def key_from(self, scope: Scope) -> str | None:
         """Read the key that a browser sends by itself, unless another site's page made it do so."""
@@ -39,24 +39,6 @@ class Browser(Protocol):
         ...
 
 
-class AuthenticationMetrics:
-    """What is counted of keys.
-
-    Args:
-        registry: Where it is registered.
-    """
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        self.refusals = Counter("api_key_refusals", "Requests refused for their key.", ("reason",), registry=registry)
-        self.in_force = Gauge("api_keys", "Keys that are taken.", registry=registry)
-        self.file_ok = Gauge("api_keys_file_ok", "Whether the file of keys could be read (1).", registry=registry)
-
-    def follow(self, keyring: Keyring) -> None:
-        """Report a keyring's state."""
-        self.in_force.set_function(lambda: keyring.in_force)
-        self.file_ok.set_function(lambda: float(keyring.problem is None))
-
-
 class Authenticator:
     """ASGI middleware: let a request pass if its key allows what its route asks for, before its body is read.
 
@@ -65,13 +47,13 @@ class Authenticator:
 
     Args:
         app: The wrapped application.
-        api: The FastAPI application whose routes are guarded; they are looked at when it starts.
+        api: The FastAPI application whose routes are protected; they are listed when it starts.
         keyring: The keys, or None where there are none.
-        service: The service's name, for what is said.
+        service: The service's name, for messages.
         is_loopback: Whether only this machine can reach the service.
         others: What routes ask for that are not FastAPI's own: path -> access.
-        metrics: What is counted.
-        browser: How browsers show keys, or None where none are expected.
+        metrics: Counts of refusals.
+        browser: Reads browsers' keys; None where no browsers are expected.
     """
 
     def __init__(
@@ -179,7 +161,7 @@ class Authenticator:
 
 
 def _name_route(scope: Scope, rule: Rule | None) -> None:
-    """Say which route was meant, for the request's line and figures: the router, which else does, is never asked."""
+    """Note which route was meant, for the request's line and figures: the router, which else does, is never asked."""
     if rule is not None:
         scope["route"] = rule
 

@@ -1,4 +1,4 @@
-"""A key, and how it is written down: never itself, only its hash."""
+"""API keys, and their hashes: a key itself is never written down."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Name = Annotated[
 
 
 class Right(StrEnum):
-    """What a key allows (OAuth's word is scope).
+    """Right that a key gives (OAuth's word is scope).
 
     `ask` gets answers, `feedback` says what was right, `admin` does everything. `metrics` reads /metrics and nothing
     else: a scraper keeps its key in a file on another machine, and has no business with answers.
@@ -61,11 +61,11 @@ class Key(BaseModel):
     expires: AwareDatetime | None = None
 
     def allows(self, right: Right) -> bool:
-        """Say whether the key suffices for something."""
+        """Whether the key gives a right."""
         return right in self.scopes or Right.ADMIN in self.scopes
 
     def has_expired(self, now: datetime) -> bool:
-        """Say whether its time is over."""
+        """Whether its time is over."""
         return self.expires is not None and now >= self.expires
 
 
@@ -136,5 +136,5 @@ def id_of(text: str) -> str | None:
 
 
 def is_of(text: str, key: Key | None) -> bool:
-    """Say whether a text is a key's, in the same time whether there is such a key, and how much of it is right."""
+    """Whether a text is a key's; takes the same time whether there is such a key, and however much of it is right."""
     return hmac.compare_digest(hash_of(text), _NOBODY if key is None else key.hash) and key is not None

@@ -11,13 +11,10 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from prompt4trust.files import write_atomically
+from services.common.auth.errors import KeysError
 from services.common.auth.key import Key, KeyFile
 
 _PRIVATE = 0o600
-
-
-class KeysError(Exception):
-    """A file of keys cannot be read; the message says which and why, and holds nothing of its content."""
 
 
 def read_keys(path: Path) -> KeyFile:

@@ -1,4 +1,4 @@
-"""The keys in force: taken up again when their file changes, and never lost when it breaks."""
+"""The keys in force: read again when their file changes, and never lost when it breaks."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from pathlib import Path
 
 import structlog
 
+from services.common.auth.errors import KeysError
 from services.common.auth.key import Key, id_of, is_of
-from services.common.auth.key_file import KeysError, read_keys
+from services.common.auth.key_file import read_keys
 
 _log = structlog.get_logger(__name__)
 
 
 class Refusal(StrEnum):
-    """Why what was sent is not taken for a key."""
+    """Reason for which a text is not accepted as a key."""
 
     MISSING = "missing"
     UNKNOWN = "unknown"
@@ -57,7 +58,7 @@ class Keyring:
 
     @property
     def in_force(self) -> int:
-        """How many keys are taken now."""
+        """How many keys are accepted now."""
         return sum(not key.has_expired(self._now()) for key in self._keys.values())
 
     def find(self, text: str | None) -> Key | Refusal:

@@ -1,11 +1,11 @@
-"""What a service does about keys before it starts: nothing that leaves it open by mistake."""
+"""A check before a service starts: no service is left open by mistake."""
 
 from __future__ import annotations
 
 import sys
 from typing import NoReturn
 
-from services.common.auth.key_file import KeysError
+from services.common.auth.errors import KeysError
 from services.common.auth.keyring import Keyring
 from services.common.settings import ServiceSettings
 

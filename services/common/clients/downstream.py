@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -12,29 +11,13 @@ import httpx
 
 from prompt4trust.models import Completion, Cost, Generation, Sampling, TransportError
 from prompt4trust.prompts import Message
-from services.common.clients.transport import RefusedError, RetrySettings, post_json
-from services.common.settings import LOOPBACK
+from services.common.clients.errors import LogprobsRefusedError, RefusedError
+from services.common.clients.picture_egress import PictureEgress
+from services.common.clients.retries import RetrySettings
+from services.common.clients.transport import post_json
 
 SERVICE = "downstream"
 _NOT_TAKEN = frozenset({400, 403, 422})
-# Begins with a letter: 3405803781 and 0xcb007105 are addresses, and so is what holds colons.
-_NEIGHBOUR = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
-
-
-def is_near(host: str) -> bool:
-    """Say whether a host is this machine, or has a plain name as services have that run next to each other."""
-    return host in LOOPBACK or bool(_NEIGHBOUR.fullmatch(host))
-
-
-class ImageEgressRefusedError(Exception):
-    """A picture would have left for a host that was not switched on by name."""
-
-
-class LogprobsRefusedError(TransportError):
-    """The server answers, but not with log-probabilities."""
-
-    def __init__(self, status: int | None) -> None:
-        super().__init__(SERVICE, "it refuses log-probabilities", status=status)
 
 
 class DownstreamClient:
@@ -62,10 +45,7 @@ class DownstreamClient:
         self.model = model
         self._retry = retry
         self._vendor_parameters = vendor_parameters
-        host = urlsplit(str(http.base_url)).hostname or ""
-        # A plain name is a compose or cluster service next door; a picture for any other host is data leaving.
-        self._images_allowed = is_near(host) or host in egress_hosts
-        self._host = host
+        self._egress = PictureEgress(urlsplit(str(http.base_url)).hostname or "", egress_hosts)
 
     async def complete(
         self, messages: Sequence[Message], sampling: Sampling, *, n: int = 1, top_logprobs: int | None = None
@@ -84,20 +64,18 @@ class DownstreamClient:
         Raises:
             LogprobsRefusedError: If log-probabilities were asked for and the server names them as what it refuses.
             TransportError: If the model could not be asked or its reply has no usable choices.
-            ImageEgressRefusedError: If a picture would leave for a host that is not switched on.
+            PictureEgressRefusedError: If a picture would leave for a host that is not switched on.
         """
-        if not self._images_allowed and any(_has_image(message) for message in messages):
-            raise ImageEgressRefusedError(
-                f"pictures may not be sent to {self._host}: name it in egress_hosts to allow this"
-            )
+        self._egress.check(messages)
         body: dict[str, Any] = {
             "model": self.model,
             "messages": list(messages),
             "n": n,
             "temperature": sampling.temperature,
             "top_p": sampling.top_p,
-            "max_tokens": sampling.max_tokens,
         }
+        if sampling.max_tokens is not None:
+            body["max_tokens"] = sampling.max_tokens
         if sampling.top_k > 0 and self._vendor_parameters:
             body["top_k"] = sampling.top_k
         if sampling.seed is not None:
@@ -112,11 +90,6 @@ class DownstreamClient:
                 raise LogprobsRefusedError(error.status) from error
             raise
         return _generation(reply, n, time.perf_counter() - started)
-
-
-def _has_image(message: Message) -> bool:
-    content = message.get("content")
-    return isinstance(content, list) and any(part.get("type") == "image_url" for part in content)
 
 
 def _generation(reply: Mapping[str, Any], n: int, seconds: float) -> Generation:

@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 
 from prompt4trust.models import Cost, Guidance, TransportError
-from services.common.clients.transport import RetrySettings, post_json
+from services.common.clients.retries import RetrySettings
+from services.common.clients.transport import post_json
 
 SERVICE = "policy"
 

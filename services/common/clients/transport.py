@@ -1,52 +1,21 @@
-"""One JSON request to another service: retried with backoff inside a deadline."""
+"""JSON requests to other services, over pooled connections."""
 
 from __future__ import annotations
 
-import asyncio
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import httpx
-import stamina
 from pydantic import SecretStr
 
 from prompt4trust.models import TransportError
+from services.common.clients.errors import RefusedError
+from services.common.clients.retries import RetrySettings, retried
 from services.common.http.trace_context import trace_headers
 
-_RETRIED = frozenset({429, 500, 502, 503, 504})
 _SAID_CHARS = 2000
 _HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")  # or a whole one, which is left as it is
-
-
-class RefusedError(TransportError):
-    """A server replied with an error.
-
-    Attributes:
-        said: The reply's beginning. It may quote what was asked, so it is neither logged nor passed on.
-    """
-
-    def __init__(self, service: str, detail: str, *, status: int, retry_after: float | None, said: str) -> None:
-        super().__init__(service, detail, status=status, retry_after=retry_after)
-        self.said = said
-
-
-@dataclass(frozen=True, slots=True)
-class RetrySettings:
-    """How persistent a caller is.
-
-    Attributes:
-        deadline_s: Seconds for all tries together.
-        attempts: Tries in all.
-        wait_initial_s: First pause; it doubles up to wait_max_s, and up to wait_initial_s is added by chance.
-        wait_max_s: Longest pause.
-    """
-
-    deadline_s: float = 30.0
-    attempts: int = 3
-    wait_initial_s: float = 0.1
-    wait_max_s: float = 5.0
 
 
 def bearer(api_key: str | SecretStr | None) -> dict[str, str]:
@@ -77,7 +46,7 @@ def make_http_client(
 
 
 async def post_json(
-    http: httpx.AsyncClient, service: str, path: str, body: Mapping[str, Any], policy: RetrySettings
+    http: httpx.AsyncClient, service: str, path: str, body: Mapping[str, Any], retry: RetrySettings
 ) -> dict[str, Any]:
     """Post JSON and read a JSON object.
 
@@ -86,8 +55,7 @@ async def post_json(
         service: Name for errors: "policy" or "downstream".
         path: Path below the pool's base URL, without a leading slash.
         body: What to send.
-        policy: Deadline and retries. Connection failures, 429 and 5xx are tried again (honouring Retry-After where
-            it fits the deadline); other statuses are not.
+        retry: Deadline and retries.
 
     Returns:
         The parsed reply.
@@ -95,37 +63,7 @@ async def post_json(
     Raises:
         TransportError: If no usable reply came within the deadline.
     """
-    last: TransportError | None = None
-    give_up_at = asyncio.get_running_loop().time() + policy.deadline_s
-
-    def pause_before_retry(error: Exception) -> bool | float:
-        if not isinstance(error, TransportError) or (error.status is not None and error.status not in _RETRIED):
-            return False
-        if error.retry_after is None:
-            return True
-        # A pause past the deadline would only delay the bad news.
-        return error.retry_after if asyncio.get_running_loop().time() + error.retry_after < give_up_at else False
-
-    try:
-        async with asyncio.timeout(policy.deadline_s):
-            async for attempt in stamina.retry_context(
-                on=pause_before_retry,
-                attempts=policy.attempts,
-                timeout=policy.deadline_s,
-                wait_initial=policy.wait_initial_s,
-                wait_max=policy.wait_max_s,
-                wait_jitter=policy.wait_initial_s,
-            ):
-                with attempt:
-                    try:
-                        return await _post_once(http, service, path, body)
-                    except TransportError as error:
-                        last = error
-                        raise
-    except TimeoutError:
-        # The deadline fell into a pause between tries: the reason for trying again says more than the clock.
-        raise last or TransportError(service, f"no reply within {policy.deadline_s:g} s", timed_out=True) from None
-    raise AssertionError("the retry loop returns or raises")
+    return await retried(lambda: _post_once(http, service, path, body), service, retry)
 
 
 async def _post_once(http: httpx.AsyncClient, service: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The in-process engine: a model in a thread of its own, asked from an event loop that it never blocks."""
+"""The in-process engine: a model in a thread of its own, used from an event loop that it never blocks."""
 
 from __future__ import annotations
 
@@ -10,30 +10,28 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Self
 
-from services.common.engine.base import (
+from prompt4trust.models import Sampling
+from services.common.engine.errors import (
     ContextOverflowError,
     DeadlineExceededError,
     EngineBusyError,
-    EngineStats,
     EngineUnavailableError,
-    GenerationRequest,
-    GenerationResult,
     InvalidRequestError,
-    SamplingParams,
 )
+from services.common.engine.interface import EngineStats, GenerationRequest, GenerationResult
 from services.common.engine.model.adapter import ModelOptions, TransformersAdapter
-from services.common.engine.model.prompting import Prompt
-from services.common.engine.scheduling.generation import RunningGeneration, collect
+from services.common.engine.model.prompt import Prompt
+from services.common.engine.scheduling.job_stream import JobStream, collect
 from services.common.engine.scheduling.jobs import Event, Job
 from services.common.engine.scheduling.scheduler import Scheduler
 
 _GRACE_S = 1.0
-"""How much later than the engine's thread the event loop enforces a deadline: a step may take that long."""
+"""Delay of the event loop in enforcing a deadline, behind the engine's thread: a step may take that long."""
 
 
 @dataclass(frozen=True, slots=True)
 class EngineOptions:
-    """How an engine runs its model.
+    """Limits of an engine, and how it runs its model.
 
     Attributes:
         max_waiting: Most samples that wait for a slot; more are refused.
@@ -41,7 +39,7 @@ class EngineOptions:
         prefill_tokens: Most prompt tokens to read between two steps.
         patience_s: Seconds that a prompt waits, while others are being prepared, to be read together with them.
         threads: Of the model's arithmetic; 0 for torch's own choice (OMP_NUM_THREADS, else the physical cores).
-        preparation_threads: For chat templates, tokens and images.
+        preparation_threads: For chat templates, tokens and pictures.
         tie_tolerance: What two logits may differ by from rounding alone; None for what suits the weights' type:
             2e-4 for float32, off for shorter types, where near ties are too common to be settled one by one.
     """
@@ -124,9 +122,9 @@ class TransformersEngine:
         return self._adapter.max_model_len
 
     @property
-    def max_images(self) -> int:
-        """Most images in a request; 0 for a text-only model."""
-        return self._adapter.prompts.max_images
+    def max_pictures(self) -> int:
+        """Most pictures in a request; 0 for a text-only model."""
+        return self._adapter.prompts.max_pictures
 
     @property
     def healthy(self) -> bool:
@@ -138,7 +136,7 @@ class TransformersEngine:
         """Counters and gauges."""
         return EngineStats() if self._scheduler is None else self._scheduler.stats
 
-    async def submit(self, request: GenerationRequest) -> RunningGeneration:
+    async def submit(self, request: GenerationRequest) -> JobStream:
         """Check and queue a request.
 
         Args:
@@ -157,13 +155,13 @@ class TransformersEngine:
 
     async def complete(self, request: GenerationRequest) -> GenerationResult:
         """Run a request to its end; raises what `submit` raises, at any time."""
-        generation = await self._submit(request, streaming=False)
+        stream = await self._submit(request, streaming=False)
         try:
-            return await collect(generation)
+            return await collect(stream)
         finally:
-            await generation.aclose()
+            await stream.aclose()
 
-    async def _submit(self, request: GenerationRequest, *, streaming: bool) -> RunningGeneration:
+    async def _submit(self, request: GenerationRequest, *, streaming: bool) -> JobStream:
         if self._scheduler is None or self._loop is None or not self.healthy:
             raise EngineUnavailableError("The model is not ready.")
         limit = self._adapter.slots + self._options.max_waiting
@@ -178,7 +176,7 @@ class TransformersEngine:
         try:
             async with asyncio.timeout(allowed):
                 prompt = await self._loop.run_in_executor(
-                    self._pool, self._adapter.prompts.build, request.messages, request.images
+                    self._pool, self._adapter.prompts.build, request.messages, request.pictures
                 )
             job = Job(request, prompt, self._completed(request, prompt), deadline, streaming, _ignore)
         except BaseException as error:
@@ -187,14 +185,14 @@ class TransformersEngine:
             if isinstance(error, TimeoutError):
                 raise DeadlineExceededError from None
             raise
-        generation = RunningGeneration(job, self._loop, deadline - self._clock() + _GRACE_S, self._release)
-        job.deliver = generation.take
+        stream = JobStream(job, self._loop, deadline - self._clock() + _GRACE_S, self._release)
+        job.deliver = stream.take
         self._scheduler.submit(job)
         if not self._scheduler.alive:  # it may have ended between the check and now, and nobody reads its inbox
-            generation.take(EngineUnavailableError("The model is shutting down."))
-        return generation
+            stream.take(EngineUnavailableError("The model is shutting down."))
+        return stream
 
-    def _completed(self, request: GenerationRequest, prompt: Prompt) -> SamplingParams:
+    def _completed(self, request: GenerationRequest, prompt: Prompt) -> Sampling:
         sampling = request.sampling
         room = self.max_model_len - len(prompt.tokens)
         if sampling.max_tokens is not None and sampling.max_tokens > room:
@@ -216,8 +214,8 @@ class TransformersEngine:
             for job, _ in events:
                 job.withdrawn = True
 
-    def _release(self, generation: RunningGeneration, seconds: float) -> None:
-        self._load -= generation.job.request.n
+    def _release(self, stream: JobStream, seconds: float) -> None:
+        self._load -= stream.job.request.n
         self._latency_s += 0.1 * (seconds - self._latency_s)
 
 

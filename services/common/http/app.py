@@ -1,4 +1,4 @@
-"""A service's application: what all of them share is put on in one place."""
+"""A service's application, with everything that all services share."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry, ProcessCollector
 
 from services.common.auth.access import Access
-from services.common.auth.authenticator import AuthenticationMetrics, Authenticator, Browser
+from services.common.auth.authenticator import Authenticator, Browser
 from services.common.auth.key import Right
 from services.common.auth.keyring import Keyring
+from services.common.auth.metrics import AuthenticationMetrics
 from services.common.http.body import BoundedBody
 from services.common.http.health import (
     QUIET_PATHS,
@@ -21,8 +22,9 @@ from services.common.http.health import (
     health_router,
     software_version,
 )
+from services.common.http.metrics import HttpMetrics
 from services.common.http.problems import install_problem_handlers
-from services.common.http.telemetry import HttpMetrics, RequestTelemetry
+from services.common.http.telemetry import RequestTelemetry
 from services.common.settings import ServiceSettings
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -42,19 +44,19 @@ def create_app(
     browser: Browser | None = None,
     is_alive: Liveness = lambda: True,
 ) -> FastAPI:
-    """Make an application with health, version, metrics, tracing, problem documents, and a guard that asks for keys.
+    """Make an application with health, version, metrics, tracing, problem documents and an authenticator.
 
     Args:
         settings: The service's settings.
         title: Title of its OpenAPI document.
         lifespan: Opens and closes what the service works with.
         readiness: Checks what it needs.
-        version_info: What /version says of models and calibrators.
+        version_info: Models and calibrators, for /version.
         metrics: Registry of the service's own metrics; a new one by default.
         max_body_bytes: Largest request body (413 beyond it), or None to leave bodies to the service.
         body_timeout_s: Seconds that a client may take to send a body, where max_body_bytes is given.
-        others: What routes ask for that are not FastAPI's own, such as mounted files: path -> access.
-        browser: How browsers show keys, where the service has pages.
+        others: Rights that routes ask for which are not FastAPI's own, such as mounted files: path -> access.
+        browser: Reads browsers' keys, where the service has pages.
         is_alive: Whether the process is of use yet; where it is not, `serve` ends it.
 
     Returns:

@@ -19,7 +19,7 @@ from services.common.auth.key import Right
 
 
 class Dependency(BaseModel):
-    """Whether something that a service needs is there.
+    """State of something that a service needs.
 
     Attributes:
         ok: Whether it answers.
@@ -42,7 +42,7 @@ class Readiness(BaseModel):
 ReadinessCheck = Callable[[], Awaitable[dict[str, Dependency]]]
 VersionInfo = Callable[[], Awaitable[Mapping[str, Any]]]
 Liveness = Callable[[], bool]
-"""Says whether a process is of use yet: False where a part of it has ended that only a restart brings back."""
+"""Whether a process is of use still: False where a part of it has ended that only a restart brings back."""
 
 QUIET_PATHS = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
 
@@ -59,9 +59,9 @@ def health_router(
     Args:
         service: The service's name.
         readiness: Checks what the service needs, by name.
-        version_info: What /version says beside the software: models, calibrators.
-        metrics: What /metrics exposes.
-        is_alive: Whether the process is of use yet.
+        version_info: Entries of /version beside the software: models, calibrators.
+        metrics: Registry that /metrics exposes.
+        is_alive: Whether the process is of use still.
 
     Returns:
         GET /health/live, /health/ready, /metrics and /version.

@@ -1,4 +1,7 @@
-"""Errors as RFC 9457 problem documents with stable types."""
+"""Errors that clients read, as RFC 9457 problem documents with stable types.
+
+Problem  an error with a status, a stable kind and a text for a person; every other exception becomes one
+"""
 
 from __future__ import annotations
 

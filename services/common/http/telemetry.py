@@ -1,4 +1,4 @@
-"""Logs, metrics and trace context, as pure ASGI: nothing here buffers a body or starts a task per request."""
+"""Logs, request metrics and trace context, as pure ASGI: nothing here buffers a body or starts a task per request."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ import time
 from typing import Any
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.common.http.metrics import HttpMetrics
 from services.common.http.trace_context import REQUEST_ID_HEADER, TRACEPARENT_HEADER, begin_trace
-
-_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
 
 
 def configure_logging(service: str, *, level: str = "info", form: str = "json") -> None:
@@ -53,26 +51,6 @@ def configure_logging(service: str, *, level: str = "info", form: str = "json") 
     # One access line per request is written by RequestTelemetry, with the request's id; these would double it.
     for noisy in ("uvicorn.access", "httpx", "httpcore"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-
-
-class HttpMetrics:
-    """The request metrics that every service has.
-
-    Args:
-        registry: Where they are registered; one per app, so that two apps in a process do not clash.
-    """
-
-    def __init__(self, registry: CollectorRegistry) -> None:
-        labels = ("method", "route", "status")
-        self.requests = Counter("http_requests", "Requests answered.", labels, registry=registry)
-        self.seconds = Histogram(
-            "http_request_duration_seconds",
-            "Time from a request's first byte to its reply's last.",
-            ("method", "route"),
-            buckets=_BUCKETS,
-            registry=registry,
-        )
-        self.in_flight = Gauge("http_requests_in_flight", "Requests being answered.", registry=registry)
 
 
 class RequestTelemetry:

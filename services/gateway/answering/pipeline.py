@@ -89,7 +89,7 @@ class Pipeline:
         Raises:
             Problem, RequestValidationError, PictureError: If the request is not taken.
             BusyError: If there is no room.
-            TransportError, ImageEgressRefusedError: If the downstream model could not be asked.
+            TransportError, PictureEgressRefusedError: If the downstream model could not be asked.
             TimeoutError: If it took too long.
             ClientDisconnect: If the client left; what was begun for it has been cancelled.
         """

@@ -9,7 +9,7 @@ import structlog
 
 from prompt4trust.models import Downstream, Generation, Sampling
 from prompt4trust.prompts import Message
-from services.common.clients.downstream import LogprobsRefusedError
+from services.common.clients.errors import LogprobsRefusedError
 
 WITHOUT_LOGPROBS: Mapping[str, str] = {"cgp+logprob": "cgp"}
 """Estimator -> the one that asks the very same and uses no log-probabilities, for when none come back."""

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import structlog
 
 from prompt4trust.models import TransportError
-from services.common.clients.downstream import ImageEgressRefusedError
+from services.common.clients.errors import PictureEgressRefusedError
 from services.common.http.problems import Problem
 from services.gateway.errors import BusyError, ImageFault, PictureError
 from services.gateway.intake.idempotency import HEADER
@@ -30,7 +30,7 @@ _IMAGE_STATUS: Mapping[ImageFault, int] = {
 
 REFUSED = (
     BusyError,
-    ImageEgressRefusedError,
+    PictureEgressRefusedError,
     OtherQuestionError,
     PictureError,
     ReviewedError,
@@ -53,7 +53,7 @@ def problem_of(error: Exception, settings: GatewaySettings) -> Problem:
         case TransportError():
             _log.warning("a model could not be asked", model=error.service, reason=error.detail, status=error.status)
             return transport_problem(error, settings.retry_after_s)
-        case ImageEgressRefusedError():
+        case PictureEgressRefusedError():
             _log.error("pictures may not leave", reason=str(error))
             return egress_problem()
         case OtherQuestionError():

@@ -31,7 +31,7 @@ from prompt4trust.evaluation import (
 from prompt4trust.evaluation.manifest import FILE as MANIFEST
 from prompt4trust.evaluation.probes import spoil
 from prompt4trust.files import write_atomically
-from services.common.clients.downstream import ImageEgressRefusedError
+from services.common.clients.errors import PictureEgressRefusedError
 from services.common.registry.directory import Registry
 from services.trainer.errors import DataError, EvaluationError, EvaluationFailedError, EvaluationStoppedError
 from services.trainer.evaluation.config import EvaluationSpec
@@ -50,7 +50,7 @@ _FORESEEN = (
     DataError,
     DatasetError,
     EvaluationError,
-    ImageEgressRefusedError,
+    PictureEgressRefusedError,
     ManifestError,
     ProbeError,
     RunAbandonedError,

@@ -21,7 +21,8 @@ from prompt4trust.models import Sampling, TransportError
 from prompt4trust.prompts import PromptTemplate, load_answer_template
 from services.common.clients.downstream import DownstreamClient
 from services.common.clients.policy import PolicyClient
-from services.common.clients.transport import RetrySettings, make_http_client
+from services.common.clients.retries import RetrySettings
+from services.common.clients.transport import make_http_client
 from services.common.registry.directory import Registry
 from services.trainer.errors import EvaluationError
 from services.trainer.model_settings import ModelSettings
@@ -87,7 +88,7 @@ async def predict(
 
     Raises:
         EvaluationError: If a model cannot be reached, or the answer template cannot be used.
-        ManifestError, TableError, RunAbandonedError, ImageEgressRefusedError: See `prompt4trust.evaluation.evaluate`.
+        ManifestError, TableError, RunAbandonedError, PictureEgressRefusedError: See `prompt4trust.evaluation.evaluate`.
     """
     template = _answer_template(settings.answer_template)
     sampling = Sampling(

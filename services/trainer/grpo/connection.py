@@ -8,7 +8,8 @@ import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from services.common.clients.downstream import DownstreamClient
-from services.common.clients.transport import RetrySettings, bearer, make_http_client
+from services.common.clients.retries import RetrySettings
+from services.common.clients.transport import bearer, make_http_client
 from services.trainer.errors import KeyRefusedError
 from services.trainer.grpo.config.training_config import AnswerConfig
 from services.trainer.model_settings import ModelSettings

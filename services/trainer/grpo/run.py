@@ -12,7 +12,7 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from prompt4trust.datasets import DatasetError
-from services.common.clients.downstream import ImageEgressRefusedError
+from services.common.clients.errors import PictureEgressRefusedError
 from services.trainer.errors import DataError, RunBusyError, RunError, StartPolicyError, TooManyLostError
 from services.trainer.grpo.attempt import TrainingResult, attempt
 from services.trainer.grpo.context import RunContext, is_main_process
@@ -92,6 +92,6 @@ def _explain(error: Exception, folder: Path) -> str:
         return f"the disk is full: free space where {folder} lies and resume the run; its last whole checkpoint is kept"
     if isinstance(error, TooManyLostError):
         return f"stopped: {text}. When the downstream service is back, resume the run: it goes on from its checkpoint"
-    if isinstance(error, RunError | StartPolicyError | DataError | DatasetError | ImageEgressRefusedError):
+    if isinstance(error, RunError | StartPolicyError | DataError | DatasetError | PictureEgressRefusedError):
         return text
     return f"{type(error).__name__}: {text}"

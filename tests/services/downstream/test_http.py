@@ -14,7 +14,7 @@ from fastapi import FastAPI, Response
 
 from services.common.engine.transformers_engine import TransformersEngine
 from services.downstream.app import downstream_app
-from services.downstream.loading import load_engine
+from services.downstream.engine_loader import load_engine
 from services.downstream.settings import DownstreamSettings
 from tests.services.common.engine.tiny import png
 from tests.services.downstream.conftest import MODEL

@@ -10,7 +10,7 @@ import pytest
 
 from prompt4trust.prompts import answer_messages, load_template
 from services.common.engine.model.adapter import ModelOptions, TransformersAdapter
-from services.downstream.conversion import image_urls, to_generation
+from services.downstream.conversion import picture_urls, to_generation
 from services.downstream.schemas import ChatCompletionRequest
 from tests.services.common.engine.tiny import data_url, png
 
@@ -31,8 +31,8 @@ def rendered(model: TransformersAdapter, template: str, guidance: str | None) ->
         load_template(template), QUESTION, OPTIONS, image_url=data_url(png(1, 112, 112)), guidance=guidance
     )
     request = ChatCompletionRequest.model_validate({"model": "eye", "messages": messages})
-    generation = to_generation(request, image_urls(request), timeout_s=1)
-    return model.prompts.build(generation.messages, generation.images).tokens
+    generation = to_generation(request, picture_urls(request), timeout_s=1)
+    return model.prompts.build(generation.messages, generation.pictures).tokens
 
 
 @pytest.mark.parametrize("template", ["answer-compact@1", "answer-standard@1"])

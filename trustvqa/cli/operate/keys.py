@@ -16,7 +16,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from services.common.auth import Key, Right, make_key
-from services.common.auth.key_file import KeysError, change_keys, read_keys
+from services.common.auth.errors import KeysError
+from services.common.auth.key_file import change_keys, read_keys
 from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.operate import SERVICES
 from trustvqa.cli.operate.first_key import make_first, show_first

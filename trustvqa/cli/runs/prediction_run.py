@@ -27,7 +27,8 @@ from prompt4trust.evaluation import (
     read_manifest,
     read_predictions,
 )
-from services.common.clients.downstream import ImageEgressRefusedError, is_near
+from services.common.clients.errors import PictureEgressRefusedError
+from services.common.clients.picture_egress import is_near
 from services.trainer.errors import EvaluationError
 from services.trainer.evaluation import prediction_run
 from services.trainer.evaluation.prediction_run import PredictionPlan
@@ -173,7 +174,7 @@ def run_predictions(
         fail(f"{error}\nWhat was finished is kept, and the same command goes on from there.")
     except EvaluationError as error:
         fail(f"{error}: {error.hint}" if error.hint else str(error))
-    except (CommandError, DatasetError, ManifestError, TableError, ImageEgressRefusedError) as error:
+    except (CommandError, DatasetError, ManifestError, TableError, PictureEgressRefusedError) as error:
         fail(str(error))
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import torch
 
-from services.common.engine.base import SamplingParams
+from prompt4trust.models import Sampling
 from services.common.engine.decoding.randomness import uniforms
 
 _ALL = 1 << 62  # more tokens than any vocabulary has
@@ -33,7 +33,7 @@ class SamplingRows:
     restricted: torch.Tensor | None
 
     @classmethod
-    def of(cls, rows: Sequence[tuple[int, SamplingParams]], device: torch.device) -> SamplingRows:
+    def of(cls, rows: Sequence[tuple[int, Sampling]], device: torch.device) -> SamplingRows:
         """Lay out rows of (sample key, parameters).
 
         Args:

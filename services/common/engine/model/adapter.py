@@ -1,4 +1,4 @@
-"""A Hugging Face model seen as what the scheduler needs: prepare a prompt, prefill, step."""
+"""A Hugging Face model behind the few operations that the scheduler needs: prepare a prompt, prefill, step."""
 
 from __future__ import annotations
 
@@ -18,21 +18,22 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
-from services.common.engine.base import EngineError
-from services.common.engine.decoding.detokenize import Vocabulary
+from services.common.engine.decoding.detokenizers import Vocabulary
+from services.common.engine.errors import EngineError
 from services.common.engine.model.cache import SlotCache, register_attention, slot_mask
 from services.common.engine.model.last_layer import narrow_last_layer
-from services.common.engine.model.prompting import Prompt, PromptBuilder
-from services.common.engine.vision.pictures import ImageLimits
-from services.common.engine.vision.qwen2_vl import VisionInputs
-from services.common.engine.vision.tower import register_picture_attention
+from services.common.engine.model.prompt import Prompt
+from services.common.engine.model.prompt_builder import PromptBuilder
+from services.common.engine.vision.families import family_of
+from services.common.engine.vision.family import VisionFamily
+from services.common.engine.vision.picture_decoding import EncodedPictureLimits
 
 DType = Literal["float32", "bfloat16", "float16", "auto"]
 
 
 @dataclass(frozen=True, slots=True)
 class ModelOptions:
-    """How a model is loaded.
+    """A model, and how it is loaded.
 
     Attributes:
         path: Directory in Hugging Face layout.
@@ -40,8 +41,8 @@ class ModelOptions:
         device: Where to run, in torch's words.
         max_model_len: Most tokens of prompt and completion; None for as many as the model was made for.
         slots: Most samples that run at once.
-        image_limits: How large images may be.
-        max_images: Most images in a request.
+        picture_limits: Largest picture.
+        max_pictures: Most pictures in a request.
     """
 
     path: Path
@@ -49,38 +50,41 @@ class ModelOptions:
     device: str = "cpu"
     max_model_len: int | None = None
     slots: int = 32
-    image_limits: ImageLimits = field(default_factory=ImageLimits)
-    max_images: int = 4
+    picture_limits: EncodedPictureLimits = field(default_factory=EncodedPictureLimits)
+    max_pictures: int = 4
 
 
 class TransformersAdapter:
-    """A causal language model (Qwen2, Llama, ...) or a vision-language model of the Qwen2-VL family.
+    """A causal language model (Qwen2, Llama, ...) or a vision-language model of a family in `vision.families`.
 
     `prompts.build` may be called from any thread; the other methods belong to the one thread that runs the model.
 
     Args:
         model: The network, in evaluation mode, made with `register_attention()`'s attention for its language model.
         tokenizer: Its tokenizer, with a chat template.
-        vision: How it sees images; None for a text-only model.
-        options: How it was loaded.
+        vision: Its sight; None for a text-only model.
+        options: Those that it was loaded with.
     """
 
     def __init__(
         self,
         model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerBase,
-        vision: VisionInputs | None,
+        vision: VisionFamily | None,
         options: ModelOptions,
     ) -> None:
         text_config = model.config.get_text_config()
         narrow_last_layer(model)
         self._model = model
         self._vision = vision
+        self._axes = () if vision is None else vision.position_axes
         self.vocabulary = Vocabulary(tokenizer)
         self.max_model_len = _context_length(text_config, options.max_model_len)
         self.slots = options.slots
         self.eos = _end_tokens(model, tokenizer)
-        self.prompts = PromptBuilder(tokenizer, vision, self.max_model_len, options.image_limits, options.max_images)
+        self.prompts = PromptBuilder(
+            tokenizer, vision, self.max_model_len, options.picture_limits, options.max_pictures
+        )
         self._device = torch.device(options.device)
         self._layers: int = text_config.num_hidden_layers
         self._cache = SlotCache(self._layers, self.slots, self.max_model_len)
@@ -97,10 +101,10 @@ class TransformersAdapter:
         config = AutoConfig.from_pretrained(options.path, local_files_only=True)
         attention: Any = register_attention()
         loader: Any = AutoModelForCausalLM
-        sees = hasattr(config, "vision_config")
-        if sees:
+        family = family_of(config.model_type) if hasattr(config, "vision_config") else None
+        if family is not None:
             loader = AutoModelForImageTextToText
-            attention = {"text_config": attention, "vision_config": register_picture_attention()}
+            attention = {"text_config": attention, "vision_config": family.tower_attention()}
         tokenizer = AutoTokenizer.from_pretrained(options.path, local_files_only=True)
         # The loader's progress bar would be a line of noise in a service's log.
         progress: Any = transformers_logging
@@ -117,12 +121,12 @@ class TransformersAdapter:
             # transformers would fill them with random numbers and only warn.
             raise EngineError(f"the weights lack {len(report['missing_keys'])} of the model's tensors")
         model = model.to(options.device).eval()
-        vision = VisionInputs.load(options.path, model) if sees else None
+        vision = None if family is None else family.load(options.path, model)
         return cls(model, tokenizer, vision, options)
 
     @property
     def device(self) -> torch.device:
-        """Where the model runs."""
+        """Device that the model runs on."""
         return self._device
 
     @property
@@ -168,11 +172,10 @@ class TransformersAdapter:
             Logits of the next tokens, float32 [batch, vocabulary].
         """
         view = self._cache.begin_step(rows, lengths, longest)
-        position_ids = positions[:, None]
         output = self._model(
             input_ids=tokens[:, None],
             attention_mask=slot_mask(lengths, view, self._model.dtype),
-            position_ids=position_ids if self._vision is None else position_ids.expand(3, -1, -1),
+            position_ids=positions[:, None].expand(*self._axes, -1, -1),
             past_key_values=self._cache,
             use_cache=True,
         )
@@ -198,16 +201,16 @@ class TransformersAdapter:
     def _read(self, prompts: Sequence[Prompt], cache: SlotCache | None) -> torch.Tensor:
         count, longest = len(prompts), max(len(prompt.tokens) for prompt in prompts)
         tokens = torch.zeros((count, longest), dtype=torch.int64)
-        axes = () if self._vision is None else (3,)
-        positions = torch.zeros((*axes, count, longest), dtype=torch.int64)
+        positions = torch.zeros((*self._axes, count, longest), dtype=torch.int64)
         for row, prompt in enumerate(prompts):
             length = len(prompt.tokens)
             tokens[row, :length] = torch.tensor(prompt.tokens)
             positions[..., row, :length] = prompt.positions
         tokens, positions = tokens.to(self._device), positions.to(self._device)
         embeddings = self._model.get_input_embeddings()(tokens)
-        if self._vision is not None:
-            embeddings = self._vision.place(embeddings, tokens, prompts)
+        seen = [prompt.pixels for prompt in prompts if prompt.pixels is not None]
+        if seen and self._vision is not None:
+            embeddings = self._vision.place(embeddings, tokens, seen)
         output = self._model(
             inputs_embeds=embeddings,
             position_ids=positions,

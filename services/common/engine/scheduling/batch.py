@@ -7,15 +7,15 @@ from typing import TypeVar
 
 import torch
 
-from services.common.engine.base import TokenLogprob
 from services.common.engine.decoding.sampling import SamplingRows, choose
+from services.common.engine.interface import TokenLogprob
 from services.common.engine.model.adapter import TransformersAdapter
-from services.common.engine.model.prompting import Prompt
-from services.common.engine.scheduling.jobs import Sample
+from services.common.engine.model.prompt import Prompt
+from services.common.engine.scheduling.jobs import RunningSample
 
 T = TypeVar("T")
 
-Chosen = tuple[Sample, int, TokenLogprob | None]
+Chosen = tuple[RunningSample, int, TokenLogprob | None]
 """A sample, its next token, and the token's log-probability where it was asked for."""
 
 
@@ -30,7 +30,7 @@ class RunningBatch:
     def __init__(self, adapter: TransformersAdapter, tolerance: float) -> None:
         self._adapter = adapter
         self._tolerance = tolerance
-        self.samples: list[Sample] = []
+        self.samples: list[RunningSample] = []
         self.near_ties = 0
         self._lengths: list[int] = []
         self._positions: list[int] = []
@@ -42,7 +42,7 @@ class RunningBatch:
         """Free slots."""
         return self._adapter.slots - len(self.samples)
 
-    def join(self, prompts: Sequence[tuple[Prompt, Sequence[Sample]]]) -> list[Chosen]:
+    def join(self, prompts: Sequence[tuple[Prompt, Sequence[RunningSample]]]) -> list[Chosen]:
         """Read prompts and choose the first token of their samples, which thereby run.
 
         Args:
@@ -100,7 +100,7 @@ class RunningBatch:
         if gone:
             self._state = None
 
-    def _choose(self, samples: list[Sample], logits: torch.Tensor, state: _State | None) -> list[Chosen]:
+    def _choose(self, samples: list[RunningSample], logits: torch.Tensor, state: _State | None) -> list[Chosen]:
         if state is not None:
             rows, steps = state.sampling, state.steps
         else:
@@ -113,23 +113,25 @@ class RunningBatch:
         logprobs = self._logprobs(samples, logits, tokens)
         return list(zip(samples, tokens, logprobs, strict=True))
 
-    def _settle(self, sample: Sample) -> int:
+    def _settle(self, sample: RunningSample) -> int:
         logits = self._adapter.recompute(sample.job.prompt, sample.tokens)
         steps = torch.tensor([len(sample.tokens)], device=logits.device)
         return choose(logits, _sampling_rows([sample], logits), steps, 0.0)[0][0]
 
-    def _logprobs(self, samples: list[Sample], logits: torch.Tensor, tokens: list[int]) -> list[TokenLogprob | None]:
+    def _logprobs(
+        self, samples: list[RunningSample], logits: torch.Tensor, tokens: list[int]
+    ) -> list[TokenLogprob | None]:
         found: list[TokenLogprob | None] = [None] * len(samples)
-        wanting = [row for row, sample in enumerate(samples) if sample.job.sampling.logprobs is not None]
+        wanting = [row for row, sample in enumerate(samples) if sample.job.request.logprobs is not None]
         if not wanting:
             return found
         places = torch.tensor(wanting, device=logits.device)
         logs = torch.log_softmax(logits[places], dim=-1)
-        most = max(samples[row].job.sampling.logprobs or 0 for row in wanting)
+        most = max(samples[row].job.request.logprobs or 0 for row in wanting)
         top = torch.topk(logs, min(most, logs.shape[-1]), dim=-1)
         values, indices = top.values.tolist(), top.indices.tolist()
         for number, row in enumerate(wanting):
-            count = samples[row].job.sampling.logprobs or 0
+            count = samples[row].job.request.logprobs or 0
             best = zip(indices[number][:count], values[number][:count], strict=True)
             found[row] = self._describe(
                 tokens[row], float(logs[number, tokens[row]]), tuple(self._describe(*pair) for pair in best)
@@ -152,7 +154,7 @@ class _State:
     def __init__(
         self,
         adapter: TransformersAdapter,
-        samples: list[Sample],
+        samples: list[RunningSample],
         lengths: list[int],
         positions: list[int],
         last: list[int],
@@ -172,5 +174,5 @@ class _State:
         self.tokens = torch.tensor(tokens, device=self.tokens.device)
 
 
-def _sampling_rows(samples: list[Sample], logits: torch.Tensor) -> SamplingRows:
+def _sampling_rows(samples: list[RunningSample], logits: torch.Tensor) -> SamplingRows:
     return SamplingRows.of([(sample.key, sample.job.sampling) for sample in samples], logits.device)

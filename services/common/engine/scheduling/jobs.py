@@ -1,26 +1,28 @@
-"""A request on its way through the engine, and the samples it consists of."""
+"""Jobs: requests on their way through the engine, and the samples that each consists of."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from services.common.engine.base import Delta, EngineError, GenerationRequest, SamplingParams
-from services.common.engine.decoding.stopping import TextStream
-from services.common.engine.model.prompting import Prompt
+from prompt4trust.models import Sampling
+from services.common.engine.decoding.text_stream import TextStream
+from services.common.engine.errors import EngineError
+from services.common.engine.interface import Delta, GenerationRequest
+from services.common.engine.model.prompt import Prompt
 
 Event = Delta | EngineError
-"""What a request is told: a sample's news, or why the request failed."""
+"""News of a request: a sample's delta, or why the request failed."""
 
 
 @dataclass(eq=False, slots=True)
 class Job:
-    """A request.
+    """A request on its way through the engine.
 
     Attributes:
-        request: What was asked.
-        prompt: What the model reads.
-        sampling: The request's parameters with seed and max_tokens filled in.
+        request: The request.
+        prompt: Its prompt.
+        sampling: Its sampling with seed and max_tokens filled in.
         deadline: Time by the engine's clock at which it fails.
         streaming: Whether deltas are wanted as they come; otherwise one for each finished sample.
         deliver: Takes events, where the request waits.
@@ -32,7 +34,7 @@ class Job:
 
     request: GenerationRequest
     prompt: Prompt
-    sampling: SamplingParams
+    sampling: Sampling
     deadline: float
     streaming: bool
     deliver: Callable[[Event], None]
@@ -51,8 +53,8 @@ class Job:
 
 
 @dataclass(eq=False, slots=True)
-class Sample:
-    """One sample of a request.
+class RunningSample:
+    """A sample of a request that is being generated.
 
     Attributes:
         job: The request.

@@ -5,26 +5,20 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from queue import Empty, SimpleQueue
 from typing import Final
 
 import structlog
 import torch
 
-from services.common.engine.base import (
-    DeadlineExceededError,
-    Delta,
-    EngineError,
-    EngineStats,
-    EngineUnavailableError,
-)
 from services.common.engine.decoding.randomness import sample_key
-from services.common.engine.decoding.stopping import TextStream
+from services.common.engine.decoding.text_stream import TextStream
+from services.common.engine.errors import DeadlineExceededError, EngineError, EngineUnavailableError
+from services.common.engine.interface import Delta, EngineStats
 from services.common.engine.model.adapter import TransformersAdapter
-from services.common.engine.model.prompting import Prompt
+from services.common.engine.model.prompt import Prompt
 from services.common.engine.scheduling.batch import Chosen, RunningBatch
-from services.common.engine.scheduling.jobs import Event, Job, Sample
+from services.common.engine.scheduling.jobs import Event, Job, RunningSample
 
 _log = structlog.get_logger(__name__)
 _STOP: Final = object()
@@ -73,6 +67,7 @@ class Scheduler:
         self._batch = RunningBatch(adapter, tolerance)
         self._events: list[tuple[Job, Event]] = []
         self._stopping = False
+        self._steps = self._prompt_tokens = self._completion_tokens = 0
         self._stats = EngineStats()
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
 
@@ -96,7 +91,7 @@ class Scheduler:
         return self._stats
 
     def announce(self) -> None:
-        """Say that a request is being prepared: `submit` or `cancel` will follow. From one thread, as these are."""
+        """Count a request that is being prepared: `submit` or `cancel` will follow. From one thread, as these are."""
         self._announced += 1
 
     def submit(self, job: Job) -> None:
@@ -104,7 +99,7 @@ class Scheduler:
         self._inbox.put(job)
 
     def cancel(self) -> None:
-        """Say that a request that was announced will not come."""
+        """Take back the announcement of a request that will not come."""
         self._inbox.put(_CANCELLED)
 
     def _run(self) -> None:
@@ -115,6 +110,7 @@ class Scheduler:
                 while self._collect():
                     self._round()
                     self._flush()
+                    self._gauge()
         except Exception:
             _log.exception("the engine's thread ended")
             raise
@@ -141,7 +137,7 @@ class Scheduler:
                 self._waiting.append(item)
 
     def _patience(self) -> float:
-        """Tell how many more seconds the waiting prompts should wait for others; 0 when they should be read.
+        """Compute for how many more seconds the waiting prompts should wait for others; 0 when they should be read.
 
         Reading prompts together takes far less time than one after the other, and a model that runs beside their
         preparation slows it down. What runs goes on; if nothing does, the thread sleeps.
@@ -166,8 +162,7 @@ class Scheduler:
                 self._fail_running(error)
                 return
             self._advance(chosen, first=0)
-            self._count(steps=self._stats.steps + 1)
-        self._gauge()
+            self._steps += 1
 
     def _purge(self) -> None:
         """Drop requests whose time is up and those that nobody waits for."""
@@ -183,7 +178,7 @@ class Scheduler:
         """Read waiting prompts, as many as there is room for."""
         if self._patience() > 0:
             return
-        picked: list[tuple[Prompt, list[Sample]]] = []
+        picked: list[tuple[Prompt, list[RunningSample]]] = []
         room, longest = self._batch.room, 0
         while self._waiting and room:
             job = self._waiting[0]
@@ -206,13 +201,13 @@ class Scheduler:
             for _, samples in picked:
                 self._fail(samples[0].job, _unforeseen(error))
             return
-        self._count(prompt_tokens=self._stats.prompt_tokens + sum(len(prompt.tokens) for prompt, _ in picked))
+        self._prompt_tokens += sum(len(prompt.tokens) for prompt, _ in picked)
         self._advance(chosen, first)
 
-    def _sample(self, job: Job, index: int) -> Sample:
+    def _sample(self, job: Job, index: int) -> RunningSample:
         assert job.sampling.seed is not None  # noqa: S101 - filled in when the request came
-        text = TextStream(self._adapter.vocabulary.detokenizer(), job.sampling.stop)
-        return Sample(job, index, sample_key(job.sampling.seed, index), text)
+        text = TextStream(self._adapter.vocabulary.detokenizer(), job.request.stop)
+        return RunningSample(job, index, sample_key(job.sampling.seed, index), text)
 
     def _advance(self, chosen: Sequence[Chosen], first: int) -> None:
         """Give samples their tokens; those that are done leave.
@@ -240,7 +235,7 @@ class Scheduler:
                 if text or logprobs or reason:
                     delta = Delta(sample.index, text, logprobs, reason, len(sample.tokens))
                     self._events.append((job, delta))
-        self._count(completion_tokens=self._stats.completion_tokens + len(chosen), near_ties=self._batch.near_ties)
+        self._completion_tokens += len(chosen)
         self._batch.leave(done)
 
     def _fail(self, job: Job, error: EngineError) -> None:
@@ -274,10 +269,15 @@ class Scheduler:
             self._publish(events)
 
     def _gauge(self) -> None:
-        self._count(running=len(self._batch.samples), waiting=sum(j.request.n - j.started for j in self._waiting))
-
-    def _count(self, **changes: int) -> None:
-        self._stats = replace(self._stats, **changes)
+        """Publish all figures at once, after the events that they come from: none is ahead of another."""
+        self._stats = EngineStats(
+            running=len(self._batch.samples),
+            waiting=sum(job.request.n - job.started for job in self._waiting),
+            steps=self._steps,
+            prompt_tokens=self._prompt_tokens,
+            completion_tokens=self._completion_tokens,
+            near_ties=self._batch.near_ties,
+        )
 
 
 def _unforeseen(error: Exception) -> EngineError:

@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from prompt4trust.models import Cost, Guidance, TransportError
+from prompt4trust.models import Cost, Guidance, Sampling, TransportError
 from prompt4trust.prompts import PromptTemplate, guide_messages
-from services.common.engine.base import EngineError, GenerationRequest, SamplingParams
+from services.common.engine.errors import EngineError
+from services.common.engine.interface import GenerationRequest
 from services.common.registry.policy_template import TEMPLATE_FILE
 
 _MODEL_FILES = ("config.json", "generation_config.json", "model*.safetensors", "model.safetensors.index.json")
@@ -62,7 +63,7 @@ class EnginePolicy:
         Raises:
             TransportError: If the engine cannot.
         """
-        sampling = SamplingParams(temperature=0.0 if seed is None else 1.0, max_tokens=self._max_tokens, seed=seed)
+        sampling = Sampling(temperature=0.0 if seed is None else 1.0, max_tokens=self._max_tokens, seed=seed)
         request = GenerationRequest(guide_messages(self._template, question, options), sampling=sampling)
         try:
             result = await self._engine.complete(request)
@@ -70,7 +71,7 @@ class EnginePolicy:
             raise TransportError("policy", str(error)) from error
         usage = result.usage
         return Guidance(
-            result.choices[0].text.strip(), self._version, Cost(1, usage.prompt_tokens, usage.completion_tokens)
+            result.samples[0].text.strip(), self._version, Cost(1, usage.prompt_tokens, usage.completion_tokens)
         )
 
 

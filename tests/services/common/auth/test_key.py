@@ -15,8 +15,9 @@ import pytest
 from pydantic import ValidationError
 
 from services.common.auth import Key, KeyFile, Right, make_key
+from services.common.auth.errors import KeysError
 from services.common.auth.key import id_of, is_of
-from services.common.auth.key_file import KeysError, change_keys, read_keys
+from services.common.auth.key_file import change_keys, read_keys
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 

@@ -9,7 +9,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from services.common.auth import Key, Keyring, Right, make_key
-from services.common.auth.key_file import KeysError, change_keys
+from services.common.auth.errors import KeysError
+from services.common.auth.key_file import change_keys
 from services.common.auth.keyring import Refusal
 from tests.support.keys import keys_at
 from tests.support.waiting import until

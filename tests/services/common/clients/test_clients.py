@@ -15,9 +15,11 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from prompt4trust.models import Guidance, Sampling, TransportError
-from services.common.clients.downstream import DownstreamClient, ImageEgressRefusedError
+from services.common.clients.downstream import DownstreamClient
+from services.common.clients.errors import PictureEgressRefusedError
 from services.common.clients.policy import PolicyClient
-from services.common.clients.transport import RetrySettings, make_http_client, post_json
+from services.common.clients.retries import RetrySettings
+from services.common.clients.transport import make_http_client, post_json
 from tests.support.servers import free_port, running
 
 QUICK = RetrySettings(deadline_s=5.0, attempts=3, wait_initial_s=0.01, wait_max_s=0.05)
@@ -290,7 +292,7 @@ async def test_a_picture_leaves_only_for_hosts_that_are_named(
         if allowed:
             await client.complete(PICTURE, Sampling())
         else:
-            with pytest.raises(ImageEgressRefusedError, match="egress_hosts"):
+            with pytest.raises(PictureEgressRefusedError, match="egress_hosts"):
                 await client.complete(PICTURE, Sampling())
             assert sent == []
         await client.complete(MESSAGES, Sampling())  # text may always go

@@ -11,20 +11,18 @@ from dataclasses import replace
 import pytest
 import torch
 
-from services.common.engine.base import (
+from prompt4trust.models import Sampling
+from services.common.engine.errors import (
     ContextOverflowError,
     DeadlineExceededError,
-    Delta,
     EngineBusyError,
     EngineError,
     EngineUnavailableError,
-    GenerationRequest,
     InvalidRequestError,
-    Message,
-    SamplingParams,
 )
+from services.common.engine.interface import Delta, GenerationRequest, Message
 from services.common.engine.model.adapter import TransformersAdapter
-from services.common.engine.model.prompting import Prompt
+from services.common.engine.model.prompt import Prompt
 from services.common.engine.transformers_engine import EngineOptions, TransformersEngine
 from tests.services.common.engine.tiny import CONTEXT, SPECIAL, png
 from tests.support.waiting import until
@@ -44,18 +42,28 @@ async def vision_engine(vision_adapter: TransformersAdapter) -> AsyncIterator[Tr
         yield engine
 
 
-def request(text: str, images: int = 0, n: int = 1, **sampling: object) -> GenerationRequest:
+def request(
+    text: str,
+    images: int = 0,
+    n: int = 1,
+    *,
+    stop: tuple[str, ...] = (),
+    logprobs: int | None = None,
+    **sampling: object,
+) -> GenerationRequest:
     parts = [*[{"type": "image"}] * images, {"type": "text", "text": text}]
     return GenerationRequest(
         messages=[{"role": "user", "content": parts}],
-        images=tuple(png(len(text) + i, 56 + 28 * (len(text) % 3)) for i in range(images)),
-        sampling=SamplingParams(**{"max_tokens": 12, "seed": 5, **sampling}),  # type: ignore[arg-type]
+        pictures=tuple(png(len(text) + i, 56 + 28 * (len(text) % 3)) for i in range(images)),
+        sampling=Sampling(**{"temperature": 1.0, "max_tokens": 12, "seed": 5, **sampling}),  # type: ignore[arg-type]
         n=n,
+        stop=stop,
+        logprobs=logprobs,
     )
 
 
 async def texts(engine: TransformersEngine, wanted: GenerationRequest) -> list[str]:
-    return [choice.text for choice in (await engine.complete(wanted)).choices]
+    return [sample.text for sample in (await engine.complete(wanted)).samples]
 
 
 async def test_hundreds_of_sampled_requests_say_the_same_alone_and_in_any_company(
@@ -170,24 +178,24 @@ async def test_a_stream_is_the_text_in_pieces(vision_engine: TransformersEngine)
     wanted = request("describe", images=1, n=3, max_tokens=30, logprobs=2)
     whole = await vision_engine.complete(wanted)
     deltas: list[Delta] = [delta async for delta in await vision_engine.submit(wanted)]
-    for choice in whole.choices:
-        own = [delta for delta in deltas if delta.index == choice.index]
+    for sample in whole.samples:
+        own = [delta for delta in deltas if delta.index == sample.index]
         assert len(own) > 5
-        assert "".join(delta.text for delta in own) == choice.text
+        assert "".join(delta.text for delta in own) == sample.text
         assert [delta.finish_reason for delta in own[:-1]] == [None] * (len(own) - 1)
-        assert own[-1].finish_reason == choice.finish_reason
+        assert own[-1].finish_reason == sample.finish_reason
         streamed = [token for delta in own for token in delta.logprobs]
-        assert [token.text for token in streamed] == [token.text for token in choice.logprobs]
+        assert [token.text for token in streamed] == [token.text for token in sample.logprobs]
         spoken = [token.data for token in streamed if token.text not in SPECIAL]
-        assert b"".join(spoken).decode("utf-8", "replace") == choice.text
-    assert whole.usage.completion_tokens == sum(choice.completion_tokens for choice in whole.choices)
+        assert b"".join(spoken).decode("utf-8", "replace") == sample.text
+    assert whole.usage.completion_tokens == sum(sample.completion_tokens for sample in whole.samples)
 
 
 async def test_log_probabilities_are_the_models_own(
     text_engine: TransformersEngine, text_adapter: TransformersAdapter
 ) -> None:
     wanted = request("count", temperature=1.7, top_k=50, logprobs=3, max_tokens=6)
-    tokens = (await text_engine.complete(wanted)).choices[0].logprobs
+    tokens = (await text_engine.complete(wanted)).samples[0].logprobs
     prompt = text_adapter.prompts.build(wanted.messages, ())
     with torch.inference_mode():
         logs = torch.log_softmax(text_adapter.recompute(prompt, []), -1)[0]
@@ -203,7 +211,7 @@ async def test_log_probabilities_are_the_models_own(
 async def test_a_stop_string_ends_the_text(text_engine: TransformersEngine) -> None:
     whole = (await texts(text_engine, request("go on", max_tokens=40)))[0]
     end = whole[10:13]
-    stopped = (await text_engine.complete(request("go on", max_tokens=40, stop=(end,)))).choices[0]
+    stopped = (await text_engine.complete(request("go on", max_tokens=40, stop=(end,)))).samples[0]
     assert stopped.text == whole[: whole.index(end)]
     assert stopped.finish_reason == "stop"
 
@@ -211,12 +219,12 @@ async def test_a_stop_string_ends_the_text(text_engine: TransformersEngine) -> N
 async def test_the_end_token_ends_the_text(text_adapter: TransformersAdapter) -> None:
     text_adapter.reset()
     async with TransformersEngine(text_adapter, EngineOptions()) as engine:
-        choices = (await engine.complete(request("go on", n=30, max_tokens=300, temperature=2.0))).choices
-    ended = [choice for choice in choices if choice.finish_reason == "stop"]
+        samples = (await engine.complete(request("go on", n=30, max_tokens=300, temperature=2.0))).samples
+    ended = [sample for sample in samples if sample.finish_reason == "stop"]
     assert ended
-    assert all(choice.completion_tokens < 300 for choice in ended)
-    assert not any("<|end|>" in choice.text for choice in choices)
-    assert all(choice.completion_tokens == 300 for choice in choices if choice.finish_reason == "length")
+    assert all(sample.completion_tokens < 300 for sample in ended)
+    assert not any("<|end|>" in sample.text for sample in samples)
+    assert all(sample.completion_tokens == 300 for sample in samples if sample.finish_reason == "length")
 
 
 async def test_without_a_limit_the_context_is_the_limit(text_engine: TransformersEngine) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from prompt4trust.models import Generation, Sampling, TransportError
 from prompt4trust.prompts import Message
-from services.common.clients.downstream import LogprobsRefusedError
+from services.common.clients.errors import LogprobsRefusedError
 from services.gateway.answering.tolerant_downstream import TolerantDownstream
 from tests.services.gateway.checks import body
 from tests.services.gateway.conftest import MakeGateway

@@ -5,14 +5,14 @@ import torch
 from scipy import stats
 from transformers import TopKLogitsWarper, TopPLogitsWarper
 
-from services.common.engine.base import SamplingParams
+from prompt4trust.models import Sampling
 from services.common.engine.decoding.randomness import sample_key
 from services.common.engine.decoding.sampling import SamplingRows, choose
 
 CPU = torch.device("cpu")
 
 
-def rows(params: SamplingParams, count: int) -> SamplingRows:
+def rows(params: Sampling, count: int) -> SamplingRows:
     return SamplingRows.of([(sample_key(seed, 0), params) for seed in range(count)], CPU)
 
 
@@ -20,7 +20,7 @@ def zeros(count: int) -> torch.Tensor:
     return torch.zeros(count, dtype=torch.int64)
 
 
-def draws(logits: torch.Tensor, params: SamplingParams, count: int) -> torch.Tensor:
+def draws(logits: torch.Tensor, params: Sampling, count: int) -> torch.Tensor:
     tokens, _ = choose(logits.expand(count, -1), rows(params, count), zeros(count), 0.0)
     return torch.tensor(tokens)
 
@@ -29,7 +29,7 @@ def draws(logits: torch.Tensor, params: SamplingParams, count: int) -> torch.Ten
 def test_draws_follow_the_softmax_at_a_temperature(temperature: float) -> None:
     logits = torch.randn(12, generator=torch.Generator().manual_seed(3)) * 2
     count = 40_000
-    found = draws(logits, SamplingParams(temperature=temperature), count).bincount(minlength=12)
+    found = draws(logits, Sampling(temperature=temperature), count).bincount(minlength=12)
     expected = torch.softmax(logits.double() / temperature, -1) * count
     assert stats.chisquare(found.numpy(), expected.numpy()).pvalue > 1e-4
 
@@ -47,7 +47,7 @@ def test_what_may_be_drawn_is_what_transformers_own_filters_leave(top_k: int, to
         reference = TopPLogitsWarper(top_p)(None, reference) if top_p < 1 else reference
         expected = torch.softmax(reference[0].double(), -1)
         count = 4000
-        found = draws(logits, SamplingParams(top_k=top_k, top_p=top_p), count).bincount(minlength=40)
+        found = draws(logits, Sampling(temperature=1.0, top_k=top_k, top_p=top_p), count).bincount(minlength=40)
         assert not found[expected == 0].any()
         often = expected * count > 10
         error = (found[often] - expected[often] * count).abs() / (expected[often] * count).sqrt()
@@ -56,30 +56,30 @@ def test_what_may_be_drawn_is_what_transformers_own_filters_leave(top_k: int, to
 
 def test_temperature_zero_takes_the_most_likely_token() -> None:
     logits = torch.randn(50, 200, generator=torch.Generator().manual_seed(5))
-    tokens, unsettled = choose(logits, rows(SamplingParams(temperature=0), 50), zeros(50), 1e-6)
+    tokens, unsettled = choose(logits, rows(Sampling(temperature=0), 50), zeros(50), 1e-6)
     assert tokens == logits.argmax(-1).tolist()
     assert unsettled == []
 
 
 def test_an_exact_tie_is_unsettled_and_a_clear_case_is_not() -> None:
     logits = torch.tensor([[1.0, 3.0, 3.0], [1.0, 3.0, 2.0]])
-    _, unsettled = choose(logits, rows(SamplingParams(temperature=0), 2), zeros(2), 1e-4)
+    _, unsettled = choose(logits, rows(Sampling(temperature=0), 2), zeros(2), 1e-4)
     assert unsettled == [0]
 
 
 @pytest.mark.parametrize(
     "params",
     [
-        SamplingParams(temperature=0),
-        SamplingParams(),
-        SamplingParams(temperature=0.2),
-        SamplingParams(temperature=1.9, top_k=9),
-        SamplingParams(top_p=0.6),
-        SamplingParams(top_k=20, top_p=0.9),
-        SamplingParams(temperature=0.3, top_p=0.95),
+        Sampling(temperature=0),
+        Sampling(temperature=1.0),
+        Sampling(temperature=0.2),
+        Sampling(temperature=1.9, top_k=9),
+        Sampling(temperature=1.0, top_p=0.6),
+        Sampling(temperature=1.0, top_k=20, top_p=0.9),
+        Sampling(temperature=0.3, top_p=0.95),
     ],
 )
-def test_noise_below_half_the_tolerance_never_changes_a_settled_choice(params: SamplingParams) -> None:
+def test_noise_below_half_the_tolerance_never_changes_a_settled_choice(params: Sampling) -> None:
     """The tolerance is made so large that noise often would change the choice: each such row must be unsettled."""
     generator = torch.Generator().manual_seed(17)
     count, tolerance = 4000, 0.02
@@ -96,10 +96,10 @@ def test_noise_below_half_the_tolerance_never_changes_a_settled_choice(params: S
 def test_rows_of_all_kinds_share_a_batch() -> None:
     logits = torch.randn(64, 100, generator=torch.Generator().manual_seed(23))
     kinds = [
-        SamplingParams(temperature=0),
-        SamplingParams(top_p=0.5),
-        SamplingParams(temperature=0.7, top_k=4),
-        SamplingParams(),
+        Sampling(temperature=0),
+        Sampling(temperature=1.0, top_p=0.5),
+        Sampling(temperature=0.7, top_k=4),
+        Sampling(temperature=1.0),
     ]
     pairs = [(sample_key(i, 0), kinds[i % 4]) for i in range(64)]
     steps = torch.arange(64)

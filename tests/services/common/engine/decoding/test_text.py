@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
-from services.common.engine.base import TokenLogprob
-from services.common.engine.decoding.detokenize import Vocabulary
-from services.common.engine.decoding.stopping import TextStream
+from services.common.engine.decoding.detokenizers import Vocabulary
+from services.common.engine.decoding.text_stream import TextStream
+from services.common.engine.interface import TokenLogprob
 from tests.services.common.engine.tiny import tokenizer
 
 TOKENIZER = tokenizer()

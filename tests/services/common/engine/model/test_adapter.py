@@ -18,9 +18,10 @@ from transformers import (
     Olmo2ForCausalLM,
 )
 
-from services.common.engine.base import ContextOverflowError, EngineError, InvalidRequestError, Message
+from services.common.engine.errors import ContextOverflowError, EngineError, InvalidRequestError
+from services.common.engine.interface import Message
 from services.common.engine.model.adapter import ModelOptions, TransformersAdapter
-from services.common.engine.model.prompting import Prompt
+from services.common.engine.model.prompt import Prompt
 from tests.services.common.engine.tiny import CONTEXT, png, tokenizer
 
 
@@ -49,7 +50,7 @@ def pair(request: pytest.FixtureRequest) -> tuple[TransformersAdapter, Any]:
 def test_prefill_and_steps_of_a_ragged_batch_give_generates_logits(pair: tuple[TransformersAdapter, Any]) -> None:
     adapter, model = pair
     adapter.reset()
-    sees = adapter.prompts.max_images > 0
+    sees = adapter.prompts.max_pictures > 0
     # The first two prompts' pictures, read together, are of one size; those of the other two differ.
     counts = [1, 2, 2, 0] if sees else [0] * 4
     images = [[png(row + i, 84 + 28 * (row // 2 * i)) for i in range(count)] for row, count in enumerate(counts)]

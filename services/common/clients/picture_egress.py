@@ -1,0 +1,48 @@
+"""The bound on where pictures may be sent: not to any host beyond this machine and its neighbours, unless named."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from prompt4trust.prompts import Message
+from services.common.clients.errors import PictureEgressRefusedError
+from services.common.settings import LOOPBACK
+
+# Begins with a letter: 3405803781 and 0xcb007105 are addresses, and so is what holds colons.
+_NEIGHBOUR = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
+
+
+def is_near(host: str) -> bool:
+    """Whether a host is this machine, or has a plain name as services have that run next to each other."""
+    return host in LOOPBACK or bool(_NEIGHBOUR.fullmatch(host))
+
+
+class PictureEgress:
+    """Permission to send pictures to one host.
+
+    Args:
+        host: The host.
+        allowed: Hosts that may receive pictures although they are not near.
+    """
+
+    def __init__(self, host: str, allowed: frozenset[str]) -> None:
+        # A plain name is a compose or cluster service next door; a picture for any other host is data leaving.
+        self._open = is_near(host) or host in allowed
+        self._host = host
+
+    def check(self, messages: Sequence[Message]) -> None:
+        """Let messages pass.
+
+        Raises:
+            PictureEgressRefusedError: If one holds a picture, and the host may not receive any.
+        """
+        if not self._open and any(_has_picture(message) for message in messages):
+            raise PictureEgressRefusedError(
+                f"pictures may not be sent to {self._host}: name it in egress_hosts to allow this"
+            )
+
+
+def _has_picture(message: Message) -> bool:
+    content = message.get("content")
+    return isinstance(content, list) and any(part.get("type") == "image_url" for part in content)

@@ -1,0 +1,81 @@
+"""Retries of failed calls, with growing pauses, within one deadline."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import stamina
+
+from prompt4trust.models import TransportError
+
+T = TypeVar("T")
+
+_RETRIED = frozenset({429, 500, 502, 503, 504})
+
+
+@dataclass(frozen=True, slots=True)
+class RetrySettings:
+    """Persistence of a caller.
+
+    Attributes:
+        deadline_s: Seconds for all tries together.
+        attempts: Tries in all.
+        wait_initial_s: First pause; it doubles up to wait_max_s, and up to wait_initial_s is added by chance.
+        wait_max_s: Longest pause.
+    """
+
+    deadline_s: float = 30.0
+    attempts: int = 3
+    wait_initial_s: float = 0.1
+    wait_max_s: float = 5.0
+
+
+async def retried(call: Callable[[], Awaitable[T]], service: str, retry: RetrySettings) -> T:
+    """Make a call, again where it fails and may not fail the next time.
+
+    Args:
+        call: Makes it once; raises TransportError where it fails. Connection failures, 429 and 5xx are tried again
+            (honouring Retry-After where it fits the deadline); other statuses are not.
+        service: Name for errors: "policy" or "downstream".
+        retry: Deadline and tries.
+
+    Returns:
+        What the call returns.
+
+    Raises:
+        TransportError: If it did not succeed within the deadline.
+    """
+    last: TransportError | None = None
+    give_up_at = asyncio.get_running_loop().time() + retry.deadline_s
+
+    def pause_before_retry(error: Exception) -> bool | float:
+        if not isinstance(error, TransportError) or (error.status is not None and error.status not in _RETRIED):
+            return False
+        if error.retry_after is None:
+            return True
+        # A pause past the deadline would only delay the bad news.
+        return error.retry_after if asyncio.get_running_loop().time() + error.retry_after < give_up_at else False
+
+    try:
+        async with asyncio.timeout(retry.deadline_s):
+            async for attempt in stamina.retry_context(
+                on=pause_before_retry,
+                attempts=retry.attempts,
+                timeout=retry.deadline_s,
+                wait_initial=retry.wait_initial_s,
+                wait_max=retry.wait_max_s,
+                wait_jitter=retry.wait_initial_s,
+            ):
+                with attempt:
+                    try:
+                        return await call()
+                    except TransportError as error:
+                        last = error
+                        raise
+    except TimeoutError:
+        # The deadline fell into a pause between tries: the reason for trying again says more than the clock.
+        raise last or TransportError(service, f"no reply within {retry.deadline_s:g} s", timed_out=True) from None
+    raise AssertionError("the retry loop returns or raises")

@@ -1,0 +1,118 @@
+"""Chats to prompts: the chat template, tokens, positions and pixels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jinja2 import TemplateError
+from transformers import PreTrainedTokenizerBase
+
+from services.common.engine.errors import ContextOverflowError, InvalidRequestError
+from services.common.engine.interface import Message
+from services.common.engine.model.prompt import Prompt
+from services.common.engine.vision.family import VisionFamily
+from services.common.engine.vision.picture_decoding import EncodedPictureLimits, decode_picture
+
+
+class PromptBuilder:
+    """Builds prompts; safe to use from several threads.
+
+    Args:
+        tokenizer: With a chat template.
+        vision: The model's sight; None for a text-only model.
+        max_model_len: Most tokens of prompt and completion.
+        limits: Largest picture.
+        max_pictures: Most pictures in a request.
+    """
+
+    def __init__(
+        self,
+        tokenizer: PreTrainedTokenizerBase,
+        vision: VisionFamily | None,
+        max_model_len: int,
+        limits: EncodedPictureLimits,
+        max_pictures: int,
+    ) -> None:
+        self._tokenizer = tokenizer
+        self._vision = vision
+        self._max_model_len = max_model_len
+        self._limits = limits
+        self.max_pictures = max_pictures if vision is not None else 0
+        special = [text for token in tokenizer.added_tokens_decoder.values() if len(text := token.content) > 1]
+        self._special = re.compile("|".join(re.escape(text) for text in special) or "(?!)")
+
+    def build(self, messages: Sequence[Message], pictures: Sequence[str | bytes]) -> Prompt:
+        """Build a prompt.
+
+        Args:
+            messages: The chat.
+            pictures: One per image part, in order.
+
+        Returns:
+            A prompt with room for at least one more token.
+
+        Raises:
+            InvalidRequestError: If the chat does not fit the model's template, or a picture is none.
+            ContextOverflowError: If it is too long.
+        """
+        if len(pictures) > self.max_pictures:
+            known = f"at most {self.max_pictures} images a request" if self.max_pictures else "no images"
+            raise InvalidRequestError(f"This model takes {known}.", param="messages", code="too_many_images")
+        tokens = self._tokens(messages)
+        if not pictures or self._vision is None:
+            self._check(len(tokens))
+            axes = () if self._vision is None else self._vision.position_axes
+            return Prompt(tokens, torch.arange(len(tokens)).expand(*axes, -1), len(tokens))
+        pixels = self._vision.pixels([decode_picture(picture, self._limits) for picture in pictures])
+        tokens = self._vision.expand(tokens, pixels)
+        self._check(len(tokens))
+        positions = self._vision.positions(tokens, pixels)
+        return Prompt(tokens, positions, int(positions.max()) + 1, pixels)
+
+    def _tokens(self, messages: Sequence[Message]) -> list[int]:
+        # A million characters are surely too many tokens and would take seconds to count.
+        size = sum(len(part) for message in messages for part in _texts(message))
+        if size > 64 * self._max_model_len:
+            raise ContextOverflowError(
+                f"This model's maximum context length is {self._max_model_len} tokens; "
+                f"the messages have {size} characters."
+            )
+        try:
+            text = self._tokenizer.apply_chat_template(
+                [self._harmless(message) for message in messages], tokenize=False, add_generation_prompt=True
+            )
+        except TemplateError as error:
+            raise InvalidRequestError(
+                f"The messages do not fit the model's chat template: {error}", param="messages"
+            ) from None
+        tokens: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return tokens
+
+    def _harmless(self, message: Message) -> dict[str, Any]:
+        """Keep text that spells a control token from becoming one, and text that is no Unicode from failing."""
+
+        def clean(text: str) -> str:
+            text = text.encode("utf-8", "replace").decode()
+            return self._special.sub(lambda found: f"{found[0][0]} {found[0][1:]}", text)
+
+        content = message["content"]
+        if isinstance(content, str):
+            return {**message, "content": clean(content)}
+        parts = [{**part, "text": clean(part["text"])} if part["type"] == "text" else part for part in content]
+        if self._vision is None:  # a text model's template need not know parts
+            return {**message, "content": "\n".join(part["text"] for part in parts)}
+        return {**message, "content": parts}
+
+    def _check(self, length: int) -> None:
+        if length >= self._max_model_len:
+            raise ContextOverflowError(
+                f"This model's maximum context length is {self._max_model_len} tokens; the messages have {length}."
+            )
+
+
+def _texts(message: Message) -> list[str]:
+    content = message["content"]
+    return [content] if isinstance(content, str) else [part["text"] for part in content if part["type"] == "text"]

@@ -1,0 +1,43 @@
+"""The engine that the downstream service's settings ask for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+
+from services.common.engine.model.adapter import ModelOptions
+from services.common.engine.transformers_engine import EngineOptions, TransformersEngine
+from services.common.engine.vision.picture_decoding import EncodedPictureLimits
+from services.downstream.settings import DownstreamSettings
+
+
+async def load_engine(settings: DownstreamSettings) -> TransformersEngine:
+    """Load the model that the settings name.
+
+    Args:
+        settings: The service's settings.
+
+    Returns:
+        An engine that is not started yet.
+
+    Raises:
+        EngineError: If there is no model that the engine can run.
+    """
+    device = settings.device
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    dtype = settings.dtype
+    if dtype == "auto" and device == "cpu":
+        dtype = "float32"
+    model = ModelOptions(
+        Path(settings.model_path),
+        dtype=dtype,
+        device=device,
+        max_model_len=settings.max_model_len,
+        slots=settings.max_batch,
+        picture_limits=EncodedPictureLimits(settings.max_image_bytes, settings.max_image_pixels),
+        max_pictures=settings.max_images,
+    )
+    options = EngineOptions(max_waiting=settings.max_waiting, timeout_s=settings.deadline_s, threads=settings.threads)
+    return await TransformersEngine.load(model, options)

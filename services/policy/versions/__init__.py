@@ -1,0 +1,1 @@
+"""Policy versions: those in memory, how they get there, and those that the registry has."""
