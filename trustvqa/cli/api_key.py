@@ -49,7 +49,7 @@ def key_headers() -> dict[str, str]:
 
 
 def refusal(status: int, body: Any) -> str | None:
-    """Say in words that a service wants a key, or another one; None for any other reply.
+    """Explain that a service wants a key, or another one; None for any other reply.
 
     Args:
         status: The reply's status.

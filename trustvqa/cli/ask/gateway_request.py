@@ -1,4 +1,4 @@
-"""Puts a question to the gateway, and again while that is busy or away: under one key, so that it is one question."""
+"""A question to the gateway, sent again while that is busy or away: under one key, so that it is one question."""
 
 from __future__ import annotations
 

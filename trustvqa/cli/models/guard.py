@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -22,15 +23,33 @@ from services.common.registry.errors import RegistryError
 from services.common.registry.live_calibrator import live_calibrator
 from services.trainer.evaluation.prediction_run import calibration_key_of
 from trustvqa.cli.errors import CommandError, fail
+from trustvqa.cli.models.held_out_answers import MOST_MISSING
 from trustvqa.cli.models.publishing import artifact_name
+from trustvqa.cli.option_groups import grouped
 from trustvqa.cli.runs import prediction_run
 
 RISKS = (0.01, 0.02, 0.05, 0.10, 0.15, 0.20, 0.25, 0.30, 0.40)
 COVERAGES = (0.80, 0.90, 0.95)
-_MOST_MISSING = 0.01
 
 
+@dataclass(frozen=True, slots=True)
+class GuardOptions:
+    """The division of the rows, and the promises that are made from them."""
+
+    ties: Annotated[
+        Literal["split", "together"],
+        typer.Option(help="Equally confident answers: told apart by a number drawn from the question, or not."),
+    ] = "split"
+    group: Annotated[
+        str | None, typer.Option(help="Option sets cover within each value of this, such as family or modality.")
+    ] = None
+    delta: Annotated[float, typer.Option(min=1e-6, max=0.5, help="Probability with which a promise may fail.")] = 0.05
+    seed: Annotated[int, typer.Option(help="Seed of the division of the rows.")] = 42
+
+
+@grouped
 def guard(
+    *,
     run: Annotated[Path, typer.Option(help="Run of evaluate or calibrate on questions kept apart for this.")],
     methods: Annotated[
         str | None, typer.Option(help="Whose answers, with commas between; by default all of the run's.")
@@ -39,15 +58,7 @@ def guard(
         Literal["stated", "calibrated"],
         typer.Option(help="Confidence that thresholds are for; calibrated: by the live calibrator."),
     ] = "stated",
-    ties: Annotated[
-        Literal["split", "together"],
-        typer.Option(help="Equally confident answers: told apart by a number drawn from the question, or not."),
-    ] = "split",
-    group: Annotated[
-        str | None, typer.Option(help="Option sets cover within each value of this, such as family or modality.")
-    ] = None,
-    delta: Annotated[float, typer.Option(min=1e-6, max=0.5, help="Probability with which a promise may fail.")] = 0.05,
-    seed: Annotated[int, typer.Option(help="Seed of the division of the rows.")] = 42,
+    fitting: GuardOptions,
     registry: Annotated[Path | None, typer.Option(help="Directory that the evidence is published in.")] = None,
     report_data: Annotated[
         Path | None, typer.Option(help="Another run, of other questions: show what the promises come to there.")
@@ -65,38 +76,50 @@ def guard(
         names = prediction_run.method_names(methods) if methods else list(manifest.estimators)
         other = None if report_data is None else _read_other(report_data, manifest)
         target = Registry(registry or prediction_run.read_settings().registry)
-        made: list[tuple[GuardArtifact, CalibratorArtifact | None]] = []
+        made = []
         for name in names:
-            own = [row for row in rows if row.estimator == name]
+            own = _of(rows, name)
             _check_complete(own, manifest, name)
-            pair = calibration_key_of(manifest, name)
-            calibrator = _calibrator(target, pair, own) if scale == "calibrated" else None
-            try:
-                artifact = fit_guard(
-                    checked_answers(own, calibrator),
-                    name=artifact_name("guard", pair),
-                    key=pair,
-                    dataset=manifest.dataset,
-                    clock=lambda: datetime.now(UTC),
-                    calibrator=calibrator,
-                    ties=ties,
-                    group=group,
-                    delta=delta,
-                    seed=seed,
-                    data_hash=fitting_hash(own),
-                )
-            except ValueError as error:
-                raise CommandError(f"{name}: {error}") from error
-            made.append((artifact.model_copy(update={"questions": manifest.data_hash}), calibrator))
+            calibrator = _calibrator(target, calibration_key_of(manifest, name), own) if scale == "calibrated" else None
+            made.append((_fit(manifest, own, name, calibrator, fitting), calibrator))
     except (CommandError, ManifestError, TableError, RegistryError) as error:
         fail(str(error))
     for artifact, calibrator in made:
-        answers = None
-        if other is not None:
-            answers = checked_answers([row for row in other if row.estimator == artifact.key.estimator], calibrator)
-        _show(artifact, answers, delta, console)
+        answers = None if other is None else checked_answers(_of(other, artifact.key.estimator), calibrator)
+        _show(artifact, answers, fitting.delta, console)
         if publish:
             console.print(str(target.guards.publish(artifact)), highlight=False, soft_wrap=True)
+
+
+def _fit(
+    manifest: RunManifest,
+    rows: Sequence[Prediction],
+    name: str,
+    calibrator: CalibratorArtifact | None,
+    options: GuardOptions,
+) -> GuardArtifact:
+    key = calibration_key_of(manifest, name)
+    try:
+        artifact = fit_guard(
+            checked_answers(rows, calibrator),
+            name=artifact_name("guard", key),
+            key=key,
+            dataset=manifest.dataset,
+            clock=lambda: datetime.now(UTC),
+            calibrator=calibrator,
+            data_hash=fitting_hash(rows),
+            ties=options.ties,
+            group=options.group,
+            delta=options.delta,
+            seed=options.seed,
+        )
+    except ValueError as error:
+        raise CommandError(f"{name}: {error}") from error
+    return artifact.model_copy(update={"questions": manifest.data_hash})
+
+
+def _of(rows: Sequence[Prediction], name: str) -> list[Prediction]:
+    return [row for row in rows if row.estimator == name]
 
 
 def _read(folder: Path) -> tuple[RunManifest, list[Prediction]]:
@@ -118,7 +141,7 @@ def _check_complete(rows: Sequence[Prediction], manifest: RunManifest, name: str
     if not rows:
         raise CommandError(f"the run has no predictions by {name!r}; it has {', '.join(manifest.estimators)}")
     missing = manifest.questions - sum(row.failure is None for row in rows)
-    if missing > _MOST_MISSING * manifest.questions:
+    if missing > MOST_MISSING * manifest.questions:
         fail(f"{missing} predictions by {name} are missing, so nothing is published; resume that run first", 4)
 
 

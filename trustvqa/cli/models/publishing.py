@@ -1,4 +1,4 @@
-"""What is done with a calibrator once it is fitted: named, shown, kept and published."""
+"""Fitted calibrators: their names, their publication, and what a person sees of them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,15 @@ from services.common.registry.live_calibrator import live_calibrator
 from trustvqa.cli.runs import tables
 from trustvqa.reports.calibrators_page import estimates, judged_words, render_calibrators_page
 
+_LONGEST_NAME = 128  # that the registry takes
 
-def artifact_name(method: str, pair: CalibrationKey) -> str:
-    """Name a calibrator after what it does and what it belongs to, fit for a file name."""
-    parts = [method, pair.estimator, pair.downstream, pair.policy or "", pair.answer_template]
+
+def artifact_name(kind: str, key: CalibrationKey, suffix: str = "") -> str:
+    """Name an artifact after its kind or family and its calibration key, fit for a file name."""
+    parts = [kind, key.estimator, key.downstream, key.policy or "", key.answer_template]
     cleaned = (re.sub(r"[^A-Za-z0-9.]+", "-", part).strip("-.") for part in parts if part)
-    return re.sub(r"\.{2,}|-?\.-|-\.", "-", "-".join(cleaned))[:200].strip("-.")
+    name = re.sub(r"\.{2,}|-?\.-|-\.", "-", "-".join(cleaned))
+    return name[: _LONGEST_NAME - len(suffix)].strip("-.") + suffix
 
 
 def publish(registry: Registry, artifact: CalibratorArtifact, *, activate: bool, what: str) -> tuple[Path, str | None]:
@@ -33,8 +36,8 @@ def publish(registry: Registry, artifact: CalibratorArtifact, *, activate: bool,
     Args:
         registry: The registry.
         artifact: The calibrator.
-        activate: Whether it is to be live; if not, what was live for its pair stays so.
-        what: What does this, for the history.
+        activate: Whether it is to be live; if not, what was live for its key stays so.
+        what: The program that does this, for the history.
 
     Returns:
         The file, and the name of the one that was live before, or None.
@@ -50,13 +53,15 @@ def publish(registry: Registry, artifact: CalibratorArtifact, *, activate: bool,
     return path, before.name if before else None
 
 
-def keep(folder: Path, artifacts: Sequence[CalibratorArtifact], about: Mapping[str, Any] | None = None) -> list[Path]:
-    """Keep the candidates' figures and the diagrams in a folder.
+def write_figures(
+    folder: Path, artifacts: Sequence[CalibratorArtifact], about: Mapping[str, Any] | None = None
+) -> list[Path]:
+    """Write the candidates' figures and the diagrams into a folder.
 
     Args:
         folder: The folder.
         artifacts: The calibrators.
-        about: What else is to be told of them.
+        about: Further fields of the document.
 
     Returns:
         The files.
@@ -69,7 +74,7 @@ def keep(folder: Path, artifacts: Sequence[CalibratorArtifact], about: Mapping[s
 
 
 def show(artifact: CalibratorArtifact, path: Path, before: str | None, console: Console, *, live: bool = True) -> None:
-    """Print what a calibrator does, and whether it is live.
+    """Print a calibrator's figures, and whether it is live.
 
     Args:
         artifact: The calibrator.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
@@ -18,9 +18,9 @@ from prompt4trust.datasets import Dataset, DatasetError, load_dataset
 from prompt4trust.errors import UnreadablePictureError
 from prompt4trust.evaluation import ManifestError, TableError, read_manifest, read_predictions
 from prompt4trust.evaluation.prediction_arrays import fitting_hash
-from prompt4trust.shift import LIMIT, Described, PictureAndWords, fit, fit_reference
+from prompt4trust.shift import LIMIT, Described, PictureAndWords, ReferenceArtifact, fit, fit_reference
 from prompt4trust.shift.descriptor import describe_questions
-from prompt4trust.shift.reference_quality import BOTH, Share, beyond, judge_held_out, separation
+from prompt4trust.shift.reference_quality import BOTH, Floats, Share, beyond, judge_held_out, separation
 from services.common.registry.directory import Registry
 from services.common.registry.errors import RegistryError
 from trustvqa.cli.errors import CommandError, fail
@@ -101,23 +101,13 @@ def reference(
             soft_wrap=True,
         )
         for alike in further:
-            judged_alike, _ = artifact.reference().judge_all(_describe(alike, progress))
-            share = beyond(judged_alike, at)
-            console.print(f"{escape(alike.name)}: {_share(share)} at or beyond {at:g}", highlight=False, soft_wrap=True)
-            if share.low > _TOO_MANY * (1 - at):
-                raise CommandError(f"--also {alike.name}: drawn otherwise; make a reference of its own")
+            _check_alike(artifact, alike, at, console, progress)
         artifact = artifact.model_copy(update={"also": sorted(f"sha256:{each.fingerprint}" for each in further)})
         for other in others:
             strange = _describe(other, progress)
             judged = judge_held_out(fitted, described, strange)[1]
             console.print(f"\n{escape(other.name)}, {len(strange)} questions:", highlight=False)
-            table = Table(box=None, padding=(0, 2, 0, 0))
-            for head in ("by", "AUROC", "at or beyond the limit"):
-                table.add_column(head, no_wrap=True)
-            for part, scores in judged.items():
-                area = separation(usual[part], scores, resamples=resamples)
-                table.add_row(part, f"{area.value:.3f} ({area.low:.3f} to {area.high:.3f})", _share(beyond(scores, at)))
-            console.print(table, highlight=False)
+            console.print(_separations(usual, judged, at, resamples), highlight=False)
         for warning in artifact.warnings:
             console.print(f"[yellow]warning[/] {escape(warning)}")
         if publish:
@@ -127,6 +117,26 @@ def reference(
         CommandError, DatasetError, ManifestError, TableError, RegistryError, UnreadablePictureError, ValueError,
     ) as error:  # fmt: skip
         fail(str(error))
+
+
+def _check_alike(artifact: ReferenceArtifact, alike: Dataset, at: float, console: Console, progress: Console) -> None:
+    """Show which share of further questions is beyond the limit; raise CommandError if it is too large."""
+    judged, _ = artifact.reference().judge_all(_describe(alike, progress))
+    share = beyond(judged, at)
+    console.print(f"{escape(alike.name)}: {_share(share)} at or beyond {at:g}", highlight=False, soft_wrap=True)
+    if share.low > _TOO_MANY * (1 - at):
+        raise CommandError(f"--also {alike.name}: drawn otherwise; make a reference of its own")
+
+
+def _separations(usual: Mapping[str, Floats], judged: Mapping[str, Floats], at: float, resamples: int) -> Table:
+    """Lay out how well questions of another kind are told apart, by each part of a question."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for head in ("by", "AUROC", "at or beyond the limit"):
+        table.add_column(head, no_wrap=True)
+    for part, scores in judged.items():
+        area = separation(usual[part], scores, resamples=resamples)
+        table.add_row(part, f"{area.value:.3f} ({area.low:.3f} to {area.high:.3f})", _share(beyond(scores, at)))
+    return table
 
 
 def _load(path: Path, images: Path | None, limit: int | None, seed: int, skip_bad: bool) -> Dataset:

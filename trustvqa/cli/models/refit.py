@@ -1,11 +1,10 @@
-"""`trustvqa calibrate --from-feedback`: calibrators from what people said of a running gateway's answers."""
+"""Calibrators from reviews of a running gateway's answers: `trustvqa calibrate --from-feedback`."""
 
 from __future__ import annotations
 
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,37 +15,27 @@ from rich.markup import escape
 from scipy.stats import fisher_exact
 
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
-from prompt4trust.evaluation import Prediction, choose_family, fit_calibrator
+from prompt4trust.evaluation import Prediction
 from services.common.registry.directory import Registry
 from trustvqa.cli.errors import CommandError
-from trustvqa.cli.models.publishing import artifact_name, keep, publish, show
+from trustvqa.cli.models.fitting import FittingOptions, choose_and_fit
+from trustvqa.cli.models.publishing import publish, show, write_figures
 from trustvqa.cli.models.reviews import Count, FeedbackSource, Reviewed, Wanted, read_counts, read_live, read_reviewed
 
-__all__ = ["FeedbackSource", "Fitting", "Wanted", "refit"]
+__all__ = ["FeedbackSource", "Wanted", "refit"]
 
 LEAST_SHARE = 0.2
 """Share of answers reviewed below which a person is warned: those that were may be unlike those that were not."""
 LEAST_RATIO, LEVEL = 1.5, 0.01
 """Answers given and answers deferred count as reviewed unequally where their shares differ by this factor, and by more
 than chance at this level (Fisher's exact test)."""
-_NAME = 128  # characters of a name that the registry takes
 _SEEN_LIVE_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class Fitting:
-    """How calibrators are fitted: the family, or None to choose; and the figures' folds, resamples and seed."""
-
-    family: str | None
-    folds: int
-    resamples: int
-    seed: int
 
 
 def refit(
     source: FeedbackSource,
     wanted: Wanted,
-    fitting: Fitting,
+    fitting: FittingOptions,
     registry: Registry,
     *,
     activate: bool,
@@ -54,7 +43,7 @@ def refit(
     console: Console,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> None:
-    """Fit a calibrator for every pair that has enough feedback, publish each under a new name, and say what was done.
+    """Fit a calibrator for every calibration key that has enough feedback, and publish each under a new name.
 
     Args:
         source: The gateway.
@@ -63,46 +52,40 @@ def refit(
         registry: Where they are published.
         activate: Whether they are made live.
         out: Folder for the evidence, or None for one named after the time.
-        console: Where to say it.
+        console: Where a person reads what was done.
         clock: Gives the present time, with its zone.
 
     Raises:
-        CommandError: If the gateway gives no feedback, or that of no pair suffices.
+        CommandError: If the gateway gives no feedback, or that of no key suffices.
     """
     now = clock()
     with source.open() as client:
         reviewed, counts = read_reviewed(client, wanted), read_counts(client, wanted)
         if not reviewed:
             raise CommandError("nobody has said anything of such answers yet")
-        artifacts: list[CalibratorArtifact] = []
-        refused: list[str] = []
-        for pair in sorted({each.pair for each in reviewed}, key=lambda pair: pair.line):
-            rows = [each for each in reviewed if each.pair == pair]
-            warnings = selection_warnings([each for each in counts if each.pair == pair])
-            try:
-                artifacts.append(_fit(pair, rows, fitting, now, warnings))
-            except ValueError as error:
-                refused.append(f"{pair.line}: {error}")
-        if not artifacts:
-            raise CommandError("no calibrator can be fitted" + "".join(f"\n  {line}" for line in refused))
+        artifacts, refused = _fit_each(reviewed, counts, fitting, now)
         for artifact in artifacts:
             what = "trustvqa calibrate --from-feedback"
             path, before = publish(registry, artifact, activate=activate, what=what)
             show(artifact, path, before, console, live=activate)
         for line in (*refused, *_without_guarantee(registry, artifacts if activate else [])):
             console.print(f"[yellow]warning[/] {escape(line)}", soft_wrap=True)
-        about = {"gateway": source.url, "counts": [each.model_dump() for each in counts], "feedback": _told(reviewed)}
-        for path in keep(out or Path("var/refits") / f"{now:%Y%m%d-%H%M%S}", artifacts, about):
+        about = {
+            "gateway": source.url,
+            "counts": [each.model_dump() for each in counts],
+            "feedback": _origin(reviewed),
+        }
+        for path in write_figures(out or Path("var/refits") / f"{now:%Y%m%d-%H%M%S}", artifacts, about):
             console.print(str(path), highlight=False, soft_wrap=True)
         if activate:
             _see_live(client, source, artifacts, console)
 
 
 def selection_warnings(counts: Iterable[Count]) -> list[str]:
-    """Say why the reviewed answers of a pair may be unlike all of them.
+    """Explain why the reviewed answers of a calibration key may be unlike all of them.
 
     Args:
-        counts: Of the pair, by decision.
+        counts: Of the key, by decision.
 
     Returns:
         Sentences for a person; none where nothing speaks for it.
@@ -127,26 +110,34 @@ def selection_warnings(counts: Iterable[Count]) -> list[str]:
     return found
 
 
+def _fit_each(
+    reviewed: Sequence[Reviewed], counts: Sequence[Count], options: FittingOptions, now: datetime
+) -> tuple[list[CalibratorArtifact], list[str]]:
+    """Fit a calibrator for every key, and give the reasons why there is none for the others.
+
+    Raises:
+        CommandError: If there is none for any.
+    """
+    artifacts, refused = [], []
+    for key in sorted({each.pair for each in reviewed}, key=lambda key: key.line):
+        rows = [each for each in reviewed if each.pair == key]
+        warnings = selection_warnings(each for each in counts if each.pair == key)
+        try:
+            artifacts.append(_fit(key, rows, options, now, warnings))
+        except ValueError as error:
+            refused.append(f"{key.line}: {error}")
+    if not artifacts:
+        raise CommandError("no calibrator can be fitted" + "".join(f"\n  {line}" for line in refused))
+    return artifacts, refused
+
+
 def _fit(
-    pair: CalibrationKey, rows: Sequence[Reviewed], fitting: Fitting, now: datetime, warnings: list[str]
+    key: CalibrationKey, rows: Sequence[Reviewed], options: FittingOptions, now: datetime, warnings: list[str]
 ) -> CalibratorArtifact:
-    """Fit on a pair's answers as on those of a run; raises ValueError where they do not suffice."""
+    """Fit on a key's answers as on those of a run; raises ValueError where they do not suffice."""
     predictions = [_prediction(each) for each in rows]
-    dataset = _dataset(rows)
-    figures: dict[str, Any] = {"folds": fitting.folds, "resamples": fitting.resamples, "seed": fitting.seed}
-    choice = None if fitting.family else choose_family(predictions, dataset=dataset, **figures)
-    method = fitting.family or (choice.chosen if choice else "")
     suffix = f"-feedback-{now:%Y%m%d-%H%M%S}"
-    fitted = fit_calibrator(
-        predictions,
-        name=artifact_name(method, pair)[: _NAME - len(suffix)].strip("-.") + suffix,
-        family=method,
-        key=pair,
-        dataset=dataset,
-        clock=lambda: now,
-        choice=choice,
-        **figures,
-    )
+    fitted = choose_and_fit(predictions, key, options, dataset=_dataset(rows), now=now, suffix=suffix)
     return fitted.model_copy(update={"warnings": [*fitted.warnings, *warnings]})
 
 
@@ -171,8 +162,8 @@ def _dataset(rows: Sequence[Reviewed]) -> str:
     return f"feedback of {people} {'reviewer' if people == 1 else 'reviewers'} on answers of {first} to {last}"
 
 
-def _told(reviewed: Sequence[Reviewed]) -> dict[str, Any]:
-    """Sum up where feedback came from, for the evidence beside the calibrators."""
+def _origin(reviewed: Sequence[Reviewed]) -> dict[str, Any]:
+    """Sum up the origin of feedback, for the evidence beside the calibrators."""
     return {
         "n": len(reviewed),
         "who": dict(Counter(each.who for each in reviewed).most_common()),

@@ -1,4 +1,4 @@
-"""What people said of a gateway's answers, read from its API."""
+"""Reviews of a gateway's answers, read from its API."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TIMEOUT_S = 60.0
 
 
 class Reviewed(BaseModel):
-    """A reviewed answer, as far as a fit wants to know; see GET /v1/feedback."""
+    """A reviewed answer, as far as a fit needs it; see GET /v1/feedback."""
 
     id: str
     at: AwareDatetime
@@ -35,7 +35,7 @@ class Reviewed(BaseModel):
 
 
 class Count(BaseModel):
-    """How many answers there are of a pair and a decision, and how many were reviewed."""
+    """The number of answers of a calibration key and a decision, and of those that were reviewed."""
 
     pair: CalibrationKey
     decision: str
@@ -45,7 +45,7 @@ class Count(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class FeedbackSource:
-    """Where feedback is.
+    """A gateway with feedback.
 
     Attributes:
         url: The gateway's address.
@@ -63,7 +63,7 @@ class FeedbackSource:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which answers are meant: of these methods, models and wording, answered between these times; None for all."""
+    """A selection of answers: of these methods, models and wording, answered between these times; None for all."""
 
     methods: list[str] | None = None
     downstream: str | None = None
@@ -73,14 +73,14 @@ class Wanted:
     until: datetime | None = None
 
     def query(self) -> dict[str, str]:
-        """Say the same in the API's terms, but for the methods."""
+        """Put the same in the API's terms, but for the methods."""
         named = {"downstream": self.downstream, "policy": self.policy, "answer_template": self.template}
         times = {"since": self.since, "until": self.until}
         given = {**named, **{name: time.isoformat() for name, time in times.items() if time is not None}}
         return {name: value for name, value in given.items() if value is not None}
 
     def takes(self, pair: CalibrationKey) -> bool:
-        """Say whether a pair's method is among those meant."""
+        """Whether a key's method is among those meant."""
         return self.methods is None or pair.estimator in self.methods
 
 

@@ -19,6 +19,8 @@ from typing import IO, Literal, Protocol
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from trustvqa.cli.errors import ArchiveError
+
 RECORDS = "records.db"
 REGISTRY = "registry/"
 MANIFEST = "manifest.json"
@@ -26,12 +28,8 @@ _LONGEST_MANIFEST = 64 << 20
 _PIECE = 1 << 20
 
 
-class ArchiveError(Exception):
-    """A file is no backup, or not a whole one; the message says what is wrong."""
-
-
-class File(BaseModel):
-    """What a file of the archive must be like."""
+class ArchivedFile(BaseModel):
+    """Digest and length of a file of the archive."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -40,7 +38,7 @@ class File(BaseModel):
 
 
 class RecordsState(BaseModel):
-    """What the copied records hold.
+    """The content of the copied records.
 
     Attributes:
         revision: Of the tables; a version of the software that does not know it refuses the database.
@@ -56,7 +54,7 @@ class RecordsState(BaseModel):
 
 
 class Manifest(BaseModel):
-    """What a backup holds.
+    """The content of a backup.
 
     Attributes:
         format: Of the archive.
@@ -72,11 +70,11 @@ class Manifest(BaseModel):
     software: str
     created: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
     records: RecordsState | None
-    files: dict[str, File]
+    files: dict[str, ArchivedFile]
 
 
 class Readable(Protocol):
-    """What a file of an archive is read from."""
+    """A stream that a file of an archive is read from."""
 
     def read(self, size: int = -1, /) -> bytes:
         """Read on."""
@@ -91,7 +89,7 @@ class ArchiveWriter:
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._tar = tarfile.open(fileobj=stream, mode="w|", format=tarfile.PAX_FORMAT)  # noqa: SIM115 - see finish
-        self._files: dict[str, File] = {}
+        self._files: dict[str, ArchivedFile] = {}
 
     def add(self, name: str, path: Path) -> None:
         """Copy a file; one that is replaced meanwhile is copied as it was.
@@ -126,7 +124,7 @@ class ArchiveWriter:
         info.uname = info.gname = ""
         hashing = _Hashing(stream)
         self._tar.addfile(info, hashing)
-        self._files[info.name] = File(sha256=hashing.hexdigest(), bytes=info.size)
+        self._files[info.name] = ArchivedFile(sha256=hashing.hexdigest(), bytes=info.size)
 
 
 def read_archive(stream: IO[bytes], take: Callable[[str, int, Readable], None]) -> Manifest:
@@ -142,7 +140,7 @@ def read_archive(stream: IO[bytes], take: Callable[[str, int, Readable], None]) 
     Raises:
         ArchiveError: If it is no backup, is cut off, or a file is not what the manifest says.
     """
-    seen: dict[str, File] = {}
+    seen: dict[str, ArchivedFile] = {}
     try:
         with tarfile.open(fileobj=stream, mode="r|") as tar:
             for info in tar:
@@ -159,7 +157,7 @@ def read_archive(stream: IO[bytes], take: Callable[[str, int, Readable], None]) 
                 take(info.name, info.mode & 0o777, hashing)
                 while hashing.read(_PIECE):
                     pass
-                seen[info.name] = File(sha256=hashing.hexdigest(), bytes=info.size)
+                seen[info.name] = ArchivedFile(sha256=hashing.hexdigest(), bytes=info.size)
     except tarfile.TarError as error:
         raise ArchiveError(f"it is no tar file, or not a whole one: {error}") from error
     except ValidationError as error:
@@ -167,7 +165,7 @@ def read_archive(stream: IO[bytes], take: Callable[[str, int, Readable], None]) 
     raise ArchiveError("it has no manifest: it was cut off, or is no backup")
 
 
-def _compare(manifest: Manifest, seen: dict[str, File]) -> None:
+def _compare(manifest: Manifest, seen: dict[str, ArchivedFile]) -> None:
     for name in sorted(manifest.files.keys() | seen.keys()):
         if manifest.files.get(name) != seen.get(name):
             kind = "is missing" if name not in seen else "is not what was backed up"

@@ -19,10 +19,10 @@ from sqlalchemy.exc import ArgumentError
 from prompt4trust.files import written_atomically
 from services.common.http.health import software_version
 from services.common.settings import ServiceSettings
-from trustvqa.cli.errors import fail
-from trustvqa.cli.operate.archive import RECORDS, REGISTRY, ArchiveError, ArchiveWriter, Manifest, RecordsState
-from trustvqa.cli.operate.backup_sources import CopyError, copied_records, registry_files
-from trustvqa.cli.operate.restore import RestoreRefusedError, Targets, check, restore_into
+from trustvqa.cli.errors import BackupError, CopyError, fail
+from trustvqa.cli.operate.archive import RECORDS, REGISTRY, ArchiveWriter, Manifest, RecordsState
+from trustvqa.cli.operate.backup_sources import copied_records, registry_files
+from trustvqa.cli.operate.restore import Storage, check, restore_into
 
 _ELSEWHERE = (
     "the records are in PostgreSQL, which has its own programs: pg_dump and pg_restore (docs/operations.md). "
@@ -35,8 +35,8 @@ _Records = Annotated[str | None, typer.Option(help="sqlite:///file; by default w
 _NoRecords = Annotated[bool, typer.Option("--no-records", help="Leave the records out.")]
 
 
-class KeptSettings(ServiceSettings, service="gateway"):
-    """Where a gateway keeps things; of its section nothing else matters here."""
+class StorageSettings(ServiceSettings, service="gateway"):
+    """The settings of a gateway that name its places; of its section nothing else matters here."""
 
     model_config = SettingsConfigDict(extra="ignore", hide_input_in_errors=True)
 
@@ -53,13 +53,13 @@ def backup(
     """Copy records (SQLite) and registry into one file, while the services go on."""
     console = Console(stderr=True)
     with _failing():
-        targets = _targets(registry, records, no_records=no_records)
-        if targets.records is not None and not targets.records.is_file():
-            raise CopyError(f"there are no records at {targets.records}; --no-records leaves them out")
-        if not targets.registry.is_dir():
-            raise CopyError(f"there is no registry at {targets.registry}")
+        storage = _storage(registry, records, no_records=no_records)
+        if storage.records is not None and not storage.records.is_file():
+            raise CopyError(f"there are no records at {storage.records}; --no-records leaves them out")
+        if not storage.registry.is_dir():
+            raise CopyError(f"there is no registry at {storage.registry}")
         with _written(out, replace=replace) as stream:
-            manifest = _back_up(targets, stream)
+            manifest = _back_up(storage, stream)
     console.print(_summary("backed up", manifest), highlight=False, soft_wrap=True)
 
 
@@ -77,23 +77,23 @@ def restore(
         if check_only:
             done, manifest = "whole", check(stream)
         else:
-            targets = _targets(registry, records, no_records=no_records)
-            done, manifest = "restored", restore_into(stream, targets, replace=replace)
-            if targets.records is None:
+            storage = _storage(registry, records, no_records=no_records)
+            done, manifest = "restored", restore_into(stream, storage, replace=replace)
+            if storage.records is None:
                 done = "restored, without records"
     console.print(_summary(done, manifest), highlight=False, soft_wrap=True)
 
 
-def _back_up(targets: Targets, stream: IO[bytes]) -> Manifest:
+def _back_up(storage: Storage, stream: IO[bytes]) -> Manifest:
     created = datetime.now(UTC)
     writer = ArchiveWriter(stream)
     state: RecordsState | None = None
     # Records first: what they name was published before, and is in the registry when that is copied.
-    if targets.records is not None:
-        with copied_records(targets.records) as (copy, state):
+    if storage.records is not None:
+        with copied_records(storage.records) as (copy, state):
             writer.add(RECORDS, copy)
-    for path, content in registry_files(targets.registry):
-        name = f"{REGISTRY}{path.relative_to(targets.registry).as_posix()}"
+    for path, content in registry_files(storage.registry):
+        name = f"{REGISTRY}{path.relative_to(storage.registry).as_posix()}"
         if content is None:
             writer.add(name, path)
         else:
@@ -101,10 +101,10 @@ def _back_up(targets: Targets, stream: IO[bytes]) -> Manifest:
     return writer.finish(software_version(), created, state)
 
 
-def _targets(registry: Path | None, records: str | None, *, no_records: bool) -> Targets:
-    settings = KeptSettings()
+def _storage(registry: Path | None, records: str | None, *, no_records: bool) -> Storage:
+    settings = StorageSettings()
     url = records if records is not None else settings.records_url.get_secret_value()
-    return Targets(registry or settings.registry, None if no_records else _file_of(url))
+    return Storage(registry or settings.registry, None if no_records else _file_of(url))
 
 
 def _file_of(url: str) -> Path | None:
@@ -154,7 +154,7 @@ def _failing() -> Iterator[None]:
     except ValidationError as error:
         first = error.errors()[0]
         said = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
-    except (ArchiveError, CopyError, RestoreRefusedError, OSError) as error:
+    except (BackupError, OSError) as error:
         said = str(error)
     else:
         return

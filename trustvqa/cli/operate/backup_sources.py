@@ -1,4 +1,4 @@
-"""What a backup copies while services write: SQLite's file as of one moment, and a registry that fits together."""
+"""Sources of a backup, copied while services write: SQLite's file as of one moment, and a registry that fits."""
 
 from __future__ import annotations
 
@@ -12,14 +12,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from trustvqa.cli.errors import CopyError
 from trustvqa.cli.operate.archive import RecordsState
 
 _FORGOTTEN_S = 24 * 3600
 _UNDER_LOCK = ("active.json", "activations.jsonl")
-
-
-class CopyError(Exception):
-    """A backup cannot be made; the message says why."""
 
 
 @contextmanager
@@ -64,7 +61,7 @@ def copied_records(file: Path) -> Iterator[tuple[Path, RecordsState]]:
 
 
 def state_of(connection: sqlite3.Connection) -> RecordsState:
-    """Check a database of records and say what it holds.
+    """Check a database of records and count what it holds.
 
     Raises:
         CopyError: If it is broken or holds no records.

@@ -20,7 +20,7 @@ from services.common.auth.errors import KeysError
 from services.common.auth.key_file import change_keys, read_keys
 from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.operate import SERVICES
-from trustvqa.cli.operate.first_key import make_first, show_first
+from trustvqa.cli.operate.stack_keys import make_stack_keys, read_first_key
 
 _DAYS = re.compile(r"([1-9][0-9]{0,4})d")
 
@@ -126,7 +126,7 @@ def first(
 ) -> None:
     """Make what a stack of containers needs, unless it is there already; no key is printed."""
     with _failing():
-        made = make_first(file, first_key, stack_keys, metrics_key, now=datetime.now(UTC))
+        made = make_stack_keys(file, first_key, stack_keys, metrics_key, now=datetime.now(UTC))
     typer.echo("made a first key, which may do everything" if made else "keys are there; nothing was changed")
     if first_key.exists():
         typer.echo(f"to read it:\n\n    {how}\n")
@@ -136,7 +136,7 @@ def first(
 def show(first_key: Annotated[Path, typer.Option(envvar="TRUSTVQA_FIRST_KEY", help="Where it is.")]) -> None:
     """Print the first key that `first` made, alone, on standard output."""
     with _failing():
-        text = show_first(first_key)
+        text = read_first_key(first_key)
     typer.echo(text)
 
 

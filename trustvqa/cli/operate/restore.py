@@ -1,4 +1,4 @@
-"""Puts a backup in its place: everything is unpacked beside it and checked before anything that is there is touched."""
+"""The return of a backup to its place: all is unpacked beside it and checked before anything there is touched."""
 
 from __future__ import annotations
 
@@ -15,20 +15,17 @@ from pathlib import Path
 from typing import IO
 
 from prompt4trust.files import sync_directory
+from trustvqa.cli.errors import CopyError, RestoreRefusedError
 from trustvqa.cli.operate.archive import RECORDS, REGISTRY, Manifest, Readable, read_archive
-from trustvqa.cli.operate.backup_sources import CopyError, state_of
+from trustvqa.cli.operate.backup_sources import state_of
 
 _STAGING, _REPLACED = ".restore-", ".replaced-"
 _PIECE = 1 << 20
 
 
-class RestoreRefusedError(Exception):
-    """A backup is not restored, and nothing was changed; the message says why."""
-
-
 @dataclass(frozen=True, slots=True)
-class Targets:
-    """Where records and registry are.
+class Storage:
+    """The places of records and registry.
 
     Attributes:
         registry: The registry's directory.
@@ -48,12 +45,12 @@ def check(stream: IO[bytes]) -> Manifest:
     return read_archive(stream, lambda *_: None)
 
 
-def restore_into(stream: IO[bytes], targets: Targets, *, replace: bool) -> Manifest:
+def restore_into(stream: IO[bytes], storage: Storage, *, replace: bool) -> Manifest:
     """Put a backup's records and registry in their places.
 
     Args:
         stream: The backup.
-        targets: Where they belong.
+        storage: Where they belong.
         replace: Whether what is there may go.
 
     Returns:
@@ -61,15 +58,15 @@ def restore_into(stream: IO[bytes], targets: Targets, *, replace: bool) -> Manif
 
     Raises:
         ArchiveError: If it is not whole; nothing was changed.
-        RefusedError: If something is there that may not go, is in use, or the backup lacks what is asked of it.
+        RestoreRefusedError: If something is there that may not go, is in use, or the backup lacks what is asked of it.
         OSError: If the places cannot be written.
     """
-    _refuse_to_overwrite(targets, replace=replace)
+    _refuse_to_overwrite(storage, replace=replace)
     with ExitStack() as stack:
-        registry = stack.enter_context(_staging(targets.registry))
-        beside = None if targets.records is None else stack.enter_context(_staging(targets.records.parent))
+        registry = stack.enter_context(_staging(storage.registry))
+        beside = None if storage.records is None else stack.enter_context(_staging(storage.records.parent))
         manifest = _unpack(stream, registry, beside)
-        if targets.records is not None and beside is not None:
+        if storage.records is not None and beside is not None:
             if manifest.records is None:
                 raise RestoreRefusedError("the backup holds no records; --no-records restores the registry alone")
             with contextlib.closing(sqlite3.connect(beside / RECORDS)) as connection:
@@ -77,22 +74,22 @@ def restore_into(stream: IO[bytes], targets: Targets, *, replace: bool) -> Manif
                     state_of(connection)
                 except CopyError as error:
                     raise RestoreRefusedError(str(error)) from error
-            if targets.records.exists():
-                _close_down(targets.records)
+            if storage.records.exists():
+                _close_down(storage.records)
             (beside / RECORDS).chmod(0o600)
-            (beside / RECORDS).replace(targets.records)
-            sync_directory(targets.records.parent)
-        _swap(targets.registry, registry)
+            (beside / RECORDS).replace(storage.records)
+            sync_directory(storage.records.parent)
+        _swap(storage.registry, registry)
     return manifest
 
 
-def _refuse_to_overwrite(targets: Targets, *, replace: bool) -> None:
+def _refuse_to_overwrite(storage: Storage, *, replace: bool) -> None:
     if replace:
         return
-    if targets.registry.is_dir() and any(_visible(targets.registry)):
-        raise RestoreRefusedError(f"the registry {targets.registry} is not empty; --replace replaces what is there")
-    if targets.records is not None and targets.records.exists():
-        raise RestoreRefusedError(f"there are records at {targets.records}; --replace replaces them")
+    if storage.registry.is_dir() and any(_visible(storage.registry)):
+        raise RestoreRefusedError(f"the registry {storage.registry} is not empty; --replace replaces what is there")
+    if storage.records is not None and storage.records.exists():
+        raise RestoreRefusedError(f"there are records at {storage.records}; --replace replaces them")
 
 
 @contextmanager
@@ -125,7 +122,7 @@ def _close_down(file: Path) -> None:
     """Bring what SQLite keeps beside its file into it, which only the last one to use it can do.
 
     Raises:
-        RefusedError: If somebody else uses it.
+        RestoreRefusedError: If somebody else uses it.
     """
     try:
         with contextlib.closing(sqlite3.connect(file, timeout=0)) as connection:

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import httpx
 
-from trustvqa.cli.operate.end_with_parent import leashed
+from trustvqa.cli.errors import ServiceStartError
+from trustvqa.cli.operate.parent_death_signal import ending_with
 
 _POLL_S = 0.2
 _STOP_GRACE_S = 25.0
@@ -21,13 +22,9 @@ _RESTART_PAUSE_S = 1.0
 _LOG_LINES = 15
 
 
-class ServiceStartError(Exception):
-    """A service did not become ready; the message says which and shows the end of its log."""
-
-
 @dataclass(frozen=True, slots=True)
 class ServiceProcess:
-    """How to run a service as a child process.
+    """A service as a child process.
 
     Attributes:
         name: What the person at the terminal reads.
@@ -88,7 +85,7 @@ class ServiceSupervisor:
             on_ready: Called once they are.
 
         Raises:
-            StartError: If one exits or is not ready in time; the others are stopped first.
+            ServiceStartError: If one exits or is not ready in time; the others are stopped first.
         """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -124,10 +121,10 @@ class ServiceSupervisor:
     async def _spawn(self, service: ServiceProcess) -> None:
         service.log.parent.mkdir(parents=True, exist_ok=True)
         with service.log.open("ab") as log:
-            # A session of its own: Ctrl-C reaches this process only, which then stops the children in order. On a
-            # leash: where this process is killed and can stop nothing, they end all the same.
+            # A session of its own: Ctrl-C reaches this process only, which then stops the children in order. Where it
+            # is killed and can stop nothing, they end all the same.
             self._children[service.name] = await asyncio.create_subprocess_exec(
-                *leashed(tuple(service.command), os.getpid()),
+                *ending_with(os.getpid(), service.command),
                 env=dict(service.environment),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,

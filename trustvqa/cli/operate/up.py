@@ -13,9 +13,9 @@ import typer
 from rich.console import Console
 
 from services.common.settings import CONFIG_VARIABLE, DEFAULT_CONFIG
-from trustvqa.cli.errors import fail
+from trustvqa.cli.errors import ServiceStartError, fail
 from trustvqa.cli.operate import SERVICES
-from trustvqa.cli.operate.service_processes import ServiceProcess, ServiceStartError, ServiceSupervisor, taken_ports
+from trustvqa.cli.operate.service_processes import ServiceProcess, ServiceSupervisor, taken_ports
 
 # Services that share two cores must not fight for them: one thread each, and no spinning while waiting.
 _QUIET_CPU = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "HF_HUB_OFFLINE": "1"}

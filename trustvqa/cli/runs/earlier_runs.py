@@ -1,4 +1,4 @@
-"""What `trustvqa report` is given: the folders of earlier runs, told apart by what lies in them."""
+"""The folders of earlier runs, told apart by what lies in them, for `trustvqa report`."""
 
 from __future__ import annotations
 
@@ -102,9 +102,9 @@ def _outcomes(path: Path) -> Outcomes:
 
 def _facts(config: dict[str, Any]) -> dict[str, str]:
     """Lay a configuration out, a line a section."""
-    told = {}
+    facts = {}
     for name, value in config.items():
         if isinstance(value, dict):
             value = ", ".join(f"{key} {each}" for key, each in value.items() if each is not None)
-        told[name.replace("_", " ")] = "-" if value is None else str(value)
-    return told
+        facts[name.replace("_", " ")] = "-" if value is None else str(value)
+    return facts

@@ -16,20 +16,22 @@ from prompt4trust.evaluation.probes import PROBES
 from services.common.registry.directory import Registry
 from services.trainer.evaluation.prediction_run import calibration_key_of, fitting_calibrators
 from trustvqa.cli.errors import CommandError, fail
+from trustvqa.cli.option_groups import grouped
 from trustvqa.cli.runs import options, prediction_run, probes, tables
-from trustvqa.cli.runs.shards import Shard, ShardError
+from trustvqa.cli.runs.shards import Shard
 from trustvqa.reports import metric_names, write_report
 
 _SHOWN_GROUP = "family"
 
 
+@grouped
 def evaluate(
+    *,
     data: Annotated[Path, typer.Option(help="Questions: a PMC-VQA CSV (or its folder), or MedMCQA JSON lines.")],
     methods: Annotated[str, typer.Option(help="Methods to compare, with commas between, or all.")] = "verbalized,cgp",
     calibrator: Annotated[
         str, typer.Option(help="auto: what the registry has for these models; none; or a file or folder.")
     ] = "auto",
-    out: options.Out = None,
     run: options.EarlierRun = None,
     shard: Annotated[
         str | None, typer.Option(help="Ask only a part, INDEX/COUNT with INDEX from 0: for jobs side by side.")
@@ -37,22 +39,10 @@ def evaluate(
     shards: Annotated[
         Path | None, typer.Option(help="Put the runs of all shards, the folders in this one, together; asks no model.")
     ] = None,
-    limit: options.Limit = None,
     seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 42,
-    concurrency: options.Concurrency = 32,
-    deadline: options.Deadline = 120.0,
-    images: options.Images = None,
-    min_side: options.MinSide = None,
-    skip_bad: options.SkipBad = False,
-    recheck: options.Recheck = True,
-    downstream_url: options.DownstreamUrl = None,
-    model: options.Model = None,
-    egress_host: options.EgressHost = None,
-    policy_url: options.PolicyUrl = None,
-    policy_version: options.PolicyVersion = None,
-    template: options.Template = None,
-    temperature: options.Temperature = None,
-    max_tokens: options.MaxTokens = None,
+    questions: options.QuestionOptions,
+    asking: options.AskingOptions,
+    models: options.ModelOptions,
     sampling_seed: Annotated[
         int | None, typer.Option(help="Seed that those of sampled replies and of noise derive from (else 0).")
     ] = None,
@@ -74,37 +64,14 @@ def evaluate(
         if [run, shard, shards].count(None) < 2:
             raise CommandError("--run, --shard and --shards do not go together: give one of them")
         part = None if shard is None else Shard.parse(shard)
-        settings = prediction_run.read_settings(
-            downstream_url=downstream_url,
-            downstream_model=model,
-            policy_url=policy_url,
-            answer_template=template,
-            temperature=temperature,
-            max_tokens=max_tokens,
-            egress_hosts=egress_host,
-            sampling_seed=sampling_seed,
-        )
-        request = prediction_run.Request(
-            data,
-            images,
-            methods,
-            limit,
-            seed,
-            out,
-            concurrency,
-            deadline,
-            policy_version,
-            skip_bad,
-            min_side,
-            recheck,
-            part,
-        )
+        settings = prediction_run.read_settings(**models.settings(), sampling_seed=sampling_seed)
+        request = prediction_run.Request(data, methods, seed, questions, asking, models.policy_version, part)
         if shards is None:
             outcome = prediction_run.obtain_predictions(run, request, settings, progress)
         else:
             outcome = prediction_run.merge_shards(shards, request, progress)
         artifacts = choose_calibrators(calibrator, Registry(registry or settings.registry), outcome.manifest)
-    except (CommandError, ShardError) as error:
+    except CommandError as error:
         fail(str(error))
     report = build_report(outcome.predictions, outcome.manifest, artifacts, resamples=resamples)
     files = write_report(outcome.folder, report, outcome.predictions, outcome.dataset.questions, artifacts)

@@ -1,4 +1,4 @@
-"""What `evaluate` and `calibrate` share: options over settings, and a prediction run with its progress."""
+"""A prediction run for `evaluate` and `calibrate`: options over settings, and progress for a person."""
 
 from __future__ import annotations
 
@@ -35,8 +35,9 @@ from services.trainer.evaluation.prediction_run import PredictionPlan
 from services.trainer.model_settings import ModelSettings
 from trustvqa.cli.api_key import read_key
 from trustvqa.cli.errors import CommandError, fail
+from trustvqa.cli.runs.options import AskingOptions, QuestionOptions
 from trustvqa.cli.runs.progress import PredictionProgress
-from trustvqa.cli.runs.shards import Shard, ShardError, merge
+from trustvqa.cli.runs.shards import Shard, merge
 
 INTERRUPTED = 130
 Settings = TypeVar("Settings", bound=ModelSettings)
@@ -48,32 +49,20 @@ class Request:
 
     Attributes:
         data: Question file, or a folder with questions.csv.
-        images: Folder of the pictures, or None to find it.
         methods: Estimator names, comma-separated.
-        limit: How many questions to draw, or None for all.
         seed: Seed of the draw.
-        out: The run's folder, or None for one named after the configuration.
-        concurrency: Questions in flight at once.
-        deadline_s: Longest wait for one reply, retries included.
+        questions: Which of the questions.
+        asking: How they are asked, and where the run lies; by default in a folder named after the configuration.
         policy_version: Policy version to ask, or None for the active one.
-        skip_bad: Leave rows out that cannot be used.
-        min_side: Leave out pictures smaller than this on a side.
-        recheck: Whether to make sure on resuming that the models still reply as they did.
         shard: The part of the questions that is asked, or None for all.
     """
 
     data: Path
-    images: Path | None
     methods: str
-    limit: int | None
     seed: int
-    out: Path | None
-    concurrency: int
-    deadline_s: float
+    questions: QuestionOptions
+    asking: AskingOptions
     policy_version: str | None
-    skip_bad: bool
-    min_side: int | None
-    recheck: bool
     shard: Shard | None = None
 
 
@@ -152,19 +141,19 @@ def run_predictions(
     @contextmanager
     def watching(folder: Path) -> Iterator[Callable[[Progress], None]]:
         with PredictionProgress(console, folder) as watch:
-            yield watch.see
+            yield watch.update
 
     try:
         asking = PredictionPlan(
             method_names(request.methods),
-            request.concurrency,
-            request.deadline_s,
+            request.asking.concurrency,
+            request.asking.deadline,
             request.policy_version,
-            request.recheck,
+            request.asking.recheck,
         )
         questions = dataset or _load(request, console)
         folder, manifest, predictions = anyio.run(
-            prediction_run.predict, questions, asking, settings, request.out, watching
+            prediction_run.predict, questions, asking, settings, request.asking.out, watching
         )
         return PredictionOutcome(folder, questions, manifest, predictions)
     except KeyboardInterrupt:
@@ -192,11 +181,11 @@ def reuse_predictions(folder: Path, request: Request, console: Console) -> Predi
 
 def merge_shards(folder: Path, request: Request, console: Console) -> PredictionOutcome:
     """Put the runs of all shards together, in the request's folder or one beside theirs; no model is asked."""
-    out = request.out or folder.with_name(f"{folder.name}-whole")
+    out = request.asking.out or folder.with_name(f"{folder.name}-whole")
     try:
         dataset = _load(request, console)
         return PredictionOutcome(out, dataset, *merge(folder, dataset, out))
-    except (DatasetError, ManifestError, ShardError, TableError) as error:
+    except (CommandError, DatasetError, ManifestError, TableError) as error:
         fail(str(error))
 
 
@@ -213,18 +202,15 @@ def method_names(methods: str) -> list[str]:
 
 
 def _load(request: Request, console: Console) -> Dataset:
-    on_bad: OnBad = "skip" if request.skip_bad else "error"
+    on_bad: OnBad = "skip" if request.questions.skip_bad else "error"
     dataset = load_dataset(
         request.data,
-        images=request.images,
+        images=request.questions.images,
         on_bad=on_bad,
-        limit=request.limit,
+        limit=request.questions.limit,
         seed=request.seed,
-        min_side=request.min_side,
+        min_side=request.questions.min_side,
     )
     for what, count in (*dataset.skipped.items(), *dataset.notes.items()):
         console.print(f"{count} x {escape(what)}")
-    try:
-        return dataset if request.shard is None else request.shard.of(dataset)
-    except ShardError as error:
-        raise CommandError(str(error)) from error
+    return dataset if request.shard is None else request.shard.of(dataset)

@@ -57,7 +57,7 @@ def run_probe(
         fail(str(error))
     for reason, count in dataset.skipped.items():
         progress.print(f"{name}: {count} x {escape(reason)}")
-    again = replace(request, out=folder, policy_version=plain.manifest.policy)
+    again = replace(request, asking=replace(request.asking, out=folder), policy_version=plain.manifest.policy)
     outcome = prediction_run.run_predictions(again, settings, progress, dataset)
     report = build_report(outcome.predictions, outcome.manifest, resamples=resamples)
     files = write_report(folder, report, outcome.predictions, dataset.questions)

@@ -38,8 +38,8 @@ class PredictionProgress:
     def __exit__(self, *_: object) -> None:
         self._bar.stop()
 
-    def see(self, progress: Progress) -> None:
-        """Take note of where the run stands."""
+    def update(self, progress: Progress) -> None:
+        """Show where the run stands."""
         if not self._started:
             self._started = True
             known = f", {progress.resumed} of them from before" if progress.resumed else ""

@@ -1,4 +1,4 @@
-"""Cut an evaluation into shards that run side by side, and put what they answered together again."""
+"""Shards of an evaluation, which run side by side: cut, and put together again."""
 
 from __future__ import annotations
 
@@ -11,12 +11,9 @@ from prompt4trust.datasets import Dataset
 from prompt4trust.evaluation import Prediction, PredictionLog, RunManifest, read_manifest, read_predictions
 from prompt4trust.evaluation.manifest import FILE as MANIFEST
 from prompt4trust.evaluation.manifest import claim
+from trustvqa.cli.errors import ShardError
 
 _SHARD = re.compile(r"([0-9]{1,9})/([0-9]{1,9})")
-
-
-class ShardError(Exception):
-    """There is no such shard, or what was found are not the shards of a dataset; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,9 @@ import pytest
 
 from tests.support.servers import free_port, free_port_block
 from tests.support.waiting import until, wait_until
-from trustvqa.cli.operate.end_with_parent import leashed
-from trustvqa.cli.operate.service_processes import ServiceProcess, ServiceStartError, ServiceSupervisor, taken_ports
+from trustvqa.cli.errors import ServiceStartError
+from trustvqa.cli.operate.parent_death_signal import ending_with
+from trustvqa.cli.operate.service_processes import ServiceProcess, ServiceSupervisor, taken_ports
 
 ROOT = Path(__file__).resolve().parents[4]
 TRUSTVQA = Path(sys.executable).with_name("trustvqa")
@@ -174,7 +175,7 @@ async def test_a_service_whose_supervisor_was_gone_before_it_began_does_not_begi
     program = (sys.executable, "-c", f"open({str(begun)!r}, 'w')")
     for parent, status in ((os.getpid(), 0), (1 if os.getppid() != 1 else 2, 1)):
         begun.unlink(missing_ok=True)
-        child = await asyncio.create_subprocess_exec(*leashed(program, parent))
+        child = await asyncio.create_subprocess_exec(*ending_with(parent, program))
         assert await child.wait() == (status if sys.platform == "linux" else 0)
         assert begun.exists() == (child.returncode == 0)
 

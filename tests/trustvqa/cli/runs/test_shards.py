@@ -16,7 +16,8 @@ from prompt4trust.questions import Question
 from tests.support.models import overconfident
 from tests.support.openai_app import ScriptedServer
 from tests.trustvqa.cli.runs.test_evaluate_command import Argument, N, data, serving, trustvqa
-from trustvqa.cli.runs.shards import Shard, ShardError
+from trustvqa.cli.errors import ShardError
+from trustvqa.cli.runs.shards import Shard
 
 __all__ = ["data"]  # the fixture
 COUNT = 3

@@ -15,7 +15,7 @@ _ASKING = ("GATEWAY_POLICY", "GATEWAY_DOWNSTREAM", "TRAINER_POLICY", "TRAINER_DO
 _PRIVATE, _PUBLIC = 0o600, 0o644
 
 
-def make_first(file: Path, first_key: Path, stack_keys: Path, metrics_key: Path, *, now: datetime) -> bool:
+def make_stack_keys(file: Path, first_key: Path, stack_keys: Path, metrics_key: Path, *, now: datetime) -> bool:
     """Make the keys of a stack, unless it has some.
 
     Args:
@@ -51,7 +51,7 @@ def make_first(file: Path, first_key: Path, stack_keys: Path, metrics_key: Path,
     return True
 
 
-def show_first(first_key: Path) -> str:
+def read_first_key(first_key: Path) -> str:
     """Read the first key's text.
 
     Raises:

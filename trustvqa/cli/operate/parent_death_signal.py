@@ -1,4 +1,4 @@
-"""Becomes another program that ends when its parent does: python leash.py PARENT_PID PROGRAM [ARGUMENT ...].
+"""A program that ends when its parent does: python parent_death_signal.py PARENT_PID PROGRAM [ARGUMENT ...].
 
 Whatever kills the parent, SIGKILL included, Linux then sends the program a SIGTERM. The wish is the process's own, made
 here ahead of the exec, which keeps it; what the program starts itself does not inherit it. Elsewhere than on Linux this
@@ -11,21 +11,22 @@ import ctypes
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 _PR_SET_PDEATHSIG = 1  # prctl(2)
 _NOT_FOUND = 127  # as shells have it
 
 
-def leashed(command: tuple[str, ...], parent: int) -> tuple[str, ...]:
-    """Put a program on a leash.
+def ending_with(parent: int, command: Sequence[str]) -> Sequence[str]:
+    """Compose the command of a program that is to end when its parent does.
 
     Args:
-        command: The program and its arguments.
         parent: Process id of whoever starts it.
+        command: The program and its arguments.
 
     Returns:
-        What to start instead; on systems without such leashes, the command itself.
+        The command to start instead; on systems other than Linux, the command itself.
     """
     if sys.platform != "linux":
         return command

@@ -1,0 +1,74 @@
+"""Calibrators from one estimator's answers, whoever checked these: the family chosen, then fitted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
+
+import typer
+
+from prompt4trust.calibration import FAMILIES, CalibrationKey, CalibratorArtifact
+from prompt4trust.evaluation import Prediction, choose_family, fit_calibrator
+from trustvqa.cli.models.publishing import artifact_name
+from trustvqa.cli.runs.options import Resamples
+
+
+@dataclass(frozen=True, slots=True)
+class FittingOptions:
+    """The family, or None to choose one; and the figures' folds, resamples and seed."""
+
+    family: Annotated[
+        str | None,
+        typer.Option("--family", "--method", help=f"Take this one instead of choosing: {', '.join(FAMILIES)}."),
+    ] = None
+    seed: Annotated[int, typer.Option(help="Seed of the draw and of the folds.")] = 42
+    resamples: Resamples = 1000
+    folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-fitted figures.")] = 5
+
+
+def choose_and_fit(
+    predictions: Sequence[Prediction],
+    key: CalibrationKey,
+    options: FittingOptions,
+    *,
+    dataset: str,
+    now: datetime,
+    validation: tuple[str, Sequence[Prediction]] | None = None,
+    suffix: str = "",
+) -> CalibratorArtifact:
+    """Fit a calibrator of the named family, or of the one that does best.
+
+    Args:
+        predictions: Of one estimator.
+        key: The combination that they came from.
+        options: The family, and how figures are made.
+        dataset: Name of the data.
+        now: The time.
+        validation: Other data that families are judged on, its name and the same estimator's predictions; None for
+            folds of the predictions.
+        suffix: Ends the calibrator's name.
+
+    Returns:
+        The calibrator, not yet saved.
+
+    Raises:
+        ValueError: If the predictions are too few, or all right or all wrong.
+    """
+    figures: dict[str, Any] = {"folds": options.folds, "resamples": options.resamples, "seed": options.seed}
+    choice = None
+    if options.family is None:
+        judged_on, judges = validation or (dataset, None)
+        choice = choose_family(predictions, judges, dataset=judged_on, **figures)
+    family = options.family or (choice.chosen if choice else "")
+    return fit_calibrator(
+        predictions,
+        name=artifact_name(family, key, suffix),
+        family=family,
+        key=key,
+        dataset=dataset,
+        clock=lambda: now,
+        choice=choice,
+        **figures,
+    )
