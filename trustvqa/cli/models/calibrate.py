@@ -17,7 +17,7 @@ from trustvqa.cli.models import held_out_answers, publishing, refit
 from trustvqa.cli.models.fitting import FittingOptions
 from trustvqa.cli.option_groups import grouped
 from trustvqa.cli.runs import prediction_run, tables
-from trustvqa.cli.runs.options import AskingOptions, EarlierRun, ModelOptions, QuestionOptions
+from trustvqa.cli.runs.options import AskingOptions, EarlierRun, QuestionOptions, ServedModelOptions
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,7 @@ def calibrate(
     publication: PublishingOptions,
     questions: QuestionOptions,
     asking: AskingOptions,
-    models: ModelOptions,
+    models: ServedModelOptions,
     feedback: FeedbackOptions,
 ) -> None:
     """Fit all calibrators for each method on held-out answers, and make the best live for these models and wording.
@@ -111,7 +111,7 @@ def _from_feedback(
     fitting: FittingOptions,
     publication: PublishingOptions,
     out: Path | None,
-    models: ModelOptions,
+    models: ServedModelOptions,
     feedback: FeedbackOptions,
 ) -> None:
     names = prediction_run.method_names(methods) if methods else None
@@ -134,7 +134,7 @@ def _from_questions(
     judging: ValidationOptions,
     fitting: FittingOptions,
     publication: PublishingOptions,
-    models: ModelOptions,
+    models: ServedModelOptions,
 ) -> None:
     if judging.validation_run is not None and judging.validation is None:
         raise CommandError("--validation-run needs --validation, the questions that it is a run of")

@@ -42,7 +42,7 @@ def evaluate(
     seed: Annotated[int, typer.Option(help="Seed of the draw.")] = 42,
     questions: options.QuestionOptions,
     asking: options.AskingOptions,
-    models: options.ModelOptions,
+    models: options.ServedModelOptions,
     sampling_seed: Annotated[
         int | None, typer.Option(help="Seed that those of sampled replies and of noise derive from (else 0).")
     ] = None,

@@ -40,7 +40,7 @@ class AskingOptions:
 
 
 @dataclass(frozen=True, slots=True)
-class ModelOptions:
+class ServedModelOptions:
     """The models, and the wording and decoding that they are asked with; None for the setting."""
 
     downstream_url: DownstreamUrl = None
