@@ -35,7 +35,7 @@ class PromptTemplate(BaseModel):
         system: System message, or None for no system message.
         user: User message with the fields {question}, {options} and, for "answer", {guidance}.
         option_line: One option, with the fields {letter} and {text}; options are joined by newlines.
-        guidance_line: What {guidance} becomes when there is guidance, with the field {guidance}; it becomes "" without.
+        guidance_line: Text for {guidance} where there is guidance, with the field {guidance}; without, it is "".
 
     Example:
         >>> template = PromptTemplate(name="plain", version=1, role="guide", user="{question}\n{options}")

@@ -30,7 +30,7 @@ def log_score(verdict: Verdict | Invalid, truth: str) -> float:
     leaves the score strictly proper: the expected reward is greatest where the confidence is the chance of being right.
 
     Args:
-        verdict: What was read from the model's reply.
+        verdict: The verdict on the model's reply.
         truth: The right option's letter, in either case.
 
     Returns:
@@ -59,7 +59,7 @@ def brier(verdict: Verdict | Invalid, truth: str) -> float:
     """Correctness less the squared error of the confidence, the reward of RLCR.
 
     Args:
-        verdict: What was read from the model's reply.
+        verdict: The verdict on the model's reply.
         truth: The right option's letter, in either case.
 
     Returns:

@@ -105,7 +105,9 @@ def _show_effects(effects: dict[str, Any], console: Console) -> None:
         f"[bold]effect[/] of the chosen correction, fitted on {first['fitted_on']} answers, on {first['measured_on']} "
         "test answers; in brackets 95 %; the band is what a perfectly calibrated model would show"
     )
-    table = Table("method", "family", "ECE before", "ECE after", "band", "smooth ECE", "AUROC", "two signals", "ratio")
+    table = Table(
+        "estimator", "family", "ECE before", "ECE after", "band", "smooth ECE", "AUROC", "two signals", "ratio"
+    )
     for name, found in effects.items():
         two = found.get("two_signal")
         table.add_row(

@@ -139,14 +139,14 @@ def _cell(
         fitted_on = answers.at(draw.fitted)
         measured = answers.at(draw.measured) if others is None else others
         try:
-            method = _choose(fitted_on, seed) if family == CHOSEN else family
-            fitted = get_family(method).fit(fitted_on.confidence, fitted_on.correct, fitted_on.signals)
+            taken = _choose(fitted_on, seed) if family == CHOSEN else family
+            fitted = get_family(taken).fit(fitted_on.confidence, fitted_on.correct, fitted_on.signals)
         except MissingSignalError:
             raise
         except ValueError:  # too few, or one kind only
             refused += 1
             continue
-        chosen[method] += 1
+        chosen[taken] += 1
         corrected = measured.corrected(fitted)
         for name, measure in _MEASURES.items():
             values[name].append(measure(corrected, measured.correct))

@@ -82,7 +82,7 @@ def main(
     for run in runs or ():
         answers_of = list(real_answers(run, _SHIPPED))
         if not answers_of:
-            console.print(f"{run}: no shipped calibrator is of its models, wording and methods")
+            console.print(f"{run}: no shipped calibrator is of its models, wording and estimators")
         for name, confidence, right in answers_of:
             for overlooked in (0.0, tolerance / 2, tolerance):
                 orders = try_shuffled(

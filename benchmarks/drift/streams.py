@@ -53,15 +53,15 @@ def real_answers(run: Path, calibrators: Path) -> Iterator[tuple[str, Floats, np
 
     Yields:
         A calibrator's name, its confidences of the run's answers, and whether each is right; for every calibrator that
-        belongs to the run's models, wording and one of its methods.
+        belongs to the run's models, wording and one of its estimators.
     """
     manifest, predictions = read_manifest(run), read_predictions(run)
     for path in sorted(calibrators.glob("*.json")):
         artifact = CalibratorArtifact.load(path)
-        pair, rows = artifact.key, [each for each in predictions if each.estimator == artifact.key.estimator]
+        key, rows = artifact.key, [each for each in predictions if each.estimator == artifact.key.estimator]
         known = [row for row in rows if row.confidence is not None and row.truth is not None]
-        same = (pair.downstream, pair.answer_template) == (manifest.downstream, manifest.template_id)
-        if same and pair.policy in (None, manifest.policy) and known:
+        same = (key.downstream, key.answer_template) == (manifest.downstream, manifest.template_id)
+        if same and key.policy in (None, manifest.policy) and known:
             stated = np.array([row.confidence for row in known], dtype=np.float64)
             signals = {name: np.array([row.signals[name] for row in known]) for name in artifact.calibrator().inputs()}
             corrected = np.asarray(artifact.calibrator().apply(stated, signals), dtype=np.float64)

@@ -58,7 +58,7 @@ def try_promises(
     """Make promises from random calibration answers and look whether they hold.
 
     Args:
-        answers: The pool, of one method.
+        answers: The pool, of one estimator.
         risks: Accepted risks in (0, 1).
         rows: Calibration answers of each division; more than 40 and fewer than there are.
         splits: Divisions.
@@ -132,7 +132,7 @@ def try_sets(
     """Make option sets from random calibration answers and look what they hold.
 
     Args:
-        answers: The pool, of one method; those without probabilities of their options are left out.
+        answers: The pool, of one estimator; those without probabilities of their options are left out.
         coverages: Each above 0 and below 1.
         rows: Calibration answers of each division.
         splits: Divisions; in each up to 500 of the left over questions are looked at.

@@ -24,12 +24,8 @@ class CalibrationKey(BaseModel):
     Attributes:
         downstream: The multimodal model's name.
         policy: The policy version that wrote the guidance, or None where the estimator uses none.
-        estimator: How the confidence was obtained.
+        estimator: The estimator that gave the confidence.
         answer_template: Name and version of the wording that asked for it.
-
-    Example:
-        >>> CalibrationKey(downstream="llava", policy=None, estimator="verbalized", answer_template="answer@1").line
-        'verbalized | llava | no policy | answer@1'
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,7 +37,12 @@ class CalibrationKey(BaseModel):
 
     @property
     def line(self) -> str:
-        """The key in one line, as a registry's index names it."""
+        """The key in one line, as a registry's index names it.
+
+        Example:
+            >>> CalibrationKey(downstream="llava", policy=None, estimator="verbalized", answer_template="answer@1").line
+            'verbalized | llava | no policy | answer@1'
+        """
         return " | ".join((self.estimator, self.downstream, self.policy or "no policy", self.answer_template))
 
 
@@ -105,7 +106,7 @@ class CalibratorArtifact(JsonArtifact):
             without it; 0 where it is in-sample.
         warnings: Remarks that a person should read before trusting it.
         format: Version of the file's format.
-        choice: How the family was chosen, or None where only one was looked at.
+        choice: The choice of the family, or None where only one was looked at.
         metrics_ideal: Calibration errors that a perfectly calibrated model would show, by chance alone, with as many
             answers of the corrected confidences: the mean over draws, and the values between which 95 % of them lie.
         reliability_before: Reliability diagram of the stated confidences on the data fitted on.

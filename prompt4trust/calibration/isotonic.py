@@ -29,7 +29,7 @@ class Isotonic(SingleInput):
     ends can be exactly 0 or 1, which few rows do not bear out: the log loss punishes that when families are compared.
 
     Attributes:
-        confidences: Where the curve bends, ascending, from the lowest to the highest confidence that was seen; beyond
+        confidences: The curve's corners, ascending, from the lowest to the highest confidence that was seen; beyond
             them it is level.
         shares: The corrected confidences there, never falling.
 

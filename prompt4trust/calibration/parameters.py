@@ -13,7 +13,7 @@ def numbers(family: str, parameters: Parameters, *names: str) -> list[float]:
 
     Args:
         family: Its name, for messages.
-        parameters: What a file holds.
+        parameters: The parameters that a file holds.
         names: The parameters that there must be, and no others.
 
     Returns:

@@ -44,7 +44,7 @@ class TwoSignal:
         second: The second signal's name.
         weights: Of the confidence's and the second signal's logit.
         intercept: The corrected logit where both are 0.5.
-        clips: How near to 0 or 1 either is taken at its word: half of the finest step that was seen next to 0 or 1.
+        clips: Least distance of either from 0 and 1: half of the finest step that was seen next to 0 or 1.
 
     Example:
         >>> stated = [0.9] * 20 + [0.6] * 20

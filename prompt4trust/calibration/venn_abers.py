@@ -24,7 +24,7 @@ class VennAbers:
     whose log loss exceeds neither's by more than it must.
 
     Attributes:
-        confidences: Where p0 or p1 steps, ascending.
+        confidences: The places at which p0 or p1 steps, ascending.
         p0: The interval's lower end in [confidences[i - 1], confidences[i]); one more than confidences, never falling.
         p1: Its upper end in (confidences[i - 1], confidences[i]]; likewise.
 

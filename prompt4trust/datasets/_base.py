@@ -42,9 +42,9 @@ class Dataset:
     Attributes:
         name: Short name for reports and artifacts.
         questions: The usable questions, in the file's order.
-        skipped: Why rows were left out -> how many.
-        notes: What a reader of the figures should know -> how many rows it concerns.
-        source: Where they were read from, or None where they were made.
+        skipped: Reason for leaving rows out -> their number.
+        notes: Remark for a reader of the figures -> number of rows that it concerns.
+        source: Their origin, or None where they were made.
     """
 
     name: str
@@ -66,7 +66,7 @@ class BadRow:
     Attributes:
         line: Line of the file on which the row ends or stands, from 1.
         reason: Kind of fault, a few words, the same for all rows with that fault.
-        detail: What was found in this row.
+        detail: The value found in this row.
     """
 
     line: int
@@ -130,7 +130,7 @@ def collect(
         name: The dataset's name.
         rows: Every row of the file, in order.
         on_bad: Refuse the file or leave bad rows out.
-        limit: How many questions to draw, or None for all.
+        limit: Number of questions to draw, or None for all.
         seed: Seed of the draw.
         min_side: Leave out questions whose picture does not open or is smaller than this on a side, in pixels.
 

@@ -49,7 +49,7 @@ class EstimatorEntry:
     """An entry of the table of estimators.
 
     Attributes:
-        summary: What it does, in a few words, for help texts.
+        summary: A few words for help texts.
         needs_policy: Whether it asks the policy.
         make: Builds it; the policy is None only where needs_policy is False.
         replies: Most replies of the downstream model that one answer takes.
@@ -118,7 +118,7 @@ def get_estimator(
         downstream: The model that answers.
         policy: The model that writes guidance, or None where there is none.
         template: A template of role "answer".
-        sampling: How the downstream model's text is decoded; its seed is the run's, from which the estimators that
+        sampling: The downstream model's decoding; its seed is the run's, from which the estimators that
             sample or draw noise derive one for each question.
 
     Returns:

@@ -142,7 +142,7 @@ class Sampler:
         downstream: The model that answers.
         template: A template of role "answer".
         sampling: Gives the longest reply, and the run's seed (none counts as 0).
-        draws: How many samples, and how they are decoded.
+        draws: Number and decoding of the samples.
 
     Raises:
         ValueError: If the template has another role.
@@ -195,7 +195,7 @@ class FirstSampleEstimator(ABC):
         downstream: The model that answers.
         template: A template of role "answer".
         sampling: Gives the longest reply and the run's seed; the rest comes from draws.
-        draws: How many samples, and how they are decoded.
+        draws: Number and decoding of the samples.
 
     Raises:
         ValueError: If the template has another role.

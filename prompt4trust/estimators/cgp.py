@@ -17,7 +17,7 @@ class Cgp:
         downstream: The model that answers.
         policy: The model that writes guidance from the question and its options; it sees no picture and no truth.
         template: A template of role "answer".
-        sampling: How the downstream model's text is decoded.
+        sampling: The downstream model's decoding.
 
     Raises:
         ValueError: If the template has another role.

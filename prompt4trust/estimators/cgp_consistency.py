@@ -22,7 +22,7 @@ class CgpConsistency(Consistency):
         policy: The model that writes guidance, greedily.
         template: A template of role "answer".
         sampling: Gives the longest reply and the run's seed; the rest comes from draws.
-        draws: How many samples, and how they are decoded.
+        draws: Number and decoding of the samples.
 
     Raises:
         ValueError: If the template has another role.

@@ -25,7 +25,7 @@ class CgpLogprob:
         downstream: The model that answers.
         policy: The model that writes guidance, greedily.
         template: A template of role "answer".
-        sampling: How the downstream model's text is decoded.
+        sampling: The downstream model's decoding.
         alternatives: Alternatives to ask for at each token, 1 to 20.
 
     Raises:

@@ -25,8 +25,8 @@ class SharedReplies:
 
     Args:
         downstream: The model that answers; implements the Downstream protocol, as this does.
-        remembered: How many requests' replies are kept, the oldest forgotten first: a little more than are in flight
-            at once, since a run puts one question to all its estimators before it goes on.
+        remembered: Requests whose replies are kept, the oldest forgotten first: a little more than are in flight at
+            once, since a run puts one question to all its estimators before it goes on.
     """
 
     def __init__(self, downstream: Downstream, remembered: int = 1024) -> None:

@@ -25,7 +25,7 @@ class Entropy:
         downstream: The model that answers.
         template: A template of role "answer".
         sampling: Gives the longest reply and the run's seed; the rest comes from draws.
-        draws: How many samples, and how they are decoded.
+        draws: Number and decoding of the samples.
 
     Raises:
         ValueError: If the template has another role.

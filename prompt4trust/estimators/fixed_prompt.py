@@ -31,7 +31,7 @@ class FixedPrompt:
     Args:
         downstream: The model that answers.
         template: A template of role "answer".
-        sampling: How its text is decoded.
+        sampling: Its decoding.
         guidance: The sentence, or None for the library's own.
 
     Raises:

@@ -27,7 +27,7 @@ class Logprob:
     Args:
         downstream: The model that answers.
         template: A template of role "answer".
-        sampling: How its text is decoded.
+        sampling: Its decoding.
         alternatives: Alternatives to ask for at each token, 1 to 20.
 
     Raises:

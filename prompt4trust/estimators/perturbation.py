@@ -35,7 +35,7 @@ class Perturbation:
     Args:
         downstream: The model that answers.
         template: A template of role "answer".
-        sampling: How its text is decoded, and the run's seed (none counts as 0).
+        sampling: Its decoding, and the run's seed (none counts as 0).
         strengths: Strengths in (0, 1], rising.
 
     Raises:

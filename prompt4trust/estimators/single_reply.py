@@ -29,7 +29,7 @@ async def ask(
         estimator: Name that the answer carries.
         downstream: The model to ask.
         template: A template of role "answer".
-        sampling: How its text is decoded.
+        sampling: Its decoding.
         question: The question's text.
         options: Letter -> text.
         image_url: The picture as a data: URL, or None.

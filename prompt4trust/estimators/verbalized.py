@@ -16,7 +16,7 @@ class Verbalized:
     Args:
         downstream: The model that answers.
         template: A template of role "answer".
-        sampling: How its text is decoded.
+        sampling: Its decoding.
 
     Raises:
         ValueError: If the template has another role.

@@ -96,7 +96,7 @@ def fit_calibrator(
         key: The combination that the predictions came from.
         dataset: Name of the held-out data.
         clock: Gives the present time, with its zone.
-        choice: How the family was chosen, for the record.
+        choice: The choice of the family, for the record.
         folds: Number of parts of the cross-fitting.
         resamples: Bootstrap resamples for the metrics' intervals.
         seed: Seed of the division into parts and of the bootstrap.

@@ -70,12 +70,12 @@ class MethodReport(_Model):
         uncorrected: Valid answers that lack a signal that the calibrator needs: their confidence is as stated.
         failed: Questions without a prediction; in no figure.
         unlabelled: Predictions whose truth is unknown; in no figure.
-        invalid: Why texts held no verdict -> how many.
+        invalid: Reason for texts without a verdict -> their number.
         policies: Policy versions that wrote guidance.
         figures: Over all predictions.
         groups: Group -> value -> figures.
         reliability: The reliability diagram of the valid rows.
-        outline: What further diagrams are drawn from; None without answers to questions of known truth.
+        outline: Numbers for further diagrams; None without answers to questions of known truth.
         calls: Mean model calls a prediction.
         tokens: Mean tokens read and written a prediction.
         seconds: Mean seconds of waiting for models a prediction.
@@ -123,10 +123,10 @@ class Report(_Model):
     """The outcome of an evaluation: what was run, and one entry a method.
 
     Attributes:
-        run: What was run; of several runs, the first.
+        run: The run's configuration; of several runs, the first's.
         others: The further runs that it is compared with, of the same questions.
         methods: The methods.
-        changes: What differs between methods that belong together.
+        changes: Differences between methods that belong together.
         leading: Metric -> the best method and all those that the answers cannot tell from it (the interval of the
             paired difference holds 0); metrics in which no method stands apart are left out.
         alike: Estimators that gave the very same answers in all runs, and are listed once.

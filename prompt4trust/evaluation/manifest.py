@@ -27,16 +27,16 @@ class RunManifest(BaseModel):
     Attributes:
         dataset: The dataset's name, for readers.
         data_hash: Fingerprint of the questions (see `prompt4trust.datasets.fingerprint`).
-        questions: How many there are.
+        questions: Their number.
         estimators: Their names, in order.
         downstream: The downstream model's name.
         policy: The policy's version, or None where no estimator asks it.
         template: Name, version and hash of the answer template.
-        sampling: How the downstream model's text is decoded.
+        sampling: The downstream model's decoding.
         software: Version of this library.
         created: When the run was begun; not part of the configuration.
         notes: Anything else worth knowing (an address, a revision); not part of the configuration.
-        source: Where the questions were read from, or None where that is not known; not part of the configuration.
+        source: Origin of the questions, or None where that is not known; not part of the configuration.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -43,7 +43,7 @@ class Failure(_Record):
 
     Attributes:
         service: "downstream", "policy" or "image".
-        detail: What went wrong.
+        detail: The fault.
         timed_out: Whether a deadline passed.
         status: The HTTP status received, or None.
     """
@@ -67,12 +67,12 @@ class Prediction(_Record):
         groups: The question's strata.
         answer: The chosen option's letter.
         confidence: Confidence in [0, 1], as the estimator gave it.
-        invalid: Why the text holds no verdict.
+        invalid: Reason for a text without a verdict.
         text: The model's text.
         guidance: The guidance prompt, if one was used.
         cost: Its cost.
         signals: Further numbers of the estimator.
-        failure: Why there is no prediction.
+        failure: Reason for a missing prediction.
 
     Example:
         >>> from prompt4trust.estimators import Answer

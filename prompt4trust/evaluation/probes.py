@@ -96,7 +96,7 @@ def spoil(dataset: Dataset, probe: str, folder: Path) -> Dataset:
     Args:
         dataset: The questions.
         probe: One of `PROBES`.
-        folder: Where pictures may be written; it is made where it is missing.
+        folder: Folder for pictures; it is made where it is missing.
 
     Returns:
         The spoilt questions under their own ids, and why others were left out.

@@ -35,7 +35,7 @@ class ReportedRun:
         manifest: The run's configuration.
         predictions: Its predictions and failures.
         calibrators: Applied to the predictions of the estimator that each belongs to, as further methods.
-        label: Tells it from the other runs of the same report; "" where there is one.
+        label: Its name beside the other runs of the same report; "" where there is one.
     """
 
     manifest: RunManifest

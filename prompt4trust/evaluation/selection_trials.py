@@ -19,7 +19,7 @@ def checked_answers(rows: Sequence[Prediction], calibrator: CalibratorArtifact |
 
     Args:
         rows: The predictions; failures and questions without a known truth are left out.
-        calibrator: What corrects the confidences first, or None to leave them as stated. An answer that lacks one of
+        calibrator: Corrects the confidences first, or None to leave them as stated. An answer that lacks one of
             its signals has no confidence: it defers.
 
     Returns:
@@ -49,8 +49,8 @@ class RiskTrial:
         max_risk: The accepted risk.
         limit: The threshold, or None where nothing is answered.
         questions: Questions asked.
-        answered: How many got an answer.
-        wrong: How many of these are wrong.
+        answered: Number of those that got an answer.
+        wrong: Number of wrong ones among these.
     """
 
     max_risk: float
@@ -83,7 +83,7 @@ def try_risks(
     """Apply thresholds to answers with known truth.
 
     Args:
-        guard: Whose thresholds.
+        guard: The guard whose thresholds are tried.
         answers: Of the same models, estimator and wording, but other questions than it was fitted on.
         risks: Accepted risks in [0, 1].
         delta: Probability with which each promise may fail, in (0, 1).
@@ -110,7 +110,7 @@ def try_coverages(
     """Make option sets for answers with known truth.
 
     Args:
-        guard: Whose sets.
+        guard: The guard whose option sets are tried.
         answers: Of the same models, estimator and wording, but other questions than it was fitted on.
         coverages: Each above 0 and below 1.
 

@@ -57,7 +57,7 @@ def bootstrap_intervals(
         confidence: Stated confidences in [0, 1]; shape [n], n >= 1.
         correct: Whether each answer is right; shape [n].
         metrics: Name -> metric.
-        resamples: How many to draw; at least 1.
+        resamples: Number of resamples, at least 1.
         seed: Seed of the draw; the same seed and rows give the same intervals.
 
     Returns:
@@ -88,7 +88,7 @@ def bootstrap_replicates(
 ) -> dict[str, tuple[float, FloatArray]]:
     """Compute metrics on the rows as they are, and on each of many resamples of them.
 
-    Which rows a resample holds depends on their number and the seed alone: of two methods that answered the same n
+    Which rows a resample holds depends on their number and the seed alone: of two estimators that answered the same n
     questions, listed in one order, the resamples hold the same questions.
 
     Args, errors: As `bootstrap_intervals`.
@@ -109,11 +109,11 @@ def bootstrap_replicates(
 def paired_difference(mine: tuple[float, FloatArray], theirs: tuple[float, FloatArray]) -> Interval:
     """Compute a difference with its percentile interval, question by question.
 
-    A hard question is hard for both methods, which cancels: the interval is narrower than two intervals side by
+    A hard question is hard for both estimators, which cancels: the interval is narrower than two intervals side by
     side suggest.
 
     Args:
-        mine: A metric of one method, from `bootstrap_replicates`.
+        mine: A metric of one estimator, from `bootstrap_replicates`.
         theirs: The same metric of another, on the same questions in the same order, with the same seed.
 
     Returns:

@@ -56,7 +56,7 @@ def expected_calibration_error(confidence: npt.ArrayLike, correct: npt.ArrayLike
     Args:
         confidence: Stated confidences in [0, 1]; shape [n], n >= 1.
         correct: Whether each answer is right; shape [n].
-        bins: How many; bin i holds confidences in (i / bins, (i + 1) / bins], the first one 0 as well.
+        bins: Their number; bin i holds confidences in (i / bins, (i + 1) / bins], the first one 0 as well.
 
     Returns:
         The error in [0, 1].
@@ -83,7 +83,7 @@ def adaptive_calibration_error(confidence: npt.ArrayLike, correct: npt.ArrayLike
     Args:
         confidence: Stated confidences in [0, 1]; shape [n], n >= 1.
         correct: Whether each answer is right; shape [n].
-        bins: How many; with fewer rows than bins every row is a bin.
+        bins: Their number; with fewer rows than bins every row is a bin.
 
     Returns:
         The error in [0, 1].
@@ -213,9 +213,9 @@ def sum_of_first(ranks: Sequence[int], total: FloatArray, amount: FloatArray) ->
     """Sum an amount over the first so many rows, tied rows sharing theirs equally.
 
     Args:
-        ranks: How many rows to take, each from 0 to the number of rows of a sample.
+        ranks: Numbers of rows to take, each from 0 to the number of rows of a sample.
         total: Rows by sample and level, the levels in the order in which rows are taken; shape [samples, levels].
-        amount: What to sum, by sample and level; same shape.
+        amount: The amount, by sample and level; same shape.
 
     Returns:
         The sums; shape [samples, ranks].

@@ -18,8 +18,8 @@ def consistency_band(confidence: npt.ArrayLike, metric: Metric, *, resamples: in
 
     Args:
         confidence: Confidences in [0, 1]; shape [n], n >= 1.
-        metric: What to compute, such as `prompt4trust.metrics.calibration.ece_of`.
-        resamples: How many sets of outcomes to draw, at least 1.
+        metric: The metric, such as `prompt4trust.metrics.calibration.ece_of`.
+        resamples: Number of sets of outcomes to draw, at least 1.
         seed: Seed of the draw.
 
     Returns:
@@ -49,8 +49,8 @@ def reliability_band(
 
     Args:
         confidence: Confidences in [0, 1]; shape [n], n >= 1.
-        bins: How many of equal width, as in `prompt4trust.calibration.reliability`.
-        resamples: How many sets of outcomes to draw, at least 1.
+        bins: Number of bins of equal width, as in `prompt4trust.calibration.reliability`.
+        resamples: Number of sets of outcomes to draw, at least 1.
         seed: Seed of the draw.
 
     Returns:

@@ -20,7 +20,7 @@ def risk_coverage_curve(
     Args:
         confidence: Confidences in [0, 1]; shape [n], n >= 1.
         correct: Whether each answer is right; shape [n].
-        points: How many points at most, evenly spaced in coverage; with fewer rows there is one a row.
+        points: Most points, evenly spaced in coverage; with fewer rows there is one a row.
 
     Returns:
         (coverage, risk) in ascending order of coverage; the last coverage is 1.
@@ -50,7 +50,7 @@ def confidence_counts(
     Args:
         confidence: Confidences in [0, 1]; shape [n], n >= 1.
         correct: Whether each answer is right; shape [n].
-        bins: How many of equal width. Bin i holds confidences in [i / bins, (i + 1) / bins), the last one 1 as well:
+        bins: Bins of equal width. Bin i holds confidences in [i / bins, (i + 1) / bins), the last one 1 as well:
             closed below, so that "0.9 or more" is a number of whole bins.
 
     Returns:

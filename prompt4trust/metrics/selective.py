@@ -112,7 +112,7 @@ def confident_error_share(confidence: npt.ArrayLike, correct: npt.ArrayLike, thr
     Args:
         confidence: Stated confidences in [0, 1]; shape [n], n >= 1.
         correct: Whether each answer is right; shape [n].
-        threshold: What counts as confident, in [0, 1].
+        threshold: Least confidence that counts, in [0, 1].
 
     Returns:
         A number in [0, 1]; NaN where no answer is wrong.

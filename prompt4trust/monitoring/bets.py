@@ -32,7 +32,7 @@ class Bet:
         low: It bets on answers with at least this confidence,
         high: and below this one (on 1 as well where this is 1).
         shift: Logarithm of what the odds are multiplied by; 0 for the two directions that turn the slope.
-        slope: What the log odds are multiplied by; 1 for the two directions that shift.
+        slope: Factor of the log odds; 1 for the two directions that shift.
         weight: Share of the money that it is given, in (0, 1).
 
     Example:

@@ -28,7 +28,7 @@ class LiveFigures:
         reviewed: Answers.
         calibrated: Those among them with a calibrated confidence, which the next five are of.
         ece: Expected calibration error, with its bootstrap interval (as the next two from ten answers on).
-        chance: What this error would be by chance alone were the confidences right: mean, and a 95 % band.
+        chance: This error by chance alone, were the confidences right: mean, and a 95 % band.
         brier: Brier score, with its bootstrap interval.
         accuracy: Share of right answers, with its exact (Clopper-Pearson) interval.
         mean_confidence: Mean confidence, with its bootstrap interval.
@@ -109,8 +109,8 @@ def live_figures(
     )
 
 
-def _share(count: int, of: int, method: str) -> Interval:
+def _share(count: int, of: int, kind: str) -> Interval:
     if of == 0:
         return _UNKNOWN
-    ends = binomtest(count, of).proportion_ci(method=method)
+    ends = binomtest(count, of).proportion_ci(method=kind)
     return Interval(count / of, float(ends.low), float(ends.high))

@@ -61,7 +61,7 @@ class Crossing:
 
     Attributes:
         answer: Number of the answer (from 1) at which it did.
-        finding: What the evidence pointed to then.
+        finding: The finding at that time.
     """
 
     answer: int
@@ -76,7 +76,7 @@ class SequentialTest:
 
     Args:
         alpha: Probability in (0, 1) with which an alarm may ever be raised while that is so.
-        tolerance: What is overlooked, in [0, 0.5): a fitted calibrator is never exact.
+        tolerance: Deviation that is overlooked, in [0, 0.5): a fitted calibrator is never exact.
         bets: The bets.
 
     Raises:
@@ -190,7 +190,7 @@ class SequentialTest:
         """Make a test that goes on where another one was.
 
         Args:
-            state: What `state` returned.
+            state: A result of `state`.
 
         Raises:
             StateError: If it is not such a state.

@@ -32,7 +32,7 @@ class Wealth:
         """Pay for one answer a stream.
 
         Args:
-            log_payments: What each bet is paid for 1; shape [*streams, bets].
+            log_payments: Payment of each bet for 1, as a logarithm; shape [*streams, bets].
         """
         self.n += 1
         # 1/2 * SCALE / (n + SCALE) has not begun after n answers.

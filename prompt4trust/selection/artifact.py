@@ -87,7 +87,7 @@ class GuardArtifact(JsonArtifact):
         key: The combination that it may be applied to.
         scale: Whether thresholds are compared with the stated or with the calibrated confidence.
         calibrator: The calibrator that made the latter; None for "stated".
-        ties: How equally confident answers are treated.
+        ties: Treatment of equally confident answers.
         rows: Questions that the thresholds were tested on, those without a verdict included: they always defer.
         set_aside: Further questions, which only placed the start of testing.
         dataset: Name of the held-out data.
@@ -141,7 +141,7 @@ class GuardArtifact(JsonArtifact):
 
         Args:
             confidence: Of the artifact's scale, in [0, 1].
-            identity: What identifies the question among others.
+            identity: Texts that identify the question among others.
         """
         return selection_score(confidence, tie_of(identity) if self.ties == "split" else 0.0)
 

@@ -62,8 +62,8 @@ def fit_guard(
         key: The combination that the answers came from.
         dataset: Name of the data.
         clock: Gives the present time, with its zone.
-        calibrator: What corrected the confidences; it must have been fitted on other rows. None for stated ones.
-        ties: How equally confident answers are treated.
+        calibrator: Corrected the confidences, and was fitted on other rows; None for stated confidences.
+        ties: Treatment of equally confident answers.
         group: Stratum within whose values option sets are to cover, or None.
         delta: Level at which testing is expected; it only helps to place the start, and any may be asked for later.
         seed: Seed of the division of the rows.

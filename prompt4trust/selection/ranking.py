@@ -50,8 +50,8 @@ def tie_of(parts: Iterable[str], salt: str = "") -> float:
     """Draw a number from what was asked: the same for the same question, and unrelated to what the truth is.
 
     Args:
-        parts: What identifies the question: its id, or its texts and picture.
-        salt: Tells apart numbers for different ends.
+        parts: Texts that identify the question: its id, or its wording and picture.
+        salt: Makes numbers for different ends independent.
 
     Returns:
         A number in [0, 1).

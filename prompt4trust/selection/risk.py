@@ -133,7 +133,7 @@ def place_start(scores: npt.ArrayLike, wrong: npt.ArrayLike, tested: int, delta:
     Args:
         scores: Selection scores of rows that are set aside for this; shape [m], m >= 1.
         wrong: Whether each is wrong; shape [m].
-        tested: How many other rows will test.
+        tested: Number of the other rows, which will test.
         delta: Level of the tests, in (0, 1).
 
     Returns:
@@ -175,7 +175,7 @@ def set_aside(rows: int, seed: int) -> tuple[Sequence[int], Sequence[int]]:
     """Divide rows into those that place the start and those that test.
 
     Args:
-        rows: How many there are, at least 40.
+        rows: Their number, at least 40.
         seed: Seed of the division.
 
     Returns:

@@ -47,7 +47,7 @@ class NumbersPart(_Part):
         scores: Distances of the held-out inputs, ascending.
         centre: One a number.
         spread: One a number, above 0.
-        rows: How many reference rows there are to be near to.
+        rows: Number of reference rows.
         steps: These rows in base64: signed bytes, row after row.
     """
 
@@ -136,7 +136,7 @@ class ReferenceArtifact(JsonArtifact):
         created: When it was made.
         seed: Seed of the division.
         parts: Trait -> reference inputs.
-        warnings: What a person should know before trusting it.
+        warnings: Remarks that a person should read before trusting it.
         format: Version of the file's format.
     """
 

@@ -111,7 +111,7 @@ def describe_questions(
 
     Args:
         questions: With pictures or without.
-        descriptor: What describes them.
+        descriptor: The descriptor.
         seen: Called after each, for progress.
 
     Returns:

@@ -119,7 +119,7 @@ def fit_reference(
 
     Args:
         described: See `fit`.
-        descriptor: What described them.
+        descriptor: The descriptor that described them.
         name: The artifact's name.
         dataset: Name of the data, as calibrators have it.
         questions: Hash of what is asked, "sha256:...".

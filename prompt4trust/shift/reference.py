@@ -50,7 +50,7 @@ class PartReference:
     """Reference inputs' side of one trait.
 
     Attributes:
-        neighbours: Where distances are taken to.
+        neighbours: The reference inputs that distances are taken to.
         scores: Distances of the held-out reference inputs, ascending; shape [n].
     """
 
