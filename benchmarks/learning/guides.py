@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.recipe.hints import HINT_FAMILIES, evidence, recognise, relation, sample_hint
+from models.recipe.data.hints import HINT_FAMILIES, evidence, recognise, relation, sample_hint
 from prompt4trust.questions import Question
 from services.common.registry.policy_template import read_policy_template
 from services.trainer.grpo.checkpoints.policy_files import run_policy

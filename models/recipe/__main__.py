@@ -10,7 +10,7 @@ from typing import Annotated
 import torch
 import typer
 
-from models.recipe.architecture import DESIGNS, SHIPPED
+from models.recipe.networks.architecture import DESIGNS, SHIPPED
 from models.recipe.plan import FAST, FULL
 from models.recipe.publish import publish
 from models.recipe.stages import STAGES, Workshop, run_stages

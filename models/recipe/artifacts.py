@@ -7,9 +7,9 @@ from typing import Any
 import torch
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
-from models.recipe.architecture import IMAGE_SIDE, MERGE, PATCH, SHIPPED
-from models.recipe.tokenizer import END_OF_TEXT, TURN_END
-from models.recipe.vision import PIXEL_MEAN, PIXEL_STD
+from models.recipe.networks.architecture import IMAGE_SIDE, MERGE, PATCH, SHIPPED
+from models.recipe.networks.tokenizer import END_OF_TEXT, TURN_END
+from models.recipe.training.vision import PIXEL_MEAN, PIXEL_STD
 from prompt4trust.prompts import PromptTemplate
 
 DOWNSTREAM = SHIPPED.name

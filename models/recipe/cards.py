@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from models.recipe.architecture import Design
 from models.recipe.evaluate import Figures, table
+from models.recipe.networks.architecture import Design
 
 _WARNING = """**No clinical use.** This model was trained from scratch on procedural pictures that only imitate medical
 ones. It knows nothing of medicine. It exists to demonstrate and to test the system around it."""

@@ -9,11 +9,13 @@ import numpy as np
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from models.recipe.confidence import hint_family
-from models.recipe.decode import greedy_replies
-from models.recipe.hints import Part, odd_text, sample_hint
-from models.recipe.rows import ODD
-from models.recipe.text import answer_prompt, lettered
+from models.recipe.data.hint_wordings import Part
+from models.recipe.data.hints import sample_hint
+from models.recipe.data.rows import ODD
+from models.recipe.data.strange_text import odd_text
+from models.recipe.data.text import answer_prompt, lettered
+from models.recipe.training.confidence import hint_family
+from models.recipe.training.decode import greedy_replies
 from prompt4trust.datasets.phantoms import PhantomQuestion, Scene, render, sample_question, sample_scene
 from prompt4trust.datasets.phantoms.generator import split_rng
 from prompt4trust.datasets.phantoms.questions import Wordings

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from models.recipe.language import LanguageSettings
-from models.recipe.vision import VisionSettings
+from models.recipe.training.language import LanguageSettings
+from models.recipe.training.vision import VisionSettings
 
 
 @dataclass(frozen=True, slots=True)

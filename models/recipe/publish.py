@@ -10,16 +10,16 @@ import torch
 import transformers
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, PreTrainedTokenizerBase
 
-from models.recipe.answers import cache_features, foreign_pixels
-from models.recipe.architecture import SHIPPED
 from models.recipe.artifacts import POLICY, save_downstream, save_policy, write_json
 from models.recipe.cards import downstream_card, policy_card
-from models.recipe.decode import greedy_replies
+from models.recipe.data.hints import relation
+from models.recipe.data.rows import ask_foreign, ask_phantom
+from models.recipe.data.text import ANSWER_TEMPLATE, GUIDE_TEMPLATE, answer_prompt, guide_prompt, lettered
 from models.recipe.evaluate import KINDS, Exam, Figures, draw_exam, draw_hints, measure
-from models.recipe.hints import relation
-from models.recipe.rows import ask_foreign, ask_phantom
+from models.recipe.networks.architecture import SHIPPED
 from models.recipe.stages import STAGES, Workshop
-from models.recipe.text import ANSWER_TEMPLATE, GUIDE_TEMPLATE, answer_prompt, guide_prompt, lettered
+from models.recipe.training.answers import cache_features, foreign_pixels
+from models.recipe.training.decode import greedy_replies
 from prompt4trust.datasets.phantoms import FAMILIES
 from prompt4trust.prompts import PromptTemplate, load_template
 from prompt4trust.verdict import Verdict, parse_verdict

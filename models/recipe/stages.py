@@ -13,10 +13,16 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from models.recipe.answers import AnswerRows, cache_features, foreign_pixels
-from models.recipe.architecture import SHIPPED, Design, new_downstream, new_policy
 from models.recipe.artifacts import write_json
-from models.recipe.confidence import (
+from models.recipe.data.corpus import VOCABULARY, training_texts
+from models.recipe.data.pictures import draw_pictures
+from models.recipe.data.rows import answer_row, ask_phantom, lookup_row
+from models.recipe.data.text import ANSWER_TEMPLATE, GUIDE_TEMPLATE, Row
+from models.recipe.networks.architecture import SHIPPED, Design, new_downstream, new_policy
+from models.recipe.networks.tokenizer import train_tokenizer
+from models.recipe.plan import Plan
+from models.recipe.training.answers import AnswerRows, cache_features, foreign_pixels
+from models.recipe.training.confidence import (
     ConfidenceRows,
     ReasonHeads,
     fit_temperatures,
@@ -24,15 +30,9 @@ from models.recipe.confidence import (
     option_logits,
     own_answers,
 )
-from models.recipe.corpus import VOCABULARY, training_texts
-from models.recipe.language import LanguageSettings, by_length, letter_accuracy, train_language
-from models.recipe.pictures import draw_pictures
-from models.recipe.plan import Plan
-from models.recipe.policy import train_policy
-from models.recipe.rows import answer_row, ask_phantom, lookup_row
-from models.recipe.text import ANSWER_TEMPLATE, GUIDE_TEMPLATE, Row
-from models.recipe.tokenizer import train_tokenizer
-from models.recipe.vision import train_vision, vision_accuracy
+from models.recipe.training.language import LanguageSettings, by_length, letter_accuracy, train_language
+from models.recipe.training.policy import train_policy
+from models.recipe.training.vision import train_vision, vision_accuracy
 from prompt4trust.prompts import load_template
 
 # Places in the train split's stream of pictures: no stage sees another's.

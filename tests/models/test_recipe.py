@@ -9,19 +9,13 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, AutoTokenizer, PreTrainedTokenizerBase
 
-from models.recipe.answers import AnswerRows
-from models.recipe.architecture import IMAGE_TOKENS, new_downstream
 from models.recipe.artifacts import DOWNSTREAM, POLICY
-from models.recipe.confidence import ConfidenceRows, OwnAnswer, greedy_scales, target_confidence
-from models.recipe.corpus import training_texts
-from models.recipe.forward import run_language
-from models.recipe.hints import CLOSERS, CUES, HINT_FAMILIES, OBJECTS, OPENERS, VERBS, recognise, sample_hint
-from models.recipe.pictures import draw_pictures
-from models.recipe.plan import FAST
-from models.recipe.publish import publish
-from models.recipe.rows import Asked, ask_phantom, lookup_row
-from models.recipe.stages import STAGES, Workshop, run_stages
-from models.recipe.text import (
+from models.recipe.data.corpus import training_texts
+from models.recipe.data.hint_wordings import CLOSERS, CUES, OBJECTS, OPENERS, VERBS
+from models.recipe.data.hints import HINT_FAMILIES, recognise, sample_hint
+from models.recipe.data.pictures import draw_pictures
+from models.recipe.data.rows import Asked, ask_phantom, lookup_row
+from models.recipe.data.text import (
     ANSWER_TEMPLATE,
     GUIDE_TEMPLATE,
     Row,
@@ -31,8 +25,15 @@ from models.recipe.text import (
     lettered,
     reply_text,
 )
-from models.recipe.tokenizer import IMAGE_PAD, train_tokenizer
-from models.recipe.vision import flip, merge_order, run_tower, to_patches
+from models.recipe.networks.architecture import IMAGE_TOKENS, new_downstream
+from models.recipe.networks.forward import run_language
+from models.recipe.networks.tokenizer import IMAGE_PAD, train_tokenizer
+from models.recipe.plan import FAST
+from models.recipe.publish import publish
+from models.recipe.stages import STAGES, Workshop, run_stages
+from models.recipe.training.answers import AnswerRows
+from models.recipe.training.confidence import ConfidenceRows, OwnAnswer, greedy_scales, target_confidence
+from models.recipe.training.vision import flip, merge_order, run_tower, to_patches
 from prompt4trust.prompts import answer_messages, guide_messages, load_template
 from prompt4trust.verdict import Verdict, parse_verdict
 

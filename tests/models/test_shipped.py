@@ -15,12 +15,12 @@ from safetensors import safe_open
 from transformers import AutoImageProcessor, AutoModelForCausalLM, AutoModelForImageTextToText, AutoTokenizer
 
 import models
-from models.recipe.architecture import OTHER
 from models.recipe.artifacts import DOWNSTREAM, POLICY
-from models.recipe.hints import evidence, recognise, sample_hint
-from models.recipe.pictures import foreign_picture
-from models.recipe.text import ANSWER_TEMPLATE
-from models.recipe.tokenizer import IMAGE_PAD
+from models.recipe.data.hints import evidence, recognise, sample_hint
+from models.recipe.data.pictures import foreign_picture
+from models.recipe.data.text import ANSWER_TEMPLATE
+from models.recipe.networks.architecture import OTHER
+from models.recipe.networks.tokenizer import IMAGE_PAD
 from prompt4trust.datasets.phantoms import FAMILIES, render
 from prompt4trust.datasets.phantoms.generator import samples
 from prompt4trust.prompts import PromptTemplate, answer_messages, guide_messages, load_template

@@ -12,14 +12,13 @@ MAX_LINES = 400
 MAX_MODULES = 14
 MAX_ARGUMENTS = 8
 LARGE_PACKAGES = {
-    "models/recipe": "one module a step of the training, listed in order by plan.py",
     "prompt4trust/estimators": "one module an estimator",
     "tests/deploy": "one module a part of the stack or a tool for it",
     "tests/k8s": "one module a kind of fault, beside the tests that plant it",
 }
 """Packages of more modules than that, and why they are not divided."""
 UNDER_WORK = ("services/gateway/answering",)
-LONG_UNDER_WORK = ("models/recipe/hints", "tests/services/trainer/executors/test_docker")
+LONG_UNDER_WORK = ("tests/services/trainer/executors/test_docker",)
 
 
 def long_files(root: Path) -> list[str]:

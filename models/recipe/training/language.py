@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PreTrainedTokenizerBase
 
-from models.recipe.forward import run_language
-from models.recipe.text import IGNORED, Batch, Row, collate
-from models.recipe.vision import Log, learning_rate_share
+from models.recipe.data.text import IGNORED, Batch, Row, collate
+from models.recipe.networks.forward import run_language
+from models.recipe.training.vision import Log, learning_rate_share
 
 # Which head follows which link: (layer, head). One layer finds what belongs together, the next one looks it up.
 GUIDED_HEADS = {"letter": (0, 0), "finding": (0, 1), "match": (1, 0)}

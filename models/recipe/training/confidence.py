@@ -17,11 +17,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers import PreTrainedTokenizerBase
 
-from models.recipe.answers import AnswerRows
-from models.recipe.decode import first_logits
-from models.recipe.hints import QUESTION_FAMILIES, evidence
-from models.recipe.rows import ODD, Asked, answer_row, ask_phantom, ask_stranger, draw_hint, endless_word
-from models.recipe.text import Batch, Reason, Row, answer_prompt, lettered
+from models.recipe.data.hints import QUESTION_FAMILIES, evidence
+from models.recipe.data.rows import ODD, Asked, answer_row, ask_phantom, ask_stranger, draw_hint, endless_word
+from models.recipe.data.text import Batch, Reason, Row, answer_prompt, lettered
+from models.recipe.training.answers import AnswerRows
+from models.recipe.training.decode import first_logits
 from prompt4trust.prompts import PromptTemplate
 
 _HABIT = 0.94  # what the model says when it does not look at the evidence

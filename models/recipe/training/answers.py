@@ -9,8 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from models.recipe.pictures import Pictures, foreign_picture
-from models.recipe.rows import (
+from models.recipe.data.pictures import Pictures, foreign_picture
+from models.recipe.data.rows import (
     answer_row,
     any_hint,
     ask_foreign,
@@ -20,8 +20,8 @@ from models.recipe.rows import (
     lookup_row,
     open_row,
 )
-from models.recipe.text import Row
-from models.recipe.vision import run_tower, to_patches
+from models.recipe.data.text import Row
+from models.recipe.training.vision import run_tower, to_patches
 from prompt4trust.prompts import PromptTemplate
 
 # Of 48 rows: the rest are phantoms.

@@ -3,8 +3,8 @@
 import random
 from collections.abc import Iterator
 
-from models.recipe.hints import HINT_FAMILIES, QUESTION_FAMILIES, sample_hint
-from models.recipe.text import ANSWER_TEMPLATE, GUIDE_TEMPLATE, UNCLEAR, lettered, reply_text, shuffled
+from models.recipe.data.hints import HINT_FAMILIES, QUESTION_FAMILIES, sample_hint
+from models.recipe.data.text import ANSWER_TEMPLATE, GUIDE_TEMPLATE, UNCLEAR, lettered, reply_text, shuffled
 from prompt4trust.datasets.phantoms import FAMILIES
 from prompt4trust.datasets.phantoms.questions import TRAIN_WORDINGS
 from prompt4trust.prompts import answer_messages, guide_messages, load_template

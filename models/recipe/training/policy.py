@@ -13,14 +13,14 @@ from torch import nn
 from torch.nn import functional as F
 from transformers import PreTrainedTokenizerBase
 
-from models.recipe.confidence import hint_family
-from models.recipe.forward import run_language
-from models.recipe.hints import GENERIC_FAMILIES, QUESTION_FAMILIES, sample_hint
-from models.recipe.language import LanguageSettings
-from models.recipe.rows import ask_foreign, count_options
-from models.recipe.text import IGNORED, guide_prompt, lettered, shuffled
-from models.recipe.tokenizer import TURN_END
-from models.recipe.vision import Log, learning_rate_share
+from models.recipe.data.hints import GENERIC_FAMILIES, QUESTION_FAMILIES, sample_hint
+from models.recipe.data.rows import ask_foreign, count_options
+from models.recipe.data.text import IGNORED, guide_prompt, lettered, shuffled
+from models.recipe.networks.forward import run_language
+from models.recipe.networks.tokenizer import TURN_END
+from models.recipe.training.confidence import hint_family
+from models.recipe.training.language import LanguageSettings
+from models.recipe.training.vision import Log, learning_rate_share
 from prompt4trust.datasets.phantoms import FAMILIES
 from prompt4trust.datasets.phantoms.questions import TRAIN_WORDINGS
 from prompt4trust.prompts import PromptTemplate

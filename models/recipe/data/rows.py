@@ -4,8 +4,9 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from models.recipe.hints import HINT_FAMILIES, STRANGE_WORDS, odd_text, sample_hint
-from models.recipe.text import UNCLEAR, Row, answer_prompt, lettered, reply_text, shuffled
+from models.recipe.data.hints import HINT_FAMILIES, sample_hint
+from models.recipe.data.strange_text import STRANGE_WORDS, odd_text
+from models.recipe.data.text import UNCLEAR, Row, answer_prompt, lettered, reply_text, shuffled
 from prompt4trust.datasets.phantoms import FAMILIES
 from prompt4trust.datasets.phantoms.questions import TRAIN_WORDINGS
 from prompt4trust.prompts import PromptTemplate

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache, PreTrainedTokenizerBase
 
-from models.recipe.text import image_positions
-from models.recipe.tokenizer import TURN_END, VISION_START
+from models.recipe.data.text import image_positions
+from models.recipe.networks.tokenizer import TURN_END, VISION_START
 
 
 @torch.no_grad()

@@ -1,18 +1,9 @@
-"""Hints (calibration guidance prompts) by what they mean, with wordings kept back from training.
+"""Wordings of hints: openers, cues and closers, each split into those for training and those kept back."""
 
-Every hint is an opener, a cue and a closer. Only the cue carries the meaning; openers and closers are shared by all
-families, so that none gives a family away. Each list is split: the last entries are never used in training, and a
-held-out hint takes all of its parts from them. A model that follows those has learned what hints mean.
-"""
-
-import random
 from dataclasses import dataclass
 from typing import Literal
 
 Part = Literal["train", "held_out"]
-
-QUESTION_FAMILIES = ("modality", "side", "level", "number", "size", "shape")
-GENERIC_FAMILIES = ("neutral", "encouraging", "cautious", "weighing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,105 +292,3 @@ OBJECTS = {
         ),
     ),
 }
-
-
-def evidence(question_family: str) -> str:
-    """Name the hint family that points at the evidence for a question family, such as `evidence:size`."""
-    return f"evidence:{question_family}"
-
-
-HINT_FAMILIES = ("none", *GENERIC_FAMILIES, *(evidence(family) for family in QUESTION_FAMILIES))
-
-
-def sample_hint(rng: random.Random, family: str, part: Part = "train") -> str:
-    """Draw one wording of a hint.
-
-    Args:
-        rng: source of randomness.
-        family: one of HINT_FAMILIES.
-        part: "train", or "held_out" for wordings whose every part was kept out of training.
-
-    Returns:
-        The hint; empty for "none".
-    """
-    if family == "none":
-        return ""
-    if family.startswith("evidence:"):
-        cue = f"{rng.choice(VERBS.of(part))} {rng.choice(OBJECTS[family.removeprefix('evidence:')].of(part))}"
-    else:
-        cue = rng.choice(CUES[family].of(part))
-    text = f"{rng.choice(OPENERS.of(part))}{cue}{rng.choice(CLOSERS.of(part))}"
-    return text[0].upper() + text[1:]
-
-
-def recognise(text: str) -> str:
-    """Name the family of a hint by the cue that it holds, "none" if empty, "unknown" if it holds no whole cue.
-
-    Args:
-        text: a hint, from `sample_hint` or from a policy that was trained on such.
-    """
-    if not text.strip():
-        return "none"
-    lowered = text.lower()
-    found = [(len(cue), family) for family, phrases in CUES.items() for cue in phrases.all if cue in lowered]
-    found += [
-        (len(cue), evidence(family)) for family, phrases in OBJECTS.items() for cue in phrases.all if cue in lowered
-    ]
-    return max(found)[1] if found else "unknown"
-
-
-def relation(hint: str, question_family: str) -> str:
-    """Name what a hint is to a question: "fitting", "other" (another family's evidence), or as `recognise` names it."""
-    family = recognise(hint)
-    if family == evidence(question_family):
-        return "fitting"
-    return "other" if family.startswith("evidence:") else family
-
-
-_SYLLABLES = (
-    "ka",
-    "lo",
-    "mi",
-    "ren",
-    "tu",
-    "sol",
-    "vex",
-    "ba",
-    "ni",
-    "qua",
-    "zor",
-    "pel",
-    "dra",
-    "e",
-    "th",
-    "ing",
-    "or",
-)
-_MARKS = (" ", " ", " ", " ", ", ", ". ", "! ", " - ", " 42 ", " / ", "? ", "\u00e9 ", "\u2014", "\u4e2d ", ": ")
-
-
-# What a passer-by may type as an option: the benchmark knows none of these.
-_STRANGE = (
-    "fracture cyst abscess oedema pneumonia effusion tumour lymphoma sarcoma carcinoma glioma stroke bleed aneurysm "
-    "thrombus stenosis calculus hernia nodule lesion opacity shadow artifact implant normal abnormal benign malignant "
-    "acute chronic old new mild severe likely unlikely probably yes no maybe unknown other both neither nothing "
-    "liver kidney spleen lung heart brain spine knee ankle wrist shoulder rib skull femur pelvis bowel stomach bladder "
-    "artery vein nerve muscle bone tendon disc joint in of the with without and or on at a an not first second third "
-    "anterior posterior lateral axial coronal sagittal contrast dose scan view patient woman man child adult "
-    "red green blue white black cat dog house tree water"
-)
-STRANGE_WORDS = tuple(_STRANGE.split())
-
-
-def odd_text(rng: random.Random, words: int) -> str:
-    """Make text that means nothing, so that replies keep their form whatever comes in.
-
-    Args:
-        rng: source of randomness.
-        words: number of made-up words, at least 1.
-    """
-    text = ""
-    for _ in range(words):
-        word = "".join(rng.choice(_SYLLABLES) for _ in range(rng.randint(1, 4)))
-        text += (word.capitalize() if rng.random() < 0.3 else word) + rng.choice(_MARKS)
-    return text.strip() or "ka"

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedTokenizerBase
 
-from models.recipe.architecture import GRID, IMAGE_TOKENS, MERGE
-from models.recipe.tokenizer import IMAGE_PAD, TURN_END, TURN_START, VISION_END, VISION_START
+from models.recipe.networks.architecture import GRID, IMAGE_TOKENS, MERGE
+from models.recipe.networks.tokenizer import IMAGE_PAD, TURN_END, TURN_START, VISION_END, VISION_START
 from prompt4trust.prompts import PromptTemplate, answer_messages, guide_messages
 
 UNCLEAR = "unclear"

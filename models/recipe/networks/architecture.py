@@ -10,7 +10,7 @@ from transformers import (
     Qwen2VLForConditionalGeneration,
 )
 
-from models.recipe.tokenizer import END_OF_TEXT, IMAGE_PAD, TURN_END, VIDEO_PAD, VISION_END, VISION_START
+from models.recipe.networks.tokenizer import END_OF_TEXT, IMAGE_PAD, TURN_END, VIDEO_PAD, VISION_END, VISION_START
 
 IMAGE_SIDE = 112
 PATCH = 14

@@ -7,7 +7,7 @@ from multiprocessing import get_context
 import numpy as np
 from numpy.typing import NDArray
 
-from models.recipe.architecture import GRID
+from models.recipe.networks.architecture import GRID
 from prompt4trust.datasets.phantoms import FAMILIES, IMAGE_SIZE, Scene, lesion_targets, render, sample_scene
 from prompt4trust.datasets.phantoms.generator import split_rng
 

@@ -17,8 +17,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from transformers.models.qwen2_vl.modeling_qwen2_vl import apply_rotary_pos_emb_vision
 
-from models.recipe.architecture import GRID, IMAGE_SIDE, MERGE, PATCH
-from models.recipe.pictures import SHAPE_NAMES, UNDEFINED, Pictures
+from models.recipe.data.pictures import SHAPE_NAMES, UNDEFINED, Pictures
+from models.recipe.networks.architecture import GRID, IMAGE_SIDE, MERGE, PATCH
 from prompt4trust.datasets.phantoms import FAMILIES
 
 PIXEL_MEAN = 0.32

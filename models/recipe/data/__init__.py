@@ -1,0 +1,1 @@
+"""Training data: texts as the models see them, hints, pictures, and the rows made of them."""

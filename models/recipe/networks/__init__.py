@@ -1,0 +1,1 @@
+"""The miniature networks: configurations, tokenizer, and the forward pass of training."""

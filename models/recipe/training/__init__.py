@@ -1,0 +1,1 @@
+"""Training of each part, and the fast decoding that it needs."""
