@@ -1,1 +1,1 @@
-"""What containers need beside the code: configuration, tools for their images, dashboards."""
+"""Things that containers need beside the code: configuration, tools for their images, dashboards."""

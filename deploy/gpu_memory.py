@@ -1,4 +1,4 @@
-"""What a model takes of a GPU's memory: python -m deploy.gpu_memory MODEL (a directory with config.json, or the file).
+"""A model's share of a GPU's memory: python -m deploy.gpu_memory MODEL (a directory with config.json, or the file).
 
 Arithmetic alone: no GPU is asked. What an engine takes besides weights and cache (activations, CUDA's own, captured
 graphs) is an assumption, `overhead_gib`; vLLM measures it when it starts, and prints what is left as "GPU KV cache
@@ -21,7 +21,7 @@ BYTES = {"float32": 4, "bfloat16": 2, "float16": 2}
 
 @dataclass(frozen=True, slots=True)
 class Model:
-    """What counts of a model.
+    """The sizes of a model that count.
 
     Attributes:
         parameters: How many, the picture's tower included; tied ones once.
@@ -55,7 +55,7 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """What goes into a share of a GPU.
+    """Contents of a share of a GPU.
 
     Attributes:
         cache_bytes: Left for the cache.

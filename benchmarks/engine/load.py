@@ -21,7 +21,7 @@ TEMPLATE = "answer-compact@1"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """How long a number of requests took.
+    """Durations of a number of requests.
 
     Attributes:
         requests: How many.

@@ -1,1 +1,1 @@
-"""How many questions a gateway, and the stack behind it, answer; and how many of them a rate of questions needs."""
+"""Throughput of a gateway and the stack behind it, and how many of them a rate of questions needs."""

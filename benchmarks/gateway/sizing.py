@@ -15,7 +15,7 @@ from benchmarks.serving.load import Turn
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """How many replicas a rate of questions needs.
+    """Replicas that a rate of questions needs.
 
     Attributes:
         rate: Questions a second.
@@ -69,7 +69,7 @@ def figures(turns: Sequence[Turn]) -> dict[str, Any]:
 
 
 def need(figures: Mapping[str, Any], rate: float, headroom: float) -> Need:
-    """Say how many replicas a rate needs, by what one did at some concurrency.
+    """Replicas that a rate needs, by what one did at some concurrency.
 
     The mean time of an answer is taken as that many at once over answers a second, which is Little's law again.
     """
@@ -78,7 +78,7 @@ def need(figures: Mapping[str, Any], rate: float, headroom: float) -> Need:
 
 
 def cores(figures: Mapping[str, Any], rate: float, headroom: float) -> str:
-    """Say how many cores a rate needs, all services together, by the processor time of an answer."""
+    """Cores that a rate needs, all services together, by the processor time of an answer."""
     spent = sum(figures["cpu_ms"].values())
     return (
         f"{figures['together']} at once: {rate:g}/s x {spent:.1f} ms of a core x {headroom:g} = "

@@ -1,1 +1,1 @@
-"""What a policy learned, on questions that neither training nor any choice saw."""
+"""Gains of a learned policy, on questions that neither training nor any choice saw."""

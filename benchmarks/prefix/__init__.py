@@ -1,1 +1,1 @@
-"""What vLLM's prefix cache is worth to this project's prompts, and what their order is worth to it."""
+"""The gain of vLLM's prefix cache on this project's prompts, and of their order."""

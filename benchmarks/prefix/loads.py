@@ -1,4 +1,4 @@
-"""What is asked: the samples of one method, the second pass of another, the trials of training; and in which order."""
+"""Loads of requests, in an order: the samples of one method, the second pass of another, the trials of training."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ Load = Callable[[Downstream, Asked], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What one server did with one load.
+    """One server's work on one load.
 
     Attributes:
         seconds: From the first request to the last reply.
@@ -101,7 +101,7 @@ LOADS: Mapping[str, Load] = {
     "8 guidance prompts": trials(guidance_first=False),
     "8 guidance prompts, guidance first": trials(guidance_first=True),
 }
-"""What is measured. "Guidance first" is not how this project asks: it is there to show what the order is worth."""
+"""Loads that are measured. This project does not ask "guidance first": it shows what the order is worth."""
 
 
 def prompt(asked: Asked, guidance: str | None, *, guidance_first: bool = False) -> list[Message]:

@@ -1,1 +1,1 @@
-"""What records cost answers."""
+"""The cost of records: time and throughput of answers with and without them."""

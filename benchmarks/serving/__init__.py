@@ -1,1 +1,1 @@
-"""What benchmarks of running services share: services and stand-ins that are started, and somebody who asks."""
+"""Shared parts of benchmarks of running services: services and stand-ins that are started, and somebody who asks."""

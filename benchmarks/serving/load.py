@@ -22,7 +22,7 @@ _TIMEOUT_S = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What became of a number of questions.
+    """Outcome of a number of questions.
 
     Attributes:
         together: How many were in flight at once.

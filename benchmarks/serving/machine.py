@@ -1,4 +1,4 @@
-"""What figures were measured on."""
+"""The machine that figures were measured on."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def machine() -> dict[str, Any]:
 
 
 def load_average() -> list[float]:
-    """Say how many processes ran or wanted to, on average over 1, 5 and 15 minutes."""
+    """Return the number of processes that ran or wanted to, on average over 1, 5 and 15 minutes."""
     return [round(each, 1) for each in os.getloadavg()]
 
 

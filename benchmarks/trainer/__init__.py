@@ -1,1 +1,1 @@
-"""What a training run waits for: rewards, evaluation and steps, beside doing one thing after another."""
+"""Waiting times of a training run: rewards, evaluation and steps, beside doing one thing after another."""

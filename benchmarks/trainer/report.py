@@ -33,7 +33,7 @@ class Timing:
 
     @property
     def ratio(self) -> float:
-        """How many times faster together is."""
+        """The speed-up of doing things together."""
         return self.one_by_one_s / self.together_s
 
 

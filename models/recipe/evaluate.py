@@ -30,7 +30,7 @@ _REPORTED = ("accuracy", "mean_confidence", "ece", "auroc")
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """What one condition gave.
+    """Figures of one condition.
 
     Attributes:
         n: number of questions.

@@ -1,4 +1,4 @@
-"""How long each stage runs and on how much: the shipped models' plan, and a tiny one to test the machinery."""
+"""Lengths and amounts of data of all stages: the shipped models' plan, and a tiny one to test the machinery."""
 
 from dataclasses import dataclass
 

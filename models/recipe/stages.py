@@ -43,7 +43,7 @@ _STRANGERS = 0.12
 
 @dataclass(frozen=True, slots=True)
 class Workshop:
-    """Where and how a run works.
+    """A run's folder, plan, seed and device.
 
     Attributes:
         folder: results of finished stages.

@@ -122,7 +122,7 @@ class Service(_Strict):
     deploy: Deploy | None = None
 
     def mounts(self) -> dict[str, tuple[str, bool]]:
-        """Where things are mounted: target -> (source, whether it may be written)."""
+        """Mounts: target -> (source, whether it may be written)."""
         found = {}
         for each in self.volumes:
             if isinstance(each, Bind):

@@ -1,4 +1,4 @@
-"""Whether what compose files tell programs is what these programs know: their variables, options, files and checks.
+"""Checks that programs know what compose files tell them: their variables, options, files and checks.
 
 Of programs that are not ours, what is in use here stands in the tables below: anything else is taken for a mistake.
 """
@@ -75,7 +75,7 @@ _NAMES = re.compile(r"(?<![\w.])/(?:var|run|etc|prometheus|deploy)[\w./-]*")
 
 
 def word_faults(name: str, stack: Stack, root: Path) -> Iterator[str]:
-    """Say what a service's program would not understand, or not find.
+    """Words that a service's program would not understand, or files that it would not find.
 
     Args:
         name: The service.
@@ -113,7 +113,7 @@ def _variable_faults(service: Service) -> Iterator[str]:
 
 
 def _agreement_faults(name: str, stack: Stack, root: Path) -> Iterator[str]:
-    """What one service is told of another, or of the project, must be so."""
+    """Mistakes in what one service is told of another, or of the project."""
     told, asking = stack.services[name].environment, stack.services["gateway"].environment
     model = asking.get("TRUSTVQA_GATEWAY_DOWNSTREAM_MODEL")
     if told.get("TRUSTVQA_TRAINER_DOWNSTREAM_MODEL", model) != model:

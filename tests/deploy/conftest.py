@@ -18,7 +18,7 @@ TAG = os.environ.get("STACK_TAG", "local")
 
 
 def why_not() -> str | None:
-    """Say why there can be no containers here, or None where there can."""
+    """The reason why there can be no containers here, or None where there can."""
     if not os.environ.get("TRUSTVQA_TEST_DEPLOY"):
         return "containers are started by make test-deploy"
     try:

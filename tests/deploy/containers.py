@@ -106,7 +106,7 @@ class Stack:
         return json.loads(self.compose("exec", "-T", service, "python", "-c", program))
 
     def inspect(self, service: str) -> dict[str, Any]:
-        """What the engine knows of a service's container."""
+        """The engine's description of a service's container."""
         container = self.compose("ps", "--all", "--quiet", service).strip()
         done = subprocess.run(["docker", "inspect", container], capture_output=True, text=True, check=True)
         found: dict[str, Any] = json.loads(done.stdout)[0]
@@ -123,7 +123,7 @@ class Stack:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What shows the key."""
+        """Headers that show the key."""
         return {"Authorization": f"Bearer {self.key}"}
 
     def first_key(self) -> str:

@@ -1,4 +1,4 @@
-"""What is wrong with a stack of containers, as far as that can be seen without starting it."""
+"""Mistakes in a stack of containers, as far as they can be seen without starting it."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def faults(raw: Mapping[str, Any], root: Path = ROOT) -> list[str]:
     """List what is wrong with a stack.
 
     Args:
-        raw: What its compose files say, from `read`.
+        raw: Its compose files' contents, from `read`.
         root: Directory that paths are relative to.
     """
     try:

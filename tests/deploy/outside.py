@@ -24,7 +24,7 @@ _SERVE = (
 
 
 def why_not() -> str | None:
-    """Say why there can be no such host here, or None where there can."""
+    """The reason why there can be no such host here, or None where there can."""
     if os.geteuid() != 0:
         return "a network namespace needs root"
     return None if shutil.which("ip") else "there is no ip command"

@@ -100,7 +100,7 @@ def test_labels_say_what_an_image_is(service: str) -> None:
 
 
 def test_nothing_goes_in_that_git_does_not_know(tmp_path: Path) -> None:
-    """What the engine is sent, by its own reading of .dockerignore: a clean clone would send the same."""
+    """The build context, by the engine's own reading of .dockerignore: a clean clone would send the same."""
     if not (ROOT / ".git").exists():
         pytest.skip("this is no checkout")
     dockerfile = tmp_path / "Dockerfile"

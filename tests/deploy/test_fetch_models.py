@@ -1,4 +1,4 @@
-"""What lays the GPU stack's first policy into the registry."""
+"""The step that lays the GPU stack's first policy into the registry."""
 
 from __future__ import annotations
 

@@ -51,7 +51,7 @@ class Question:
 
 
 def same(reply: dict[str, Any]) -> dict[str, Any]:
-    """What of a reply must not differ."""
+    """The parts of a reply that must not differ."""
     return {name: reply[name] for name in SAME}
 
 

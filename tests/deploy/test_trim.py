@@ -1,4 +1,4 @@
-"""What images leave out of packages, and that what stays has byte code."""
+"""Files of packages that images leave out, and byte code of those that stay."""
 
 from __future__ import annotations
 

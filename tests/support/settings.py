@@ -10,7 +10,7 @@ from services.common.settings import ServiceSettings
 
 
 class DemoSettings(ServiceSettings, service="demo"):
-    """What the test says and the defaults; no environment and no file knows such a service."""
+    """Settings of a service that no environment and no file knows: the test's own and the defaults."""
 
     @classmethod
     def settings_customise_sources(cls, *_: Any, **sources: Any) -> tuple[PydanticBaseSettingsSource, ...]:

@@ -47,12 +47,12 @@ class OwnGateway:
 
     @property
     def places(self) -> dict[str, str]:
-        """Where it keeps things, as its settings have it."""
+        """Its places to keep things in, as its settings have them."""
         return {"REGISTRY": str(self.registry), "RECORDS_URL": self.records}
 
     @property
     def environment(self) -> dict[str, str]:
-        """What commands on its machine find in their environment."""
+        """The environment of commands on its machine."""
         return {f"TRUSTVQA_GATEWAY_{key}": value for key, value in self.places.items()} | {"TRUSTVQA_API_KEY": self.key}
 
     @property

@@ -41,7 +41,7 @@ def gateway(stack: Stack, tmp_path: Path) -> Iterator[OwnGateway]:
 
 
 def state(gateway: OwnGateway) -> dict[str, Any]:
-    """What an operator would miss, if it were gone."""
+    """Everything that an operator would miss, if it were gone."""
     report = gateway.get("/calibration.json")
     streams = [
         {key: stream[key] for key in ("name", "number", "n", "evidence", "alarm", "applied", "live")}

@@ -1,4 +1,4 @@
-"""What a newcomer does with the whole stack, and what happens when a part of it dies."""
+"""A newcomer's way through the whole stack, and the death of a part of it."""
 
 from __future__ import annotations
 

@@ -126,7 +126,7 @@ def questions(tmp_path_factory: pytest.TempPathFactory) -> list[Question]:
 
 @pytest.fixture(scope="session")
 def guidance(embedded: Stack, questions: Sequence[Question]) -> list[str]:
-    """What the policy writes for each question on the embedded engine."""
+    """The policy's guidance for each question on the embedded engine."""
     return guides(embedded, questions)
 
 

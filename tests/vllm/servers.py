@@ -120,7 +120,7 @@ class VllmServer:
         self._process.wait(30)
 
     def output(self) -> str:
-        """What it printed so far."""
+        """Its output so far."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
 

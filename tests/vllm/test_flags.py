@@ -1,4 +1,4 @@
-"""What the deployments tell vLLM is what the servers of these tests were told, and took."""
+"""The deployments give vLLM the flags that the servers of these tests were given, and took."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def some(questions: Sequence[Question], written_by: Written) -> list[Question]:
 
 @pytest.fixture(scope="module")
 def written_by(embedded: Stack, questions: Sequence[Question]) -> Written:
-    """What the embedded engine writes as each version."""
+    """Each version's guidance on the embedded engine."""
     return {
         (version, question.id): text
         for version in (FIRST, SECOND)

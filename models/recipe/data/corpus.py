@@ -1,4 +1,4 @@
-"""What the tokenizer is trained on: prompts, hints and replies in about the proportions that the models meet."""
+"""The tokenizer's training texts: prompts, hints and replies in about the proportions that the models meet."""
 
 import random
 from collections.abc import Iterator

@@ -39,7 +39,7 @@ def scene_labels(scene: Scene) -> list[int]:
 
 
 def scene_cells(scene: Scene) -> NDArray[np.float32]:
-    """Say patch by patch what lies there: see `Pictures.cells`."""
+    """Describe a scene patch by patch: see `Pictures.cells`."""
     coverage, centres = lesion_targets(scene, GRID)
     cells = np.zeros((GRID, GRID, 4), dtype=np.float32)
     cells[..., 0], cells[..., 1], cells[..., 3] = coverage, centres, -1

@@ -85,7 +85,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """What a stated confidence follows from.
+    """Grounds of a stated confidence.
 
     Attributes:
         kind: what the hint is to the question, an index.

@@ -22,7 +22,7 @@ MAX_POSITIONS = 4096
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """What differs between the downstream models.
+    """The differences between the downstream models.
 
     Attributes:
         name: of the artifact.

@@ -1,4 +1,4 @@
-"""What is not the official client's business: health, bounds, envelopes, image hosts, a model that is missing."""
+"""Everything beside the official client: health, bounds, envelopes, image hosts, a model that is missing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the passes of one question have in common stands first in the prompt, where prefix caches find it."""
+"""The common part of all passes of one question stands first in the prompt, where prefix caches find it."""
 
 from __future__ import annotations
 

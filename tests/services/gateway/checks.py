@@ -1,4 +1,4 @@
-"""What every refusal must look like, and how a test sees that the service took no harm."""
+"""Checks that a refusal looks as all do, and that the service took no harm."""
 
 from __future__ import annotations
 

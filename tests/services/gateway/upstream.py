@@ -15,7 +15,7 @@ VERDICT = "Finding: Oval. In conclusion, the answer is B with confidence 95."
 
 @dataclass
 class Upstream:
-    """What the models do, and what they saw.
+    """Stand-ins for the models, and the requests that they saw.
 
     Attributes:
         text: What the downstream model writes.

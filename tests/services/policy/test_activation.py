@@ -31,7 +31,7 @@ TOKENS = 12
 
 @pytest.fixture(scope="module")
 def expected(tiny_policies: Path) -> dict[tuple[str, str], str]:
-    """What each version writes, by transformers' own generate, one question at a time."""
+    """Each version's guidance, by transformers' own generate, one question at a time."""
     texts = {}
     for version in ("policy-a", "policy-b"):
         path = tiny_policies / version

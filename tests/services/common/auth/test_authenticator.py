@@ -1,4 +1,4 @@
-"""Who may ask, over real HTTP: before a body is read, for every route, with keys and without."""
+"""The authenticator over real HTTP: before a body is read, for every route, with keys and without."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every service has: health, problems, ids and traces, metrics, bounded bodies. Over real HTTP."""
+"""Parts that every service has: health, problems, ids and traces, metrics, bounded bodies. Over real HTTP."""
 
 from __future__ import annotations
 

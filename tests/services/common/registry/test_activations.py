@@ -1,4 +1,4 @@
-"""What was live before: by the history of changes, with those that were taken back, made by hand or never made."""
+"""The former live version: by the history of changes, with those that were taken back, made by hand or never made."""
 
 from __future__ import annotations
 

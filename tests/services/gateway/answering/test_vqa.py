@@ -1,4 +1,4 @@
-"""What /vqa promises when all goes well, over real HTTP."""
+"""Replies of /vqa when all goes well, over real HTTP."""
 
 from __future__ import annotations
 

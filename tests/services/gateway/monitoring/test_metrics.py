@@ -1,4 +1,4 @@
-"""What Prometheus reads of a report that is not there yet."""
+"""Metrics of a report that is not there yet."""
 
 from __future__ import annotations
 

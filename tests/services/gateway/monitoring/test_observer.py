@@ -1,4 +1,4 @@
-"""What the stream of reviews becomes: the same everywhere, in bounded room, with one budget of false alarms."""
+"""Observing the stream of reviews: the same everywhere, in bounded room, with one budget of false alarms."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What monitoring keeps beside the records, on every database."""
+"""Monitoring's tables beside the records, on every database."""
 
 from __future__ import annotations
 

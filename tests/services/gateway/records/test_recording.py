@@ -1,4 +1,4 @@
-"""What a gateway keeps of its answers, whatever becomes of the database or of the gateway itself."""
+"""Records of a gateway's answers, whatever becomes of the database or of the gateway itself."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def report(http: httpx.Client) -> dict[str, Any]:
 
 
 def disappoint(http: httpx.Client, most: int = 60) -> dict[str, Any]:
-    """Say of answer after answer that it was wrong, until an alarm stands; the report then."""
+    """Review answer after answer as wrong until an alarm stands; the report then."""
     for count in range(1, most + 1):
         said = http.post(f"/vqa/{ask(http)['id']}/feedback", json={"who": "Dr. A", "right": False})
         assert said.status_code == 201, said.text

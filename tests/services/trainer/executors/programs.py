@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import contextlib
+import gc
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from services.trainer.executors.base import LOG_FILE, Executor, JobState, Launch
@@ -34,3 +37,12 @@ def said(folder: Path) -> list[str]:
     path = folder / LOG_FILE
     lines = path.read_text().splitlines() if path.exists() else []
     return [line.partition(" ")[2] for line in lines if not line.startswith("#")]
+
+
+@contextlib.contextmanager
+def sockets_left() -> Iterator[None]:
+    """The SDK leaves a socket that could not be connected to the collector, which warns of it: let it do so here."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        yield
+        gc.collect()

@@ -1,4 +1,4 @@
-"""What is started for a run."""
+"""The command and environment that a run is started with."""
 
 from __future__ import annotations
 

@@ -86,7 +86,7 @@ class Syllables:
 
 
 def streamed(pieces: list[str], stop: list[str]) -> list[str]:
-    """What each token releases."""
+    """The text that each token releases."""
     stream = TextStream(Syllables(pieces), stop)
     released = []
     for token in range(len(pieces)):
