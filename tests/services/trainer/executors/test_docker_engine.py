@@ -15,7 +15,7 @@ import docker
 import pytest
 from docker.errors import DockerException, NotFound
 
-from services.trainer.executors.base import ExecutorError
+from services.trainer.errors import ExecutorError
 from services.trainer.executors.docker import DockerExecutor, container_options
 from services.trainer.executors.docker_settings import DockerSettings
 from tests.services.trainer.executors.programs import ended, launch, said, sockets_left, until_state
