@@ -68,12 +68,12 @@ def append_activation(path: Path, activation: Activation) -> None:
         os.close(file)
 
 
-def live_before(history: Iterable[Activation], pair: str, live: str) -> str | None:
+def live_before(history: Iterable[Activation], key: str, live: str) -> str | None:
     """Find what was live before what is live now, as an editor's undo would: a change that was taken back is forgotten.
 
     Args:
         history: The changes, the oldest first.
-        pair: The calibration key as text.
+        key: The calibration key as text.
         live: Name of the calibrator that is live now.
 
     Returns:
@@ -81,7 +81,7 @@ def live_before(history: Iterable[Activation], pair: str, live: str) -> str | No
     """
     line: list[str] = []
     for change in history:
-        if change.pair != pair:
+        if change.pair != key:
             continue
         _agree(line, change.previous)
         if change.kind == "rolled-back":

@@ -1,4 +1,4 @@
-"""Where the code of the services is found, in a checkout and in an installed wheel."""
+"""The code of the services, as it is found in a checkout and in an installed wheel."""
 
 from __future__ import annotations
 

@@ -11,7 +11,6 @@ from typing import Annotated, Literal
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.table import Table
 
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
 from prompt4trust.evaluation import ManifestError, Prediction, RunManifest, TableError, read_manifest, read_predictions
@@ -26,7 +25,7 @@ from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.models.held_out_answers import MOST_MISSING
 from trustvqa.cli.models.publishing import artifact_name
 from trustvqa.cli.option_groups import grouped
-from trustvqa.cli.runs import prediction_run
+from trustvqa.cli.runs import prediction_run, tables
 
 RISKS = (0.01, 0.02, 0.05, 0.10, 0.15, 0.20, 0.25, 0.30, 0.40)
 COVERAGES = (0.80, 0.90, 0.95)
@@ -145,14 +144,14 @@ def _check_complete(rows: Sequence[Prediction], manifest: RunManifest, name: str
         fail(f"{missing} predictions by {name} are missing, so nothing is published; resume that run first", 4)
 
 
-def _calibrator(registry: Registry, pair: CalibrationKey, rows: Sequence[Prediction]) -> CalibratorArtifact:
-    found = live_calibrator(registry.calibrators.load_all(), pair, registry.active.calibrators())
+def _calibrator(registry: Registry, key: CalibrationKey, rows: Sequence[Prediction]) -> CalibratorArtifact:
+    found = live_calibrator(registry.calibrators.load_all(), key, registry.active.calibrators())
     if found is None:
-        raise CommandError(f"{pair.estimator}: the registry has no calibrator of these models")
+        raise CommandError(f"{key.estimator}: the registry has no calibrator of these models")
     used = {found.data_hash, *([found.choice.data_hash] if found.choice else [])}
     if fitting_hash(rows) in used:
         raise CommandError(
-            f"{pair.estimator}: the calibrator {found.name} was fitted or chosen on these very answers, so that they "
+            f"{key.estimator}: the calibrator {found.name} was fitted or chosen on these very answers, so that they "
             "prove nothing of it; use another run's, or --scale stated"
         )
     return found
@@ -166,10 +165,8 @@ def _show(artifact: GuardArtifact, other: Sequence[CheckedAnswer] | None, delta:
     )
     rule = artifact.risk_rule(delta)
     tried = try_risks(artifact, other or [], RISKS, delta)
-    table = Table(box=None, padding=(0, 2, 0, 0))
     heads = ["accepted risk", "confidence from", "answered", "wrong of these"]
-    for head in (*heads, *(["answered elsewhere", "wrong of these"] if other is not None else [])):
-        table.add_column(head, no_wrap=True)
+    table = tables.plain(*heads, *(["answered elsewhere", "wrong of these"] if other is not None else []))
     for each in tried:
         table.add_row(*_risk_cells(each, artifact.rows), *(_other_cells(each) if other is not None else ()))
     console.print(table, highlight=False)

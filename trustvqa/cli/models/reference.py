@@ -11,7 +11,6 @@ from typing import Annotated
 import typer
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from prompt4trust.datasets import Dataset, DatasetError, load_dataset
@@ -24,7 +23,8 @@ from prompt4trust.shift.reference_quality import BOTH, Floats, Share, beyond, ju
 from services.common.registry.directory import Registry
 from services.common.registry.errors import RegistryError
 from trustvqa.cli.errors import CommandError, fail
-from trustvqa.cli.runs import options, prediction_run
+from trustvqa.cli.runs import options, prediction_run, tables
+from trustvqa.cli.runs.progress import counting_bar
 
 _TOO_MANY = 1.5  # times the share that a limit costs: a given reference has chance of its own
 _NO_NAME = re.compile(r"[^A-Za-z0-9]+")
@@ -130,9 +130,7 @@ def _check_alike(artifact: ReferenceArtifact, alike: Dataset, at: float, console
 
 def _separations(usual: Mapping[str, Floats], judged: Mapping[str, Floats], at: float, resamples: int) -> Table:
     """Lay out how well questions of another kind are told apart, by each part of a question."""
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for head in ("by", "AUROC", "at or beyond the limit"):
-        table.add_column(head, no_wrap=True)
+    table = tables.plain("by", "AUROC", "at or beyond the limit")
     for part, scores in judged.items():
         area = separation(usual[part], scores, resamples=resamples)
         table.add_row(part, f"{area.value:.3f} ({area.low:.3f} to {area.high:.3f})", _share(beyond(scores, at)))
@@ -153,8 +151,7 @@ def _answers(folder: Path, dataset: Dataset) -> Sequence[str]:
 
 
 def _describe(dataset: Dataset, console: Console) -> list[Described]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
+    with counting_bar(console) as bar:
         task = bar.add_task(dataset.name, total=len(dataset.questions))
         return describe_questions(dataset.questions, PictureAndWords(), lambda: bar.advance(task))
 

@@ -175,11 +175,11 @@ def _origin(reviewed: Sequence[Reviewed]) -> dict[str, Any]:
 
 def _without_guarantee(registry: Registry, artifacts: Sequence[CalibratorArtifact]) -> list[str]:
     """Name the evidence that rested on the calibrators before."""
-    pairs = {artifact.key.line for artifact in artifacts}
+    keys = {artifact.key.line for artifact in artifacts}
     return [
         f"{guard.name} holds for the calibrator before: nothing is guaranteed until `trustvqa guard` makes another"
         for guard in registry.guards.load_all()
-        if guard.key.line in pairs and guard.calibrator is not None
+        if guard.key.line in keys and guard.calibrator is not None
     ]
 
 

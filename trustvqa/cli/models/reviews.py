@@ -79,9 +79,9 @@ class Wanted:
         given = {**named, **{name: time.isoformat() for name, time in times.items() if time is not None}}
         return {name: value for name, value in given.items() if value is not None}
 
-    def takes(self, pair: CalibrationKey) -> bool:
+    def takes(self, key: CalibrationKey) -> bool:
         """Whether a key's method is among those meant."""
-        return self.methods is None or pair.estimator in self.methods
+        return self.methods is None or key.estimator in self.methods
 
 
 def read_reviewed(client: httpx.Client, wanted: Wanted) -> list[Reviewed]:
@@ -110,7 +110,7 @@ def read_counts(client: httpx.Client, wanted: Wanted) -> list[Count]:
 
 
 def read_live(client: httpx.Client) -> Mapping[str, str]:
-    """Read which calibrators a gateway applies now: a pair's key -> a name."""
+    """Read which calibrators a gateway applies now: a calibration key as text -> a name."""
     live = _get(client, "/version", {}).get("live_calibrators")
     return live if isinstance(live, dict) else {}
 

@@ -135,7 +135,7 @@ def read_archive(stream: IO[bytes], take: Callable[[str, int, Readable], None]) 
         take: Called for each file but the manifest: name, permissions, content. What it does not read is read here.
 
     Returns:
-        What the archive holds.
+        The archive's content.
 
     Raises:
         ArchiveError: If it is no backup, is cut off, or a file is not what the manifest says.

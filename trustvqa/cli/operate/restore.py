@@ -54,7 +54,7 @@ def restore_into(stream: IO[bytes], storage: Storage, *, replace: bool) -> Manif
         replace: Whether what is there may go.
 
     Returns:
-        What the backup holds.
+        The backup's content.
 
     Raises:
         ArchiveError: If it is not whole; nothing was changed.

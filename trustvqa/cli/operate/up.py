@@ -66,7 +66,7 @@ def missing_files(environment: Mapping[str, str]) -> str | None:
         environment: What the services are started in.
 
     Returns:
-        What to do about it, or None where there is a configuration, or a downstream model is named.
+        The message that says what to do, or None where there is a configuration, or a downstream model is named.
     """
     named = CONFIG_VARIABLE in environment or any(name.startswith("TRUSTVQA_DOWNSTREAM_") for name in environment)
     if named or DEFAULT_CONFIG.is_file() or _SHIPPED.is_dir():

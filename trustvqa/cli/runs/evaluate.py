@@ -108,8 +108,8 @@ def choose_calibrators(choice: str, registry: Registry, manifest: RunManifest) -
         found = [CalibratorArtifact.load(file) for file in files]
     except (OSError, ValueError) as error:
         raise CommandError(f"--calibrator {choice}: {error}") from error
-    pairs = [calibration_key_of(manifest, estimator) for estimator in manifest.estimators]
-    fitting = [each for each in found if any(each.applies_to(pair) for pair in pairs)]
+    keys = [calibration_key_of(manifest, estimator) for estimator in manifest.estimators]
+    fitting = [each for each in found if any(each.applies_to(key) for key in keys)]
     if not fitting:
         theirs = "".join(f"\n  {each.name}: fitted for {each.key}" for each in found)
         raise CommandError(f"--calibrator {choice}: none belongs to this run's models and methods{theirs}")

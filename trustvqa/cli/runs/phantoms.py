@@ -8,10 +8,10 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from prompt4trust.datasets.phantoms import PhantomError, generate
 from trustvqa.cli.errors import fail
+from trustvqa.cli.runs.progress import counting_bar
 
 
 class Split(StrEnum):
@@ -40,9 +40,8 @@ def phantoms(
 ) -> None:
     """Write a Phantom-VQA data set in PMC-VQA's format: synthetic pictures with questions, of no clinical use."""
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     try:
-        with Progress(*columns, console=console) as bar:
+        with counting_bar(console) as bar:
             task = bar.add_task("phantoms", total=max(n, 0), visible=False)
             table = generate(
                 out,

@@ -1,17 +1,25 @@
-"""A prediction run's progress for a person."""
+"""Progress for a person."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as ProgressBar
 
-from prompt4trust.evaluation import Progress
+if TYPE_CHECKING:
+    from prompt4trust.evaluation import Progress
 
 _QUIET_LINES = 10
+
+
+def counting_bar(console: Console, *, disable: bool = False) -> ProgressBar:
+    """Make a bar with a description, a count and the time that remains."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return ProgressBar(*columns, console=console, disable=disable)
 
 
 class PredictionProgress:
@@ -25,8 +33,7 @@ class PredictionProgress:
     def __init__(self, console: Console, folder: Path) -> None:
         self._console = console
         self._folder = folder
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._bar = ProgressBar(*columns, console=console, disable=not console.is_terminal)
+        self._bar = counting_bar(console, disable=not console.is_terminal)
         self._task = self._bar.add_task("asking", total=None)
         self._next = 0.0
         self._started = False

@@ -56,7 +56,7 @@ def merge(folder: Path, dataset: Dataset, out: Path) -> tuple[RunManifest, list[
         out: Folder of the run that is made; one that holds it already is brought up to date.
 
     Returns:
-        What this is a run of, and the predictions and failures in the order of the questions, then of the estimators.
+        The run's manifest, and the predictions and failures in the order of the questions, then of the estimators.
 
     Raises:
         ShardError: If the folder does not hold the shards of these questions, or they were asked differently.

@@ -29,6 +29,14 @@ def console() -> Console:
     return own if own.is_terminal else Console(width=120)
 
 
+def plain(*heads: str) -> Table:
+    """Make a table without lines, of columns that do not wrap."""
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for head in heads:
+        table.add_column(head, no_wrap=True)
+    return table
+
+
 def comparison(report: Report) -> Iterator[Table]:
     """Lay the methods' figures side by side, metrics as rows; more than four methods make several tables."""
     for methods in _parts(report.methods):
@@ -64,9 +72,7 @@ def before_and_after(
     before: Mapping[str, Estimate], after: Mapping[str, Estimate], ideal: Mapping[str, Estimate], folds: int
 ) -> Table:
     """Lay a calibrator's figures before and after beside each other, and those that chance alone would make."""
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for head in ("", "as stated", f"corrected, {folds}-fold cross-fitted", "if perfectly calibrated"):
-        table.add_column(head, no_wrap=True)
+    table = plain("", "as stated", f"corrected, {folds}-fold cross-fitted", "if perfectly calibrated")
     for metric in METRICS:
         if metric in before and metric in after and metric != "valid_rate":
             name = metric_names.label(metric) + _ARROWS[metric_names.better(metric)]
@@ -77,13 +83,8 @@ def before_and_after(
 
 def candidates(choice: FamilyChoice) -> Table:
     """Lay out how the calibrator families did, from the simplest, the chosen one marked."""
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for head in (
-        "",
-        "family",
-        *(metric_names.label(metric) + _ARROWS[metric_names.better(metric)] for metric in JUDGED_BY),
-    ):
-        table.add_column(head, no_wrap=True)
+    judged_by = (metric_names.label(metric) + _ARROWS[metric_names.better(metric)] for metric in JUDGED_BY)
+    table = plain("", "family", *judged_by)
     refused = []
     for each in choice.candidates:
         if each.refused is not None:
@@ -100,10 +101,8 @@ def candidates(choice: FamilyChoice) -> Table:
 
 def probe(name: str, figures: Sequence[ProbeFigures]) -> Table:
     """Lay out how the methods took a probe, one a row."""
-    table = Table(box=None, padding=(0, 2, 0, 0))
     heads = ("n", "accuracy", "spoilt", "confidence", "spoilt", "moved", "errors stated >= 0.9")
-    for head in (f"probe {name}", *heads):
-        table.add_column(head, no_wrap=True)
+    table = plain(f"probe {name}", *heads)
     for each in figures:
         numbers = (*each.accuracy, *each.mean_confidence)
         table.add_row(
@@ -117,11 +116,7 @@ def probe(name: str, figures: Sequence[ProbeFigures]) -> Table:
 
 
 def _table(corner: str, methods: Sequence[MethodReport]) -> Table:
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    table.add_column(corner, no_wrap=True)
-    for method in methods:
-        table.add_column(escape(method.name), no_wrap=True)
-    return table
+    return plain(corner, *(escape(method.name) for method in methods))
 
 
 def _parts(methods: Sequence[MethodReport]) -> Iterator[Sequence[MethodReport]]:

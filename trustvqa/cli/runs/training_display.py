@@ -7,10 +7,10 @@ from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from services.trainer.grpo.attempt import TrainingResult
+from trustvqa.cli.runs.progress import counting_bar
 
 _SHOWN = {"reward": "mean reward", "accuracy": "accuracy", "ece": "ECE", "mean_confidence": "mean confidence"} | {
     "confident_error_share": "errors stated at >= 0.9",
@@ -24,8 +24,7 @@ class TrainingProgress:
 
     def __init__(self, console: Console, steps: int) -> None:
         self._console = console
-        columns = (TextColumn("training"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        self._bar = Progress(*columns, console=console, disable=not console.is_terminal)
+        self._bar = counting_bar(console, disable=not console.is_terminal)
         self._task = self._bar.add_task("training", total=steps)
 
     def __enter__(self) -> TrainingProgress:
