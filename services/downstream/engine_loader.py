@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-
 from services.common.engine.model.adapter import ModelOptions
 from services.common.engine.transformers_engine import EngineOptions, TransformersEngine
 from services.common.engine.vision.picture_decoding import EncodedPictureLimits
@@ -24,16 +22,10 @@ async def load_engine(settings: DownstreamSettings) -> TransformersEngine:
     Raises:
         EngineError: If there is no model that the engine can run.
     """
-    device = settings.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    dtype = settings.dtype
-    if dtype == "auto" and device == "cpu":
-        dtype = "float32"
     model = ModelOptions(
         Path(settings.model_path),
-        dtype=dtype,
-        device=device,
+        dtype=settings.dtype,
+        device=settings.device,
         max_model_len=settings.max_model_len,
         slots=settings.max_batch,
         picture_limits=EncodedPictureLimits(settings.max_image_bytes, settings.max_image_pixels),

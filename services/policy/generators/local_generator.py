@@ -70,16 +70,11 @@ async def start_transformers_engine(path: Path, settings: PolicySettings) -> Loc
         Exception: Whatever else the model library makes of a broken directory.
     """
     # Here, so that a service whose models run elsewhere starts without torch.
-    import torch
-
     from services.common.engine.model.adapter import ModelOptions
     from services.common.engine.transformers_engine import EngineOptions, TransformersEngine
 
-    device = settings.device
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     engine = await TransformersEngine.load(
-        ModelOptions(path, device=device, dtype="float32" if device == "cpu" else "auto"),
+        ModelOptions(path, device=settings.device, dtype="auto"),
         # The service bounds what is in flight and each request's time; the engine's own limits stay out of the way.
         EngineOptions(max_waiting=settings.max_in_flight, timeout_s=settings.deadline_s),
     )

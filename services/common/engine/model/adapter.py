@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -37,8 +37,9 @@ class ModelOptions:
 
     Attributes:
         path: Directory in Hugging Face layout.
-        dtype: Of the weights; float32 is what makes sampling independent of the batch.
-        device: Where to run, in torch's words.
+        dtype: Of the weights; "auto" is float32 on a CPU, else as saved. Only float32 makes sampling independent of the
+            batch.
+        device: In torch's words; "auto" is a GPU where there is one, else the CPU.
         max_model_len: Most tokens of prompt and completion; None for as many as the model was made for.
         slots: Most samples that run at once.
         picture_limits: Largest picture.
@@ -52,6 +53,14 @@ class ModelOptions:
     slots: int = 32
     picture_limits: EncodedPictureLimits = field(default_factory=EncodedPictureLimits)
     max_pictures: int = 4
+
+    def resolved(self) -> ModelOptions:
+        """Settle the device and the weights' type for this machine."""
+        device = self.device
+        if device == "auto":
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        dtype: DType = "float32" if self.dtype == "auto" and device == "cpu" else self.dtype
+        return replace(self, device=device, dtype=dtype)
 
 
 class TransformersAdapter:
@@ -98,6 +107,7 @@ class TransformersAdapter:
         """
         if not (options.path / "config.json").is_file():
             raise EngineError(f"there is no model in {options.path}")
+        options = options.resolved()
         config = AutoConfig.from_pretrained(options.path, local_files_only=True)
         attention: Any = register_attention()
         loader: Any = AutoModelForCausalLM

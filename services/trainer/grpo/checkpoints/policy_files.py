@@ -95,7 +95,7 @@ async def run_policy(
     from services.common.engine.transformers_engine import EngineOptions, TransformersEngine
 
     engine = await TransformersEngine.load(
-        ModelOptions(directory, device=device, dtype="float32" if device == "cpu" else "auto"),
+        ModelOptions(directory, device=device, dtype="auto"),
         EngineOptions(max_waiting=max_waiting, timeout_s=600.0),
     )
     async with engine:

@@ -279,12 +279,14 @@ def test_without_keys_everything_but_administration_is_open(host: str) -> None:
                 assert "TRUSTVQA_DEMO_API_KEYS" in problem(http.get(path), 403, "administration-closed")["detail"]
 
 
-def test_what_the_router_finds_and_the_guard_does_not_is_for_administrators(keys: tuple[Path, dict[str, str]]) -> None:
+def test_a_route_that_only_the_router_finds_is_for_administrators(
+    keys: tuple[Path, dict[str, str]],
+) -> None:
     app = demo(api_keys=keys[0])
     with running(app) as url, httpx.Client(base_url=url, timeout=20) as http:
         assert http.get("/open").status_code == 200
 
-        @app.get("/later")  # after the guard has looked
+        @app.get("/later")  # after the authenticator has listed the routes
         async def later() -> str:
             return "later"
 
