@@ -47,7 +47,7 @@ class CalibrationKey(BaseModel):
 
 
 class Candidate(BaseModel):
-    """A family as it did on answers that it was not fitted on.
+    """A family and its figures on answers that it was not fitted on.
 
     Attributes:
         family: Its name.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Protocol, Self
 
@@ -99,10 +100,28 @@ class Calibrator(Protocol):
         ...
 
 
-class SingleInput:
-    """Base of the families that look at the confidence alone and give no interval."""
+class SingleInput(ABC):
+    """Base of the families that look at the confidence alone: they leave signals aside, and most give no interval."""
 
     __slots__ = ()
+
+    @classmethod
+    def fit(
+        cls,
+        confidence: npt.ArrayLike,
+        correct: npt.ArrayLike,
+        signals: Signals | None = None,  # noqa: ARG003 - the protocol's signature
+    ) -> Self:
+        """Fit on held-out answers; see `Calibrator.fit`."""
+        return cls._fit(*check_fitting_rows(confidence, correct))
+
+    def apply(
+        self,
+        confidence: npt.ArrayLike,
+        signals: Signals | None = None,  # noqa: ARG002 - the protocol's signature
+    ) -> FloatArray:
+        """Correct confidences; see `Calibrator.apply`."""
+        return self._apply(check_confidence(confidence))
 
     def inputs(self) -> tuple[str, ...]:
         """Name no signals."""
@@ -115,6 +134,15 @@ class SingleInput:
     ) -> tuple[FloatArray, FloatArray] | None:
         """Return None; see `Calibrator.interval`."""
         return None
+
+    @classmethod
+    @abstractmethod
+    def _fit(cls, stated: FloatArray, right: BoolArray) -> Self:
+        """Fit on rows that have been checked."""
+
+    @abstractmethod
+    def _apply(self, stated: FloatArray) -> FloatArray:
+        """Correct confidences that have been checked; any shape."""
 
 
 def check_fitting_rows(confidence: npt.ArrayLike, correct: npt.ArrayLike) -> tuple[FloatArray, BoolArray]:

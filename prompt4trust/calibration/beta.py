@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import expit
 
 from prompt4trust.calibration.base import (
@@ -14,11 +13,8 @@ from prompt4trust.calibration.base import (
     CONSTANT,
     STEEP,
     Parameters,
-    Signals,
     SingleInput,
     Value,
-    check_confidence,
-    check_fitting_rows,
     logistic_line,
 )
 from prompt4trust.calibration.parameters import numbers
@@ -39,6 +35,8 @@ class Beta(SingleInput):
         b: Weight of -ln(1 - c).
         m: Intercept.
 
+    Source: Kull, Silva Filho and Flach, "Beta calibration", AISTATS 2017, section 4.
+
     Example:
         >>> stated = [0.9] * 20 + [0.6] * 20
         >>> correct = [True] * 15 + [False] * 5 + [True] * 10 + [False] * 10  # right 3 times in 4, and every other time
@@ -52,17 +50,8 @@ class Beta(SingleInput):
     family: ClassVar[str] = "beta"
 
     @classmethod
-    def fit(
-        cls,
-        confidence: npt.ArrayLike,
-        correct: npt.ArrayLike,
-        signals: Signals | None = None,  # noqa: ARG003 - one input
-    ) -> Self:
-        """Fit by maximum likelihood with a, b >= 0; see `Calibrator.fit`.
-
-        Source: Kull, Silva Filho and Flach, "Beta calibration", AISTATS 2017, section 4.
-        """
-        stated, right = check_fitting_rows(confidence, correct)
+    def _fit(cls, stated: FloatArray, right: BoolArray) -> Self:
+        """Fit by maximum likelihood with a, b >= 0."""
         columns = _columns(stated)
         # The likelihood is concave, so its best point with a, b >= 0 is the best with neither bound, if that is
         # allowed, or else lies on a bound: each way of lying there is a smaller logistic regression.
@@ -88,13 +77,8 @@ class Beta(SingleInput):
         """Return a, b and m."""
         return {"a": self.a, "b": self.b, "m": self.m}
 
-    def apply(
-        self,
-        confidence: npt.ArrayLike,
-        signals: Signals | None = None,  # noqa: ARG002 - one input
-    ) -> FloatArray:
-        """Correct confidences; see `Calibrator.apply`."""
-        low, high = _columns(check_confidence(confidence))
+    def _apply(self, stated: FloatArray) -> FloatArray:
+        low, high = _columns(stated)
         return np.asarray(expit(self.a * low + self.b * high + self.m), dtype=np.float64)
 
     def warnings(self) -> list[str]:

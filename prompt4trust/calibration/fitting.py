@@ -32,7 +32,7 @@ def fit_artifact(
     resamples: int = 1000,
     seed: int = 0,
 ) -> CalibratorArtifact:
-    """Fit a calibrator and record what it was fitted on and what it changes.
+    """Fit a calibrator, with its provenance and its effect.
 
     Args:
         confidence: Stated confidences in [0, 1]; shape [n].
@@ -97,7 +97,7 @@ def fit_artifact(
 
 
 def hash_rows(confidence: npt.ArrayLike, correct: npt.ArrayLike, ids: list[str] | None = None) -> str:
-    """Hash rows, whatever order they come in where they have ids.
+    """Hash rows; where they have ids, their order does not matter.
 
     Args:
         confidence: Stated confidences; shape [n].

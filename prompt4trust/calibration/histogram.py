@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 
-from prompt4trust.calibration.base import Parameters, Signals, SingleInput, Value, check_confidence, check_fitting_rows
+from prompt4trust.calibration.base import Parameters, SingleInput, Value
 from prompt4trust.calibration.parameters import check_shares, lists
-from prompt4trust.metrics.tally import FloatArray
+from prompt4trust.metrics.tally import BoolArray, FloatArray
 
 MOST_BINS = 10
 ROWS_A_BIN = 10
@@ -28,6 +27,9 @@ class Histogram(SingleInput):
         edges: Upper ends of all bins but the last, ascending; a bin includes its upper end.
         shares: Share of right answers in each bin; one more than edges.
 
+    Source: Zadrozny and Elkan, "Obtaining calibrated probability estimates from decision trees and naive Bayesian
+    classifiers", ICML 2001, section 3.
+
     Example:
         >>> stated = [0.9] * 20 + [0.6] * 20
         >>> correct = [True] * 15 + [False] * 5 + [True] * 10 + [False] * 10  # right 3 times in 4, and every other time
@@ -40,18 +42,8 @@ class Histogram(SingleInput):
     family: ClassVar[str] = "histogram"
 
     @classmethod
-    def fit(
-        cls,
-        confidence: npt.ArrayLike,
-        correct: npt.ArrayLike,
-        signals: Signals | None = None,  # noqa: ARG003 - one input
-    ) -> Self:
-        """Count; ten bins, fewer below 100 rows. See `Calibrator.fit`.
-
-        Source: Zadrozny and Elkan, "Obtaining calibrated probability estimates from decision trees and naive Bayesian
-        classifiers", ICML 2001, section 3.
-        """
-        stated, right = check_fitting_rows(confidence, correct)
+    def _fit(cls, stated: FloatArray, right: BoolArray) -> Self:
+        """Count; ten bins, fewer below 100 rows."""
         bins = min(MOST_BINS, len(stated) // ROWS_A_BIN)
         # Edges are confidences that were seen, so that each bin holds at least its own upper end.
         cuts = np.unique(np.quantile(stated, np.arange(1, bins) / bins, method="inverted_cdf"))
@@ -76,13 +68,8 @@ class Histogram(SingleInput):
         """Return edges and shares."""
         return {"edges": list(self.edges), "shares": list(self.shares)}
 
-    def apply(
-        self,
-        confidence: npt.ArrayLike,
-        signals: Signals | None = None,  # noqa: ARG002 - one input
-    ) -> FloatArray:
-        """Correct confidences; see `Calibrator.apply`."""
-        place = np.searchsorted(self.edges, check_confidence(confidence))
+    def _apply(self, stated: FloatArray) -> FloatArray:
+        place = np.searchsorted(self.edges, stated)
         return np.asarray(np.asarray(self.shares)[place], dtype=np.float64)
 
     def warnings(self) -> list[str]:

@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-import numpy.typing as npt
-
-from prompt4trust.calibration.base import Parameters, Signals, SingleInput, Value, check_confidence, check_fitting_rows
+from prompt4trust.calibration.base import Parameters, SingleInput, Value
 from prompt4trust.calibration.parameters import check_names
-from prompt4trust.metrics.tally import FloatArray
+from prompt4trust.metrics.tally import BoolArray, FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,14 +24,7 @@ class Identity(SingleInput):
     family: ClassVar[str] = "identity"
 
     @classmethod
-    def fit(
-        cls,
-        confidence: npt.ArrayLike,
-        correct: npt.ArrayLike,
-        signals: Signals | None = None,  # noqa: ARG003 - one input
-    ) -> Self:
-        """Check the rows; there is nothing to fit. See `Calibrator.fit`."""
-        check_fitting_rows(confidence, correct)
+    def _fit(cls, stated: FloatArray, right: BoolArray) -> Self:  # noqa: ARG003 - there is nothing to fit
         return cls()
 
     @classmethod
@@ -46,13 +37,8 @@ class Identity(SingleInput):
         """Return nothing."""
         return {}
 
-    def apply(
-        self,
-        confidence: npt.ArrayLike,
-        signals: Signals | None = None,  # noqa: ARG002 - one input
-    ) -> FloatArray:
-        """Return the confidences; see `Calibrator.apply`."""
-        return check_confidence(confidence).copy()
+    def _apply(self, stated: FloatArray) -> FloatArray:
+        return stated.copy()
 
     def warnings(self) -> list[str]:
         """Return none."""

@@ -6,19 +6,15 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 
 from prompt4trust.calibration.base import (
     CONSTANT,
     Parameters,
-    Signals,
     SingleInput,
     Value,
-    check_confidence,
-    check_fitting_rows,
 )
 from prompt4trust.calibration.parameters import check_shares, lists
-from prompt4trust.metrics.tally import FloatArray
+from prompt4trust.metrics.tally import BoolArray, FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +29,9 @@ class Isotonic(SingleInput):
             them it is level.
         shares: The corrected confidences there, never falling.
 
+    Source: Zadrozny and Elkan, "Transforming classifier scores into accurate multiclass probability estimates",
+    KDD 2002; the pooling of adjacent violators is scikit-learn's, which takes rows of equal confidence as one.
+
     Example:
         >>> stated = [0.9] * 20 + [0.6] * 20
         >>> correct = [True] * 15 + [False] * 5 + [True] * 10 + [False] * 10  # right 3 times in 4, and every other time
@@ -46,20 +45,10 @@ class Isotonic(SingleInput):
     family: ClassVar[str] = "isotonic"
 
     @classmethod
-    def fit(
-        cls,
-        confidence: npt.ArrayLike,
-        correct: npt.ArrayLike,
-        signals: Signals | None = None,  # noqa: ARG003 - one input
-    ) -> Self:
-        """Fit by least squares over rising curves; see `Calibrator.fit`.
-
-        Source: Zadrozny and Elkan, "Transforming classifier scores into accurate multiclass probability estimates",
-        KDD 2002; the pooling of adjacent violators is scikit-learn's, which takes rows of equal confidence as one.
-        """
+    def _fit(cls, stated: FloatArray, right: BoolArray) -> Self:
+        """Fit by least squares over rising curves."""
         from sklearn.isotonic import IsotonicRegression  # heavy, and not needed to apply a calibrator
 
-        stated, right = check_fitting_rows(confidence, correct)
         model = IsotonicRegression(y_min=0.0, y_max=1.0, increasing=True, out_of_bounds="clip")
         model.fit(stated, right.astype(np.float64))
         return cls(tuple(model.X_thresholds_.tolist()), tuple(model.y_thresholds_.tolist()))
@@ -79,13 +68,8 @@ class Isotonic(SingleInput):
         """Return the curve's corners."""
         return {"confidences": list(self.confidences), "shares": list(self.shares)}
 
-    def apply(
-        self,
-        confidence: npt.ArrayLike,
-        signals: Signals | None = None,  # noqa: ARG002 - one input
-    ) -> FloatArray:
-        """Correct confidences; see `Calibrator.apply`."""
-        found = np.interp(check_confidence(confidence), self.confidences, self.shares)
+    def _apply(self, stated: FloatArray) -> FloatArray:
+        found = np.interp(stated, self.confidences, self.shares)
         # Between two corners the straight line may miss its end by a rounding error.
         return np.asarray(np.clip(found, self.shares[0], self.shares[-1]), dtype=np.float64)
 

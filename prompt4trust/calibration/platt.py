@@ -6,22 +6,18 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import expit
 
 from prompt4trust.calibration.base import (
     STEEP,
     Parameters,
-    Signals,
     SingleInput,
     Value,
-    check_confidence,
-    check_fitting_rows,
     evidence,
     logistic_line,
 )
 from prompt4trust.calibration.parameters import numbers
-from prompt4trust.metrics.tally import FloatArray
+from prompt4trust.metrics.tally import BoolArray, FloatArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +26,14 @@ class Platt(SingleInput):
 
     A slope below 0 means that on the held-out answers more confidence went with less accuracy. It is kept, since the
     corrected confidence is then still the measured chance of being right, but the ranking of answers is inverted by it:
-    `warnings` says so, and a publisher should look at the model before serving it.
+    `warnings` says so, and a publisher should look at the model before serving it. Where all stated confidences are
+    the same, the slope cannot be known: it is 0, and every confidence becomes the share of right answers.
 
     Attributes:
         slope: 1 leaves the logit's scale as it is; less than 1 pulls confidences together.
         intercept: The logit of the corrected confidence where the stated one is 0.5.
+
+    Source: Platt, "Probabilistic outputs for support vector machines", 1999, on the logit as in Guo et al., 2017.
 
     Example:
         >>> stated = [0.9] * 20 + [0.6] * 20
@@ -51,20 +50,8 @@ class Platt(SingleInput):
     family: ClassVar[str] = "platt"
 
     @classmethod
-    def fit(
-        cls,
-        confidence: npt.ArrayLike,
-        correct: npt.ArrayLike,
-        signals: Signals | None = None,  # noqa: ARG003 - one input
-    ) -> Self:
-        """Fit by maximum likelihood; see `Calibrator.fit`.
-
-        Where all stated confidences are the same, the slope cannot be known: it is 0, and every confidence becomes the
-        share of right answers.
-
-        Source: Platt, "Probabilistic outputs for support vector machines", 1999, on the logit as in Guo et al., 2017.
-        """
-        stated, right = check_fitting_rows(confidence, correct)
+    def _fit(cls, stated: FloatArray, right: BoolArray) -> Self:
+        """Fit by maximum likelihood."""
         [slope], intercept = logistic_line([cls._scale(stated)], right)
         return cls(slope, intercept)
 
@@ -82,13 +69,8 @@ class Platt(SingleInput):
         """Return slope and intercept."""
         return {"slope": self.slope, "intercept": self.intercept}
 
-    def apply(
-        self,
-        confidence: npt.ArrayLike,
-        signals: Signals | None = None,  # noqa: ARG002 - one input
-    ) -> FloatArray:
-        """Correct confidences; see `Calibrator.apply`."""
-        line = self.slope * self._scale(check_confidence(confidence)) + self.intercept
+    def _apply(self, stated: FloatArray) -> FloatArray:
+        line = self.slope * self._scale(stated) + self.intercept
         return np.asarray(expit(line), dtype=np.float64)
 
     def warnings(self) -> list[str]:

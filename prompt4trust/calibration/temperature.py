@@ -6,20 +6,16 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
-import numpy.typing as npt
 from scipy.special import expit
 
 from prompt4trust.calibration.base import (
     Parameters,
-    Signals,
     SingleInput,
     Value,
-    check_confidence,
-    check_fitting_rows,
     evidence,
 )
 from prompt4trust.calibration.parameters import numbers
-from prompt4trust.metrics.tally import FloatArray
+from prompt4trust.metrics.tally import BoolArray, FloatArray
 
 HOTTEST, COLDEST = 100.0, 0.05
 """Temperatures are looked for between these: beyond them everything is 0.5, or 0 and 1."""
@@ -35,6 +31,9 @@ class Temperature(SingleInput):
     Attributes:
         temperature: More than 1 pulls confidences towards 0.5.
 
+    Source: Guo et al., "On calibration of modern neural networks", ICML 2017 (arXiv 1706.04599), section 4.2, for
+    the one confidence of an answer.
+
     Example:
         >>> stated = [0.9] * 20 + [0.6] * 20
         >>> correct = [True] * 15 + [False] * 5 + [True] * 10 + [False] * 10  # right 3 times in 4, and every other time
@@ -47,20 +46,10 @@ class Temperature(SingleInput):
     family: ClassVar[str] = "temperature"
 
     @classmethod
-    def fit(
-        cls,
-        confidence: npt.ArrayLike,
-        correct: npt.ArrayLike,
-        signals: Signals | None = None,  # noqa: ARG003 - one input
-    ) -> Self:
-        """Fit by maximum likelihood, the temperature from 0.05 to 100; see `Calibrator.fit`.
-
-        Source: Guo et al., "On calibration of modern neural networks", ICML 2017 (arXiv 1706.04599), section 4.2, for
-        the one confidence of an answer.
-        """
+    def _fit(cls, stated: FloatArray, right: BoolArray) -> Self:
+        """Fit by maximum likelihood, the temperature from 0.05 to 100."""
         from scipy.optimize import minimize_scalar  # not needed to apply a calibrator
 
-        stated, right = check_fitting_rows(confidence, correct)
         signed = np.where(right, 1.0, -1.0) * evidence(stated)
 
         def loss(slope: float) -> float:  # convex in the slope 1 / temperature, which is why that is looked for
@@ -83,13 +72,8 @@ class Temperature(SingleInput):
         """Return the temperature."""
         return {"temperature": self.temperature}
 
-    def apply(
-        self,
-        confidence: npt.ArrayLike,
-        signals: Signals | None = None,  # noqa: ARG002 - one input
-    ) -> FloatArray:
-        """Correct confidences; see `Calibrator.apply`."""
-        return np.asarray(expit(evidence(check_confidence(confidence)) / self.temperature), dtype=np.float64)
+    def _apply(self, stated: FloatArray) -> FloatArray:
+        return np.asarray(expit(evidence(stated) / self.temperature), dtype=np.float64)
 
     def warnings(self) -> list[str]:
         """Warn where the temperature is at the end of its range."""

@@ -1,4 +1,4 @@
-"""A logistic regression on two signals: the confidence and a second number that knows something else."""
+"""Logistic regression on two signals: the confidence and a second number about the answer."""
 
 from __future__ import annotations
 

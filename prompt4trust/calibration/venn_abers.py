@@ -9,13 +9,13 @@ from typing import ClassVar, Self
 import numpy as np
 import numpy.typing as npt
 
-from prompt4trust.calibration.base import CONSTANT, Parameters, Signals, Value, check_confidence, check_fitting_rows
+from prompt4trust.calibration.base import CONSTANT, Parameters, Signals, SingleInput, Value, check_confidence
 from prompt4trust.calibration.parameters import check_shares, lists
-from prompt4trust.metrics.tally import FloatArray
+from prompt4trust.metrics.tally import BoolArray, FloatArray
 
 
 @dataclass(frozen=True, slots=True)
-class VennAbers:
+class VennAbers(SingleInput):
     """An interval [p0, p1] for the chance of being right, and one number within it.
 
     p0 is what isotonic regression on the held-out answers and this one would give if this one were wrong, p1 if it were
@@ -27,6 +27,9 @@ class VennAbers:
         confidences: The places at which p0 or p1 steps, ascending.
         p0: The interval's lower end in [confidences[i - 1], confidences[i]); one more than confidences, never falling.
         p1: Its upper end in (confidences[i - 1], confidences[i]]; likewise.
+
+    Source: Vovk, Petej and Fedorova, "Large-scale probabilistic predictors with and without guarantees of
+    validity", NeurIPS 2015 (arXiv 1511.00213), algorithms 1 to 6, as its second author's package computes them.
 
     Example:
         >>> stated = [0.9] * 20 + [0.6] * 20
@@ -43,18 +46,8 @@ class VennAbers:
     family: ClassVar[str] = "venn-abers"
 
     @classmethod
-    def fit(
-        cls,
-        confidence: npt.ArrayLike,
-        correct: npt.ArrayLike,
-        signals: Signals | None = None,  # noqa: ARG003 - one input
-    ) -> Self:
-        """Fit both curves for every possible confidence at once; see `Calibrator.fit`.
-
-        Source: Vovk, Petej and Fedorova, "Large-scale probabilistic predictors with and without guarantees of
-        validity", NeurIPS 2015 (arXiv 1511.00213), algorithms 1 to 6, as its second author's package computes them.
-        """
-        stated, right = check_fitting_rows(confidence, correct)
+    def _fit(cls, stated: FloatArray, right: BoolArray) -> Self:
+        """Fit both curves for every possible confidence at once."""
         with np.errstate(divide="ignore", invalid="ignore"), warnings.catch_warnings():
             # The package divides by 0 knowingly; importing it would change how numpy reports that, for good.
             warnings.simplefilter("ignore", RuntimeWarning)
@@ -84,13 +77,8 @@ class VennAbers:
         """Return both curves."""
         return {"confidences": list(self.confidences), "p0": list(self.p0), "p1": list(self.p1)}
 
-    def inputs(self) -> tuple[str, ...]:
-        """Name no signals."""
-        return ()
-
-    def apply(self, confidence: npt.ArrayLike, signals: Signals | None = None) -> FloatArray:
-        """Correct confidences to p1 / (1 - p0 + p1); see `Calibrator.apply`."""
-        p0, p1 = self.interval(confidence, signals)
+    def _apply(self, stated: FloatArray) -> FloatArray:
+        p0, p1 = self.interval(stated)
         return np.asarray(p1 / (1 - p0 + p1), dtype=np.float64)
 
     def interval(

@@ -37,7 +37,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """The questions of one file, and what was left out of it.
+    """The questions of one file, and the rows that were left out.
 
     Attributes:
         name: Short name for reports and artifacts.

@@ -148,7 +148,7 @@ def _row(
 
 
 def _numbered(row: Row, repeats: Counter[str]) -> Row:
-    """Give the second of two identical rows an id of its own."""
+    """Add a number to the id of the second of two identical rows."""
     question = row.question
     repeats[question.id] += 1
     count = repeats[question.id]

@@ -189,7 +189,7 @@ class Sampler:
 
 
 class FirstSampleEstimator(ABC):
-    """The first sample is the answer; what a subclass counts in all of them is the confidence in it.
+    """Base of the estimators whose answer is the first sample, and whose confidence is counted in all samples.
 
     Args:
         downstream: The model that answers.

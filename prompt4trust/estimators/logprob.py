@@ -1,4 +1,4 @@
-"""Letter probabilities: what the model's own distribution says where it writes the answer's letter."""
+"""Letter probabilities: the model's own distribution at the token that writes the answer's letter."""
 
 from __future__ import annotations
 

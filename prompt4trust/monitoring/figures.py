@@ -1,4 +1,4 @@
-"""Live figures: how answers whose truth is known did lately, with intervals cheap enough to compute again and again."""
+"""Live figures of reviewed answers, with intervals cheap enough to compute again and again."""
 
 from __future__ import annotations
 

@@ -69,7 +69,7 @@ class Crossing:
 
 
 class SequentialTest:
-    """Tests after every answer whether confidence still holds.
+    """A test of calibration that may be looked at after every answer.
 
     What is tested: for every answer, given its confidence p and all answers before it, the probability that it is right
     is within `tolerance` of p (for the bets of `PROMISE`: is at least p).
@@ -122,11 +122,11 @@ class SequentialTest:
 
     @property
     def alarm(self) -> Crossing | None:
-        """When the e-value first reached 1 / alpha; None before. It stays, whatever comes later."""
+        """The time at which the e-value first reached 1 / alpha; None before. It stays, whatever comes later."""
         return self._alarm
 
     def update(self, confidence: npt.ArrayLike, correct: npt.ArrayLike) -> None:
-        """See more answers, in the order in which their truth became known.
+        """Take in more answers, in the order in which their truth became known.
 
         Args:
             confidence: Confidences in [0, 1], each stated before its truth was known; shape [n].

@@ -133,7 +133,7 @@ class GuardArtifact(JsonArtifact):
         return RiskRule(self.risk.scores, self.risk.wrong, self.risk.start, delta)
 
     def option_sets(self) -> OptionSets | None:
-        """Prepare the option sets, or None where there is nothing to make them of."""
+        """Prepare the option sets, or None where there is no evidence for them."""
         return None if self.options is None else OptionSets(self.options.scores)
 
     def score(self, confidence: float, identity: Sequence[str]) -> float:

@@ -22,7 +22,7 @@ _TINY = 1e-9
 
 @dataclass(frozen=True, slots=True)
 class OptionSet:
-    """Options, and what their coverage rests on.
+    """Options, and the calibration rows that their coverage rests on.
 
     Attributes:
         letters: The options, in the order in which they were given; never empty.
@@ -36,7 +36,7 @@ class OptionSet:
 
 
 def nonconformity(probability: float) -> float:
-    """Compute how badly an option fits: 1 - its probability, to 9 decimals so that equal ones are equal.
+    """Compute the nonconformity of an option: 1 - its probability, to 9 decimals so that equal ones are equal.
 
     Example:
         >>> nonconformity(0.9)

@@ -36,7 +36,7 @@ class Described:
 
 
 class Descriptor(Protocol):
-    """Describes questions.
+    """A way to describe questions.
 
     `PictureAndWords` works beside every downstream model, hosted ones included, which return no features. A descriptor
     from a model's own features fits here too: a trait of numbers a layer, and an id that names the model.
@@ -44,7 +44,7 @@ class Descriptor(Protocol):
 
     @property
     def id(self) -> str:
-        """Name and version; what it describes otherwise is another version."""
+        """Name and version; a change of its descriptions is another version."""
         ...
 
     @property

@@ -28,7 +28,7 @@ MIN_DIFFERENT = 10
 
 @dataclass(frozen=True, slots=True)
 class Fitted:
-    """Reference inputs with what they were divided into.
+    """Reference inputs, with the two parts that they were divided into.
 
     Attributes:
         neighbours: Trait -> where distances are taken to.
