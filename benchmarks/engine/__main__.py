@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 from pathlib import Path
@@ -15,6 +14,7 @@ from rich.console import Console
 from benchmarks.engine import report
 from benchmarks.engine.load import Run, one_by_one, prompts, together
 from benchmarks.engine.servers import ROOT, Contender, embedded, running, transformers_serve, vllm
+from benchmarks.results import write_figures
 
 
 def main(
@@ -57,8 +57,7 @@ def main(
         measured = asyncio.run(_measure(ready, requests, singles, rounds, max_tokens, console))
     setup = {"requests": requests, "singles": singles, "rounds": rounds, "max_tokens": max_tokens, "threads": cores}
     result = report.document(measured, {"model": model.name, **setup})
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    write_figures(output, result)
     report.show(result, console)
 
 

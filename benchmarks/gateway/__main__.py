@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from rich.table import Table
 from benchmarks.gateway import measure
 from benchmarks.gateway.page import put
 from benchmarks.gateway.sizing import need
+from benchmarks.results import write_figures
 from benchmarks.serving.machine import load_average, machine
 from benchmarks.serving.processes import ROOT
 from trustvqa.cli.operate.service_processes import taken_ports
@@ -54,7 +54,7 @@ def main(
         result |= _here(port, concurrencies, rounds, answers)
     result["load_average_after"] = load_average()
     if output or not url:
-        (output or _OUTPUT).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        write_figures(output or _OUTPUT, result)
     if page is not None and not url:
         page.write_text(put(page.read_text(encoding="utf-8"), result), encoding="utf-8")
     for name in (name for name in _TITLES if name in result):

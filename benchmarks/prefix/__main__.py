@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import platform
 from collections import defaultdict
@@ -17,6 +16,7 @@ from benchmarks.engine.servers import ROOT, running
 from benchmarks.prefix import report
 from benchmarks.prefix.loads import LOADS, Turn, measure
 from benchmarks.prefix.setting import Setting, as_shipped, full_size, questions
+from benchmarks.results import write_figures
 
 
 def main(
@@ -50,8 +50,7 @@ def main(
         }
     setup = {"model": model.name, "rounds": rounds, "threads": threads, "cores": os.cpu_count()}
     result = {"setup": {**setup, "machine": platform.machine(), "vllm": _version(vllm_command)}, "settings": found}
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    write_figures(output, result)
     report.show(result, console)
 
 

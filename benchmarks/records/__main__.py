@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import shutil
 import tempfile
@@ -16,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.results import write_figures
 from benchmarks.serving.load import ask_all, one_question
 from benchmarks.serving.processes import ROOT, Service, running_service
 from benchmarks.serving.stand_ins import models_that_reply_at_once, settings_for
@@ -65,7 +65,7 @@ def main(
     setup = {"requests": requests, "together": together, "rounds": rounds}
     gateways = _summed_up(measured)
     result = {**setup, "cores": os.cpu_count(), "gateways": gateways}
-    output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    write_figures(output, result)
     console.print(_table(gateways))
 
 

@@ -6,7 +6,6 @@ rest again and again.
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +14,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.results import write_figures
 from benchmarks.selection.study import Held, Kept, try_promises, try_sets
 from prompt4trust.evaluation import ManifestError, Prediction, TableError, read_manifest, read_predictions
 from prompt4trust.evaluation.selection_trials import checked_answers
@@ -53,7 +53,7 @@ def main(
             console.print(_sets(held))
     if out is not None:
         settings = {"rows": rows, "splits": splits, "delta": delta, "group": group, "seed": seed}
-        out.write_text(json.dumps({"settings": settings, "methods": figures}, indent=2) + "\n", encoding="utf-8")
+        write_figures(out, {"settings": settings, "methods": figures})
 
 
 def _pool(runs: list[Path]) -> list[Prediction]:

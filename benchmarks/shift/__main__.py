@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.results import write_figures
 from benchmarks.shift.spoiling import ELSEWHERE, HARMLESS, STRANGE
 from benchmarks.shift.study import (
     Told,
@@ -85,7 +85,7 @@ def main(
     for size, times in figures["milliseconds"].items():
         console.print(f"{size}: {times['describe']:.2f} ms to describe, {times['judge']:.2f} ms to judge")
     if out is not None:
-        out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        write_figures(out, figures)
 
 
 def _unseen(unseen: Mapping[str, Mapping[str, Told]]) -> Table:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import os
 import tempfile
 from pathlib import Path
@@ -13,6 +12,7 @@ import typer
 from rich.console import Console
 
 from benchmarks.engine.servers import ROOT, embedded, running
+from benchmarks.results import write_figures
 from benchmarks.trainer import evaluating, report, rewarding, stepping
 from benchmarks.trainer.delayed import delayed
 
@@ -77,8 +77,7 @@ def main(
         "max_batch": _MAX_BATCH,
     }
     result = report.document(compared, lines, setup)
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+    write_figures(output, result)
     report.show(result, console)
 
 

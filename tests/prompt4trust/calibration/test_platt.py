@@ -92,23 +92,6 @@ def test_separated_answers_give_a_finite_slope_and_a_warning() -> None:
     assert "steep" in platt.warnings()[0]
 
 
-@pytest.mark.parametrize(
-    ("stated", "correct", "message"),
-    [
-        (np.full(19, 0.5), np.arange(19) % 2, "at least 20 answers, not 19"),
-        (np.full(20, 0.5), np.ones(20), "all right"),
-        (np.full(20, 0.5), np.zeros(20), "all wrong"),
-        (np.full(20, 1.5), np.arange(20) % 2, r"in \[0, 1\]"),
-        (np.full(20, math.nan), np.arange(20) % 2, r"in \[0, 1\]"),
-        (np.full(20, 0.5), np.arange(21) % 2, "shape"),
-        ([], [], "no rows"),
-    ],
-)
-def test_refuses_what_cannot_be_fitted(stated: FloatArray, correct: FloatArray, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        Platt.fit(stated, correct)
-
-
 @pytest.mark.parametrize("confidence", [-0.1, 1.1, math.nan])
 def test_applies_to_confidences_only(confidence: float) -> None:
     with pytest.raises(ValueError, match=r"in \[0, 1\]"):

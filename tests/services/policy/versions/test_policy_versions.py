@@ -76,6 +76,14 @@ async def settle() -> None:
         await asyncio.sleep(0)
 
 
+async def following(registry: Registry, idle_versions: int = 1) -> tuple[Memory, PolicyVersions]:
+    """Versions that follow the registry, and the memory that they load into."""
+    memory = Memory()
+    versions = PolicyVersions(registry, memory.load, idle_versions=idle_versions)
+    await versions.follow_registry()
+    return memory, versions
+
+
 async def use(versions: PolicyVersions, version: str) -> None:
     async with versions.lease(version):
         pass
@@ -83,9 +91,7 @@ async def use(versions: PolicyVersions, version: str) -> None:
 
 
 async def test_the_version_that_the_registry_names_goes_live(registry: Registry) -> None:
-    memory = Memory()
-    versions = PolicyVersions(registry, memory.load)
-    await versions.follow_registry()
+    memory, versions = await following(registry)
     assert versions.active == "a"
     assert await versions.resolve(None) == "a"
     assert await versions.resolve("b") == "b"
@@ -95,9 +101,7 @@ async def test_the_version_that_the_registry_names_goes_live(registry: Registry)
 
 
 async def test_the_old_version_is_closed_after_its_last_request_and_not_before(registry: Registry) -> None:
-    memory = Memory()
-    versions = PolicyVersions(registry, memory.load, idle_versions=0)
-    await versions.follow_registry()
+    memory, versions = await following(registry, idle_versions=0)
     async with versions.lease("a"):
         async with versions.lease("a"):
             assert await versions.activate("b") == "a"
@@ -139,9 +143,7 @@ async def test_a_version_is_loaded_once_however_many_ask_for_it(registry: Regist
 
 
 async def test_others_in_memory_are_bounded_and_the_least_recently_used_goes_first(registry: Registry) -> None:
-    memory = Memory()
-    versions = PolicyVersions(registry, memory.load, idle_versions=2)
-    await versions.follow_registry()
+    memory, versions = await following(registry, idle_versions=2)
     for version in ("b", "c", "b", "d"):
         await use(versions, version)
     assert sorted(memory.open) == ["a", "b", "d"]
@@ -149,9 +151,7 @@ async def test_others_in_memory_are_bounded_and_the_least_recently_used_goes_fir
 
 
 async def test_a_request_for_yet_another_version_waits_until_one_is_free(registry: Registry) -> None:
-    memory = Memory()
-    versions = PolicyVersions(registry, memory.load, idle_versions=1)
-    await versions.follow_registry()
+    memory, versions = await following(registry, idle_versions=1)
     async with versions.lease("b"):
         third = asyncio.create_task(use(versions, "c"))
         await settle()
@@ -162,9 +162,7 @@ async def test_a_request_for_yet_another_version_waits_until_one_is_free(registr
 
 
 async def test_nobody_is_waited_for_who_gave_up(registry: Registry) -> None:
-    memory = Memory()
-    versions = PolicyVersions(registry, memory.load, idle_versions=1)
-    await versions.follow_registry()
+    memory, versions = await following(registry, idle_versions=1)
     async with versions.lease("b"):
         third = asyncio.create_task(use(versions, "c"))
         await settle()
@@ -177,9 +175,7 @@ async def test_nobody_is_waited_for_who_gave_up(registry: Registry) -> None:
 
 
 async def test_activation_does_not_wait_for_room(registry: Registry) -> None:
-    memory = Memory()
-    versions = PolicyVersions(registry, memory.load, idle_versions=1)
-    await versions.follow_registry()
+    memory, versions = await following(registry, idle_versions=1)
     async with versions.lease("b"):
         waiting = asyncio.create_task(use(versions, "c"))
         await settle()
@@ -268,9 +264,7 @@ async def test_an_active_json_that_cannot_be_written_changes_nothing(
     def refuse(_version: str) -> None:
         raise PermissionError("read-only")
 
-    memory = Memory()
-    versions = PolicyVersions(registry, memory.load, idle_versions=0)
-    await versions.follow_registry()
+    memory, versions = await following(registry, idle_versions=0)
     monkeypatch.setattr(registry, "activate_policy", refuse)
     with pytest.raises(PermissionError):
         await versions.activate("b")

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact, fit_artifact
 from prompt4trust.estimators.option_signals import option_signals
@@ -18,7 +16,7 @@ from prompt4trust.evaluation.prediction_arrays import fitting_rows
 from prompt4trust.evaluation.predictions import Failure
 from prompt4trust.selection import GuardArtifact
 from services.common.registry.directory import Registry
-from trustvqa.cli.main import app
+from tests.trustvqa.cli.commands import run_command
 
 PAIRS = {
     name: CalibrationKey(downstream="scripted", policy=policy, estimator=name, answer_template="answer-compact@1")
@@ -67,11 +65,7 @@ def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 
 def guard(folder: Path, *arguments: str | Path, status: int = 0) -> tuple[str, str]:
-    with contextlib.chdir(folder):
-        command = ["guard", *map(str, arguments), "--registry", "registry"]
-        result = CliRunner().invoke(app, command, env={"NO_COLOR": "1", "COLUMNS": "160"})
-    assert result.exit_code == status, result.stderr or result.exception
-    return result.stdout, result.stderr
+    return run_command(folder, "guard", *arguments, "--registry", "registry", status=status)
 
 
 def lines_of(out: str, start: str) -> list[list[str]]:

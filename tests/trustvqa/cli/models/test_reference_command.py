@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import re
 from datetime import UTC, datetime
@@ -10,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
 
 from prompt4trust.calibration import hash_rows
 from prompt4trust.datasets import load_dataset
@@ -18,7 +16,7 @@ from prompt4trust.evaluation import Prediction, PredictionLog, RunManifest
 from prompt4trust.shift import ReferenceArtifact
 from services.common.registry.directory import Registry
 from tests.prompt4trust.shift.questions import ASKED, OPTIONS, picture
-from trustvqa.cli.main import app
+from tests.trustvqa.cli.commands import run_command
 
 ROWS = 450
 
@@ -72,11 +70,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def reference(folder: Path, *arguments: str | Path, status: int = 0) -> tuple[str, str]:
-    with contextlib.chdir(folder):
-        command = ["reference", *map(str, arguments), "--registry", "registry"]
-        result = CliRunner().invoke(app, command, env={"NO_COLOR": "1", "COLUMNS": "200"})
-    assert result.exit_code == status, result.stderr or result.exception
-    return result.stdout, result.stderr
+    return run_command(folder, "reference", *arguments, "--registry", "registry", status=status, columns=200)
 
 
 def test_a_reference_is_published_with_what_it_was_made_from(data: Path, tmp_path: Path) -> None:

@@ -15,7 +15,6 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
-from typer.testing import CliRunner
 
 from prompt4trust.calibration import CalibratorArtifact
 from prompt4trust.evaluation import read_predictions
@@ -23,7 +22,7 @@ from tests.support.models import overconfident
 from tests.support.openai_app import ScriptedServer
 from tests.support.servers import free_port, running
 from tests.support.waiting import wait_until
-from trustvqa.cli.main import app
+from tests.trustvqa.cli.commands import run_command
 
 Argument = str | Path
 Environment = Mapping[str, str]
@@ -69,12 +68,7 @@ def start(folder: Path, *arguments: Argument) -> subprocess.Popen[str]:
 
 
 def trustvqa(folder: Path, *arguments: Argument, status: int = 0, environment: Environment = NONE) -> tuple[str, str]:
-    """Run a command in this process, which is quicker, from a folder of its own."""
-    command = [*map(str, arguments), "--resamples", "50"]
-    with contextlib.chdir(folder):
-        result = CliRunner().invoke(app, command, env={"NO_COLOR": "1", **environment})
-    assert result.exit_code == status, result.stderr or result.exception
-    return result.stdout, result.stderr
+    return run_command(folder, *arguments, "--resamples", "50", status=status, environment=environment)
 
 
 def test_calibrate_then_evaluate(data: Path, tmp_path: Path) -> None:

@@ -23,6 +23,7 @@ from prompt4trust.prompts import load_template
 from tests.support.html import Node, check_self_contained, parse
 from tests.support.openai_app import ScriptedServer
 from tests.support.servers import running
+from tests.trustvqa.cli.commands import run_command
 from trustvqa.cli.main import app
 
 N = 120
@@ -68,12 +69,10 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def trustvqa(folder: Path, *arguments: str | Path, status: int = 0) -> tuple[str, str]:
-    command = ["report", *map(str, arguments), "--resamples", "20", "--registry", str(folder / "registry")]
-    with contextlib.chdir(folder):
-        result = CliRunner().invoke(app, command, env={"NO_COLOR": "1", "COLUMNS": "160"})
-    assert result.exit_code == status, result.stderr or result.exception
-    assert "Traceback" not in result.stderr
-    return result.stdout, " ".join(result.stderr.split())
+    command = ["report", *arguments, "--resamples", "20", "--registry", folder / "registry"]
+    out, err = run_command(folder, *command, status=status)
+    assert "Traceback" not in err
+    return out, " ".join(err.split())
 
 
 def read(path: Path) -> Node:
