@@ -20,7 +20,7 @@ from transformers import (
 
 from services.common.engine.errors import ContextOverflowError, EngineError, InvalidRequestError
 from services.common.engine.interface import Message
-from services.common.engine.model.adapter import ModelOptions, TransformersAdapter
+from services.common.engine.model.adapter import DType, ModelOptions, TransformersAdapter
 from services.common.engine.model.prompt import Prompt
 from tests.services.common.engine.tiny import CONTEXT, png, tokenizer
 
@@ -162,3 +162,21 @@ def test_models_that_the_engine_cannot_run_are_refused_with_a_reason(tmp_path: P
                 TransformersAdapter.load(ModelOptions(tmp_path))
         else:
             assert TransformersAdapter.load(ModelOptions(tmp_path)).max_model_len == expected
+
+
+@pytest.mark.parametrize(
+    ("device", "dtype", "gpu", "expected"),
+    [
+        ("auto", "auto", False, ("cpu", "float32")),
+        ("auto", "auto", True, ("cuda", "auto")),
+        ("cpu", "auto", True, ("cpu", "float32")),
+        ("cuda:1", "auto", True, ("cuda:1", "auto")),
+        ("auto", "bfloat16", False, ("cpu", "bfloat16")),
+    ],
+)
+def test_auto_is_what_the_machine_has(
+    device: str, dtype: DType, gpu: bool, expected: tuple[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    found = ModelOptions(Path("m"), device=device, dtype=dtype).resolved()
+    assert (found.device, found.dtype) == expected

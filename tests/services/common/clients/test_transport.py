@@ -1,0 +1,25 @@
+"""JSON requests against a real server: replies that are none, keys and paths."""
+
+from __future__ import annotations
+
+import pytest
+from fastapi.responses import JSONResponse, PlainTextResponse, Response
+
+from prompt4trust.models import TransportError
+from services.common.clients.transport import make_http_client, post_json
+from tests.services.common.clients.scripted_server import QUICK, Server, post
+
+
+@pytest.mark.parametrize("reply", [PlainTextResponse("Well, ..."), JSONResponse([1]), PlainTextResponse("")])
+async def test_a_reply_that_is_no_json_object_is_a_transport_error(server: Server, reply: Response) -> None:
+    server.replies = [reply]
+    with pytest.raises(TransportError, match=r"not (JSON|a JSON object)") as caught:
+        await post(server)
+    assert (caught.value.status, len(server.bodies)) == (200, 1)
+
+
+async def test_the_pool_sends_its_key_and_keeps_the_base_path(server: Server) -> None:
+    server.replies = [JSONResponse({})]
+    async with make_http_client(f"{server.url}/v1", api_key="k-1") as http:
+        await post_json(http, "downstream", "chat/completions", {}, QUICK)
+    assert server.headers[0]["authorization"] == "Bearer k-1"
