@@ -1,1 +1,1 @@
-"""What every service shares: settings, errors, health, telemetry, HTTP clients, the registry."""
+"""Shared parts of all services: settings, errors, health, telemetry, HTTP clients, the registry."""
