@@ -41,6 +41,6 @@ def status(code: int, **headers: str) -> JSONResponse:
     return JSONResponse({"error": "hunter2"}, status_code=code, headers=headers)
 
 
-async def post(server: Server, policy: RetrySettings = QUICK) -> dict[str, Any]:
+async def post(server: Server, retry: RetrySettings = QUICK) -> dict[str, Any]:
     async with make_http_client(server.url) as http:
-        return await post_json(http, "policy", "v1/things", {"a": 1}, policy)
+        return await post_json(http, "policy", "v1/things", {"a": 1}, retry)
