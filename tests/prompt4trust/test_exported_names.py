@@ -56,6 +56,10 @@ EXPORTED = {
     "prompt4trust.monitoring": (
         "Bet Bets CALIBRATION Crossing DriftFinding LiveFigures PROMISE SequentialTest StateError Wealth live_figures"
     ),
+    "prompt4trust.plots": (
+        "DARK LIGHT Triple confidence_histogram_svg dots_svg gaps_svg history_svg legend_svg oracle_curve "
+        "random_curve reliability_svg risk_coverage_svg rules stated_svg unstyled"
+    ),
     "prompt4trust.selection": (
         "CalibratorReference CheckedAnswer GuardArtifact Limit OptionEvidence OptionSet OptionSets RiskEvidence "
         "RiskRule fit_guard level_of nonconformity place_start selection_score tie_of upper_bound"
