@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from prompt4trust.estimators.base import Answer
-from prompt4trust.estimators.single_reply import ask, check_template
+from prompt4trust.estimators.single_reply import SingleReplyEstimator
 from prompt4trust.models import Downstream, Policy, Sampling
 from prompt4trust.prompts import PromptTemplate
 
 
-class Cgp:
+class Cgp(SingleReplyEstimator):
     """Prompt4Trust (Kriz et al. 2025, arXiv 2507.09279): the policy's greedy guidance goes into the prompt.
 
     Args:
@@ -27,15 +27,11 @@ class Cgp:
     needs_policy = True
 
     def __init__(self, downstream: Downstream, policy: Policy, template: PromptTemplate, sampling: Sampling) -> None:
-        self._downstream = downstream
+        super().__init__(downstream, template, sampling)
         self._policy = policy
-        self._template = check_template(template)
-        self._sampling = sampling
 
     async def answer(self, question: str, options: Mapping[str, str], image_url: str | None) -> Answer:
         """Answer one question; see `Estimator.answer`."""
         guidance = await self._policy.guide(question, options)
-        answer, _ = await ask(
-            self.name, self._downstream, self._template, self._sampling, question, options, image_url, guidance
-        )
+        answer, _ = await self._ask(question, options, image_url, guidance)
         return answer

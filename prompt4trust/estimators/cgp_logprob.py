@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from prompt4trust.estimators._tokens import ALTERNATIVES, letter_signals
 from prompt4trust.estimators.base import Answer
-from prompt4trust.estimators.single_reply import ask, check_template
+from prompt4trust.estimators.single_reply import SingleReplyEstimator
 from prompt4trust.models import Downstream, Policy, Sampling
 from prompt4trust.prompts import PromptTemplate
 from prompt4trust.verdict import Verdict
 
 
-class CgpLogprob:
+class CgpLogprob(SingleReplyEstimator):
     """`Cgp` at the same cost, with what log-probabilities tell among its signals.
 
     The confidence is the stated one, as for `Cgp`. The signals (see `letter_signals`) let a calibrator that takes two
@@ -43,26 +43,15 @@ class CgpLogprob:
         sampling: Sampling,
         alternatives: int = ALTERNATIVES,
     ) -> None:
-        self._downstream = downstream
+        super().__init__(downstream, template, sampling)
         self._policy = policy
-        self._template = check_template(template)
-        self._sampling = sampling
         self._alternatives = alternatives
 
     async def answer(self, question: str, options: Mapping[str, str], image_url: str | None) -> Answer:
         """Answer one question; see `Estimator.answer`."""
         guidance = await self._policy.guide(question, options)
-        answer, reply = await ask(
-            self.name,
-            self._downstream,
-            self._template,
-            self._sampling,
-            question,
-            options,
-            image_url,
-            guidance,
-            top_logprobs=self._alternatives if options else None,
-        )
+        top_logprobs = self._alternatives if options else None
+        answer, reply = await self._ask(question, options, image_url, guidance, top_logprobs=top_logprobs)
         if not isinstance(answer.verdict, Verdict) or not options:
             return answer
         return replace(answer, signals=letter_signals(reply, answer.verdict.answer, options))

@@ -8,7 +8,7 @@ from dataclasses import replace
 from importlib.resources import files
 
 from prompt4trust.estimators.base import Answer
-from prompt4trust.estimators.single_reply import ask, check_template
+from prompt4trust.estimators.single_reply import SingleReplyEstimator
 from prompt4trust.models import Cost, Downstream, Guidance, Sampling
 from prompt4trust.prompts import PromptTemplate
 
@@ -23,7 +23,7 @@ def load_fixed_guidance() -> Guidance:
     return Guidance(str(source["guidance"]), f"{source['name']}@{source['version']}", Cost())
 
 
-class FixedPrompt:
+class FixedPrompt(SingleReplyEstimator):
     """The baseline of a policy: the same request to reason step by step and to beware of overconfidence for all.
 
     The answer names no guidance: a sentence for every question is part of the estimator, and no policy wrote it.
@@ -44,15 +44,10 @@ class FixedPrompt:
     def __init__(
         self, downstream: Downstream, template: PromptTemplate, sampling: Sampling, guidance: str | None = None
     ) -> None:
-        self._downstream = downstream
-        self._template = check_template(template)
-        self._sampling = sampling
+        super().__init__(downstream, template, sampling)
         self._guidance = load_fixed_guidance() if guidance is None else Guidance(guidance, "given", Cost())
 
     async def answer(self, question: str, options: Mapping[str, str], image_url: str | None) -> Answer:
         """Answer one question; see `Estimator.answer`. Open questions are answered too."""
-        answer, _ = await ask(
-            *(self.name, self._downstream, self._template, self._sampling),
-            *(question, options, image_url, self._guidance),
-        )
+        answer, _ = await self._ask(question, options, image_url, self._guidance)
         return replace(answer, guidance=None)

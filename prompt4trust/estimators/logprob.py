@@ -7,13 +7,13 @@ from dataclasses import replace
 
 from prompt4trust.estimators._tokens import ALTERNATIVES, letter_signals
 from prompt4trust.estimators.base import Answer
-from prompt4trust.estimators.single_reply import ask, check_template
+from prompt4trust.estimators.single_reply import SingleReplyEstimator
 from prompt4trust.models import Downstream, Sampling
 from prompt4trust.prompts import PromptTemplate
 from prompt4trust.verdict import Invalid, Verdict
 
 
-class Logprob:
+class Logprob(SingleReplyEstimator):
     """The probability of the answer's letter among the option letters (as in Kadavath et al. 2022, arXiv 2207.05221).
 
     The reply is decoded as for `Verbalized`; the probability is that at the token that writes the letter of its
@@ -44,25 +44,14 @@ class Logprob:
         sampling: Sampling,
         alternatives: int = ALTERNATIVES,
     ) -> None:
-        self._downstream = downstream
-        self._template = check_template(template)
-        self._sampling = sampling
+        super().__init__(downstream, template, sampling)
         self._alternatives = alternatives
 
     async def answer(self, question: str, options: Mapping[str, str], image_url: str | None) -> Answer:
         """Answer one question; see `Estimator.answer`."""
         if not options:
             return Answer(Invalid("no_options"), "", self.name)
-        asked, reply = await ask(
-            self.name,
-            self._downstream,
-            self._template,
-            self._sampling,
-            question,
-            options,
-            image_url,
-            top_logprobs=self._alternatives,
-        )
+        asked, reply = await self._ask(question, options, image_url, top_logprobs=self._alternatives)
         if isinstance(asked.verdict, Invalid):
             return asked
         letter, stated = asked.verdict.answer, asked.verdict.confidence

@@ -10,7 +10,7 @@ import anyio.to_thread
 from prompt4trust.estimators._noise import NoisyPicture
 from prompt4trust.estimators._samples import alike, derived_seed
 from prompt4trust.estimators.base import Answer
-from prompt4trust.estimators.single_reply import ask, check_template
+from prompt4trust.estimators.single_reply import SingleReplyEstimator
 from prompt4trust.models import Downstream, Sampling
 from prompt4trust.prompts import PromptTemplate
 from prompt4trust.verdict import Invalid, Verdict
@@ -19,7 +19,7 @@ STRENGTHS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 """Parts of the picture's variance that noise takes the place of; at 1 there would be nothing left to answer from."""
 
 
-class Perturbation:
+class Perturbation(SingleReplyEstimator):
     """Visual uncertainty made to measure, after CSP (semantic perturbation, arXiv 2504.14848).
 
     There, noise of growing strength over the object in question makes training examples of growing uncertainty. Here
@@ -54,16 +54,14 @@ class Perturbation:
     ) -> None:
         if not strengths or list(strengths) != sorted(set(strengths)) or strengths[0] <= 0 or strengths[-1] > 1:
             raise ValueError("strengths must rise, above 0 and up to 1")
-        self._downstream = downstream
-        self._template = check_template(template)
-        self._sampling = sampling
+        super().__init__(downstream, template, sampling)
         self._strengths = tuple(strengths)
 
     async def answer(self, question: str, options: Mapping[str, str], image_url: str | None) -> Answer:
         """Answer one question; see `Estimator.answer`. The text is the reply to the clean picture."""
         if image_url is None:
             return Answer(Invalid("no_image"), "", self.name)
-        clean = await self._ask(question, options, image_url)
+        clean, _ = await self._ask(question, options, image_url)
         if isinstance(clean.verdict, Invalid):
             return clean
         seed = derived_seed(self._sampling.seed or 0, question, options, image_url, 0)
@@ -71,7 +69,7 @@ class Perturbation:
         picture = await anyio.to_thread.run_sync(NoisyPicture, image_url, seed)
         stood, cost = 0, clean.cost
         for strength in self._strengths:
-            noisy = await self._ask(question, options, await anyio.to_thread.run_sync(picture.at, strength))
+            noisy, _ = await self._ask(question, options, await anyio.to_thread.run_sync(picture.at, strength))
             cost += noisy.cost
             if isinstance(noisy.verdict, Invalid) or not alike(noisy.verdict.answer, clean.verdict.answer):
                 break
@@ -83,9 +81,3 @@ class Perturbation:
         }
         verdict = Verdict(clean.verdict.answer, stood / len(self._strengths))
         return replace(clean, verdict=verdict, cost=cost, signals=signals)
-
-    async def _ask(self, question: str, options: Mapping[str, str], image_url: str) -> Answer:
-        answer, _ = await ask(
-            *(self.name, self._downstream, self._template, self._sampling), *(question, options, image_url)
-        )
-        return answer

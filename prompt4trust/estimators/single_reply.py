@@ -61,3 +61,35 @@ def check_template(template: PromptTemplate) -> PromptTemplate:
     if template.role != "answer":
         raise ValueError(f"template {template.id} has the role {template.role!r}; an estimator needs role 'answer'")
     return template
+
+
+class SingleReplyEstimator:
+    """Base of the estimators that read one reply at a time.
+
+    Args:
+        downstream: The model that answers.
+        template: A template of role "answer".
+        sampling: Its decoding.
+
+    Raises:
+        ValueError: If the template has another role.
+    """
+
+    name: str
+
+    def __init__(self, downstream: Downstream, template: PromptTemplate, sampling: Sampling) -> None:
+        self._downstream = downstream
+        self._template = check_template(template)
+        self._sampling = sampling
+
+    async def _ask(
+        self,
+        question: str,
+        options: Mapping[str, str],
+        image_url: str | None,
+        guidance: Guidance | None = None,
+        *,
+        top_logprobs: int | None = None,
+    ) -> tuple[Answer, Completion]:
+        models = (self._downstream, self._template, self._sampling)
+        return await ask(self.name, *models, question, options, image_url, guidance, top_logprobs=top_logprobs)

@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from prompt4trust.estimators.base import Answer
-from prompt4trust.estimators.single_reply import ask, check_template
-from prompt4trust.models import Downstream, Sampling
-from prompt4trust.prompts import PromptTemplate
+from prompt4trust.estimators.single_reply import SingleReplyEstimator
 
 
-class Verbalized:
+class Verbalized(SingleReplyEstimator):
     """The baseline of every comparison (Lin et al. 2022, arXiv 2205.14334): no policy, the stated confidence.
 
     Args:
@@ -25,12 +23,7 @@ class Verbalized:
     name = "verbalized"
     needs_policy = False
 
-    def __init__(self, downstream: Downstream, template: PromptTemplate, sampling: Sampling) -> None:
-        self._downstream = downstream
-        self._template = check_template(template)
-        self._sampling = sampling
-
     async def answer(self, question: str, options: Mapping[str, str], image_url: str | None) -> Answer:
         """Answer one question; see `Estimator.answer`."""
-        answer, _ = await ask(self.name, self._downstream, self._template, self._sampling, question, options, image_url)
+        answer, _ = await self._ask(question, options, image_url)
         return answer
