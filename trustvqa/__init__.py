@@ -1,1 +1,1 @@
-"""The command line, the reports and the client: what people type, read and import."""
+"""The command line and the reports: all that people type and read."""

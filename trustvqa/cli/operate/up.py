@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 from collections.abc import Mapping
+from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,6 @@ from trustvqa.cli.operate.service_processes import ServiceProcess, ServiceSuperv
 # Services that share two cores must not fight for them: one thread each, and no spinning while waiting.
 _QUIET_CPU = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "HF_HUB_OFFLINE": "1"}
 _SHIPPED = Path("models")
-_SAMPLE = "services/gateway/static/samples"
 
 
 def up(
@@ -98,8 +98,11 @@ def _greet(console: Console, host: str, ports: dict[str, int]) -> None:
 
 def sample_curl(base: str) -> str:
     """Compose the curl line that the README shows, for a gateway's address."""
+    picture = Path(str(files("services.gateway"))) / "static" / "samples" / "ultrasound.png"
+    if picture.is_relative_to(Path.cwd()):
+        picture = picture.relative_to(Path.cwd())
     return (
-        f"  curl -s {base}/vqa -F image=@{_SAMPLE}/ultrasound.png \\\n"
+        f"  curl -s {base}/vqa -F image=@{picture} \\\n"
         "    -F question='What shape are the findings?' \\\n"
         "    -F options=Round -F options=Oval -F options=Spiculated -F options=Ring-shaped"
     )

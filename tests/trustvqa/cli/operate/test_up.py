@@ -1,4 +1,4 @@
-"""`trustvqa up` where there is no checkout."""
+"""`trustvqa up` in a checkout and elsewhere."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from trustvqa.cli.operate.up import missing_files
+from trustvqa.cli.operate.up import missing_files, sample_curl
+
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def test_without_configuration_and_models_it_says_where_they_are(
@@ -18,3 +20,10 @@ def test_without_configuration_and_models_it_says_where_they_are(
     assert missing_files({"TRUSTVQA_DOWNSTREAM_MODEL_PATH": "/models/mine"}) is None
     (tmp_path / "models").mkdir()
     assert missing_files({}) is None
+
+
+def test_the_sample_is_named_from_where_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    assert "curl -s URL/vqa -F image=@services/gateway/static/samples/ultrasound.png " in sample_curl("URL")
+    monkeypatch.chdir(tmp_path)
+    assert f"image=@{ROOT}/services/gateway/static/samples/ultrasound.png " in sample_curl("URL")
