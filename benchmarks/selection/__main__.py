@@ -15,7 +15,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.results import write_figures
-from benchmarks.selection.study import Held, Kept, try_promises, try_sets
+from benchmarks.selection.study import OptionSetOutcome, PromiseOutcome, try_promises, try_sets
 from prompt4trust.evaluation import ManifestError, Prediction, TableError, read_manifest, read_predictions
 from prompt4trust.evaluation.selection_trials import checked_answers
 
@@ -66,7 +66,7 @@ def _pool(runs: list[Path]) -> list[Prediction]:
     return [row for run in runs for row in read_predictions(run)]
 
 
-def _promises(kept: list[Kept]) -> Table:
+def _promises(kept: list[PromiseOutcome]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for head in ("max_risk", "broken", "exceeded", "silent", "wrong of answered", "answered", "in hindsight"):
         table.add_column(head, no_wrap=True)
@@ -76,7 +76,7 @@ def _promises(kept: list[Kept]) -> Table:
     return table
 
 
-def _sets(held: list[Held]) -> Table:
+def _sets(held: list[OptionSetOutcome]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for head in ("coverage", "held", "options in a set", *held[0].by_group):
         table.add_column(head, no_wrap=True)

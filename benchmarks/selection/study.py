@@ -19,7 +19,7 @@ _SETS_TRIED = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class PromiseOutcome:
     """Outcome of a promise at one accepted risk.
 
     Attributes:
@@ -54,7 +54,7 @@ def try_promises(
     delta: float = 0.05,
     split_ties: bool = True,
     seed: int = 0,
-) -> list[Kept]:
+) -> list[PromiseOutcome]:
     """Make promises from random calibration answers and look whether they hold.
 
     Args:
@@ -95,15 +95,15 @@ def try_promises(
     return [_summary(risk, np.array(rows_of)) for risk, rows_of in found.items()]
 
 
-def _summary(risk: float, outcomes: Floats) -> Kept:
+def _summary(risk: float, outcomes: Floats) -> PromiseOutcome:
     silent, broken, exceeded, coverage, hindsight = outcomes[:, :5].mean(axis=0).tolist()
     errors = outcomes[~np.isnan(outcomes[:, 5]), 5]
     error = float(errors.mean()) if len(errors) else float("nan")
-    return Kept(risk, len(outcomes), silent, broken, exceeded, coverage, hindsight, error)
+    return PromiseOutcome(risk, len(outcomes), silent, broken, exceeded, coverage, hindsight, error)
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class OptionSetOutcome:
     """Outcome of option sets at one coverage.
 
     Attributes:
@@ -128,7 +128,7 @@ def try_sets(
     group: str | None = None,
     split_ties: bool = True,
     seed: int = 0,
-) -> list[Held]:
+) -> list[OptionSetOutcome]:
     """Make option sets from random calibration answers and look what they hold.
 
     Args:
@@ -166,7 +166,7 @@ def try_sets(
                 )
                 rows_of.append((_group(answer, group), answer.truth in chosen.letters, len(chosen.letters)))
     return [
-        Held(
+        OptionSetOutcome(
             coverage,
             float(np.mean([held for _, held, _ in rows_of])),
             {name: float(np.mean([held for at, held, _ in rows_of if at == name]))

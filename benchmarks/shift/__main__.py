@@ -13,7 +13,7 @@ from rich.table import Table
 from benchmarks.results import write_figures
 from benchmarks.shift.spoiling import ELSEWHERE, HARMLESS, STRANGE
 from benchmarks.shift.study import (
-    Told,
+    Separation,
     as_json,
     ask_elsewhere,
     draw,
@@ -67,7 +67,7 @@ def main(
     console.print(_table("limit", shares))
 
     some = tried[:spoilt]
-    kinds: dict[str, Told] = {}
+    kinds: dict[str, Separation] = {}
     pet = [each.described for each in draw_look(spoilt, seed, split, "PET")]
     kinds["a fifth look, like PET"] = tell(reference, usual, pet, limit)
     for name, how in (*STRANGE.items(), *HARMLESS.items()):
@@ -88,7 +88,7 @@ def main(
         write_figures(out, figures)
 
 
-def _unseen(unseen: Mapping[str, Mapping[str, Told]]) -> Table:
+def _unseen(unseen: Mapping[str, Mapping[str, Separation]]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for head in ("unseen", "of which", "n", "AUROC by picture", "by words", "by both", "beyond", "usual beyond"):
         table.add_column(head, no_wrap=True)
@@ -106,7 +106,7 @@ def _unseen(unseen: Mapping[str, Mapping[str, Told]]) -> Table:
     return table
 
 
-def _kinds(kinds: Mapping[str, Told]) -> Table:
+def _kinds(kinds: Mapping[str, Separation]) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0))
     for head in ("", "AUROC by both", "beyond", "by picture alone", "by words alone"):
         table.add_column(head, no_wrap=True)

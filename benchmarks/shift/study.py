@@ -59,7 +59,7 @@ def reference_of(drawn: Sequence[Drawn], seed: int = 42) -> Reference:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class Separation:
     """Separation of unusual questions from usual ones.
 
     Attributes:
@@ -73,15 +73,17 @@ class Told:
     beyond: dict[str, Share]
 
 
-def tell(reference: Reference, usual: Sequence[Described], unusual: Sequence[Described], limit: float) -> Told:
+def tell(reference: Reference, usual: Sequence[Described], unusual: Sequence[Described], limit: float) -> Separation:
     """Judge usual and unusual questions by one reference."""
     strange = judge_each(reference.judge_all(unusual))
     known = judge_each(reference.judge_all(usual)) if usual else {}
     areas = {part: separation(scores, strange[part]) for part, scores in known.items()}
-    return Told(len(unusual), areas, {part: beyond(scores, limit) for part, scores in strange.items()})
+    return Separation(len(unusual), areas, {part: beyond(scores, limit) for part, scores in strange.items()})
 
 
-def leave_out(calibration: Sequence[Drawn], test: Sequence[Drawn], modality: str, limit: float) -> dict[str, Told]:
+def leave_out(
+    calibration: Sequence[Drawn], test: Sequence[Drawn], modality: str, limit: float
+) -> dict[str, Separation]:
     """Make a reference without a modality, and tell test phantoms of it from those of the others.
 
     Neither the reference nor the usual test phantoms have any of that look, be it blended in.
@@ -144,7 +146,7 @@ def _describe(picture: Image.Image, text: str, options: Sequence[str]) -> Descri
     return DESCRIPTOR.describe(picture, text, letter_options(options))
 
 
-def as_json(told: Mapping[str, Told]) -> dict[str, object]:
+def as_json(told: Mapping[str, Separation]) -> dict[str, object]:
     """Lay figures out for a file."""
     return {
         kind: {
