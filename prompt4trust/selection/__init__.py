@@ -7,8 +7,8 @@ from prompt4trust.selection.artifact import (
     RiskEvidence,
 )
 from prompt4trust.selection.bounds import upper_bound
-from prompt4trust.selection.conformal import OptionSet, OptionSets, nonconformity
 from prompt4trust.selection.fitting import CheckedAnswer, fit_guard
+from prompt4trust.selection.option_sets import OptionSet, OptionSets, nonconformity
 from prompt4trust.selection.ranking import level_of, selection_score, tie_of
 from prompt4trust.selection.risk import Limit, RiskRule, place_start
 

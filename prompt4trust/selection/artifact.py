@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from prompt4trust.artifact import JsonArtifact
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
-from prompt4trust.selection.conformal import OptionSets
+from prompt4trust.selection.option_sets import OptionSets
 from prompt4trust.selection.ranking import STEPS, selection_score, tie_of
 from prompt4trust.selection.risk import RiskRule
 

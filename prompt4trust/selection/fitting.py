@@ -8,7 +8,7 @@ from datetime import datetime
 
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact, hash_rows
 from prompt4trust.selection.artifact import CalibratorReference, GuardArtifact, OptionEvidence, RiskEvidence, Ties
-from prompt4trust.selection.conformal import nonconformity
+from prompt4trust.selection.option_sets import nonconformity
 from prompt4trust.selection.ranking import selection_score, tie_of
 from prompt4trust.selection.risk import place_start, set_aside
 
