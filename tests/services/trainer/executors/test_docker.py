@@ -9,7 +9,8 @@ import pytest
 
 from services.trainer.errors import ExecutorError
 from services.trainer.executors.base import Launch
-from services.trainer.executors.docker import DockerExecutor, container_options, describe
+from services.trainer.executors.docker import DockerExecutor
+from services.trainer.executors.docker_container import container_options, describe
 from services.trainer.executors.docker_settings import DockerSettings, Mount
 from tests.services.trainer.executors.programs import sockets_left
 

@@ -16,7 +16,8 @@ import pytest
 from docker.errors import DockerException, NotFound
 
 from services.trainer.errors import ExecutorError
-from services.trainer.executors.docker import DockerExecutor, container_options
+from services.trainer.executors.docker import DockerExecutor
+from services.trainer.executors.docker_container import container_options
 from services.trainer.executors.docker_settings import DockerSettings
 from tests.services.trainer.executors.programs import ended, launch, said, sockets_left, until_state
 
