@@ -65,8 +65,8 @@ async def follow(
             if events:
                 continue
             if record.is_finished:
-                told = record.model_dump_json(include={"status", "error", "ended", "resumed"})
-                yield ServerSentEvent(told, event="end", id=f"{place}-end")
+                outcome = record.model_dump_json(include={"status", "error", "ended", "resumed"})
+                yield ServerSentEvent(outcome, event="end", id=f"{place}-end")
                 return
             await anyio.sleep(poll_s)
     finally:

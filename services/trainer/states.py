@@ -15,9 +15,9 @@ from typing import Any
 from services.trainer.errors import TransitionError
 from services.trainer.executors.base import JobState
 from services.trainer.run_files.records import RunRecord, Status
+from services.trainer.stop_signals import STOPPED
 
 _SIGNAL_BASE = 128
-_STOPPED = 130
 _GONE = (
     "the run's process ended without a word: it was killed, it ran out of memory, or the machine was restarted. "
     "Resume the run: it goes on from what was saved"
@@ -75,14 +75,14 @@ def judge(job: JobState, progress: Mapping[str, Any], *, cancelling: bool) -> tu
     Returns:
         The run's status, and a remark for a person.
     """
-    told = progress.get("state")
-    if job.exit_code == 0 or (job.exit_code is None and told == "succeeded"):
+    own_account = progress.get("state")
+    if job.exit_code == 0 or (job.exit_code is None and own_account == "succeeded"):
         return "succeeded", None
     if cancelling:
         return "cancelled", None
-    if told == "failed" and progress.get("error"):
+    if own_account == "failed" and progress.get("error"):
         return "failed", str(progress["error"])
-    if job.exit_code == _STOPPED or (job.exit_code is None and told == "cancelled"):
+    if job.exit_code == STOPPED or (job.exit_code is None and own_account == "cancelled"):
         return "cancelled", "it was stopped by a signal from elsewhere; resuming it goes on from its checkpoint"
     return "failed", _explain(job)
 

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+STOPPED = 130
+"""Exit status of a run that a signal ended before its end."""
 _SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 

@@ -13,9 +13,7 @@ import stamina.instrumentation
 from services.trainer.errors import EvaluationFailedError, EvaluationStoppedError
 from services.trainer.evaluation.execute import execute
 from services.trainer.model_settings import ModelSettings
-from services.trainer.stop_signals import stop_on_signals
-
-STOPPED = 130
+from services.trainer.stop_signals import STOPPED, stop_on_signals
 
 
 def main(folder: Path) -> int:

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -30,22 +27,19 @@ from prompt4trust.evaluation import (
 )
 from prompt4trust.evaluation.manifest import FILE as MANIFEST
 from prompt4trust.evaluation.probes import spoil
-from prompt4trust.files import write_atomically
 from services.common.clients.errors import PictureEgressRefusedError
 from services.common.registry.directory import Registry
 from services.trainer.errors import DataError, EvaluationError, EvaluationFailedError, EvaluationStoppedError
 from services.trainer.evaluation.config import EvaluationSpec
 from services.trainer.evaluation.prediction_run import PredictionPlan, fitting_calibrators, predict
 from services.trainer.evaluation.probes import write_figures
+from services.trainer.evaluation.progress import EvaluationProgress
 from services.trainer.model_settings import ModelSettings
 from services.trainer.question_data import load_questions
-from services.trainer.run_files.events import EventLog
-from services.trainer.run_files.progress import PROGRESS
 from trustvqa.reports import write_report
 
 Keys = Mapping[str, SecretStr | None]
 CONFIG, OUTPUT = "config.json", "evaluation"
-_EVERY_S = 0.5
 _FORESEEN = (
     DataError,
     DatasetError,
@@ -57,52 +51,6 @@ _FORESEEN = (
     TableError,
     OSError,
 )
-
-
-class Account:
-    """The run's progress, in progress.json and as events.
-
-    Args:
-        folder: The run's folder.
-        clock: Seconds, monotonic.
-        now: The time of day.
-    """
-
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
-    ) -> None:
-        self._path = folder / PROGRESS
-        self._events = EventLog(folder, now=now)
-        self._clock = clock
-        self._now = now
-        self._last: dict[str, Any] = {}
-        self._next = -1.0
-
-    def see(self, progress: Progress) -> None:
-        """Take note of the run's progress; it is written down now and then."""
-        self._last = {"done": progress.done, "total": progress.total, "failed": progress.failed}
-        if self._clock() >= self._next or progress.done + progress.failed >= progress.total:
-            self._next = self._clock() + _EVERY_S
-            self._write("running")
-            self._events.write("progress", **self._last)
-
-    def finish(self, state: str, error: str | None = None) -> None:
-        """Record the run's end."""
-        self._write(state, **({"error": error} if error else {}))
-
-    def tell(self, event: str, figures: list[dict[str, Any]]) -> None:
-        """Write figures, each as an event of its own."""
-        for each in figures:
-            self._events.write(event, **each)
-
-    def _write(self, state: str, **more: str) -> None:
-        # "state" is read by whoever judges how the run ended.
-        record = {"state": state, **self._last, **more, "time": self._now().isoformat(timespec="seconds")}
-        write_atomically(self._path, json.dumps(record, indent=2) + "\n")
 
 
 def execute(folder: Path, *, keys: Keys, stop: threading.Event) -> None:
@@ -117,28 +65,30 @@ def execute(folder: Path, *, keys: Keys, stop: threading.Event) -> None:
         EvaluationFailedError: If it cannot go on, or some questions could not be asked. The report covers what could.
         EvaluationStoppedError: If it was stopped.
     """
-    account = Account(folder)
+    progress_log = EvaluationProgress(folder)
     try:
         try:
             spec = EvaluationSpec.model_validate_json((folder / CONFIG).read_bytes())
         except ValidationError as error:
             raise EvaluationFailedError(f"{folder / CONFIG} cannot be read: {error.errors()[0]['msg']}") from error
-        missing = anyio.run(_run, folder, spec, keys, account, stop)
+        missing = anyio.run(_run, folder, spec, keys, progress_log, stop)
         if missing:
             raise EvaluationFailedError(
                 f"{missing} predictions could not be made; resume the run, which then asks those again"
             )
     except EvaluationStoppedError:
-        account.finish("cancelled")
+        progress_log.finish("cancelled")
         raise
     except (*_FORESEEN, EvaluationFailedError) as error:
-        account.finish("failed", str(error))
+        progress_log.finish("failed", str(error))
         raise EvaluationFailedError(str(error)) from error
-    account.finish("succeeded")
+    progress_log.finish("succeeded")
 
 
-async def _run(folder: Path, spec: EvaluationSpec, keys: Keys, account: Account, stop: threading.Event) -> int:
-    async def heed() -> None:
+async def _run(
+    folder: Path, spec: EvaluationSpec, keys: Keys, progress_log: EvaluationProgress, stop: threading.Event
+) -> int:
+    async def cancel_on_stop() -> None:
         while not stop.is_set():  # noqa: ASYNC110 - a signal sets it, and can set no event of this loop
             await anyio.sleep(0.1)
         tasks.cancel_scope.cancel()
@@ -146,9 +96,9 @@ async def _run(folder: Path, spec: EvaluationSpec, keys: Keys, account: Account,
     missing: int | None = None
     failure: Exception | None = None
     async with anyio.create_task_group() as tasks:
-        tasks.start_soon(heed)
+        tasks.start_soon(cancel_on_stop)
         try:
-            missing = await _evaluate(folder / OUTPUT, spec, keys, account)
+            missing = await _evaluate(folder / OUTPUT, spec, keys, progress_log)
         except _FORESEEN as error:
             failure = error  # raised here it would come out as a group
         tasks.cancel_scope.cancel()
@@ -159,23 +109,23 @@ async def _run(folder: Path, spec: EvaluationSpec, keys: Keys, account: Account,
     return missing
 
 
-async def _evaluate(place: Path, spec: EvaluationSpec, keys: Keys, account: Account) -> int:
+async def _evaluate(place: Path, spec: EvaluationSpec, keys: Keys, progress_log: EvaluationProgress) -> int:
     """Ask the questions, then the spoilt ones; returns how many predictions are missing."""
     config = spec.config
     settings = ModelSettings(**{**config.over(spec.models), **keys})
     artifacts = Registry(spec.registry) if config.calibrators == "auto" else None
     dataset = await anyio.to_thread.run_sync(load_questions, config.data, spec.data)
-    asking = PredictionPlan(config.methods, config.concurrency, config.deadline_s, config.policy_version, recheck=True)
+    plan = PredictionPlan(config.methods, config.concurrency, config.deadline_s, config.policy_version, recheck=True)
     if (place / MANIFEST).is_file():
         # Another version may have been made live since; a run keeps to the one that it began with.
-        asking = replace(asking, policy_version=read_manifest(place).policy)
+        plan = replace(plan, policy_version=read_manifest(place).policy)
 
     @contextmanager
     def watching(_place: Path) -> Iterator[Callable[[Progress], None]]:
-        yield account.see
+        yield progress_log.see
 
     async def ask(questions: Dataset, where: Path) -> tuple[RunManifest, list[Prediction], Report]:
-        _, manifest, predictions = await predict(questions, asking, settings, where, watching)
+        _, manifest, predictions = await predict(questions, plan, settings, where, watching)
         fitting = fitting_calibrators(artifacts, manifest) if artifacts else []
 
         def report() -> Report:
@@ -186,16 +136,16 @@ async def _evaluate(place: Path, spec: EvaluationSpec, keys: Keys, account: Acco
         return manifest, predictions, await anyio.to_thread.run_sync(report)
 
     manifest, plain, report = await ask(dataset, place)
-    account.tell("method", summarize(report.model_dump(mode="json")))
+    progress_log.figures("method", summarize(report.model_dump(mode="json")))
     missing = sum(row.failure is not None for row in plain)
-    asking = replace(asking, policy_version=manifest.policy)
+    plan = replace(plan, policy_version=manifest.policy)
     artifacts = None  # a calibrator holds for the questions that it was fitted on, not for spoilt ones
     for name in config.probes:
         where = place / f"probe-{name}"
         questions = await anyio.to_thread.run_sync(spoil, dataset, name, where / "pictures")
         _, spoilt, _ = await ask(questions, where)
         _, figures = write_figures(where, name, plain, spoilt, manifest.estimators, config.resamples)
-        account.tell("probe", [{"probe": name, **each.model_dump(mode="json")} for each in figures])
+        progress_log.figures("probe", [{"probe": name, **each.model_dump(mode="json")} for each in figures])
         missing += sum(row.failure is not None for row in spoilt)
     return missing
 

@@ -16,9 +16,7 @@ from services.trainer.errors import RunError
 from services.trainer.grpo.connection import ConnectionSettings
 from services.trainer.grpo.event_writer import EventWriter
 from services.trainer.grpo.run import execute
-from services.trainer.stop_signals import stop_on_signals
-
-STOPPED = 130
+from services.trainer.stop_signals import STOPPED, stop_on_signals
 
 
 def main(folder: Path) -> int:

@@ -144,7 +144,7 @@ def run_predictions(
             yield watch.update
 
     try:
-        asking = PredictionPlan(
+        plan = PredictionPlan(
             method_names(request.methods),
             request.asking.concurrency,
             request.asking.deadline,
@@ -153,7 +153,7 @@ def run_predictions(
         )
         questions = dataset or _load(request, console)
         folder, manifest, predictions = anyio.run(
-            prediction_run.predict, questions, asking, settings, request.asking.out, watching
+            prediction_run.predict, questions, plan, settings, request.asking.out, watching
         )
         return PredictionOutcome(folder, questions, manifest, predictions)
     except KeyboardInterrupt:
