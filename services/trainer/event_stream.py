@@ -14,7 +14,7 @@ from sse_starlette import ServerSentEvent
 from services.common.http.problems import Problem
 from services.trainer.metrics import TrainerMetrics
 from services.trainer.run_files.events import read_events
-from services.trainer.run_files.records import RunRecord
+from services.trainer.run_files.records import RunRecord, wait_for_writer
 
 _ID = re.compile(r"(\d{1,15})(-end)?")
 
@@ -57,8 +57,10 @@ async def follow(
     metrics.listening += 1
     try:
         while True:
-            # In this order: what was written before a run was closed has been read when it is found closed.
+            # In this order: the events of a run that is found closed have all been written when they are read.
             record = await read()
+            if record.is_finished:
+                await asyncio.to_thread(wait_for_writer, folder)
             events, place = await asyncio.to_thread(read_events, folder, place)
             for event in events:
                 yield ServerSentEvent(json.dumps(event.data, ensure_ascii=False), event=event.name, id=str(event.end))

@@ -158,6 +158,16 @@ class RunStore:
         return sorted(found, key=lambda run: (run.created, run.id), reverse=True)
 
 
+def wait_for_writer(folder: Path) -> None:
+    """Wait until nobody writes a run's record: the event of its last change is then written, too.
+
+    Args:
+        folder: The run's folder.
+    """
+    with suppress(OSError), _locked(folder):
+        pass
+
+
 def _is_manifest(path: Path) -> bool:
     # `trustvqa evaluate` and `calibrate` keep a file of the same name, by which they know their own folders again.
     try:

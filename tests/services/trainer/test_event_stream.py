@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import fcntl
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import CollectorRegistry
 
+from services.trainer.event_stream import follow
+from services.trainer.metrics import TrainerMetrics
 from services.trainer.run_files.events import EventLog
+from services.trainer.run_files.records import RunRecord
 from tests.services.trainer.conftest import Service, Start
 from tests.support.waiting import wait_until
 
@@ -92,6 +100,22 @@ def test_a_run_that_is_resumed_is_followed_on(start: Start) -> None:
     with listening(service, run, heard[-1].id) as told:
         rest = list(told)
     assert [each.data["status"] for each in rest] == ["queued", "running", "succeeded", "succeeded"]
+
+
+async def test_the_last_state_is_sent_before_the_end_however_slow_its_writer_is(tmp_path: Path) -> None:
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    record = RunRecord(id="run-1", kind="evaluation", status="succeeded", created=now)
+    with (tmp_path / ".run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # run.json says the end already, and its event is about to be written
+
+        async def read() -> RunRecord:
+            return record
+
+        stream = follow(tmp_path, 0, read, poll_s=0.01, metrics=TrainerMetrics(CollectorRegistry()))
+        first = asyncio.ensure_future(anext(stream))
+        await asyncio.sleep(0.2)
+        EventLog(tmp_path).write("state", status="succeeded")
+    assert [(await first).event, *[each.event async for each in stream]] == ["state", "end"]
 
 
 def test_a_client_that_hangs_up_costs_nothing(start: Start) -> None:
