@@ -15,7 +15,7 @@ class PolicyBreaker:
     so again, if not the next pause begins.
 
     Args:
-        policy: What is guarded.
+        policy: The policy.
         failures: Failures in a row that begin a pause.
         pause_s: Its length in seconds.
         clock: Monotonic seconds.
