@@ -31,7 +31,10 @@ def load_training(path: Path, overrides: dict[str, Any] | None = None) -> Traini
     try:
         return TrainingConfig.model_validate(lay_over(read_section(path), overrides or {}))
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, each['loc'])) or SECTION}: {each['msg']}" for each in error.errors())
+        faults = "; ".join(
+            ": ".join(filter(None, (".".join(map(str, each["loc"])), each["msg"].removeprefix("Value error, "))))
+            for each in error.errors()
+        )
         raise ConfigError(f"{path}, section {SECTION}: {faults}") from error
 
 
