@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
@@ -19,6 +19,11 @@ from prompt4trust.questions import Question
 OnBad = Literal["error", "skip"]
 """Treatment of a row that cannot be used: refuse the file, or leave the row out and count it."""
 
+BLANKS = " \t\r\n\f\v\u00a0\u2009\u200a\u200b\u202f\ufeff"
+"""Blanks around cells; str.strip leaves some of those behind: zero-width ones, and a byte order mark."""
+
+SAME_TEXT = "two options have the same text"
+SAME_AND_RIGHT = "two options have the same text, which is the right one: the letter alone decides"
 _SHOWN = 5
 
 
@@ -29,10 +34,16 @@ class Source:
     Attributes:
         path: The question file.
         images: Folder of the pictures, or None where it was found beside the file.
+        kind: The file's format.
+        cop_base: Number that the first option counts as, where that was told.
+        columns: Which columns hold what, where that was told.
     """
 
     path: str
     images: str | None = None
+    kind: str | None = None
+    cop_base: int | None = None
+    columns: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +75,20 @@ class BadRow:
     """A row that cannot be used.
 
     Attributes:
-        line: Line of the file on which the row ends or stands, from 1.
+        line: Line of the file on which the row ends or stands, from 1; of an array or a table the row's number.
         reason: Kind of fault, a few words, the same for all rows with that fault.
         detail: The value found in this row.
+        meant: Whether the row is as it should be and only not asked for, such as one in another language.
     """
 
     line: int
     reason: str
     detail: str = ""
+    meant: bool = False
 
-    def __str__(self) -> str:
-        return f"line {self.line}: {self.reason}" + (f" ({self.detail})" if self.detail else "")
+    def told(self, unit: str) -> str:
+        """Write for a person, with the unit that rows are counted in."""
+        return f"{unit} {self.line}: {self.reason}" + (f" ({self.detail})" if self.detail else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +114,9 @@ def fingerprint(questions: Iterable[Question]) -> str:
         image = question.image
         size = image.stat().st_size if image is not None and image.is_file() else None
         picture = None if image is None else (image.name, size)
-        row = (question.id, question.text, list(question.options.items()), question.answer, picture)
+        row: tuple[object, ...] = (question.id, question.text, [*question.options.items()], question.answer, picture)
+        if question.open_answer is not None:
+            row = (*row, question.open_answer)
         digest.update(json.dumps(row, ensure_ascii=True).encode() + b"\n")
     return digest.hexdigest()
 
@@ -119,6 +135,7 @@ def collect(
     limit: int | None,
     seed: int,
     min_side: int | None,
+    unit: str = "line",
 ) -> Dataset:
     """Draw, check and list the rows of a file.
 
@@ -133,6 +150,7 @@ def collect(
         limit: Number of questions to draw, or None for all.
         seed: Seed of the draw.
         min_side: Leave out questions whose picture does not open or is smaller than this on a side, in pixels.
+        unit: What the rows are counted in, for messages.
 
     Returns:
         The questions in the file's order.
@@ -144,19 +162,21 @@ def collect(
         raise ValueError("limit must be at least 1")
     good: list[Row] = []
     bad: list[BadRow] = []
+    small: Counter[str] = Counter()
     for row in rows:
-        if isinstance(row, BadRow):
-            bad.append(row)
-        else:
+        if isinstance(row, Row):
             good.append(row)
+        elif row.meant:
+            small[row.reason] += 1
+        else:
+            bad.append(row)
     refuse = on_bad == "error"
     if refuse and bad:
-        raise _refusal(path, bad)
+        raise _refusal(path, bad, unit)
 
-    _check_ids(path, good)
+    _check_ids(path, good, unit)
     order = range(len(good)) if limit is None else np.random.default_rng(seed).permutation(len(good)).tolist()
     chosen: list[int] = []
-    small: Counter[str] = Counter()
     for index in order:
         if limit is not None and len(chosen) == limit:
             break
@@ -169,7 +189,7 @@ def collect(
         else:
             bad.append(fault)
     if refuse and bad:
-        raise _refusal(path, bad)
+        raise _refusal(path, bad, unit)
     skipped = Counter(row.reason for row in bad) + small
     if not chosen:
         why = ", ".join(f"{count} x {reason}" for reason, count in skipped.items())
@@ -196,12 +216,45 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
         raise DatasetError(f"{path}: {error.strerror or error}") from error
 
 
-def _check_ids(path: Path, rows: list[Row]) -> None:
+def numbered(row: Row, repeats: Counter[str]) -> Row:
+    """Add a number to the id of the second of two rows with one id."""
+    name = row.question.id
+    repeats[name] += 1
+    if repeats[name] == 1:
+        return row
+    return replace(row, question=replace(row.question, id=f"{name}.{repeats[name]}"))
+
+
+def plain_text(value: object) -> str:
+    """Read a field as text; numbers are texts too ("opa": 5), truth values and what is nested are not."""
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return ""
+    return str(value).strip(BLANKS)
+
+
+def comparable(text: str) -> str:
+    """Reduce a text to what two writings of one answer have in common: case, blanks and a last full stop aside."""
+    return " ".join(text.strip(BLANKS).split()).rstrip(".").casefold()
+
+
+def remarks_on(options: Mapping[str, str], answer: str | None) -> tuple[str, ...]:
+    """List what a reader of figures must know of a question's options."""
+    counts = Counter(map(comparable, options.values()))
+    if max(counts.values(), default=0) < 2:
+        return ()
+    doubtful = answer is not None and counts[comparable(options[answer])] > 1
+    return (SAME_AND_RIGHT if doubtful else SAME_TEXT,)
+
+
+def _check_ids(path: Path, rows: list[Row], unit: str) -> None:
     seen: dict[str, int] = {}
     for row in rows:
         first = seen.setdefault(row.question.id, row.line)
         if first != row.line:
-            raise DatasetError(f"{path}: lines {first} and {row.line} have the same id {row.question.id!r}")
+            raise DatasetError(
+                f"{path}: {unit}s {first} and {row.line} have the same id {row.question.id!r}: is a question in the "
+                "file twice? Take one of the two out"
+            )
 
 
 def _picture_fault(row: Row, min_side: int | None) -> tuple[BadRow | None, bool]:
@@ -223,8 +276,11 @@ def _picture_fault(row: Row, min_side: int | None) -> tuple[BadRow | None, bool]
     return None, False
 
 
-def _refusal(path: Path, bad: list[BadRow]) -> DatasetError:
+def _refusal(path: Path, bad: list[BadRow], unit: str) -> DatasetError:
     bad = sorted(bad, key=lambda row: row.line)
-    shown = "".join(f"\n  {row}" for row in bad[:_SHOWN])
+    shown = "".join(f"\n  {row.told(unit)}" for row in bad[:_SHOWN])
     more = f"\n  ... and {len(bad) - _SHOWN} more" if len(bad) > _SHOWN else ""
-    return DatasetError(f"{path}: {len(bad)} row(s) cannot be used:{shown}{more}")
+    return DatasetError(
+        f"{path}: {len(bad)} row(s) cannot be used:{shown}{more}\nCorrect them, or leave them out and count them "
+        "(--skip-bad; on_bad: skip)"
+    )

@@ -2,12 +2,12 @@
 
 Source: Zhang et al. 2023, arXiv 2305.10415; hub RadGenome/PMC-VQA. Files of the wild that are read: a byte order mark,
 headers in other case or spelt "Anwser", choices that repeat their letter ("A: Lung") or carry blanks, quoted commas and
-line breaks, and the later files without Answer_label whose Answer is the letter itself.
+line breaks, and the later files without Answer_label whose Answer is the letter itself. A quotation
+mark that is not closed, or closed by one of another row, is refused: rows would be lost in between.
 """
 
 from __future__ import annotations
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,20 @@ from pathlib import Path, PurePosixPath
 from string import ascii_uppercase
 from types import MappingProxyType
 
-from prompt4trust.datasets._base import BadRow, Dataset, OnBad, Row, collect, content_id, numbered_lines
+from prompt4trust.datasets._base import (
+    BLANKS,
+    BadRow,
+    Dataset,
+    OnBad,
+    Row,
+    collect,
+    comparable,
+    content_id,
+    numbered,
+    remarks_on,
+)
+from prompt4trust.datasets._files import csv_rows
+from prompt4trust.datasets._pictures import locate, picture_folder
 from prompt4trust.errors import DatasetError
 from prompt4trust.questions import MIN_OPTIONS, Question
 
@@ -24,8 +37,6 @@ GROUP_COLUMNS = ("modality", "family", "difficulty")
 
 LABEL_PREFERRED = "Answer matches no choice; Answer_label was taken"
 
-# What str.strip leaves behind in these files: narrow and zero-width blanks, and a byte order mark inside a cell.
-_BLANKS = " \t\r\n\f\v\u00a0\u2009\u200a\u200b\u202f\ufeff"
 _HEADERS = {"anwser": "answer", "anwser_label": "answer_label", "figurepath": "figure_path"}
 
 
@@ -69,43 +80,35 @@ def read_pmc_vqa(
         >>> question.text, question.answer, question.image.name
         ('Which side?', 'B', '1.png')
     """
-    folder = images if images is not None else _image_folder(path)
+    folder = images if images is not None else picture_folder(path, "images")
     name = path.parent.name if path.stem == "questions" and path.parent.name else path.stem
-    return collect(path, name, _rows(path, folder), on_bad=on_bad, limit=limit, seed=seed, min_side=min_side)
+    return collect(path, name, pmc_vqa_rows(path, folder), on_bad=on_bad, limit=limit, seed=seed, min_side=min_side)
 
 
-def _image_folder(path: Path) -> Path:
-    beside = path.parent / "images"
-    return beside if beside.is_dir() else path.parent
-
-
-def _rows(path: Path, folder: Path) -> Iterator[Row | BadRow]:
-    reader = csv.reader(line for _, line in numbered_lines(path))
-    try:
-        header = next(reader, None)
-        if header is None:
-            raise DatasetError(f"{path}: the file is empty")
-        columns = _columns(path, header)
-        choices = [
-            (letter, columns[key]) for letter in ascii_uppercase if (key := f"choice {letter.lower()}") in columns
-        ]
-        repeats: Counter[str] = Counter()
-        for cells in reader:
-            if not any(cell.strip(_BLANKS) for cell in cells):
-                continue
-            if len(cells) != len(header):
-                yield BadRow(reader.line_num, f"row does not have {len(header)} cells", f"it has {len(cells)}")
-                continue
-            row = _row(reader.line_num, cells, columns, choices, folder)
-            yield row if isinstance(row, BadRow) else _numbered(row, repeats)
-    except csv.Error as error:
-        raise DatasetError(f"{path}: line {reader.line_num}: not readable as CSV ({error})") from error
+def pmc_vqa_rows(path: Path, folder: Path) -> Iterator[Row | BadRow]:
+    """Read the rows of a file whose pictures lie in a folder."""
+    rows = csv_rows(path)
+    header = next(rows, None)
+    if header is None:
+        raise DatasetError(f"{path}: the file is empty")
+    width = len(header.cells)
+    columns = _columns(path, header.cells)
+    choices = [(letter, columns[key]) for letter in ascii_uppercase if (key := f"choice {letter.lower()}") in columns]
+    repeats: Counter[str] = Counter()
+    for each in rows:
+        if not any(cell.strip(BLANKS) for cell in each.cells):
+            continue
+        if len(each.cells) != width:
+            yield BadRow(each.last, f"row does not have {width} cells", f"it has {len(each.cells)}")
+            continue
+        row = _row(each.last, each.cells, columns, choices, folder)
+        yield row if isinstance(row, BadRow) else numbered(row, repeats)
 
 
 def _columns(path: Path, header: list[str]) -> Mapping[str, int]:
     columns: dict[str, int] = {}
     for index, title in enumerate(header):
-        key = re.sub(r"\s+", " ", title.strip(_BLANKS)).lower()
+        key = re.sub(r"\s+", " ", title.strip(BLANKS)).lower()
         key = re.sub(r"^choice[_ ]?([a-z])$", r"choice \1", key.replace("figure path", "figure_path"))
         columns.setdefault(_HEADERS.get(key, key.replace("answer label", "answer_label")), index)
     missing = [title for title in ("figure_path", "question", "choice a", "choice b") if title not in columns]
@@ -120,17 +123,16 @@ def _row(
     line: int, cells: list[str], columns: Mapping[str, int], choices: list[tuple[str, int]], folder: Path
 ) -> Row | BadRow:
     def cell(title: str) -> str:
-        return cells[columns[title]].strip(_BLANKS) if title in columns else ""
+        return cells[columns[title]].strip(BLANKS) if title in columns else ""
 
     text, figure = cell("question"), cell("figure_path")
     if not text:
         return BadRow(line, "empty question")
     if not figure:
         return BadRow(line, "empty Figure_path")
-    figure_path = PurePosixPath(figure.replace("\\", "/"))
-    if figure_path.is_absolute() or ".." in figure_path.parts:
-        # A question file comes from elsewhere and its pictures go to a server: it may not name any file it likes.
-        return BadRow(line, "Figure_path leads out of the image folder", figure)
+    picture = locate(line, figure, folder)
+    if isinstance(picture, BadRow):
+        return picture
 
     options = {letter: _choice(letter, cells[index]) for letter, index in choices}
     while options and not options[last := max(options)]:
@@ -142,30 +144,19 @@ def _row(
     if answer is None:
         return BadRow(line, note, f"Answer_label {cell('answer_label')!r}, Answer {cell('answer')!r}")
     groups = {title: value for title in GROUP_COLUMNS if (value := cell(title))}
-    name = f"{figure_path.stem}-{content_id(figure, text, *options.values())}"
-    question = Question(name, text, MappingProxyType(options), answer, folder / figure_path, MappingProxyType(groups))
-    return Row(line, question, (note,) if note else ())
-
-
-def _numbered(row: Row, repeats: Counter[str]) -> Row:
-    """Add a number to the id of the second of two identical rows."""
-    question = row.question
-    repeats[question.id] += 1
-    count = repeats[question.id]
-    if count == 1:
-        return row
-    name = f"{question.id}.{count}"
-    again = Question(name, question.text, question.options, question.answer, question.image, question.groups)
-    return Row(row.line, again, row.notes)
+    stem = PurePosixPath(figure.replace("\\", "/")).stem
+    name = f"{stem}-{content_id(figure, text, *options.values())}"
+    question = Question(name, text, MappingProxyType(options), answer, picture, MappingProxyType(groups))
+    return Row(line, question, ((note,) if note else ()) + remarks_on(options, answer))
 
 
 def _choice(letter: str, cell: str) -> str:
     # Only the choice's own letter and a colon is a label: "A: Lung" in Choice A, but not "A. baumannii".
-    text = cell.strip(_BLANKS)
+    text = cell.strip(BLANKS)
     if text[:1].upper() != letter:
         return text
     label, colon, rest = text.partition(":")
-    return rest.strip(_BLANKS) if colon and len(label.rstrip(_BLANKS)) == 1 else text
+    return rest.strip(BLANKS) if colon and len(label.rstrip(BLANKS)) == 1 else text
 
 
 def _truth(options: Mapping[str, str], label: str, answer: str) -> tuple[str | None, str]:
@@ -175,8 +166,8 @@ def _truth(options: Mapping[str, str], label: str, answer: str) -> tuple[str | N
         return None, "Answer_label is none of the choices"
     if named and answer == options[named]:
         return named, ""
-    wanted = {_plain(answer)} | {_plain(_choice(letter, answer)) for letter in options}
-    texts = [letter for letter, choice in options.items() if answer and _plain(choice) in wanted]
+    wanted = {comparable(answer)} | {comparable(_choice(letter, answer)) for letter in options}
+    texts = [letter for letter, choice in options.items() if answer and comparable(choice) in wanted]
     if named:
         # A bare letter in Answer beside a label is the label again (or contradicts it), unless it is a choice's text.
         if not texts and answer.upper() in options:
@@ -189,7 +180,3 @@ def _truth(options: Mapping[str, str], label: str, answer: str) -> tuple[str | N
     if len(texts) == 1:
         return texts[0], ""
     return None, "no Answer_label, and Answer is the text of several choices" if texts else "no truth"
-
-
-def _plain(text: str) -> str:
-    return " ".join(text.strip(_BLANKS).split()).rstrip(".").casefold()

@@ -34,7 +34,8 @@ EXPORTED = {
         " hash_rows reliability"
     ),
     "prompt4trust.datasets": (
-        "Dataset DatasetError Kind OnBad Source fingerprint load_dataset read_medmcqa read_pmc_vqa"
+        "CopBase Dataset DatasetError KINDS Kind OnBad Source fingerprint load_dataset parse_columns read_medmcqa "
+        "read_pmc_vqa"
     ),
     "prompt4trust.datasets.phantoms": (
         "FAMILIES Finding IMAGE_SIZE PhantomError PhantomQuestion SPLITS Scene generate lesion_targets render "

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from prompt4trust.datasets import DatasetError, load_dataset, read_pmc_vqa
+from prompt4trust.datasets import DatasetError, OnBad, load_dataset, read_pmc_vqa
 from prompt4trust.datasets.phantoms import generate
 
 HEADER = "Figure_path,Question,Answer,Choice A,Choice B,Choice C,Choice D,Answer_label"
@@ -167,6 +167,52 @@ def test_no_pmc_vqa_file(tmp_path: Path) -> None:
     long.write_text(f"{HEADER}\n" + "x" * 200_000 + ",,,,,,,\n")
     with pytest.raises(DatasetError, match="line 2: not readable as CSV"):
         read_pmc_vqa(long)
+
+
+@pytest.mark.parametrize("on_bad", ["error", "skip"])
+@pytest.mark.parametrize(
+    ("rows", "fault"),
+    [
+        # never closed
+        (
+            [ROW, 'f.png,"Which?,x,w,x,y,z,B', ROW, ROW],
+            "line 3: a quotation mark opens a cell that is not closed .*line 5",
+        ),
+        # closed by a mark of another row, wherever that stands
+        (
+            [ROW, 'f.png,"Which?,x,w,x,y,z,B', 'f.png,Which",x,w,x,y,z,B', ROW],
+            "line 3: .* joins lines 3 to 4 to one row",
+        ),
+        (
+            [ROW, 'f.png,"Which?,x,w,x,y,z,B', ROW, 'f.png,Which",x,w,x,y,z,B'],
+            "line 3: .* joins lines 3 to 5 to one row",
+        ),
+        ([ROW, 'f.png,Which?,x,w,x,y,z,"B', ROW, 'f.png,Which?,x,w,x,y,z,B"'], "line 3: .* joins lines 3 to 5"),
+        ([ROW, 'f.png,"Which?,x,w,x,y,z,B', 'f.png,"Which?",x,w,x,y,z,B'], "line 3: a cell goes on behind its closing"),
+        # goes on behind its end
+        (
+            [ROW, 'f.png,"Which" one?,x,w,x,y,z,B', ROW],
+            "line 3: a cell goes on behind its closing quotation mark .*line 3",
+        ),
+    ],
+)
+def test_a_quotation_mark_swallows_no_row(tmp_path: Path, rows: list[str], fault: str, on_bad: OnBad) -> None:
+    with pytest.raises(DatasetError, match=rf"questions\.csv: {fault}"):
+        read_pmc_vqa(written(tmp_path, *rows), on_bad=on_bad)
+
+
+def test_quotation_marks_that_are_meant_are_read(tmp_path: Path) -> None:
+    rows = ['f.png,"A 5"" lesion,\nor two, or three: which?",x,w,x,y,z,B', 'f.png,A 5" lesion,x,w,x,y,z,B', ROW]
+    texts = [question.text for question in read_pmc_vqa(written(tmp_path, *rows)).questions]
+    assert texts == ['A 5" lesion,\nor two, or three: which?', 'A 5" lesion', "What is seen?"]
+
+
+def test_two_options_of_one_text_are_reported(tmp_path: Path) -> None:
+    rows = ("f.png,Which?,x,w,x,X.,z,B", "f.png,What?,w,w,x,x,z,A", ROW)
+    assert read_pmc_vqa(written(tmp_path, *rows)).notes == {
+        "two options have the same text, which is the right one: the letter alone decides": 1,
+        "two options have the same text": 1,
+    }
 
 
 def test_ids_are_unique_and_do_not_depend_on_the_place_in_the_file(tmp_path: Path) -> None:

@@ -1,0 +1,64 @@
+"""Reader for VQA-RAD: questions by clinicians about radiology pictures (Lau et al., Scientific Data 5, 2018).
+
+Two forms are read: the published JSON array (qid, image_name, image_organ, question, answer, answer_type,
+question_type, phrase_type), and JSON lines with shorter names and a split (id, image, organ, ..., phrase, split).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from prompt4trust.datasets._base import BadRow, Row, content_id, numbered, plain_text
+from prompt4trust.datasets._files import Entry, entries
+from prompt4trust.datasets._pictures import locate, picture_folder
+from prompt4trust.datasets._yes_no import yes_no_or_open
+
+_FOLDERS = ("images", "VQA_RAD Image Folder")
+_GROUPS = {
+    "organ": ("image_organ", "organ"),
+    "question_type": ("question_type",),
+    "phrase": ("phrase_type", "phrase"),
+    "split": ("split",),
+}
+
+
+def vqa_rad_rows(path: Path, images: Path | None) -> tuple[str, Iterator[Row | BadRow]]:
+    """Read the rows of a file, and what they are counted in; pictures lie in a folder beside it by default."""
+    found = entries(path)
+    folder = images if images is not None else picture_folder(path, *_FOLDERS)
+
+    def rows() -> Iterator[Row | BadRow]:
+        repeats: Counter[str] = Counter()
+        for each in found.rows:
+            row = each if isinstance(each, BadRow) else _row(each, folder)
+            yield row if isinstance(row, BadRow) else numbered(row, repeats)
+
+    return found.unit, rows()
+
+
+def _row(entry: Entry, folder: Path) -> Row | BadRow:
+    values = entry.values
+    text, answer = plain_text(values.get("question")), plain_text(values.get("answer"))
+    image = plain_text(values.get("image_name")) or plain_text(values.get("image"))
+    fields = {"question": text, "answer": answer, "image_name": image}
+    if absent := [name for name, value in fields.items() if not value]:
+        return BadRow(entry.line, "missing or empty field", ", ".join(absent))
+    kind = plain_text(values.get("answer_type")).casefold()
+    if kind not in ("closed", "open"):
+        return BadRow(entry.line, "answer_type is neither closed nor open", repr(values.get("answer_type")))
+    picture = locate(entry.line, image, folder)
+    if isinstance(picture, BadRow):
+        return picture
+    groups = {group: _first(entry, names) for group, names in _GROUPS.items()}
+    groups["question_type"] = ", ".join(sorted(filter(None, map(str.strip, groups["question_type"].split(",")))))
+    name = plain_text(values.get("qid")) or plain_text(values.get("id")) or content_id(image, text, answer)
+    closed = kind == "closed"
+    return yes_no_or_open(
+        entry.line, name, text, answer, closed=closed, image=picture, groups={**groups, "answer_type": kind}
+    )
+
+
+def _first(entry: Entry, names: tuple[str, ...]) -> str:
+    return next((value for name in names if (value := plain_text(entry.values.get(name)))), "")
