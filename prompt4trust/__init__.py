@@ -44,7 +44,10 @@ _MODULES = {
         "UnreadablePictureError UnusableInputError"
     ),
     "estimators": "ESTIMATORS Answer Estimator get_estimator",
-    "evaluation": "Prediction Report build_report choose_family cross_fit evaluate fit_calibrator read_predictions",
+    "evaluation": (
+        "Prediction Report build_report choose_family cross_fit evaluate fit_calibrator read_outcomes read_predictions "
+        "report_outcomes"
+    ),
     "metrics": (
         "METRICS Interval accuracy accuracy_at_coverage adaptive_calibration_error area_under_risk_coverage auroc"
         " bootstrap_intervals brier_score confident_error_count confident_error_share coverage_at_risk "

@@ -11,7 +11,6 @@ from prompt4trust.errors import DatasetError
 from prompt4trust.files import written_atomically
 
 _ENDINGS = (".jpg", ".png", ".jpeg")
-_LEVELS_UP = 3
 
 
 def picture_folder(path: Path, *names: str) -> Path:
@@ -19,10 +18,9 @@ def picture_folder(path: Path, *names: str) -> Path:
     return next((folder for name in names if (folder := path.parent / name).is_dir()), path.parent)
 
 
-def root_with(path: Path, name: str) -> Path:
-    """Find the folder, the file's own or one a few levels up, that holds a folder of this name."""
-    above = [*path.absolute().parents][: _LEVELS_UP + 1]
-    return next((folder for folder in above if (folder / name).is_dir()), path.parent)
+def folder_around(path: Path, name: str) -> Path:
+    """Find the folder that holds a folder of this name in which the file lies, else the file's own folder."""
+    return next((folder.parent for folder in path.absolute().parents if folder.name == name), path.parent)
 
 
 def locate(line: int, name: str, folder: Path, further: Sequence[str] = ()) -> Path | BadRow:

@@ -21,9 +21,9 @@ from prompt4trust.datasets._base import (
     plain_text,
     remarks_on,
 )
-from prompt4trust.datasets._files import Entry, entries
 from prompt4trust.datasets._option_numbers import CopBase, OptionNumber, base_of
 from prompt4trust.datasets._pictures import locate, picture_folder, unpacked
+from prompt4trust.datasets.table_files import Entry, entries
 from prompt4trust.errors import DatasetError
 from prompt4trust.questions import MAX_OPTIONS, MIN_OPTIONS, Question, letter_options
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from prompt4trust.datasets._base import BadRow, Dataset, OnBad, Row, Source, collect
-from prompt4trust.datasets._files import Entry, entries
 from prompt4trust.datasets._option_numbers import CopBase
 from prompt4trust.datasets._pictures import picture_folder
 from prompt4trust.datasets.columns import column_rows
@@ -17,6 +16,7 @@ from prompt4trust.datasets.omni_med_vqa import omni_med_vqa_rows
 from prompt4trust.datasets.path_vqa import path_vqa_rows
 from prompt4trust.datasets.pmc_vqa import pmc_vqa_rows
 from prompt4trust.datasets.slake import slake_rows
+from prompt4trust.datasets.table_files import Entry, entries
 from prompt4trust.datasets.vqa_rad import vqa_rad_rows
 from prompt4trust.errors import DatasetError
 

@@ -18,8 +18,8 @@ from prompt4trust.datasets._base import (
     plain_text,
     remarks_on,
 )
-from prompt4trust.datasets._files import Entry, entries
 from prompt4trust.datasets._option_numbers import CopBase, OptionNumber, base_of
+from prompt4trust.datasets.table_files import Entry, entries
 from prompt4trust.questions import Question, letter_options
 
 _OPTIONS = ("opa", "opb", "opc", "opd")

@@ -22,8 +22,8 @@ from prompt4trust.datasets._base import (
     plain_text,
     remarks_on,
 )
-from prompt4trust.datasets._files import Entry, entries
-from prompt4trust.datasets._pictures import locate, root_with
+from prompt4trust.datasets._pictures import folder_around, locate
+from prompt4trust.datasets.table_files import Entry, entries
 from prompt4trust.questions import MIN_OPTIONS, Question
 
 _GROUPS = {"dataset": ("dataset",), "question_type": ("question_type",), "modality": ("modality_type", "modality")}
@@ -32,7 +32,7 @@ _GROUPS = {"dataset": ("dataset",), "question_type": ("question_type",), "modali
 def omni_med_vqa_rows(path: Path, images: Path | None) -> tuple[str, Iterator[Row | BadRow]]:
     """Read the rows of a file, and what they are counted in; `images` is the folder that holds Images."""
     found = entries(path)
-    folder = images if images is not None else root_with(path, "Images")
+    folder = images if images is not None else folder_around(path, "QA_information")
 
     def rows() -> Iterator[Row | BadRow]:
         repeats: Counter[str] = Counter()

@@ -27,8 +27,8 @@ from prompt4trust.datasets._base import (
     numbered,
     remarks_on,
 )
-from prompt4trust.datasets._files import csv_rows
 from prompt4trust.datasets._pictures import locate, picture_folder
+from prompt4trust.datasets.table_files import csv_rows
 from prompt4trust.errors import DatasetError
 from prompt4trust.questions import MIN_OPTIONS, Question
 

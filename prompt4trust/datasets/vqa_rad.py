@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prompt4trust.datasets._base import BadRow, Row, content_id, numbered, plain_text
-from prompt4trust.datasets._files import Entry, entries
 from prompt4trust.datasets._pictures import locate, picture_folder
 from prompt4trust.datasets._yes_no import yes_no_or_open
+from prompt4trust.datasets.table_files import Entry, entries
 
 _FOLDERS = ("images", "VQA_RAD Image Folder")
 _GROUPS = {

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pydantic import BaseModel, ConfigDict
 
 from prompt4trust.calibration import Bin
-from prompt4trust.evaluation.manifest import RunManifest
+from prompt4trust.evaluation.manifest import RunManifest, TableOrigin
 
 
 class _Model(BaseModel):
@@ -69,7 +69,7 @@ class MethodReport(_Model):
         in_sample: Whether the calibrator was fitted on these very questions: its figures then flatter it.
         uncorrected: Valid answers that lack a signal that the calibrator needs: their confidence is as stated.
         failed: Questions without a prediction; in no figure.
-        unlabelled: Predictions whose truth is unknown; in no figure.
+        unlabelled: Predictions without a known right option (truth unknown, or an open question); in no figure.
         invalid: Reason for texts without a verdict -> their number.
         policies: Policy versions that wrote guidance.
         figures: Over all predictions.
@@ -123,7 +123,7 @@ class Report(_Model):
     """The outcome of an evaluation: what was run, and one entry a method.
 
     Attributes:
-        run: The run's configuration; of several runs, the first's.
+        run: The run's configuration (of several runs, the first's), or the table that the figures were made from.
         others: The further runs that it is compared with, of the same questions.
         methods: The methods.
         changes: Differences between methods that belong together.
@@ -132,7 +132,7 @@ class Report(_Model):
         alike: Estimators that gave the very same answers in all runs, and are listed once.
     """
 
-    run: RunManifest
+    run: RunManifest | TableOrigin
     others: tuple[RunManifest, ...] = ()
     methods: tuple[MethodReport, ...]
     changes: tuple[MetricChange, ...] = ()

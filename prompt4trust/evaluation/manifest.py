@@ -98,6 +98,36 @@ class RunManifest(BaseModel):
         return self.model_dump(mode="json", exclude={"created", "notes", "dataset", "source"})
 
 
+class TableOrigin(BaseModel):
+    """Origin of figures that were made from a table of confidences and outcomes: no run, so no models and no hashes.
+
+    Attributes:
+        dataset: The table's name.
+        questions: Its rows.
+        estimators: Name of the method that the confidences are by, alone.
+        software: Version of this library.
+        created: When the figures were made.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    dataset: str
+    questions: int
+    estimators: tuple[str, ...]
+    software: str
+    created: datetime
+
+    @classmethod
+    def describe(cls, name: str, rows: int, method: str, created: datetime) -> Self:
+        """Describe a table; see the class for the arguments."""
+        return cls(dataset=name, questions=rows, estimators=(method,), software=_software(), created=created)
+
+    @property
+    def data_hash(self) -> None:
+        """None: the questions behind a table are not known."""
+        return
+
+
 def read_manifest(folder: Path) -> RunManifest:
     """Read a run's manifest.
 

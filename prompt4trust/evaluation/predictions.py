@@ -63,7 +63,8 @@ class Prediction(_Record):
     Attributes:
         id: The question's id.
         estimator: The estimator's name.
-        truth: The right option's letter, or None where unknown.
+        truth: The right option's letter, or None where unknown, as it is of an open question.
+        expected: The text that the data set expects of an open question; compared with nothing.
         groups: The question's strata.
         answer: The chosen option's letter.
         confidence: Confidence in [0, 1], as the estimator gave it.
@@ -86,6 +87,7 @@ class Prediction(_Record):
     id: str
     estimator: str
     truth: str | None = None
+    expected: str | None = None
     groups: Mapping[str, str] = Field(default_factory=dict)
     answer: str | None = None
     confidence: float | None = Field(default=None, ge=0, le=1)
@@ -116,6 +118,7 @@ class Prediction(_Record):
             id=question.id,
             estimator=answer.estimator,
             truth=question.answer,
+            expected=question.open_answer,
             groups=dict(question.groups),
             answer=_unicode(stated.answer) if stated else None,
             confidence=stated.confidence if stated else None,
@@ -138,7 +141,12 @@ class Prediction(_Record):
             service=error.service, detail=_unicode(error.detail), timed_out=error.timed_out, status=error.status
         )
         return cls(
-            id=question.id, estimator=estimator, truth=question.answer, groups=dict(question.groups), failure=failure
+            id=question.id,
+            estimator=estimator,
+            truth=question.answer,
+            expected=question.open_answer,
+            groups=dict(question.groups),
+            failure=failure,
         )
 
     def line(self) -> bytes:

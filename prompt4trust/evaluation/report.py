@@ -12,7 +12,7 @@ import numpy as np
 from prompt4trust.calibration import CalibratorArtifact, reliability
 from prompt4trust.evaluation.comparison import compare_methods
 from prompt4trust.evaluation.figures import Estimate, Figures, MethodReport, Outline, Report
-from prompt4trust.evaluation.manifest import RunManifest
+from prompt4trust.evaluation.manifest import RunManifest, TableOrigin
 from prompt4trust.evaluation.prediction_arrays import PredictionArrays, fitting_hash
 from prompt4trust.evaluation.predictions import Prediction
 from prompt4trust.evaluation.strata import strata
@@ -32,13 +32,13 @@ class ReportedRun:
     """A run that a report covers.
 
     Attributes:
-        manifest: The run's configuration.
+        manifest: The run's configuration, or the table that the predictions are of.
         predictions: Its predictions and failures.
         calibrators: Applied to the predictions of the estimator that each belongs to, as further methods.
         label: Its name beside the other runs of the same report; "" where there is one.
     """
 
-    manifest: RunManifest
+    manifest: RunManifest | TableOrigin
     predictions: Sequence[Prediction]
     calibrators: Sequence[CalibratorArtifact] = ()
     label: str = ""
@@ -127,7 +127,7 @@ def compare_runs(
     )
     return Report(
         run=runs[0].manifest,
-        others=tuple(run.manifest for run in runs[1:]),
+        others=tuple(run.manifest for run in runs[1:] if isinstance(run.manifest, RunManifest)),
         methods=tuple(method for method, _ in found),
         changes=tuple(changes),
         leading=leading,

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from prompt4trust.datasets import Dataset, load_dataset
+from prompt4trust.datasets import CopBase, Dataset, Kind, load_dataset
 from prompt4trust.datasets.phantoms import SPLITS, PhantomError, generate
 from services.trainer.errors import DataError
 
@@ -44,7 +44,7 @@ class PhantomData(_Section):
 
 
 class FileData(_Section):
-    """Questions of a file in PMC-VQA's or MedMCQA's format.
+    """Questions of a file, of any format that the library reads.
 
     Attributes:
         kind: Tag of this kind of data.
@@ -54,6 +54,9 @@ class FileData(_Section):
         seed: Seed of the draw.
         min_side: Leave out pictures that do not open or have fewer pixels on a side.
         on_bad: Whether unusable rows are left out or end the run.
+        format: The file's format, or None to tell by its fields.
+        columns: Which column holds what, of a table of a format of its own: question, options, answer, image, ...
+        cop_base: Number of the first option, where right options are numbers and the file does not show it.
     """
 
     kind: Literal["file"]
@@ -63,6 +66,9 @@ class FileData(_Section):
     seed: int = 42
     min_side: int | None = Field(default=None, ge=1)
     on_bad: Literal["error", "skip"] = "skip"
+    format: Kind | None = None
+    columns: dict[str, str] | None = None
+    cop_base: CopBase | None = None
 
 
 Data = Annotated[PhantomData | FileData, Field(discriminator="kind")]
@@ -92,11 +98,14 @@ def load_questions(data: PhantomData | FileData, folder: Path) -> Dataset:
     else:
         dataset = load_dataset(
             data.path,
+            data.format,
             images=data.images,
             on_bad=data.on_bad,
             limit=data.limit,
             seed=data.seed,
             min_side=data.min_side,
+            columns=data.columns,
+            cop_base=data.cop_base,
         )
     known = tuple(question for question in dataset.questions if question.answer is not None)
     if not known:

@@ -25,8 +25,8 @@ EXPORTED = {
         "cross_fit data_url evaluate expected_calibration_error fit_artifact fit_calibrator fit_guard fit_reference"
         " get_descriptor get_estimator get_family get_reward guide_messages letter_options live_figures "
         "load_answer_template load_dataset load_template log_score mean_confidence negative_log_likelihood "
-        "parse_verdict read_medmcqa read_picture read_pmc_vqa read_predictions reliability smooth_calibration_error"
-        " summarize upper_bound"
+        "parse_verdict read_medmcqa read_outcomes read_picture read_pmc_vqa read_predictions reliability "
+        "report_outcomes smooth_calibration_error summarize upper_bound"
     ),
     "prompt4trust.calibration": (
         "Beta Bin CalibrationKey Calibrator CalibratorArtifact Candidate FAMILIES FamilyChoice Histogram Identity "
@@ -46,8 +46,9 @@ EXPORTED = {
         "FixedPrompt Logprob Perturbation PolicyNeededError Verbalized get_estimator"
     ),
     "prompt4trust.evaluation": (
-        "CannotChooseError ManifestError Prediction PredictionLog Progress Report RunAbandonedError RunManifest "
-        "TableError build_report choose_family cross_fit evaluate fit_calibrator read_manifest read_predictions"
+        "CannotChooseError ManifestError Outcomes Prediction PredictionLog Progress Report RunAbandonedError "
+        "RunManifest TableError build_report choose_family cross_fit evaluate fit_calibrator read_manifest "
+        "read_outcomes read_predictions report_outcomes"
     ),
     "prompt4trust.metrics": (
         "Interval METRICS Metric accuracy accuracy_at_coverage adaptive_calibration_error area_under_risk_coverage "

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from prompt4trust.calibration import CalibratorArtifact
 from prompt4trust.evaluation.figures import Figures, Report
+from prompt4trust.evaluation.manifest import TableOrigin
 from prompt4trust.evaluation.predictions import Prediction
 from prompt4trust.evaluation.report import ReportedRun
 from prompt4trust.files import write_atomically
@@ -37,7 +38,8 @@ def write_report(
     Returns:
         "json", "csv" and "html" -> the file.
     """
-    page = render_evaluation_page(report, [ReportedRun(report.run, predictions, calibrators)], questions)
+    covered = [ReportedRun(report.run, predictions, calibrators)] if predictions else []
+    page = render_evaluation_page(report, covered, questions)
     return write_files(folder, "report", report, page)
 
 
@@ -72,7 +74,8 @@ def as_csv(report: Report) -> str:
     writer.writerow(COLUMNS)
     for method in report.methods:
         writer.writerows(_lines(method.name, "", "", method.figures))
-        for what, spent in (("calls", method.calls), ("tokens", method.tokens), ("seconds", method.seconds)):
+        costs = (("calls", method.calls), ("tokens", method.tokens), ("seconds", method.seconds))
+        for what, spent in () if isinstance(report.run, TableOrigin) else costs:
             writer.writerow((method.name, "", "", "all", method.figures.n, f"{what}_per_answer", spent, None, None))
         for group, values in method.groups.items():
             for value, figures in values.items():

@@ -62,7 +62,13 @@ def interval(estimate: Estimate | None, decimals: int = 3) -> str:
 
 
 def costs(methods: Sequence[MethodReport]) -> list[tuple[str, list[str]]]:
-    """Write the cost of an answer by each method, itself and nothing shared: the row's name, a cell a method."""
+    """Write the cost of an answer by each method, itself and nothing shared: the row's name, a cell a method.
+
+    Returns:
+        Nothing where no model was asked, as of a table of one's own.
+    """
+    if not any(method.calls for method in methods):
+        return []
     return [
         ("model calls an answer", [f"{method.calls:.1f}" for method in methods]),
         ("tokens an answer", [f"{method.tokens:.0f}" for method in methods]),
@@ -82,7 +88,10 @@ def remarks(method: MethodReport) -> list[str]:
     if method.failed:
         said.append(f"{method.failed} question(s) without a prediction (a model could not be asked) are in no figure")
     if method.unlabelled:
-        said.append(f"{method.unlabelled} question(s) without a known truth are in no figure")
+        said.append(
+            f"{method.unlabelled} question(s) without a known right option are in no figure: open ones, whose answers "
+            "are for people to compare, and those of unknown truth"
+        )
     if method.invalid:
         listed = ", ".join(f"{count} x {reason}" for reason, count in method.invalid.items())
         said.append(f"replies without a verdict: {listed}")

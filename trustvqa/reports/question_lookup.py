@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from prompt4trust.datasets import Dataset, DatasetError, fingerprint, load_dataset
+from prompt4trust.datasets import KINDS, CopBase, Dataset, DatasetError, Kind, Source, fingerprint, load_dataset
 from prompt4trust.evaluation.manifest import RunManifest
 from prompt4trust.evaluation.predictions import Prediction
 from prompt4trust.questions import Question
@@ -47,7 +47,7 @@ def find_questions(
         WrongDataError: If a file that was named does not hold the run's questions as they were asked.
     """
     if path is not None:
-        questions = _of_run(load_dataset(path, images=images, on_bad="skip"), predictions)
+        questions = _of_run(_load(path, images, manifest.source), predictions)
         if fault := _fault(questions, manifest, predictions):
             raise WrongDataError(f"{path} is not what this run was asked from: {fault}")
         return FoundQuestions(questions)
@@ -57,7 +57,7 @@ def find_questions(
         return FoundQuestions((), note, f"{note} Name their file with --data.")
     place = images or (Path(source.images) if source.images else None)
     try:
-        questions = _of_run(load_dataset(Path(source.path), images=place, on_bad="skip"), predictions)
+        questions = _of_run(_load(Path(source.path), place, source), predictions)
     except DatasetError as error:
         note = "The questions' file or its pictures were not found: questions and pictures are not shown."
         return FoundQuestions((), note, f"{note} {error}. Name another with --data.")
@@ -65,6 +65,14 @@ def find_questions(
         note = "The questions' file has changed since the run: questions and pictures are not shown."
         return FoundQuestions((), note, f"{note} {source.path}: {fault}.")
     return FoundQuestions(questions)
+
+
+def _load(path: Path, images: Path | None, source: Source | None) -> Dataset:
+    """Read a file as the run's own was read."""
+    known: Mapping[str | None, Kind] = {each: each for each in KINDS}
+    bases: Mapping[int | None, CopBase] = {0: 0, 1: 1}
+    kind, columns, base = (source.kind, source.columns, source.cop_base) if source else (None, None, None)
+    return load_dataset(path, known.get(kind), images=images, on_bad="skip", columns=columns, cop_base=bases.get(base))
 
 
 def _of_run(dataset: Dataset, predictions: Sequence[Prediction]) -> tuple[Question, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from prompt4trust.datasets import Dataset, DatasetError, load_dataset
+from prompt4trust.datasets import Dataset, DatasetError
 from prompt4trust.errors import UnreadablePictureError
 from prompt4trust.evaluation import ManifestError, TableError, read_manifest, read_predictions
 from prompt4trust.evaluation.prediction_arrays import fitting_hash
@@ -61,6 +62,9 @@ def reference(
     seed: Annotated[int, typer.Option(help="Seed of the draw and of the division.")] = 42,
     images: options.Images = None,
     skip_bad: options.SkipBad = False,
+    kind: options.Format = None,
+    columns: options.Columns = None,
+    cop_base: options.CopBase = None,
     resamples: options.Resamples = 1000,
     publish: Annotated[bool, typer.Option(help="Publish, or only show.")] = True,
 ) -> None:
@@ -72,10 +76,12 @@ def reference(
     console, progress = Console(), Console(stderr=True)
     descriptor = PictureAndWords()
     try:
-        dataset = _load(data, images, limit, seed, skip_bad)
+        layout = options.Layout(kind, columns, cop_base)
+        read = partial(options.read_questions, seed=seed, skip_bad=skip_bad)
+        dataset = read(data, layout, images=images, limit=limit)
         answers = [each for folder in run or () for each in _answers(folder, dataset)]
-        further = [_load(path, None, None, seed, skip_bad) for path in also or ()]
-        others = [_load(path, None, limit, seed, skip_bad) for path in unlike or ()]
+        further = [read(path, layout) for path in also or ()]
+        others = [read(path, options.Layout(), limit=limit) for path in unlike or ()]
         described = _describe(dataset, progress)
         artifact = fit_reference(
             described,
@@ -135,10 +141,6 @@ def _separations(usual: Mapping[str, Floats], judged: Mapping[str, Floats], at: 
         area = separation(usual[part], scores, resamples=resamples)
         table.add_row(part, f"{area.value:.3f} ({area.low:.3f} to {area.high:.3f})", _share(beyond(scores, at)))
     return table
-
-
-def _load(path: Path, images: Path | None, limit: int | None, seed: int, skip_bad: bool) -> Dataset:
-    return load_dataset(path, images=images, limit=limit, seed=seed, on_bad="skip" if skip_bad else "error")
 
 
 def _answers(folder: Path, dataset: Dataset) -> Sequence[str]:

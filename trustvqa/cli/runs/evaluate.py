@@ -22,12 +22,18 @@ from trustvqa.cli.runs.shards import Shard
 from trustvqa.reports import metric_names, write_report
 
 _SHOWN_GROUP = "family"
+_NO_ROUTE = (404, 405)
 
 
 @grouped
 def evaluate(
     *,
-    data: Annotated[Path, typer.Option(help="Questions: a PMC-VQA CSV (or its folder), or MedMCQA JSON lines.")],
+    data: Annotated[
+        Path,
+        typer.Option(
+            help="Questions: PMC-VQA, MedMCQA, VQA-RAD, SLAKE, PathVQA, OmniMedVQA, or any table by --columns."
+        ),
+    ],
     methods: Annotated[str, typer.Option(help="Methods to compare, with commas between, or all.")] = "verbalized,cgp",
     calibrator: Annotated[
         str, typer.Option(help="auto: what the registry has for these models; none; or a file or folder.")
@@ -73,6 +79,7 @@ def evaluate(
         artifacts = choose_calibrators(calibrator, Registry(registry or settings.registry), outcome.manifest)
     except CommandError as error:
         fail(str(error))
+    refuse_without_answers(outcome)
     report = build_report(outcome.predictions, outcome.manifest, artifacts, resamples=resamples)
     files = write_report(outcome.folder, report, outcome.predictions, outcome.dataset.questions, artifacts)
     show(report, console, calibrators_wanted=calibrator == "auto" and not artifacts)
@@ -82,6 +89,17 @@ def evaluate(
     for name in dict.fromkeys(probe or []):
         failed |= probes.run_probe(name, outcome, request, settings, resamples, progress, console)
     raise typer.Exit(4 if failed else 0)
+
+
+def refuse_without_answers(outcome: prediction_run.PredictionOutcome) -> None:
+    """End the command where no question could be asked: figures of nothing would read as figures of a bad model."""
+    failures = [row.failure for row in outcome.predictions if row.failure is not None]
+    if failures and len(failures) == len(outcome.predictions):
+        last = failures[-1]
+        hint = (
+            "; --downstream-url is the address of an API and ends in /v1 as a rule" if last.status in _NO_ROUTE else ""
+        )
+        fail(f"no question could be asked, so there are no figures: {last.service}: {last.detail}{hint}", 4)
 
 
 def choose_calibrators(choice: str, registry: Registry, manifest: RunManifest) -> Sequence[CalibratorArtifact]:
@@ -119,6 +137,8 @@ def choose_calibrators(choice: str, registry: Registry, manifest: RunManifest) -
 def show(report: Report, console: Console, *, calibrators_wanted: bool) -> None:
     """Print a report's tables and what a reader must know of them."""
     run = report.run
+    if not isinstance(run, RunManifest):
+        raise TypeError("a report of a table is no outcome of a run")
     policy = f", policy {run.policy}" if run.policy else ""
     console.print(
         f"\n[bold]{escape(run.dataset)}[/]: {run.questions} questions, {escape(run.downstream)}{escape(policy)}, "

@@ -16,7 +16,7 @@ from pydantic import SecretStr, ValidationError
 from rich.console import Console
 from rich.markup import escape
 
-from prompt4trust.datasets import Dataset, DatasetError, OnBad, load_dataset
+from prompt4trust.datasets import Dataset, DatasetError
 from prompt4trust.evaluation import (
     ManifestError,
     Prediction,
@@ -84,6 +84,8 @@ def read_settings(**given: str | float | list[str] | None) -> ModelSettings:
     """
     try:
         settings = ModelSettings(**{name: value for name, value in given.items() if value not in (None, [])})  # type: ignore[arg-type]
+        if given.get("top_k") and not settings.vendor_parameters:
+            raise CommandError("--top-k: the setting vendor_parameters says that the model's server takes no top_k")
         return with_key(settings)
     except ValidationError as error:
         first = error.errors()[0]
@@ -202,15 +204,7 @@ def method_names(methods: str) -> list[str]:
 
 
 def _load(request: Request, console: Console) -> Dataset:
-    on_bad: OnBad = "skip" if request.questions.skip_bad else "error"
-    dataset = load_dataset(
-        request.data,
-        images=request.questions.images,
-        on_bad=on_bad,
-        limit=request.questions.limit,
-        seed=request.seed,
-        min_side=request.questions.min_side,
-    )
+    dataset = request.questions.load(request.data, request.seed)
     for what, count in (*dataset.skipped.items(), *dataset.notes.items()):
         console.print(f"{count} x {escape(what)}")
     return dataset if request.shard is None else request.shard.of(dataset)

@@ -12,7 +12,7 @@ from rich.markup import escape
 
 from prompt4trust.calibration import CalibratorArtifact
 from prompt4trust.datasets import DatasetError
-from prompt4trust.evaluation import Report
+from prompt4trust.evaluation import Report, TableError, read_outcomes, report_outcomes
 from prompt4trust.evaluation.report import ReportedRun, compare_runs
 from prompt4trust.files import write_atomically
 from services.common.registry.directory import Registry
@@ -30,7 +30,9 @@ from trustvqa.reports.training_page import render_training_page
 
 
 def report(
-    run: Annotated[list[Path], typer.Argument(help="Folder of an earlier run; several are set side by side.")],
+    run: Annotated[
+        list[Path] | None, typer.Argument(help="Folder of an earlier run; several are set side by side.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="The page; by default report.html in the run's folder.")] = None,
     baseline: Annotated[
         Path | None, typer.Option(help="Run of the same questions that the others are compared with.")
@@ -43,17 +45,34 @@ def report(
         str, typer.Option(help="auto: what the registry has for the run's models; none; or a file or folder.")
     ] = "auto",
     registry: Annotated[Path | None, typer.Option(help="Directory of policies and calibrators.")] = None,
+    csv: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead of a run: a table (CSV, TSV, JSON, parquet) with confidence, correct, perhaps group."
+        ),
+    ] = None,
     title: Annotated[str | None, typer.Option(help="The page's title.")] = None,
     pictures: Annotated[bool, typer.Option(help="Show the pictures of the most confident errors.")] = True,
     resamples: options.Resamples = 1000,
 ) -> None:
     """Write what one run came to, or how several differ, as a page with diagrams and the most confident errors.
 
+    With --csv the answers are those of a table of one's own, whatever made them.
+
     No model is asked. The page needs no other file: pictures are part of it, where the questions are still at hand.
     Without --out the run's report.json and report.csv are written anew as well, so that all three say the same.
     """
     progress, console = Console(stderr=True), tables.console()
     try:
+        if csv is not None:
+            if run or baseline or data or images or registry or calibrator != "auto":
+                raise CommandError(
+                    "--csv is reported by itself: of the other options --out, --title and --resamples go"
+                )
+            _table(csv, out, title, resamples, console)
+            return
+        if not run:
+            raise CommandError("name the folder of a run, or a table with --csv")
         folders = [*([baseline] if baseline else []), *run]
         found = [read_run(folder) for folder in folders]
         earlier = [each for each in found if isinstance(each, EarlierRun)]
@@ -64,7 +83,7 @@ def report(
         named = labels(earlier)
         calibrators = _calibrators(calibrator, registry, earlier)
         looked_up = _questions(earlier, data, images)
-    except (CommandError, DatasetError, WrongDataError) as error:
+    except (CommandError, DatasetError, TableError, WrongDataError) as error:
         fail(str(error))
     if looked_up.note:
         progress.print(f"[yellow]note[/] {escape(looked_up.detail)}", highlight=False, soft_wrap=True)
@@ -79,6 +98,26 @@ def report(
         console.print(escape(sentence), highlight=False)
     for path in _write(made, page, out, earlier):
         console.print(str(path), highlight=False, soft_wrap=True)
+
+
+def _table(path: Path, out: Path | None, title: str | None, resamples: int, console: Console) -> None:
+    """Report on a table of one's own; the page lies beside it by default."""
+    outcomes = read_outcomes(path)
+    made = report_outcomes(
+        outcomes.confidence, outcomes.correct, outcomes.groups, name=outcomes.name, resamples=resamples
+    )
+    page = render_evaluation_page(made, title=title)
+    for sentence in findings.lead(made):
+        console.print(escape(sentence), highlight=False)
+    for table in (*tables.comparison(made), *tables.by_group(made, "group")):
+        console.print(table, highlight=False)
+    if out is not None:
+        write_atomically(out, page, 0o644)
+        written = [out]
+    else:
+        written = list(write_files(path.parent, f"{path.stem}-report", made, page).values())
+    for file in written:
+        console.print(str(file), highlight=False, soft_wrap=True)
 
 
 def _training(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from prompt4trust.evaluation.figures import MethodReport, Report
-from prompt4trust.evaluation.manifest import RunManifest
+from prompt4trust.evaluation.manifest import RunManifest, TableOrigin
 from prompt4trust.evaluation.report import ReportedRun
 from prompt4trust.questions import Question
 from trustvqa.reports import metric_names
@@ -127,8 +127,12 @@ def render_evaluation_page(
 
 def _about(report: Report) -> str:
     run = report.run
+    if isinstance(run, TableOrigin):
+        return f"{run.questions} answers of a table, {run.created:%d %B %Y}. Ranges are bootstrap 95 % intervals."
     parts = [f"{run.questions} questions", run.downstream]
-    policies = dict.fromkeys(each.policy for each in (run, *report.others) if each.policy)
+    policies = dict.fromkeys(
+        each.policy for each in (run, *report.others) if isinstance(each, RunManifest) and each.policy
+    )
     if policies:
         parts.append(f"policy {' and '.join(policies)}")
     return f"{', '.join(parts)}, {run.created:%d %B %Y}. Ranges are bootstrap 95 % intervals."
@@ -184,7 +188,14 @@ def _changes(report: Report) -> Table:
     return Table(["", "beside", *(metric_heading(name) for name in _CHANGED)], rows, caption)
 
 
-def _facts(run: RunManifest) -> dict[str, str]:
+def _facts(run: RunManifest | TableOrigin) -> dict[str, str]:
+    if isinstance(run, TableOrigin):
+        return {
+            "table": f"{run.dataset}, {run.questions} rows of a confidence and whether the answer was right",
+            "models, questions, wording": "not part of the table",
+            "made": f"{run.created:%Y-%m-%d %H:%M} UTC",
+            "software": run.software,
+        }
     return {
         "questions": f"{run.dataset}, {run.questions}, fingerprint {run.data_hash[:16]}",
         "downstream model": run.downstream,

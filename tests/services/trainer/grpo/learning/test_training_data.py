@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from prompt4trust.datasets import Dataset
+from prompt4trust.datasets import Dataset, DatasetError
 from prompt4trust.prompts import load_template
 from services.trainer.errors import DataError
 from services.trainer.grpo.learning.training_data import check_apart, draw_order, training_rows
-from services.trainer.question_data import PhantomData, load_questions
+from services.trainer.question_data import FileData, PhantomData, load_questions
 from tests.services.trainer.grpo.outcomes import QUESTION
 
 
@@ -45,3 +46,25 @@ def test_phantoms_are_drawn_once(tmp_path: Path) -> None:
 def test_questions_without_a_truth_teach_nothing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="1 question"):
         check_apart(Dataset("a", (QUESTION,)), Dataset("b", (QUESTION,)))
+
+
+def test_a_file_that_counts_from_0_is_read_right_or_not_at_all(tmp_path: Path) -> None:
+    row = {"question": "Which?", "opa": "w", "opb": "x", "opc": "y", "opd": "z"}
+    path = tmp_path / "train.json"
+    path.write_text("\n".join(json.dumps({**row, "id": str(n), "cop": n % 4}) for n in range(8)))
+    data = FileData(kind="file", path=path)
+    dataset = load_questions(data, tmp_path)
+    assert (data.on_bad, dataset.skipped) == ("skip", {})
+    assert [question.answer for question in dataset.questions] == list("ABCDABCD")
+    path.write_text("\n".join(json.dumps({**row, "id": str(n), "cop": n}) for n in (1, 2)))
+    with pytest.raises(DatasetError, match="--cop-base"):
+        load_questions(data, tmp_path)
+    told = FileData(kind="file", path=path, cop_base=0)
+    assert [question.answer for question in load_questions(told, tmp_path).questions] == ["B", "C"]
+
+
+def test_open_questions_teach_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text("q,truth\nWhere?,At the apex\n")
+    with pytest.raises(DataError, match="no question has a known answer"):
+        load_questions(FileData(kind="file", path=path, columns={"question": "q", "answer": "truth"}), tmp_path)

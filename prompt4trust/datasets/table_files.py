@@ -84,6 +84,26 @@ def entries(path: Path) -> Entries:
     return _table(path, "\t" if tabs else ",")
 
 
+def whole_table(path: Path) -> tuple[str, list[str], list[Entry]]:
+    """Read all rows of a table, none of which may be unreadable.
+
+    Returns:
+        What rows are counted in, the names of the columns, and the rows.
+
+    Raises:
+        DatasetError: If the file or a row cannot be read.
+    """
+    found = entries(path)
+    header = dict.fromkeys(found.header)
+    rows: list[Entry] = []
+    for row in found.rows:
+        if isinstance(row, BadRow):
+            raise DatasetError(f"{path}: {row.told(found.unit)}")
+        header.update(dict.fromkeys(row.values))
+        rows.append(row)
+    return found.unit, list(header), rows
+
+
 def csv_rows(path: Path, delimiter: str = ",") -> Iterator[CsvRow]:
     """Read a CSV file, its header included, and refuse it where a quotation mark would swallow rows.
 
