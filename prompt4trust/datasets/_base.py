@@ -239,10 +239,10 @@ def comparable(text: str) -> str:
 
 def remarks_on(options: Mapping[str, str], answer: str | None) -> tuple[str, ...]:
     """List what a reader of figures must know of a question's options."""
-    counts = Counter(map(comparable, options.values()))
-    if max(counts.values(), default=0) < 2:
+    texts = [comparable(text) for text in options.values()]
+    if len(set(texts)) == len(texts):
         return ()
-    doubtful = answer is not None and counts[comparable(options[answer])] > 1
+    doubtful = answer is not None and texts.count(comparable(options[answer])) > 1
     return (SAME_AND_RIGHT if doubtful else SAME_TEXT,)
 
 

@@ -41,6 +41,8 @@ def locate(line: int, name: str, folder: Path, further: Sequence[str] = ()) -> P
     if place.is_absolute() or ".." in place.parts or not place.name:
         # A question file comes from elsewhere and its pictures go to a server: it may not name any file it likes.
         return BadRow(line, "the picture's name leads out of the image folder", name)
+    if place.suffix and not further:
+        return folder / place  # whether it is there is looked at when the question is drawn
     endings = ("",) if place.suffix else ("", *_ENDINGS)
     tried = [folder / each / f"{place}{ending}" for each in ("", *further) for ending in endings]
     return next((path for path in tried if path.is_file()), tried[0])

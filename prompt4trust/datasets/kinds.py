@@ -125,7 +125,7 @@ def _rows(
 
 
 def _kind(path: Path) -> Kind:
-    """Tell a format by the fields of the first row."""
+    """Recognise a format by the fields of the first row."""
     found = entries(path)
     first = next((each for each in found.rows if isinstance(each, Entry)), None)
     fields = frozenset(found.header if first is None else first.values)

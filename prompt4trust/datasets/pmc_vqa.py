@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from string import ascii_uppercase
 from types import MappingProxyType
 
@@ -144,8 +144,7 @@ def _row(
     if answer is None:
         return BadRow(line, note, f"Answer_label {cell('answer_label')!r}, Answer {cell('answer')!r}")
     groups = {title: value for title in GROUP_COLUMNS if (value := cell(title))}
-    stem = PurePosixPath(figure.replace("\\", "/")).stem
-    name = f"{stem}-{content_id(figure, text, *options.values())}"
+    name = f"{picture.stem}-{content_id(figure, text, *options.values())}"
     question = Question(name, text, MappingProxyType(options), answer, picture, MappingProxyType(groups))
     return Row(line, question, ((note,) if note else ()) + remarks_on(options, answer))
 

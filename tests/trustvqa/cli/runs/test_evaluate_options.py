@@ -105,7 +105,7 @@ def test_a_table_is_reported_again_without_naming_its_columns(tmp_path: Path) ->
     path.write_text("".join(json.dumps({"q": f"{n}?", "o": ["x", "y", "z"], "t": n % 2 + 1}) + "\n" for n in range(8)))
     columns = ["--columns", "question=q,options=o,answer=t"]
     with running(ScriptedServer().app) as url:
-        given = [*ASKED, "--data", path, *columns, "--downstream-url", f"{url}/v1", "--out", "run"]
+        given: list[str | Path] = [*ASKED, "--data", path, *columns, "--downstream-url", f"{url}/v1", "--out", "run"]
         _, err = run_command(tmp_path, *given, status=1)
         assert "say so with --cop-base 0 or --cop-base 1" in " ".join(err.split())
         run_command(tmp_path, *given, "--cop-base", "1")
