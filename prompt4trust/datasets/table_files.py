@@ -13,7 +13,7 @@ from typing import Any
 from prompt4trust.datasets._base import BadRow, numbered_lines
 from prompt4trust.errors import DatasetError
 
-_MIN_TELLING = 3
+_MIN_TELLING = 2
 """Columns from which on a line with as many cells is taken for a row of its own."""
 
 _JSON_NAMES = {"list": "array", "str": "string", "bool": "truth value", "NoneType": "null"}
@@ -161,8 +161,9 @@ def _swallows(lines: Sequence[str], cells: Sequence[str], width: int, delimiter:
         return True
     if width < _MIN_TELLING:
         return False
-    whole = [line.count(delimiter) == width - 1 for line in lines]
-    return any(whole[1:-1]) or (whole[0] and whole[-1])
+    # The outer lines may hold a few more: a cell of theirs that was meant to be quoted may have some within.
+    counts = [line.count(delimiter) for line in lines]
+    return width - 1 in counts[1:-1] or min(counts[0], counts[-1]) >= width - 1
 
 
 def _table(path: Path, delimiter: str) -> Entries:

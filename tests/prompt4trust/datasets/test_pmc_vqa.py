@@ -188,6 +188,7 @@ def test_no_pmc_vqa_file(tmp_path: Path) -> None:
             "line 3: .* joins lines 3 to 5 to one row",
         ),
         ([ROW, 'f.png,Which?,x,w,x,y,z,"B', ROW, 'f.png,Which?,x,w,x,y,z,B"'], "line 3: .* joins lines 3 to 5"),
+        ([ROW, 'f.png,"Which, one?,x,w,x,y,z,B', 'f.png,Which",x,w,x,y,z,B'], "line 3: .* joins lines 3 to 4"),
         ([ROW, 'f.png,"Which?,x,w,x,y,z,B', 'f.png,"Which?",x,w,x,y,z,B'], "line 3: a cell goes on behind its closing"),
         # goes on behind its end
         (
