@@ -22,8 +22,10 @@ Signals = Mapping[str, npt.ArrayLike]
 MIN_ROWS = 20
 """Fewer held-out answers than this say too little to correct a confidence by."""
 CLIP = 0.005
-"""Stated confidences are read as at least this and at most 1 - this where a logarithm is taken: models state whole per
-cents, so 100 means 99.5 or more, and the logit of a certain 1 would be infinite."""
+"""Half a whole per cent: the clip (see `finest_clip`) of confidences that are all 0 or 1, and of calibrators that were
+fitted before the clip was taken from the data, whose files name none."""
+FINEST_CLIP, COARSEST_CLIP = 1e-6, 0.25
+"""A clip lies between these, however fine or coarse the confidences are."""
 STEEP = 10.0
 """A slope of the logit above this is reported: stated 0.6 would become 0.98."""
 WEAK_PENALTY = 1e4
@@ -180,9 +182,32 @@ def check_confidence(confidence: npt.ArrayLike) -> FloatArray:
     return stated
 
 
-def evidence(stated: npt.ArrayLike, clip: float = CLIP) -> FloatArray:
+def evidence(stated: npt.ArrayLike, clip: float) -> FloatArray:
     """Take the logit of confidences, those nearer to 0 or 1 than `clip` moved there."""
     return np.asarray(logit(np.clip(stated, clip, 1 - clip)), dtype=np.float64)
+
+
+def finest_clip(values: FloatArray) -> float:
+    """Compute how near to 0 and 1 confidences are read where a logarithm is taken, which at 0 and 1 is infinite.
+
+    It is half of the finest step that was seen next to 0 or 1: half a per cent of whole per cents, half a sample of
+    twenty, and next to nothing of probabilities that a model computes. A fixed clip of half a per cent would make one
+    value of all of these that are above 0.995, whose order tells right from wrong.
+
+    Args:
+        values: Confidences in [0, 1].
+
+    Returns:
+        The clip, from 1e-6 to 0.25; 0.005 where there is nothing but 0 and 1.
+
+    Example:
+        >>> finest_clip(np.array([0.5, 0.98, 1.0])).__round__(3), finest_clip(np.array([0.0, 1.0]))
+        (0.01, 0.005)
+    """
+    inside = values[(values > 0) & (values < 1)]
+    if not len(inside):
+        return CLIP
+    return float(np.clip(min(inside.min(), (1 - inside).min()) / 2, FINEST_CLIP, COARSEST_CLIP))
 
 
 def logistic_line(columns: Sequence[FloatArray], right: BoolArray) -> tuple[list[float], float]:

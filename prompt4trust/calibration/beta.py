@@ -15,9 +15,10 @@ from prompt4trust.calibration.base import (
     Parameters,
     SingleInput,
     Value,
+    finest_clip,
     logistic_line,
 )
-from prompt4trust.calibration.parameters import numbers
+from prompt4trust.calibration.parameters import numbers_and_clip
 from prompt4trust.metrics.tally import BoolArray, FloatArray
 
 _SHAPES = ((True, True), (True, False), (False, True), (False, False))
@@ -34,6 +35,7 @@ class Beta(SingleInput):
         a: Weight of ln c.
         b: Weight of -ln(1 - c).
         m: Intercept.
+        clip: Least distance of a confidence from 0 and 1, as `finest_clip` has it.
 
     Source: Kull, Silva Filho and Flach, "Beta calibration", AISTATS 2017, section 4.
 
@@ -47,12 +49,14 @@ class Beta(SingleInput):
     a: float
     b: float
     m: float
+    clip: float = CLIP
     family: ClassVar[str] = "beta"
 
     @classmethod
     def _fit(cls, stated: FloatArray, right: BoolArray) -> Self:
         """Fit by maximum likelihood with a, b >= 0."""
-        columns = _columns(stated)
+        clip = finest_clip(stated)
+        columns = _columns(stated, clip)
         # The likelihood is concave, so its best point with a, b >= 0 is the best with neither bound, if that is
         # allowed, or else lies on a bound: each way of lying there is a smaller logistic regression.
         fits = []
@@ -60,25 +64,25 @@ class Beta(SingleInput):
             kept = [column if free else np.zeros_like(column) for column, free in zip(columns, shape, strict=True)]
             (a, b), m = logistic_line(kept, right)
             if a >= 0 and b >= 0:
-                fits.append(cls(a, b, m))
+                fits.append(cls(a, b, m, clip))
                 if all(shape):
                     break
         return max(fits, key=lambda fit: fit._log_likelihood(columns, right))
 
     @classmethod
     def from_parameters(cls, parameters: Parameters) -> Self:
-        """Rebuild from `parameters`; raises ValueError unless there are exactly a, b >= 0 and m."""
-        a, b, m = numbers(cls.family, parameters, "a", "b", "m")
+        """Rebuild from `parameters`; raises ValueError unless there are a, b >= 0 and m, and at most a clip."""
+        a, b, m, clip = numbers_and_clip(cls.family, parameters, "a", "b", "m")
         if a < 0 or b < 0:
             raise ValueError("beta's a and b must not be below 0")
-        return cls(a, b, m)
+        return cls(a, b, m, clip)
 
     def parameters(self) -> dict[str, Value]:
-        """Return a, b and m."""
-        return {"a": self.a, "b": self.b, "m": self.m}
+        """Return a, b, m and the clip."""
+        return {"a": self.a, "b": self.b, "m": self.m, "clip": self.clip}
 
     def _apply(self, stated: FloatArray) -> FloatArray:
-        low, high = _columns(stated)
+        low, high = _columns(stated, self.clip)
         return np.asarray(expit(self.a * low + self.b * high + self.m), dtype=np.float64)
 
     def warnings(self) -> list[str]:
@@ -94,6 +98,6 @@ class Beta(SingleInput):
         return -float(np.logaddexp(0.0, np.where(right, -line, line)).sum())
 
 
-def _columns(stated: FloatArray) -> tuple[FloatArray, FloatArray]:
-    clipped = np.clip(stated, CLIP, 1 - CLIP)
+def _columns(stated: FloatArray, clip: float) -> tuple[FloatArray, FloatArray]:
+    clipped = np.clip(stated, clip, 1 - clip)
     return np.asarray(np.log(clipped), dtype=np.float64), np.asarray(-np.log1p(-clipped), dtype=np.float64)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from prompt4trust.calibration.base import Parameters
+from prompt4trust.calibration.base import CLIP, Parameters
 
 
 def numbers(family: str, parameters: Parameters, *names: str) -> list[float]:
@@ -27,6 +27,22 @@ def numbers(family: str, parameters: Parameters, *names: str) -> list[float]:
     if not all(isinstance(value, (int, float)) and math.isfinite(value) for value in values):
         raise ValueError(f"{family}'s {' and '.join(names)} must be finite numbers")
     return [float(value) for value in values if not isinstance(value, (str, list))]
+
+
+def numbers_and_clip(family: str, parameters: Parameters, *names: str) -> list[float]:
+    """Read parameters as `numbers` does, and the clip behind them.
+
+    Args, errors: As `numbers`; a clip must lie between 0 and 0.5.
+
+    Returns:
+        The values in the order of the names, then the clip: 0.005 where the file names none, as files did not while
+        that was everybody's.
+    """
+    values = numbers(family, {name: value for name, value in parameters.items() if name != "clip"}, *names)
+    [clip] = numbers(family, {"clip": parameters.get("clip", CLIP)}, "clip")
+    if not 0 < clip < 0.5:
+        raise ValueError(f"{family}'s clip must lie between 0 and 0.5")
+    return [*values, clip]
 
 
 def lists(family: str, parameters: Parameters, *names: str) -> list[tuple[float, ...]]:

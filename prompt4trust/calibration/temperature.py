@@ -9,12 +9,14 @@ import numpy as np
 from scipy.special import expit
 
 from prompt4trust.calibration.base import (
+    CLIP,
     Parameters,
     SingleInput,
     Value,
     evidence,
+    finest_clip,
 )
-from prompt4trust.calibration.parameters import numbers
+from prompt4trust.calibration.parameters import numbers_and_clip
 from prompt4trust.metrics.tally import BoolArray, FloatArray
 
 HOTTEST, COLDEST = 100.0, 0.05
@@ -30,6 +32,7 @@ class Temperature(SingleInput):
 
     Attributes:
         temperature: More than 1 pulls confidences towards 0.5.
+        clip: Least distance of a confidence from 0 and 1, as `finest_clip` has it.
 
     Source: Guo et al., "On calibration of modern neural networks", ICML 2017 (arXiv 1706.04599), section 4.2, for
     the one confidence of an answer.
@@ -43,6 +46,7 @@ class Temperature(SingleInput):
     """
 
     temperature: float
+    clip: float = CLIP
     family: ClassVar[str] = "temperature"
 
     @classmethod
@@ -50,7 +54,8 @@ class Temperature(SingleInput):
         """Fit by maximum likelihood, the temperature from 0.05 to 100."""
         from scipy.optimize import minimize_scalar  # not needed to apply a calibrator
 
-        signed = np.where(right, 1.0, -1.0) * evidence(stated)
+        clip = finest_clip(stated)
+        signed = np.where(right, 1.0, -1.0) * evidence(stated, clip)
 
         def loss(slope: float) -> float:  # convex in the slope 1 / temperature, which is why that is looked for
             return float(np.logaddexp(0.0, -slope * signed).sum())
@@ -58,22 +63,22 @@ class Temperature(SingleInput):
         found = minimize_scalar(
             loss, bounds=(1 / HOTTEST, 1 / COLDEST), method="bounded", options={"xatol": 1e-10, "maxiter": 500}
         )
-        return cls(1 / float(found.x))
+        return cls(1 / float(found.x), clip)
 
     @classmethod
     def from_parameters(cls, parameters: Parameters) -> Self:
-        """Rebuild from `parameters`; raises ValueError unless there is exactly a temperature above 0."""
-        [temperature] = numbers(cls.family, parameters, "temperature")
+        """Rebuild from `parameters`; raises ValueError unless there is a temperature above 0, and at most a clip."""
+        temperature, clip = numbers_and_clip(cls.family, parameters, "temperature")
         if temperature <= 0:
             raise ValueError("temperature's temperature must be above 0")
-        return cls(temperature)
+        return cls(temperature, clip)
 
     def parameters(self) -> dict[str, Value]:
-        """Return the temperature."""
-        return {"temperature": self.temperature}
+        """Return temperature and clip."""
+        return {"temperature": self.temperature, "clip": self.clip}
 
     def _apply(self, stated: FloatArray) -> FloatArray:
-        return np.asarray(expit(evidence(stated) / self.temperature), dtype=np.float64)
+        return np.asarray(expit(evidence(stated, self.clip) / self.temperature), dtype=np.float64)
 
     def warnings(self) -> list[str]:
         """Warn where the temperature is at the end of its range."""

@@ -12,13 +12,13 @@ import numpy.typing as npt
 from scipy.special import expit
 
 from prompt4trust.calibration.base import (
-    CLIP,
     Parameters,
     Signals,
     Value,
     check_confidence,
     check_fitting_rows,
     evidence,
+    finest_clip,
     logistic_line,
 )
 from prompt4trust.calibration.parameters import check_names
@@ -28,7 +28,6 @@ from prompt4trust.metrics.tally import FloatArray
 SECONDS = ("stated", "agreement", "reply_probability", "letter_probability", "vote_share")
 """Signals in [0, 1] that may stand beside the confidence; the first that the answers carry, and that is not the
 confidence itself, is taken."""
-_FINEST = 1e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +70,7 @@ class TwoSignal:
         """
         stated, right = check_fitting_rows(confidence, correct)
         name, second = _choose(stated, signals or {})
-        clips = _clip(stated), _clip(second)
+        clips = finest_clip(stated), finest_clip(second)
         columns = [evidence(stated, clips[0]), evidence(second, clips[1])]
         (first_weight, second_weight), intercept = logistic_line(columns, right)
         return cls(name, (first_weight, second_weight), intercept, clips)
@@ -162,11 +161,3 @@ def _in_range(values: npt.ArrayLike, name: str) -> FloatArray:
     if not np.all((array >= 0) & (array <= 1)):
         raise ValueError(f"every {name} must be a number in [0, 1]")
     return array
-
-
-def _clip(values: FloatArray) -> float:
-    """Half of the finest step next to 0 or 1: half a per cent of whole per cents, half a sample of twenty."""
-    inside = values[(values > 0) & (values < 1)]
-    if not len(inside):
-        return CLIP
-    return float(np.clip(min(inside.min(), (1 - inside).min()) / 2, _FINEST, 0.25))

@@ -126,10 +126,11 @@ WRONG: tuple[Value, ...] = (math.nan, [math.inf], "", [0.5, 0.4, 0.3])
 
 
 def damaged(parameters: dict[str, Value]) -> list[dict[str, Value]]:
-    """Leave out, add, and spoil each parameter in turn."""
+    """Leave out, add, and spoil each parameter in turn; a clip may be missing, as it is in older files."""
     cases: list[dict[str, Value]] = [{**parameters, "more": 1.0}]
     for name in parameters:
-        cases.append({key: value for key, value in parameters.items() if key != name})
+        if name != "clip":
+            cases.append({key: value for key, value in parameters.items() if key != name})
         cases += [{**parameters, name: wrong} for wrong in WRONG]
     return cases
 
@@ -146,6 +147,10 @@ def test_foreign_parameters_are_refused(family: str) -> None:
     ("family", "parameters"),
     [
         ("temperature", {"temperature": 0.0}),
+        ("temperature", {"temperature": 1.0, "clip": 0.0}),
+        ("platt", {"slope": 1.0, "intercept": 0.0, "clip": 0.5}),
+        ("platt-raw", {"slope": 1.0, "intercept": 0.0, "clip": 0.005}),
+        ("beta", {"a": 1.0, "b": 1.0, "m": 0.0, "clip": -0.1}),
         ("beta", {"a": -1.0, "b": 1.0, "m": 0.0}),
         ("isotonic", {"confidences": [], "shares": []}),
         ("isotonic", {"confidences": [0.1, 0.2], "shares": [0.5, 0.4]}),
