@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from prompt4trust.errors import PolicyNeededError
-from prompt4trust.estimators.avg_conf import AvgConf
+from prompt4trust.estimators.avg_conf import AvgConf, AvgConfAll
 from prompt4trust.estimators.base import Answer, Estimator
 from prompt4trust.estimators.cgp import Cgp
 from prompt4trust.estimators.cgp_consistency import CgpConsistency
 from prompt4trust.estimators.cgp_logprob import CgpLogprob
 from prompt4trust.estimators.consistency import Consistency
-from prompt4trust.estimators.entropy import Entropy
+from prompt4trust.estimators.entropy import Entropy, EntropySpread
 from prompt4trust.estimators.fixed_prompt import FixedPrompt
 from prompt4trust.estimators.logprob import Logprob
 from prompt4trust.estimators.perturbation import Perturbation
@@ -25,11 +25,13 @@ __all__ = [
     "ESTIMATORS",
     "Answer",
     "AvgConf",
+    "AvgConfAll",
     "Cgp",
     "CgpConsistency",
     "CgpLogprob",
     "Consistency",
     "Entropy",
+    "EntropySpread",
     "Estimator",
     "EstimatorEntry",
     "FixedPrompt",
@@ -87,7 +89,15 @@ ESTIMATORS: Mapping[str, EstimatorEntry] = MappingProxyType(
         "avg-conf": EstimatorEntry(
             "agreement among samples, weighed by stated confidence", False, _alone(AvgConf), 21, samples=True
         ),
-        "entropy": EstimatorEntry("concentration of many samples", False, _alone(Entropy), 40, samples=True),
+        "avg-conf-all": EstimatorEntry(
+            "the same, with the first sample and the invalid ones counted", False, _alone(AvgConfAll), 21, samples=True
+        ),
+        "entropy": EstimatorEntry(
+            "concentration of many samples, nearly greedy ones", False, _alone(Entropy), 40, samples=True
+        ),
+        "entropy-spread": EstimatorEntry(
+            "concentration of many samples, the invalid ones counted", False, _alone(EntropySpread), 40, samples=True
+        ),
         "perturbation": EstimatorEntry("how much noise the answer stands", False, _alone(Perturbation), 10),
         "logprob": EstimatorEntry("the probability of the answer's letter", False, _alone(Logprob)),
         "cgp": EstimatorEntry("the policy's guidance; the stated confidence", True, _guided("cgp", Cgp)),

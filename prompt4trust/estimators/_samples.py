@@ -1,7 +1,8 @@
 """Several sampled replies to one question, and the counts that sampling estimators take in them.
 
-One rule for replies without a verdict holds for all of them: an invalid sample agrees with nobody. It stays in every
-denominator, so that a model which often breaks the form is not called sure for the few replies that kept it.
+An invalid sample agrees with nobody. In our own measures it stays in every denominator, so that a model which often
+breaks the form is not called sure for the few replies that kept it. Where a published measure drops it, the estimator
+of that measure's name does, too.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import json
 import math
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from prompt4trust.errors import TransportError
@@ -114,8 +115,12 @@ class Samples:
         Returns:
             From 0 (all the same) to 1 (evenly spread); needs options.
         """
-        entropy = -sum(share * math.log(share) for share in self.shares().values() if share > 0)
-        return min(max(entropy / math.log(len(self.options)), 0.0), 1.0)
+        return normalized_entropy(self.shares().values(), len(self.options))
+
+    def entropy_of_valid(self) -> float:
+        """Compute the same of the valid samples alone; needs options and a valid sample."""
+        counts = Counter(verdict.answer for verdict in self.valid)
+        return normalized_entropy([count / len(self.valid) for count in counts.values()], len(self.options))
 
     def signals(self) -> dict[str, float]:
         """Gather the samples' figures by name, for reports and for calibrators that take more than a confidence."""
@@ -128,6 +133,12 @@ class Samples:
             found["entropy"] = self.entropy()
             found |= option_signals(self.shares())
         return found
+
+
+def normalized_entropy(shares: Iterable[float], options: int) -> float:
+    """Compute the entropy of shares, divided by that of as many equal ones as there are options, at least 2."""
+    entropy = -sum(share * math.log(share) for share in shares if share > 0)
+    return min(max(entropy / math.log(options), 0.0), 1.0)
 
 
 def alike(answer: str, other: str) -> bool:

@@ -17,8 +17,8 @@ from prompt4trust.prompts import Message
 class SharedReplies:
     """A downstream model that answers the same request once, so that estimators share the samples that they draw.
 
-    `Consistency`, `AvgConf` and `Entropy` ask for the same seeded block of samples of a question, `Verbalized` and
-    `Perturbation` for the same reply to the clean picture. Only requests that are bound to give the same reply are
+    `Consistency`, `AvgConf` and `EntropySpread` ask for the same seeded block of samples of a question, `Verbalized`
+    and `Perturbation` for the same reply to the clean picture. Only requests that are bound to give the same reply are
     shared: greedy ones and those with a seed; not log-probabilities, which are large and which one estimator asks for.
     The shared reply carries its full cost each time: an answer's cost is what its estimator takes by itself, whatever
     else a run compares it with.

@@ -42,8 +42,8 @@ EXPORTED = {
         "sample_question sample_scene"
     ),
     "prompt4trust.estimators": (
-        "Answer AvgConf Cgp CgpConsistency CgpLogprob Consistency ESTIMATORS Entropy Estimator EstimatorEntry "
-        "FixedPrompt Logprob Perturbation PolicyNeededError Verbalized get_estimator"
+        "Answer AvgConf AvgConfAll Cgp CgpConsistency CgpLogprob Consistency ESTIMATORS Entropy EntropySpread "
+        "Estimator EstimatorEntry FixedPrompt Logprob Perturbation PolicyNeededError Verbalized get_estimator"
     ),
     "prompt4trust.evaluation": (
         "CannotChooseError ManifestError Outcomes Prediction PredictionLog Progress Report RunAbandonedError "

@@ -23,15 +23,16 @@ async def test_sampling_methods_draw_a_question_s_samples_once() -> None:
     shared = SharedReplies(downstream)
     answers = {
         name: await get_estimator(name, shared, None, TEMPLATE, Sampling()).answer("Q?", OPTIONS, None)
-        for name in ("consistency", "avg-conf", "entropy")
+        for name in ("consistency", "avg-conf", "avg-conf-all", "entropy-spread")
     }
     assert [n for _, _, n in downstream.requests] == [21, 19]
     assert answers["consistency"].verdict == Verdict("A", 13 / 20)
-    assert answers["avg-conf"].verdict == Verdict("A", pytest.approx(14 * 0.8 / (14 * 0.8 + 7 * 0.6)))  # type: ignore[arg-type]
+    assert answers["avg-conf"].verdict == Verdict("A", pytest.approx(13 * 0.8 / (13 * 0.8 + 7 * 0.6)))  # type: ignore[arg-type]
+    assert answers["avg-conf-all"].verdict == Verdict("A", pytest.approx(14 * 0.8 / (14 * 0.8 + 7 * 0.6)))  # type: ignore[arg-type]
     # What each method costs does not depend on its company.
     assert answers["avg-conf"].cost == answers["consistency"].cost == Cost(21, 10, 105, 0.5)
-    alone = await get_estimator("entropy", Texts(texts), None, TEMPLATE, Sampling()).answer("Q?", OPTIONS, None)
-    assert answers["entropy"] == alone
+    alone = await get_estimator("entropy-spread", Texts(texts), None, TEMPLATE, Sampling()).answer("Q?", OPTIONS, None)
+    assert answers["entropy-spread"] == alone
 
 
 async def test_only_what_is_bound_to_come_out_the_same_is_shared() -> None:

@@ -6,7 +6,16 @@ from math import log
 
 import pytest
 
-from prompt4trust.estimators import AvgConf, CgpConsistency, Consistency, Entropy, get_estimator
+from prompt4trust.estimators import (
+    AvgConf,
+    AvgConfAll,
+    CgpConsistency,
+    Consistency,
+    Entropy,
+    EntropySpread,
+    Estimator,
+    get_estimator,
+)
 from prompt4trust.estimators._samples import Draws, derived_seed
 from prompt4trust.estimators.option_signals import option_probabilities
 from prompt4trust.models import Cost, Sampling, TransportError
@@ -41,7 +50,7 @@ async def test_consistency_is_the_share_of_the_others_that_agree_with_the_first(
     assert sampling == Sampling(0.5, 0.95, 100, 77, derived_seed(0, "Shape?", OPTIONS, IMAGE, 0))
 
 
-@pytest.mark.parametrize("name", ["consistency", "avg-conf"])
+@pytest.mark.parametrize("name", ["consistency", "avg-conf", "avg-conf-all"])
 async def test_an_invalid_first_sample_makes_the_answer_invalid(name: str) -> None:
     downstream = Texts([MUTE, *[said("B", 90)] * 20])
     answer = await get_estimator(name, downstream, None, TEMPLATE, GREEDY).answer("Shape?", OPTIONS, IMAGE)
@@ -51,22 +60,38 @@ async def test_an_invalid_first_sample_makes_the_answer_invalid(name: str) -> No
     assert "stated" not in answer.signals
 
 
-async def test_avg_conf_weighs_samples_by_what_they_state() -> None:
-    texts = [said("A", 80), said("A", 60), said("B", 90), said("C", 70)]
-    estimator = AvgConf(Texts(texts), TEMPLATE, GREEDY, Draws(4))
-    answer = await estimator.answer("Shape?", OPTIONS, None)
+WEIGHED = [said("A", 80), said("A", 60), said("B", 90), said("C", 70)]
+
+
+async def confidence(kind: type[AvgConf | AvgConfAll | Entropy], texts: list[str]) -> float:
+    answer = await kind(Texts(texts), TEMPLATE, GREEDY, Draws(len(texts))).answer("Shape?", OPTIONS, None)
     assert isinstance(answer.verdict, Verdict)
     assert answer.verdict.answer == "A"
-    assert answer.verdict.confidence == pytest.approx(1.4 / 3.0)
+    return answer.verdict.confidence
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (WEIGHED, 0.6 / 2.2),
+        ([*WEIGHED, MUTE, MUTE], 0.6 / 2.2),
+        ([said("A", 10), said("A", 60), said("B", 90), said("C", 70)], 0.6 / 2.2),
+        ([said("A", 80), said("B", 90)], 0.0),
+        ([said("A", 80), MUTE, MUTE], 0.0),
+        ([said("A", 0)] * 3, 0.0),
+        ([said("A", 90), said("A", 10), MUTE], 1.0),
+    ],
+    ids=["others", "invalid", "first", "alone", "no others", "nought", "few decide"],
+)
+async def test_avg_conf_weighs_the_other_valid_samples_by_what_they_state(texts: list[str], expected: float) -> None:
+    assert await confidence(AvgConf, texts) == pytest.approx(expected)
+
+
+async def test_avg_conf_all_weighs_the_first_and_the_invalid_samples_too() -> None:
+    assert await confidence(AvgConfAll, WEIGHED) == pytest.approx(1.4 / 3.0)
     # An invalid sample weighs what the valid ones do on average: 1.4 / (3.0 + 0.75).
-    with_mute = await AvgConf(Texts([*texts, MUTE]), TEMPLATE, GREEDY, Draws(5)).answer("Shape?", OPTIONS, None)
-    assert isinstance(with_mute.verdict, Verdict)
-    assert with_mute.verdict.confidence == pytest.approx(1.4 / 3.75)
-
-
-async def test_avg_conf_of_samples_that_all_state_nought_is_nought() -> None:
-    answer = await AvgConf(Texts([said("A", 0)] * 3), TEMPLATE, GREEDY, Draws(3)).answer("Shape?", OPTIONS, None)
-    assert answer.verdict == Verdict("A", 0.0)
+    assert await confidence(AvgConfAll, [*WEIGHED, MUTE]) == pytest.approx(1.4 / 3.75)
+    assert await confidence(AvgConfAll, [said("A", 0)] * 3) == 0.0
 
 
 async def test_entropy_over_the_options() -> None:
@@ -82,11 +107,13 @@ async def test_entropy_over_the_options() -> None:
     assert answer.signals["agreement"] == pytest.approx(9 / 39)
     assert [n for _, _, n in downstream.requests] == [21, 19]
     assert answer.cost == Cost(40, 20, 200, 1.0)
+    assert {(each.temperature, each.top_p, each.top_k) for _, each, _ in downstream.requests} == {(0.1, 0.95, 50)}
     first, second = (sampling.seed for _, sampling, _ in downstream.requests)
     assert first == derived_seed(0, "Shape?", OPTIONS, IMAGE, 0)
     assert second == derived_seed(0, "Shape?", OPTIONS, IMAGE, 1) != first
 
 
+@pytest.mark.parametrize("kind", [Entropy, EntropySpread])
 @pytest.mark.parametrize(
     ("texts", "verdict"),
     [
@@ -96,8 +123,8 @@ async def test_entropy_over_the_options() -> None:
     ],
     ids=["all the same", "evenly spread", "none valid"],
 )
-async def test_the_ends_of_entropy(texts: list[str], verdict: Verdict | Invalid) -> None:
-    answer = await Entropy(Texts(texts), TEMPLATE, GREEDY, Draws(4)).answer("Shape?", OPTIONS, None)
+async def test_the_ends_of_entropy(texts: list[str], verdict: Verdict | Invalid, kind: type[Entropy]) -> None:
+    answer = await kind(Texts(texts), TEMPLATE, GREEDY, Draws(4)).answer("Shape?", OPTIONS, None)
     if isinstance(verdict, Invalid):
         assert answer.verdict == verdict
     else:
@@ -106,13 +133,23 @@ async def test_the_ends_of_entropy(texts: list[str], verdict: Verdict | Invalid)
         assert answer.verdict.confidence == pytest.approx(verdict.confidence, abs=1e-12)
 
 
-async def test_an_invalid_sample_is_an_equal_part_of_a_vote_for_each_option() -> None:
-    answer = await Entropy(Texts([said("A", 1), MUTE]), TEMPLATE, GREEDY, Draws(2)).answer(
-        "Shape?", {"A": "x", "B": "y"}, None
-    )
-    assert isinstance(answer.verdict, Verdict)
+async def test_entropy_leaves_invalid_samples_out_and_its_variant_spreads_them() -> None:
+    texts, options = [said("A", 1), MUTE], {"A": "x", "B": "y"}
+    found = {}
+    for kind in (Entropy, EntropySpread):
+        answer = await kind(Texts(texts), TEMPLATE, GREEDY, Draws(2)).answer("Shape?", options, None)
+        assert isinstance(answer.verdict, Verdict)
+        assert answer.signals["vote_share"] == 0.5
+        found[answer.estimator] = answer.verdict.confidence
     entropy = -(0.75 * log(0.75) + 0.25 * log(0.25)) / log(2)
-    assert answer.verdict.confidence == pytest.approx(1 - entropy)
+    assert found == {"entropy": 1.0, "entropy-spread": pytest.approx(1 - entropy)}
+
+
+async def test_the_variant_of_entropy_samples_as_consistency_does() -> None:
+    downstream = Texts([said("A", 1)] * 40)
+    estimator: Estimator = get_estimator("entropy-spread", downstream, None, TEMPLATE, GREEDY)
+    assert (await estimator.answer("Shape?", OPTIONS, IMAGE)).estimator == "entropy-spread"
+    assert {(each.temperature, each.top_p, each.top_k) for _, each, _ in downstream.requests} == {(0.5, 0.95, 100)}
 
 
 async def test_open_questions() -> None:

@@ -36,8 +36,8 @@ def test_all_methods_their_cost_and_the_probes(data: Path, tmp_path: Path) -> No
     with serving(server) as models:
         out, _ = trustvqa(tmp_path, *command, *models)
         asked = Counter((body["n"], "top_logprobs" in body) for body in server.bodies)
-        # Of the sampled ones consistency's 21 serve avg-conf and entropy too; perturbation shares verbalized's reply.
-        assert asked == {(1, False): N * (1 + 1 + 9 + 1), (1, True): 2 * N, (21, False): N * 2, (19, False): N}
+        # Of the sampled ones consistency's 21 serve avg-conf and entropy-spread too; perturbation shares verbalized's reply.
+        assert asked == {(1, False): N * (1 + 1 + 9 + 1), (1, True): 2 * N, (21, False): N * 3, (19, False): 2 * N}
         assert len({body["seed"] for body in server.bodies if body["n"] > 1}) == 2 * N
 
         again = len(server.bodies)
@@ -49,8 +49,8 @@ def test_all_methods_their_cost_and_the_probes(data: Path, tmp_path: Path) -> No
     calls = {method["name"]: method["calls"] for method in methods}
     assert calls == {
         **dict.fromkeys(("verbalized", "fixed-prompt", "logprob"), 1),
-        **dict.fromkeys(("consistency", "avg-conf"), 21),
-        **{"entropy": 40, "perturbation": 10, "cgp": 2, "cgp+logprob": 2, "cgp+consistency": 22},
+        **dict.fromkeys(("consistency", "avg-conf", "avg-conf-all"), 21),
+        **{"entropy": 40, "entropy-spread": 40, "perturbation": 10, "cgp": 2, "cgp+logprob": 2, "cgp+consistency": 22},
     }
     for what in ("model calls an answer", "tokens an answer", "seconds an answer"):
         assert sum(line.startswith(what) for line in out.splitlines()) == 3  # tables of up to four methods
