@@ -67,7 +67,8 @@ def test_raw_platt_agrees_with_scikit_learn(seed: int) -> None:
     theirs = LogisticRegression(C=np.inf, tol=1e-12, max_iter=10_000).fit(stated[:, None], correct)
     assert raw.apply(stated) == pytest.approx(theirs.predict_proba(stated[:, None])[:, 1], abs=1e-3)
     assert raw.family == "platt-raw"
-    assert raw != Platt(raw.slope, raw.intercept)
+    logit_line: object = Platt(raw.slope, raw.intercept)
+    assert raw != logit_line
     assert raw.warnings() == []
 
 
