@@ -14,7 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 Message = dict[str, Any]
 """One chat message in OpenAI's form: role and content, the content a string or a list of parts."""
@@ -36,6 +36,8 @@ class PromptTemplate(BaseModel):
         user: User message with the fields {question}, {options} and, for "answer", {guidance}.
         option_line: One option, with the fields {letter} and {text}; options are joined by newlines.
         guidance_line: Text for {guidance} where there is guidance, with the field {guidance}; without, it is "".
+        scale: What the wording asks the confidence to be: "per-cent", or a "probability", where 1 is certainty.
+        order: Where the wording asks for the conclusion: ahead of the reasons, or behind them.
 
     Example:
         >>> template = PromptTemplate(name="plain", version=1, role="guide", user="{question}\n{options}")
@@ -52,11 +54,20 @@ class PromptTemplate(BaseModel):
     user: str
     option_line: str = "{letter}. {text}"
     guidance_line: str = "{guidance}"
+    scale: Literal["per-cent", "probability"] = "per-cent"
+    order: Literal["conclude-first", "reason-first"] = "conclude-first"
 
     @property
     def id(self) -> str:
         """Name and version, as records and artifacts quote it."""
         return f"{self.name}@{self.version}"
+
+    @model_serializer(mode="wrap")
+    def _without_defaults_of_reading(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        # Digests of templates that were written before these fields stay what they are.
+        written: dict[str, Any] = handler(self)
+        ways = {"scale": "per-cent", "order": "conclude-first"}
+        return {name: value for name, value in written.items() if ways.get(name) != value}
 
     @model_validator(mode="after")
     def _fields_are_present(self) -> PromptTemplate:

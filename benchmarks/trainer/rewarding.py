@@ -119,6 +119,6 @@ def _loop(http: httpx.Client, model: str, batch: Batch) -> list[float | None]:
         messages = answer_messages(template, question.text, question.options, image_url=url, guidance=guidance)
         body = {"model": model, "messages": messages, "n": 1, "temperature": 0.0, "top_p": 1.0}
         reply = http.post("/chat/completions", json={**body, "max_tokens": _MAX_TOKENS}).raise_for_status().json()
-        verdict = parse_verdict(reply["choices"][0]["message"]["content"], question.options.keys())
+        verdict = parse_verdict(reply["choices"][0]["message"]["content"], question.options, question=question.text)
         rewards.append(reward(verdict, question.answer or ""))
     return rewards

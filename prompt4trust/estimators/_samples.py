@@ -18,10 +18,10 @@ from dataclasses import dataclass, replace
 from prompt4trust.errors import TransportError
 from prompt4trust.estimators.base import Answer
 from prompt4trust.estimators.option_signals import option_signals
-from prompt4trust.estimators.single_reply import check_template
-from prompt4trust.models import Cost, Downstream, Guidance, Sampling
+from prompt4trust.estimators.single_reply import check_template, read_reply
+from prompt4trust.models import Completion, Cost, Downstream, Guidance, Sampling
 from prompt4trust.prompts import PromptTemplate, answer_messages
-from prompt4trust.verdict import Invalid, Verdict, parse_verdict
+from prompt4trust.verdict import Invalid, Verdict
 
 BLOCK = 21
 """Most samples of one request. Estimators that take more ask in blocks, so that they share a block with the others."""
@@ -185,7 +185,7 @@ class Sampler:
         """
         text = guidance.text if guidance else None
         messages = answer_messages(self._template, question, options, image_url=image_url, guidance=text)
-        texts: list[str] = []
+        replies: list[Completion] = []
         cost = guidance.cost if guidance else Cost()
         for part, size in enumerate(_blocks(self._draws.count)):
             seed = derived_seed(self._run_seed, question, options, image_url, part)
@@ -193,10 +193,10 @@ class Sampler:
             if len(generation.completions) != size:
                 found = len(generation.completions)
                 raise TransportError("downstream", f"the reply holds {found} completions instead of {size}")
-            texts += (completion.text for completion in generation.completions)
+            replies += generation.completions
             cost += replace(generation.cost, calls=size)
-        verdicts = tuple(parse_verdict(text, options.keys()) for text in texts)
-        return Samples(tuple(texts), verdicts, options, cost)
+        verdicts = tuple(read_reply(reply, self._template, question, options) for reply in replies)
+        return Samples(tuple(reply.text for reply in replies), verdicts, options, cost)
 
 
 class FirstSampleEstimator(ABC):

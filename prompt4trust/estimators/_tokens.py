@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 
 from prompt4trust.estimators.option_signals import option_signals
 from prompt4trust.models import Completion
-from prompt4trust.verdict import Verdict, parse_verdict
+from prompt4trust.verdict import answers_in
 
 ALTERNATIVES = 20
 """Alternatives asked for at each token: the most that OpenAI's API and vLLM's default allow."""
 
 _AROUND = " \t\r\n\"'`*_([{<.,:;)]}>“”‘’▁Ġ"
-# Whatever was read so far of a reply then holds a confidence, so that only its letter decides whether it is a verdict.
-_ANY_CONFIDENCE = "\nconfidence 50"
 _BLANKS = " \t\r\n▁Ġ"
 _SKIPPED = 16
 """Characters of the text by which a token may lie beyond the one before: blanks, or what a token without text was."""
@@ -110,8 +108,7 @@ def find_letter(text: str, tokens: Sequence[str], letter: str, options: Mapping[
         ends.append(start if at < 0 else at + len(written))
 
     def reads_so(length: int) -> bool:
-        verdict = parse_verdict(text[: ends[length]] + _ANY_CONFIDENCE, options.keys())
-        return isinstance(verdict, Verdict) and verdict.answer == letter
+        return letter in answers_in(text[: ends[length]], options)
 
     places = [place for place, token in enumerate(tokens) if token.strip(_AROUND).upper() == letter]
     for place in reversed(places):

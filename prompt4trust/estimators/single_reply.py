@@ -8,7 +8,7 @@ from prompt4trust.errors import TransportError
 from prompt4trust.estimators.base import Answer
 from prompt4trust.models import Completion, Cost, Downstream, Guidance, Sampling
 from prompt4trust.prompts import PromptTemplate, answer_messages
-from prompt4trust.verdict import parse_verdict
+from prompt4trust.verdict import Invalid, Verdict, parse_verdict
 
 
 async def ask(
@@ -49,7 +49,31 @@ async def ask(
         raise TransportError("downstream", "the reply holds no completion")
     reply = generation.completions[0]
     cost = generation.cost + (guidance.cost if guidance else Cost())
-    return Answer(parse_verdict(reply.text, options.keys()), reply.text, estimator, guidance, cost), reply
+    return Answer(read_reply(reply, template, question, options), reply.text, estimator, guidance, cost), reply
+
+
+def read_reply(
+    reply: Completion, template: PromptTemplate, question: str, options: Mapping[str, str]
+) -> Verdict | Invalid:
+    """Read a reply by what was asked: its options, and the scale and order that the template declares.
+
+    Args:
+        reply: The reply.
+        template: The template that it answers.
+        question: The question's text.
+        options: Letter -> text.
+
+    Returns:
+        The verdict, or why there is none.
+    """
+    return parse_verdict(
+        reply.text,
+        options,
+        question=question,
+        scale=template.scale,
+        order=template.order,
+        finish_reason=reply.finish_reason,
+    )
 
 
 def check_template(template: PromptTemplate) -> PromptTemplate:

@@ -41,6 +41,9 @@ def assert_reads(text: str, letters: str, answer: str, confidence: float) -> Non
         ("Answer: A) Radiograph. Confidence (0-100): 85", "A", 0.85),
         ("the answer is A. Confidence - 85", "A", 0.85),
         ("the answer is B with confidence 80/100", "B", 0.8),
+        ("the answer is B with confidence 8/10", "B", 0.8),
+        ("the answer is B with confidence 8 out of 10", "B", 0.8),
+        ("the answer is B with confidence 4 (on a scale of 1-5)", "B", 0.8),
         ("with confidence 70, the answer is B", "B", 0.7),
         ("the answer is B.Left lung with confidence 70", "B", 0.7),
     ],
@@ -100,7 +103,14 @@ def test_confidence_scale_and_clipping(stated: str, confidence: float) -> None:
         ("the answer is B with high confidence", "no_confidence"),
         ("the answer is B with confidence high", "no_confidence"),
         ("the answer is B with confidence 80-90", "no_confidence"),
-        ("the answer is B with confidence 8/10", "no_confidence"),
+        ("the answer is B with confidence 8/10/2024", "no_confidence"),
+        ("the answer is B with confidence 50/50", "no_confidence"),
+        ("the answer is B with confidence between 80 and 90", "no_confidence"),
+        ("the answer is B with confidence 80% - 90%", "no_confidence"),
+        ("the answer is B with confidence of at least 80", "no_confidence"),
+        ("the answer is B, confidence (1-10): 80", "no_confidence"),
+        ("the answer is A or B with confidence 80", "ambiguous"),
+        ("the answer is B virus hepatitis with confidence 80", "no_answer"),
         ("the answer is B with confidence 0,9", "no_confidence"),
         ("the answer is B with confidence 1e-3", "no_confidence"),
     ],
@@ -200,6 +210,8 @@ def test_never_raises_and_stays_in_range(text: str, letters: str) -> None:
 
 
 REFERENCE_ANSWER = re.compile(r"answer is\s+([A-D])", re.IGNORECASE)
+ANY_ANSWER = re.compile(r"answer", re.IGNORECASE)
+ANY_CONFIDENCE = re.compile(r"confidence", re.IGNORECASE)
 REFERENCE_CONFIDENCE = re.compile(r"confidence\s+(\d{1,3})", re.IGNORECASE)
 
 
@@ -213,12 +225,17 @@ def test_agrees_with_the_published_expressions_where_they_read_a_letter_and_a_wh
     if answer is None or confidence is None:
         return
     after_letter, after_number = text[answer.end(1) :], text[confidence.end(1) :]
-    # Not a lone letter: part of a word, or an article. Not a whole number: part of another one, a range or a fraction.
-    if re.match(r"[^\W_]|[-'’&/.][^\W_]|[^\S\n\r]+[*_`\"“‘]*[^\W_]", after_letter):
+    # Not a lone letter: part of a word, an article, or one of several. Not a whole number: part of another one, a range
+    # or a fraction.
+    if re.match(r"[^\W_]|[-'’&/.][^\W_]|[^\S\n\r]+[*_`\"“‘]*[^\W_]|[^\w\n]*,\W*[A-Da-d]\b", after_letter):
         return
-    if re.match(r"\d|[.,\-–]\d|\s*/\s*\d|[eE][-+]?\d", after_number):
+    if re.match(r"\d|[.,*\-–]\d|\s*[-/]\s*\d|[eE][-+]?\d|\s*/", after_number):
         return
-    assert parse_verdict(text, FOUR) == Verdict(answer[1].upper(), min(int(confidence[1]) / 100, 1.0))
+    verdict = parse_verdict(text, FOUR)
+    several = len(ANY_ANSWER.findall(text)) > 1 or len(ANY_CONFIDENCE.findall(text)) > 1
+    if '"' in text or (several and isinstance(verdict, Invalid)):
+        return  # quoted, or verdicts that may differ: none is better than a wrong one
+    assert verdict == Verdict(answer[1].upper(), min(int(confidence[1]) / 100, 1.0))
 
 
 @given(

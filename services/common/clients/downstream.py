@@ -112,11 +112,19 @@ def _completion(choice: Mapping[str, Any]) -> Completion:
     logprobs = choice.get("logprobs")
     listed = None if logprobs is None else logprobs["content"] or []
     return Completion(
-        text="" if content is None else str(content),
+        text=_text_of(content),
         finish_reason=str(choice.get("finish_reason") or "stop"),
         top_logprobs=None if listed is None else list(_alternatives(listed)),
         tokens=None if listed is None else [str(token["token"]) for token in listed],
     )
+
+
+def _text_of(content: object) -> str:
+    """Join a content's parts of text; thoughts and whatever else is a part of its own are no part of the reply."""
+    if not isinstance(content, list):
+        return "" if content is None else str(content)
+    parts = (part for part in content if part.get("type", "text") in ("text", "output_text"))
+    return "".join(str(part.get("text") or "") for part in parts)
 
 
 def _alternatives(tokens: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, float]]:

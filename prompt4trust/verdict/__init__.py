@@ -1,0 +1,126 @@
+"""Verdicts read from a model's text: the option chosen and the confidence stated, or the reason why there is none.
+
+A reply is read right or not at all. First everything is taken away that is not the model's statement: its thoughts, its
+markup, what it repeats of the question, what it quotes. Then all answers that it claims and all confidences that it
+states are listed, and doubts, denials, suppositions and reports of what others say are dropped. A verdict is what is
+left if it is one. Every expression is possessive or bounded, so that reading takes time linear in the text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from prompt4trust.verdict.confidences import Scale, stated_confidences
+from prompt4trust.verdict.outcome import Invalid, InvalidReason, Verdict
+from prompt4trust.verdict.plain_text import (
+    without_echoes,
+    without_json,
+    without_markup,
+    without_quotations,
+    without_thoughts,
+)
+from prompt4trust.verdict.reading import Order, claims_of, read
+
+__all__ = ["Invalid", "InvalidReason", "Order", "Scale", "Verdict", "answers_in", "parse_verdict"]
+
+_CUT = frozenset({"length", "max_tokens", "model_length", "content_filter"})
+
+
+def parse_verdict(
+    text: str,
+    options: Collection[str],
+    *,
+    question: str = "",
+    scale: Scale = "per-cent",
+    order: Order = "conclude-first",
+    finish_reason: str = "stop",
+) -> Verdict | Invalid:
+    r"""Read the answer and the confidence that a model's text states.
+
+    An answer is a letter in words ("the answer is B", "Option B is correct", "I choose B", 答案：B), in a box, a tag or
+    JSON, or at the beginning of the reply; it is read only where it stands alone ("C-reactive", "B virus", "A or B" and
+    "a benign lesion" are no letters). A confidence is a number after or before "confidence" and the like: a whole
+    number by the template's scale, one with a decimal point and at most 1 a probability; a scale that the reply declares
+    ("8 out of 10") is used; ranges and bounds are no confidence.
+
+    Args:
+        text: Anything at all.
+        options: The question's option letters, or better letter -> text, in any case and order; empty for an open
+            question, whose answer is the text after the same words up to "with confidence" or the end of the line.
+        question: The question's text: what merely repeats it is no answer.
+        scale: What the template asks for: "per-cent", or "probability", where 1 is certainty.
+        order: Whether the template asks to conclude first or to reason first: of several verdicts, the one that stands
+            there counts, if nothing takes it back.
+        finish_reason: The server's word for why the text ended: "length" where it was cut off.
+
+    Returns:
+        The verdict with its confidence clipped to [0, 1], or the reason why there is none. Never raises.
+
+    Example:
+        >>> parse_verdict("The answer is B with confidence 85.", "ABCD")
+        Verdict(answer='B', confidence=0.85)
+        >>> parse_verdict("**Answer:** (c). Confidence: 7 out of 10", "ABCD")
+        Verdict(answer='C', confidence=0.7)
+        >>> parse_verdict("<think>The answer is A.</think>\\boxed{B}, 90% confident", "ABCD")
+        Verdict(answer='B', confidence=0.9)
+        >>> parse_verdict("The answer is A or B with confidence 60.", "ABCD")
+        Invalid(reason='ambiguous')
+        >>> parse_verdict("I would rather not say.", "ABCD")
+        Invalid(reason='no_answer')
+        >>> parse_verdict("The answer is a benign lesion with confidence 60.", [])
+        Verdict(answer='a benign lesion', confidence=0.6)
+    """
+    if not text or text.isspace():
+        return Invalid("empty")
+    texts = _texts_of(options)
+    sources = [source for source in (question, *texts.values()) if source]
+    if any(_reads_as_a_verdict(source, texts) for source in sources):
+        return Invalid("leading_question")
+    plain = _plain(text, sources, closed=bool(texts))
+    if isinstance(plain, Invalid):
+        return plain
+    return read(plain, texts, scale=scale, order=order, cut=finish_reason.lower() in _CUT)
+
+
+def answers_in(text: str, options: Collection[str]) -> list[str]:
+    """List the answers that a text, perhaps the beginning of a reply, claims so far, whatever confidence it states.
+
+    Args:
+        text: Anything at all.
+        options: The option letters, or letter -> text.
+
+    Returns:
+        Letters in the order of their claims; none where there is none, or where thoughts are not at their end.
+
+    Example:
+        >>> answers_in("The answer is B with", "ABCD")
+        ['B']
+    """
+    texts = _texts_of(options)
+    plain = _plain(text, list(texts.values()), closed=bool(texts))
+    claims = plain if isinstance(plain, Invalid) else claims_of(plain, texts)
+    return [] if isinstance(claims, Invalid) else [claim.answer for claim in claims if claim.meant]
+
+
+def _texts_of(options: Collection[str]) -> dict[str, str]:
+    if isinstance(options, Mapping):
+        return {letter.upper(): str(text) for letter, text in options.items()}
+    return {letter.upper(): "" for letter in options}
+
+
+def _plain(text: str, sources: list[str], *, closed: bool) -> str | Invalid:
+    said = without_thoughts(text)
+    if said is None:
+        return Invalid("cut_off")
+    named = without_json(said)
+    if named is None:
+        return Invalid("ambiguous")
+    return without_quotations(without_echoes(without_markup(named, blanks=closed), sources))
+
+
+def _reads_as_a_verdict(source: str, options: Mapping[str, str]) -> bool:
+    """Whether a question's or an option's text claims an answer and states a confidence."""
+    plain = without_markup(source)
+    return bool(next(stated_confidences(plain, "per-cent"), None)) and not isinstance(
+        claims_of(plain, options), Invalid
+    )

@@ -1,0 +1,301 @@
+"""Answers that a plain text claims: where, which, and whether the words around take the claim back."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+_GAP = r"""[\s_"'“”‘’«»:=(\[{]"""
+_SURE = (
+    r"(?:(?:most likely|likely|probably|clearly|therefore|thus|definitely|certainly|hence|indeed|best|then|either|both)"
+    r"\b,?)"
+)
+_OF_WHAT = (
+    r"(?:[ _]++(?:choice|option|letter|to (?:this|the|your) question|and confidence))?+"
+    r"(?:[ _]?\([^()\n]{0,30}\)(?= ?[:=]))?+"
+)
+_CUE = (
+    rf"answer{_OF_WHAT}(?:[\s_\"'“”‘’«»]++(?:is|would be|should be|may be|might be|could(?: also)? be"
+    rf"|can be)(?=[\s_\"'“”‘’«»:=(\[{{])"
+    rf"|[\s_\"'“”‘’«»]*+(?:->|=>|→|[:=–—]|- ))[\s_\"'“”‘’«»:=(\[{{]*+(?:{_SURE}{_GAP}*+)?+"
+)
+_OPTION = rf"(?:(?:option|choice|letter)\b{_GAP}*+)?+"
+_LETTER = r"(?=(?-i:([A-Za-z])))"
+_CAPITAL = r"(?=(?-i:([A-Z])))"
+# The letter is looked at and not consumed: it may begin the next "answer is".
+_FORMS = (
+    re.compile(rf"{_CUE}(?:(?:the\s++)?{_CUE})?+{_OPTION}{_LETTER}", re.IGNORECASE),
+    re.compile(
+        r"\b(?:(?:correct|right|best|selected|chosen|final|preferred|my) (?:option|choice|letter"
+        r"|selection|pick|guess)"
+        rf"|^(?:choice|option|guess|selection|prediction))(?: is| would be| ?[:=]){_GAP}*+{_OPTION}{_CAPITAL}",
+        re.IGNORECASE | re.MULTILINE,
+    ),
+    re.compile(
+        rf"\bI(?:'d|’d| would|'ll|’ll| will|'m| am)? (?:choose|select|pick|go(?:ing)? with|say|opt for)\b{_GAP}*+"
+        rf"{_OPTION}{_CAPITAL}",
+        re.IGNORECASE,
+    ),
+    re.compile(rf"(?:答案|(?<![不别勿未候可备挑待])选)(?:选项|应该|应|可能|择|选|为|是|[:=\s(])*+{_CAPITAL}"),
+    re.compile(rf"选项(?:应该)?(?:是|为|:){_GAP}*+{_CAPITAL}"),
+)
+# The letter comes first, and the verb confirms it.
+_CONFIRMED = re.compile(
+    r"(?:\b(?:option|choice) ?|^|(?<=[.;!,] ))\(?(?-i:([A-Z]))\)?(?: ?\([^()\n]{0,80}\))? is (?:clearly )?"
+    r"(?:the )?(?:most likely |most appropriate )?(?:correct|right|best)\b|选项 ?(?-i:([A-Z])) ?(?:是"
+    r"|为)?(?:正确|对)",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+_HEDGING = re.compile(r"\b(?:may|might|could|can)(?: also)? be\b", re.IGNORECASE)
+# What ties a letter to more than itself: "B12", "C-reactive", "A's", "A/B", "A.V."
+_JOINED = re.compile(r"(?!置信|信心|把握|的置信|的可能|或|和)[^\W_]|[-'’&/][^\W_]|\.[A-Za-z]\.")
+_NEXT_WORD = re.compile(r"[^\S\n\r]++[_\"“‘]*+([^\W_]++)(-?)")
+# An article cannot come before these, so a lower-case letter before them is an answer.
+_AFTER_A_LETTER = frozenset(
+    {"although", "and", "at", "because", "but", "confidence", "for", "from", "however", "i", "if", "my", "or", "since"}
+    | {"that", "though", "when", "where", "which", "while", "with"}
+)
+# Words that go on after a capital letter; any other may belong to its name ("B virus", "D dimer").
+_AFTER_A_CAPITAL = _AFTER_A_LETTER | (
+    {"as", "based", "given", "due", "in", "on", "to", "by", "per", "considering", "so", "owing", "certainty", "here"}
+    | {"the", "according", "answer", "probability", "option", "choice", "among", "out", "vs", "versus", "therefore"}
+    | {"rather", "despite", "after", "following", "assuming", "showing", "indicating", "suggesting", "置信度"}
+)
+
+
+MOST_CLAIMS = 300
+"""Claims beyond which a text is no reply to anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One answer that a text claims.
+
+    Attributes:
+        start: Place of the words that announce it.
+        at: Place of the answer itself.
+        end: Place behind it.
+        answer: The letter, upper case, or an open question's answer.
+        alternatives: Whether it is one of several ("A or B"), or contradicts itself (B with the text of C).
+        meant: Whether it stands: it is neither doubted, nor supposed, nor somebody else's.
+    """
+
+    start: int
+    at: int
+    end: int
+    answer: str
+    alternatives: bool = False
+    meant: bool = True
+
+
+def claimed_letters(text: str, options: Mapping[str, str]) -> Iterator[Claim]:
+    """List the letters that a plain text claims as its answer, options or not, in order.
+
+    Args:
+        text: Plain text.
+        options: Letter -> text; "" where it is not known.
+
+    Yields:
+        The claims, those that do not stand among them; the first `MOST_CLAIMS` and one more at most.
+    """
+    found = [(match.start(), match.start(1)) for form in _FORMS for match in form.finditer(text)]
+    found += [(match.start(), match.start(1) if match[1] else match.start(2)) for match in _CONFIRMED.finditer(text)]
+    confirmed = {match.start(1) if match[1] else match.start(2) for match in _CONFIRMED.finditer(text)}
+    starts: dict[int, int] = {}
+    for start, at in found:
+        starts[at] = min(start, starts.get(at, start))
+    for at, start in sorted(starts.items())[: MOST_CLAIMS + 1]:
+        own = _own_text(text, at, options)
+        if not (at in confirmed or own or stands_alone(text, at)):
+            continue
+        hedged = _HEDGING.search(text, start, at) is not None
+        several = hedged or _has_alternatives(text, at, own, options)
+        yield Claim(start, at, at + 1, text[at].upper(), several, is_meant(text, start, at))
+
+
+def stands_alone(text: str, at: int) -> bool:
+    """Whether the letter at a place is an option's letter and not (the beginning of) a word."""
+    return not _JOINED.match(text, at + 1) and not _is_a_word(text, at)
+
+
+def _is_a_word(text: str, at: int) -> bool:
+    """Whether a one-letter token is the article "a", the pronoun "I" or the beginning of a name ("B virus")."""
+    letter = text[at]
+    following = _NEXT_WORD.match(text, at + 1)
+    if following is None:
+        return False
+    word = following[1].lower()
+    if letter.isupper() and letter != "I":
+        return bool(following[2]) or not (word in _AFTER_A_CAPITAL or len(word) == 1)
+    return letter in "aI" and not (word in _AFTER_A_LETTER and not following[2])
+
+
+_BEHIND_A_LETTER = re.compile(r"[\s_\"'“”‘’)\]}.:,;–—(-]{0,6}")
+
+
+def _own_text(text: str, at: int, options: Mapping[str, str]) -> int:
+    """Length of the option's own text right behind its letter; 0 where it is not there."""
+    own = options.get(text[at].upper(), "").strip().lower()
+    behind = _BEHIND_A_LETTER.match(text, at + 1)
+    if not own or behind is None or behind.end() == at + 1:
+        return 0
+    after = text[behind.end() : behind.end() + len(own) + 1].lower()
+    return behind.end() + len(own) - at if after.startswith(own) and not after[len(own) :].isalnum() else 0
+
+
+_OTHER = re.compile(
+    r"[\s)\]}_\"'’”]*+(?:[,(\[]\s?)?(?:/|&|\+|\b(?:or|and|vs\.?|versus)\b|或者?|和|、)\s?+"
+    r"(?:(?:perhaps|possibly|maybe|also|either|else) )?(?:option |选项)?[(\[\"'“]?([A-Za-z])(?![^\W_]|['’-])"
+)
+_LISTED = re.compile(
+    r"[)\]]?(?:\s?[,;]\s?[(\[]?([A-Z])[)\]]?(?![^\W_]|['’-]))++(?=\s?(?:$|[.\n,;]|\(|with\b|and\b|or\b))"
+)
+_HEDGED = re.compile(r"\s?[,(]\s?(?:or|possibly|perhaps|maybe|alternatively|could also be)\b[^.\n]{0,20}?\b([A-Z])\b")
+
+
+def _has_alternatives(text: str, at: int, own: int, options: Mapping[str, str]) -> bool:
+    if re.search(r"\b(?:either|both|between) [(\[]?$", text[max(at - 12, 0) : at], re.IGNORECASE):
+        return True
+    for end in {at + 1, at + max(own, 1)}:
+        for form in (_OTHER, _LISTED, _HEDGED):
+            other = form.match(text, end)
+            if other and other[1].upper() in options and other[1].upper() != text[at].upper():
+                word = _NEXT_WORD.match(text, other.end())
+                if other[1] not in "aAI" or word is None or word[1].lower() in _AFTER_A_LETTER:
+                    return True
+    return not own and _names_another(text, at, options)
+
+
+def _names_another(text: str, at: int, options: Mapping[str, str]) -> bool:
+    """Whether a letter is followed by the whole text of another option ("C: Pleural effusion" where that is B)."""
+    behind = _BEHIND_A_LETTER.match(text, at + 1)
+    if behind is None or "\n" in behind[0]:
+        return False
+    after = text[behind.end() : behind.end() + 200].lower()
+    for letter, option in options.items():
+        name = option.strip().lower()
+        ends = after[len(name) : len(name) + 1]
+        if letter != text[at].upper() and len(name) > 2 and after.startswith(name) and not ends.isalnum():
+            return True
+    return False
+
+
+# --- Claims that are taken back ---------------------------------------------------------------------------------------
+
+_BEFORE = 200
+_SENTENCE_START = re.compile(r"[.!?;](?=\s)|\n|\b(?:but|however|nevertheless|nonetheless|disagree)\b|但是?|不过", re.I)
+_SAY = (
+    r"(?:ask|sa[iy]|stat|claim|writ|wrot|suggest|want|tell|told|mention|propos|insist|think|thought|believ|argu|read)"
+)
+_NOT_MEANT = re.compile(
+    r"\b(?:doubt\w*|not(?!,)|never|unlikely|whether|unless|cannot|hardly|refuse|wrong|incorrect|false|unsure"
+    r"|uncertain|unclear|suppos\w*|assum\w*|imagine|hypothetical\w*|pretend\w*|refut\w*|rul\w+ out"
+    r"|reject\w*|deny|denies)\b"
+    r"|n['’]t\b|\bif\b(?! (?:I (?:had|have|must|were)|forced|pressed))|^\W*(?:had|were|should)\b"
+    r"|\b(?:you|users?|students?|colleagues?|radiologists?|clinicians?|doctors?|physicians?|notes?|captions?|prompts?"
+    r"|questions?|reports?|text|instructions?|labels?|someone|people|others|some|they|he|she|models?"
+    r"|readers?|annotations?)\b"
+    rf"[^.\n]{{0,80}}\b{_SAY}\w*"
+    r"|\b(?:image|picture|film|scan|overlay)\b[^.\n]{0,40}\b(?:says|reads|states|claims)\b|\baccording to\b"
+    rf"|\b(?:asked|told|instructed|supposed|order\w*|want\w*|forced|required|made)\b[^.\n]{{0,20}} to {_SAY}"
+    r"|\b(?:form|format|template|example|e\.g\.|such as|for instance|placeholder|drafts?|initial\w*"
+    r"|preliminary|tentative\w*)\b"
+    r"|\b(?:at first|first (?:guess|impression|thought|glance|sight)|previously|earlier)\b"
+    r"|\bno (?:way|evidence|reason|indication|sign|proof|basis)\b|\b(?:ignor|translat|repeat|quot"
+    r"|cop(?:y|ied)|echo|inject)\w*"
+    rf"|\bwho\b[^.\n]{{0,20}}\b{_SAY}|(?:\w['’]s|s['’]|\b(?:your|his|her|their)) (?:final |own |correct |best )?$"
+    r"|\b(?:second|alternative|another|other|worst|least likely|next|previous|runner-up)(?:[ -]best)? ?$"
+    r"|怀疑|不是|不认为|并非|如果|假如|假设|是否|例如|比如|您问|你问|您说|你说|不能|无法|不确定",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n|[!?]")
+# "... with confidence 95 is what you want": the whole sentence is spoken of, not spoken.
+_SPOKEN_OF = re.compile(
+    r"\d ?%?[,)]? (?:is|was|would|should|were|might|can ?not|could)\b"
+    r"|\d ?%?, (?:or so |as |at least )?(?:you|he|she|they|(?:the|your|my) \w+|according)\b"
+    rf"(?: {_SAY}\w*| to\b)",
+    re.IGNORECASE,
+)
+
+
+def is_meant(text: str, start: int, at: int) -> bool:
+    """Whether the sentence around a claim lets it stand.
+
+    Args:
+        text: Plain text.
+        start: Place of the words that announce the answer.
+        at: Place of the answer.
+
+    Returns:
+        False where it is doubted, denied, supposed, asked, reported of others, or an example or draft.
+    """
+    before = text[max(start - _BEFORE, 0) : start]
+    *_, began = [0, *(found.end() for found in _SENTENCE_START.finditer(before))]
+    if _NOT_MEANT.search(before[began:]):
+        return False
+    end = _SENTENCE_END.search(text, at + 1, at + 1 + _BEFORE)
+    sentence = text[at : end.start() if end else at + _BEFORE]
+    return (end is None or end[0] != "?") and not _SPOKEN_OF.search(sentence)
+
+
+# --- Replies that begin with a bare letter, and open questions --------------------------------------------------------
+
+_LEAD = re.compile(r"[\s(\[\"'“_]*+([A-Z])(?![^\W_])[\s)\]\"'”_.:,;–—(-]*+")
+_LISTING = re.compile(r"^[ (\[]*+[A-Z] ?[.):]", re.MULTILINE)
+_AFTER_LEAD = re.compile(
+    r"(?:with |at |my |and |a )*+(?:confiden|certain|\d++(?:\.\d++)? ?(?:%|percent|confiden)|置信|信心)", re.I
+)
+
+
+def leading_letter(text: str, options: Mapping[str, str]) -> Claim | None:
+    """Read the letter with which a reply begins, alone or with its option's text.
+
+    Args:
+        text: Plain text that claims no answer in words.
+        options: Letter -> text.
+
+    Returns:
+        The claim; None where the reply begins otherwise, or lists several options.
+    """
+    lead = _LEAD.match(text)
+    if lead is None or lead[1] not in options or len(_LISTING.findall(text)) > 1:
+        return None
+    at = lead.start(1)
+    own = _own_text(text, at, options)
+    line = text[at + 1 : lead.end()]
+    if not own and "\n" not in line and lead.end() < len(text) and not _AFTER_LEAD.match(text, lead.end()):
+        return None
+    return Claim(0, at, at + 1, lead[1], _has_alternatives(text, at, own, options), is_meant(text, 0, at))
+
+
+_ANSWER_TEXT = re.compile(rf"{_CUE}(?:(?:the\s++)?{_CUE})?+|答案(?:[:=\s]|是|为)++", re.IGNORECASE)
+_ANSWER_END = re.compile(r"\n|(confidence|置信度|信心)", re.IGNORECASE)
+_LONGEST_ANSWER = 1_000
+_BEFORE_CONFIDENCE = frozenset({"with", "and", "at", "a", "my"})
+_EDGES = " \t\r\f\v*_`\"'“”‘’«».,;:([{}-–—\ufffc"
+
+
+def open_answers(text: str) -> Iterator[Claim]:
+    """List the answers to an open question that a plain text claims.
+
+    Args:
+        text: Plain text.
+
+    Yields:
+        What follows "answer is" and the like, up to "with confidence" or the end of the line.
+    """
+    for cue in islice(_ANSWER_TEXT.finditer(text), MOST_CLAIMS + 1):
+        most = min(cue.end() + _LONGEST_ANSWER, len(text))
+        end = _ANSWER_END.search(text, cue.end(), most)
+        stop = end.start() if end else most
+        answer = text[cue.end() : stop].rstrip(_EDGES)
+        if end and end[1]:
+            for _ in range(2):  # "with a", "and my"
+                rest, _, last = answer.rpartition(" ")
+                if last.lower() in _BEFORE_CONFIDENCE:
+                    answer = rest.rstrip(_EDGES)
+        if answer and answer.lower() != "none":
+            yield Claim(cue.start(), cue.end(), stop, answer, meant=is_meant(text, cue.start(), cue.end()))

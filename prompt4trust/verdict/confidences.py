@@ -1,0 +1,202 @@
+"""Confidences that a plain text states, by the scale that it or the template declares."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain, islice
+from typing import Literal
+
+Scale = Literal["per-cent", "probability"]
+"""What a bare number is: per cent (1 is .01), or a probability (1 is certainty)."""
+
+_GAP = r"""[\s_"'“”‘’«»:=(\[{]"""
+_NUMBER = r"(-?(?:\d++(?:\.\d++)?+|\.\d++))"
+_UNIT = r"(\s?(?:%|per ?cent))?+"
+_ABOUT = r"(?:about|approximately|approx\.?|around|roughly|nearly|estimated at|~|≈|ca\.)"
+_THING = r"(?:answer|diagnosis|choice|prediction|assessment|selection|finding|conclusion|response|judge?ment)"
+_PAREN_SCALE = (
+    r"(?:\s?\(\s?(?:(?:on )?(?:a )?scale (?:of |from )?)?(?:in |out of )?"
+    r"(?:(\d{1,3}) ?(?:[-–—]|to) ?(\d{1,3})(?: ?%)?|%|per ?cent|(\d{1,3}))\s?\))?+"
+)
+_BOUND = r"(at least|at most|over|above|more than|less than|below|under|up to|between|>=?|<=?|≥|≤)"
+_CUED = re.compile(
+    r"(?:confidence|certainty|(?:^|(?<=[,;] ))(?:probability|likelihood)(?= ?[:=(]))"
+    r"(?: (?:level|score|rating|value|percentage|estimate))?+"
+    rf"(?: (?:in|of|for|about) (?:this|my|the|that|your) (?:final |chosen )?{_THING})?+"
+    rf"(?: that (?:this|it|(?:my|the) (?:{_THING}|guess)) is (?:correct|right|true))?+"
+    r"(?: (?:in|for) (?:option )?\(?(?-i:([A-Z]))\b\)?)?+"
+    rf"{_PAREN_SCALE}(?:{_GAP}|->|→)++"
+    rf"(?:(?:is|of|at|would be|as)\b{_GAP}*+)?+(?:{_ABOUT}{_GAP}*+)?+(?:{_BOUND}{_GAP}*+)?+"
+    rf"(?:(?:very )?(?:high|low|moderate|medium) ?\((?=[^()]{{1,6}}\)))?+(?:[-–—≈~]\s++)?+{_NUMBER}{_UNIT}",
+    re.IGNORECASE | re.MULTILINE,
+)
+_CHINESE = re.compile(
+    r"(?:置信度|置信水平|信心|把握|可信度|确信度)()(?:水平|分数|为|是|约|大约|有|[:=\s])*+"
+    rf"(?:\((\d{{1,3}})[-–—](\d{{1,3}})()%?\)(?:[:=\s]|为|是)*+)?+(?:{_BOUND})?+{_NUMBER}{_UNIT}"
+)
+_SAID = re.compile(
+    rf"(?<![\d.,/])(?<!\d ){_NUMBER} ?(?:%|per ?cent) ?(?:(?:confiden(?:t|ce)|certain(?:ty)?|sure)\b"
+    rf"|的?(?:把握|信心|置信|确信))"
+    r"(?! (?:interval|limit|bound|region|band))(?: (?:in|for) (?:option )?\(?(?-i:([A-Z]))\b)?",
+    re.IGNORECASE,
+)
+_UNSAID = re.compile(
+    r"(?:\bnot|n['’]t|\bno|\bnever|\bthan|\bleast|\bmost|\bover|\bunder|\babove|\bbelow|\bup to|\bto"
+    r"|\band|\bor|\bbetween"
+    r"|[<>≥≤]|[\d%] ?[~–—-]) ?(?:a |be |quite |even )?$",
+    re.IGNORECASE,
+)
+_SHORT = re.compile(r"[\s)\]}.,:;–—(-]{0,5}" + _NUMBER + r"\s?%(?=\s?(?:\)|$|\.?(?:\n|$)))")
+_BARE_SHORT = re.compile(r"[\s)\]}.,:;–—(-]{0,5}" + _NUMBER + r"(?=\s?(?:\)|$|\.?(?:\n|$)))")
+
+_FRACTION = re.compile(r"\s?\(?(?:/|out of|of)\s?(\d++)(?![\d/]|\.\d| ?%)", re.IGNORECASE)
+_TOPS = frozenset({1, 4, 5, 7, 10, 20, 100})
+_ON_A_SCALE = re.compile(
+    r",?\s?\(?(?:on )?(?:the |a )?scale (?:of |from )?(\d{1,3}) ?(?:[-–—]|to) ?(\d{1,3})\)?", re.IGNORECASE
+)
+_SCALE_BEFORE = re.compile(r"scale (?:of |from )?(\d{1,3}) ?(?:[-–—]|to) ?(\d{1,3})", re.IGNORECASE)
+_SOME_SCALE = re.compile(r"\bscale\b|\blikert\b|\d-point\b", re.IGNORECASE)
+_SENTENCE_START = re.compile(r"[.!?;](?=\s)|\n|\banswer\b", re.IGNORECASE)
+_ANOTHER = re.compile(
+    r"\b(?:your|his|her|their|you|he|she|they|students?|colleagues?|radiologists?|clinicians?"
+    r"|doctors?|physicians?|readers?"
+    r"|people|others|patients?|experts?|notes?|captions?|prompts?|reports?)\b(?!.*\b(?:I|my)\b)",
+    re.IGNORECASE,
+)
+_ATTACHED = re.compile(r"\s?(?:for|in) (?:option )?\(?(?-i:([A-Z]))\b", re.IGNORECASE)
+_NO_SINGLE_NUMBER = re.compile(
+    r"\s?[-–—~]\s?\d|[,×x]\d|\s?(?:%|percent)?\s?(?:to|or|through|and|-|–|—|~|到|至|或)\s?\d|\s?/\s?\d"
+    r"|e[-+]?\d"
+    r"|\s?(?:±|\+/?-)|\+|[½¼¾⅓⅔]|\s?(?:or|and) (?:more|less|higher|above|lower|below|over)\b|以上|以下|以内|多"
+    r"|\s?/|\s?stars?\b|\.\d|(?:st|nd|rd|th)\b|\s?=|-?\s?point\b|\s?of\b|[^.\n\d]{0,40}\b(?:scale|likert)\b"
+    r"|[^.\n\d]{0,12}\d{1,3}-point\b",
+    re.IGNORECASE,
+)
+
+
+MOST_STATED = 300
+"""Confidences of one form beyond which a text is no reply to anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """One place where a text states a confidence.
+
+    Attributes:
+        at: Place of the words that announce it.
+        end: Place behind its number, its unit and its scale.
+        value: The confidence in [0, 1]; None where it is no single number on a known scale.
+        letter: The option that it is said of; None where none is named.
+        unit: Whether the number was followed by its unit or its scale, so that nothing more of it can come.
+    """
+
+    at: int
+    end: int
+    value: float | None
+    letter: str | None = None
+    unit: bool = False
+
+
+def stated_confidences(text: str, scale: Scale) -> Iterator[Stated]:
+    """List the confidences that a plain text states, in order.
+
+    Args:
+        text: Plain text.
+        scale: What a bare number is.
+
+    Yields:
+        Each, with None for its value where a range, a bound or an unknown scale leaves doubt.
+    """
+    forms = (islice(form.finditer(text), MOST_STATED + 1) for form in (_CUED, _CHINESE))
+    cued = (match for match in chain.from_iterable(forms) if not _is_anothers(text, match.start()))
+    found = [_cued(text, match, scale) for match in cued]
+    taken = {(stated.at, stated.end) for stated in found}
+    for match in islice(_SAID.finditer(text), MOST_STATED + 1):
+        if any(at <= match.start() < end for at, end in taken) or _is_anothers(text, match.start()):
+            continue
+        before = text[max(match.start() - 24, 0) : match.start()]
+        value = None if _UNSAID.search(before) else _clip(float(match[1]) / 100)
+        found.append(Stated(match.start(), match.end(), value, match[2], unit=True))
+    yield from sorted(found, key=lambda stated: stated.at)
+
+
+def short_confidence(text: str, end: int, scale: Scale, *, announced: bool) -> Stated | None:
+    """Read the number right behind an answer: "B (85%)".
+
+    Args:
+        text: Plain text.
+        end: Place behind the answer.
+        scale: What a bare number is.
+        announced: Whether "answer and confidence" was written ahead, so that the number needs no per cent sign.
+
+    Returns:
+        What is stated; None where no number ends the line.
+    """
+    match = _SHORT.match(text, end)
+    if match:
+        return Stated(match.start(1), match.end(), _clip(float(match[1]) / 100), unit=True)
+    match = _BARE_SHORT.match(text, end) if announced else None
+    return None if match is None else Stated(match.start(1), match.end(), _value(match[1], percent=False, scale=scale))
+
+
+def _is_anothers(text: str, at: int) -> bool:
+    """Whether the sentence that leads to a confidence says it of somebody else."""
+    before = text[max(at - 80, 0) : at]
+    *_, began = [0, *(found.end() for found in _SENTENCE_START.finditer(before))]
+    return bool(_ANOTHER.search(before[began:]))
+
+
+def _cued(text: str, match: re.Match[str], scale: Scale) -> Stated:
+    letter, low, high, only, bound, number, unit = match.groups()
+    end = match.end()
+    top = _top(low, high) if high else int(only) if only else None
+    behind = _FRACTION.match(text, end) or _ON_A_SCALE.match(text, end)
+    if behind and not (unit and behind.re is _FRACTION):
+        own = int(behind[1]) if behind.re is _FRACTION else _top(behind[1], behind[2])
+        if top is not None and own != top:
+            bound = "two scales"
+        top, end = own if own in _TOPS else 0, behind.end()
+    elif top is None and not unit:
+        before = text[max(match.start() - 120, 0) : match.start()]
+        ahead = [*_SCALE_BEFORE.finditer(before)]
+        if ahead:
+            top = _top(ahead[-1][1], ahead[-1][2])
+        elif _SOME_SCALE.search(before):
+            bound = "unknown scale"
+    attached = _ATTACHED.match(text, end)
+    if attached:
+        letter = attached[1]
+    value = None
+    if not bound and not _NO_SINGLE_NUMBER.match(text, end):
+        value = _value(number, percent=bool(unit), scale=scale) if top is None else _scaled(number, top, bool(unit))
+    return Stated(match.start(), end, value, letter or None, unit=bool(unit) or bool(behind))
+
+
+def _top(low: str, high: str) -> int:
+    """Return the scale's upper end; 0, on which nothing can be read, where it does not begin at 0 or 1."""
+    return int(high) if int(low) in (0, 1) else 0
+
+
+def _value(number: str, *, percent: bool, scale: Scale) -> float | None:
+    value = float(number)
+    if percent:
+        return _clip(value / 100)
+    if scale == "probability":
+        return value if 0 <= value <= 1 else None
+    return _clip(value if "." in number and value <= 1 else value / 100)
+
+
+def _scaled(number: str, top: int, percent: bool) -> float | None:
+    """Read a number on a declared scale from 0 or 1 to top."""
+    value = float(number)
+    if percent:
+        return _clip(value / 100) if top in (1, 100) else None
+    if top == 100 and "." in number and value <= 1:
+        return None
+    return value / top if top > 0 and 0 <= value <= top else None
+
+
+def _clip(value: float) -> float:
+    return min(max(value, 0.0), 1.0)

@@ -1,0 +1,253 @@
+"""A reply's text without its thoughts, its markup and what it merely repeats, so that few forms are left to read."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from typing import Any
+
+MASK = "\ufffc"
+"""Stands where a quotation or an echo was: no word, so that nothing reads on across it."""
+
+_TAGS = "think|thinking|thought|thoughts|reasoning|analysis|reflection|scratchpad|seed:think"
+_THOUGHT = re.compile(
+    rf"<(?P<close>/)?(?:{_TAGS})(?:\s[^<>]{{0,80}})?>|\[(?P<close2>/)?THINK\]|◁(?P<close3>/)?think▷"
+    r"|<\|(?:begin|(?P<close4>end))_of_thought\|>",
+    re.IGNORECASE,
+)
+_FINAL_CHANNEL = re.compile(r"<\|channel\|>\s*final\s*(?:<\|[a-z]+\|>[^<]{0,40})?<\|message\|>")
+
+
+def without_thoughts(text: str) -> str | None:
+    """Take away what a model thought before or between what it says.
+
+    Args:
+        text: The reply as it came.
+
+    Returns:
+        The rest; None where a block of thoughts has no end, so that the reply was never reached.
+    """
+    if "<|channel|>" in text:
+        ends = [found.end() for found in _FINAL_CHANNEL.finditer(text)]
+        if not ends:
+            return None
+        text = text[ends[-1] :]
+    kept: list[str] = []
+    depth, since = 0, 0
+    for tag in _THOUGHT.finditer(text):
+        closes = any(tag[name] for name in ("close", "close2", "close3", "close4"))
+        if depth == 0 and closes:
+            kept = []  # its beginning was part of the prompt
+        elif depth == 0:
+            kept.append(text[since : tag.start()])
+        depth = max(depth - 1, 0) if closes else depth + 1
+        since = tag.end()
+    return None if depth else " ".join([*kept, text[since:]])
+
+
+_WIDE: dict[int, str] = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
+_ALIKE: dict[str, str] = dict(zip("\u3000、【】「」『』⁄∕", " ,()“”“”//", strict=True))
+_ENDS = {"。": ". ", "？": "? ", "！": "! "}
+_SIGNS = {**_WIDE, **{ord(sign): plain for sign, plain in {**_ALIKE, **_ENDS}.items()}}
+_BLANKS = (re.compile(r"[^\S\n]++"), " ")
+_MARKUP = (
+    (re.compile(r"<\|[a-z_]{1,24}\|>|</?s>|<end_of_turn>", re.IGNORECASE), "\n"),
+    (re.compile(r"\\(?:text|textbf|mathrm|mathbf|mathbb)\s?\{([^{}\n]{0,200})\}"), r"\1"),
+    (re.compile(r"\\boxed\s?\{"), " answer: "),
+    (re.compile(r"\\([%$])"), r"\1"),
+    (re.compile(r"\\[()\[\]]"), " "),
+    (re.compile(r"<(answer|confidence)>", re.IGNORECASE), r" \1: "),
+    (re.compile(r"</(?:answer|confidence)>|<br\s?/?>|</?(?:p|div|li|ul|ol|h[1-6])>", re.IGNORECASE), "\n"),
+    (re.compile(r"</?(?:b|strong|i|em|u|span|code)>|`|\$", re.IGNORECASE), " "),
+    (re.compile(r"(?<=\d)\*++(?=\d)"), "x"),
+    (re.compile(r"\*"), " "),
+    (re.compile(r"\r\n?|[\u2028\u2029]"), "\n"),
+    _BLANKS,
+    (re.compile(r"(?: ?\n ?)+"), "\n"),
+    (
+        re.compile(r"^[#_\- ]*+((?:final |my )?(?:answer|confidence)(?: level| score)?)[_: ]*+\n", re.I | re.M),
+        r"\1: ",
+    ),
+    (re.compile(r"^#+ ?", re.MULTILINE), ""),
+    (
+        re.compile(
+            r"^\|? ?answer ?\| ?confidence[^|\n]{0,20}\|?\n[-|: ]++\n\|? ?([^|\n]{1,80})\|([^|\n]{1,40})\|?$",
+            re.I | re.M,
+        ),
+        r"Answer: \1\nConfidence: \2",
+    ),
+    (
+        re.compile(
+            r"(confidence(?: level| score)?),? \(?on a scale (?:of |from )?(\d{1,3}) ?(?:-|–|to) ?(\d{1,3})\)?", re.I
+        ),
+        r"\1 (\2-\3)",
+    ),
+)
+
+
+def without_markup(text: str, *, blanks: bool = True) -> str:
+    """Bring signs of other scripts, LaTeX, HTML and Markdown to plain text with single blanks.
+
+    Args:
+        text: Anything.
+        blanks: Whether several blanks become one; an open question's answer is kept as it was written.
+
+    Returns:
+        The same words, full-width signs as ASCII, boxes and answer tags as "answer:".
+    """
+    text = re.sub(r"```[A-Za-z]*+", "\n", text).translate(_SIGNS)
+    for pattern, plain in _MARKUP if blanks else (pair for pair in _MARKUP if pair is not _BLANKS):
+        text = pattern.sub(plain, text)
+    return text.strip()
+
+
+# --- JSON -------------------------------------------------------------------------------------------------------------
+
+_ANSWER_KEYS = frozenset(
+    {"answer", "final_answer", "choice", "option", "selected_option", "selection", "letter", "prediction", "答案"}
+)
+_CONFIDENCE_KEYS = frozenset(
+    {"confidence", "confidence_score", "confidence_level", "certainty", "probability", "置信度"}
+)
+_LARGEST_JSON = 100_000
+_MOST_OBJECTS = 8
+
+
+def without_json(text: str) -> str | None:
+    """Put the objects of a reply that name an answer as the two lines that they stand for.
+
+    Args:
+        text: The reply.
+
+    Returns:
+        The text with "Answer: ..." and "Confidence: ..." in the objects' place; None where two objects, or two keys of
+        one, contradict each other.
+    """
+    if "{" not in text or len(text) > _LARGEST_JSON:
+        return text
+    decoder = json.JSONDecoder(object_pairs_hook=_Pairs, parse_float=str, parse_int=str)
+    parts: list[str] = []
+    stated: set[str] = set()
+    since = at = 0
+    for _ in range(_MOST_OBJECTS):
+        at = text.find("{", at)
+        if at < 0:
+            break
+        try:
+            found, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            at += 1
+            continue
+        lines = _as_lines(found) if isinstance(found, _Pairs) else ""
+        if lines is None:
+            return None
+        if lines:
+            stated.add(lines)
+            parts += [text[since:at], "\n", lines, "\n"]
+            since = end
+        at = end
+    return None if len(stated) > 1 else "".join([*parts, text[since:]])
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object's pairs, doubles included."""
+
+
+def _as_lines(pairs: _Pairs) -> str | None:
+    answers = {_answer_of(value) for key, value in pairs if _plain(key) in _ANSWER_KEYS}
+    stated = {value if isinstance(value, str) else "none" for key, value in pairs if _plain(key) in _CONFIDENCE_KEYS}
+    if len(answers) > 1 or len(stated) > 1:
+        return None
+    if not answers:
+        return ""
+    answer, *_ = answers
+    return f"Answer: {answer or 'none'}\nConfidence: {next(iter(stated), 'none')}"
+
+
+def _plain(key: str) -> str:
+    return key.strip().lower().replace(" ", "_").replace("-", "_")
+
+
+def _answer_of(value: object) -> str:
+    if isinstance(value, _Pairs):
+        return next((_answer_of(inner) for key, inner in value if _plain(key) in _ANSWER_KEYS), "")
+    if isinstance(value, list):
+        return " or ".join(_answer_of(inner) for inner in value)
+    return " ".join(value.split()) if isinstance(value, str) else ""
+
+
+# --- Echoes and quotations --------------------------------------------------------------------------------------------
+
+_SENTENCE = re.compile(r"(?<=[.!?;])\s|\n")
+_SHORTEST_ECHO = 8
+
+
+def without_echoes(text: str, sources: Iterable[str]) -> str:
+    """Take away the sentences of the question and the options that a reply repeats and that hold words of a verdict.
+
+    Args:
+        text: The reply in plain text.
+        sources: The question's and the options' texts.
+
+    Returns:
+        The text with a mask in the place of each; other sentences are left, since they cannot be misread.
+    """
+    for source in sources:
+        whole = without_markup(source)
+        for piece in sorted({whole, *_SENTENCE.split(whole)}, key=len, reverse=True):
+            if len(piece) >= _SHORTEST_ECHO and WORDS_OF_A_VERDICT.search(piece):
+                text = _masked(text, piece)
+    return text
+
+
+WORDS_OF_A_VERDICT = re.compile(
+    r"answer|confiden|certain|\bsure\b|probab|guess|choice|option|correct|\d ?%|percent|答案|置信|信心|把握|选", re.I
+)
+
+
+def _masked(text: str, piece: str) -> str:
+    flat, sought = (_lower(each).replace("\n", " ") for each in (text, piece))
+    parts: list[str] = []
+    since = 0
+    while (at := flat.find(sought, since)) >= 0:
+        since, began = at + len(sought), since
+        parts += [text[began:at], f"{MASK}." if sought[-1] in ".!?" else MASK]
+    return "".join([*parts, text[since:]])
+
+
+def _lower(text: str) -> str:
+    return text.replace("İ", "I").lower()  # the one letter whose lower case is longer
+
+
+_QUOTATION = re.compile(r'"[^"]*+"|“[^“”]*+”|«[^«»]*+»|„[^„“”]*+[“”]|(?<!\w)[\'‘][^\'‘’\n]{12,300}+[\'’](?!\w)')
+_QUOTED_LINE = re.compile(r"^ ?>[^\n]*+", re.MULTILINE)
+_CLAIMING = re.compile(
+    r"answer (?:is|would be|should be) ?\S|answer ?[:=] ?\(?[A-Za-z]\b|答案 ?[是为:]"
+    r"|confidence\W{0,3}\d|置信度\W{0,2}\d|\d ?% ?(?:conf|sure|cert)",
+    re.IGNORECASE,
+)
+
+
+def without_quotations(text: str) -> str:
+    """Take away quoted sentences that read as (part of) a verdict: they are somebody else's.
+
+    Args:
+        text: The reply in plain text.
+
+    Returns:
+        The text with masks; a reply that is one quotation as a whole is the model's own, without the quotes.
+    """
+    whole = _QUOTATION.fullmatch(text.rstrip("."))
+    if whole:
+        return text.rstrip(".")[1:-1]
+    text = _QUOTED_LINE.sub(MASK, text)
+    return _QUOTATION.sub(_mask_of, text)
+
+
+def _mask_of(quotation: re.Match[str]) -> str:
+    """Mask a quotation that claims something; where a sentence ends in it, one ends here."""
+    quoted = quotation[0]
+    if not _CLAIMING.search(quoted):
+        return quoted
+    return f"{MASK}." if quoted[-2:-1] in ".!?" else MASK

@@ -1,0 +1,221 @@
+"""The verdict of a plain text: of the answers claimed and the confidences stated, the pair that it comes to, if any."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from prompt4trust.verdict.answers import MOST_CLAIMS, Claim, claimed_letters, leading_letter, open_answers, stands_alone
+from prompt4trust.verdict.confidences import MOST_STATED, Scale, Stated, short_confidence, stated_confidences
+from prompt4trust.verdict.outcome import Invalid, Verdict
+
+Order = Literal["conclude-first", "reason-first"]
+"""Where the prompt asks for the conclusion: at the beginning of the reply, or at its end."""
+
+
+@dataclass(slots=True)
+class Pair:
+    """An answer, and what is stated of it before another answer is claimed."""
+
+    claim: Claim
+    stated: list[Stated]
+
+
+def read(text: str, options: Mapping[str, str], *, scale: Scale, order: Order, cut: bool) -> Verdict | Invalid:
+    """Read the verdict of a plain text.
+
+    Args:
+        text: Plain text.
+        options: Letter -> text; empty for an open question.
+        scale: What a bare number is.
+        order: Where the prompt asks for the conclusion.
+        cut: Whether the text was cut off at a longest length.
+
+    Returns:
+        The verdict, or why there is none.
+    """
+    claims = claims_of(text, options)
+    if isinstance(claims, Invalid):
+        return claims
+    stated = _confidences(text, claims, scale)
+    if len(claims) > MOST_CLAIMS or len(stated) > MOST_STATED:
+        return Invalid("ambiguous")
+    if any(claim.alternatives for claim in claims if claim.meant):
+        return Invalid("ambiguous")
+    chosen = _choose(text, claims, stated, order)
+    if chosen is None:
+        published = _published_reading(text, options) if order == "conclude-first" and not cut else None
+        return published or Invalid("ambiguous")
+    claim, confidence = chosen
+    if _RETRACTED.search(text, max(claim.end, confidence.end if confidence else 0)):
+        return Invalid("ambiguous")
+    if confidence is None or confidence.value is None:
+        return Invalid("cut_off" if cut else "no_confidence")
+    if cut and (order == "reason-first" or _may_go_on(text, claim, confidence)):
+        return Invalid("cut_off")
+    return Verdict(claim.answer, confidence.value)
+
+
+def claims_of(text: str, options: Mapping[str, str]) -> list[Claim] | Invalid:
+    """List the answers that a plain text claims, of those that can be chosen.
+
+    Args:
+        text: Plain text.
+        options: Letter -> text; empty for an open question.
+
+    Returns:
+        In order, at least one of them meant, or why there is none.
+    """
+    if not options:
+        answers = list(open_answers(text))
+        return answers if any(claim.meant for claim in answers) else Invalid("no_answer")
+    claims = list(claimed_letters(text, options))
+    known = [claim for claim in claims if claim.answer in options]
+    if any(claim.meant for claim in known):
+        return known
+    lead = leading_letter(text, options) if not claims else None
+    if lead and lead.meant:
+        return [lead]
+    return Invalid("no_answer" if known or not claims else "unknown_option")
+
+
+def _confidences(text: str, claims: Sequence[Claim], scale: Scale) -> list[Stated]:
+    chosen = {claim.answer for claim in claims}
+    found = list(stated_confidences(text, scale))
+    stated = [each for each in found if each.letter is None or each.letter in chosen]
+    if found:
+        return stated
+    for claim in (claim for claim in claims if claim.meant):
+        announced = "and confidence" in text[claim.start : claim.at].lower()
+        short = short_confidence(text, claim.end, scale, announced=announced)
+        stated += [short] if short else []
+    return sorted(stated, key=lambda each: each.at)
+
+
+# --- Which pair -------------------------------------------------------------------------------------------------------
+
+_TURN = re.compile(
+    r"\b(?:wait|actually|correct(?:ion|ing)|on reflection|second thoughts?|rather|sorry|mistake\w*"
+    r"|instead|reconsider\w*"
+    r"|revis\w+|chang\w+|final\w*|says?|said|quot\w+|written|wrote|wrong|incorrect|ignore|but|however|no,|then again"
+    r"|closer look|better|hmm|oops|retract\w*|disregard\w*|in fact|overall|conclu\w+|therefore"
+    r"|after all|all in all)\b|更正|不对|其实",
+    re.IGNORECASE,
+)
+_RETRACTED = re.compile(
+    r"\b(?:correction|scratch that|take (?:that|it|this) back|make (?:that|it) \d++"
+    r"|on second thoughts?|on reflection|wait,|oops"
+    r"|i was wrong|my mistake|i retract|i withdraw|disregard (?:that|this|the above)"
+    r"|actually,? (?:it|the answer|my answer|no))\b"
+    r"|\bwait[,.:!]|更正|不对|等等",
+    re.IGNORECASE,
+)
+_SENTENCE_END = re.compile(r"[.!?](?=\s)|\n")
+_NEAR = 160
+
+
+def _choose(text: str, claims: list[Claim], stated: list[Stated], order: Order) -> tuple[Claim, Stated | None] | None:
+    """Choose the pair that a text comes to; None where it states several."""
+    pairs, ahead = _pairs(claims, stated)
+    complete = [pair for pair in pairs if pair.stated]
+    answers = {pair.claim.answer.casefold() for pair in pairs}
+    if not complete:
+        if len(answers) > 1 or len({each.value for each in ahead}) > 1:
+            return None
+        return pairs[0].claim, ahead[0] if ahead else None
+    last = order == "reason-first"
+    chosen = complete[-1] if last else complete[0]
+    value = chosen.stated[-1 if last else 0]
+    if any(each.value != value.value for each in ahead):
+        return None
+    if len(answers) > 1 and not _stands_out(text, chosen, pairs, last):
+        return None
+    others = [each for pair in complete for each in pair.stated if pair.claim.answer == chosen.claim.answer]
+    if any(each.value != value.value for each in others) and not _first_of_its_answer(
+        text, chosen, value, others, last
+    ):
+        return None
+    return chosen.claim, value
+
+
+def _pairs(claims: Sequence[Claim], stated: Sequence[Stated]) -> tuple[list[Pair], list[Stated]]:
+    """Put each confidence to the answer before it, or to the one that it names; and those ahead of all answers.
+
+    What is said of an answer that is not meant goes with it.
+    """
+    pairs: list[Pair] = []
+    ahead: list[Stated] = []
+    events: list[Claim | Stated] = sorted([*claims, *stated], key=lambda each: each.at)
+    for event in events:
+        if isinstance(event, Claim):
+            if not pairs or pairs[-1].claim.meant != event.meant or not _same(pairs[-1].claim, event):
+                pairs.append(Pair(event, []))
+        elif not pairs:
+            ahead.append(event)
+        elif event.letter in (None, pairs[-1].claim.answer):
+            pairs[-1].stated.append(event)
+    return [pair for pair in pairs if pair.claim.meant], ahead
+
+
+def _same(claim: Claim, other: Claim) -> bool:
+    return claim.answer.casefold() == other.answer.casefold()
+
+
+def _stands_out(text: str, chosen: Pair, pairs: Sequence[Pair], last: bool) -> bool:
+    """Whether a pair stands where the prompt asks for it, and nothing else competes with it."""
+    place = pairs.index(chosen)
+    others = [pair for pair in pairs if not _same(pair.claim, chosen.claim)]
+    if last:
+        return place == len(pairs) - 1
+    if place or chosen.stated[0].at - chosen.claim.at > _NEAR:
+        return False
+    if _TURN.search(text, chosen.stated[0].end, min(others[-1].claim.at + 40, len(text))):
+        return False
+    rivals = [pair for pair in others if pair.stated]
+    opens = not _SENTENCE_END.search(text, 0, chosen.claim.start)
+    value = chosen.stated[0].value
+    return not rivals or (opens and value is not None and all((p.stated[0].value or 0) < value for p in rivals))
+
+
+def _first_of_its_answer(text: str, chosen: Pair, value: Stated, others: Sequence[Stated], last: bool) -> bool:
+    """Whether one of several confidences in the same answer is stated with it, and not taken back later."""
+    if last:
+        return others[-1] is value
+    return value.at - chosen.claim.at <= _NEAR and not _TURN.search(text, value.end, others[-1].at)
+
+
+# --- The published reading --------------------------------------------------------------------------------------------
+
+_NARROW_ANSWER = re.compile(r"answer is\s++(?-i:([A-Za-z]))", re.IGNORECASE)
+_NARROW_CONFIDENCE = re.compile(r"confidence\s++(\d++)(?![.,]\d|\s?[-–/]\s?\d|e[-+]?\d)", re.IGNORECASE)
+_WORD = re.compile(r"[^\W\d_]{2,}")
+_FORMAL = frozenset({"the", "answer", "is", "with", "confidence", "and", "of", "a", "level", "option"})
+
+
+def _published_reading(text: str, options: Mapping[str, str]) -> Verdict | None:
+    """Read a text of nothing but the asked sentences as published results read it: first letter, first number."""
+    if any(word.lower() not in _FORMAL for word in _WORD.findall(text)):
+        return None
+    answer = next((found for found in _NARROW_ANSWER.finditer(text) if found[1].upper() in options), None)
+    number = _NARROW_CONFIDENCE.search(text)
+    if answer is None or number is None or not stands_alone(text, answer.start(1)):
+        return None
+    complete = re.findall(r"answer is\s++\W?([A-Z])\b[^a-z]{0,4}(?:with )?confidence\s++\d", text, re.IGNORECASE)
+    return None if len(complete) > 1 else Verdict(answer[1].upper(), min(float(number[1]) / 100, 1.0))
+
+
+# --- Texts that were cut off ------------------------------------------------------------------------------------------
+
+_COMPLETE = re.compile(r"\s?[,;\n)\"'”]|\.\s|\s?%|\s+(?:because|since|as|with|and (?!\d))")
+
+
+def _may_go_on(text: str, claim: Claim, stated: Stated) -> bool:
+    """Whether the number or the letter at the end of a text that was cut off may be incomplete."""
+    rest = text[stated.end :]
+    if len(text) - claim.end < 3:
+        return True
+    if stated.unit:
+        return rest.strip().lower() in {"-", "–", "—", "~", "t", "to", "o", "or", "+", "/"}
+    return not _COMPLETE.match(rest) and len(rest) < 40

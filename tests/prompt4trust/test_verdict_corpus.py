@@ -1,0 +1,41 @@
+"""The parser on the corpus of replies in the manner of real models: read right or not at all."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from prompt4trust.verdict import Verdict, parse_verdict
+
+CORPUS: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("verdict_corpus.yaml").read_text(encoding="utf-8"))
+TOLD = ("question", "scale", "order", "finish_reason")
+
+
+def outcome(case: dict[str, Any]) -> str:
+    """What the parser makes of a case: right, lost or wrong."""
+    told = {name: case[name] for name in TOLD if name in case}
+    verdict = parse_verdict(case["reply"], CORPUS["options"][case.get("options", "chest")], **told)
+    if not isinstance(verdict, Verdict):
+        return "lost" if "reads" in case else "right"
+    answer, confidence = case.get("reads", (None, None))
+    return "right" if verdict.answer == answer and verdict.confidence == pytest.approx(confidence) else "wrong"
+
+
+def test_the_corpus_is_large_and_a_third_of_it_is_held_out() -> None:
+    held_out = sum(case.get("held_out", False) for case in CORPUS["cases"])
+    assert len(CORPUS["cases"]) >= 250
+    assert held_out / len(CORPUS["cases"]) == pytest.approx(1 / 3, abs=0.01)
+    assert len({case["kind"] for case in CORPUS["cases"]}) >= 20
+
+
+@pytest.mark.parametrize("held_out", [False, True])
+def test_no_reply_is_read_wrong_and_few_are_lost(held_out: bool) -> None:
+    cases = [case for case in CORPUS["cases"] if case.get("held_out", False) == held_out]
+    outcomes = [(outcome(case), case) for case in cases]
+    assert [case for said, case in outcomes if said == "wrong"] == []
+    readable = Counter(said for said, case in outcomes if "reads" in case)
+    assert readable["lost"] <= 0.1 * readable.total()
