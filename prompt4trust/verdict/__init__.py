@@ -39,9 +39,9 @@ def parse_verdict(
 
     An answer is a letter in words ("the answer is B", "Option B is correct", "I choose B", 答案：B), in a box, a tag or
     JSON, or at the beginning of the reply; it is read only where it stands alone ("C-reactive", "B virus", "A or B" and
-    "a benign lesion" are no letters). A confidence is a number after or before "confidence" and the like: a whole
-    number by the template's scale, one with a decimal point and at most 1 a probability; a scale that the reply declares
-    ("8 out of 10") is used; ranges and bounds are no confidence.
+    "a benign lesion" are no letters). A confidence is a number after or before "confidence" and the like. A whole
+    number is read by the template's scale, one with a decimal point and at most 1 as a probability, and one on a scale
+    that the reply declares ("8 out of 10") by that; ranges and bounds are no confidence.
 
     Args:
         text: Anything at all.

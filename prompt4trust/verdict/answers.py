@@ -116,6 +116,11 @@ def claimed_letters(text: str, options: Mapping[str, str]) -> Iterator[Claim]:
         yield Claim(start, at, at + 1, text[at].upper(), several, is_meant(text, start, at))
 
 
+def has_too_many(text: str) -> bool:
+    """Whether a text announces more answers than any reply does."""
+    return any(sum(1 for _ in islice(form.finditer(text), MOST_CLAIMS + 1)) > MOST_CLAIMS for form in _FORMS)
+
+
 def stands_alone(text: str, at: int) -> bool:
     """Whether the letter at a place is an option's letter and not (the beginning of) a word."""
     return not _JOINED.match(text, at + 1) and not _is_a_word(text, at)

@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import Literal
 
 Scale = Literal["per-cent", "probability"]
-"""What a bare number is: per cent (1 is .01), or a probability (1 is certainty)."""
+"""Meaning of a bare number: per cent (1 is .01), or a probability (1 is certainty)."""
 
 _GAP = r"""[\s_"'“”‘’«»:=(\[{]"""
 _NUMBER = r"(-?(?:\d++(?:\.\d++)?+|\.\d++))"

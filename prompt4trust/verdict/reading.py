@@ -7,7 +7,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from prompt4trust.verdict.answers import MOST_CLAIMS, Claim, claimed_letters, leading_letter, open_answers, stands_alone
+from prompt4trust.verdict.answers import (
+    MOST_CLAIMS,
+    Claim,
+    claimed_letters,
+    has_too_many,
+    leading_letter,
+    open_answers,
+    stands_alone,
+)
 from prompt4trust.verdict.confidences import MOST_STATED, Scale, Stated, short_confidence, stated_confidences
 from prompt4trust.verdict.outcome import Invalid, Verdict
 
@@ -68,6 +76,8 @@ def claims_of(text: str, options: Mapping[str, str]) -> list[Claim] | Invalid:
     Returns:
         In order, at least one of them meant, or why there is none.
     """
+    if has_too_many(text):
+        return Invalid("ambiguous")
     if not options:
         answers = list(open_answers(text))
         return answers if any(claim.meant for claim in answers) else Invalid("no_answer")

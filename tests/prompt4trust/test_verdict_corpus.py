@@ -16,7 +16,7 @@ TOLD = ("question", "scale", "order", "finish_reason")
 
 
 def outcome(case: dict[str, Any]) -> str:
-    """What the parser makes of a case: right, lost or wrong."""
+    """Outcome of a case: right, lost or wrong."""
     told = {name: case[name] for name in TOLD if name in case}
     verdict = parse_verdict(case["reply"], CORPUS["options"][case.get("options", "chest")], **told)
     if not isinstance(verdict, Verdict):
