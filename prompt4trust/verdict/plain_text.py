@@ -221,7 +221,7 @@ def _lower(text: str) -> str:
 
 
 _QUOTATION = re.compile(r'"[^"]*+"|“[^“”]*+”|«[^«»]*+»|„[^„“”]*+[“”]|(?<!\w)[\'‘][^\'‘’\n]{12,300}+[\'’](?!\w)')
-_QUOTED_LINE = re.compile(r"^ ?>[^\n]*+", re.MULTILINE)
+_QUOTED_LINE = re.compile(r"^ ?> [^\n]*+", re.MULTILINE)
 _CLAIMING = re.compile(
     r"answer (?:is|would be|should be) ?\S|answer ?[:=] ?\(?[A-Za-z]\b|答案 ?[是为:]"
     r"|confidence\W{0,3}\d|置信度\W{0,2}\d|\d ?% ?(?:conf|sure|cert)",

@@ -27,7 +27,7 @@ def test_the_map_leads_to_what_is_there() -> None:
 
 
 def test_a_place_that_is_gone_is_noticed() -> None:
-    text = "| x | `nowhere/a.py`, `beyond/`, `prompt4trust/verdict.py`, `metrics/` |\n`c/d.py` in prose"
+    text = "| x | `nowhere/a.py`, `beyond/`, `prompt4trust/verdict/`, `metrics/` |\n`c/d.py` in prose"
     assert missing_places(text, ROOT) == ["beyond/", "nowhere/a.py"]
 
 
