@@ -87,3 +87,14 @@ async def test_a_reply_without_usable_choices_is_a_transport_error(server: Serve
     with pytest.raises(TransportError) as caught:
         await complete(server)
     assert caught.value.status == 200
+
+
+async def test_of_a_content_of_parts_the_text_is_the_reply(server: Server) -> None:
+    parts = [
+        {"type": "thinking", "thinking": "The answer is A."},
+        {"type": "text", "text": "The answer is B "},
+        {"type": "text", "text": "with confidence 85."},
+    ]
+    server.replies = [chat({"index": 0, "message": {"role": "assistant", "content": parts}, "finish_reason": "stop"})]
+    generation = await complete(server)
+    assert [made.text for made in generation.completions] == ["The answer is B with confidence 85."]
