@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from prompt4trust.models import *
     from prompt4trust.monitoring import *
     from prompt4trust.picture_files import *
+    from prompt4trust.pictures import *
     from prompt4trust.prompts import *
     from prompt4trust.questions import *
     from prompt4trust.rewards import *
@@ -39,7 +40,8 @@ _MODULES = {
     "calibration": "FAMILIES CalibrationKey Calibrator CalibratorArtifact fit_artifact get_family reliability",
     "datasets": "Dataset load_dataset read_medmcqa read_pmc_vqa",
     "errors": (
-        "CannotChooseError DatasetError ManifestError MissingSignalError PhantomError PolicyNeededError "
+        "CannotChooseError DatasetError ManifestError MissingSignalError PhantomError PictureError "
+        "PolicyNeededError "
         "ProbeError Prompt4TrustError RunAbandonedError StateError TableError TransportError "
         "UnreadablePictureError UnusableInputError"
     ),
@@ -56,6 +58,7 @@ _MODULES = {
     "models": "Completion Cost Downstream Generation Guidance Policy Sampling",
     "monitoring": "SequentialTest live_figures",
     "picture_files": "data_url read_picture",
+    "pictures": "PictureLimits PreparedPicture decode_picture prepare_picture",
     "prompts": "Message PromptTemplate answer_messages guide_messages load_answer_template load_template",
     "questions": "Question letter_options",
     "rewards": "REWARDS Reward brier get_reward log_score",

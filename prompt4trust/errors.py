@@ -8,7 +8,8 @@ Prompt4TrustError
 └── UnusableInputError          also a ValueError: what was handed in cannot be used
     ├── DatasetError            a question file
     ├── PhantomError            the settings of a synthetic data set
-    ├── UnreadablePictureError  a picture file
+    ├── PictureError            a picture that is not taken
+    ├── UnreadablePictureError  a picture file of a data set
     ├── ProbeError              a data set none of whose questions a probe can spoil
     ├── CannotChooseError       answers that do not suffice to choose a calibrator family by
     ├── MissingSignalError      answers without a signal that a calibrator needs
@@ -19,6 +20,8 @@ A ValueError that is none of these is a wrong argument: a confidence beyond 1, a
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 
 class Prompt4TrustError(Exception):
@@ -81,8 +84,35 @@ class PhantomError(UnusableInputError):
     """A synthetic data set cannot be made as asked; the message says what to change."""
 
 
+PictureFault = Literal[
+    "animated-image",
+    "bad-encoding",
+    "damaged-image",
+    "empty-image",
+    "image-too-large",
+    "image-too-narrow",
+    "image-too-small",
+    "image-type-mismatch",
+    "unsupported-image",
+]
+
+
+class PictureError(UnusableInputError):
+    """A picture is not taken.
+
+    Attributes:
+        fault: The reason as a stable word.
+        detail: The reason and the remedy, for a person; holds nothing of the file.
+    """
+
+    def __init__(self, fault: PictureFault, detail: str) -> None:
+        super().__init__(detail)
+        self.fault: PictureFault = fault
+        self.detail = detail
+
+
 class UnreadablePictureError(UnusableInputError):
-    """A picture cannot be read; the message names its file."""
+    """A picture of a data set cannot be read; the message names its file."""
 
 
 class ProbeError(UnusableInputError):

@@ -246,6 +246,32 @@ class OptionSetReply(BaseModel):
     reason: str
 
 
+class PictureSource(BaseModel):
+    """A client's picture file: format, and width and height in pixels."""
+
+    format: str
+    width: int
+    height: int
+
+
+class PictureSeen(BaseModel):
+    """The picture as the models saw it, and how it was made of the client's file.
+
+    Attributes:
+        source: The file: its format, width and height in pixels.
+        width: Width that the models saw, in pixels.
+        height: Height that they saw.
+        window: The values of the file that became black and white, where its grey is deeper than eight bits; else null.
+        scale: Pixels of a side for each one in the file, at most 1.
+    """
+
+    source: PictureSource
+    width: int
+    height: int
+    window: tuple[float, float] | None
+    scale: float
+
+
 class ModelsUsed(BaseModel):
     """The policy version (None where none was asked) and the downstream model that answered."""
 
@@ -281,6 +307,7 @@ class VqaReply(BaseModel):
         atypicality_reason: Why that is not known, where it is not.
         guidance_prompt: The calibration guidance prompt that was used, or None.
         explanation: The downstream model's text, as it came.
+        picture: The picture that the models saw.
         models: Who answered.
         degraded: What was done without: "policy", "logprobs", "calibrator"; "calibration-alarm" where that no longer
             holds.
@@ -300,6 +327,7 @@ class VqaReply(BaseModel):
     atypicality_reason: str | None = None
     guidance_prompt: str | None
     explanation: str
+    picture: PictureSeen
     models: ModelsUsed
     degraded: list[Lack]
     timing_ms: Timing

@@ -8,10 +8,10 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from prompt4trust.estimators import ESTIMATORS
+from prompt4trust.pictures import PictureLimits
 from prompt4trust.shift import LIMIT
 from services.common.settings import EMPTY_IS_UNSET, ServiceSettings
 from services.gateway.database_url import database_url
-from services.gateway.intake.pictures import PictureLimits
 from services.gateway.schemas import DEFAULT_METHODS
 
 

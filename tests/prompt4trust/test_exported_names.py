@@ -16,16 +16,17 @@ EXPORTED = {
     "prompt4trust": (
         "Answer CalibrationKey Calibrator CalibratorArtifact CannotChooseError CheckedAnswer Completion Cost "
         "Dataset DatasetError Downstream ESTIMATORS Estimator FAMILIES Generation GuardArtifact Guidance Interval "
-        "Invalid METRICS ManifestError Message MissingSignalError OptionSets PhantomError Policy PolicyNeededError "
-        "Prediction ProbeError Prompt4TrustError PromptTemplate Question REWARDS Reference ReferenceArtifact Report"
+        "Invalid METRICS ManifestError Message MissingSignalError OptionSets PhantomError PictureError PictureLimits "
+        "Policy PolicyNeededError Prediction PreparedPicture "
+        "ProbeError Prompt4TrustError PromptTemplate Question REWARDS Reference ReferenceArtifact Report"
         " Reward RiskRule RunAbandonedError Sampling SequentialTest StateError TableError TransportError "
         "UnreadablePictureError UnusableInputError Verdict __version__ accuracy accuracy_at_coverage "
         "adaptive_calibration_error answer_messages area_under_risk_coverage auroc bootstrap_intervals brier "
         "brier_score build_report choose_family confident_error_count confident_error_share coverage_at_risk "
-        "cross_fit data_url evaluate expected_calibration_error fit_artifact fit_calibrator fit_guard fit_reference"
-        " get_descriptor get_estimator get_family get_reward guide_messages letter_options live_figures "
+        "cross_fit data_url decode_picture evaluate expected_calibration_error fit_artifact fit_calibrator fit_guard "
+        "fit_reference get_descriptor get_estimator get_family get_reward guide_messages letter_options live_figures "
         "load_answer_template load_dataset load_template log_score mean_confidence negative_log_likelihood "
-        "parse_verdict read_medmcqa read_outcomes read_picture read_pmc_vqa read_predictions reliability "
+        "parse_verdict prepare_picture read_medmcqa read_outcomes read_picture read_pmc_vqa read_predictions reliability "
         "report_outcomes smooth_calibration_error summarize upper_bound"
     ),
     "prompt4trust.calibration": (
@@ -57,6 +58,10 @@ EXPORTED = {
     ),
     "prompt4trust.monitoring": (
         "Bet Bets CALIBRATION Crossing DriftFinding LiveFigures PROMISE SequentialTest StateError Wealth live_figures"
+    ),
+    "prompt4trust.pictures": (
+        "DecodedPicture FORMATS PictureLimits PreparedPicture decode_base64_picture decode_picture prepare_picture "
+        "window_grey"
     ),
     "prompt4trust.plots": (
         "DARK LIGHT Triple confidence_histogram_svg dots_svg gaps_svg history_svg legend_svg oracle_curve "

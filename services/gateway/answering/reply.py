@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from prompt4trust.pictures import PreparedPicture
 from prompt4trust.verdict import Invalid, Verdict
 from services.gateway.answering.calibration import Confidence
 from services.gateway.answering.decision import Decided
 from services.gateway.answering.familiarity import Familiarity
 from services.gateway.answering.models import ModelAnswer
 from services.gateway.intake.query import Query
-from services.gateway.schemas import ChosenAnswer, Lack, ModelsUsed, Timing, VqaReply
+from services.gateway.schemas import ChosenAnswer, Lack, ModelsUsed, PictureSeen, PictureSource, Timing, VqaReply
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +74,23 @@ class Answered:
             atypicality_reason=self.familiarity.unknown,
             guidance_prompt=self.guidance,
             explanation=self.asked.answer.text,
+            picture=_seen(self.query.picture),
             models=ModelsUsed(policy=self.asked.key.policy, downstream=self.asked.key.downstream),
             degraded=self.lacks,
             timing_ms=self.timing,
             recorded=recorded,
         )
+
+
+def _seen(picture: PreparedPicture) -> PictureSeen:
+    width, height = picture.source_size
+    return PictureSeen(
+        source=PictureSource(format=picture.source_format, width=width, height=height),
+        width=picture.width,
+        height=picture.height,
+        window=picture.window,
+        scale=round(picture.scale, 4),
+    )
 
 
 def _chosen(verdict: Verdict | Invalid, options: Mapping[str, str]) -> ChosenAnswer | None:

@@ -13,6 +13,7 @@ import anyio.to_thread
 from PIL import Image
 from starlette.requests import ClientDisconnect, Request
 
+from prompt4trust.pictures import PictureLimits, PreparedPicture, decode_picture
 from prompt4trust.shift import Described, get_descriptor
 from services.common.auth.authenticator import key_of
 from services.common.http.body import read_body
@@ -20,7 +21,6 @@ from services.common.http.problems import request_id_of
 from services.gateway.intake.connection import while_connected
 from services.gateway.intake.gate import Gate
 from services.gateway.intake.idempotency import answer_id_of
-from services.gateway.intake.pictures import PictureLimits, PreparedPicture, read_picture
 from services.gateway.intake.query import Query
 from services.gateway.intake.submission import Submission, read_submission
 
@@ -100,10 +100,8 @@ def _prepare(
     submission: Submission, limits: PictureLimits, descriptors: Sequence[str]
 ) -> tuple[PreparedPicture, Mapping[str, Described]]:
     """Decode the picture once, for the models and for the comparison with known questions."""
-    pixels, source_format = read_picture(
-        submission.image, limits, media_type=submission.media_type, filename=submission.filename
-    )
-    return PreparedPicture.of(pixels, source_format), _describe(pixels, submission, descriptors)
+    picture = decode_picture(submission.image, limits, media_type=submission.media_type, filename=submission.filename)
+    return PreparedPicture.of(picture), _describe(picture.pixels, submission, descriptors)
 
 
 def _describe(pixels: Image.Image, submission: Submission, descriptors: Sequence[str]) -> Mapping[str, Described]:

@@ -6,8 +6,8 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from prompt4trust.pictures import PreparedPicture
 from prompt4trust.shift import Described
-from services.gateway.intake.pictures import PreparedPicture
 from services.gateway.schemas import Ask
 
 

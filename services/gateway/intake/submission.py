@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,12 +11,13 @@ import anyio.lowlevel
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 
+from prompt4trust.errors import PictureError
+from prompt4trust.pictures import decode_base64_picture
 from services.common.http.problems import Problem
 from services.gateway.intake.json_body import check_fields, load_json, load_object, refuse, shown
 from services.gateway.schemas import DEFAULT_METHODS, Ask
 
 _FIELDS = ("question", "options", "method", "max_risk", "coverage", "groups")
-_DATA_URL = re.compile(r"data:(?P<type>[^;,]*)(?P<parameters>(?:;[^;,]*)*),", re.IGNORECASE)
 _MAX_PARTS = 40  # 26 options, the other fields, and a little room for a helpful message
 _CHUNK = 1 << 18
 
@@ -157,24 +155,10 @@ def _form_object(name: str, text: str) -> Any:
 
 
 def _decode_text(image: str) -> tuple[bytes, str | None]:
-    """Decode base64 (standard or URL-safe, line breaks allowed) or a base64 data: URL."""
-    text, media_type = image.strip(), None
-    if header := _DATA_URL.match(text):
-        if not header["parameters"].lower().endswith(";base64"):
-            refuse("image", "is a data: URL without ;base64")
-        text, media_type = text[header.end() :], header["type"]
-    elif re.match(r"[a-z][a-z0-9+.-]*://", text, re.IGNORECASE):
-        refuse("image", "is an address: pictures are not fetched, send the picture itself in base64")
-    compact = "".join(text.split()).rstrip("=")
-    padded = compact + "=" * (-len(compact) % 4)
     try:
-        data = base64.b64decode(padded.translate(_URL_SAFE).encode("ascii"), validate=True)
-    except (binascii.Error, UnicodeEncodeError):
-        refuse("image", "is not valid base64")
-    return data, media_type
-
-
-_URL_SAFE = str.maketrans("-_", "+/")
+        return decode_base64_picture(image)
+    except PictureError as error:
+        refuse("image", error.detail)
 
 
 def _check(fields: Mapping[str, Any], methods: Sequence[str]) -> Ask:

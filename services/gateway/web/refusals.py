@@ -6,17 +6,18 @@ from collections.abc import Mapping
 
 import structlog
 
-from prompt4trust.models import TransportError
+from prompt4trust.errors import PictureError, PictureFault, TransportError
 from services.common.clients.errors import PictureEgressRefusedError
 from services.common.http.problems import Problem
-from services.gateway.errors import BusyError, ImageFault, PictureError
+from services.gateway.errors import BusyError
 from services.gateway.intake.idempotency import HEADER
 from services.gateway.records.errors import OtherQuestionError, ReviewedError
 from services.gateway.settings import GatewaySettings
 
 _log = structlog.get_logger(__name__)
 
-_IMAGE_STATUS: Mapping[ImageFault, int] = {
+_IMAGE_STATUS: Mapping[PictureFault, int] = {
+    "bad-encoding": 422,
     "empty-image": 422,
     "unsupported-image": 415,
     "image-type-mismatch": 415,

@@ -273,9 +273,9 @@ def test_a_large_file_loads_in_seconds(tmp_path: Path) -> None:
             writer.writerow(
                 ["f.png", f"What is seen, case {i}?", "Lung", "A:Heart", "B:Lung", "C:Liver", "D:Brain", "B"]
             )
-    started = time.perf_counter()
+    started = time.process_time()
     assert len(read_pmc_vqa(path).questions) == 40_000
-    assert time.perf_counter() - started < 10
+    assert time.process_time() - started < 10  # of processor time, which a busy machine does not stretch
 
 
 def blank_free(text: str) -> bool:

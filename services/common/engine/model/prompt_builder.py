@@ -14,7 +14,7 @@ from services.common.engine.errors import ContextOverflowError, InvalidRequestEr
 from services.common.engine.interface import Message
 from services.common.engine.model.prompt import Prompt
 from services.common.engine.vision.family import VisionFamily
-from services.common.engine.vision.picture_decoding import EncodedPictureLimits, decode_picture
+from services.common.engine.vision.picture_decoding import EncodedPictureLimits, decode_request_picture
 
 
 class PromptBuilder:
@@ -66,7 +66,7 @@ class PromptBuilder:
             self._check(len(tokens))
             axes = () if self._vision is None else self._vision.position_axes
             return Prompt(tokens, torch.arange(len(tokens)).expand(*axes, -1), len(tokens))
-        pixels = self._vision.pixels([decode_picture(picture, self._limits) for picture in pictures])
+        pixels = self._vision.pixels([decode_request_picture(picture, self._limits) for picture in pictures])
         tokens = self._vision.expand(tokens, pixels)
         self._check(len(tokens))
         positions = self._vision.positions(tokens, pixels)

@@ -15,6 +15,7 @@ import pytest
 
 from prompt4trust.calibration import CalibratorArtifact
 from prompt4trust.models import Completion, Cost, Generation, Guidance, Sampling
+from prompt4trust.pictures import PictureLimits
 from prompt4trust.prompts import load_answer_template
 from prompt4trust.selection import GuardArtifact
 from services.common.registry.directory import Registry
@@ -25,7 +26,6 @@ from services.gateway.answering.models import Models
 from services.gateway.answering.pipeline import Pipeline
 from services.gateway.intake.gate import Gate
 from services.gateway.intake.intake import Intake
-from services.gateway.intake.pictures import PictureLimits
 from services.gateway.intake.query import Query
 from services.gateway.schemas import VqaReply
 from services.gateway.shelves.calibrators import CalibratorShelf

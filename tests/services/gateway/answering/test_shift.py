@@ -18,11 +18,11 @@ import pytest
 from PIL import Image
 
 from prompt4trust.calibration import CalibrationKey
+from prompt4trust.pictures import PictureLimits, PreparedPicture, decode_picture
 from prompt4trust.shift import PictureAndWords, ReferenceArtifact, fit_reference
 from services.common.registry.directory import Registry
 from services.gateway.answering.familiarity import Familiarity, FamiliarityJudge
 from services.gateway.answering.promises import withheld_promise
-from services.gateway.intake.pictures import PictureLimits, PreparedPicture, read_picture
 from services.gateway.intake.query import Query
 from services.gateway.schemas import Ask, Atypicality
 from services.gateway.shelves.calibrators import FittedCalibrator
@@ -230,10 +230,10 @@ def test_a_spoilt_reference_is_none_and_the_reference_is_that_of_the_evidence(
 def a_query(kind: str = "disc") -> Query:
     """The question of these tests about a picture, as intake makes it."""
     ask = Ask.model_validate({**ASKED, "method": "cgp"}, context={"methods": ("cgp",)})
-    pixels, source = read_picture(base64.b64decode(encoded(kind)), PictureLimits())
+    decoded = decode_picture(base64.b64decode(encoded(kind)), PictureLimits())
     descriptor = PictureAndWords()
-    described_as = {descriptor.id: descriptor.describe(pixels, ask.question, ask.options)}
-    return Query(ask, PreparedPicture.of(pixels, source), described_as, "id", False, None, 0.0)
+    described_as = {descriptor.id: descriptor.describe(decoded.pixels, ask.question, ask.options)}
+    return Query(ask, PreparedPicture.of(decoded), described_as, "id", False, None, 0.0)
 
 
 def made_from(dataset: str, name: str = "platt", *, digit: str = "5") -> FittedCalibrator:

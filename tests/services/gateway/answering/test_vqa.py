@@ -60,6 +60,13 @@ def test_the_reply_has_the_documented_form(client: httpx.Client, registry: Regis
         "atypicality_reason": "the registry has no reference of the questions that platt-cgp was made from",
         "guidance_prompt": "Weigh the border.",
         "explanation": VERDICT,
+        "picture": {
+            "source": {"format": "PNG", "width": 40, "height": 30},
+            "width": 40,
+            "height": 30,
+            "window": None,
+            "scale": 1.0,
+        },
         "models": {"policy": "policy-1", "downstream": "model-1"},
         "degraded": [],
         "recorded": True,

@@ -1,15 +1,12 @@
-"""A client's picture becomes a fresh PNG: checked, decoded, upright, eight bits deep, of bounded size.
+"""The one way to read a picture file: checked by its header, decoded, upright, eight bits deep, of bounded size.
 
-Nothing of the client's file goes on but its pixels: no metadata, no trailing bytes, no container that a model server's
-decoder might read differently. How pictures are brought to eight bits: 16- and 32-bit grey is windowed from its least
-to its greatest value (a flat picture becomes black); 16 bits per colour keep their upper eight. Transparency is laid on
-black, the ground of radiographs. CMYK and YCbCr become RGB without colour management.
+Nothing of the file goes on but its pixels: no metadata, no trailing bytes. Grey deeper than eight bits is windowed
+(`windowing`); 16 bits per colour keep their upper eight; transparency is laid on black, the ground of radiographs; CMYK
+and YCbCr become RGB without colour management; grey that was stored as colour is grey again.
 """
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import re
 from dataclasses import dataclass
 from io import BytesIO
@@ -17,11 +14,11 @@ from pathlib import PurePosixPath
 from typing import Final, NoReturn
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from PIL.Image import Resampling, Transpose
 
-from services.gateway.errors import PictureError
+from prompt4trust.errors import PictureError
+from prompt4trust.pictures.windowing import window_grey
 
 # Only these of Pillow's decoders are ever tried: every further one is attack surface.
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
@@ -51,12 +48,11 @@ _SUFFIXES: Final = {
 }
 # How files of FORMATS begin: what begins so and cannot be read is damaged rather than of another kind.
 _SIGNATURES: Final = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|RIFF.{4}WEBP|II\*\0|MM\0\*|BM", re.DOTALL)
-_UNDECLARED: Final = frozenset({"", "application/octet-stream", "binary/octet-stream"})
+_UNDECLARED: Final = frozenset({"", "image/*", "*/*", "application/octet-stream", "binary/octet-stream"})
 _ORIENTATION: Final = 0x0112
 _PHOTOMETRIC: Final = 262
 _TILE_WIDTH: Final = 322
 _TILE_LENGTH: Final = 323
-_BAND: Final = 1_000_000
 # EXIF 2.3, tag 0x0112: how the stored picture must be turned to stand upright.
 _UPRIGHT: Final = {
     2: Transpose.FLIP_LEFT_RIGHT,
@@ -90,47 +86,27 @@ class PictureLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class PreparedPicture:
-    """A picture that is safe to pass on.
+class DecodedPicture:
+    """A picture as models see it, with what was done to it.
 
     Attributes:
-        png: A PNG of mode L or RGB with pixels and nothing else.
-        sha256: Its SHA-256, in hexadecimal digits.
-        width: Width in pixels.
-        height: Height in pixels.
-        source_format: The format that the client's file had, one of FORMATS.
+        pixels: Upright, of mode L or RGB, and without metadata.
+        source_format: The file's format, one of FORMATS.
+        source_size: Width and height in the file, in pixels.
+        window: The values that became black and white, where grey deeper than eight bits was windowed; else None.
+        scale: Pixels of a side for each one in the file, at most 1.
     """
 
-    png: bytes
-    sha256: str
-    width: int
-    height: int
+    pixels: Image.Image
     source_format: str
-
-    @classmethod
-    def of(cls, pixels: Image.Image, source_format: str) -> PreparedPicture:
-        """Encode pixels of mode L or RGB."""
-        buffer = BytesIO()
-        pixels.save(buffer, "PNG")
-        png = buffer.getvalue()
-        return cls(png, hashlib.sha256(png).hexdigest(), pixels.width, pixels.height, source_format)
-
-    @property
-    def data_url(self) -> str:
-        """The picture as a data: URL."""
-        return "data:image/png;base64," + base64.b64encode(self.png).decode("ascii")
+    source_size: tuple[int, int]
+    window: tuple[float, float] | None
+    scale: float
 
 
-def prepare_picture(
+def decode_picture(
     data: bytes, limits: PictureLimits, *, media_type: str | None = None, filename: str | None = None
-) -> PreparedPicture:
-    """Check a picture and make it anew: `read_picture`, encoded."""
-    return PreparedPicture.of(*read_picture(data, limits, media_type=media_type, filename=filename))
-
-
-def read_picture(
-    data: bytes, limits: PictureLimits, *, media_type: str | None = None, filename: str | None = None
-) -> tuple[Image.Image, str]:
+) -> DecodedPicture:
     """Check a picture and decode it; takes time and memory by its pixels, so call it in a worker thread.
 
     Args:
@@ -140,7 +116,7 @@ def read_picture(
         filename: The name that the client declared, or None; its suffix must agree with the content.
 
     Returns:
-        The upright pixels, of mode L or RGB and without metadata; and the file's format, one of FORMATS.
+        The picture, no larger than `limits.max_side`.
 
     Raises:
         PictureError: If the file is not taken; no other exception leaves this function, whatever the bytes.
@@ -148,7 +124,7 @@ def read_picture(
     if not data:
         raise PictureError("empty-image", "The image holds no bytes: send a file that is not empty.")
     try:
-        return _read(data, limits, media_type, filename)
+        return _decode(data, limits, media_type, filename)
     except PictureError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -170,17 +146,19 @@ def _damaged() -> PictureError:
     )
 
 
-def _read(data: bytes, limits: PictureLimits, media_type: str | None, filename: str | None) -> tuple[Image.Image, str]:
+def _decode(data: bytes, limits: PictureLimits, media_type: str | None, filename: str | None) -> DecodedPicture:
     with Image.open(BytesIO(data), formats=FORMATS) as image:
         # A JPEG with further pictures behind it (phones store gain maps so) opens as MPO; its first is the picture.
         source_format = "JPEG" if image.format == "MPO" else str(image.format)
         _check_declared(source_format, media_type, filename)
         _check_header(image, limits)
+        source_size = image.size
         if source_format == "JPEG":
             # The decoder itself scales by a power of two, to no less than twice what is wanted: much less memory.
             image.draft(None, (2 * limits.max_side, 2 * limits.max_side))
         image.load()
-        upright = _upright(_eight_bit(image), _orientation(image))
+        shallow, window = _eight_bit(image)
+        upright = _upright(shallow, _orientation(image))
     if max(upright.size) > limits.max_side:
         scale = limits.max_side / max(upright.size)
         size = (max(1, round(upright.width * scale)), max(1, round(upright.height * scale)))
@@ -188,7 +166,17 @@ def _read(data: bytes, limits: PictureLimits, media_type: str | None, filename: 
     # A new canvas: Pillow keeps a file's colour profile, text and resolution on the object and would write them again.
     clean = Image.new(upright.mode, upright.size)
     clean.paste(upright)
-    return clean, source_format
+    return DecodedPicture(
+        _as_grey(clean), source_format, source_size, window, min(1.0, max(clean.size) / max(source_size))
+    )
+
+
+def _as_grey(picture: Image.Image) -> Image.Image:
+    """Take one channel of a colour picture whose three are the same: grey that was stored as colour."""
+    if picture.mode != "RGB":
+        return picture
+    red, green, blue = picture.split()
+    return red if red.tobytes() == green.tobytes() == blue.tobytes() else picture
 
 
 def _check_declared(found: str, media_type: str | None, filename: str | None) -> None:
@@ -208,7 +196,7 @@ def _check_header(image: Image.Image, limits: PictureLimits) -> None:
     """Refuse by what the header says, before pixels are decoded."""
     width, height = image.size
     if width * height > limits.max_pixels:
-        _refuse_size(limits)
+        _refuse_size(limits, image.size)
     if min(width, height) < limits.min_side:
         raise PictureError(
             "image-too-small",
@@ -227,57 +215,26 @@ def _check_header(image: Image.Image, limits: PictureLimits) -> None:
         _refuse_size(limits)
 
 
-def _refuse_size(limits: PictureLimits) -> NoReturn:
+def _refuse_size(limits: PictureLimits, size: tuple[int, int] | None = None) -> NoReturn:
+    found = "" if size is None else f": it is {size[0]} x {size[1]} pixels"
     raise PictureError(
         "image-too-large",
-        f"The image has more than {limits.max_pixels / 1e6:g} million pixels: scale it down and resend it.",
+        f"The image has more than {limits.max_pixels / 1e6:g} million pixels{found}. Scale it down and resend it.",
     ) from None
 
 
-def _eight_bit(image: Image.Image) -> Image.Image:
-    """Bring a decoded picture to mode L or RGB."""
+def _eight_bit(image: Image.Image) -> tuple[Image.Image, tuple[float, float] | None]:
+    """Bring a decoded picture to mode L or RGB, with the window where it was deep grey."""
     if image.mode in _DEEP:
-        return _window(image)
+        inverted = image.format == "TIFF" and getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0
+        grey, window = window_grey(np.asarray(image))
+        # WhiteIsZero, which Pillow undoes at 8 bits only.
+        return Image.fromarray(255 - grey if inverted else grey), window
     if image.mode in _TRANSPARENT or "transparency" in image.info:
-        return _on_black(image)
+        return _on_black(image), None
     if image.mode not in _OPAQUE:
         raise PictureError("unsupported-image", "The image's colour space is not read: export it as grey or RGB.")
-    return image.convert(_OPAQUE[image.mode])
-
-
-def _window(image: Image.Image) -> Image.Image:
-    """Scale deep grey from its least and greatest finite value to 0 and 255; a flat picture becomes black."""
-    values = np.asarray(image)
-    if values.dtype.kind == "u" and values.dtype.itemsize == 2:
-        low, high = int(values.min()), int(values.max())
-        # A table of all 65 536 values: exact rounding at the cost of one byte a pixel.
-        steps = (np.arange(65_536, dtype=np.float64) - low) * (255.0 / max(high - low, 1))
-        grey = np.clip(np.rint(steps), 0, 255).astype(np.uint8)[values]
-    else:
-        grey = _window_wide(values)
-    if image.format == "TIFF" and getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0:
-        grey = 255 - grey  # WhiteIsZero, which Pillow undoes at 8 bits only
-    return Image.fromarray(grey)
-
-
-def _window_wide(values: NDArray[np.generic]) -> NDArray[np.uint8]:
-    # In bands of rows, so that double precision costs memory for a band and not for the picture.
-    bands = np.array_split(values, max(1, values.size // _BAND))
-    low, high = np.inf, -np.inf
-    for band in bands:
-        finite = band[np.isfinite(band)].astype(np.float64)
-        if finite.size:
-            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
-    if not low < high:
-        return np.zeros(values.shape, dtype=np.uint8)
-    # Halved first: the span of two finite doubles may overflow.
-    span = high / 2 - low / 2
-    grey = []
-    for band in bands:
-        scaled = (band.astype(np.float64) / 2 - low / 2) / span
-        scaled = np.nan_to_num(scaled, nan=0.0, posinf=1.0, neginf=0.0)
-        grey.append(np.rint(np.clip(scaled, 0.0, 1.0) * 255.0).astype(np.uint8))
-    return np.concatenate(grey)
+    return image.convert(_OPAQUE[image.mode]), None
 
 
 def _on_black(image: Image.Image) -> Image.Image:

@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps, PngImagePlugin
 
-from services.gateway.errors import PictureError
-from services.gateway.intake.pictures import PictureLimits, PreparedPicture, prepare_picture
+from prompt4trust.errors import PictureError
+from prompt4trust.pictures import PictureLimits, PreparedPicture, prepare_picture
+from tests.prompt4trust.pictures.files import tiff
 from tests.services.gateway.conftest import picture
 
 LIMITS = PictureLimits()
@@ -83,23 +84,6 @@ def test_floating_point_ignores_what_is_no_number() -> None:
     assert got[0, 1] == 255
     assert got[0, 2] == 0
     assert np.abs(got.ravel()[3:] - expected.ravel()[3:]).max() <= 1
-
-
-def tiff(values: np.ndarray[Any, Any], photometric: int, *extra: tuple[int, int, int, int]) -> bytes:
-    """An uncompressed little-endian grey TIFF, written by the specification (TIFF 6.0) and by no library."""
-    height, width = values.shape
-    tags = sorted(
-        [(256, 4, 1, width), (257, 4, 1, height), (258, 3, 1, values.dtype.itemsize * 8), (259, 3, 1, 1),
-         (262, 3, 1, photometric), (277, 3, 1, 1), (278, 4, 1, height), (279, 4, 1, values.nbytes), *extra]
-    )  # fmt: skip
-    start = 8 + 2 + 12 * (len(tags) + 1) + 4
-    tags = sorted([*tags, (273, 4, 1, start)])
-    return (
-        struct.pack("<2sHIH", b"II", 42, 8, len(tags))
-        + b"".join(struct.pack("<HHII", *tag) for tag in tags)
-        + struct.pack("<I", 0)
-        + values.tobytes()
-    )
 
 
 def test_sixteen_bit_tiff_with_white_as_zero_is_turned_round() -> None:

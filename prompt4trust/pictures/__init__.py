@@ -1,0 +1,17 @@
+"""Pictures: one way to read a file for everybody who shows it to a model."""
+
+from prompt4trust.pictures.base64_text import decode_base64_picture
+from prompt4trust.pictures.decoding import FORMATS, DecodedPicture, PictureLimits, decode_picture
+from prompt4trust.pictures.preparing import PreparedPicture, prepare_picture
+from prompt4trust.pictures.windowing import window_grey
+
+__all__ = [
+    "FORMATS",
+    "DecodedPicture",
+    "PictureLimits",
+    "PreparedPicture",
+    "decode_base64_picture",
+    "decode_picture",
+    "prepare_picture",
+    "window_grey",
+]
