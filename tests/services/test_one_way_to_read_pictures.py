@@ -39,7 +39,7 @@ def in_the_engine(source: bytes | str) -> Values:
 
 
 def shown(url: str) -> Values:
-    """What a model sees of a data: URL that it is sent."""
+    """The pixels that a model sees of a data: URL."""
     with Image.open(BytesIO(base64.b64decode(url.partition(",")[2]))) as image:
         return np.asarray(image.convert("RGB"))
 
