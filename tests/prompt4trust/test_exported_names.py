@@ -26,8 +26,8 @@ EXPORTED = {
         "cross_fit data_url decode_picture evaluate expected_calibration_error fit_artifact fit_calibrator fit_guard "
         "fit_reference get_descriptor get_estimator get_family get_reward guide_messages letter_options live_figures "
         "load_answer_template load_dataset load_template log_score mean_confidence negative_log_likelihood "
-        "parse_verdict prepare_picture read_medmcqa read_outcomes read_picture read_pmc_vqa read_predictions reliability "
-        "report_outcomes smooth_calibration_error summarize upper_bound"
+        "parse_verdict prepare_picture read_medmcqa read_outcomes read_picture read_pmc_vqa read_predictions "
+        "reliability report_outcomes smooth_calibration_error summarize upper_bound"
     ),
     "prompt4trust.calibration": (
         "Beta Bin CalibrationKey Calibrator CalibratorArtifact Candidate FAMILIES FamilyChoice Histogram Identity "
