@@ -67,7 +67,7 @@ class PromptTemplate(BaseModel):
         # Digests of templates that were written before these fields stay what they are.
         written: dict[str, Any] = handler(self)
         ways = {"scale": "per-cent", "order": "conclude-first"}
-        return {name: value for name, value in written.items() if ways.get(name) != value}
+        return {name: value for name, value in written.items() if name not in ways or ways[name] != value}
 
     @model_validator(mode="after")
     def _fields_are_present(self) -> PromptTemplate:

@@ -29,7 +29,7 @@ def questions(folder: Path, name: str, n: int, first: int = 0) -> Path:
     path = folder / f"{name}.jsonl"
     lines = [
         json.dumps(
-            {"id": f"q{i}", "question": f"Number {i}?", "opa": "x", "opb": "y", "opc": "z", "opd": "w", "cop": 1}
+            {"id": f"q{i}", "question": f"Number {i}?", "opa": "x", "opb": "y", "opc": "z", "opd": "w", "cop": 0}
         )
         for i in range(first, first + n)
     ]
