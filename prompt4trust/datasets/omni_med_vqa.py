@@ -7,7 +7,6 @@ folder that holds Images and QA_information.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from string import ascii_uppercase
@@ -18,12 +17,11 @@ from prompt4trust.datasets._base import (
     Row,
     comparable,
     content_id,
-    numbered,
     plain_text,
     remarks_on,
 )
 from prompt4trust.datasets._pictures import folder_around, locate
-from prompt4trust.datasets.table_files import Entry, entries
+from prompt4trust.datasets.table_files import Entry, entries, numbered_rows
 from prompt4trust.questions import MIN_OPTIONS, Question
 
 _GROUPS = {"dataset": ("dataset",), "question_type": ("question_type",), "modality": ("modality_type", "modality")}
@@ -33,14 +31,7 @@ def omni_med_vqa_rows(path: Path, images: Path | None) -> tuple[str, Iterator[Ro
     """Read the rows of a file, and what they are counted in; `images` is the folder that holds Images."""
     found = entries(path)
     folder = images if images is not None else folder_around(path, "QA_information")
-
-    def rows() -> Iterator[Row | BadRow]:
-        repeats: Counter[str] = Counter()
-        for each in found.rows:
-            row = each if isinstance(each, BadRow) else _row(each, folder)
-            yield row if isinstance(row, BadRow) else numbered(row, repeats)
-
-    return found.unit, rows()
+    return found.unit, numbered_rows(found.rows, lambda entry: _row(entry, folder))
 
 
 def _row(entry: Entry, folder: Path) -> Row | BadRow:

@@ -6,14 +6,13 @@ answer_type, modality, location, content_type; pictures in `imgs` beside them.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from prompt4trust.datasets._base import BadRow, Row, content_id, numbered, plain_text
+from prompt4trust.datasets._base import BadRow, Row, content_id, plain_text
 from prompt4trust.datasets._pictures import locate, picture_folder
 from prompt4trust.datasets._yes_no import yes_no_or_open
-from prompt4trust.datasets.table_files import Entry, entries
+from prompt4trust.datasets.table_files import Entry, entries, numbered_rows
 
 OTHER_LANGUAGE = "question in a language other than English"
 _GROUPS = ("modality", "location", "content_type")
@@ -23,14 +22,7 @@ def slake_rows(path: Path, images: Path | None) -> tuple[str, Iterator[Row | Bad
     """Read the rows of a file, and what they are counted in; pictures lie in `imgs` beside it by default."""
     found = entries(path)
     folder = images if images is not None else picture_folder(path, "imgs", "images")
-
-    def rows() -> Iterator[Row | BadRow]:
-        repeats: Counter[str] = Counter()
-        for each in found.rows:
-            row = each if isinstance(each, BadRow) else _row(each, folder)
-            yield row if isinstance(row, BadRow) else numbered(row, repeats)
-
-    return found.unit, rows()
+    return found.unit, numbered_rows(found.rows, lambda entry: _row(entry, folder))
 
 
 def _row(entry: Entry, folder: Path) -> Row | BadRow:

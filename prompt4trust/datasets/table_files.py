@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from prompt4trust.datasets._base import BadRow, numbered_lines
+from prompt4trust.datasets._base import BadRow, Row, numbered, numbered_lines
 from prompt4trust.errors import DatasetError
 
 _MIN_TELLING = 2
@@ -50,6 +51,19 @@ class Entries:
     unit: str
     rows: Iterator[Entry | BadRow]
     header: tuple[str, ...] = ()
+
+
+def numbered_rows(rows: Iterator[Entry | BadRow], make: Callable[[Entry], Row | BadRow]) -> Iterator[Row | BadRow]:
+    """Make records of rows; what follows under an id that was there before gets a number added to it.
+
+    Args:
+        rows: The rows of a file.
+        make: Makes a record of one.
+    """
+    repeats: Counter[str] = Counter()
+    for each in rows:
+        row = each if isinstance(each, BadRow) else make(each)
+        yield row if isinstance(row, BadRow) else numbered(row, repeats)
 
 
 def entries(path: Path) -> Entries:
