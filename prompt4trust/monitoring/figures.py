@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest
 
 from prompt4trust.metrics import Interval, bootstrap_intervals
 from prompt4trust.metrics.calibration import brier_of, ece_of, mean_confidence_of
 from prompt4trust.metrics.consistency import consistency_band
+from prompt4trust.metrics.proportions import exact_interval, wilson_interval
 from prompt4trust.metrics.tally import check_flags, check_rows
 
 _NO_ENDS = (float("nan"), float("nan"))
@@ -100,17 +101,14 @@ def live_figures(
     return LiveFigures(
         reviewed=rows,
         calibrated=int(known.sum()),
-        accuracy=_share(int(right[known].sum()), int(known.sum()), "exact"),
+        accuracy=_share(int(right[known].sum()), int(known.sum()), exact_interval),
         answered=int(given.sum()),
         errors=errors,
-        coverage=_share(int(given.sum()), rows, "wilson"),
-        selective_risk=_share(errors, int(given.sum()), "exact"),
+        coverage=_share(int(given.sum()), rows, wilson_interval),
+        selective_risk=_share(errors, int(given.sum()), exact_interval),
         **found,
     )
 
 
-def _share(count: int, of: int, kind: str) -> Interval:
-    if of == 0:
-        return _UNKNOWN
-    ends = binomtest(count, of).proportion_ci(method=kind)
-    return Interval(count / of, float(ends.low), float(ends.high))
+def _share(count: int, of: int, interval: Callable[[int, int], tuple[float, float]]) -> Interval:
+    return Interval(count / of, *interval(count, of)) if of else _UNKNOWN

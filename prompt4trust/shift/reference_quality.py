@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest
 
 from prompt4trust.metrics.bootstrap import Interval, bootstrap_intervals
+from prompt4trust.metrics.proportions import exact_interval
 from prompt4trust.metrics.selective import auroc_of
 from prompt4trust.shift.descriptor import Described
 from prompt4trust.shift.fitting import Fitted
@@ -39,8 +39,7 @@ class Share:
 def beyond(atypicality: Floats, limit: float) -> Share:
     """Count the questions at or beyond a limit; at least one question."""
     count = int(sum(reached(each, limit) for each in atypicality))
-    ends = binomtest(count, len(atypicality)).proportion_ci(0.95, "exact")
-    return Share(count, len(atypicality), float(ends.low), float(ends.high))
+    return Share(count, len(atypicality), *exact_interval(count, len(atypicality)))
 
 
 def separation(usual: Floats, unusual: Floats, *, resamples: int = 1000, seed: int = 0) -> Interval:
