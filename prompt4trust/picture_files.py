@@ -21,7 +21,7 @@ def data_url(path: Path) -> str:
         path: The file.
 
     Returns:
-        "data:image/png;base64,...": bit by bit what the gateway would send for the file.
+        "data:image/...;base64,...": bit by bit what the gateway would send for the file.
 
     Raises:
         TransportError: Of the service "image", if the file cannot be read. It is not a model's outcome.

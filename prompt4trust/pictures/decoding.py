@@ -18,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 from PIL.Image import Resampling, Transpose
 
 from prompt4trust.errors import PictureError
+from prompt4trust.pictures.jpeg import bare_jpeg, encode_jpeg
 from prompt4trust.pictures.windowing import window_grey
 
 # Only these of Pillow's decoders are ever tried: every further one is attack surface.
@@ -63,6 +64,7 @@ _UPRIGHT: Final = {
     7: Transpose.TRANSVERSE,
     8: Transpose.ROTATE_90,
 }
+_BAND: Final = 128
 _DEEP: Final = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
 _TRANSPARENT: Final = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 _OPAQUE: Final = {"1": "L", "L": "L", "P": "RGB", "RGB": "RGB", "RGBX": "RGB", "CMYK": "RGB", "YCbCr": "RGB"}
@@ -86,22 +88,35 @@ class PictureLimits:
 
 
 @dataclass(frozen=True, slots=True)
-class DecodedPicture:
-    """A picture as models see it, with what was done to it.
+class PictureOrigin:
+    """Where a picture came from, and what was done to it.
 
     Attributes:
-        pixels: Upright, of mode L or RGB, and without metadata.
-        source_format: The file's format, one of FORMATS.
-        source_size: Width and height in the file, in pixels.
+        format: The file's format, one of FORMATS.
+        size: Width and height in the file, in pixels.
         window: The values that became black and white, where grey deeper than eight bits was windowed; else None.
         scale: Pixels of a side for each one in the file, at most 1.
     """
 
-    pixels: Image.Image
-    source_format: str
-    source_size: tuple[int, int]
+    format: str
+    size: tuple[int, int]
     window: tuple[float, float] | None
     scale: float
+
+
+@dataclass(frozen=True, slots=True)
+class DecodedPicture:
+    """A picture as models see it.
+
+    Attributes:
+        pixels: Upright, of mode L or RGB, and without metadata.
+        origin: Where it came from.
+        jpeg: The JPEG that decodes to these pixels, where the file was one; else None.
+    """
+
+    pixels: Image.Image
+    origin: PictureOrigin
+    jpeg: bytes | None
 
 
 def decode_picture(
@@ -154,29 +169,70 @@ def _decode(data: bytes, limits: PictureLimits, media_type: str | None, filename
         _check_header(image, limits)
         source_size = image.size
         if source_format == "JPEG":
-            # The decoder itself scales by a power of two, to no less than twice what is wanted: much less memory.
-            image.draft(None, (2 * limits.max_side, 2 * limits.max_side))
-        image.load()
-        shallow, window = _eight_bit(image)
-        upright = _upright(shallow, _orientation(image))
-    if max(upright.size) > limits.max_side:
-        scale = limits.max_side / max(upright.size)
-        size = (max(1, round(upright.width * scale)), max(1, round(upright.height * scale)))
-        upright = upright.resize(size, Resampling.LANCZOS, reducing_gap=3.0)
-    # A new canvas: Pillow keeps a file's colour profile, text and resolution on the object and would write them again.
-    clean = Image.new(upright.mode, upright.size)
-    clean.paste(upright)
-    return DecodedPicture(
-        _as_grey(clean), source_format, source_size, window, min(1.0, max(clean.size) / max(source_size))
-    )
+            jpeg, window = _as_jpeg(image, data, limits), None
+            with Image.open(BytesIO(jpeg), formats=("JPEG",)) as own:
+                # Copied: Pillow keeps what a file says beside its pixels on the object, and would write it again.
+                own.load()
+                pixels = _bare(_as_grey(own))
+        else:
+            jpeg, (pixels, window) = None, _fitted(image, _fitted_size(source_size, limits))
+    scale = min(1.0, max(pixels.size) / max(source_size))
+    return DecodedPicture(pixels, PictureOrigin(source_format, source_size, window, scale), jpeg)
+
+
+def _as_jpeg(image: Image.Image, data: bytes, limits: PictureLimits) -> bytes:
+    """Give a JPEG as it goes on: its own coded picture where it stands upright and is small enough, else another."""
+    size = _fitted_size(image.size, limits)
+    if size == image.size and _orientation(image) not in _UPRIGHT and (bare := bare_jpeg(data)):
+        return bare
+    # The decoder itself scales, by a power of two: a small part of the time and the memory.
+    drafted = image.draft(None, size)
+    return encode_jpeg(_fitted(image, size, drafted[1] if drafted else None)[0], 2 * len(data))
+
+
+def _fitted_size(size: tuple[int, int], limits: PictureLimits) -> tuple[int, int]:
+    scale = min(1.0, limits.max_side / max(size))
+    return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _fitted(
+    image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None = None
+) -> tuple[Image.Image, tuple[float, float] | None]:
+    """Load a picture and make it what models see, with its window.
+
+    Args:
+        image: The picture, not yet loaded.
+        size: What it is scaled to before it is turned upright.
+        box: The part that holds the picture, in pixels, where that is not all: a decoder that scales pads the edges.
+    """
+    image.load()
+    shallow, window = _eight_bit(image)
+    fitted = _as_grey(shallow)
+    if fitted.size != size or box:
+        # A JPEG's decoder has done most of the way: what is left is less than half, and fewer pixels decide it as well.
+        kernel = Resampling.BICUBIC if image.format in ("JPEG", "MPO") else Resampling.LANCZOS
+        fitted = _as_grey(fitted.resize(size, kernel, box, reducing_gap=3.0))
+    return _bare(_upright(fitted, _orientation(image))), window
+
+
+def _bare(picture: Image.Image) -> Image.Image:
+    """Copy the pixels and nothing else: Pillow keeps a file's profile, text and resolution on the object."""
+    canvas = Image.new(picture.mode, picture.size)
+    canvas.paste(picture)
+    return canvas
 
 
 def _as_grey(picture: Image.Image) -> Image.Image:
     """Take one channel of a colour picture whose three are the same: grey that was stored as colour."""
     if picture.mode != "RGB":
         return picture
-    red, green, blue = picture.split()
-    return red if red.tobytes() == green.tobytes() == blue.tobytes() else picture
+    # In bands: most pictures in colour are known by the first, and no large one is copied three times at once.
+    for top in range(0, picture.height, _BAND):
+        band = picture.crop((0, top, picture.width, min(top + _BAND, picture.height)))
+        red, green, blue = (channel.tobytes() for channel in band.split())
+        if not red == green == blue:
+            return picture
+    return picture.getchannel(0)
 
 
 def _check_declared(found: str, media_type: str | None, filename: str | None) -> None:

@@ -60,8 +60,8 @@ EXPORTED = {
         "Bet Bets CALIBRATION Crossing DriftFinding LiveFigures PROMISE SequentialTest StateError Wealth live_figures"
     ),
     "prompt4trust.pictures": (
-        "DecodedPicture FORMATS PREPARATION_VERSION PictureLimits PreparedPicture decode_base64_picture decode_picture "
-        "prepare_picture window_grey"
+        "DecodedPicture FORMATS PREPARATION_VERSION PictureLimits PictureOrigin PreparedPicture decode_base64_picture "
+        "decode_picture media_type_of prepare_picture window_grey"
     ),
     "prompt4trust.plots": (
         "DARK LIGHT Triple confidence_histogram_svg dots_svg gaps_svg history_svg legend_svg oracle_curve "

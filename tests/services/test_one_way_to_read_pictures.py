@@ -16,7 +16,7 @@ from PIL import Image
 
 from prompt4trust.errors import PictureError, TransportError
 from prompt4trust.evaluation import run as evaluation
-from prompt4trust.pictures import PreparedPicture
+from prompt4trust.pictures import PictureLimits, PreparedPicture, decode_picture, prepare_picture
 from services.common.engine.errors import InvalidRequestError
 from services.common.engine.vision.picture_decoding import EncodedPictureLimits, decode_request_picture
 from services.gateway.intake import intake
@@ -68,13 +68,15 @@ def test_a_file_is_the_same_picture_on_all_ways_or_refused_on_all(tmp_path: Path
         assert str(told.value) == refused.value.detail
         return
     picture = at_the_gateway(content)
-    with Image.open(BytesIO(picture.png)) as image:
-        assert image.mode == case.becomes
+    assert decode_picture(content, PictureLimits()).pixels.mode == case.becomes
+    assert picture.media_type == ("image/jpeg" if case.form in ("JPEG", "MPO") else "image/png")
     # Byte for byte what is sent to a model, and pixel for pixel what the engine makes of the file itself.
     for read in (vars(evaluation)["data_url"], vars(scoring)["data_url"]):
         assert read(path) == picture.data_url
     assert np.array_equal(in_the_engine(content), shown(picture.data_url))
     assert np.array_equal(in_the_engine(picture.data_url), shown(picture.data_url))
+    # What was prepared is prepared: whoever reads it anew has the same file.
+    assert prepare_picture(picture.file).file == picture.file
 
 
 def test_windows_leave_out_what_lies_apart_and_say_so() -> None:
@@ -85,17 +87,17 @@ def test_windows_leave_out_what_lies_apart_and_say_so() -> None:
         ("PNG-sixteen-bit", (0.0, 65535.0)),
     ):
         picture = at_the_gateway(by_name[name].content())
-        assert picture.window is not None
-        assert np.allclose(picture.window, window, atol=0.02 * window[1])
+        assert picture.origin.window is not None
+        assert np.allclose(picture.origin.window, window, atol=0.02 * window[1])
         assert shown(picture.data_url).std() > 40  # the picture can be seen
     padded = at_the_gateway(by_name["PNG-padded"].content())
-    assert padded.window is not None
-    assert 20_000 <= padded.window[0] < padded.window[1] <= 24_095
-    assert at_the_gateway(by_name["PNG-grey"].content()).window is None
+    assert padded.origin.window is not None
+    assert 20_000 <= padded.origin.window[0] < padded.origin.window[1] <= 24_095
+    assert at_the_gateway(by_name["PNG-grey"].content()).origin.window is None
 
 
 def test_the_scale_is_that_of_the_file() -> None:
     large = next(case for case in file_cases() if case.pixels == "large")
     picture = at_the_gateway(large.content())
-    assert (picture.width, picture.height, picture.source_size) == (1024, 768, (2400, 1800))
-    assert picture.scale == pytest.approx(1024 / 2400)
+    assert (picture.width, picture.height, picture.origin.size) == (1024, 768, (2400, 1800))
+    assert picture.origin.scale == pytest.approx(1024 / 2400)

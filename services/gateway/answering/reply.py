@@ -83,13 +83,14 @@ class Answered:
 
 
 def _seen(picture: PreparedPicture) -> PictureSeen:
-    width, height = picture.source_size
+    origin = picture.origin
+    width, height = origin.size
     return PictureSeen(
-        source=PictureSource(format=picture.source_format, width=width, height=height),
+        source=PictureSource(format=origin.format, width=width, height=height),
         width=picture.width,
         height=picture.height,
-        window=picture.window,
-        scale=round(picture.scale, 4),
+        window=origin.window,
+        scale=round(origin.scale, 4),
     )
 
 

@@ -107,7 +107,7 @@ def record_of(answered: Answered, keeping: Keeping, clock: Callable[[], datetime
         "guidance": guidance if keeping.texts else None,
         "explanation": explanation if keeping.texts else None,
     }
-    picture = query.picture.png if keeping.pictures else None
+    picture = query.picture.file if keeping.pictures else None
     return Record({name: _storable(value) for name, value in row.items()}, picture)
 
 

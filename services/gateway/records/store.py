@@ -99,7 +99,7 @@ class RecordStore:
         again = {column.name: add.excluded[column.name] for column in answers.columns if not column.primary_key}
         add = add.on_conflict_do_update(index_elements=[answers.c.id], set_=again, where=~_IS_REVIEWED)
         rows = [dict(record.row) for record in records]
-        shown = [{"answer_id": each.id, "png": each.picture} for each in records if each.picture is not None]
+        shown = [{"answer_id": each.id, "file": each.picture} for each in records if each.picture is not None]
         async with self.writing() as connection:
             await connection.execute(add, rows)
             if shown:
@@ -149,11 +149,11 @@ class RecordStore:
             UnknownAnswerError: If none is kept.
         """
         async with self.reading() as connection:
-            found = await connection.execute(select(pictures.c.png).where(pictures.c.answer_id == answer_id))
-            png: bytes | None = found.scalar_one_or_none()
-        if png is None:
+            found = await connection.execute(select(pictures.c.file).where(pictures.c.answer_id == answer_id))
+            file: bytes | None = found.scalar_one_or_none()
+        if file is None:
             raise UnknownAnswerError(answer_id)
-        return bytes(png)
+        return bytes(file)
 
     async def give_feedback(self, answer_id: str, said: Review) -> FeedbackRow:
         """Keep what somebody says of an answer, beside what was said before.

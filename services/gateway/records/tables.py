@@ -102,7 +102,9 @@ pictures = Table(
     "pictures",
     metadata,
     Column("answer_id", String(ID), ForeignKey("answers.id", ondelete="CASCADE"), primary_key=True),
-    Column("png", LargeBinary, nullable=False),
+    # The column has the name of the days when every file was a PNG: under another, gateways of the version before could
+    # not write beside those that are being rolled out.
+    Column("png", LargeBinary, key="file", nullable=False),
 )
 
 feedback = Table(

@@ -10,6 +10,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
+from prompt4trust.pictures import media_type_of
 from services.common.auth import Right, requires
 from services.common.http.body import read_body
 from services.common.http.problems import Problem
@@ -120,13 +121,13 @@ async def read_record(answer_id: str, response: Response, gateway: TheGateway) -
     dependencies=_ADMIN,
     summary="Read a record's picture, where it is kept (administrators)",
     response_class=Response,
-    responses={200: {"content": {"image/png": {}}}},
+    responses={200: {"content": {"image/jpeg": {}, "image/png": {}}}},
 )
 async def read_picture(answer_id: str, gateway: TheGateway) -> Response:
     """Give the picture as the model got it."""
     with _told(gateway):
-        png = await _records_of(gateway).store.picture(_checked(answer_id))
-    return Response(png, media_type="image/png", headers=_PRIVATE)
+        file = await _records_of(gateway).store.picture(_checked(answer_id))
+    return Response(file, media_type=media_type_of(file), headers=_PRIVATE)
 
 
 def _slice(

@@ -27,8 +27,8 @@ def encode(image: Image.Image, form: str = "PNG", **options: Any) -> bytes:
 
 
 def pixels(prepared: PreparedPicture) -> np.ndarray[Any, Any]:
-    with Image.open(BytesIO(prepared.png)) as image:
-        assert image.format == "PNG"
+    with Image.open(BytesIO(prepared.file)) as image:
+        assert image.format == ("JPEG" if prepared.origin.format == "JPEG" else "PNG")
         assert image.mode in ("L", "RGB")
         assert image.size == (prepared.width, prepared.height)
         return np.asarray(image)
@@ -43,7 +43,7 @@ def rgb(width: int = 24, height: int = 16) -> Image.Image:
 def test_lossless_formats_keep_every_pixel(form: str) -> None:
     options = {"lossless": True} if form == "WEBP" else {}
     prepared = prepare_picture(encode(rgb(), form, **options), LIMITS)
-    assert prepared.source_format == form
+    assert prepared.origin.format == form
     assert np.array_equal(pixels(prepared), np.asarray(rgb()))
 
 
@@ -168,7 +168,7 @@ def test_a_phones_jpeg_with_a_second_picture_is_read_as_its_first() -> None:
     first = rgb(64, 48)
     several = encode(first, "MPO", save_all=True, append_images=[Image.new("RGB", (32, 24))], quality=95)
     prepared = prepare_picture(several, LIMITS, media_type="image/jpeg", filename="IMG_1.JPG")
-    assert prepared.source_format == "JPEG"
+    assert prepared.origin.format == "JPEG"
     assert np.abs(pixels(prepared).astype(int) - np.asarray(first)).mean() < 4
 
 
@@ -181,12 +181,12 @@ def test_nothing_but_pixels_goes_on() -> None:
     prepared = prepare_picture(stored, LIMITS)
     chunks = []
     at = 8
-    while at < len(prepared.png):
-        (length,) = struct.unpack_from(">I", prepared.png, at)
-        chunks.append(prepared.png[at + 4 : at + 8])
+    while at < len(prepared.file):
+        (length,) = struct.unpack_from(">I", prepared.file, at)
+        chunks.append(prepared.file[at + 4 : at + 8])
         at += 12 + length
     assert set(chunks) == {b"IHDR", b"IDAT", b"IEND"}
-    assert b"Patient" not in prepared.png
+    assert b"Patient" not in prepared.file
 
 
 @pytest.mark.parametrize("form", ["PNG", "JPEG"])
