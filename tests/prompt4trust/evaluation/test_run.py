@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -26,6 +25,7 @@ from prompt4trust.evaluation import (
     read_predictions,
 )
 from prompt4trust.models import Generation, Sampling, TransportError
+from prompt4trust.picture_files import data_url
 from prompt4trust.prompts import load_template
 from prompt4trust.questions import Question
 from tests.support.models import ScriptedDownstream, ScriptedPolicy, overconfident
@@ -205,7 +205,6 @@ async def test_pictures_are_read_once_a_question_and_sent_as_they_are(tmp_path: 
     downstream = ScriptedDownstream(overconfident)
     rows = await evaluate(questions, estimators(downstream), tmp_path / "run", manifest(questions))
     urls = Counter(message[-1]["content"][0]["image_url"]["url"] for message in downstream.asked)
-    encoded = base64.b64encode((tmp_path / "a.png").read_bytes()).decode()
-    assert urls == {f"data:image/png;base64,{encoded}": 2}
+    assert urls == {data_url(tmp_path / "a.png"): 2}
     failures = [row.failure for row in rows if row.id == "q1"]
     assert [failure.service for failure in failures if failure] == ["image", "image"]
