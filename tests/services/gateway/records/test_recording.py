@@ -116,6 +116,7 @@ def test_texts_and_pictures_are_kept_where_that_is_switched_on(
         reply = ask(client)
         kept = client.get(f"/vqa/{reply['id']}").json()
         png = client.get(f"/vqa/{reply['id']}/picture")
+        jpeg = client.get(f"/vqa/{ask(client, image=base64.b64encode(picture(form='JPEG')).decode())['id']}/picture")
     assert kept["texts"] == {
         "question": "Which shape?",
         "options": dict(zip("ABC", OPTIONS, strict=True)),
@@ -127,6 +128,8 @@ def test_texts_and_pictures_are_kept_where_that_is_switched_on(
     assert hashlib.sha256(png.content).hexdigest() == kept["image_sha256"]
     with Image.open(BytesIO(png.content)) as found, Image.open(BytesIO(picture())) as original:
         assert found.tobytes() == original.tobytes()
+    assert jpeg.headers["content-type"] == "image/jpeg"
+    assert jpeg.content == picture(form="JPEG")
 
 
 def test_texts_that_no_database_takes_are_kept_as_far_as_they_can_be(
