@@ -89,6 +89,7 @@ PictureFault = Literal[
     "bad-encoding",
     "damaged-image",
     "empty-image",
+    "image-too-complex",
     "image-too-large",
     "image-too-narrow",
     "image-too-small",

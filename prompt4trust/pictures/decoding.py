@@ -79,12 +79,14 @@ class PictureLimits:
         min_side: Fewest pixels on either side.
         max_aspect: Greatest ratio of the longer to the shorter side.
         max_side: Longer side of what goes on; larger pictures are scaled down, smaller ones are left as they are.
+        max_memory: Bytes that decoding may take by the header, checked before anything is decoded.
     """
 
     max_pixels: int = 64_000_000
     min_side: int = 8
     max_aspect: float = 50.0
     max_side: int = 1024
+    max_memory: int = 512_000_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,15 @@ async def load_engine(settings: DownstreamSettings) -> TransformersEngine:
         device=settings.device,
         max_model_len=settings.max_model_len,
         slots=settings.max_batch,
-        picture_limits=EncodedPictureLimits(settings.max_image_bytes, settings.max_image_pixels),
+        picture_limits=EncodedPictureLimits(
+            settings.max_image_bytes, settings.max_image_pixels, settings.image_worker_bytes
+        ),
         max_pictures=settings.max_images,
     )
-    options = EngineOptions(max_waiting=settings.max_waiting, timeout_s=settings.deadline_s, threads=settings.threads)
+    options = EngineOptions(
+        max_waiting=settings.max_waiting,
+        timeout_s=settings.deadline_s,
+        threads=settings.threads,
+        picture_workers=settings.image_worker_limits,
+    )
     return await TransformersEngine.load(model, options)

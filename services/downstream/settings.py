@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from services.common.settings import EMPTY_IS_UNSET, ServiceSettings
+from services.common.pictures.settings import PictureServiceSettings
+from services.common.settings import EMPTY_IS_UNSET
 
 
-class DownstreamSettings(ServiceSettings, service="downstream"):
+class DownstreamSettings(PictureServiceSettings, service="downstream"):
     """Settings of the downstream service; see ServiceSettings for where they come from.
 
     A hosted provider needs no downstream service: point the clients' ``downstream_url`` at it.
@@ -41,8 +42,6 @@ class DownstreamSettings(ServiceSettings, service="downstream"):
     max_waiting: int = Field(default=256, ge=0, description="Most samples that wait; more are answered 429.")
     max_n: int = Field(default=64, ge=1, le=1024, description="Largest n of a request.")
     max_images: int = Field(default=4, ge=0, description="Most images in a request.")
-    max_image_bytes: int = Field(default=20 * 1024 * 1024, ge=1024, description="Largest encoded image.")
-    max_image_pixels: int = Field(default=40_000_000, ge=1024, description="Largest width times height of an image.")
     image_hosts: frozenset[str] = Field(
         default=frozenset(),
         description="Hosts that http(s) image URLs may name. None by default: fetching what a client names lets it "

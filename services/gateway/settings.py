@@ -10,12 +10,13 @@ from pydantic_settings import SettingsConfigDict
 from prompt4trust.estimators import ESTIMATORS
 from prompt4trust.pictures import PictureLimits
 from prompt4trust.shift import LIMIT
-from services.common.settings import EMPTY_IS_UNSET, ServiceSettings
+from services.common.pictures.settings import PictureServiceSettings
+from services.common.settings import EMPTY_IS_UNSET
 from services.gateway.database_url import database_url
 from services.gateway.schemas import DEFAULT_METHODS
 
 
-class GatewaySettings(ServiceSettings, service="gateway"):
+class GatewaySettings(PictureServiceSettings, service="gateway"):
     """Settings of the gateway; see ServiceSettings for where values come from."""
 
     # An address of a database may hold a password.
@@ -97,14 +98,8 @@ class GatewaySettings(ServiceSettings, service="gateway"):
     max_wait_s: float = Field(default=10.0, gt=0, description="Longest wait for a turn.")
     retry_after_s: float = Field(default=5.0, gt=0, description="When a client that found it busy should come back.")
 
-    max_image_bytes: int = Field(default=20_000_000, ge=1_000, description="Largest image file.")
-    # Beyond 89 million Pillow itself warns.
-    max_image_pixels: int = Field(
-        default=64_000_000, ge=64, le=89_000_000, description="Largest width times height of a picture."
-    )
     min_image_side: int = Field(default=8, ge=1, description="Fewest pixels on either side.")
     max_image_side: int = Field(default=1024, ge=64, description="Longer side of the picture that the model gets.")
-    image_workers: int = Field(default=2, ge=1, description="Pictures decoded at once; each may take some 500 MB.")
 
     records_url: SecretStr = Field(
         default=SecretStr("sqlite:///var/records.db"),
@@ -167,7 +162,10 @@ class GatewaySettings(ServiceSettings, service="gateway"):
     def image_limits(self) -> PictureLimits:
         """Limits of a picture."""
         return PictureLimits(
-            max_pixels=self.max_image_pixels, min_side=self.min_image_side, max_side=self.max_image_side
+            max_pixels=self.max_image_pixels,
+            min_side=self.min_image_side,
+            max_side=self.max_image_side,
+            max_memory=self.image_worker_bytes,
         )
 
     @property

@@ -21,6 +21,7 @@ from services.common.clients.policy import PolicyClient
 from services.common.clients.retries import RetrySettings
 from services.common.clients.transport import make_http_client
 from services.common.http.health import Dependency
+from services.common.pictures.pool import PicturePool
 from services.common.registry.directory import Registry
 from services.gateway.answering.decision import DecisionDefaults
 from services.gateway.answering.familiarity import FamiliarityJudge
@@ -30,6 +31,7 @@ from services.gateway.answering.policy_breaker import PolicyBreaker
 from services.gateway.answering.tolerant_downstream import TolerantDownstream
 from services.gateway.intake.gate import Gate
 from services.gateway.intake.intake import Intake
+from services.gateway.intake.picture_task import prepare_and_describe
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.monitoring.monitor import Monitor, open_monitor
 from services.gateway.monitoring.observer import Watching
@@ -43,6 +45,7 @@ from services.gateway.shelves.guards import GuardShelf
 from services.gateway.shelves.references import ReferenceShelf
 
 _PROBE_S = 2.0
+_COMPARED_AT_ONCE = 2  # milliseconds of one core each
 _log = structlog.get_logger(__name__)
 
 
@@ -134,17 +137,17 @@ async def open_gateway(
     monitor = _monitor(settings, records, calibrators, guards)
     shelves = Shelves(calibrators, guards, references, partial(_alarm_for, monitor))
     await shelves.refresh()
-    workers = anyio.CapacityLimiter(settings.image_workers)
     gate = Gate(settings.max_in_flight, waiting=settings.max_waiting, max_wait_s=settings.max_wait_s)
     metrics.waiting.set_function(lambda: gate.waiting)
     connect = partial(make_http_client, max_connections=settings.max_in_flight)
     async with (
         open_monitor(monitor),
+        PicturePool(prepare_and_describe, settings.image_worker_limits) as pictures,
         connect(settings.policy_url, api_key=settings.policy_api_key) as policy_http,
         connect(settings.downstream_url, api_key=settings.downstream_api_key) as downstream_http,
     ):
         pipeline = Pipeline(
-            intake=_intake(settings, workers),
+            intake=_intake(settings, pictures),
             models=Models(
                 TolerantDownstream(
                     _downstream(settings, downstream_http), settings.logprobs_pause_s, metrics.logprobs_refused.inc
@@ -155,7 +158,7 @@ async def open_gateway(
                 Sampling(settings.temperature, settings.top_p, settings.top_k, settings.max_tokens),
             ),
             shelves=shelves,
-            judge=FamiliarityJudge(settings.atypicality_limit, workers),
+            judge=FamiliarityJudge(settings.atypicality_limit, anyio.CapacityLimiter(_COMPARED_AT_ONCE)),
             defaults=DecisionDefaults(settings.confidence_threshold, settings.max_risk, settings.coverage),
             alarm_withholds=settings.alarm_withholds,
             gate=gate,
@@ -165,7 +168,7 @@ async def open_gateway(
         yield Gateway(settings, metrics, pipeline, policy_http, downstream_http, monitor, records)
 
 
-def _intake(settings: GatewaySettings, workers: anyio.CapacityLimiter) -> Intake:
+def _intake(settings: GatewaySettings, pictures: PicturePool) -> Intake:
     return Intake(
         methods=settings.methods,
         limits=settings.image_limits,
@@ -174,7 +177,7 @@ def _intake(settings: GatewaySettings, workers: anyio.CapacityLimiter) -> Intake
         upload_deadline_s=settings.upload_deadline_s,
         deadline_s=settings.deadline_s,
         uploads=Gate(settings.max_uploads, waiting=settings.max_waiting, max_wait_s=settings.max_wait_s),
-        workers=workers,
+        pictures=pictures,
     )
 
 

@@ -19,19 +19,17 @@ from prompt4trust.evaluation import run as evaluation
 from prompt4trust.pictures import PictureLimits, PreparedPicture, decode_picture, prepare_picture
 from services.common.engine.errors import InvalidRequestError
 from services.common.engine.vision.picture_decoding import EncodedPictureLimits, decode_request_picture
-from services.gateway.intake import intake
-from services.gateway.intake.submission import Submission
-from services.gateway.schemas import Ask
+from services.gateway.intake.picture_task import arguments, prepare_and_describe
 from services.gateway.settings import GatewaySettings
 from services.trainer.grpo import scoring
 from tests.prompt4trust.pictures.files import FileCase, Values, file_cases
 
-ASK = Ask.model_validate({"question": "What is it?", "method": "cgp"})
-
 
 def at_the_gateway(content: bytes) -> PreparedPicture:
-    picture, _ = intake._prepare(Submission(ASK, content), GatewaySettings().image_limits, ())
-    return picture
+    found, file = prepare_and_describe(
+        content, arguments(GatewaySettings().image_limits, None, None, "What is it?", {}, ())
+    )
+    return PreparedPicture(**found["picture"], png=file)
 
 
 def in_the_engine(source: bytes | str) -> Values:

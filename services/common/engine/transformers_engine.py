@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from prompt4trust.models import Sampling
@@ -24,6 +24,9 @@ from services.common.engine.model.prompt import Prompt
 from services.common.engine.scheduling.job_stream import JobStream, collect
 from services.common.engine.scheduling.jobs import Event, Job
 from services.common.engine.scheduling.scheduler import Scheduler
+from services.common.engine.vision.picture_decoding import decode_in_pool
+from services.common.pictures.pixel_task import decode_pixels
+from services.common.pictures.pool import PicturePool, WorkerLimits
 
 _GRACE_S = 1.0
 """Delay of the event loop in enforcing a deadline, behind the engine's thread: a step may take that long."""
@@ -39,7 +42,8 @@ class EngineOptions:
         prefill_tokens: Most prompt tokens to read between two steps.
         patience_s: Seconds that a prompt waits, while others are being prepared, to be read together with them.
         threads: Of the model's arithmetic; 0 for torch's own choice (OMP_NUM_THREADS, else the physical cores).
-        preparation_threads: For chat templates, tokens and pictures.
+        preparation_threads: For chat templates, tokens and patches.
+        picture_workers: Processes that decode pictures, where the model sees.
         tie_tolerance: What two logits may differ by from rounding alone; None for what suits the weights' type:
             2e-4 for float32, off for shorter types, where near ties are too common to be settled one by one.
     """
@@ -50,6 +54,7 @@ class EngineOptions:
     patience_s: float = 0.05
     threads: int = 0
     preparation_threads: int = 2
+    picture_workers: WorkerLimits = field(default_factory=WorkerLimits)
     tie_tolerance: float | None = None
 
 
@@ -73,6 +78,7 @@ class TransformersEngine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._scheduler: Scheduler | None = None
         self._pool = ThreadPoolExecutor(options.preparation_threads, thread_name_prefix="engine-prepare")
+        self._pictures = PicturePool(decode_pixels, options.picture_workers)
 
     @classmethod
     async def load(cls, model: ModelOptions, options: EngineOptions | None = None) -> TransformersEngine:
@@ -100,6 +106,8 @@ class TransformersEngine:
             threads=self._options.threads,
         )
         self._scheduler.start()
+        if self.max_pictures:
+            self._pictures.start()
 
     async def __aenter__(self) -> Self:
         """Start serving."""
@@ -114,6 +122,7 @@ class TransformersEngine:
         """Stop; requests that are not done fail."""
         if self._scheduler is not None:
             await asyncio.to_thread(self._scheduler.stop)
+        await self._pictures.aclose()
         await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
 
     @property
@@ -175,9 +184,7 @@ class TransformersEngine:
         self._scheduler.announce()
         try:
             async with asyncio.timeout(allowed):
-                prompt = await self._loop.run_in_executor(
-                    self._pool, self._adapter.prompts.build, request.messages, request.pictures
-                )
+                prompt = await self._prepare(self._loop, request)
             job = Job(request, prompt, self._completed(request, prompt), deadline, streaming, _ignore)
         except BaseException as error:
             self._load -= request.n
@@ -191,6 +198,13 @@ class TransformersEngine:
         if not self._scheduler.alive:  # it may have ended between the check and now, and nobody reads its inbox
             stream.take(EngineUnavailableError("The model is shutting down."))
         return stream
+
+    async def _prepare(self, loop: asyncio.AbstractEventLoop, request: GenerationRequest) -> Prompt:
+        prompts = self._adapter.prompts
+        draft = await loop.run_in_executor(self._pool, prompts.draft, request.messages, request.pictures)
+        # Strangers' pictures: in processes that are killed with the request.
+        pictures = await decode_in_pool(draft.pictures, prompts.limits, self._pictures)
+        return await loop.run_in_executor(self._pool, prompts.finish, draft, pictures)
 
     def _completed(self, request: GenerationRequest, prompt: Prompt) -> Sampling:
         sampling = request.sampling

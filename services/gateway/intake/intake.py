@@ -7,22 +7,26 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 import anyio
-import anyio.to_thread
-from PIL import Image
+from pydantic import TypeAdapter
 from starlette.requests import ClientDisconnect, Request
 
-from prompt4trust.pictures import PictureLimits, PreparedPicture, decode_picture
-from prompt4trust.shift import Described, get_descriptor
+from prompt4trust.pictures import PictureLimits, PreparedPicture
+from prompt4trust.shift import Described
 from services.common.auth.authenticator import key_of
 from services.common.http.body import read_body
 from services.common.http.problems import request_id_of
+from services.common.pictures.pool import PicturePool
 from services.gateway.intake.connection import while_connected
 from services.gateway.intake.gate import Gate
 from services.gateway.intake.idempotency import answer_id_of
+from services.gateway.intake.picture_task import arguments, described_from
 from services.gateway.intake.query import Query
 from services.gateway.intake.submission import Submission, read_submission
+
+_PREPARED: Final = TypeAdapter(PreparedPicture)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +41,7 @@ class Intake:
         upload_deadline_s: Longest time for a body to arrive, in seconds.
         deadline_s: Longest time for what follows, in seconds.
         uploads: Bounds the bodies and undecoded pictures that are held at once.
-        workers: Bounds what is decoded at once.
+        pictures: Decodes pictures, by `prepare_and_describe`.
         clock: Monotonic seconds.
     """
 
@@ -48,7 +52,7 @@ class Intake:
     upload_deadline_s: float
     deadline_s: float
     uploads: Gate
-    workers: anyio.CapacityLimiter
+    pictures: PicturePool
     clock: Callable[[], float] = time.perf_counter
 
     async def read(self, request: Request, descriptors: Sequence[str]) -> Query:
@@ -79,12 +83,8 @@ class Intake:
             started = self.clock()
             with anyio.fail_after(self.deadline_s):
                 submission = await read_submission(request.headers, body, self.max_image_bytes, self.methods)
-                work = partial(_prepare, submission, self.limits, descriptors if submission.ask.options else ())
-                # An abandoned thread keeps its token until it ends, so that the bound on memory holds.
-                in_thread = partial(
-                    anyio.to_thread.run_sync, work, limiter=self.workers, abandon_on_cancel=True
-                )  # fmt: skip
-                picture, described = await while_connected(request.receive, in_thread)
+                work = partial(_prepare, submission, self.limits, descriptors, self.pictures)
+                picture, described = await while_connected(request.receive, work)
         return Query(
             ask=submission.ask,
             picture=picture,
@@ -96,14 +96,19 @@ class Intake:
         )
 
 
-def _prepare(
-    submission: Submission, limits: PictureLimits, descriptors: Sequence[str]
+async def _prepare(
+    submission: Submission, limits: PictureLimits, descriptors: Sequence[str], pictures: PicturePool
 ) -> tuple[PreparedPicture, Mapping[str, Described]]:
-    """Decode the picture once, for the models and for the comparison with known questions."""
-    picture = decode_picture(submission.image, limits, media_type=submission.media_type, filename=submission.filename)
-    return PreparedPicture.of(picture), _describe(picture.pixels, submission, descriptors)
-
-
-def _describe(pixels: Image.Image, submission: Submission, descriptors: Sequence[str]) -> Mapping[str, Described]:
     ask = submission.ask
-    return {name: get_descriptor(name).describe(pixels, ask.question, ask.options) for name in descriptors}
+    asked = arguments(
+        limits,
+        submission.media_type,
+        submission.filename,
+        ask.question,
+        ask.options,
+        descriptors if ask.options else (),
+    )
+    found, file = await pictures.run(submission.image, asked)
+    # Checked like anything that a stranger's file had a hand in.
+    picture = _PREPARED.validate_python({**found["picture"], "png": file})
+    return picture, {name: described_from(each) for name, each in found["described"].items()}

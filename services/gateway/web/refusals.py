@@ -24,6 +24,7 @@ _IMAGE_STATUS: Mapping[PictureFault, int] = {
     "image-too-large": 413,
     "image-too-small": 422,
     "image-too-narrow": 422,
+    "image-too-complex": 422,
     "animated-image": 422,
     "damaged-image": 422,
 }

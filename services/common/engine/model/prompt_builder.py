@@ -4,17 +4,37 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
 from jinja2 import TemplateError
+from PIL import Image
 from transformers import PreTrainedTokenizerBase
 
 from services.common.engine.errors import ContextOverflowError, InvalidRequestError
 from services.common.engine.interface import Message
 from services.common.engine.model.prompt import Prompt
 from services.common.engine.vision.family import VisionFamily
-from services.common.engine.vision.picture_decoding import EncodedPictureLimits, decode_request_picture
+from services.common.engine.vision.picture_decoding import (
+    EncodedPictureLimits,
+    RequestPicture,
+    decode_request_picture,
+    read_request_picture,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PromptDraft:
+    """A prompt whose pictures have yet to be decoded.
+
+    Attributes:
+        tokens: Token numbers, a single one for each picture.
+        pictures: The pictures, in order.
+    """
+
+    tokens: list[int]
+    pictures: tuple[RequestPicture, ...]
 
 
 class PromptBuilder:
@@ -39,13 +59,13 @@ class PromptBuilder:
         self._tokenizer = tokenizer
         self._vision = vision
         self._max_model_len = max_model_len
-        self._limits = limits
+        self.limits = limits
         self.max_pictures = max_pictures if vision is not None else 0
         special = [text for token in tokenizer.added_tokens_decoder.values() if len(text := token.content) > 1]
         self._special = re.compile("|".join(re.escape(text) for text in special) or "(?!)")
 
     def build(self, messages: Sequence[Message], pictures: Sequence[str | bytes]) -> Prompt:
-        """Build a prompt.
+        """Build a prompt of pictures that are trusted, for they are decoded in this thread.
 
         Args:
             messages: The chat.
@@ -58,15 +78,30 @@ class PromptBuilder:
             InvalidRequestError: If the chat does not fit the model's template, or a picture is none.
             ContextOverflowError: If it is too long.
         """
+        draft = self.draft(messages, pictures)
+        return self.finish(draft, [decode_request_picture(picture, self.limits) for picture in pictures])
+
+    def draft(self, messages: Sequence[Message], pictures: Sequence[str | bytes]) -> PromptDraft:
+        """Begin a prompt: all that can be done, and refused, before a picture is decoded; raises what `build` does."""
         if len(pictures) > self.max_pictures:
             known = f"at most {self.max_pictures} images a request" if self.max_pictures else "no images"
             raise InvalidRequestError(f"This model takes {known}.", param="messages", code="too_many_images")
         tokens = self._tokens(messages)
+        self._check(len(tokens))
+        return PromptDraft(tokens, tuple(read_request_picture(each, self.limits) for each in pictures))
+
+    def finish(self, draft: PromptDraft, pictures: Sequence[Image.Image]) -> Prompt:
+        """Make the prompt that was begun; raises what `build` does.
+
+        Args:
+            draft: The prompt without pixels.
+            pictures: Its pictures' pixels, of mode L or RGB.
+        """
+        tokens = draft.tokens
         if not pictures or self._vision is None:
-            self._check(len(tokens))
             axes = () if self._vision is None else self._vision.position_axes
             return Prompt(tokens, torch.arange(len(tokens)).expand(*axes, -1), len(tokens))
-        pixels = self._vision.pixels([decode_request_picture(picture, self._limits) for picture in pictures])
+        pixels = self._vision.pixels([each.convert("RGB") for each in pictures])
         tokens = self._vision.expand(tokens, pixels)
         self._check(len(tokens))
         positions = self._vision.positions(tokens, pixels)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 from PIL import Image
 
 from prompt4trust.errors import PictureError
 from prompt4trust.pictures import PictureLimits, decode_base64_picture, decode_picture
 from services.common.engine.errors import InvalidRequestError
+from services.common.pictures.pixel_task import picture_from
+from services.common.pictures.pool import PicturePool
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,40 +21,97 @@ class EncodedPictureLimits:
     Attributes:
         max_bytes: Of the encoded file.
         max_pixels: Width times height, checked before anything is decompressed.
+        max_memory: Bytes that decoding may take by the file's header.
     """
 
-    max_bytes: int = 20 * 1024 * 1024
-    max_pixels: int = 40_000_000
+    max_bytes: int = 20_000_000
+    max_pixels: int = PictureLimits().max_pixels
+    max_memory: int = PictureLimits().max_memory
+
+    @property
+    def decoded(self) -> PictureLimits:
+        """Bounds on what the file holds."""
+        return PictureLimits(max_pixels=self.max_pixels, max_memory=self.max_memory)
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPicture:
+    """A picture as a request carried it, undecoded.
+
+    Attributes:
+        file: Its bytes, unchecked but for their number.
+        media_type: The type that was declared for it, or None.
+    """
+
+    file: bytes
+    media_type: str | None = None
+
+
+def read_request_picture(source: str | bytes, limits: EncodedPictureLimits) -> RequestPicture:
+    """Read a picture's file from a request.
+
+    Args:
+        source: A base64 data: URL or an encoded file.
+        limits: The largest that is taken.
+
+    Raises:
+        InvalidRequestError: If it is no data: URL, or too large.
+    """
+    try:
+        file, media_type = (
+            (source, None) if isinstance(source, bytes) else decode_base64_picture(source, needs_data_url=True)
+        )
+    except PictureError as error:
+        raise _fault(f"The image {error.detail}.") from None
+    if len(file) > limits.max_bytes:
+        raise _fault(f"The image has {len(file)} bytes; at most {limits.max_bytes} are taken.")
+    return RequestPicture(file, media_type)
+
+
+async def decode_in_pool(
+    pictures: Sequence[RequestPicture], limits: EncodedPictureLimits, pool: PicturePool
+) -> list[Image.Image]:
+    """Decode a request's pictures in worker processes, one after the other.
+
+    Args:
+        pictures: The files, in the request's order.
+        limits: What is taken.
+        pool: Runs `decode_pixels`.
+
+    Returns:
+        The pixels, of mode L or RGB, that `prompt4trust.pictures` makes of each.
+
+    Raises:
+        InvalidRequestError: If one is not a picture of a known kind, damaged, or too large.
+    """
+    bounds = asdict(limits.decoded)
+    try:
+        return [
+            picture_from(*await pool.run(each.file, {"limits": bounds, "media_type": each.media_type}))
+            for each in pictures
+        ]
+    except PictureError as error:
+        raise _fault(error.detail) from None
 
 
 def decode_request_picture(source: str | bytes, limits: EncodedPictureLimits) -> Image.Image:
-    """Decode a picture to RGB.
+    """Decode a picture in this thread, for files that are trusted.
 
     Args:
         source: A base64 data: URL or an encoded file.
         limits: The largest that is taken.
 
     Returns:
-        The pixels that `prompt4trust.pictures` makes of it.
+        The pixels that `prompt4trust.pictures` makes of it, of mode RGB.
 
     Raises:
         InvalidRequestError: If it is not a picture of a known kind, damaged, or too large.
     """
+    picture = read_request_picture(source, limits)
     try:
-        data, media_type = (source, None) if isinstance(source, bytes) else _decode_url(source)
-        if len(data) > limits.max_bytes:
-            raise _fault(f"The image has {len(data)} bytes; at most {limits.max_bytes} are taken.")
-        picture = decode_picture(data, PictureLimits(max_pixels=limits.max_pixels), media_type=media_type)
+        return decode_picture(picture.file, limits.decoded, media_type=picture.media_type).pixels.convert("RGB")
     except PictureError as error:
         raise _fault(error.detail) from None
-    return picture.pixels.convert("RGB")
-
-
-def _decode_url(url: str) -> tuple[bytes, str | None]:
-    try:
-        return decode_base64_picture(url, needs_data_url=True)
-    except PictureError as error:
-        raise _fault(f"The image {error.detail}.") from None
 
 
 def _fault(message: str) -> InvalidRequestError:

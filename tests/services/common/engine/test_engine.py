@@ -23,6 +23,7 @@ from services.common.engine.errors import (
 from services.common.engine.interface import Delta, GenerationRequest, Message
 from services.common.engine.model.adapter import TransformersAdapter
 from services.common.engine.model.prompt import Prompt
+from services.common.engine.model.prompt_builder import PromptDraft
 from services.common.engine.transformers_engine import EngineOptions, TransformersEngine
 from tests.services.common.engine.tiny import CONTEXT, SPECIAL, png
 from tests.support.waiting import until
@@ -126,18 +127,18 @@ class SlowPreparation:
     def __init__(self, adapter: TransformersAdapter, monkeypatch: pytest.MonkeyPatch) -> None:
         self.released = threading.Event()
         self.read: list[int] = []
-        build, prefill = adapter.prompts.build, adapter.prefill
+        draft, prefill = adapter.prompts.draft, adapter.prefill
 
-        def slow_build(messages: Sequence[Message], images: Sequence[str | bytes]) -> Prompt:
+        def slow_draft(messages: Sequence[Message], images: Sequence[str | bytes]) -> PromptDraft:
             if "slow" in str(messages):
                 assert self.released.wait(60)
-            return build(messages, images)
+            return draft(messages, images)
 
         def noted_prefill(prompts: Sequence[Prompt], first: int) -> torch.Tensor:
             self.read.append(len(prompts))
             return prefill(prompts, first)
 
-        monkeypatch.setattr(adapter.prompts, "build", slow_build)
+        monkeypatch.setattr(adapter.prompts, "draft", slow_draft)
         monkeypatch.setattr(adapter, "prefill", noted_prefill)
 
 

@@ -18,6 +18,7 @@ from prompt4trust.models import Completion, Cost, Generation, Guidance, Sampling
 from prompt4trust.pictures import PictureLimits
 from prompt4trust.prompts import load_answer_template
 from prompt4trust.selection import GuardArtifact
+from services.common.pictures.pool import PicturePool, WorkerLimits
 from services.common.registry.directory import Registry
 from services.gateway.answering import pipeline as stages
 from services.gateway.answering.decision import DecisionDefaults
@@ -26,6 +27,7 @@ from services.gateway.answering.models import Models
 from services.gateway.answering.pipeline import Pipeline
 from services.gateway.intake.gate import Gate
 from services.gateway.intake.intake import Intake
+from services.gateway.intake.picture_task import prepare_and_describe
 from services.gateway.intake.query import Query
 from services.gateway.schemas import VqaReply
 from services.gateway.shelves.calibrators import CalibratorShelf
@@ -80,14 +82,14 @@ class Publisher:
 
 
 def make_pipeline(registry: Registry) -> Pipeline:
-    workers = anyio.CapacityLimiter(1)
+    pictures = PicturePool(prepare_and_describe, WorkerLimits())  # not started: these queries have their pictures
     return Pipeline(
-        intake=Intake(("cgp",), PictureLimits(), 10**6, 10**6, 5.0, 5.0, Gate(1), workers),
+        intake=Intake(("cgp",), PictureLimits(), 10**6, 10**6, 5.0, 5.0, Gate(1), pictures),
         models=Models(Downstream(), MODEL, Policy(), load_answer_template(TEMPLATE), Sampling()),
         shelves=Shelves(
             CalibratorShelf(registry, 0), GuardShelf(registry, 0, 0.05), ReferenceShelf(registry, 0, 1), lambda _: None
         ),
-        judge=FamiliarityJudge(1, workers),
+        judge=FamiliarityJudge(1, anyio.CapacityLimiter(1)),
         defaults=DecisionDefaults(0.5, 0.1, 0.9),
         alarm_withholds=True,
         gate=Gate(1),

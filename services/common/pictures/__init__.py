@@ -1,0 +1,1 @@
+"""Clients' pictures, decoded where they cannot hurt: in a few processes, bounded in memory and time."""

@@ -1,0 +1,260 @@
+"""A pool of worker processes for pictures: bounded in number, memory and time, and killed where one goes beyond.
+
+Neither anyio's worker processes nor Pebble's serve: both send pickles, and after a message that could not be read for
+want of memory they go on reading where they are, in the midst of a stranger's bytes; and a process that anyio is
+starting when the request is given up is left behind. What is needed beyond the standard library's fork server is small.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import socket
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Self, get_args
+
+import structlog
+
+from prompt4trust.errors import PictureError, PictureFault
+from services.common.pictures.worker import LENGTHS, Task, serve
+
+_RETRY_S: Final = 1.0
+_MOST_REPLIED: Final = 1 << 28
+_PRELOADED: Final = "services.common.pictures.preload"
+_log = structlog.get_logger(__name__)
+
+# multiprocessing keeps one list of its processes, which starting one looks through: nothing may be closed meanwhile.
+_processes = threading.Lock()
+
+
+class PictureWorkerError(Exception):
+    """A worker made a mistake that is not the picture's; the message is its traceback."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerLimits:
+    """Bounds on the work with pictures that nobody has checked.
+
+    Attributes:
+        count: Worker processes, and so pictures at once.
+        memory: Bytes that each may take beyond what it has when it is idle.
+        seconds: Longest time of one picture.
+    """
+
+    count: int = 2
+    memory: int = 512_000_000
+    seconds: float = 10.0
+
+
+class PicturePool:
+    """Does one task in worker processes; an async context manager, or call start and aclose, in one event loop.
+
+    A place in the pool comes free when its process is idle again or gone, never while it still decodes: cancelling
+    `run` kills the process, and another takes its place. The workers are forked from a process of their own, which has
+    nothing of this one but its environment: no sockets, no memory, no threads.
+
+    Args:
+        task: Work on each file.
+        limits: The pool's bounds.
+
+    Example:
+        async with PicturePool(describe, WorkerLimits()) as pool:
+            found, file = await pool.run(data, {"question": "Which side?"})
+    """
+
+    def __init__(self, task: Task, limits: WorkerLimits) -> None:
+        self.limits = limits
+        self._task = task
+        self._ready: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
+        self._keepers: list[asyncio.Task[None]] = []
+
+    def start(self) -> None:
+        """Start the workers, without waiting for them, in the event loop that runs now."""
+        self._keepers = [asyncio.create_task(self._keep()) for _ in range(self.limits.count)]
+
+    async def __aenter__(self) -> Self:
+        """Start the workers."""
+        self.start()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """End the workers."""
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """End the workers, at once and whatever they do; without workers do nothing."""
+        for keeper in self._keepers:
+            keeper.cancel()
+        await asyncio.gather(*self._keepers, return_exceptions=True)
+
+    @property
+    def idle(self) -> int:
+        """Workers that wait for a picture."""
+        return self._ready.qsize()
+
+    async def run(self, data: bytes, asked: Mapping[str, Any]) -> tuple[Any, bytes]:
+        """Work on a file, as soon as a worker is free.
+
+        Args:
+            data: The file, unchecked.
+            asked: Arguments of the task, of what JSON holds.
+
+        Returns:
+            The task's result, as JSON holds it, and its bytes.
+
+        Raises:
+            PictureError: If the task refused the file, took too long over it, or was ended by it.
+            PictureWorkerError: If the task has a mistake.
+        """
+        worker = await self._take()
+        try:
+            async with asyncio.timeout(self.limits.seconds) as limit:
+                told, file = await worker.ask(data, asked)
+        except BaseException as error:
+            # No await from here on: whatever ends this call, the process ends too, and its keeper waits for that.
+            worker.kill()
+            if isinstance(error, TimeoutError) and limit.expired():
+                raise _too_slow(self.limits.seconds) from None
+            if isinstance(error, EOFError | ConnectionError):
+                raise _fatal() from None
+            raise
+        if told.get("last"):
+            worker.kill()
+        else:
+            self._ready.put_nowait(worker)
+        return _result(told), file
+
+    async def _take(self) -> _Worker:
+        while True:
+            worker = await self._ready.get()
+            if not worker.ended.is_set():
+                return worker
+
+    async def _keep(self) -> None:
+        """Hold one place: start a worker, and another once that has gone."""
+        while True:
+            worker = await self._start()
+            try:
+                self._ready.put_nowait(worker)
+                await worker.ended.wait()
+            finally:
+                worker.kill()
+                await worker.ended.wait()
+                await asyncio.to_thread(worker.close)
+
+    async def _start(self) -> _Worker:
+        loop = asyncio.get_running_loop()
+        while True:
+            starting = asyncio.ensure_future(asyncio.to_thread(_started, self._task, self.limits))
+            try:
+                return _Worker(loop, *await asyncio.shield(starting))
+            except asyncio.CancelledError:
+                worker = _Worker(loop, *await starting)
+                worker.kill()
+                await worker.ended.wait()
+                await asyncio.to_thread(worker.close)
+                raise
+            except (OSError, EOFError) as error:
+                _log.error("a picture worker cannot be started", reason=str(error))
+                await asyncio.sleep(_RETRY_S)
+
+
+class _Worker:
+    """The parent's side of a worker process.
+
+    Args:
+        loop: The event loop.
+        process: The process, started.
+        connection: To it.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, process: multiprocessing.process.BaseProcess, connection: socket.socket
+    ) -> None:
+        self._loop = loop
+        self._process = process
+        self._connection = connection
+        self.ended = asyncio.Event()
+        loop.add_reader(process.sentinel, self._on_end)
+
+    def _on_end(self) -> None:
+        self._loop.remove_reader(self._process.sentinel)
+        self.ended.set()
+
+    async def ask(self, data: bytes, asked: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes]:
+        """Send a file and receive what became of it; raises EOFError or ConnectionError where the process ends."""
+        text = json.dumps(asked).encode()
+        await self._loop.sock_sendall(self._connection, LENGTHS.pack(len(text), len(data)) + text)
+        await self._loop.sock_sendall(self._connection, data)
+        size, rest = LENGTHS.unpack(await self._exactly(LENGTHS.size))
+        if size + rest > _MOST_REPLIED:
+            raise EOFError
+        told = json.loads(await self._exactly(size))
+        return told, bytes(await self._exactly(rest))
+
+    async def _exactly(self, size: int) -> bytearray:
+        data = bytearray(size)
+        view, have = memoryview(data), 0
+        while have < size:
+            more = await self._loop.sock_recv_into(self._connection, view[have:])
+            if not more:
+                raise EOFError
+            have += more
+        return data
+
+    def kill(self) -> None:
+        """End the process now; `ended` is set once it has gone."""
+        if not self.ended.is_set():
+            self._process.kill()
+
+    def close(self) -> None:
+        """Let go of an ended process; blocks for a moment."""
+        self._connection.close()
+        with _processes:
+            self._process.join()
+            self._process.close()
+
+
+def _started(task: Task, limits: WorkerLimits) -> tuple[multiprocessing.process.BaseProcess, socket.socket]:
+    """Start a worker; takes milliseconds but for the first of this process, which waits for the fork server."""
+    context = multiprocessing.get_context("forkserver")
+    ours, theirs = socket.socketpair()
+    try:
+        with _processes, theirs:
+            context.set_forkserver_preload([_PRELOADED])
+            process = context.Process(
+                target=serve, args=(theirs, task, limits.memory, limits.seconds), name="picture-worker", daemon=True
+            )
+            process.start()
+    except BaseException:
+        ours.close()
+        raise
+    ours.setblocking(False)
+    return process, ours
+
+
+def _result(told: Mapping[str, Any]) -> Any:
+    if "failure" in told:
+        raise PictureWorkerError(told["failure"])
+    if "fault" in told:
+        fault = told["fault"]
+        if fault not in get_args(PictureFault):
+            raise PictureWorkerError(f"refused a picture as {fault!r}")
+        raise PictureError(fault, str(told["detail"]))
+    return told["found"]
+
+
+def _too_slow(seconds: float) -> PictureError:
+    return PictureError(
+        "image-too-complex",
+        f"The image takes more than {seconds:g} seconds to decode. Save it anew as a plain PNG or JPEG and resend it.",
+    )
+
+
+def _fatal() -> PictureError:
+    return PictureError(
+        "damaged-image", "The image cannot be decoded: its decoder failed. Export it again and resend it."
+    )

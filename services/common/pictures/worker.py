@@ -1,0 +1,128 @@
+"""A worker process: does one task after another with pictures that nobody has checked yet.
+
+It trusts the pictures as little as its parent does. Its memory is bounded, and so is the time of one picture, even if
+the parent is gone. It writes no files. A message that cannot be read ends it, since what follows in the stream might
+be a picture's bytes; and messages are JSON and bytes, since unpickling would run whatever a picture's maker wants.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import resource
+import signal
+import socket
+import struct
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from prompt4trust.errors import PictureError
+
+Task = Callable[[bytes, Mapping[str, Any]], tuple[Mapping[str, Any], bytes]]
+"""Work on a file, with arguments and results that JSON holds, and bytes beside them; a function of a module."""
+
+LENGTHS: Final = struct.Struct("!II")
+"""Begins a message: how many bytes of JSON follow, and how many others behind those."""
+_PR_SET_PDEATHSIG: Final = 1
+_SPARE_S: Final = 1.0
+
+
+def serve(connection: socket.socket, task: Task, memory: int, seconds: float) -> None:
+    """Do tasks until the parent closes the connection.
+
+    Args:
+        connection: To the parent.
+        task: Work on each file.
+        memory: Bytes that tasks may take besides what this process has.
+        seconds: Time of a task; the parent is to end it, and this process ends by itself somewhat later.
+    """
+    _confine(connection, memory)
+    # Decoders that give up leak memory, and what leaked would be missing for the pictures to come.
+    enough, last = _size() + memory // 4, False
+    while not last and (message := _receive(connection)) is not None:
+        asked, data = message
+        with _watched(connection, seconds + _SPARE_S):
+            told, file = _reply(task, data, asked)
+        last = _size() > enough
+        text = json.dumps({**told, "last": last}).encode()
+        connection.sendall(LENGTHS.pack(len(text), len(file)) + text)
+        connection.sendall(file)
+
+
+def _reply(task: Task, data: bytes, asked: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes]:
+    try:
+        found, file = task(data, asked)
+    except PictureError as error:
+        return {"fault": error.fault, "detail": error.detail}, b""
+    except MemoryError:
+        return {"fault": "image-too-large", "detail": "The image takes too much memory: scale it down."}, b""
+    except Exception:  # noqa: BLE001, RUF100 - a mistake of ours, which the parent logs
+        return {"failure": traceback.format_exc(limit=-8)}, b""
+    return {"found": found}, file
+
+
+def _confine(connection: socket.socket, memory: int) -> None:
+    # What reaches the parent's whole group, as Ctrl-C does, must not cut off the questions that it still answers.
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    for each in (signal.SIGALRM, signal.SIGIO):
+        signal.signal(each, signal.SIG_DFL)  # ends the process, in the midst of a decoder too
+    fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())
+    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    if prctl is not None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    with Path(os.devnull).open("wb") as nowhere:  # decoders complain there of what strangers send
+        os.dup2(nowhere.fileno(), 1)
+        os.dup2(nowhere.fileno(), 2)
+    for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
+        resource.setrlimit(kind, (0, 0))
+    if has := _size():
+        resource.setrlimit(resource.RLIMIT_AS, (has + memory, has + memory))
+
+
+def _size() -> int:
+    """Address space of this process in bytes; 0 where the system does not say."""
+    sizes = Path("/proc/self/statm")
+    return int(sizes.read_text().split()[0]) * resource.getpagesize() if sizes.exists() else 0
+
+
+@contextlib.contextmanager
+def _watched(connection: socket.socket, seconds: float) -> Iterator[None]:
+    """End this process if a block takes too long, or if the parent is gone meanwhile."""
+    flags = fcntl.fcntl(connection, fcntl.F_GETFL)
+    # The parent sends nothing before it has the reply, so that only its end raises SIGIO.
+    fcntl.fcntl(connection, fcntl.F_SETFL, flags | os.O_ASYNC)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        fcntl.fcntl(connection, fcntl.F_SETFL, flags)
+
+
+def _receive(connection: socket.socket) -> tuple[Mapping[str, Any], bytes] | None:
+    """Read a message; None at the end of the stream."""
+    head = _exactly(connection, LENGTHS.size)
+    if head is None:
+        return None
+    size, rest = LENGTHS.unpack(head)
+    text, data = _exactly(connection, size), _exactly(connection, rest)
+    if text is None or data is None:
+        return None
+    return json.loads(text), data
+
+
+def _exactly(connection: socket.socket, size: int) -> bytes | None:
+    data = bytearray(size)
+    view, have = memoryview(data), 0
+    while have < size:
+        more = connection.recv_into(view[have:])
+        if not more:
+            return None
+        have += more
+    return bytes(data)

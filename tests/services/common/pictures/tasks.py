@@ -1,0 +1,56 @@
+"""Tasks for picture workers that do what pictures make decoders do; workers import this module."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import signal
+import socket
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from prompt4trust.errors import PictureError
+
+leaked: list[object] = []
+
+
+def do(file: bytes, asked: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes]:
+    """Do what `act` says; in its own process, which it names."""
+    me = {"pid": os.getpid()}
+    match asked["act"]:
+        case "echo":
+            return {**me, "asked": asked}, file[::-1]
+        case "refuse":
+            raise PictureError("image-too-small", "The image is too small.")
+        case "stall":  # in C, in one call that does not end
+            re.match("(a*)*b", "a" * 60)
+        case "crash":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "take":
+            return {**me, "taken": len(bytearray(asked["bytes"]))}, b""
+        case "leak":
+            leaked.append(bytearray(asked["bytes"]))
+            return me, b""
+        case "write":
+            Path(asked["path"]).write_bytes(b"something")
+        case "fail":
+            raise KeyError("a mistake of ours")
+        case "look":
+            found = [_kind(int(each.name)) for each in Path("/proc/self/fd").iterdir()]
+            return {
+                **me,
+                "listening": found.count("listening"),
+                "cores": resource.getrlimit(resource.RLIMIT_CORE)[0],
+            }, b""
+    return me, b""
+
+
+def _kind(descriptor: int) -> str:
+    try:
+        with socket.socket(fileno=os.dup(descriptor)) as found:
+            listens = found.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    except OSError:
+        return "no socket"
+    return "listening" if listens else "socket"

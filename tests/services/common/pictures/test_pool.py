@@ -1,0 +1,223 @@
+"""Picture workers: bounded in number, memory and time, killed where a picture or its client gives reason to."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from prompt4trust.errors import PictureError
+from services.common.pictures.pool import PicturePool, PictureWorkerError, WorkerLimits
+from tests.services.common.pictures.tasks import do
+from tests.support.waiting import until
+
+MEMORY = 100_000_000
+FOREVER = 100.0
+
+
+@pytest.fixture
+async def pool() -> AsyncIterator[PicturePool]:
+    async with PicturePool(do, WorkerLimits(2, MEMORY, FOREVER)) as pool:
+        yield pool
+
+
+async def act(pool: PicturePool, name: str, file: bytes = b"", **more: Any) -> dict[str, Any]:
+    found, _ = await pool.run(file, {"act": name, **more})
+    assert isinstance(found, dict)
+    return found
+
+
+def workers() -> set[int]:
+    """Worker processes below this one, alive."""
+    found = set()
+    for each in psutil.Process().children(recursive=True):
+        try:
+            parent = each.parent()
+            if parent is not None and "forkserver" in str(parent.cmdline()) and each.status() != psutil.STATUS_ZOMBIE:
+                found.add(each.pid)
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+async def all_ready(pool: PicturePool) -> None:
+    await until(lambda: pool.idle == pool.limits.count)
+
+
+@pytest.mark.parametrize("size", [0, 1, 70_000, 5_000_000])
+async def test_what_is_asked_and_the_file_go_there_and_back(pool: PicturePool, size: int) -> None:
+    file = os.urandom(size)
+    found, back = await pool.run(file, {"act": "echo", "text": 'é\ud800"', "numbers": [1, 2.5, None]})
+    assert back == file[::-1]
+    assert found["asked"] == {"act": "echo", "text": 'é\ud800"', "numbers": [1, 2.5, None]}
+    assert found["pid"] != os.getpid()
+
+
+async def test_refusals_come_back_and_the_worker_goes_on(pool: PicturePool) -> None:
+    first = await act(pool, "echo")
+    with pytest.raises(PictureError) as refused:
+        await act(pool, "refuse")
+    assert (refused.value.fault, refused.value.detail) == ("image-too-small", "The image is too small.")
+    assert (await act(pool, "echo"))["pid"] == first["pid"]
+
+
+async def test_a_mistake_of_ours_is_not_blamed_on_the_picture(pool: PicturePool) -> None:
+    with pytest.raises(PictureWorkerError, match="a mistake of ours"):
+        await act(pool, "fail")
+
+
+async def test_a_picture_that_stalls_is_refused_and_its_worker_replaced() -> None:
+    async with PicturePool(do, WorkerLimits(1, MEMORY, 0.2)) as pool:
+        await all_ready(pool)
+        before = workers()
+        with pytest.raises(PictureError) as refused:
+            await act(pool, "stall")
+        assert refused.value.fault == "image-too-complex"
+        await all_ready(pool)
+        assert len(workers()) == 1
+        assert not workers() & before
+
+
+async def test_a_decoder_that_crashes_takes_its_worker_alone(pool: PicturePool) -> None:
+    with pytest.raises(PictureError) as refused:
+        await act(pool, "crash")
+    assert refused.value.fault == "damaged-image"
+    assert (await act(pool, "echo"))["pid"] in workers()
+
+
+async def test_memory_is_bounded(pool: PicturePool) -> None:
+    assert (await act(pool, "take", bytes=MEMORY // 2))["taken"] == MEMORY // 2
+    with pytest.raises(PictureError) as refused:
+        await act(pool, "take", bytes=2 * MEMORY)
+    assert refused.value.fault == "image-too-large"
+
+
+async def test_a_file_for_which_there_is_no_memory_ends_the_worker(pool: PicturePool) -> None:
+    # It could not read the rest of the message, and must not take it for the next one.
+    with pytest.raises(PictureError):
+        await act(pool, "echo", bytes(MEMORY))
+    assert (await act(pool, "echo"))["asked"] == {"act": "echo"}
+
+
+async def test_a_worker_that_leaked_is_replaced(pool: PicturePool) -> None:
+    pids = {(await act(pool, "leak", bytes=MEMORY // 3))["pid"] for _ in range(8)}
+    assert len(pids) == 8
+
+
+async def test_given_up_calls_never_leave_more_processes_than_there_are_places(pool: PicturePool) -> None:
+    await all_ready(pool)
+    seen = set(workers())
+    for _ in range(4):
+        tasks = [asyncio.create_task(act(pool, "stall")) for _ in range(2)]
+        await until(lambda: pool.idle == 0)
+        for task in tasks:
+            task.cancel()
+        # Both places are taken until the processes have gone.
+        while pool.idle < 2:
+            assert len(workers()) <= 2
+            await asyncio.sleep(0)
+        assert not workers() & seen
+        seen |= workers()
+
+
+async def test_calls_beyond_the_places_wait_and_may_be_given_up(pool: PicturePool) -> None:
+    await all_ready(pool)
+    tasks = [asyncio.create_task(act(pool, "stall")) for _ in range(2)]
+    await until(lambda: pool.idle == 0)
+    third = asyncio.create_task(act(pool, "echo"))
+    given_up = asyncio.create_task(act(pool, "echo"))
+    await asyncio.sleep(0)
+    given_up.cancel()
+    assert not third.done()
+    tasks[0].cancel()
+    assert (await third)["pid"] in workers()
+    tasks[1].cancel()
+    await asyncio.gather(*tasks, given_up, return_exceptions=True)
+
+
+async def test_the_pools_end_is_its_workers_end_whatever_they_do() -> None:
+    before = workers()
+    async with PicturePool(do, WorkerLimits(2, MEMORY, FOREVER)) as pool:
+        await all_ready(pool)
+        task = asyncio.create_task(act(pool, "stall"))
+        await until(lambda: pool.idle == 1)
+        assert len(workers() - before) == 2
+    assert workers() == before
+    with pytest.raises(PictureError):
+        await task
+
+
+async def test_a_pool_that_is_closed_while_it_starts_leaves_nothing() -> None:
+    before = workers()
+    async with PicturePool(do, WorkerLimits(2, MEMORY, FOREVER)):
+        pass
+    async with PicturePool(do, WorkerLimits(2, MEMORY, FOREVER)):
+        await asyncio.sleep(0)
+    assert workers() == before
+
+
+async def test_an_idle_worker_that_was_killed_is_replaced(pool: PicturePool) -> None:
+    await all_ready(pool)
+    killed = set(workers())
+    for each in killed:
+        os.kill(each, signal.SIGKILL)
+    await until(lambda: len(workers() - killed) == 2)
+    assert (await act(pool, "echo"))["pid"] not in killed
+
+
+async def test_workers_hold_no_listening_sockets_and_write_nothing(pool: PicturePool, tmp_path: Path) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        listener.set_inheritable(True)
+        async with PicturePool(do, WorkerLimits(1, MEMORY, FOREVER)) as another:
+            found = await act(another, "look")
+    assert found["listening"] == 0
+    assert found["cores"] == 0
+    with pytest.raises(PictureWorkerError, match="OSError"):
+        await act(pool, "write", path=str(tmp_path / "file"))
+
+
+async def test_signals_to_the_whole_group_do_not_cut_off_a_picture(pool: PicturePool) -> None:
+    pid = (await act(pool, "echo"))["pid"]
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        os.kill(pid, each)
+    assert (await act(pool, "echo"))["pid"] == pid
+
+
+PARENT = """
+import asyncio, sys
+from services.common.pictures.pool import PicturePool, WorkerLimits
+from tests.services.common.pictures.tasks import do
+from tests.support.waiting import until
+
+async def main():
+    async with PicturePool(do, WorkerLimits(2, 10**9, 100.0)) as pool:
+        pids = [(await pool.run(b"", {"act": "echo"}))[0]["pid"]]
+        task = asyncio.create_task(pool.run(b"", {"act": "stall"}))
+        await asyncio.sleep(0)
+        print(pids[0], flush=True)
+        await task
+
+asyncio.run(main())
+"""
+
+
+def test_no_worker_outlives_a_killed_parent() -> None:
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline()
+        family = psutil.Process(parent.pid).children(recursive=True)
+        assert len(family) >= 3
+        parent.kill()
+    _, alive = psutil.wait_procs(family, timeout=60)
+    assert alive == []
