@@ -7,6 +7,7 @@ sends straight to the embedded engine.
 from __future__ import annotations
 
 import base64
+import json
 from io import BytesIO
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from prompt4trust.evaluation import run as evaluation
 from prompt4trust.pictures import PictureLimits, PreparedPicture, decode_picture, prepare_picture
 from services.common.engine.errors import InvalidRequestError
 from services.common.engine.vision.picture_decoding import EncodedPictureLimits, decode_request_picture
+from services.gateway.intake.intake import prepared_picture
 from services.gateway.intake.picture_task import arguments, prepare_and_describe
 from services.gateway.settings import GatewaySettings
 from services.trainer.grpo import scoring
@@ -29,7 +31,7 @@ def at_the_gateway(content: bytes) -> PreparedPicture:
     found, file = prepare_and_describe(
         content, arguments(GatewaySettings().image_limits, None, None, "What is it?", {}, ())
     )
-    return PreparedPicture(**found["picture"], png=file)
+    return prepared_picture(json.loads(json.dumps(found)), file)
 
 
 def in_the_engine(source: bytes | str) -> Values:

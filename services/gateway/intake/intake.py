@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 import anyio
 from pydantic import TypeAdapter
@@ -109,6 +109,9 @@ async def _prepare(
         descriptors if ask.options else (),
     )
     found, file = await pictures.run(submission.image, asked)
-    # Checked like anything that a stranger's file had a hand in.
-    picture = _PREPARED.validate_python({**found["picture"], "png": file})
-    return picture, {name: described_from(each) for name, each in found["described"].items()}
+    return prepared_picture(found, file), {name: described_from(each) for name, each in found["described"].items()}
+
+
+def prepared_picture(found: Mapping[str, Any], file: bytes) -> PreparedPicture:
+    """Make the prepared picture of `prepare_and_describe`'s result, checked: a stranger's file had a hand in it."""
+    return _PREPARED.validate_python({**found["picture"], "file": file})

@@ -32,12 +32,12 @@ def prepare_and_describe(file: bytes, asked: Mapping[str, Any]) -> tuple[Mapping
     limits = PictureLimits(**asked["limits"])
     decoded = decode_picture(file, limits, media_type=asked["media_type"], filename=asked["filename"])
     fields = asdict(PreparedPicture.of(decoded))
-    png = fields.pop("png")
+    prepared = fields.pop("file")
     described = {
         name: _as_json(get_descriptor(name).describe(decoded.pixels, asked["question"], asked["options"]))
         for name in asked["descriptors"]
     }
-    return {"picture": fields, "described": described}, png
+    return {"picture": fields, "described": described}, prepared
 
 
 def arguments(

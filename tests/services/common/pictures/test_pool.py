@@ -24,8 +24,17 @@ MEMORY = 100_000_000
 FOREVER = 100.0
 
 
+OTHERS: set[int] = set()
+
+
+@pytest.fixture(autouse=True)
+def others() -> None:
+    OTHERS.clear()
+    OTHERS.update(all_workers())
+
+
 @pytest.fixture
-async def pool() -> AsyncIterator[PicturePool]:
+async def pool(others: None) -> AsyncIterator[PicturePool]:
     async with PicturePool(do, WorkerLimits(2, MEMORY, FOREVER)) as pool:
         yield pool
 
@@ -36,7 +45,7 @@ async def act(pool: PicturePool, name: str, file: bytes = b"", **more: Any) -> d
     return found
 
 
-def workers() -> set[int]:
+def all_workers() -> set[int]:
     """Worker processes below this one, alive."""
     found = set()
     for each in psutil.Process().children(recursive=True):
@@ -47,6 +56,11 @@ def workers() -> set[int]:
         except psutil.NoSuchProcess:
             continue
     return found
+
+
+def workers() -> set[int]:
+    """Those of this test: services that other tests left running have theirs."""
+    return all_workers() - OTHERS
 
 
 async def all_ready(pool: PicturePool) -> None:
