@@ -30,6 +30,7 @@ def make_router(service: Callable[[], ChatService]) -> APIRouter:
     router = APIRouter()
     ask = [requires(Right.ASK)]
 
+    @router.head("/health", dependencies=[OPEN], include_in_schema=False)
     @router.get("/health", dependencies=[OPEN], summary="Can it answer now? (as vLLM has it)", tags=["operation"])
     async def health() -> Response:
         with suppress(OpenAIError):

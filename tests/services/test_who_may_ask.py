@@ -235,3 +235,14 @@ def test_settings_of_keys_are_kept_out_of_sight() -> None:
         assert names
         given: dict[str, Any] = dict.fromkeys(names, "sesame")
         assert "sesame" not in repr(settings(**given))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+async def test_health_routes_answer_head_to_whom_they_answer_get(
+    service: str, keys: tuple[Path, dict[str, str]]
+) -> None:
+    found = rules(application(service, keys[0]))
+    paths = ["/health/live", "/health/ready", "/version", "/metrics", *["/health"][: service == "downstream"]]
+    for path in paths:
+        asked = {method: next(rule for rule in found if rule.takes(method, path)) for method in ("GET", "HEAD")}
+        assert asked["HEAD"].access == asked["GET"].access

@@ -64,10 +64,11 @@ def health_router(
         is_alive: Whether the process is of use still.
 
     Returns:
-        GET /health/live, /health/ready, /metrics and /version.
+        GET and HEAD of /health/live, /health/ready, /metrics and /version.
     """
     router = APIRouter(tags=["operation"])
 
+    @router.head("/health/live", dependencies=[OPEN], include_in_schema=False)
     @router.get("/health/live", dependencies=[OPEN], summary="Is the process up? 503 where only a restart helps")
     async def live(response: Response) -> dict[str, str]:
         if is_alive():
@@ -75,6 +76,7 @@ def health_router(
         response.status_code = 503
         return {"status": "dead"}
 
+    @router.head("/health/ready", dependencies=[OPEN], include_in_schema=False)
     @router.get("/health/ready", dependencies=[OPEN], summary="Can it answer now?", response_model=Readiness)
     async def ready() -> JSONResponse:
         dependencies = await readiness()
@@ -82,6 +84,7 @@ def health_router(
         body = Readiness(status="ready" if is_ready else "not_ready", dependencies=dependencies)
         return JSONResponse(body.model_dump(), status_code=200 if is_ready else 503)
 
+    @router.head("/metrics", dependencies=[requires(Right.METRICS)], include_in_schema=False)
     @router.get(
         "/metrics",
         dependencies=[requires(Right.METRICS)],
@@ -91,6 +94,7 @@ def health_router(
     async def expose() -> Response:
         return Response(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST)
 
+    @router.head("/version", dependencies=[OPEN], include_in_schema=False)
     @router.get("/version", dependencies=[OPEN], summary="Software, revision and models")
     async def show_version() -> dict[str, Any]:
         return {"service": service, "software": software_version(), "revision": revision(), **await version_info()}

@@ -129,6 +129,13 @@ def test_liveness_readiness_and_version(http: httpx.Client, demo: Demo) -> None:
     assert version["revision"] is None or re.fullmatch(r"[0-9a-f]{40}", version["revision"])
 
 
+@pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/version", "/metrics"])
+def test_health_routes_answer_head_without_a_body(http: httpx.Client, path: str) -> None:
+    reply = http.head(path)
+    assert (reply.status_code, reply.content) == (200, b"")
+    assert reply.headers["Content-Type"] == http.get(path).headers["Content-Type"]
+
+
 def test_only_required_dependencies_keep_a_service_from_being_ready(
     http: httpx.Client, demo: Demo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
