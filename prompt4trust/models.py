@@ -8,12 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from prompt4trust.errors import TransportError
 from prompt4trust.prompts import Message
 
-__all__ = ["Completion", "Cost", "Downstream", "Generation", "Guidance", "Policy", "Sampling", "TransportError"]
+__all__ = [
+    "Completion",
+    "Cost",
+    "Downstream",
+    "Generation",
+    "Guidance",
+    "Omission",
+    "Policy",
+    "Sampling",
+    "TransportError",
+]
+
+Omission = Literal["logprobs", "seed", "decoding", "system-message", "response-format"]
+"""Things that a reply may be without, since the server refuses to be asked for them: log-probabilities, the seed, the
+temperature or the bounds of sampling, the system message as one of its own, the form asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +40,7 @@ class Sampling:
         top_k: Number of most likely tokens to draw from; 0 for all.
         max_tokens: Most tokens to generate; None for as many as the model's context has room for.
         seed: Any integer, to get the same text again; None for fresh entropy.
+        response_format: OpenAI's object of that name as JSON text, for a form that the text must have; None for any.
     """
 
     temperature: float = 0.0
@@ -33,6 +48,7 @@ class Sampling:
     top_k: int = 0
     max_tokens: int | None = 256
     seed: int | None = None
+    response_format: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,10 +94,17 @@ class Completion:
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """All completions of one request, with the cost of the request."""
+    """All completions of one request.
+
+    Attributes:
+        completions: The texts.
+        cost: The cost of the request.
+        without: What they are without, although it was asked for: the server refuses it, and was asked otherwise.
+    """
 
     completions: Sequence[Completion]
     cost: Cost
+    without: frozenset[Omission] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,7 +77,7 @@ class RunManifest(BaseModel):
             downstream=downstream,
             policy=policy,
             template=f"{template.id} ({wording})",
-            sampling=asdict(sampling),
+            sampling={name: value for name, value in asdict(sampling).items() if name != "response_format"},
             software=_software(),
             created=created,
             notes=notes or {},

@@ -23,7 +23,12 @@ from prompt4trust.verdict.reading import Order, claims_of, read
 
 __all__ = ["Invalid", "InvalidReason", "Order", "Scale", "Verdict", "answers_in", "parse_verdict"]
 
-_CUT = frozenset({"length", "max_tokens", "model_length", "content_filter"})
+_CUT = frozenset(
+    {"length", "max_tokens", "model_length", "incomplete"}
+    | {"content_filter", "safety", "recitation"}
+    | {"tool_calls", "tool_call", "tool_use", "function_call"}  # it would have gone on with what the tool says
+)
+_DECLINED = "refusal"
 
 
 def parse_verdict(
@@ -51,7 +56,8 @@ def parse_verdict(
         scale: What the template asks for: "per-cent", or "probability", where 1 is certainty.
         order: Whether the template asks to conclude first or to reason first: of several verdicts, the one that stands
             there counts, if nothing takes it back.
-        finish_reason: The server's word for why the text ended: "length" where it was cut off.
+        finish_reason: The server's word for why the text ended: "length" where it was cut off, "content_filter" or
+            "tool_calls" where it did not come to its end either, "refusal" where it declines to answer.
 
     Returns:
         The verdict with its confidence clipped to [0, 1], or the reason why there is none. Never raises.
@@ -72,6 +78,8 @@ def parse_verdict(
     """
     if not text or text.isspace():
         return Invalid("empty")
+    if finish_reason.lower() == _DECLINED:
+        return Invalid("no_answer")
     texts = _texts_of(options)
     sources = [source for source in (question, *texts.values()) if source]
     if any(_reads_as_a_verdict(source, texts) for source in sources):

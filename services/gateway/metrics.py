@@ -34,8 +34,11 @@ class GatewayMetrics:
             buckets=_UNUSUAL,
             registry=registry,
         )
-        self.logprobs_refused = Counter(
-            "gateway_logprobs_refused", "Times that the model's server refused log-probabilities.", registry=registry
+        self.refusals = Counter(
+            "gateway_downstream_refusals",
+            "Times that the model's server refused a part of a request and answered without it.",
+            ("part",),
+            registry=registry,
         )
         self.hangups = Counter("gateway_hangups", "Clients that left before their answer.", registry=registry)
         self.waiting = Gauge("gateway_waiting", "Questions that wait for their turn.", registry=registry)

@@ -287,7 +287,16 @@ class Timing(BaseModel):
     total: float
 
 
-Lack = Literal["policy", "logprobs", "calibrator", "calibration-alarm"]
+Lack = Literal[
+    "policy",
+    "logprobs",
+    "decoding",
+    "system-message",
+    "response-format",
+    "seed",
+    "calibrator",
+    "calibration-alarm",
+]
 """Things that an answer can be without."""
 
 
@@ -309,8 +318,9 @@ class VqaReply(BaseModel):
         explanation: The downstream model's text, as it came.
         picture: The picture that the models saw.
         models: Who answered.
-        degraded: What was done without: "policy", "logprobs", "calibrator"; "calibration-alarm" where that no longer
-            holds.
+        degraded: What was done without: "policy", "calibrator", or what the model's server refuses: "logprobs",
+            "decoding" (temperature, top_p or top_k), "system-message" (it went to the head of the question),
+            "response-format", "seed"; "calibration-alarm" where a calibrator no longer holds.
         timing_ms: How long it took.
         recorded: Whether the answer is kept, so that feedback on it can be; it says nothing of the answer's worth.
     """

@@ -38,11 +38,11 @@ class GatewaySettings(PictureServiceSettings, service="gateway"):
     )
     downstream_deadline_s: float = Field(default=45.0, gt=0, description="Longest wait for an answer, with retries.")
     downstream_attempts: int = Field(default=2, ge=1, description="Tries within that time.")
-    logprobs_pause_s: float = Field(
+    refusal_pause_s: float = Field(
         default=600.0,
         ge=0,
-        description="How long a model whose server refused log-probabilities is asked without them before they are "
-        "tried again.",
+        description="How long a model whose server refused a part of a request, such as log-probabilities or the seed, "
+        "is asked without it before it is tried again.",
     )
     egress_hosts: frozenset[str] = Field(
         default=frozenset(), description="Hosts beyond this machine and its neighbours that may be sent pictures."

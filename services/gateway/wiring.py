@@ -28,7 +28,6 @@ from services.gateway.answering.familiarity import FamiliarityJudge
 from services.gateway.answering.models import Models
 from services.gateway.answering.pipeline import Pipeline
 from services.gateway.answering.policy_breaker import PolicyBreaker
-from services.gateway.answering.tolerant_downstream import TolerantDownstream
 from services.gateway.intake.gate import Gate
 from services.gateway.intake.intake import Intake
 from services.gateway.intake.picture_task import prepare_and_describe
@@ -149,9 +148,7 @@ async def open_gateway(
         pipeline = Pipeline(
             intake=_intake(settings, pictures),
             models=Models(
-                TolerantDownstream(
-                    _downstream(settings, downstream_http), settings.logprobs_pause_s, metrics.logprobs_refused.inc
-                ),
+                _downstream(settings, downstream_http, metrics),
                 settings.downstream_model,
                 _policy(settings, policy_http),
                 template,
@@ -181,13 +178,16 @@ def _intake(settings: GatewaySettings, pictures: PicturePool) -> Intake:
     )
 
 
-def _downstream(settings: GatewaySettings, http: httpx.AsyncClient) -> DownstreamClient:
+def _downstream(settings: GatewaySettings, http: httpx.AsyncClient, metrics: GatewayMetrics) -> DownstreamClient:
     return DownstreamClient(
         http,
         settings.downstream_model,
         RetrySettings(settings.downstream_deadline_s, settings.downstream_attempts),
         egress_hosts=settings.egress_hosts,
         vendor_parameters=settings.vendor_parameters,
+        exact=False,
+        refusal_pause_s=settings.refusal_pause_s,
+        refused=lambda change: metrics.refusals.labels(change).inc(),
     )
 
 

@@ -2,26 +2,42 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from urllib.parse import urlsplit
 
 import httpx
+import structlog
 
-from prompt4trust.models import Completion, Cost, Generation, Sampling, TransportError
+from prompt4trust.models import Completion, Cost, Generation, Omission, Sampling, TransportError
 from prompt4trust.prompts import Message
-from services.common.clients.errors import LogprobsRefusedError, RefusedError
+from services.common.clients.chat_reply import SERVICE, read_reply
+from services.common.clients.chat_request import Change, ChatRequest
+from services.common.clients.errors import ParameterRefusedError, RefusedError
 from services.common.clients.picture_egress import PictureEgress
+from services.common.clients.refusals import Attempts, RefusalMemory
 from services.common.clients.retries import RetrySettings
 from services.common.clients.transport import post_json
 
-SERVICE = "downstream"
-_NOT_TAKEN = frozenset({400, 403, 422})
+REFUSAL_PAUSE_S = 600.0
+_SINGLES_AT_ONCE = 8
+_HARMLESS = frozenset[Omission]({"seed"})
+_log = structlog.get_logger(__name__)
+
+
+def _ignore(_: Change) -> None:
+    """Count nothing."""
 
 
 class DownstreamClient:
     """Asks the downstream model; implements prompt4trust's Downstream protocol.
+
+    Servers differ in what they take. Where one refuses a request and names a part of it, it is asked again without that
+    part, or with it in another form, within the same deadline; what it needed is remembered for a while. The generation
+    names what it is `without`. A server that returns fewer completions than it was asked for is asked for the others
+    one by one.
 
     Args:
         http: Pool whose base URL ends in /v1; the caller closes it.
@@ -30,6 +46,11 @@ class DownstreamClient:
         egress_hosts: Hosts beyond this machine and dotless (internal) names that may receive pictures.
         vendor_parameters: Whether the server takes parameters beyond OpenAI's own (top_k), as vLLM and the embedded
             engine do.
+        exact: Whether replies without what was asked for are errors, a seed aside: for evidence, which holds for the
+            decoding and the wording that it was made with.
+        refusal_pause_s: How long a refusal is remembered.
+        refused: Called with each change that a refusal led to.
+        clock: Monotonic seconds.
     """
 
     def __init__(
@@ -40,11 +61,18 @@ class DownstreamClient:
         *,
         egress_hosts: frozenset[str] = frozenset(),
         vendor_parameters: bool = True,
+        exact: bool = True,
+        refusal_pause_s: float = REFUSAL_PAUSE_S,
+        refused: Callable[[Change], None] = _ignore,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._http = http
         self.model = model
         self._retry = retry
         self._vendor_parameters = vendor_parameters
+        self._exact = exact
+        self._refused = refused
+        self._memory = RefusalMemory(refusal_pause_s, clock)
         self._egress = PictureEgress(urlsplit(str(http.base_url)).hostname or "", egress_hosts)
 
     async def complete(
@@ -59,75 +87,75 @@ class DownstreamClient:
             top_logprobs: Alternatives to report for each token, or None for no log-probabilities.
 
         Returns:
-            The completions and what they cost.
+            The completions, what they cost, and what they are without.
 
         Raises:
-            LogprobsRefusedError: If log-probabilities were asked for and the server names them as what it refuses.
+            ParameterRefusedError: If the client is exact, and the server would answer another request only.
             TransportError: If the model could not be asked or its reply has no usable choices.
             PictureEgressRefusedError: If a picture would leave for a host that is not switched on.
         """
         self._egress.check(messages)
-        body: dict[str, Any] = {
-            "model": self.model,
-            "messages": list(messages),
-            "n": n,
-            "temperature": sampling.temperature,
-            "top_p": sampling.top_p,
-        }
-        if sampling.max_tokens is not None:
-            body["max_tokens"] = sampling.max_tokens
-        if sampling.top_k > 0 and self._vendor_parameters:
-            body["top_k"] = sampling.top_k
-        if sampling.seed is not None:
-            body["seed"] = sampling.seed
-        if top_logprobs is not None:
-            body |= {"logprobs": True, "top_logprobs": top_logprobs}
+        request = ChatRequest(self.model, messages, sampling, n, top_logprobs, self._vendor_parameters)
+        give_up_at = asyncio.get_running_loop().time() + self._retry.deadline_s
+        if n == 1 or "n" not in self._memory.needed():
+            generation = await self._exchange(request, give_up_at)
+        else:
+            generation = Generation([], Cost())
+        missing = range(len(generation.completions), n)
+        return _joined([generation, *await self._singly(request, missing, give_up_at)]) if missing else generation
+
+    async def _exchange(self, request: ChatRequest, give_up_at: float) -> Generation:
+        """Ask until the server takes the request in some form; each part is changed once at most."""
+        before = self._memory.needed()
+        attempts = Attempts(request, before)
+        while True:
+            try:
+                generation = await self._post(request, attempts.made, give_up_at)
+                break
+            except RefusedError as error:
+                changes = attempts.next_changes(error)
+                if not changes or asyncio.get_running_loop().time() >= give_up_at:
+                    raise
+                if self._exact and (lost := request.omissions(changes) - _HARMLESS):
+                    raise ParameterRefusedError(SERVICE, min(lost), error) from error
+        # Only now: an error that quoted a question with such a word in it would else count as a refusal.
+        fewer = frozenset[Change]({"n"}) if len(generation.completions) < request.n else frozenset[Change]()
+        learned = attempts.made | fewer
+        self._memory.learn(before, learned)
+        for change in sorted(learned ^ before):
+            self._refused(change)
+            _log.warning("the server does not take a part of requests", part=change)
+        return generation
+
+    async def _post(self, request: ChatRequest, made: Collection[Change], give_up_at: float) -> Generation:
+        within_s = give_up_at - asyncio.get_running_loop().time()
+        if within_s <= 0:
+            raise TransportError(SERVICE, f"no reply within {self._retry.deadline_s:g} s", timed_out=True)
         started = time.perf_counter()
+        retry = replace(self._retry, deadline_s=within_s)
+        reply = await post_json(self._http, SERVICE, "chat/completions", request.body(made), retry)
+        seconds = time.perf_counter() - started
+        completions, cost = read_reply(reply, seconds, max_tokens=request.sampling.max_tokens)
+        if len(completions) > request.n:
+            raise TransportError(SERVICE, f"it returned {len(completions)} choices instead of {request.n}", status=200)
+        return Generation(completions, cost, request.omissions(made))
+
+    async def _singly(self, request: ChatRequest, places: range, give_up_at: float) -> list[Generation]:
+        room = asyncio.Semaphore(_SINGLES_AT_ONCE)
+
+        async def one(place: int) -> Generation:
+            async with room:
+                return await self._exchange(request.single(place), give_up_at)
+
         try:
-            reply = await post_json(self._http, SERVICE, "chat/completions", body, self._retry)
-        except RefusedError as error:
-            if top_logprobs is not None and error.status in _NOT_TAKEN and "logprob" in error.said.lower():
-                raise LogprobsRefusedError(error.status) from error
-            raise
-        return _generation(reply, n, time.perf_counter() - started)
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(one(place)) for place in places]
+        except ExceptionGroup as errors:
+            raise errors.exceptions[0] from None  # it cancelled the others
+        return [task.result() for task in tasks]
 
 
-def _generation(reply: Mapping[str, Any], n: int, seconds: float) -> Generation:
-    try:
-        completions = [_completion(choice) for choice in sorted(reply["choices"], key=lambda choice: choice["index"])]
-        usage = reply.get("usage") or {}
-        cost = Cost(1, int(usage.get("prompt_tokens", 0)), int(usage.get("completion_tokens", 0)), seconds)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise TransportError(SERVICE, "its reply is not a chat completion", status=200) from error
-    if any(completion.finish_reason == "abort" for completion in completions):
-        # vLLM's word for requests that it gave up because it is ending: what there is of the text is nobody's answer.
-        raise TransportError(SERVICE, "it gave the request up before it was done", status=503)
-    if len(completions) != n:
-        raise TransportError(SERVICE, f"it returned {len(completions)} choices instead of {n}", status=200)
-    return Generation(completions, cost)
-
-
-def _completion(choice: Mapping[str, Any]) -> Completion:
-    content = choice["message"]["content"]
-    logprobs = choice.get("logprobs")
-    listed = None if logprobs is None else logprobs["content"] or []
-    return Completion(
-        text=_text_of(content),
-        finish_reason=str(choice.get("finish_reason") or "stop"),
-        top_logprobs=None if listed is None else list(_alternatives(listed)),
-        tokens=None if listed is None else [str(token["token"]) for token in listed],
-    )
-
-
-def _text_of(content: object) -> str:
-    """Join a content's parts of text; thoughts and whatever else is a part of its own are no part of the reply."""
-    if not isinstance(content, list):
-        return "" if content is None else str(content)
-    parts = (part for part in content if part.get("type", "text") in ("text", "output_text"))
-    return "".join(str(part.get("text") or "") for part in parts)
-
-
-def _alternatives(tokens: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, float]]:
-    for token in tokens:
-        # A sampled token need not be among the most likely ones.
-        yield {entry["token"]: float(entry["logprob"]) for entry in (*(token.get("top_logprobs") or ()), token)}
+def _joined(generations: Sequence[Generation]) -> Generation:
+    completions: list[Completion] = [each for generation in generations for each in generation.completions]
+    cost = sum((generation.cost for generation in generations), Cost())
+    return Generation(completions, cost, frozenset[Omission]().union(*(each.without for each in generations)))

@@ -11,14 +11,19 @@ import structlog
 from prompt4trust.calibration import CalibrationKey
 from prompt4trust.estimators import ESTIMATORS, get_estimator
 from prompt4trust.estimators.base import Answer
-from prompt4trust.models import Downstream, Generation, Guidance, Policy, Sampling, TransportError
+from prompt4trust.models import Downstream, Generation, Guidance, Omission, Policy, Sampling, TransportError
 from prompt4trust.prompts import Message, PromptTemplate
-from services.gateway.answering.tolerant_downstream import WITHOUT_LOGPROBS
 from services.gateway.intake.query import Query
 from services.gateway.schemas import Lack
 
 FALLBACK = "verbalized"
 """The method where the policy is away: it asks the downstream model alone."""
+
+WITHOUT_LOGPROBS: Mapping[str, str] = {"cgp+logprob": "cgp"}
+"""Estimator -> the one that asks the very same and uses no log-probabilities, for when none come back."""
+
+CHANGES_CONFIDENCE: tuple[Omission, ...] = ("decoding", "system-message", "response-format")
+"""Omissions that make a confidence another one: it has a calibration key of its own then."""
 
 _log = structlog.get_logger(__name__)
 
@@ -73,11 +78,13 @@ class Models:
         if timed.without_logprobs and answer.estimator in WITHOUT_LOGPROBS:
             answer = replace(answer, estimator=WITHOUT_LOGPROBS[answer.estimator])
             lacks = (*lacks, "logprobs")
+        changed = [omission for omission in CHANGES_CONFIDENCE if omission in timed.without]
+        lacks = (*lacks, *changed, *(("seed",) if "seed" in timed.without else ()))
         key = CalibrationKey(
             downstream=self.name,
             policy=answer.guidance.version if answer.guidance else None,
             estimator=answer.estimator,
-            answer_template=self.template.id,
+            answer_template=", without ".join((self.template.id, *changed)),
         )
         return ModelAnswer(answer, key, lacks, timed.policy_s, timed.downstream_s)
 
@@ -105,6 +112,8 @@ class _Timed:
         self.policy_s = 0.0
         self.without_logprobs = False
         """Whether log-probabilities were asked for and did not come."""
+        self.without: set[Omission] = set()
+        """Omissions of its replies."""
 
     async def complete(
         self, messages: Sequence[Message], sampling: Sampling, *, n: int = 1, top_logprobs: int | None = None
@@ -116,6 +125,7 @@ class _Timed:
             self.downstream_s += self._clock() - started
         if top_logprobs is not None and any(each.text and not each.top_logprobs for each in generation.completions):
             self.without_logprobs = True
+        self.without |= generation.without
         return generation
 
     async def guide(self, question: str, options: Mapping[str, str], *, seed: int | None = None) -> Guidance:

@@ -219,6 +219,10 @@ function hideProblem() { by("problem").hidden = true; }
 const WITHOUT = {
   policy: "The guidance model is away: the question was asked without guidance.",
   logprobs: "The model's server reports no probabilities: the confidence rests on what the model stated alone.",
+  decoding: "The model's server takes no settings of sampling: its text was sampled in another way than asked for.",
+  "system-message": "The model's server takes no system message: it was put at the head of the question.",
+  "response-format": "The model's server cannot be held to a form of reply: it was asked for in words alone.",
+  seed: "The model's server takes no seed: the same question may get another text.",
   calibrator: "No calibrator fits these models: the confidence is the model's own statement.",
   "calibration-alarm": "Reviews show that the confidence of these models no longer holds: see the calibration page.",
 };

@@ -93,12 +93,14 @@ class RemoteGenerator:
         self._servers = servers
         self._pool = pool
         self._model = model
+        # Kept, since it knows what the server refuses.
+        self._client = servers.client(pool, model)
 
     async def generate(self, messages: Sequence[Message], n: int, sampling: Sampling) -> Generation:
         """Write n continuations of a chat (see Generator)."""
         asked = self._pool
         try:
-            return await self._servers.client(asked, self._model).complete(messages, sampling, n=n)
+            return await self._client.complete(messages, sampling, n=n)
         except TransportError as error:
             if not _may_have_moved(error):
                 raise
@@ -106,7 +108,8 @@ class RemoteGenerator:
                 self._pool = await self._servers.find(self._model, but=asked)
             except NotServedError:
                 raise error from None
-        return await self._servers.client(self._pool, self._model).complete(messages, sampling, n=n)
+            self._client = self._servers.client(self._pool, self._model)
+        return await self._client.complete(messages, sampling, n=n)
 
     async def trouble(self) -> str | None:
         """Find out why no server can be asked for the model, if that is so."""
