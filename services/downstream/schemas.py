@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
+_MAX_INT = 2**31 - 1
 _MAX_STOPS = 16
 _MAX_STOP_LENGTH = 256
 
@@ -103,13 +104,15 @@ class ChatCompletionRequest(_Model):
 
     model: str
     messages: list[ChatMessage] = Field(min_length=1)
-    n: int | None = Field(default=None, ge=1)
-    seed: int | None = None
+    n: int | None = Field(default=None, ge=1, le=_MAX_INT)
+    seed: int | None = Field(default=None, ge=-(2**63), lt=2**63)
     temperature: float | None = Field(default=None, ge=0, le=2, allow_inf_nan=False)
     top_p: float | None = Field(default=None, gt=0, le=1)
-    top_k: int | None = Field(default=None, ge=-1, description="Beyond OpenAI's API, as in vLLM; 0 and -1 are all.")
-    max_tokens: int | None = Field(default=None, ge=1)
-    max_completion_tokens: int | None = Field(default=None, ge=1)
+    top_k: int | None = Field(
+        default=None, ge=-1, le=_MAX_INT, description="Beyond OpenAI's API, as in vLLM; 0 and -1 are all."
+    )
+    max_tokens: int | None = Field(default=None, ge=1, le=_MAX_INT)
+    max_completion_tokens: int | None = Field(default=None, ge=1, le=_MAX_INT)
     stop: str | list[str] | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = Field(default=None, ge=0, le=20)

@@ -112,6 +112,14 @@ def test_temperature_top_p_and_top_k_narrow_the_choice(client: openai.OpenAI) ->
     assert text_of(ask(client, seed=5)) != greedy
 
 
+@pytest.mark.parametrize("name", ["n", "seed", "top_k", "max_tokens", "max_completion_tokens"])
+@pytest.mark.parametrize("value", [2**63, 10**30])
+def test_numbers_beyond_all_bounds_are_refused_by_name(client: openai.OpenAI, name: str, value: int) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        ask(client, extra_body={name: value})
+    assert caught.value.param == name
+
+
 def test_token_limits_by_both_names(client: openai.OpenAI) -> None:
     for options in ({"max_tokens": 3}, {"max_completion_tokens": 3, "max_tokens": None}):
         usage = ask(client, seed=2, **options).usage

@@ -18,6 +18,7 @@ from prompt4trust.models import Sampling
 from services.common.engine.decoding.randomness import uniforms
 
 _ALL = 1 << 62  # more tokens than any vocabulary has
+_COLDEST = 1e-6  # divided by less, logits overflow; by this, only equal ones are drawn from
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +49,11 @@ class SamplingRows:
         restricted = [i for i, (_, p) in enumerate(rows) if draws[i] and (p.top_p < 1 or p.top_k > 0)]
         return cls(
             keys=tensor([key for key, _ in rows], torch.int64),
-            temperature=tensor([p.temperature if p.temperature > 0 else 1.0 for _, p in rows], torch.float64),
+            temperature=tensor(
+                [max(p.temperature, _COLDEST) if p.temperature > 0 else 1.0 for _, p in rows], torch.float64
+            ),
             top_p=tensor([p.top_p for _, p in rows], torch.float64),
-            top_k=tensor([p.top_k if p.top_k > 0 else _ALL for _, p in rows], torch.int64),
+            top_k=tensor([min(p.top_k, _ALL) if p.top_k > 0 else _ALL for _, p in rows], torch.int64),
             draws=tensor(draws, torch.bool),
             any_draw=any(draws),
             restricted=tensor(restricted, torch.int64) if restricted else None,

@@ -193,16 +193,24 @@ class Scheduler:
                 self._waiting.popleft()
         if not picked:
             return
+        if not self._join(picked) and len(picked) > 1:
+            # One of them may be at fault: it is to fail alone.
+            for each in picked:
+                self._join([each])
+
+    def _join(self, picked: Sequence[tuple[Prompt, list[RunningSample]]]) -> bool:
+        """Read prompts together; return whether it went well. A prompt that cannot be read by itself fails."""
         first = len(self._batch.samples)
         try:
             chosen = self._batch.join(picked)
         except Exception as error:
-            _log.exception("prompts could not be read")
-            for _, samples in picked:
-                self._fail(samples[0].job, _unforeseen(error))
-            return
+            _log.exception("prompts could not be read", prompts=len(picked))
+            if len(picked) == 1:
+                self._fail(picked[0][1][0].job, _unforeseen(error))
+            return False
         self._prompt_tokens += sum(len(prompt.tokens) for prompt, _ in picked)
         self._advance(chosen, first)
+        return True
 
     def _sample(self, job: Job, index: int) -> RunningSample:
         assert job.sampling.seed is not None  # noqa: S101 - filled in when the request came

@@ -310,6 +310,43 @@ async def test_one_requests_fault_harms_no_other(
     assert await texts(text_engine, request("lucky"))
 
 
+async def test_a_prompt_that_cannot_be_read_fails_alone(
+    text_engine: TransformersEngine, text_adapter: TransformersAdapter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = [await texts(text_engine, request(f"neighbour {i}")) for i in range(4)]
+    real, longest, together = text_adapter.prefill, 300, 0
+
+    def prefill(prompts: Sequence[Prompt], first: int) -> torch.Tensor:
+        nonlocal together
+        if any(len(prompt.tokens) > longest for prompt in prompts):
+            together = max(together, len(prompts))
+            raise RuntimeError("more than this machine can read")
+        return real(prompts, first)
+
+    monkeypatch.setattr(text_adapter, "prefill", prefill)
+    said = await asyncio.gather(
+        *(texts(text_engine, request(f"neighbour {i}")) for i in range(2)),
+        texts(text_engine, request("z" * (longest + 50))),
+        *(texts(text_engine, request(f"neighbour {i}")) for i in range(2, 4)),
+        return_exceptions=True,
+    )
+    assert together > 1, "the prompts were not read together"
+    assert isinstance(said.pop(2), EngineError)
+    assert said == alone
+
+
+async def test_no_setting_of_decoding_harms_others(text_engine: TransformersEngine) -> None:
+    ordinary = [request("ordinary", seed=i) for i in range(4)]
+    alone = [await texts(text_engine, each) for each in ordinary]
+    extreme = [
+        request("extreme", **setting)
+        for setting in ({"top_k": 2**63}, {"top_k": 10**30}, {"seed": -(10**30)}, {"temperature": 5e-324})
+    ]
+    said = await asyncio.gather(*(texts(text_engine, each) for each in (*ordinary, *extreme)))
+    assert said[:4] == alone
+    assert len(said) == 8
+
+
 async def test_stopping_fails_what_is_not_done(text_adapter: TransformersAdapter) -> None:
     text_adapter.reset()
     engine = TransformersEngine(text_adapter, EngineOptions())
