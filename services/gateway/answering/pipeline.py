@@ -51,7 +51,11 @@ class AnswerRecorder(Protocol):
         ...
 
     async def keep(self, answered: Answered) -> bool:
-        """Keep an answer; return whether it is stored. Its own deadline is a short one."""
+        """Keep an answer; return whether it is stored. Its own deadline is a short one.
+
+        Raises:
+            Exception: If another answer stands under its id: this one must not be told.
+        """
         ...
 
 

@@ -74,7 +74,7 @@ class Intake:
             ClientDisconnect: If the client left.
         """
         key = key_of(request.scope)
-        answer_id = answer_id_of(request.headers, "" if key is None else key.name)
+        answer_id = answer_id_of(request.headers, "" if key is None else key.id)
         # A client's file takes memory from its first byte until it has become a small picture: one bound for both.
         async with self.uploads.place():
             body = await read_body(request.scope, request.receive, self.max_body_bytes, self.upload_deadline_s)

@@ -8,10 +8,13 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from services.gateway.answering.reply import Answered
 from services.gateway.intake.query import Query
+
+IDENTITY: Final = ("image_sha256", "question_sha256", "options_sha256", "groups")
+"""Columns by which a question is known again."""
 
 _NOT_KEPT = str.maketrans({"\0": "\N{REPLACEMENT CHARACTER}"})
 
@@ -112,16 +115,16 @@ def record_of(answered: Answered, keeping: Keeping, clock: Callable[[], datetime
 
 
 def identity_of(query: Query) -> dict[str, Any]:
-    """Choose the columns by which a question is known again.
+    """Compute what a question is known again by.
 
     Returns:
-        Column -> value, as it is stored.
+        Each column of `IDENTITY` -> its value, as it is stored.
     """
     row = {
         "image_sha256": query.picture.sha256,
         "question_sha256": _digest(query.ask.question),
         "options_sha256": _digest(json.dumps(query.ask.options)),
-        "groups": dict(query.ask.groups),
+        "groups": dict(sorted(query.ask.groups.items())),
     }
     return {name: _storable(value) for name, value in row.items()}
 

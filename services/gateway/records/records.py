@@ -71,6 +71,10 @@ class Records:
 
         Returns:
             Whether it is stored.
+
+        Raises:
+            OtherQuestionError: If another question was answered under its id meanwhile, whose answer stands.
+            ReviewedError: If the same question was, and somebody has spoken of that answer.
         """
         try:
             record = record_of(answered, self.keeping, self.clock)
@@ -82,6 +86,9 @@ class Records:
             is_stored = await self.writer.write(record)
         if not is_stored:
             self.metrics.unrecorded.inc()
+        elif answered.query.is_repeatable:
+            # Two that were asked at once under one key may both have found no answer under it.
+            await self.check_repeated(answered.query)
         return is_stored
 
     def state(self) -> Dependency:

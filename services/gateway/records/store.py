@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, exists, func, insert, literal_column, select, update
+from sqlalchemy import Text, and_, cast, delete, exists, func, insert, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -25,7 +25,7 @@ from services.gateway.records.errors import (
 )
 from services.gateway.records.migrations.upgrading import NewerDatabaseError, OlderDatabaseError
 from services.gateway.records.queries import REVIEWED, conditions, feedback_of, judge, key_of_row, later, reviewed_of
-from services.gateway.records.record import Record
+from services.gateway.records.record import IDENTITY, Record
 from services.gateway.records.reviewed_answer import ReviewedAnswer
 from services.gateway.records.tables import answers, feedback, pictures
 
@@ -90,14 +90,16 @@ class RecordStore:
         """Keep records, all or none.
 
         One that is there already is replaced: the question was answered again, and what was told last counts. One of
-        which somebody has spoken is left as it is.
+        which somebody has spoken, or that is of another question, is left as it is.
 
         Raises:
             RecordRefusedError: If the database does not take one of them.
         """
         add = self._insert(answers)
         again = {column.name: add.excluded[column.name] for column in answers.columns if not column.primary_key}
-        add = add.on_conflict_do_update(index_elements=[answers.c.id], set_=again, where=~_IS_REVIEWED)
+        # As text: PostgreSQL does not compare JSON.
+        same = [cast(answers.c[name], Text) == cast(add.excluded[name], Text) for name in IDENTITY]
+        add = add.on_conflict_do_update(index_elements=[answers.c.id], set_=again, where=and_(~_IS_REVIEWED, *same))
         rows = [dict(record.row) for record in records]
         shown = [{"answer_id": each.id, "file": each.picture} for each in records if each.picture is not None]
         async with self.writing() as connection:

@@ -61,13 +61,20 @@ def new(
             first = error.errors()[0]
             raise CommandError(f"--{first['loc'][0]}: {first['msg']}") from error
         is_new = not file.exists()
-        change_keys(file, lambda keys: (*keys, key))
+        change_keys(file, lambda keys: (*_without_name(keys, key.name), key))
     # The key first: should this process be killed now, it has at least been seen.
     typer.echo(text)
     note = Console(stderr=True)
     note.print(f"key {key.id} is in {escape(str(file))}; this is the only time that it is shown", soft_wrap=True)
     if is_new:
         note.print("services read the file that TRUSTVQA_<SERVICE>_API_KEYS names", soft_wrap=True, highlight=False)
+
+
+def _without_name(keys: tuple[Key, ...], name: str) -> tuple[Key, ...]:
+    """Check that no key has a name yet: logs and records say who did a thing by the name alone."""
+    if taken := [key.id for key in keys if key.name.casefold() == name.casefold()]:
+        raise CommandError(f"key {taken[0]} is named {name!r} already: give this one another name, or remove that one")
+    return keys
 
 
 @app.command("list")

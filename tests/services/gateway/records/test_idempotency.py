@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -86,6 +87,23 @@ def test_many_at_once_under_one_key_have_one_record(make_gateway: MakeGateway, t
         assert len({reply["id"] for reply in replies}) == 1
         assert all(reply["recorded"] for reply in replies)
         assert kept(where) == [(replies[0]["id"], "B", "cgp")]
+
+
+def test_different_questions_at_once_under_one_key_have_one_winner(place: Place, make_gateway: MakeGateway) -> None:
+    key, questions = str(uuid.uuid4()), [f"Which shape has finding {number}?" for number in range(8)]
+    with make_gateway(records_url=place.url) as url, httpx.Client(base_url=url, timeout=20) as client:
+        client.get("/health/ready")
+        with ThreadPoolExecutor(8) as pool:
+            replies = list(pool.map(lambda question: post(client, key, question=question), questions))
+        won = [reply for reply in replies if reply.status_code == 200]
+        assert len(won) == 1
+        for reply in replies:
+            if reply is not won[0]:
+                assert_problem(reply, 422, "idempotency-key-reused")
+        asked = questions[replies.index(won[0])]
+        [(kept_hash,)] = place.query("SELECT question_sha256 FROM answers")
+        assert kept_hash == hashlib.sha256(asked.encode()).hexdigest()
+        assert post(client, key, question=asked).json()["id"] == won[0].json()["id"]
 
 
 def test_answers_go_on_while_nobody_can_look_whether_they_were_given(

@@ -11,9 +11,9 @@ import pytest
 from pydantic import SecretStr
 from typer.testing import CliRunner, Result
 
-from services.common.auth import Key, Keyring, Right
+from services.common.auth import Key, Keyring, Right, make_key
 from services.common.auth.key import is_of
-from services.common.auth.key_file import read_keys
+from services.common.auth.key_file import change_keys, read_keys
 from services.common.auth.keyring import Refusal
 from services.trainer.model_settings import ModelSettings
 from trustvqa.cli.api_key import read_key, refusal
@@ -78,6 +78,7 @@ def test_a_key_is_made_listed_used_and_taken_back(tmp_path: Path) -> None:
         (("new", "--name", " ", "--scope", "ask"), "--name"),
         (("remove", "nobody"), "no key 'nobody'"),
         (("remove", "twin"), "2 keys are named 'twin'"),
+        (("new", "--name", "Ward", "--scope", "ask"), "named 'Ward' already"),
         (("list", "--file", "absent.json"), "there is no file"),
         (("remove", "twin", "--file", "absent.json"), "there is no file"),
         (("new", "--name", "x", "--scope", "ask", "--file", "broken.json"), "does not hold keys"),
@@ -89,8 +90,10 @@ def test_what_cannot_be_done_is_said_and_changes_nothing(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("TRUSTVQA_KEYS_FILE", "keys.json")
-    for _ in range(2):
-        new(Path("keys.json"), "twin", "--scope", "ask")
+    new(Path("keys.json"), "ward", "--scope", "ask")
+    # Earlier versions took two keys of one name.
+    twins = (make_key("twin", [Right.ASK], created=NOW)[1] for _ in range(2))
+    change_keys(Path("keys.json"), lambda keys: (*keys, *twins))
     Path("broken.json").write_text("{")
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     done = keys(*arguments, status=1)
