@@ -55,10 +55,10 @@ _MODULES = {
         " bootstrap_intervals brier_score confident_error_count confident_error_share coverage_at_risk "
         "expected_calibration_error mean_confidence negative_log_likelihood smooth_calibration_error summarize"
     ),
-    "models": "Completion Cost Downstream Generation Guidance Policy Sampling",
+    "models": "Completion Cost Decoding Downstream Generation Guidance Policy Sampling",
     "monitoring": "SequentialTest live_figures",
     "picture_files": "data_url read_picture",
-    "pictures": "PictureLimits PreparedPicture decode_picture prepare_picture",
+    "pictures": "PictureLimits PicturePreparation PreparedPicture decode_picture prepare_picture",
     "prompts": "Message PromptTemplate answer_messages guide_messages load_answer_template load_template",
     "questions": "Question letter_options",
     "rewards": "REWARDS Reward brier get_reward log_score",

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, Self
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from prompt4trust.errors import TransportError
 from prompt4trust.prompts import Message
@@ -16,6 +18,7 @@ from prompt4trust.prompts import Message
 __all__ = [
     "Completion",
     "Cost",
+    "Decoding",
     "Downstream",
     "Generation",
     "Guidance",
@@ -49,6 +52,67 @@ class Sampling:
     max_tokens: int | None = 256
     seed: int | None = None
     response_format: str | None = None
+
+
+class Decoding(BaseModel):
+    """The decoding that an estimator's confidence comes from: all of it that changes which texts are likely.
+
+    Unlike `Sampling` it holds what an estimator really uses, the number of samples included, and no seed: a seed picks
+    among the same texts.
+
+    Attributes:
+        temperature: 0 is greedy; otherwise logits are divided by it.
+        top_p: Smallest set of most likely tokens whose probability reaches this, in (0, 1].
+        top_k: Number of most likely tokens to draw from; 0 for all; None where the server is not told.
+        max_tokens: Most tokens of a text; None for as many as the model's context has room for.
+        samples: Texts that the confidence is counted in, at least 2; None where each text is read by itself.
+
+    Example:
+        >>> Decoding.of(Sampling(temperature=0.1, top_p=0.95, top_k=50, seed=7)).line
+        'temperature 0.1, top-p 0.95, top-k 50, 256 tokens'
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    temperature: float = Field(ge=0)
+    top_p: float = Field(gt=0, le=1)
+    top_k: int | None = Field(ge=0)
+    max_tokens: int | None = Field(ge=1)
+    samples: int | None = Field(default=None, ge=2)
+
+    @classmethod
+    def of(cls, sampling: Sampling, samples: int | None = None) -> Self:
+        """Take the decoding from the settings that a model is asked with."""
+        return cls(
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            top_k=sampling.top_k,
+            max_tokens=sampling.max_tokens,
+            samples=samples,
+        )
+
+    def as_sent(self, *, takes_top_k: bool) -> Self:
+        """Return the decoding as a server is told of it: one that takes no top_k draws by its own."""
+        return self if takes_top_k else self.model_copy(update={"top_k": None})
+
+    @property
+    def line(self) -> str:
+        """The decoding in words; no two decodings have the same."""
+        parts = ["greedy" if self.temperature == 0 else f"temperature {_digits(self.temperature)}"]
+        if self.top_p != 1:
+            parts.append(f"top-p {_digits(self.top_p)}")
+        if self.top_k != 0:
+            parts.append("top-k of the server" if self.top_k is None else f"top-k {self.top_k}")
+        parts.append("any length" if self.max_tokens is None else f"{self.max_tokens} tokens")
+        if self.samples is not None:
+            parts.append(f"{self.samples} samples")
+        return ", ".join(parts)
+
+
+def _digits(value: float) -> str:
+    """Write a number as short as it is told from every other."""
+    short = f"{value:.15g}"
+    return short if float(short) == value else repr(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,11 +7,13 @@ from pathlib import Path
 from PIL import Image
 
 from prompt4trust.errors import PictureError, TransportError, UnreadablePictureError
-from prompt4trust.pictures import PictureLimits, decode_picture, prepare_picture
+from prompt4trust.pictures import PictureLimits, PicturePreparation, decode_picture, prepare_picture
 
-__all__ = ["data_url", "read_picture"]
+__all__ = ["PREPARATION", "data_url", "read_picture"]
 
 _LIMITS = PictureLimits()
+PREPARATION = PicturePreparation.of(_LIMITS)
+"""The preparation of every picture that is read here."""
 
 
 def data_url(path: Path) -> str:

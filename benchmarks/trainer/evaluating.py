@@ -64,6 +64,7 @@ async def _evaluate(server: Contender, dataset: Dataset, concurrency: int, out: 
     template = load_template(_TEMPLATE)
     async with make_http_client(server.url, max_connections=concurrency) as http:
         client = DownstreamClient(http, server.model, RetrySettings(deadline_s=120))
+        estimators = [get_estimator(_METHOD, client, None, template, _SAMPLING)]
         manifest = RunManifest.describe(
             dataset,
             [_METHOD],
@@ -72,8 +73,8 @@ async def _evaluate(server: Contender, dataset: Dataset, concurrency: int, out: 
             template=template,
             sampling=_SAMPLING,
             created=datetime.now(UTC),
+            decoding={each.name: each.decoding for each in estimators},
         )
-        estimators = [get_estimator(_METHOD, client, None, template, _SAMPLING)]
         rows = await evaluate(dataset.questions, estimators, out, manifest, concurrency=concurrency)
     assert not any(row.failure for row in rows), "a question could not be asked"
     return [row.text or "" for row in rows]

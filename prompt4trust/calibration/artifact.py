@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -10,12 +11,20 @@ from prompt4trust.artifact import JsonArtifact
 from prompt4trust.calibration.base import Calibrator, Value
 from prompt4trust.calibration.families import get_family
 from prompt4trust.calibration.reliability import Bin
+from prompt4trust.models import Decoding
+from prompt4trust.pictures import PicturePreparation
 
 MetricValues = dict[str, dict[str, float | None]]
 """Metric -> value, low and high of its interval; null where undefined."""
 
-NEWEST_FORMAT = 2
-"""Format 1 held one-signal parameters and no record of a choice; its files are still read."""
+NEWEST_FORMAT = 3
+"""Format 1 held one-signal parameters and no record of a choice, format 2 neither decoding nor preparation of pictures.
+Files of both are still read; what does not record these two fits no answer (see `CalibrationKey.fits`)."""
+UNRECORDED = (
+    "does not record the decoding and the preparation of pictures that its answers came from, so that it fits no "
+    "answer: make it again"
+)
+"""Said of evidence from before these were recorded, with its name ahead."""
 
 
 class CalibrationKey(BaseModel):
@@ -26,6 +35,22 @@ class CalibrationKey(BaseModel):
         policy: The policy version that wrote the guidance, or None where the estimator uses none.
         estimator: The estimator that gave the confidence.
         answer_template: Name and version of the wording that asked for it.
+        decoding: The decoding that the estimator used; None where that was not recorded.
+        picture_preparation: What pictures went through; None where that was not recorded.
+
+    Example:
+        >>> from prompt4trust import Decoding, PictureLimits, PicturePreparation, Sampling
+        >>> key = CalibrationKey(
+        ...     downstream="llava",
+        ...     policy=None,
+        ...     estimator="verbalized",
+        ...     answer_template="answer@1",
+        ...     decoding=Decoding.of(Sampling(temperature=0)),
+        ...     picture_preparation=PicturePreparation.of(PictureLimits()),
+        ... )
+        >>> warmer = key.model_copy(update={"decoding": Decoding.of(Sampling(temperature=1.5))})
+        >>> key.fits(key), key.fits(warmer), key.differences(warmer)
+        (True, False, ['temperature 0 there, 1.5 here'])
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -34,16 +59,78 @@ class CalibrationKey(BaseModel):
     policy: str | None
     estimator: str = Field(min_length=1)
     answer_template: str = Field(min_length=1)
+    decoding: Decoding | None = None
+    picture_preparation: PicturePreparation | None = None
 
     @property
     def line(self) -> str:
-        """The key in one line, as a registry's index names it.
+        """The key in one line, as a registry's index names it; what was not recorded is left out.
 
         Example:
             >>> CalibrationKey(downstream="llava", policy=None, estimator="verbalized", answer_template="answer@1").line
             'verbalized | llava | no policy | answer@1'
         """
-        return " | ".join((self.estimator, self.downstream, self.policy or "no policy", self.answer_template))
+        recorded = (part.line for part in (self.decoding, self.picture_preparation) if part is not None)
+        named = (self.estimator, self.downstream, self.policy or "no policy", self.answer_template)
+        return " | ".join((*named, *recorded))
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of it was recorded."""
+        return self.decoding is not None and self.picture_preparation is not None
+
+    def fits(self, other: CalibrationKey) -> bool:
+        """Whether evidence of this key holds for answers of another: of the very same one, all of it recorded."""
+        return self.is_whole and self == other
+
+    def differences(self, other: CalibrationKey) -> list[str]:
+        """List the differences of another key's decoding and preparation of pictures from this one's.
+
+        Returns:
+            For each part that differs "temperature 0 there, 1.5 here", this key being there; empty where none does, or
+            where one of the two keys does not record it.
+        """
+        mine, theirs = self._conditions(), other._conditions()
+        if not self.is_whole or not other.is_whole:
+            return []
+        return [
+            f"{name} {_value(mine[name])} there, {_value(theirs[name])} here"
+            for name in mine
+            if mine[name] != theirs[name]
+        ]
+
+    def nearest_misfit(self, evidence: Iterable[tuple[str, CalibrationKey]]) -> str | None:
+        """Explain why none of some evidence fits this key though it is of the same models, estimator and wording.
+
+        Args:
+            evidence: Names and keys, none of which fits.
+
+        Returns:
+            The end of a sentence about the one with the fewest differences, or None where there is none of the same
+            models, estimator and wording.
+        """
+        named = {"downstream", "policy", "estimator", "answer_template"}
+        mine = self.model_dump(include=named)
+        near = [(name, key) for name, key in evidence if key.model_dump(include=named) == mine]
+        if not near:
+            return None
+        found = [(key.differences(self), name) for name, key in near]
+        differing = [each for each in found if each[0]]
+        if not differing:
+            return f"{min(name for _, name in found)} {UNRECORDED}"
+        parts, name = min(differing, key=lambda each: (len(each[0]), each[1]))
+        return f"{name} was made from answers that came about otherwise ({', '.join(parts)})"
+
+    def _conditions(self) -> dict[str, float | None]:
+        pictures = self.picture_preparation
+        return {
+            **({} if self.decoding is None else self.decoding.model_dump()),
+            **({} if pictures is None else {f"picture_{name}": value for name, value in pictures.model_dump().items()}),
+        }
+
+
+def _value(value: float | None) -> str:
+    return "none" if value is None else f"{value:g}"
 
 
 class Candidate(BaseModel):
@@ -157,4 +244,4 @@ class CalibratorArtifact(JsonArtifact):
 
     def applies_to(self, key: CalibrationKey) -> bool:
         """Whether confidences of this combination may be corrected by it: only of the very same one."""
-        return self.key == key
+        return self.key.fits(key)

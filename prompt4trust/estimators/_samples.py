@@ -19,7 +19,7 @@ from prompt4trust.errors import TransportError
 from prompt4trust.estimators.base import Answer
 from prompt4trust.estimators.option_signals import option_signals
 from prompt4trust.estimators.single_reply import check_template, read_reply
-from prompt4trust.models import Completion, Cost, Downstream, Guidance, Sampling
+from prompt4trust.models import Completion, Cost, Decoding, Downstream, Guidance, Sampling
 from prompt4trust.prompts import PromptTemplate, answer_messages
 from prompt4trust.verdict import Invalid, Verdict
 
@@ -164,7 +164,12 @@ class Sampler:
         self._template = check_template(template)
         self._run_seed = sampling.seed or 0
         self._draws = draws
-        self._decoding = Sampling(draws.temperature, draws.top_p, draws.top_k, sampling.max_tokens)
+        self._sampling = Sampling(draws.temperature, draws.top_p, draws.top_k, sampling.max_tokens)
+
+    @property
+    def decoding(self) -> Decoding:
+        """The decoding of the samples, and their number."""
+        return Decoding.of(self._sampling, self._draws.count)
 
     async def draw(
         self, question: str, options: Mapping[str, str], image_url: str | None, guidance: Guidance | None = None
@@ -189,7 +194,7 @@ class Sampler:
         cost = guidance.cost if guidance else Cost()
         for part, size in enumerate(_blocks(self._draws.count)):
             seed = derived_seed(self._run_seed, question, options, image_url, part)
-            generation = await self._downstream.complete(messages, replace(self._decoding, seed=seed), n=size)
+            generation = await self._downstream.complete(messages, replace(self._sampling, seed=seed), n=size)
             if len(generation.completions) != size:
                 found = len(generation.completions)
                 raise TransportError("downstream", f"the reply holds {found} completions instead of {size}")
@@ -219,6 +224,11 @@ class FirstSampleEstimator(ABC):
         self, downstream: Downstream, template: PromptTemplate, sampling: Sampling, draws: Draws | None = None
     ) -> None:
         self._sampler = Sampler(downstream, template, sampling, draws or Draws())
+
+    @property
+    def decoding(self) -> Decoding:
+        """The decoding of the samples; see `Estimator.decoding`."""
+        return self._sampler.decoding
 
     async def answer(self, question: str, options: Mapping[str, str], image_url: str | None) -> Answer:
         """Answer one question; see `Estimator.answer`. The text is the first sample's."""

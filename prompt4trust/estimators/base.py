@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from prompt4trust.models import Cost, Guidance
+from prompt4trust.models import Cost, Decoding, Guidance
 from prompt4trust.verdict import Invalid, Verdict
 
 
@@ -42,6 +42,11 @@ class Estimator(Protocol):
     @property
     def needs_policy(self) -> bool:
         """Whether the policy is asked: the gateway falls back to an estimator without one where it is away."""
+        ...
+
+    @property
+    def decoding(self) -> Decoding:
+        """The decoding that it really asks the downstream model for, whatever it was given: evidence is keyed by it."""
         ...
 
     async def answer(self, question: str, options: Mapping[str, str], image_url: str | None) -> Answer:

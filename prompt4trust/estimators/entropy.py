@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from prompt4trust.estimators._samples import Draws, Sampler, Samples
 from prompt4trust.estimators.base import Answer
-from prompt4trust.models import Downstream, Sampling
+from prompt4trust.models import Decoding, Downstream, Sampling
 from prompt4trust.prompts import PromptTemplate
 from prompt4trust.verdict import Invalid, Verdict
 
@@ -45,6 +45,11 @@ class Entropy:
         self, downstream: Downstream, template: PromptTemplate, sampling: Sampling, draws: Draws | None = None
     ) -> None:
         self._sampler = Sampler(downstream, template, sampling, draws or self._draws)
+
+    @property
+    def decoding(self) -> Decoding:
+        """The decoding of the samples; see `Estimator.decoding`."""
+        return self._sampler.decoding
 
     async def answer(self, question: str, options: Mapping[str, str], image_url: str | None) -> Answer:
         """Answer one question; see `Estimator.answer`. The text is the first sample's with the chosen option."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from prompt4trust.errors import TransportError
 from prompt4trust.estimators.base import Answer
-from prompt4trust.models import Completion, Cost, Downstream, Guidance, Sampling
+from prompt4trust.models import Completion, Cost, Decoding, Downstream, Guidance, Sampling
 from prompt4trust.prompts import PromptTemplate, answer_messages
 from prompt4trust.verdict import Invalid, Verdict, parse_verdict
 
@@ -105,6 +105,11 @@ class SingleReplyEstimator:
         self._downstream = downstream
         self._template = check_template(template)
         self._sampling = sampling
+
+    @property
+    def decoding(self) -> Decoding:
+        """The decoding of each reply; see `Estimator.decoding`."""
+        return Decoding.of(self._sampling)
 
     async def _ask(
         self,

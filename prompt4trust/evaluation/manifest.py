@@ -12,10 +12,14 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from prompt4trust.calibration import CalibrationKey
 from prompt4trust.datasets import Dataset, Source
 from prompt4trust.errors import ManifestError
+from prompt4trust.estimators import ESTIMATORS
 from prompt4trust.files import write_atomically
-from prompt4trust.models import Sampling
+from prompt4trust.models import Decoding, Sampling
+from prompt4trust.picture_files import PREPARATION
+from prompt4trust.pictures import PicturePreparation
 from prompt4trust.prompts import PromptTemplate
 
 FILE = "run.json"
@@ -32,11 +36,13 @@ class RunManifest(BaseModel):
         downstream: The downstream model's name.
         policy: The policy's version, or None where no estimator asks it.
         template: Name, version and hash of the answer template.
-        sampling: The downstream model's decoding.
+        sampling: The downstream model's decoding, as it was asked for.
         software: Version of this library.
         created: When the run was begun; not part of the configuration.
         notes: Anything else worth knowing (an address, a revision); not part of the configuration.
         source: Origin of the questions, or None where that is not known; not part of the configuration.
+        decoding: The decoding that each estimator really used, by its name; empty in older files.
+        picture_preparation: What pictures went through; None in older files.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -53,6 +59,8 @@ class RunManifest(BaseModel):
     created: datetime
     notes: Mapping[str, str] = {}
     source: Source | None = None
+    decoding: Mapping[str, Decoding] = {}
+    picture_preparation: PicturePreparation | None = None
 
     @classmethod
     def describe(
@@ -65,9 +73,13 @@ class RunManifest(BaseModel):
         template: PromptTemplate,
         sampling: Sampling,
         created: datetime,
+        decoding: Mapping[str, Decoding],
         notes: Mapping[str, str] | None = None,
     ) -> Self:
-        """Describe a run that is about to begin; see the class for the arguments."""
+        """Describe a run that is about to begin, on pictures that `picture_files` reads.
+
+        The class describes the arguments.
+        """
         wording = hashlib.sha256(template.model_dump_json().encode()).hexdigest()[:12]
         return cls(
             dataset=dataset.name,
@@ -82,6 +94,8 @@ class RunManifest(BaseModel):
             created=created,
             notes=notes or {},
             source=dataset.source,
+            decoding=dict(decoding),
+            picture_preparation=PREPARATION,
         )
 
     @property
@@ -89,13 +103,34 @@ class RunManifest(BaseModel):
         """The template's name and version, without its hash."""
         return self.template.partition(" ")[0]
 
+    def calibration_key(self, estimator: str) -> CalibrationKey:
+        """Name the calibration key that the confidences by one of the run's estimators belong to.
+
+        A run of an older version recorded too little: its key fits no evidence.
+        """
+        entry = ESTIMATORS.get(estimator)
+        return CalibrationKey(
+            downstream=self.downstream,
+            policy=self.policy if entry is None or entry.needs_policy else None,
+            estimator=estimator,
+            answer_template=self.template_id,
+            decoding=self.decoding.get(estimator),
+            picture_preparation=self.picture_preparation,
+        )
+
     def differences(self, other: RunManifest) -> list[str]:
         """List the differences from another run's configuration, one line each."""
         mine, theirs = self._configuration(), other._configuration()
         return [f"{name}: {theirs[name]} there, {mine[name]} now" for name in mine if mine[name] != theirs[name]]
 
     def _configuration(self) -> dict[str, object]:
-        return self.model_dump(mode="json", exclude={"created", "notes", "dataset", "source"})
+        recorded = self.model_dump(mode="json", exclude={"created", "notes", "dataset", "source"})
+        pictures = self.picture_preparation
+        return {
+            **recorded,
+            "decoding": {name: each.line for name, each in self.decoding.items()} or "not recorded",
+            "picture_preparation": "not recorded" if pictures is None else pictures.line,
+        }
 
 
 class TableOrigin(BaseModel):

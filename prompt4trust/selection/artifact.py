@@ -7,7 +7,7 @@ import json
 from collections.abc import Sequence
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from prompt4trust.artifact import JsonArtifact
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
@@ -19,6 +19,10 @@ Ties = Literal["split", "together"]
 """Equally confident answers: told apart by a number drawn from the question, or all treated alike."""
 Scale = Literal["stated", "calibrated"]
 """Which confidence is compared with thresholds."""
+
+NEWEST_FORMAT = 2
+"""Files of format 1 do not say so, and record neither decoding nor preparation of pictures: they are read, and fit no
+answer (see `CalibrationKey.fits`)."""
 
 _SETS_SALT = "option set"
 
@@ -98,8 +102,10 @@ class GuardArtifact(JsonArtifact):
         options: Evidence for option sets; None where the estimator offers no probabilities of the options.
         warnings: Remarks that a person should read before trusting it.
         questions: Fingerprint of what was asked, as runs have it; None in older files.
+        format: Version of the file's format.
     """
 
+    format: int = 1
     name: str = Field(pattern=r"^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$", max_length=200)
     key: CalibrationKey = Field(validation_alias="pair", serialization_alias="pair")
     scale: Scale = "stated"
@@ -116,6 +122,13 @@ class GuardArtifact(JsonArtifact):
     warnings: list[str] = Field(default_factory=list)
     questions: str | None = None
 
+    @field_validator("format")
+    @classmethod
+    def _known_format(cls, version: int) -> int:
+        if not 1 <= version <= NEWEST_FORMAT:
+            raise ValueError(f"format {version} is not known; this version of the software reads 1 to {NEWEST_FORMAT}")
+        return version
+
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
         if (self.scale == "calibrated") != (self.calibrator is not None):
@@ -126,7 +139,7 @@ class GuardArtifact(JsonArtifact):
 
     def applies_to(self, key: CalibrationKey) -> bool:
         """Whether answers of this combination may be selected by it: only of the very same one."""
-        return self.key == key
+        return self.key.fits(key)
 
     def risk_rule(self, delta: float) -> RiskRule:
         """Compute the thresholds; takes milliseconds for thousands of rows, so keep the result."""

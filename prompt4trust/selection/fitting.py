@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact, hash_rows
-from prompt4trust.selection.artifact import CalibratorReference, GuardArtifact, OptionEvidence, RiskEvidence, Ties
+from prompt4trust.selection.artifact import (
+    NEWEST_FORMAT,
+    CalibratorReference,
+    GuardArtifact,
+    OptionEvidence,
+    RiskEvidence,
+    Ties,
+)
 from prompt4trust.selection.option_sets import nonconformity
 from prompt4trust.selection.ranking import selection_score, tie_of
 from prompt4trust.selection.risk import place_start, set_aside
@@ -104,6 +111,7 @@ def fit_guard(
     valid = [answer for answer in ordered if answer.confidence is not None]
     options = _option_evidence(ordered, group)
     return GuardArtifact(
+        format=NEWEST_FORMAT,
         name=name,
         key=key,
         scale="calibrated" if calibrator else "stated",

@@ -12,12 +12,14 @@ import numpy.typing as npt
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from prompt4trust.artifact import JsonArtifact
+from prompt4trust.pictures import PicturePreparation
 from prompt4trust.shift.descriptor import DESCRIPTORS, Descriptor, get_descriptor
 from prompt4trust.shift.neighbours import NumberNeighbours, WordNeighbours
 from prompt4trust.shift.reference import PartReference, Reference
 from prompt4trust.shift.words import BUCKETS, Words
 
-NEWEST_FORMAT = 1
+NEWEST_FORMAT = 2
+"""Format 1 did not record the preparation of pictures: its files are read, and no question is compared with them."""
 _HASH = r"^sha256:[0-9a-f]{64}$"
 
 Hash = Annotated[str, Field(pattern=_HASH)]
@@ -137,10 +139,12 @@ class ReferenceArtifact(JsonArtifact):
         seed: Seed of the division.
         parts: Trait -> reference inputs.
         warnings: Remarks that a person should read before trusting it.
+        picture_preparation: What the pictures went through before they were described; None where that was not
+            recorded.
         format: Version of the file's format.
     """
 
-    format: int = NEWEST_FORMAT
+    format: int = 1
     name: str = Field(pattern=r"^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$", max_length=128)
     descriptor: str
     dataset: str
@@ -154,12 +158,13 @@ class ReferenceArtifact(JsonArtifact):
     seed: int
     parts: dict[str, Annotated[NumbersPart | WordsPart, Field(discriminator="kind")]] = Field(min_length=1)
     warnings: list[str] = Field(default_factory=list)
+    picture_preparation: PicturePreparation | None = None
 
     @field_validator("format")
     @classmethod
     def _known_format(cls, version: int) -> int:
-        if version != NEWEST_FORMAT:
-            raise ValueError(f"format {version} is not known; this version of the software reads {NEWEST_FORMAT}")
+        if not 1 <= version <= NEWEST_FORMAT:
+            raise ValueError(f"format {version} is not known; this version of the software reads 1 to {NEWEST_FORMAT}")
         return version
 
     @field_validator("descriptor")
@@ -181,6 +186,10 @@ class ReferenceArtifact(JsonArtifact):
     def describer(self) -> Descriptor:
         """Find the descriptor."""
         return get_descriptor(self.descriptor)
+
+    def fits(self, preparation: PicturePreparation) -> bool:
+        """Whether questions whose pictures went through this preparation may be compared with it: the very same one."""
+        return self.picture_preparation == preparation
 
     def covers(self, dataset: str, data_hash: str, questions: str | None = None) -> int:
         """Rate the evidence that these are the inputs that a calibrator or guard was made from.

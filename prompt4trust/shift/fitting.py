@@ -9,7 +9,8 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
-from prompt4trust.shift.artifact import NumbersPart, ReferenceArtifact, WordsPart
+from prompt4trust.pictures import PicturePreparation
+from prompt4trust.shift.artifact import NEWEST_FORMAT, NumbersPart, ReferenceArtifact, WordsPart
 from prompt4trust.shift.descriptor import Described, Descriptor, Trait
 from prompt4trust.shift.neighbours import NumberNeighbours, WordNeighbours
 from prompt4trust.shift.reference import LIMIT, PartReference, Reference
@@ -111,6 +112,7 @@ def fit_reference(
     name: str,
     dataset: str,
     questions: str,
+    picture_preparation: PicturePreparation,
     clock: Callable[[], datetime],
     answers: Sequence[str] = (),
     seed: int = 0,
@@ -123,6 +125,7 @@ def fit_reference(
         name: The artifact's name.
         dataset: Name of the data, as calibrators have it.
         questions: Hash of what is asked, "sha256:...".
+        picture_preparation: What the pictures went through before they were described.
         clock: Gives the present time, with its zone.
         answers: Hashes of answers to these questions, as calibrators have them.
         seed: Seed of the division.
@@ -142,6 +145,7 @@ def fit_reference(
         else:
             parts[part] = NumbersPart.of(reference, neighbours)
     return ReferenceArtifact(
+        format=NEWEST_FORMAT,
         name=name,
         descriptor=descriptor.id,
         dataset=dataset,
@@ -154,6 +158,7 @@ def fit_reference(
         seed=seed,
         parts=parts,
         warnings=_warnings(described, fitted),
+        picture_preparation=picture_preparation,
     )
 
 

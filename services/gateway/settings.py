@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from prompt4trust.estimators import ESTIMATORS
-from prompt4trust.pictures import PictureLimits
+from prompt4trust.pictures import PictureLimits, PicturePreparation
 from prompt4trust.shift import LIMIT
 from services.common.pictures.settings import PictureServiceSettings
 from services.common.settings import EMPTY_IS_UNSET
@@ -167,6 +167,11 @@ class GatewaySettings(PictureServiceSettings, service="gateway"):
             max_side=self.max_image_side,
             max_memory=self.image_worker_bytes,
         )
+
+    @property
+    def picture_preparation(self) -> PicturePreparation:
+        """The preparation of pictures within these limits."""
+        return PicturePreparation.of(self.image_limits)
 
     @property
     def max_body_bytes(self) -> int:

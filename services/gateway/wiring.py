@@ -91,8 +91,9 @@ class Gateway:
             tasks.start_soon(partial(probe, "downstream", self.downstream_http, "models", required=True))
             tasks.start_soon(partial(probe, "policy", self.policy_http, "health/ready", required=False))
         await self.shelves.calibrators.refresh()
-        count = len(self.shelves.calibrators.names)
-        found["calibrators"] = Dependency(ok=count > 0, required=False, detail=f"{count} in the registry")
+        count, unfit = len(self.shelves.calibrators.names), len(self.shelves.calibrators.unrecorded)
+        detail = f"{count} in the registry" + (f", {unfit} of an older kind that fits no answer" if unfit else "")
+        found["calibrators"] = Dependency(ok=count > unfit, required=False, detail=detail)
         if self.records is not None:
             found["records"] = self.records.state()
         return found
@@ -153,9 +154,13 @@ async def open_gateway(
                 _policy(settings, policy_http),
                 template,
                 Sampling(settings.temperature, settings.top_p, settings.top_k, settings.max_tokens),
+                settings.picture_preparation,
+                takes_top_k=settings.vendor_parameters,
             ),
             shelves=shelves,
-            judge=FamiliarityJudge(settings.atypicality_limit, anyio.CapacityLimiter(_COMPARED_AT_ONCE)),
+            judge=FamiliarityJudge(
+                settings.atypicality_limit, settings.picture_preparation, anyio.CapacityLimiter(_COMPARED_AT_ONCE)
+            ),
             defaults=DecisionDefaults(settings.confidence_threshold, settings.max_risk, settings.coverage),
             alarm_withholds=settings.alarm_withholds,
             gate=gate,

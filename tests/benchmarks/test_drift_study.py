@@ -15,9 +15,10 @@ from typer.testing import CliRunner
 from benchmarks.drift.__main__ import main
 from benchmarks.drift.streams import SHIFTS, beta_mixture, real_answers, shift_to, shipped_confidences
 from benchmarks.drift.study import NEVER, first_crossings, try_calibrated, try_shift, try_shuffled
-from prompt4trust.calibration import CalibrationKey, fit_artifact
+from prompt4trust.calibration import fit_artifact
 from prompt4trust.metrics import expected_calibration_error
 from prompt4trust.monitoring import SequentialTest
+from tests.support.calibration_keys import whole_key
 
 SHIPPED = Path(__file__).resolve().parents[2] / "models" / "calibrators"
 
@@ -74,7 +75,7 @@ def test_a_runs_answers_are_corrected_by_the_calibrators_of_its_models_alone(tmp
     folder = tmp_path / "calibrators"
     folder.mkdir()
     for policy in ("p1", "p2"):
-        pair = CalibrationKey(downstream="m", policy=policy, estimator="cgp", answer_template="t@1")
+        pair = whole_key(downstream="m", policy=policy, estimator="cgp", answer_template="t@1")
         made = fit_artifact(
             stated,
             right,

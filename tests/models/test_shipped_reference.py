@@ -9,7 +9,7 @@ import pytest
 
 from benchmarks.shift.study import draw, draw_look
 from prompt4trust.calibration import CalibratorArtifact
-from prompt4trust.picture_files import read_picture
+from prompt4trust.picture_files import PREPARATION, read_picture
 from prompt4trust.questions import letter_options
 from prompt4trust.selection import GuardArtifact
 from prompt4trust.shift import PictureAndWords, ReferenceArtifact
@@ -30,6 +30,7 @@ def test_every_shipped_calibrator_and_guard_has_it(shipped: ReferenceArtifact) -
     guards = [GuardArtifact.load(path) for path in sorted((ROOT / "models" / "guards").glob("*.json"))]
     assert calibrators
     made: list[CalibratorArtifact | GuardArtifact] = [*calibrators, *guards]
+    assert shipped.fits(PREPARATION)
     for each in made:
         # Where this fails: make the reference anew, of the questions that these were made from.
         assert shipped.covers(each.dataset, each.data_hash, each.questions), each.name

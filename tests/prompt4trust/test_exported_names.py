@@ -15,9 +15,9 @@ import prompt4trust
 EXPORTED = {
     "prompt4trust": (
         "Answer CalibrationKey Calibrator CalibratorArtifact CannotChooseError CheckedAnswer Completion Cost "
-        "Dataset DatasetError Downstream ESTIMATORS Estimator FAMILIES Generation GuardArtifact Guidance Interval "
-        "Invalid METRICS ManifestError Message MissingSignalError OptionSets PhantomError PictureError PictureLimits "
-        "Policy PolicyNeededError Prediction PreparedPicture "
+        "Dataset DatasetError Decoding Downstream ESTIMATORS Estimator FAMILIES Generation GuardArtifact Guidance "
+        "Interval Invalid METRICS ManifestError Message MissingSignalError OptionSets PhantomError PictureError "
+        "PictureLimits PicturePreparation Policy PolicyNeededError Prediction PreparedPicture "
         "ProbeError Prompt4TrustError PromptTemplate Question REWARDS Reference ReferenceArtifact Report"
         " Reward RiskRule RunAbandonedError Sampling SequentialTest StateError TableError TransportError "
         "UnreadablePictureError UnusableInputError Verdict __version__ accuracy accuracy_at_coverage "
@@ -60,8 +60,8 @@ EXPORTED = {
         "Bet Bets CALIBRATION Crossing DriftFinding LiveFigures PROMISE SequentialTest StateError Wealth live_figures"
     ),
     "prompt4trust.pictures": (
-        "DecodedPicture FORMATS PREPARATION_VERSION PictureLimits PictureOrigin PreparedPicture decode_base64_picture "
-        "decode_picture media_type_of prepare_picture window_grey"
+        "DecodedPicture FORMATS PREPARATION_VERSION PictureLimits PictureOrigin PicturePreparation PreparedPicture "
+        "decode_base64_picture decode_picture media_type_of prepare_picture window_grey"
     ),
     "prompt4trust.plots": (
         "DARK LIGHT Triple confidence_histogram_svg dots_svg gaps_svg history_svg legend_svg oracle_curve "

@@ -28,12 +28,14 @@ class ScriptedDownstream:
         self.script = script
         self.asked: list[Sequence[Message]] = []
         self.samplings: list[Sampling] = []
+        self.counts: list[int] = []
 
     async def complete(
         self, messages: Sequence[Message], sampling: Sampling, *, n: int = 1, top_logprobs: int | None = None
     ) -> Generation:
         self.asked.append(messages)
         self.samplings.append(sampling)
+        self.counts.append(n)
         reply = self.script(prompt_text(messages))
         if isinstance(reply, Exception):
             raise reply

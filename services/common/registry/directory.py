@@ -131,9 +131,11 @@ class Registry:
             The one that active.json named before, or None.
 
         Raises:
-            RegistryError: If there is no such calibrator, or it cannot be read.
+            RegistryError: If there is no such calibrator, it cannot be read, or it records too little to fit an answer.
         """
         key = self._calibrator(name).key
+        if not key.is_whole:
+            raise RegistryError(f"calibrator {name!r} is of an older version and fits no answer: calibrate again")
         with self.active.changing() as active:
             named = named_calibrators(active)
             before = named.get(key.line)

@@ -70,6 +70,8 @@ def calibrate(query: Query, answer: Answer, evidence: Evidence, withheld: Withhe
     if not query.ask.options:
         return as_stated("open questions have no calibrator: calibrators are fitted on multiple choice")
     if calibrator is None:
+        if evidence.misfit is not None:
+            return as_stated(f"no calibrator fits this answer: {evidence.misfit}", "calibrator")
         return as_stated("no calibrator was fitted for these models, this method and this wording", "calibrator")
     if missing := calibrator.missing(answer.signals):
         return as_stated(f"the calibrator needs what this answer lacks: {', '.join(missing)}", "calibrator")

@@ -88,7 +88,7 @@ def _by_rule(
             return decide_with_guarantee(scored, guard=guard, max_risk=max_risk, source=source, why_not=None)
         if (why_not := confidence.unreadable) is not None:
             return decide_with_guarantee(None, guard=guard, max_risk=max_risk, source=source, why_not=why_not)
-    return decide_by_threshold(
+    decision, basis = decide_by_threshold(
         confidence.value if calibration.calibrated else None,
         max_risk=max_risk,
         threshold=threshold,
@@ -96,6 +96,10 @@ def _by_rule(
         has_verdict=confidence.unreadable is None,
         source=source,
     )
+    if max_risk is not None and evidence.guard_misfit is not None:
+        reason = f"{basis.reason} Nothing can be guaranteed: {evidence.guard_misfit}."
+        basis = basis.model_copy(update={"reason": reason})
+    return decision, basis
 
 
 def _without_promise(

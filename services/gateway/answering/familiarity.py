@@ -9,6 +9,7 @@ import anyio
 import anyio.to_thread
 
 from prompt4trust.calibration import CalibratorArtifact
+from prompt4trust.pictures import PicturePreparation
 from prompt4trust.selection import GuardArtifact
 from prompt4trust.shift import Described, Judgement, ReferenceArtifact
 from services.gateway.intake.query import Query
@@ -42,10 +43,12 @@ class FamiliarityJudge:
 
     Attributes:
         limit: Atypicality from which on promises are withheld, above 0; 1 for never.
+        preparation: What the questions' pictures have gone through; references of another are passed over.
         workers: Bounds the questions that are compared at once.
     """
 
     limit: float
+    preparation: PicturePreparation
     workers: anyio.CapacityLimiter
 
     async def judge(self, query: Query, evidence: Evidence) -> Familiarity:
@@ -53,11 +56,16 @@ class FamiliarityJudge:
         if not evidence.artifacts:
             return Familiarity(None, "nothing is known that this answer's confidence was checked on")
         described = query.described
-        matching = (_find(each, evidence.references, described) for each in evidence.artifacts)
+        fitting = tuple(each for each in evidence.references if each.artifact.fits(self.preparation))
+        matching = (_find(each, fitting, described) for each in evidence.artifacts)
         found = {each.artifact.name: each for each in matching if each is not None}
         if not found:
             named = " and ".join(sorted({each.name for each in evidence.artifacts}))
-            return Familiarity(None, f"the registry has no reference of the questions that {named} was made from")
+            unfit = [_find(each, evidence.references, described) for each in evidence.artifacts]
+            prepared = ", its pictures prepared as they are now" if any(unfit) else ""
+            return Familiarity(
+                None, f"the registry has no reference of the questions that {named} was made from{prepared}"
+            )
 
         def work() -> list[tuple[Judgement, ShelvedReference]]:
             return [(each.reference.judge(described[each.artifact.descriptor]), each) for each in found.values()]

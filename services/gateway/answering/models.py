@@ -11,7 +11,8 @@ import structlog
 from prompt4trust.calibration import CalibrationKey
 from prompt4trust.estimators import ESTIMATORS, get_estimator
 from prompt4trust.estimators.base import Answer
-from prompt4trust.models import Downstream, Generation, Guidance, Omission, Policy, Sampling, TransportError
+from prompt4trust.models import Decoding, Downstream, Generation, Guidance, Omission, Policy, Sampling, TransportError
+from prompt4trust.pictures import PicturePreparation
 from prompt4trust.prompts import Message, PromptTemplate
 from services.gateway.intake.query import Query
 from services.gateway.schemas import Lack
@@ -57,6 +58,8 @@ class Models:
         policy: Writes guidance.
         template: Wording of the question to the downstream model.
         sampling: How its text is decoded.
+        preparation: What its pictures have gone through.
+        takes_top_k: Whether its server is told of top_k.
         clock: Monotonic seconds.
     """
 
@@ -65,6 +68,8 @@ class Models:
     policy: Policy
     template: PromptTemplate
     sampling: Sampling
+    preparation: PicturePreparation
+    takes_top_k: bool = True
     clock: Callable[[], float] = time.perf_counter
 
     async def ask(self, query: Query) -> ModelAnswer:
@@ -74,7 +79,7 @@ class Models:
             TransportError: If the downstream model could not be asked.
         """
         timed = _Timed(self.downstream, self.policy, self.clock)
-        answer, lacks = await self._answer(query, timed)
+        answer, decoding, lacks = await self._answer(query, timed)
         if timed.without_logprobs and answer.estimator in WITHOUT_LOGPROBS:
             answer = replace(answer, estimator=WITHOUT_LOGPROBS[answer.estimator])
             lacks = (*lacks, "logprobs")
@@ -85,20 +90,22 @@ class Models:
             policy=answer.guidance.version if answer.guidance else None,
             estimator=answer.estimator,
             answer_template=", without ".join((self.template.id, *changed)),
+            decoding=decoding.as_sent(takes_top_k=self.takes_top_k),
+            picture_preparation=self.preparation,
         )
         return ModelAnswer(answer, key, lacks, timed.policy_s, timed.downstream_s)
 
-    async def _answer(self, query: Query, timed: _Timed) -> tuple[Answer, tuple[Lack, ...]]:
+    async def _answer(self, query: Query, timed: _Timed) -> tuple[Answer, Decoding, tuple[Lack, ...]]:
         ask, picture = query.ask, query.picture.data_url
         estimator = get_estimator(ask.method, timed, timed, self.template, self.sampling)
         try:
-            return await estimator.answer(ask.question, ask.options, picture), ()
+            return await estimator.answer(ask.question, ask.options, picture), estimator.decoding, ()
         except TransportError as error:
             if error.service != "policy" or not ESTIMATORS[ask.method].needs_policy:
                 raise
             _log.warning("answering without guidance", reason=error.detail)
         fallback = get_estimator(FALLBACK, timed, None, self.template, self.sampling)
-        return await fallback.answer(ask.question, ask.options, picture), ("policy",)
+        return await fallback.answer(ask.question, ask.options, picture), fallback.decoding, ("policy",)
 
 
 class _Timed:

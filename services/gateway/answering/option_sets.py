@@ -29,6 +29,8 @@ def choose_options(
     probabilities = option_probabilities(answer.signals)
     if not probabilities:
         return None, f"the method {answer.estimator} gave no probability for each of the options"
+    if evidence.guard_misfit is not None:
+        return None, f"no option sets fit this answer: {evidence.guard_misfit}"
     if guard is None or guard.sets is None or guard.artifact.options is None:
         return None, "no option sets were fitted for these models, this method and this wording"
     coverage = default_coverage if ask.coverage is None else ask.coverage

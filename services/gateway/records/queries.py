@@ -18,7 +18,7 @@ Row: TypeAlias = Any
 
 REVIEWED = select(
     *(answers.c[name] for name in (
-        *("id", "at", "downstream", "policy", "estimator", "answer_template", "calibrator", "stated", "confidence"),
+        *("id", "at", *CalibrationKey.model_fields, "calibrator", "stated", "confidence"),
         *("signals", "decision", "guarantee", "max_risk", "guard", "groups", "letters", "letter"),
     )),
     *(feedback.c.at.label("reviewed_at"), feedback.c.who, feedback.c.correct_option, feedback.c.correct),
@@ -47,9 +47,7 @@ def judge(answer: Row, said: Review) -> bool:
 
 def key_of_row(row: Row) -> CalibrationKey:
     """Read what an answer's confidence belongs to."""
-    return CalibrationKey(
-        downstream=row.downstream, policy=row.policy, estimator=row.estimator, answer_template=row.answer_template
-    )
+    return CalibrationKey(**{name: getattr(row, name) for name in CalibrationKey.model_fields})
 
 
 def feedback_of(row: Row) -> FeedbackRow:

@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from prompt4trust.calibration import CalibrationKey
 from services.gateway.records.database import Database
 from services.gateway.records.entities import ExportedAnswer, FeedbackRow, KeyCount, Review, Slice, StoredAnswer
 from services.gateway.records.errors import (
@@ -228,7 +229,7 @@ class RecordStore:
 
     async def counts(self, wanted: Slice) -> list[KeyCount]:
         """Count answers to multiple choice, and the reviewed ones among them, by calibration key and decision."""
-        by = [answers.c[name] for name in ("downstream", "policy", "estimator", "answer_template", "decision")]
+        by = [answers.c[name] for name in (*CalibrationKey.model_fields, "decision")]
         said = and_(feedback.c.answer_id == answers.c.id, feedback.c.is_latest)
         query = (
             select(*by, func.count().label("answers"), func.count(feedback.c.number).label("reviewed"))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -48,6 +50,24 @@ class UtcTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
+class JsonText(TypeDecorator[dict[str, Any]]):
+    """An object as the text of its JSON, the same for the same object: unlike JSON itself it can be grouped by."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: dict[str, Any] | None, dialect: Dialect) -> str | None:  # noqa: ARG002
+        """Write the object."""
+        return None if value is None else json.dumps(value, sort_keys=True, separators=(",", ":"))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> dict[str, Any] | None:  # noqa: ARG002
+        """Read it."""
+        if value is None:
+            return None
+        found: dict[str, Any] = json.loads(value)
+        return found
+
+
 metadata = MetaData()
 
 _JSON = JSON(none_as_null=True)
@@ -63,6 +83,8 @@ answers = Table(
     Column("policy", Text),
     Column("estimator", Text, nullable=False),
     Column("answer_template", Text, nullable=False),
+    Column("decoding", JsonText),
+    Column("picture_preparation", JsonText),
     Column("calibrator", Text),
     Column("stated", Float(53)),
     Column("confidence", Float(53)),

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from prompt4trust.calibration import CalibrationKey, Calibrator, CalibratorArtifact
+from prompt4trust.calibration.artifact import UNRECORDED
 from services.common.registry.directory import Registry
 from services.common.registry.errors import RegistryError
 from services.common.registry.live_calibrator import live_calibrator
@@ -61,6 +62,10 @@ class ShelvedCalibrators:
         chosen = live_calibrator((each.artifact for each in self.fitted), key, self.active)
         return next((each for each in self.fitted if each.artifact is chosen), None)
 
+    def misfit(self, key: CalibrationKey) -> str | None:
+        """Explain why none fits a key that none fits; see `CalibrationKey.nearest_misfit`."""
+        return key.nearest_misfit((each.artifact.name, each.artifact.key) for each in self.fitted)
+
 
 class CalibratorShelf:
     """Finds the calibrator of a key; looks at the registry again when its files change.
@@ -87,17 +92,17 @@ class CalibratorShelf:
         return [each.artifact.name for each in self.content.fitted]
 
     @property
+    def unrecorded(self) -> list[str]:
+        """Names of those that record too little to fit any answer."""
+        return [each.artifact.name for each in self.content.fitted if not each.artifact.key.is_whole]
+
+    @property
     def live(self) -> dict[str, str]:
         """The live calibrator's name of every key that has one: the key as text -> name."""
         content = self.content
         keys = {each.artifact.key.line: each.artifact.key for each in content.fitted}
         found = {text: content.live(key) for text, key in keys.items()}
         return {text: each.artifact.name for text, each in found.items() if each is not None}
-
-    async def find(self, key: CalibrationKey) -> FittedCalibrator | None:
-        """Find the live calibrator of a key, in step with the registry."""
-        await self.refresh()
-        return self.content.live(key)
 
     def _stamp(self) -> object:
         return self._registry.calibrators.stamp(), self._registry.active.stamp()
@@ -109,5 +114,8 @@ class CalibratorShelf:
         except RegistryError as error:
             _log.error("what is live stays as it was", reason=str(error))
         fitted = tuple(FittedCalibrator(each, each.calibrator()) for each in self._registry.calibrators.load_all())
+        for each in fitted:
+            if not each.artifact.key.is_whole:
+                _log.warning(f"a calibrator {UNRECORDED}", name=each.artifact.name)
         _log.info("calibrators read", names=[each.artifact.name for each in fitted])
         return ShelvedCalibrators(fitted, active)

@@ -20,11 +20,13 @@ class Evidence:
     """All that the promises about one answer rest on; nothing that is read later changes it.
 
     Attributes:
-        key: Models, estimator and wording that it belongs to.
+        key: Models, estimator, wording, decoding and preparation of pictures that it belongs to.
         calibrator: The live calibrator of that key; None where there is none.
         guard: The guard of that key; None where there is none.
         references: All reference inputs.
         alarm: Why confidences of that key no longer hold; None while nothing speaks against them.
+        misfit: Why no calibrator fits though there is one of these models, estimator and wording; None without such.
+        guard_misfit: The same of guards.
     """
 
     key: CalibrationKey
@@ -32,6 +34,8 @@ class Evidence:
     guard: Guard | None = None
     references: tuple[ShelvedReference, ...] = ()
     alarm: str | None = None
+    misfit: str | None = None
+    guard_misfit: str | None = None
 
     @property
     def artifacts(self) -> list[CalibratorArtifact | GuardArtifact]:
@@ -72,7 +76,7 @@ class Shelves:
         """Take the evidence for answers of a key, all of it at this moment.
 
         Args:
-            key: Models, estimator and wording.
+            key: What the answers came from.
             is_open: Whether the question has no options. Of such a question nothing is promised: evidence is of
                 multiple choice.
         """
@@ -80,4 +84,6 @@ class Shelves:
         if is_open:
             return Evidence(key, alarm=alarm)
         calibrator, guard = self.calibrators.content.live(key), self.guards.known(key)
-        return Evidence(key, calibrator, guard, self.references.content, alarm)
+        misfit = self.calibrators.content.misfit(key) if calibrator is None else None
+        guard_misfit = self.guards.misfit(key) if guard is None else None
+        return Evidence(key, calibrator, guard, self.references.content, alarm, misfit, guard_misfit)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import structlog
 
 from prompt4trust.calibration import CalibrationKey
+from prompt4trust.calibration.artifact import UNRECORDED
 from prompt4trust.selection import GuardArtifact, OptionSets, RiskRule
 from services.common.registry.directory import Registry
 from services.gateway.shelves.shelf import Shelf
@@ -49,19 +50,21 @@ class GuardShelf:
         """Names of the guards, as they were last read."""
         return [guard.artifact.name for guard in self._shelf.content]
 
-    async def find(self, key: CalibrationKey) -> Guard | None:
-        """Find the guard of a key, in step with the registry."""
-        await self.refresh()
-        return self.known(key)
-
     def known(self, key: CalibrationKey) -> Guard | None:
         """Find the guard that was made for exactly this key, as last read: the newest, if there are several."""
         found = [guard for guard in self._shelf.content if guard.artifact.applies_to(key)]
         return max(found, key=lambda guard: (guard.artifact.created, guard.artifact.name), default=None)
 
+    def misfit(self, key: CalibrationKey) -> str | None:
+        """Explain why none fits a key that none fits; see `CalibrationKey.nearest_misfit`."""
+        return key.nearest_misfit((each.artifact.name, each.artifact.key) for each in self._shelf.content)
+
     def _read(self) -> tuple[Guard, ...]:
         guards = tuple(
             Guard(each, each.risk_rule(self._delta), each.option_sets()) for each in self._registry.guards.load_all()
         )
+        for guard in guards:
+            if not guard.artifact.key.is_whole:
+                _log.warning(f"a guard {UNRECORDED}", name=guard.artifact.name)
         _log.info("guards read", names=[guard.artifact.name for guard in guards])
         return guards

@@ -60,6 +60,12 @@ class ReferenceShelf:
     def _read(self) -> tuple[ShelvedReference, ...]:
         shelved = tuple(ShelvedReference(each, each.reference()) for each in self._registry.references.load_all())
         for each in shelved:
+            if each.artifact.picture_preparation is None:
+                _log.warning(
+                    "a reference does not record the preparation of its pictures, so that nothing is compared with it: "
+                    "make it again",
+                    name=each.artifact.name,
+                )
             if self._limit < 1 and each.reference.finest < self._limit:
                 _log.warning(
                     "a reference is too small for the limit", name=each.artifact.name, finest=each.reference.finest

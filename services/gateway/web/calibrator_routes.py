@@ -12,6 +12,7 @@ from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
+from prompt4trust.calibration.artifact import UNRECORDED
 from services.common.auth import Right, requires
 from services.common.http.body import read_body
 from services.common.http.problems import Problem
@@ -85,7 +86,7 @@ class CalibratorVersion(BaseModel):
             created=artifact.created,
             n=artifact.n,
             dataset=artifact.dataset,
-            warnings=artifact.warnings,
+            warnings=artifact.warnings if artifact.key.is_whole else [f"It {UNRECORDED}.", *artifact.warnings],
         )
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
+from prompt4trust.calibration import CalibratorArtifact
 from prompt4trust.datasets import Dataset
 from prompt4trust.estimators import ESTIMATORS, get_estimator
 from prompt4trust.estimators.downstream_wrappers import BoundedSamples, SharedReplies
@@ -121,6 +121,7 @@ async def predict(
             # The active version may change while a long run is under way: the run keeps to the one it began with.
             version = await _policy_version(policy_http, settings, replace(retry, attempts=2), plan, dataset)
             policy = PolicyClient(policy_http, retry, version=version)
+        estimators = [get_estimator(name, downstream, policy, template, sampling) for name in plan.methods]
         manifest = RunManifest.describe(
             dataset,
             list(plan.methods),
@@ -129,10 +130,10 @@ async def predict(
             template=template,
             sampling=sampling,
             created=datetime.now(UTC),
+            decoding={each.name: each.decoding.as_sent(takes_top_k=settings.vendor_parameters) for each in estimators},
             notes={"downstream address": settings.downstream_url},
         )
         place = folder or Path("var/runs") / _name(dataset, manifest)
-        estimators = [get_estimator(name, downstream, policy, template, sampling) for name in plan.methods]
         with watching(place) as observe:
             predictions = await evaluate(
                 dataset.questions,
@@ -147,19 +148,10 @@ async def predict(
     return place, manifest, predictions
 
 
-def calibration_key_of(manifest: RunManifest, estimator: str) -> CalibrationKey:
-    """Name the calibration key that a run's confidences by one estimator belong to."""
-    entry = ESTIMATORS.get(estimator)
-    policy = manifest.policy if entry is None or entry.needs_policy else None
-    return CalibrationKey(
-        downstream=manifest.downstream, policy=policy, estimator=estimator, answer_template=manifest.template_id
-    )
-
-
 def fitting_calibrators(registry: Registry, manifest: RunManifest) -> list[CalibratorArtifact]:
     """Find the registry's calibrators of a run's very combinations of models, estimator and template."""
-    pairs = [calibration_key_of(manifest, estimator) for estimator in manifest.estimators]
-    return [each for each in registry.calibrators.load_all() if any(each.applies_to(pair) for pair in pairs)]
+    keys = [manifest.calibration_key(estimator) for estimator in manifest.estimators]
+    return [each for each in registry.calibrators.load_all() if any(each.applies_to(key) for key in keys)]
 
 
 def _answer_template(source: str) -> PromptTemplate:

@@ -22,9 +22,13 @@ from prompt4trust.calibration import (
     get_family,
     hash_rows,
 )
+from prompt4trust.calibration.artifact import UNRECORDED
 from prompt4trust.metrics import expected_calibration_error
+from prompt4trust.models import Decoding
+from prompt4trust.pictures import PREPARATION_VERSION, PicturePreparation
+from tests.support.calibration_keys import whole_key
 
-PAIR = CalibrationKey(downstream="mini-1", policy="policy-1", estimator="cgp", answer_template="answer-compact@1")
+PAIR = whole_key(downstream="mini-1", policy="policy-1", estimator="cgp", answer_template="answer-compact@1")
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 RANDOM = np.random.default_rng(5)
 STATED = RANDOM.integers(70, 101, 300) / 100
@@ -42,6 +46,98 @@ def fitted(**changes: object) -> CalibratorArtifact:
 
 
 ARTIFACT = fitted()
+
+
+TEMPERATURES = st.sampled_from([0.0, 0.1, 0.1 + 1e-17, 0.30000000000000004, 0.3, 1.0, 1.5])
+DECODINGS = st.builds(
+    Decoding,
+    temperature=TEMPERATURES,
+    top_p=st.sampled_from([0.5, 0.95, 1.0]),
+    top_k=st.sampled_from([None, 0, 50, 100]),
+    max_tokens=st.sampled_from([None, 64, 256]),
+    samples=st.sampled_from([None, 20, 21]),
+)
+PREPARATIONS = st.builds(PicturePreparation, version=st.integers(1, 3), max_side=st.sampled_from([512, 1024]))
+KEYS = st.builds(
+    CalibrationKey,
+    downstream=st.sampled_from(["m", "n"]),
+    policy=st.sampled_from([None, "p"]),
+    estimator=st.sampled_from(["cgp", "consistency"]),
+    answer_template=st.sampled_from(["answer@1", "answer@2"]),
+    decoding=st.none() | DECODINGS,
+    picture_preparation=st.none() | PREPARATIONS,
+)
+
+
+@given(KEYS, KEYS)
+def test_a_key_fits_the_very_same_one_alone_and_two_keys_never_read_alike(
+    one: CalibrationKey, other: CalibrationKey
+) -> None:
+    assert (one.line == other.line) == (one == other)
+    assert one.fits(other) == (one == other and one.is_whole)
+    artifact = ARTIFACT.model_copy(update={"key": one})
+    assert artifact.applies_to(other) == one.fits(other)
+    assert CalibrationKey.model_validate_json(one.model_dump_json()) == one
+
+
+@given(KEYS, KEYS)
+def test_what_does_not_fit_says_why_where_models_estimator_and_wording_are_the_same(
+    one: CalibrationKey, other: CalibrationKey
+) -> None:
+    named = {"downstream", "policy", "estimator", "answer_template"}
+    reason = None if one.fits(other) else other.nearest_misfit([("platt-1", one)])
+    if one.fits(other) or one.model_dump(include=named) != other.model_dump(include=named):
+        assert reason is None
+    elif one.is_whole and other.is_whole:
+        assert reason is not None
+        assert reason.startswith("platt-1 was made from answers that came about otherwise (")
+        assert reason.count(" there, ") == len(one.differences(other)) > 0
+    else:
+        assert reason == f"platt-1 {UNRECORDED}"
+
+
+@given(
+    KEYS.filter(lambda key: key.is_whole), st.sampled_from([*Decoding.model_fields, *PicturePreparation.model_fields])
+)
+def test_each_part_of_decoding_and_preparation_counts(key: CalibrationKey, part: str) -> None:
+    changed = {
+        "temperature": 2.5,
+        "top_p": 0.25,
+        "top_k": 7,
+        "max_tokens": 7,
+        "samples": 7,
+        "version": 7,
+        "max_side": 7,
+    }
+    assert key.decoding is not None
+    assert key.picture_preparation is not None
+    where = "decoding" if part in Decoding.model_fields else "picture_preparation"
+    other = key.model_copy(update={where: getattr(key, where).model_copy(update={part: changed[part]})})
+    assert not key.fits(other)
+    (difference,) = key.differences(other)
+    assert difference.endswith(f" there, {changed[part]} here")
+
+
+def test_the_nearest_of_several_misfits_is_named() -> None:
+    assert PAIR.decoding is not None
+    far = PAIR.model_copy(update={"decoding": PAIR.decoding.model_copy(update={"temperature": 1.0, "top_k": 5})})
+    near = PAIR.model_copy(update={"decoding": PAIR.decoding.model_copy(update={"max_tokens": 64})})
+    old = PAIR.model_copy(update={"decoding": None})
+    reason = PAIR.nearest_misfit([("old", old), ("far", far), ("near", near)])
+    assert reason == "near was made from answers that came about otherwise (max_tokens 64 there, 256 here)"
+    assert PAIR.nearest_misfit([("b-old", old), ("a-old", old)]) == f"a-old {UNRECORDED}"
+
+
+def test_a_file_from_before_decoding_was_recorded_is_read_and_fits_nothing(tmp_path: Path) -> None:
+    stored = json.loads(ARTIFACT.model_dump_json())
+    stored["format"] = 2
+    del stored["pair"]["decoding"], stored["pair"]["picture_preparation"]
+    path = tmp_path / "old.json"
+    path.write_text(json.dumps(stored))
+    old = CalibratorArtifact.load(path)
+    assert old.key.line == "cgp | mini-1 | policy-1 | answer-compact@1"
+    assert not old.applies_to(old.key)
+    assert not old.applies_to(PAIR)
 
 
 def test_records_what_it_was_fitted_on_and_what_it_changes() -> None:
@@ -188,14 +284,14 @@ def test_what_was_shipped_in_format_1_is_still_read(path: Path) -> None:
 
 def test_a_file_of_format_1_is_read_as_such() -> None:
     fields = json.loads(ARTIFACT.model_dump_json())
-    assert fields["format"] == 2
+    assert fields["format"] == 3
     for newer in ("format", "choice", "metrics_ideal", "reliability_before", "reliability_after"):
         del fields[newer]
     loaded = CalibratorArtifact.model_validate_json(json.dumps(fields))
     assert loaded.format == 1
     assert loaded.calibrator() == ARTIFACT.calibrator()
-    with pytest.raises(ValueError, match="format 3 is not known"):
-        CalibratorArtifact.model_validate_json(json.dumps(fields | {"format": 3}))
+    with pytest.raises(ValueError, match="format 4 is not known"):
+        CalibratorArtifact.model_validate_json(json.dumps(fields | {"format": 4}))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
@@ -231,5 +327,10 @@ def test_signals_of_rows_without_a_verdict_are_left_out() -> None:
 
 
 def test_a_key_reads_as_one_line() -> None:
-    assert PAIR.line == "cgp | mini-1 | policy-1 | answer-compact@1"
-    assert PAIR.model_copy(update={"policy": None}).line == "cgp | mini-1 | no policy | answer-compact@1"
+    end = f"greedy, 256 tokens | pictures {PREPARATION_VERSION}, up to 1024 px"
+    assert PAIR.line == f"cgp | mini-1 | policy-1 | answer-compact@1 | {end}"
+    assert PAIR.model_copy(update={"policy": None}).line == f"cgp | mini-1 | no policy | answer-compact@1 | {end}"
+    samples = Decoding(temperature=0.5, top_p=0.95, top_k=100, max_tokens=None, samples=21)
+    assert samples.line == "temperature 0.5, top-p 0.95, top-k 100, any length, 21 samples"
+    assert samples.as_sent(takes_top_k=True) == samples
+    assert samples.as_sent(takes_top_k=False).line.split(", ")[2] == "top-k of the server"

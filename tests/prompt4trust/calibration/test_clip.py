@@ -80,7 +80,7 @@ def test_a_file_without_a_clip_is_applied_as_it_was_fitted(family: str, paramete
 
 # What the shipped calibrators gave before a clip was a parameter, of 0, 0.001, 0.3, 0.62, 0.9, 0.995, 0.9999 and 1.
 SHIPPED: dict[str, list[str]] = {
-    "histogram-verbalized-downstream-mini-1-answer-compact-1": [
+    "histogram-verbalized-downstream-mini-1-answer-compact-1-95058ec6": [
         "0x1.7a88eab6f077bp-2",
         "0x1.7a88eab6f077bp-2",
         "0x1.7a88eab6f077bp-2",
@@ -90,7 +90,7 @@ SHIPPED: dict[str, list[str]] = {
         "0x1.ccccccccccccdp-1",
         "0x1.ccccccccccccdp-1",
     ],
-    "isotonic-cgp-downstream-mini-1-policy-mini-grpo-1-answer-compact-1": [
+    "isotonic-cgp-downstream-mini-1-policy-mini-grpo-1-answer-compact-1-dd61a31c": [
         "0x1.c000000000000p-3",
         "0x1.c000000000000p-3",
         "0x1.5eaa2cf029413p-2",
@@ -100,7 +100,7 @@ SHIPPED: dict[str, list[str]] = {
         "0x1.dbb512bb512bbp-1",
         "0x1.dbb512bb512bbp-1",
     ],
-    "isotonic-cgp-downstream-mini-1-policy-mini-sft-1-answer-compact-1": [
+    "isotonic-cgp-downstream-mini-1-policy-mini-sft-1-answer-compact-1-10f4a1ee": [
         "0x1.4945a7598e057p-2",
         "0x1.4945a7598e057p-2",
         "0x1.4945a7598e057p-2",
@@ -110,7 +110,7 @@ SHIPPED: dict[str, list[str]] = {
         "0x1.dce888fbfbc5ap-1",
         "0x1.dce888fbfbc5ap-1",
     ],
-    "two-signal-cgp-logprob-downstream-mini-1-policy-mini-grpo-1-answer-compact-1": [
+    "two-signal-cgp-logprob-downstream-mini-1-policy-mini-grpo-1-answer-compact-1-563ecf68": [
         "0x1.ff749d42cbfdep-1",
         "0x1.ff749d42cbfdep-1",
         "0x1.fef9fa8197c17p-1",
@@ -120,7 +120,7 @@ SHIPPED: dict[str, list[str]] = {
         "0x1.651800fd2621ap-10",
         "0x1.651800fd2621ap-10",
     ],
-    "two-signal-cgp-logprob-downstream-mini-1-policy-mini-sft-1-answer-compact-1": [
+    "two-signal-cgp-logprob-downstream-mini-1-policy-mini-sft-1-answer-compact-1-1e6caf46": [
         "0x1.ffd10bd8e96eep-1",
         "0x1.ffd10bd8e96eep-1",
         "0x1.ff5ef218cfe3fp-1",

@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
+import base64
+from io import BytesIO
+
 import pytest
+from PIL import Image
 
 from prompt4trust.estimators import ESTIMATORS, PolicyNeededError, get_estimator
 from prompt4trust.estimators.base import Estimator
 from prompt4trust.estimators.fixed_prompt import load_fixed_guidance
-from prompt4trust.models import Completion, Cost, Generation, Sampling, TransportError
+from prompt4trust.models import Completion, Cost, Decoding, Generation, Sampling, TransportError
 from prompt4trust.prompts import answer_messages, load_template
 from prompt4trust.verdict import Invalid, Verdict
-from tests.support.models import ScriptedDownstream, ScriptedPolicy
+from tests.support.models import ScriptedDownstream, ScriptedPolicy, overconfident
 
 TEMPLATE = load_template("answer-compact@1")
 OPTIONS = {"A": "Round", "B": "Oval"}
 SAMPLING = Sampling(temperature=0.1, seed=3)
 IMAGE = "data:image/png;base64,AA=="
+
+
+def picture_url() -> str:
+    """A picture that can be read."""
+    buffer = BytesIO()
+    Image.new("L", (8, 8), 128).save(buffer, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
 async def test_verbalized_asks_once_without_guidance() -> None:
@@ -41,6 +52,16 @@ async def test_cgp_asks_the_policy_greedily_and_puts_its_guidance_in() -> None:
     assert answer.guidance is not None
     assert (answer.guidance.text, answer.guidance.version) == (hint, "policy-1")
     assert answer.cost == Cost(2, 17, 8, 0.75)
+
+
+@pytest.mark.parametrize("name", list(ESTIMATORS))
+async def test_an_estimator_says_the_decoding_that_it_uses(name: str) -> None:
+    downstream, sampling = ScriptedDownstream(overconfident), Sampling(0.3, 0.8, 7, 99, seed=3)
+    estimator = get_estimator(name, downstream, ScriptedPolicy(), TEMPLATE, sampling)
+    await estimator.answer("What shape?", OPTIONS, picture_url())
+    samples = sum(downstream.counts) if ESTIMATORS[name].samples else None
+    assert {Decoding.of(asked, samples) for asked in downstream.samplings} == {estimator.decoding}
+    assert estimator.decoding.max_tokens == 99
 
 
 @pytest.mark.parametrize("name", list(ESTIMATORS))

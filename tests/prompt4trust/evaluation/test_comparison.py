@@ -7,11 +7,12 @@ from datetime import UTC, datetime
 import numpy as np
 import pytest
 
-from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
+from prompt4trust.calibration import CalibratorArtifact
 from prompt4trust.evaluation import Prediction, RunManifest
 from prompt4trust.evaluation.figures import Report
 from prompt4trust.evaluation.report import ReportedRun, build_report, compare_runs
 from prompt4trust.metrics import accuracy
+from tests.support.calibration_keys import whole_key
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 N = 400
@@ -41,7 +42,7 @@ def halved(policy: str) -> CalibratorArtifact:
     """A calibrator that says 0.5 whatever is stated."""
     return CalibratorArtifact(
         name=f"half-{policy}", family="platt", parameters={"slope": 0.0, "intercept": 0.0}, n=1, dataset="d",
-        key=CalibrationKey(downstream="scripted", policy=policy, estimator="cgp", answer_template="answer-compact@1"),
+        key=whole_key(downstream="scripted", policy=policy, estimator="cgp", answer_template="answer-compact@1"),
         data_hash="sha256:" + "0" * 64, created=NOW, seed=0, metrics_before={}, metrics_after={},
     )  # fmt: skip
 

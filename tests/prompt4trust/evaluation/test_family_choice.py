@@ -10,10 +10,11 @@ import pytest
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from prompt4trust.calibration import FAMILIES, CalibrationKey, Candidate, Platt, get_family
+from prompt4trust.calibration import FAMILIES, Candidate, Platt, get_family
 from prompt4trust.evaluation import CannotChooseError, Prediction, choose_family, cross_fit, fit_calibrator
 from prompt4trust.evaluation.family_choice import TIE, best
 from prompt4trust.metrics import expected_calibration_error, negative_log_likelihood
+from tests.support.calibration_keys import whole_key
 
 Curve = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 
@@ -164,7 +165,7 @@ def test_folds_share_right_and_wrong_answers_evenly() -> None:
 def test_the_artifact_keeps_the_choice_the_diagram_and_the_yardstick() -> None:
     calibration = rows(800, platt_curve)
     choice = choose_family(calibration, dataset="calibration", families=["identity", "platt"], resamples=5)
-    pair = CalibrationKey(downstream="m", policy="p", estimator="cgp", answer_template="t@1")
+    pair = whole_key(downstream="m", policy="p", estimator="cgp", answer_template="t@1")
     artifact = fit_calibrator(
         calibration, name="x", family=choice.chosen, key=pair, dataset="calibration",
         clock=lambda: datetime(2026, 1, 2, tzinfo=UTC), choice=choice, resamples=100,

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prompt4trust.calibration import CalibrationKey, CalibratorArtifact, Platt, reliability
+from prompt4trust.calibration import CalibratorArtifact, Platt, reliability
 from prompt4trust.datasets import Dataset
 from prompt4trust.estimators.base import Answer
 from prompt4trust.evaluation import (
@@ -27,10 +27,11 @@ from prompt4trust.models import Cost, Guidance, Sampling, TransportError
 from prompt4trust.prompts import load_template
 from prompt4trust.questions import Question
 from prompt4trust.verdict import Invalid, Verdict
+from tests.support.calibration_keys import decodings, whole_key
 from trustvqa.reports import metric_names, write_report
 
 OPTIONS = {"A": "x", "B": "y <b>"}
-PAIR = CalibrationKey(downstream="scripted", policy="policy-1", estimator="cgp", answer_template="answer-compact@1")
+PAIR = whole_key(downstream="scripted", policy="policy-1", estimator="cgp", answer_template="answer-compact@1")
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 
 
@@ -43,6 +44,7 @@ def manifest(questions: Sequence[Question], estimators: tuple[str, ...] = ("verb
         template=load_template("answer-compact@1"),
         sampling=Sampling(),
         created=NOW,
+        decoding=decodings(*estimators),
     )
 
 

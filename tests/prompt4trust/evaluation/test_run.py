@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -28,6 +29,7 @@ from prompt4trust.models import Generation, Sampling, TransportError
 from prompt4trust.picture_files import data_url
 from prompt4trust.prompts import load_template
 from prompt4trust.questions import Question
+from tests.support.calibration_keys import decodings, whole_key
 from tests.support.models import ScriptedDownstream, ScriptedPolicy, overconfident
 
 TEMPLATE = load_template("answer-compact@1")
@@ -51,8 +53,21 @@ def manifest(questions: Sequence[Question] = QUESTIONS, **changes: object) -> Ru
         template=TEMPLATE,
         sampling=Sampling(),
         created=datetime(2026, 1, 2, tzinfo=UTC),
+        decoding=decodings("verbalized", "cgp"),
     )
     return described.model_copy(update=changes)
+
+
+def test_a_run_names_the_key_of_each_estimator_s_confidence() -> None:
+    run = RunManifest.model_validate_json(manifest().model_dump_json())
+    named = {"downstream": "scripted", "answer_template": TEMPLATE.id}
+    assert run.calibration_key("cgp") == whole_key(estimator="cgp", policy="policy-1", **named)
+    assert run.calibration_key("verbalized") == whole_key(estimator="verbalized", policy=None, **named)
+    stored = json.loads(run.model_dump_json())
+    del stored["decoding"], stored["picture_preparation"]
+    old = RunManifest.model_validate(stored)
+    assert not old.calibration_key("cgp").is_whole
+    assert [line.partition(":")[0] for line in run.differences(old)] == ["decoding", "picture_preparation"]
 
 
 async def test_every_question_goes_to_every_estimator(tmp_path: Path) -> None:

@@ -8,13 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from prompt4trust.calibration import CalibrationKey, CalibratorArtifact, fit_artifact
+from prompt4trust.calibration import CalibratorArtifact, fit_artifact
 from prompt4trust.evaluation import Prediction
 from prompt4trust.evaluation.predictions import Failure
 from prompt4trust.evaluation.selection_trials import checked_answers, try_coverages, try_risks
 from prompt4trust.selection import fit_guard
+from tests.support.calibration_keys import whole_key
 
-PAIR = CalibrationKey(downstream="d", policy=None, estimator="consistency", answer_template="answer-compact@1")
+PAIR = whole_key(downstream="d", policy=None, estimator="consistency", answer_template="answer-compact@1")
 
 
 def row(index: int, confidence: float | None = 0.9, answer: str | None = "A", **changes: Any) -> Prediction:

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from prompt4trust.calibration import CalibrationKey, CalibratorArtifact, fit_artifact, hash_rows
+from prompt4trust.calibration import CalibratorArtifact, fit_artifact, hash_rows
 from prompt4trust.selection import CalibratorReference, CheckedAnswer, GuardArtifact, fit_guard, level_of
+from tests.support.calibration_keys import whole_key
 
-PAIR = CalibrationKey(downstream="model-1", policy="policy-1", estimator="cgp", answer_template="answer-compact@1")
+PAIR = whole_key(downstream="model-1", policy="policy-1", estimator="cgp", answer_template="answer-compact@1")
 
 
 def answers(n: int = 300, seed: int = 0) -> list[CheckedAnswer]:

@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 from scipy.stats import binom
 
+from prompt4trust.picture_files import PREPARATION
 from prompt4trust.shift import PictureAndWords, ReferenceArtifact, fit, fit_reference
 from tests.prompt4trust.shift.questions import described, picture
 
@@ -28,6 +29,7 @@ def artifact() -> ReferenceArtifact:
         name="discs",
         dataset="discs",
         questions=HASH,
+        picture_preparation=PREPARATION,
         clock=lambda: datetime(2026, 1, 2, tzinfo=UTC),
         answers=["sha256:" + "1" * 64],
         seed=3,
@@ -113,7 +115,15 @@ def test_questions_without_pictures_are_judged_by_their_words() -> None:
 def test_one_wording_for_all_makes_any_other_one_strange() -> None:
     describer, rng = PictureAndWords(), np.random.default_rng(0)
     rows = [describer.describe(picture(rng), "What is it?", {"A": "One", "B": "Two"}) for _ in range(450)]
-    made = fit_reference(rows, describer, name="one", dataset="one", questions=HASH, clock=lambda: datetime.now(UTC))
+    made = fit_reference(
+        rows,
+        describer,
+        name="one",
+        dataset="one",
+        questions=HASH,
+        picture_preparation=PREPARATION,
+        clock=lambda: datetime.now(UTC),
+    )
     assert "only 1 wordings" in made.warnings[0]
     reference = made.reference()
     assert reference.judge(rows[0]).parts["words"] == 0
@@ -144,7 +154,7 @@ def spoil(artifact: ReferenceArtifact, **changes: Any) -> str:
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
-        ({"format": 2}, "format 2 is not known"),
+        ({"format": 3}, "format 3 is not known"),
         ({"descriptor": "clip@1"}, "no descriptor 'clip@1'"),
         ({"questions": "md5:0"}, "questions"),
         ({"name": "../up"}, "name"),

@@ -13,13 +13,15 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser
 
-from prompt4trust.calibration import CalibrationKey, CalibratorArtifact, fit_artifact
+from prompt4trust.calibration import CalibratorArtifact, fit_artifact
+from prompt4trust.models import Sampling
 from services.common.registry.directory import Registry
 from services.gateway.app import create_gateway
 from services.gateway.schemas import DEFAULT_METHODS
 from services.gateway.settings import GatewaySettings
 from tests.services.gateway.upstream import Upstream
 from tests.support.browser import chromium
+from tests.support.calibration_keys import decoding_of, whole_key
 from tests.support.servers import running
 
 MODEL = "model-1"
@@ -39,7 +41,12 @@ def picture(mode: str = "L", size: tuple[int, int] = (40, 30), form: str = "PNG"
 
 
 def make_calibrator(
-    estimator: str, policy: str | None, *, name: str | None = None, right: float = 0.5
+    estimator: str,
+    policy: str | None,
+    *,
+    name: str | None = None,
+    right: float = 0.5,
+    sampling: Sampling = Sampling(),  # noqa: B008 - frozen
 ) -> CalibratorArtifact:
     """A calibrator fitted on overconfident answers, a share of which is right."""
     rng = np.random.default_rng(3)
@@ -49,7 +56,13 @@ def make_calibrator(
         rng.random(200) < right,
         name=name or f"platt-{estimator}",
         family="platt",
-        key=CalibrationKey(downstream=MODEL, policy=policy, estimator=estimator, answer_template=TEMPLATE),
+        key=whole_key(
+            downstream=MODEL,
+            policy=policy,
+            estimator=estimator,
+            answer_template=TEMPLATE,
+            decoding=decoding_of(estimator, sampling),
+        ),
         dataset="phantom-vqa",
         clock=lambda: datetime(2026, 1, 2, tzinfo=UTC),
         resamples=20,

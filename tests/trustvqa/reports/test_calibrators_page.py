@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from prompt4trust.calibration import CalibrationKey
 from prompt4trust.evaluation import Prediction, choose_family, fit_calibrator
+from tests.support.calibration_keys import whole_key
 from tests.support.html import check_self_contained, parse
 from trustvqa.reports.calibrators_page import render_calibrators_page
 
@@ -24,7 +24,7 @@ def test_the_page_shows_what_the_artifact_holds() -> None:
     choice = choose_family(rows, dataset=EVIL, families=["identity", "platt", "two-signal"], resamples=10)
     artifact = fit_calibrator(
         rows, name="platt-x", family=choice.chosen, dataset=EVIL, choice=choice, resamples=10,
-        key=CalibrationKey(downstream="d", policy=EVIL, estimator="cgp", answer_template="answer-compact@1"),
+        key=whole_key(downstream="d", policy=EVIL, estimator="cgp", answer_template="answer-compact@1"),
         clock=lambda: datetime(2026, 1, 1, tzinfo=UTC),
     )  # fmt: skip
     page = render_calibrators_page([artifact, artifact.model_copy(update={"reliability_before": (), "choice": None})])

@@ -13,6 +13,7 @@ from prompt4trust.datasets import Dataset, DatasetError, load_dataset
 from prompt4trust.evaluation import Prediction, RunManifest
 from prompt4trust.models import Sampling
 from prompt4trust.prompts import load_template
+from tests.support.calibration_keys import decodings
 from trustvqa.reports.errors import WrongDataError
 from trustvqa.reports.question_lookup import find_questions
 
@@ -36,7 +37,7 @@ def write(folder: Path, *, text: str = "Number", label: str = "A", grey: int = 0
 def manifest(dataset: Dataset) -> RunManifest:
     return RunManifest.describe(
         dataset, ["cgp"], downstream="d", policy="p", template=load_template("answer-compact@1"), sampling=Sampling(),
-        created=datetime(2026, 1, 1, tzinfo=UTC),
+        created=datetime(2026, 1, 1, tzinfo=UTC), decoding=decodings("cgp"),
     )  # fmt: skip
 
 

@@ -11,7 +11,7 @@ import typer
 
 from prompt4trust.calibration import FAMILIES, CalibrationKey, CalibratorArtifact
 from prompt4trust.evaluation import Prediction, choose_family, fit_calibrator
-from trustvqa.cli.models.publishing import artifact_name
+from trustvqa.cli.models.publishing import artifact_name, whole_key
 from trustvqa.cli.runs.options import Resamples
 
 
@@ -54,8 +54,9 @@ def choose_and_fit(
         The calibrator, not yet saved.
 
     Raises:
-        ValueError: If the predictions are too few, or all right or all wrong.
+        ValueError: If the predictions are too few, or all right or all wrong, or their key is not whole.
     """
+    whole_key(key)
     figures: dict[str, Any] = {"folds": options.folds, "resamples": options.resamples, "seed": options.seed}
     choice = None
     if options.family is None:

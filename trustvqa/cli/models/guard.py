@@ -20,10 +20,9 @@ from prompt4trust.selection import CheckedAnswer, GuardArtifact, fit_guard
 from services.common.registry.directory import Registry
 from services.common.registry.errors import RegistryError
 from services.common.registry.live_calibrator import live_calibrator
-from services.trainer.evaluation.prediction_run import calibration_key_of
 from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.models.held_out_answers import MOST_MISSING
-from trustvqa.cli.models.publishing import artifact_name
+from trustvqa.cli.models.publishing import artifact_name, whole_key
 from trustvqa.cli.option_groups import grouped
 from trustvqa.cli.runs import prediction_run, tables
 
@@ -79,7 +78,7 @@ def guard(
         for name in names:
             own = _of(rows, name)
             _check_complete(own, manifest, name)
-            calibrator = _calibrator(target, calibration_key_of(manifest, name), own) if scale == "calibrated" else None
+            calibrator = _calibrator(target, manifest.calibration_key(name), own) if scale == "calibrated" else None
             made.append((_fit(manifest, own, name, calibrator, fitting), calibrator))
     except (CommandError, ManifestError, TableError, RegistryError) as error:
         fail(str(error))
@@ -97,8 +96,8 @@ def _fit(
     calibrator: CalibratorArtifact | None,
     options: GuardOptions,
 ) -> GuardArtifact:
-    key = calibration_key_of(manifest, name)
     try:
+        key = whole_key(manifest.calibration_key(name))
         artifact = fit_guard(
             checked_answers(rows, calibrator),
             name=artifact_name("guard", key),
@@ -130,7 +129,7 @@ def _read_other(folder: Path, manifest: RunManifest) -> list[Prediction]:
     other, rows = _read(folder)
     if other.data_hash == manifest.data_hash:
         raise CommandError(f"--report-data {folder}: the very questions that the promises are made from")
-    same = ("downstream", "policy", "template", "sampling")
+    same = ("downstream", "policy", "template", "sampling", "picture_preparation")
     if differing := [name for name in same if getattr(other, name) != getattr(manifest, name)]:
         raise CommandError(f"--report-data {folder}: another {' and '.join(differing)}")
     return rows
@@ -147,7 +146,9 @@ def _check_complete(rows: Sequence[Prediction], manifest: RunManifest, name: str
 def _calibrator(registry: Registry, key: CalibrationKey, rows: Sequence[Prediction]) -> CalibratorArtifact:
     found = live_calibrator(registry.calibrators.load_all(), key, registry.active.calibrators())
     if found is None:
-        raise CommandError(f"{key.estimator}: the registry has no calibrator of these models")
+        misfit = key.nearest_misfit((each.name, each.key) for each in registry.calibrators.load_all())
+        why = "the registry has no calibrator of these models" if misfit is None else f"no calibrator fits: {misfit}"
+        raise CommandError(f"{key.estimator}: {why}")
     used = {found.data_hash, *([found.choice.data_hash] if found.choice else [])}
     if fitting_hash(rows) in used:
         raise CommandError(

@@ -11,7 +11,6 @@ from rich.console import Console
 
 from prompt4trust.calibration import CalibratorArtifact
 from prompt4trust.evaluation import Prediction
-from services.trainer.evaluation.prediction_run import calibration_key_of
 from services.trainer.model_settings import ModelSettings
 from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.models.fitting import FittingOptions, choose_and_fit
@@ -19,7 +18,7 @@ from trustvqa.cli.runs.prediction_run import PredictionOutcome, Request, obtain_
 
 MOST_MISSING = 0.01
 """Share of predictions that may be missing; those of models that could not be asked may be unlike the others."""
-_SAME = ("downstream", "policy", "template", "sampling")
+_SAME = ("downstream", "policy", "template", "sampling", "picture_preparation")
 _TEST = re.compile(r"(^|[^a-z])test([^a-z]|$)", re.IGNORECASE)
 
 
@@ -90,7 +89,7 @@ def fit(
     try:
         fitted = choose_and_fit(
             _of(outcome.predictions, estimator),
-            calibration_key_of(manifest, estimator),
+            manifest.calibration_key(estimator),
             options,
             dataset=manifest.dataset,
             now=datetime.now(UTC),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import hashlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -23,11 +24,30 @@ _LONGEST_NAME = 128  # that the registry takes
 
 
 def artifact_name(kind: str, key: CalibrationKey, suffix: str = "") -> str:
-    """Name an artifact after its kind or family and its calibration key, fit for a file name."""
+    """Name an artifact after its kind or family and its calibration key, fit for a file name.
+
+    The name ends with a hash of the whole key: of one pair of models there may be artifacts for several decodings, and
+    long names are cut.
+    """
     parts = [kind, key.estimator, key.downstream, key.policy or "", key.answer_template]
     cleaned = (re.sub(r"[^A-Za-z0-9.]+", "-", part).strip("-.") for part in parts if part)
     name = re.sub(r"\.{2,}|-?\.-|-\.", "-", "-".join(cleaned))
-    return name[: _LONGEST_NAME - len(suffix)].strip("-.") + suffix
+    end = f"-{hashlib.sha256(key.line.encode()).hexdigest()[:8]}{suffix}"
+    return name[: _LONGEST_NAME - len(end)].strip("-.") + end
+
+
+def whole_key(key: CalibrationKey) -> CalibrationKey:
+    """Return a calibration key that evidence can be made for.
+
+    Raises:
+        ValueError: If its answers do not record all that evidence is keyed by.
+    """
+    if not key.is_whole:
+        raise ValueError(
+            "these answers are of an older version, which did not record the decoding and the preparation of pictures "
+            "that they came from: nothing made from them would fit any answer, so ask anew"
+        )
+    return key
 
 
 def publish(registry: Registry, artifact: CalibratorArtifact, *, activate: bool, what: str) -> tuple[Path, str | None]:

@@ -18,6 +18,7 @@ from prompt4trust.datasets import Dataset, DatasetError
 from prompt4trust.errors import UnreadablePictureError
 from prompt4trust.evaluation import ManifestError, TableError, read_manifest, read_predictions
 from prompt4trust.evaluation.prediction_arrays import fitting_hash
+from prompt4trust.picture_files import PREPARATION
 from prompt4trust.shift import LIMIT, Described, PictureAndWords, ReferenceArtifact, fit, fit_reference
 from prompt4trust.shift.descriptor import describe_questions
 from prompt4trust.shift.reference_quality import BOTH, Floats, Share, beyond, judge_held_out, separation
@@ -89,6 +90,7 @@ def reference(
             name=name or _name(dataset),
             dataset=dataset.name,
             questions=f"sha256:{dataset.fingerprint}",
+            picture_preparation=PREPARATION,
             clock=lambda: datetime.now(UTC),
             answers=answers,
             seed=seed,

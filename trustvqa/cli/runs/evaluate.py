@@ -10,11 +10,11 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from prompt4trust.calibration import CalibratorArtifact
+from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
 from prompt4trust.evaluation import Report, RunManifest, build_report
 from prompt4trust.evaluation.probes import PROBES
 from services.common.registry.directory import Registry
-from services.trainer.evaluation.prediction_run import calibration_key_of, fitting_calibrators
+from services.trainer.evaluation.prediction_run import fitting_calibrators
 from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.option_groups import grouped
 from trustvqa.cli.runs import options, prediction_run, probes, tables
@@ -82,7 +82,8 @@ def evaluate(
     refuse_without_answers(outcome)
     report = build_report(outcome.predictions, outcome.manifest, artifacts, resamples=resamples)
     files = write_report(outcome.folder, report, outcome.predictions, outcome.dataset.questions, artifacts)
-    show(report, console, calibrators_wanted=calibrator == "auto" and not artifacts)
+    target = Registry(registry or settings.registry)
+    show(report, console, without_calibrators(target, outcome.manifest) if calibrator == "auto" else [])
     for path in files.values():
         console.print(str(path), highlight=False, soft_wrap=True)
     failed = any(method.failed for method in report.methods)
@@ -126,16 +127,43 @@ def choose_calibrators(choice: str, registry: Registry, manifest: RunManifest) -
         found = [CalibratorArtifact.load(file) for file in files]
     except (OSError, ValueError) as error:
         raise CommandError(f"--calibrator {choice}: {error}") from error
-    keys = [calibration_key_of(manifest, estimator) for estimator in manifest.estimators]
+    keys = [manifest.calibration_key(estimator) for estimator in manifest.estimators]
     fitting = [each for each in found if any(each.applies_to(key) for key in keys)]
     if not fitting:
-        theirs = "".join(f"\n  {each.name}: fitted for {each.key}" for each in found)
+        theirs = "".join(f"\n  {each.name}: {_misfit(each, keys)}" for each in found)
         raise CommandError(f"--calibrator {choice}: none belongs to this run's models and methods{theirs}")
     return fitting
 
 
-def show(report: Report, console: Console, *, calibrators_wanted: bool) -> None:
-    """Print a report's tables and what a reader must know of them."""
+def without_calibrators(registry: Registry, manifest: RunManifest) -> list[str]:
+    """Explain for which of a run's methods the registry has no calibrator though it has some of these models.
+
+    Returns:
+        A sentence for each such method; a single one where the registry has none of these models at all.
+    """
+    held = [(each.name, each.key) for each in registry.calibrators.load_all()]
+    keys = [manifest.calibration_key(estimator) for estimator in manifest.estimators]
+    lacking = [key for key in keys if not any(each.fits(key) for _, each in held)]
+    found = [(key.estimator, key.nearest_misfit(held)) for key in lacking]
+    if len(lacking) == len(keys) and not any(misfit for _, misfit in found):
+        return ["no calibrator in the registry belongs to these models; `trustvqa calibrate` fits one"]
+    return [f"{name}: no calibrator fits: {misfit}; `trustvqa calibrate` fits one" for name, misfit in found if misfit]
+
+
+def _misfit(calibrator: CalibratorArtifact, keys: Sequence[CalibrationKey]) -> str:
+    """Explain why a calibrator fits none of a run's keys."""
+    near = (key.nearest_misfit([("it", calibrator.key)]) for key in keys)
+    return next((misfit for misfit in near if misfit), f"fitted for {calibrator.key.line}")
+
+
+def show(report: Report, console: Console, unfit: Sequence[str] = ()) -> None:
+    """Print a report's tables and what a reader must know of them.
+
+    Args:
+        report: The report of a run.
+        console: Where to.
+        unfit: Why calibrators are missing from it, a sentence each.
+    """
     run = report.run
     if not isinstance(run, RunManifest):
         raise TypeError("a report of a table is no outcome of a run")
@@ -154,5 +182,5 @@ def show(report: Report, console: Console, *, calibrators_wanted: bool) -> None:
     for method in report.methods:
         for remark in metric_names.remarks(method):
             console.print(f"[yellow]{escape(method.name)}[/]: {escape(remark)}", highlight=False, soft_wrap=True)
-    if calibrators_wanted:
-        console.print("no calibrator in the registry belongs to these models; `trustvqa calibrate` fits one\n")
+    for line in unfit:
+        console.print(f"{escape(line)}\n", highlight=False, soft_wrap=True)

@@ -13,12 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
+from prompt4trust.calibration import CalibratorArtifact
+from prompt4trust.picture_files import PREPARATION
 from prompt4trust.selection import CheckedAnswer, GuardArtifact, fit_guard
 from prompt4trust.shift import PictureAndWords, fit_reference
 from services.common.registry.directory import Registry
-from services.common.registry.errors import RegistryError
+from services.common.registry.errors import NotLiveError, RegistryError
 from services.common.registry.live_calibrator import live_calibrator
+from tests.support.calibration_keys import whole_key
 
 
 def add_policy(directory: Path, name: str, mark: str = "") -> Path:
@@ -230,7 +232,7 @@ def test_a_calibrator_that_cannot_be_read_is_left_out(registry: Registry) -> Non
 def artifact(name: str, estimator: str = "cgp", day: int = 1) -> CalibratorArtifact:
     return CalibratorArtifact(
         name=name, family="platt", parameters={"slope": 1.0, "intercept": 0.0}, n=20, dataset="d",
-        key=CalibrationKey(downstream="m", policy=None, estimator=estimator, answer_template="t@1"),
+        key=whole_key(downstream="m", policy=None, estimator=estimator, answer_template="t@1"),
         data_hash="sha256:" + "0" * 64, created=datetime(2026, 1, day, tzinfo=UTC), seed=0,
         metrics_before={}, metrics_after={},
     )  # fmt: skip
@@ -249,7 +251,7 @@ def test_a_live_calibrator_is_named_for_its_pair_and_the_policy_stays(registry: 
     assert registry.activate_calibrator("other") is None
     assert json.loads((registry.root / "active.json").read_text()) == {
         "policy": "policy-1",
-        "calibrators": {"cgp | m | no policy | t@1": "one", "verbalized | m | no policy | t@1": "other"},
+        "calibrators": {pair.line: "one", artifact("other", "verbalized").key.line: "other"},
     }
     chosen = live_calibrator(registry.calibrators.load_all(), pair, registry.active.calibrators())
     assert chosen is not None
@@ -276,6 +278,16 @@ def test_what_is_no_calibrator_cannot_be_made_live(registry: Registry) -> None:
         registry.active.calibrators()
 
 
+def test_one_that_fits_no_answer_is_never_live(registry: Registry) -> None:
+    old = artifact("old").model_copy(update={"key": artifact("old").key.model_copy(update={"decoding": None})})
+    registry.calibrators.publish(old)
+    assert live_calibrator([old], old.key, {old.key.line: "old"}) is None
+    with pytest.raises(RegistryError, match="'old' is of an older version and fits no answer: calibrate again"):
+        registry.activate_calibrator("old")
+    with pytest.raises(NotLiveError):
+        registry.retire_calibrator("old", who="dr. x")
+
+
 def test_two_that_write_active_json_at_once_lose_nothing(registry: Registry) -> None:
     names = [f"c{index}" for index in range(8)]
     for name in names:
@@ -289,7 +301,7 @@ def test_two_that_write_active_json_at_once_lose_nothing(registry: Registry) -> 
 
 def guard(name: str) -> GuardArtifact:
     answers = [CheckedAnswer(f"q{index}", index % 10 / 10, index % 10 > 4, "A") for index in range(100)]
-    pair = CalibrationKey(downstream="d", policy=None, estimator="verbalized", answer_template="answer-compact@1")
+    pair = whole_key(downstream="d", policy=None, estimator="verbalized", answer_template="answer-compact@1")
     return fit_guard(answers, name=name, key=pair, dataset="x", clock=lambda: datetime(2026, 1, 1, tzinfo=UTC))
 
 
@@ -320,6 +332,7 @@ def test_references_are_published_listed_and_seeded(tmp_path: Path) -> None:
         name="made-up",
         dataset="made-up",
         questions="sha256:" + "0" * 64,
+        picture_preparation=PREPARATION,
         clock=lambda: datetime(2026, 1, 1, tzinfo=UTC),
     )
     shipping, registry = Registry(tmp_path / "models"), Registry(tmp_path / "registry")

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from prompt4trust.calibration import CalibrationKey, fit_artifact
+from prompt4trust.calibration import fit_artifact
 from prompt4trust.estimators import ESTIMATORS
 from services.common.registry.directory import Registry
 from services.gateway.schemas import DEFAULT_METHODS
@@ -18,6 +18,7 @@ from services.gateway.settings import GatewaySettings
 from tests.services.gateway.checks import body
 from tests.services.gateway.conftest import MODEL, TEMPLATE, MakeGateway
 from tests.services.gateway.upstream import Upstream
+from tests.support.calibration_keys import whole_key
 
 
 def test_a_client_cannot_ask_for_what_is_not_offered(client: httpx.Client, upstream: Upstream) -> None:
@@ -75,7 +76,7 @@ def test_a_calibrator_of_two_signals_gets_both_and_one_with_an_interval_gives_it
             right,
             name=method,
             family=method,
-            key=CalibrationKey(downstream=MODEL, policy=None, estimator=estimator, answer_template=TEMPLATE),
+            key=whole_key(downstream=MODEL, policy=None, estimator=estimator, answer_template=TEMPLATE),
             dataset="d",
             clock=lambda: datetime(2026, 1, 2, tzinfo=UTC),
             signals={"stated": stated},

@@ -18,10 +18,16 @@ from services.gateway.answering.rules import decide_by_threshold
 from services.gateway.errors import BusyError
 from services.gateway.intake.gate import Gate
 from services.gateway.settings import GatewaySettings
-from services.gateway.shelves.calibrators import CalibratorShelf
+from services.gateway.shelves.calibrators import CalibratorShelf, FittedCalibrator
 from tests.services.gateway.conftest import MODEL, TEMPLATE, make_calibrator
+from tests.support.calibration_keys import whole_key
 
-PAIR = CalibrationKey(downstream=MODEL, policy="policy-1", estimator="cgp", answer_template=TEMPLATE)
+PAIR = whole_key(downstream=MODEL, policy="policy-1", estimator="cgp", answer_template=TEMPLATE)
+
+
+async def live_of(shelf: CalibratorShelf, key: CalibrationKey = PAIR) -> FittedCalibrator | None:
+    await shelf.refresh()
+    return shelf.content.live(key)
 
 
 @pytest.mark.parametrize(
@@ -33,8 +39,8 @@ async def test_a_calibrator_is_found_for_its_own_pair_alone(tmp_path: Path, chan
     registry = Registry(tmp_path)
     registry.calibrators.publish(make_calibrator("cgp", "policy-1"))
     shelf = CalibratorShelf(registry, 0)
-    assert await shelf.find(PAIR) is not None
-    assert await shelf.find(PAIR.model_copy(update=change)) is None
+    assert await live_of(shelf) is not None
+    assert await live_of(shelf, PAIR.model_copy(update=change)) is None
 
 
 async def test_the_newest_of_several_calibrators_counts(tmp_path: Path) -> None:
@@ -42,7 +48,7 @@ async def test_the_newest_of_several_calibrators_counts(tmp_path: Path) -> None:
     older = make_calibrator("cgp", "policy-1", name="z-older")
     registry.calibrators.publish(older)
     registry.calibrators.publish(older.model_copy(update={"name": "a-newer", "created": older.created + timedelta(1)}))
-    found = await CalibratorShelf(registry, 0).find(PAIR)
+    found = await live_of(CalibratorShelf(registry, 0))
     assert found is not None
     assert found.artifact.name == "a-newer"
 
@@ -55,7 +61,7 @@ async def test_what_was_made_live_counts_whatever_is_newer(tmp_path: Path) -> No
     shelf = CalibratorShelf(registry, 0)
 
     async def live() -> str | None:
-        found = await shelf.find(PAIR)
+        found = await live_of(shelf)
         return found.artifact.name if found else None
 
     assert await live() == "newer"
@@ -77,12 +83,12 @@ async def test_the_registry_is_looked_at_no_more_often_than_told(tmp_path: Path)
     now = 100.0
     registry = Registry(tmp_path)
     shelf = CalibratorShelf(registry, 5, clock=lambda: now)
-    assert await shelf.find(PAIR) is None
+    assert await live_of(shelf) is None
     registry.calibrators.publish(make_calibrator("cgp", "policy-1"))
     now = 104.9
-    assert await shelf.find(PAIR) is None
+    assert await live_of(shelf) is None
     now = 105.0
-    assert await shelf.find(PAIR) is not None
+    assert await live_of(shelf) is not None
     registry.calibrators.publish(make_calibrator("verbalized", None))
     assert len(shelf.names) == 1
     await shelf.refresh(at_once=True)

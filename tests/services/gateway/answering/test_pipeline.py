@@ -15,6 +15,7 @@ import pytest
 
 from prompt4trust.calibration import CalibratorArtifact
 from prompt4trust.models import Completion, Cost, Generation, Guidance, Sampling
+from prompt4trust.picture_files import PREPARATION
 from prompt4trust.pictures import PictureLimits
 from prompt4trust.prompts import load_answer_template
 from prompt4trust.selection import GuardArtifact
@@ -85,11 +86,11 @@ def make_pipeline(registry: Registry) -> Pipeline:
     pictures = PicturePool(prepare_and_describe, WorkerLimits())  # not started: these queries have their pictures
     return Pipeline(
         intake=Intake(("cgp",), PictureLimits(), 10**6, 10**6, 5.0, 5.0, Gate(1), pictures),
-        models=Models(Downstream(), MODEL, Policy(), load_answer_template(TEMPLATE), Sampling()),
+        models=Models(Downstream(), MODEL, Policy(), load_answer_template(TEMPLATE), Sampling(), PREPARATION),
         shelves=Shelves(
             CalibratorShelf(registry, 0), GuardShelf(registry, 0, 0.05), ReferenceShelf(registry, 0, 1), lambda _: None
         ),
-        judge=FamiliarityJudge(1, anyio.CapacityLimiter(1)),
+        judge=FamiliarityJudge(1, PREPARATION, anyio.CapacityLimiter(1)),
         defaults=DecisionDefaults(0.5, 0.1, 0.9),
         alarm_withholds=True,
         gate=Gate(1),

@@ -14,13 +14,14 @@ import anyio.to_thread
 import httpx
 import pytest
 
-from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
+from prompt4trust.calibration import CalibratorArtifact
 from prompt4trust.selection import CheckedAnswer, GuardArtifact, fit_guard
 from services.common.registry.directory import Registry
 from services.gateway.shelves.guards import GuardShelf
 from tests.services.gateway.checks import assert_problem, body
 from tests.services.gateway.conftest import MODEL, TEMPLATE, MakeGateway, make_calibrator, picture
 from tests.services.gateway.upstream import Upstream
+from tests.support.calibration_keys import whole_key
 
 CHECKED = {0.95: 0.95, 0.8: 0.75, 0.6: 0.5}
 """Stated confidence -> share of right answers in the evidence, a third of the questions each."""
@@ -54,7 +55,7 @@ def make_guard(
     arguments: dict[str, Any] = {"name": f"guard-{estimator.replace('+', '-')}", "ties": "together", **changes}
     return fit_guard(
         answers,
-        key=CalibrationKey(downstream=MODEL, policy=policy, estimator=estimator, answer_template=TEMPLATE),
+        key=whole_key(downstream=MODEL, policy=policy, estimator=estimator, answer_template=TEMPLATE),
         dataset="phantom-vqa",
         clock=lambda: datetime(2026, 1, 2, tzinfo=UTC),
         calibrator=calibrator,
@@ -353,7 +354,8 @@ async def test_a_slow_registry_holds_up_no_other_question(tmp_path: Path, monkey
     found = []
 
     async def find() -> None:
-        found.append(await shelf.find(guard.key))
+        await shelf.refresh()
+        found.append(shelf.known(guard.key))
 
     with anyio.fail_after(20):
         async with anyio.create_task_group() as tasks:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+from prompt4trust.models import Sampling
 from services.common.registry.directory import Registry
 from tests.services.gateway.checks import body
 from tests.services.gateway.conftest import MODEL, TEMPLATE, MakeGateway, make_calibrator
@@ -48,7 +50,7 @@ def ask(client: httpx.Client, method: str = "cgp+logprob") -> dict[str, Any]:
     return found
 
 
-SAMPLED = {"temperature": 0.5, "top_k": 20}
+SAMPLED: dict[str, Any] = {"temperature": 0.5, "top_k": 20}
 
 
 @pytest.mark.parametrize(
@@ -67,13 +69,15 @@ SAMPLED = {"temperature": 0.5, "top_k": 20}
 def test_every_habit_is_answered(
     asking: Asking,
     serving: tuple[HabitsServer, str],
+    tmp_path: Path,
     habits: list[str],
     degraded: list[str],
     calibrator: str | None,
     first: int,
 ) -> None:
     server, _ = serving
-    with asking(*habits, **SAMPLED) as client:
+    Registry(tmp_path).calibrators.publish(make_calibrator("cgp", "policy-1", sampling=Sampling(**SAMPLED)))
+    with asking(*habits, **SAMPLED, registry=tmp_path) as client:
         for asked in (first, first + 1):
             reply = ask(client)
             assert (reply["answer"]["letter"], reply["calibration"]["stated_confidence"]) == ("B", 0.95)
@@ -96,7 +100,7 @@ def test_the_answer_without_log_probabilities_is_that_of_the_method_without(
 
 def test_a_changed_question_has_a_calibration_key_of_its_own(asking: Asking, tmp_path: Any) -> None:
     registry = Registry(tmp_path)
-    ordinary = make_calibrator("cgp", "policy-1")
+    ordinary = make_calibrator("cgp", "policy-1", sampling=Sampling(temperature=0.5))
     registry.calibrators.publish(ordinary)
     changed = f"{TEMPLATE}, without decoding"
     with asking("refuses temperature", registry=tmp_path, registry_check_s=0.0, temperature=0.5) as client:

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from prompt4trust.calibration import CalibrationKey
+from prompt4trust.picture_files import PREPARATION
 from prompt4trust.pictures import PictureLimits, PreparedPicture, decode_picture
 from prompt4trust.shift import PictureAndWords, ReferenceArtifact, fit_reference
 from services.common.registry.directory import Registry
@@ -34,9 +34,10 @@ from tests.services.gateway.answering.test_selection import make_guard
 from tests.services.gateway.checks import body
 from tests.services.gateway.conftest import MODEL, TEMPLATE, MakeGateway, make_calibrator
 from tests.services.gateway.upstream import Upstream
+from tests.support.calibration_keys import whole_key
 
 ASKED = {"question": "Which outline has the lesion?", "options": ["Round", "Oval", "Spiculated"]}
-PAIR = CalibrationKey(downstream=MODEL, policy="policy-1", estimator="cgp", answer_template=TEMPLATE)
+PAIR = whole_key(downstream=MODEL, policy="policy-1", estimator="cgp", answer_template=TEMPLATE)
 
 
 def encoded(kind: str = "disc", seed: int = 5) -> str:
@@ -54,6 +55,7 @@ def make_reference() -> ReferenceArtifact:
         name="discs",
         dataset="phantom-vqa",
         questions="sha256:" + "0" * 64,
+        picture_preparation=PREPARATION,
         clock=lambda: datetime(2026, 1, 2, tzinfo=UTC),
     )
 
@@ -252,7 +254,7 @@ async def test_the_newest_of_a_name_counts_and_the_worst_of_several(
         registry.references.publish(reference.model_copy(update=changes))
     shelf = ReferenceShelf(registry, 0, 0.99)
     await shelf.refresh()
-    judge, query = FamiliarityJudge(0.99, anyio.CapacityLimiter(1)), a_query("stripes")
+    judge, query = FamiliarityJudge(0.99, PREPARATION, anyio.CapacityLimiter(1)), a_query("stripes")
     on_one = Evidence(PAIR, made_from("one"), None, shelf.content)
     found = (await judge.judge(query, on_one)).atypicality
     assert found is not None
@@ -291,7 +293,7 @@ async def test_the_reason_counts_the_questions_that_are_as_unlike(tmp_path: Path
     shelf = ReferenceShelf(registry, 0, 0.97)
     await shelf.refresh()
     evidence = Evidence(PAIR, made_from("phantom-vqa"), None, shelf.content)
-    found = (await FamiliarityJudge(0.97, anyio.CapacityLimiter(1)).judge(a_query(), evidence)).atypicality
+    found = (await FamiliarityJudge(0.97, PREPARATION, anyio.CapacityLimiter(1)).judge(a_query(), evidence)).atypicality
     assert found is not None
     assert found.parts["picture"] == round(1 - 3 / 301, 4)
     assert "on, as are only 2 of the 300 questions of phantom-vqa" in found.reason

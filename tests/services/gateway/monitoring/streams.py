@@ -8,14 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from prompt4trust.calibration import CalibrationKey
 from services.gateway.monitoring.watched_stream import Fit
 from services.gateway.records.reviewed_answer import ReviewedAnswer
+from tests.support.calibration_keys import whole_key
 
-PAIR = CalibrationKey(downstream="model-1", policy="policy-1", estimator="cgp", answer_template="answer-compact@1")
-OTHER_PAIR = CalibrationKey(
-    downstream="model-1", policy=None, estimator="verbalized", answer_template="answer-compact@1"
-)
+PAIR = whole_key(downstream="model-1", policy="policy-1", estimator="cgp", answer_template="answer-compact@1")
+OTHER_PAIR = whole_key(downstream="model-1", policy=None, estimator="verbalized", answer_template="answer-compact@1")
 BEGIN = datetime(2026, 3, 1, 8, 0, tzinfo=UTC)
 FIT = Fit("platt-cgp", BEGIN - timedelta(days=9))
 

@@ -18,6 +18,7 @@ from services.gateway.database_url import database_url
 from services.gateway.records.database import Database
 from services.gateway.records.record import Record
 from services.gateway.records.store import RecordStore
+from tests.support.calibration_keys import whole_key
 from tests.support.postgres import Postgres, running_postgres
 
 
@@ -84,10 +85,9 @@ def record(**changes: Any) -> Record:
         "id": str(uuid.uuid4()),
         "at": datetime(2026, 3, 1, 12, tzinfo=UTC),
         "request_id": "case-1",
-        "downstream": "model-1",
-        "policy": "policy-1",
-        "estimator": "cgp",
-        "answer_template": "answer-compact@1",
+        **whole_key(
+            downstream="model-1", policy="policy-1", estimator="cgp", answer_template="answer-compact@1"
+        ).model_dump(mode="json"),
         "calibrator": "platt-cgp",
         "stated": 0.95,
         "confidence": 0.7,

@@ -16,7 +16,10 @@ from tests.services.gateway.checks import assert_problem, body
 from tests.services.gateway.conftest import MODEL, TEMPLATE, MakeGateway
 from tests.services.gateway.records.conftest import Place
 from tests.services.gateway.upstream import Upstream
+from tests.support.calibration_keys import whole_key
 from tests.support.keys import bearer, keys_at
+
+PAIR = whole_key(downstream=MODEL, policy="policy-1", estimator="cgp", answer_template=TEMPLATE).model_dump(mode="json")
 
 
 @pytest.fixture
@@ -58,7 +61,7 @@ def test_feedback_is_kept_with_the_record_in_order_and_the_latest_word_counts(cl
         "at": exported["at"],
         "reviewed_at": kept[-1]["at"],
         "who": "dr. x",
-        "pair": {"downstream": MODEL, "policy": "policy-1", "estimator": "cgp", "answer_template": TEMPLATE},
+        "pair": PAIR,
         "calibrator": "platt-cgp",
         "stated": 0.95,
         "confidence": exported["confidence"],
@@ -169,8 +172,7 @@ def test_the_export_comes_in_pages_of_what_was_asked_for(client: httpx.Client) -
     assert list(pages(since=tomorrow.isoformat())) == [[]]
     assert list(pages(until=f"{tomorrow:%Y-%m-%d}", downstream=MODEL, answer_template=TEMPLATE)) == [answers]
     counts = client.get("/v1/feedback/counts", params={"estimator": "cgp"}).json()["counts"]
-    pair = {"downstream": MODEL, "policy": "policy-1", "estimator": "cgp", "answer_template": TEMPLATE}
-    assert counts == [{"pair": pair, "decision": "answer", "answers": 4, "reviewed": 3}]
+    assert counts == [{"pair": PAIR, "decision": "answer", "answers": 4, "reviewed": 3}]
 
 
 @pytest.mark.parametrize(

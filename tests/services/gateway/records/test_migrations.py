@@ -44,6 +44,21 @@ async def test_migrations_make_the_tables_that_the_code_knows_and_may_run_again(
     await database.close()
 
 
+async def test_answers_of_an_earlier_revision_stay_and_say_nothing_of_their_decoding(place: Place) -> None:
+    database = Database(database_url(place.url), timeout_s=5.0)
+    store = RecordStore(database)
+    kept = record()
+    await store.add([kept])
+    for column in ("decoding", "picture_preparation"):
+        place.query(f"ALTER TABLE answers DROP COLUMN {column}")
+    place.query(f"UPDATE {VERSION_TABLE} SET version_num = 'r0002' RETURNING 1")  # noqa: S608
+    await store.close()
+    upgraded = RecordStore(Database(database_url(place.url), timeout_s=5.0))
+    row = (await upgraded.get(kept.id)).row
+    assert (row["estimator"], row["decoding"], row["picture_preparation"]) == ("cgp", None, None)
+    await upgraded.close()
+
+
 async def test_several_gateways_may_migrate_an_empty_database_at_once(place: Place) -> None:
     stores = [RecordStore(Database(database_url(place.url), timeout_s=10.0), deadline_s=20) for _ in range(4)]
     async with anyio.create_task_group() as tasks:

@@ -28,8 +28,11 @@ from tests.services.gateway.checks import assert_problem, assert_unharmed, body
 from tests.services.gateway.conftest import MODEL, OPTIONS, TEMPLATE, MakeGateway, picture
 from tests.services.gateway.records.conftest import Place, sqlite_place
 from tests.services.gateway.upstream import VERDICT, Upstream
+from tests.support.calibration_keys import whole_key
 from tests.support.servers import free_port
 from tests.support.waiting import wait_until
+
+PAIR = whole_key(downstream=MODEL, policy="policy-1", estimator="cgp", answer_template=TEMPLATE).model_dump(mode="json")
 
 ROOT = Path(__file__).resolve().parents[4]
 
@@ -67,7 +70,7 @@ def test_an_answer_is_kept_without_what_people_wrote(
     assert kept == {
         "id": reply["id"],
         "request_id": "case-17",
-        "pair": {"downstream": MODEL, "policy": "policy-1", "estimator": "cgp", "answer_template": TEMPLATE},
+        "pair": PAIR,
         "calibrator": "platt-cgp",
         "stated_confidence": 0.95,
         "confidence": reply["confidence"],

@@ -8,7 +8,6 @@ from itertools import pairwise
 import anyio
 import pytest
 
-from prompt4trust.calibration import CalibrationKey
 from services.gateway.database_url import database_url
 from services.gateway.records.database import Database
 from services.gateway.records.entities import Review, Slice
@@ -24,8 +23,9 @@ from services.gateway.records.errors import (
 from services.gateway.records.reviewed_answer import ReviewedAnswer
 from services.gateway.records.store import RecordStore
 from tests.services.gateway.records.conftest import Place, record
+from tests.support.calibration_keys import whole_key
 
-PAIR = CalibrationKey(downstream="model-1", policy="policy-1", estimator="cgp", answer_template="answer-compact@1")
+PAIR = whole_key(downstream="model-1", policy="policy-1", estimator="cgp", answer_template="answer-compact@1")
 
 
 async def test_a_reviewed_answer_comes_out_as_it_went_in(store: RecordStore) -> None:
@@ -194,10 +194,23 @@ async def test_slices_are_of_the_time_of_the_answer_and_of_the_pair(store: Recor
     assert await found(Slice(policy="policy-1", downstream="model-1", answer_template="answer-compact@1")) == {late.id}
     assert await found(Slice(downstream="model-2")) == set()
     counted = [(each.key, each.decision, each.answers, each.reviewed) for each in await store.counts(Slice())]
-    other = CalibrationKey(
-        downstream="model-1", policy=None, estimator="verbalized", answer_template="answer-compact@1"
-    )
+    other = whole_key(downstream="model-1", policy=None, estimator="verbalized", answer_template="answer-compact@1")
     assert sorted(counted, key=str) == sorted([(PAIR, "defer", 1, 1), (other, "answer", 1, 1)], key=str)
+
+
+async def test_answers_of_another_decoding_are_counted_apart_and_older_ones_say_nothing_of_it(
+    store: RecordStore,
+) -> None:
+    assert PAIR.decoding is not None
+    warm = PAIR.model_copy(update={"decoding": PAIR.decoding.model_copy(update={"temperature": 1.5})})
+    old = PAIR.model_copy(update={"decoding": None, "picture_preparation": None})
+    keys = [PAIR, PAIR, warm, old, old, old]
+    records = [record(**key.model_dump(mode="json")) for key in keys]
+    await store.add(records)
+    assert {each.key: each.answers for each in await store.counts(Slice())} == {PAIR: 2, warm: 1, old: 3}
+    for each in records:
+        await store.give_feedback(each.id, Review("x", right=True))
+    assert [each.key for each in await store.reviewed()] == keys
 
 
 async def test_adding_again_changes_nothing(store: RecordStore, place: Place) -> None:

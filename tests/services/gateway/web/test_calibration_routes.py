@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from prompt4trust.calibration import CalibrationKey
 from tests.services.gateway.conftest import OPTIONS, MakeGateway, picture
 from tests.services.gateway.upstream import Upstream
 from tests.support.keys import bearer, keys_at
@@ -91,7 +92,9 @@ def test_from_the_first_answer_to_an_alarm_and_its_end(watched: httpx.Client, tm
     assert other["degraded"] == []
 
     metrics = watched.get("/metrics").text
-    labels = f'{{kind="calibrator",name="{stream["name"]}",pair="cgp | model-1 | policy-1 | answer-compact@1"}}'
+    pair = CalibrationKey.model_validate(stream["pair"]).line
+    assert pair.startswith("cgp | model-1 | policy-1 | answer-compact@1 | greedy, 256 tokens | pictures ")
+    labels = f'{{kind="calibrator",name="{stream["name"]}",pair="{pair}"}}'
     assert f"gateway_calibration_alarm{labels} 1.0" in metrics
     assert f"gateway_calibration_evidence{labels} {stream['evidence']}" in metrics
     assert f'gateway_calibration_reviewed_count{{by="all",value=""}} {float(stream["n"])}' in metrics

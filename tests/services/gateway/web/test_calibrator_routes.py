@@ -11,15 +11,15 @@ from typing import Any
 import httpx
 import pytest
 
-from prompt4trust.calibration import CalibrationKey
 from services.common.registry.directory import Registry
 from tests.services.gateway.answering.test_selection import make_guard
 from tests.services.gateway.checks import assert_problem, body
 from tests.services.gateway.conftest import MODEL, TEMPLATE, MakeGateway, make_calibrator
 from tests.services.gateway.upstream import Upstream
+from tests.support.calibration_keys import whole_key
 from tests.support.keys import bearer, keys_at
 
-PAIR = CalibrationKey(downstream=MODEL, policy="policy-1", estimator="cgp", answer_template=TEMPLATE)
+PAIR = whole_key(downstream=MODEL, policy="policy-1", estimator="cgp", answer_template=TEMPLATE)
 
 
 @pytest.fixture

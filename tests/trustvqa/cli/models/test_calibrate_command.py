@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from prompt4trust.files import write_atomically
 from prompt4trust.models import Sampling
 from prompt4trust.prompts import load_template
 from services.common.registry.directory import Registry
+from tests.support.calibration_keys import decodings
 from tests.support.openai_app import ScriptedServer
 from tests.trustvqa.cli.runs.test_evaluate_command import Argument, serving, trustvqa
 
@@ -43,7 +45,7 @@ def predicted(folder: Path, data: Path, curve: Curve, *, seed: int, model: str =
     run = folder / f"run-{data.stem}-{model}"
     manifest = RunManifest.describe(
         dataset, ["verbalized", "cgp"], downstream=model, policy="policy-1", template=load_template("answer-compact@1"),
-        sampling=Sampling(), created=datetime(2026, 1, 2, tzinfo=UTC),
+        sampling=Sampling(), created=datetime(2026, 1, 2, tzinfo=UTC), decoding=decodings("verbalized", "cgp"),
     )  # fmt: skip
     random = np.random.default_rng(seed)
     with PredictionLog(run) as log:
@@ -95,7 +97,8 @@ def test_chooses_on_the_validation_questions_publishes_and_makes_live(tmp_path: 
         assert artifact.family == choice.chosen
         assert artifact.questions == load_dataset(calibration).fingerprint  # so that references of them are found
         assert choice.chosen in ("histogram", "isotonic", "venn-abers")
-        assert artifact.name == f"{choice.chosen}-{estimator}-m{'-policy-1' * (estimator == 'cgp')}-answer-compact-1"
+        named = f"{choice.chosen}-{estimator}-m{'-policy-1' * (estimator == 'cgp')}-answer-compact-1"
+        assert re.fullmatch(rf"{re.escape(named)}-[0-9a-f]{{8}}", artifact.name)
         assert [each.family for each in choice.candidates] == list(FAMILIES)
         scores = {each.family: each.metrics["nll"]["value"] for each in choice.candidates if each.metrics}
         assert scores[choice.chosen] == pytest.approx(min(score for score in scores.values() if score), abs=1e-4)
@@ -153,11 +156,12 @@ def test_a_named_family_is_taken_as_before_and_replaces_what_was_live(tmp_path: 
     for option in ("--family", "--method"):
         out, _ = trustvqa(tmp_path, *command, option, "platt")
         assert "Judged" not in out
-        assert live(tmp_path) == {"cgp": "platt-cgp-m-policy-1-answer-compact-1"}
+        (platt,) = live(tmp_path).values()
+        assert platt.startswith("platt-cgp-m-policy-1-answer-compact-1-")
         assert (f"in place of {chosen}" in out) == (option == "--family")
     # The other one is still there, and going back is naming it.
     registry = Registry(tmp_path / "reg")
-    assert registry.activate_calibrator(chosen) == "platt-cgp-m-policy-1-answer-compact-1"
+    assert registry.activate_calibrator(chosen) == platt
 
 
 def test_asks_the_models_for_the_validation_questions(tmp_path: Path) -> None:

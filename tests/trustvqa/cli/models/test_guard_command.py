@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,17 +10,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prompt4trust.calibration import CalibrationKey, CalibratorArtifact, fit_artifact
+from prompt4trust.calibration import CalibratorArtifact, fit_artifact
 from prompt4trust.estimators.option_signals import option_signals
 from prompt4trust.evaluation import Prediction, PredictionLog, RunManifest, read_predictions
 from prompt4trust.evaluation.prediction_arrays import fitting_rows
 from prompt4trust.evaluation.predictions import Failure
+from prompt4trust.picture_files import PREPARATION
 from prompt4trust.selection import GuardArtifact
 from services.common.registry.directory import Registry
+from tests.support.calibration_keys import decodings, whole_key
 from tests.trustvqa.cli.commands import run_command
 
 PAIRS = {
-    name: CalibrationKey(downstream="scripted", policy=policy, estimator=name, answer_template="answer-compact@1")
+    name: whole_key(downstream="scripted", policy=policy, estimator=name, answer_template="answer-compact@1")
     for name, policy in (("cgp", "policy-1"), ("logprob", None))
 }
 
@@ -36,6 +39,8 @@ def make_run(folder: Path, *, seed: int, n: int = 800, missing: int = 0, **chang
         sampling={},
         software="trustvqa",
         created=datetime(2026, 1, 1, tzinfo=UTC),
+        decoding=decodings(*PAIRS),
+        picture_preparation=PREPARATION,
         **{"downstream": "scripted", "policy": "policy-1", **changes},
     )
     folder.mkdir()
@@ -77,7 +82,7 @@ def test_evidence_is_published_and_shown_on_both_splits(runs: tuple[Path, Path],
     out, _ = guard(tmp_path, "--run", run, "--report-data", other)
     found = {each.key.estimator: each for each in Registry(tmp_path / "registry").guards.load_all()}
     assert {name: each.key for name, each in found.items()} == PAIRS
-    assert found["cgp"].name == "guard-cgp-scripted-policy-1-answer-compact-1"
+    assert re.fullmatch(r"guard-cgp-scripted-policy-1-answer-compact-1-[0-9a-f]{8}", found["cgp"].name)
     assert (found["cgp"].rows, found["cgp"].set_aside, found["cgp"].dataset) == (720, 80, "split-1")
     assert found["cgp"].questions == "1"  # as the run has it
     assert (found["cgp"].options, found["logprob"].options is None) == (None, False)
@@ -99,6 +104,16 @@ def test_evidence_is_published_and_shown_on_both_splits(runs: tuple[Path, Path],
     [sets] = [line for line in out.splitlines() if line.startswith("option sets for 90 %")]
     held = float(sets.split("elsewhere in ")[1].split(" %")[0])
     assert held == pytest.approx(90, abs=4)  # n = 800 to make, 800 to look: a standard error of 1.5
+
+
+def test_a_run_that_does_not_say_how_it_was_decoded_makes_no_evidence(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "old", seed=1, n=120)
+    stored = json.loads((run / "run.json").read_text())
+    del stored["decoding"], stored["picture_preparation"]
+    (run / "run.json").write_text(json.dumps(stored))
+    _, err = guard(tmp_path, "--run", run, status=1)
+    assert "these answers are of an older version" in " ".join(err.split())
+    assert not (tmp_path / "registry").exists()
 
 
 def test_groups_ties_and_methods_can_be_chosen_and_nothing_published(runs: tuple[Path, Path], tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ from services.gateway.settings import GatewaySettings
 from tests.services.gateway.answering.test_selection import make_guard
 from tests.services.gateway.conftest import make_calibrator
 from tests.services.gateway.records.conftest import record
+from tests.support.calibration_keys import whole_key
 from tests.support.keys import keys_at
 from tests.support.servers import free_port, running
 from tests.trustvqa.cli.runs.test_evaluate_command import Argument, trustvqa
@@ -35,7 +36,7 @@ from trustvqa.cli.models.refit import selection_warnings
 from trustvqa.cli.models.reviews import Count
 
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
-CGP = CalibrationKey(downstream="model-1", policy="policy-1", estimator="cgp", answer_template="answer-compact@1")
+CGP = whole_key(downstream="model-1", policy="policy-1", estimator="cgp", answer_template="answer-compact@1")
 VERBALIZED = CGP.model_copy(update={"estimator": "verbalized", "policy": None})
 
 
@@ -117,6 +118,21 @@ def often(stated: float, index: int) -> bool:
     return index * 7 % 10 < 6
 
 
+def test_each_decoding_has_a_calibrator_of_its_own_and_answers_without_one_have_none(tmp_path: Path) -> None:
+    assert CGP.decoding is not None
+    warm = CGP.model_copy(update={"decoding": CGP.decoding.model_copy(update={"temperature": 1.5})})
+    old = CGP.model_copy(update={"decoding": None, "picture_preparation": None})
+    stream = Stream()
+    for pair in (CGP, warm, old):
+        stream.add(60, often, pair=pair)
+    with serving(tmp_path, stream) as url:
+        out, _ = refit(tmp_path, url, "--family", "platt", "--no-activate")
+    fitted = Registry(tmp_path / "reg").calibrators.load_all()
+    assert {each.key for each in fitted} == {CGP, warm}
+    assert len({each.name for each in fitted}) == 2
+    assert f"{old.line}: these answers are of an older version" in out
+
+
 def test_a_calibrator_of_a_new_name_goes_live_beside_the_one_before_and_can_be_taken_back(tmp_path: Path) -> None:
     registry = Registry(tmp_path / "reg")
     shipped = make_calibrator("cgp", "policy-1", name="shipped")
@@ -131,9 +147,9 @@ def test_a_calibrator_of_a_new_name_goes_live_beside_the_one_before_and_can_be_t
     with serving(tmp_path, stream) as url:
         out, _ = refit(tmp_path, url, "--family", "platt")
         fitted = next(each for each in registry.calibrators.load_all() if each.name != "shipped")
-        assert re.fullmatch(r"platt-cgp-model-1-policy-1-answer-compact-1-feedback-20\d{6}-\d{6}", fitted.name), (
-            fitted.name
-        )
+        assert re.fullmatch(
+            r"platt-cgp-model-1-policy-1-answer-compact-1-[0-9a-f]{8}-feedback-20\d{6}-\d{6}", fitted.name
+        ), fitted.name
         assert f"live: {fitted.name}, in place of shipped" in out
         assert f"{url} applies what is live" in out
         assert "guard-cgp holds for the calibrator before" in out
@@ -187,7 +203,7 @@ def test_what_is_not_to_be_live_leaves_what_is(tmp_path: Path) -> None:
         # It is the newest, and nothing had been named.
         assert httpx.get(f"{url}/version").json()["live_calibrators"] == {CGP.line: "shipped"}
     assert len(registry.calibrators.load_all()) == 2
-    assert "not live: platt-cgp-model-1-policy-1-answer-compact-1-feedback" in out
+    assert "not live: platt-cgp-model-1-policy-1-answer-compact-1-" in out
     assert "; shipped is" in out
 
 

@@ -14,12 +14,13 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
+from prompt4trust.calibration import CalibratorArtifact
 from prompt4trust.datasets import load_dataset
 from prompt4trust.evaluation import Prediction, PredictionLog, Report, RunManifest
 from prompt4trust.evaluation.predictions import GuidanceRecord
 from prompt4trust.models import Sampling
 from prompt4trust.prompts import load_template
+from tests.support.calibration_keys import decodings, whole_key
 from tests.support.html import Node, check_self_contained, parse
 from tests.support.openai_app import ScriptedServer
 from tests.support.servers import running
@@ -46,6 +47,7 @@ def write_run(folder: Path, data: Path, *, policy: str = "p1", skill: float = 0.
     manifest = RunManifest.describe(
         dataset, ["verbalized", "cgp"], downstream="scripted", policy=policy,
         template=load_template("answer-compact@1"), sampling=Sampling(), created=datetime(2026, 1, 1, tzinfo=UTC),
+        decoding=decodings("verbalized", "cgp"),
     )  # fmt: skip
     folder.mkdir(parents=True)
     stored = manifest if source else manifest.model_copy(update={"source": None})
@@ -162,7 +164,7 @@ def test_questions_that_are_not_at_hand_are_noted_and_wrong_ones_refused(tmp_pat
 
 def test_calibrators(tmp_path: Path, data: Path) -> None:
     run = write_run(tmp_path / "run", data)
-    pair = CalibrationKey(downstream="scripted", policy="p1", estimator="cgp", answer_template="answer-compact@1")
+    pair = whole_key(downstream="scripted", policy="p1", estimator="cgp", answer_template="answer-compact@1")
     artifact = CalibratorArtifact(
         name="half", family="platt", parameters={"slope": 0.0, "intercept": 0.0}, key=pair, n=1, dataset="d",
         data_hash="sha256:" + "0" * 64, created=datetime(2026, 1, 1, tzinfo=UTC), seed=0, metrics_before={},

@@ -10,11 +10,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
+from prompt4trust.calibration import CalibratorArtifact
 from prompt4trust.evaluation import Prediction, Report, RunManifest, build_report
 from prompt4trust.evaluation.predictions import CostRecord, GuidanceRecord
 from prompt4trust.evaluation.report import ReportedRun, compare_runs
 from prompt4trust.questions import Question
+from tests.support.calibration_keys import whole_key
 from tests.support.html import Node, check_self_contained, parse
 from trustvqa.reports import write_report
 from trustvqa.reports.evaluation.confident_errors import confident_errors
@@ -24,7 +25,7 @@ from trustvqa.reports.rendering import STYLE
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 N = 240
 EVIL = "<script>alert('x')</script><img src=http://evil.example/x onerror=alert(1)> & \"q\" ]]> {}"
-PAIR = CalibrationKey(downstream="scripted", policy="p1", estimator="cgp", answer_template="answer-compact@1")
+PAIR = whole_key(downstream="scripted", policy="p1", estimator="cgp", answer_template="answer-compact@1")
 
 
 def manifest(**changes: str) -> RunManifest:
