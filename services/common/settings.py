@@ -36,7 +36,7 @@ class ServiceSettings(BaseSettings):
     in the YAML file is an error.
     """
 
-    model_config = SettingsConfigDict(extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     service: ClassVar[str] = ""
 

@@ -7,18 +7,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import Field, field_validator
 
 from prompt4trust.datasets import CopBase, Dataset, Kind, load_dataset
 from prompt4trust.datasets.phantoms import SPLITS, PhantomError, generate
 from services.trainer.errors import DataError
+from services.trainer.section import Section
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class PhantomData(_Section):
+class PhantomData(Section):
     """Questions of Phantom-VQA, drawn when the run begins.
 
     Attributes:
@@ -43,7 +40,7 @@ class PhantomData(_Section):
         return split
 
 
-class FileData(_Section):
+class FileData(Section):
     """Questions of a file, of any format that the library reads.
 
     Attributes:

@@ -179,7 +179,7 @@ async def _find(trainer: Trainer, run_id: str) -> RunRecord:
 
 
 def _summary(trainer: Trainer, record: RunRecord) -> RunSummary:
-    return RunSummary.of(record, trainer.supervisor.position(record.id))
+    return RunSummary.of(record, trainer.supervisor.position(record.id), trainer.settings.without_folders)
 
 
 def _queue_full() -> Problem:

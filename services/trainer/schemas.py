@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
@@ -73,10 +74,11 @@ class RunSummary(BaseModel):
     error: str | None
 
     @classmethod
-    def of(cls, record: RunRecord, position: int | None) -> RunSummary:
-        """Show a record."""
-        shown = record.model_dump(exclude={"queued", "handle", "request"})
-        return cls(**shown, resumable=record.status in ("failed", "cancelled"), position=position)
+    def of(cls, record: RunRecord, position: int | None, shorten: Callable[[str], str]) -> RunSummary:
+        """Show a record; `shorten` takes out of an error where the service's directories lie."""
+        shown = record.model_dump(exclude={"queued", "handle", "request", "error"})
+        error = None if record.error is None else shorten(record.error)
+        return cls(**shown, error=error, resumable=record.status in ("failed", "cancelled"), position=position)
 
 
 class RunList(BaseModel):

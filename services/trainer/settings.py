@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Literal
 
@@ -45,6 +46,19 @@ class TrainerSettings(ConnectionSettings, service="trainer"):
 
     heartbeat_s: float = Field(default=15.0, gt=0, description="Seconds between comments that keep event streams open.")
     max_streams: int = Field(default=64, ge=1, description="Clients that may follow events at once.")
+
+    def without_folders(self, text: str) -> str:
+        """Shorten a message's paths to begin at the service's directories: where these lie is the operator's business.
+
+        Example:
+            >>> settings = TrainerSettings(runs=Path("/srv/trustvqa/runs"))
+            >>> settings.without_folders("/srv/trustvqa/runs/train-1 holds no run")
+            'runs/train-1 holds no run'
+        """
+        for folder in (self.runs, self.registry, self.data, self.configs, self.shipped):
+            for form in {folder.absolute(), folder.resolve()}:
+                text = re.sub(rf"{re.escape(str(form))}(?=/|\b)", form.name, text)
+        return text
 
     @model_validator(mode="after")
     def _executor_is_set_up(self) -> TrainerSettings:

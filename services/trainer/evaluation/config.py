@@ -11,11 +11,12 @@ from prompt4trust.evaluation.probes import PROBES
 from services.trainer.errors import EvaluationError
 from services.trainer.evaluation.prediction_run import method_names
 from services.trainer.question_data import Data
+from services.trainer.section import Section
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 
 
-class EvaluationConfig(BaseModel):
+class EvaluationConfig(Section):
     """An evaluation run; a request to POST /v1/evaluations is one.
 
     Attributes:
@@ -32,8 +33,6 @@ class EvaluationConfig(BaseModel):
         resamples: Bootstrap resamples for the intervals.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
     data: Data
     methods: tuple[str, ...] = Field(default=("verbalized", "cgp"), min_length=1, max_length=32)
     probes: tuple[str, ...] = Field(default=(), max_length=8)
@@ -42,7 +41,7 @@ class EvaluationConfig(BaseModel):
     concurrency: int = Field(default=32, ge=1, le=1024)
     deadline_s: float = Field(default=120.0, gt=0, le=3600)
     temperature: float | None = Field(default=None, ge=0)
-    max_tokens: int | None = Field(default=None, ge=1)
+    max_tokens: int | None = Field(default=None, ge=1, lt=2**31)
     sampling_seed: int | None = None
     resamples: int = Field(default=1000, ge=1, le=10_000)
 
@@ -77,7 +76,7 @@ class EvaluationSpec(BaseModel):
         data: Directory of drawn phantoms.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     config: EvaluationConfig
     models: dict[str, Any]

@@ -112,7 +112,7 @@ class Planner:
                 self._check_nobody_else_makes(spec.config.version, but=record.id)
                 prepare(folder, spec.config, spec.connection)
             except RunError as error:
-                raise _refusal(error) from error
+                raise self._refusal(error) from error
         try:
             reset_progress(folder)
         except OSError as error:
@@ -148,7 +148,7 @@ class Planner:
             base = read_section(path)
             section = lay_over(base, {**request.overrides, **named})
         except ConfigError as error:
-            raise _invalid([("overrides", str(error))]) from error
+            raise _invalid([("overrides", self._settings.without_folders(str(error)))]) from error
         try:
             config = TrainingConfig.model_validate(section)
         except ValidationError as error:
@@ -181,11 +181,12 @@ class Planner:
         def below(path: Path, name: str) -> Path:
             try:
                 found = (root / path).resolve()
-            except (OSError, ValueError) as error:  # a name with a NUL, a loop of links
+                is_there = found.exists()
+            except (OSError, ValueError) as error:  # a name with a NUL, or too long; a loop of links
                 raise _invalid([(f"{field}.{name}", "is no path")]) from error
             if not found.is_relative_to(root):
                 raise _invalid([(f"{field}.{name}", "must lie in the service's data directory")])
-            if not found.exists():
+            if not is_there:
                 raise _invalid([(f"{field}.{name}", "there is no such file in the service's data directory")])
             return found
 
@@ -213,7 +214,7 @@ class Planner:
         try:
             prepare(self._folder(record.id), config, connection)
         except RunError as error:
-            raise _refusal(error) from error
+            raise self._refusal(error) from error
 
     def _seeded_registry(self) -> Registry:
         registry = Registry(self._settings.registry)
@@ -234,6 +235,16 @@ class Planner:
             request=request.model_dump(mode="json", exclude_unset=True),
         )
 
+    def _refusal(self, error: RunError) -> Problem:
+        cause, message = error.__cause__, self._settings.without_folders(str(error))
+        if isinstance(cause, StartPolicyError):
+            return _invalid([("policy", message)])
+        if isinstance(cause, OSError):
+            return _unwritable(cause)
+        if isinstance(error, VersionTakenError):
+            return Problem(409, "version-taken", f"{message}.")
+        return Problem(422, "run-unusable", f"{message}.")
+
     def _folder(self, run_id: str) -> Path:
         return self._store.folder(run_id).absolute()
 
@@ -244,17 +255,6 @@ def _job_name(run_id: str) -> str:
         return run_id
     readable = re.sub(r"[^a-z0-9]+", "-", run_id.lower())[:40].strip("-")
     return f"run-{readable}-{hashlib.sha256(run_id.encode()).hexdigest()[:12]}"
-
-
-def _refusal(error: RunError) -> Problem:
-    cause = error.__cause__
-    if isinstance(cause, StartPolicyError):
-        return _invalid([("policy", str(error))])
-    if isinstance(cause, OSError):
-        return _unwritable(cause)
-    if isinstance(error, VersionTakenError):
-        return Problem(409, "version-taken", f"{error}.")
-    return Problem(422, "run-unusable", f"{error}.")
 
 
 def _unwritable(error: OSError) -> Problem:

@@ -65,6 +65,8 @@ def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         ({"overrides": {"train": {"kind": "file", "path": "link/questions.csv"}}}, "train.path"),
         ({"overrides": {"train": {"kind": "file", "path": "absent.csv"}}}, "train.path"),
         ({"overrides": {"train": {"kind": "file", "path": "a\x00b"}}}, "train.path"),
+        ({"overrides": {"train": {"kind": "file", "path": "a" * 300}}}, "train.path"),
+        ({"overrides": {"train": {"kind": "file", "path": "a/" * 800}}}, "train.path"),
         ({"overrides": {"validation": {**FILE, "images": "../../etc"}}}, "validation.images"),
         ({"overrides": {f"a{'b' * 200}": 1}}, None),
         ([], None),
@@ -81,6 +83,26 @@ def test_training_requests_that_are_wrong(refusing: Service, request_: Any, fiel
     assert str(refusing.runs.parent) not in reply.text
     assert refusing.http.get("/v1/runs").json()["runs"] == []
     assert not list(refusing.runs.glob("*/config.json"))
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "field"),
+    [
+        ("/v1/runs", '{"overrides": {"update.learning_rate": Infinity}}', "update.learning_rate"),
+        ("/v1/runs", '{"overrides": {"update.learning_rate": 1e999}}', "update.learning_rate"),
+        ("/v1/runs", '{"overrides": {"update.beta": NaN}}', "update.beta"),
+        ("/v1/runs", '{"overrides": {"update.max_steps": 9223372036854775808}}', "update.max_steps"),
+        ("/v1/runs", '{"steps": 1e30}', "steps"),
+        ("/v1/evaluations", '{"data": %s, "temperature": Infinity}', "temperature"),
+        ("/v1/evaluations", '{"data": %s, "sampling_seed": 9223372036854775808}', "sampling_seed"),
+    ],
+)
+def test_numbers_that_no_run_can_use(refusing: Service, path: str, body: str, field: str) -> None:
+    content = body.replace("%s", json.dumps(PHANTOMS))
+    reply = refusing.http.post(path, content=content, headers={"Content-Type": "application/json"})
+    assert reply.status_code == 422, reply.text
+    assert field in {fault["field"] for fault in reply.json()["errors"]}
+    assert refusing.http.get("/v1/runs").json()["runs"] == []
 
 
 @pytest.mark.parametrize(

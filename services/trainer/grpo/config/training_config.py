@@ -8,19 +8,16 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from prompt4trust.models import Sampling
 from prompt4trust.rewards import REWARDS
 from services.trainer.grpo.config.renamed_settings import describe_renamed
 from services.trainer.question_data import Data, PhantomData
+from services.trainer.section import Section
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class AnswerConfig(_Section):
+class AnswerConfig(Section):
     """Questions to the downstream model.
 
     Attributes:
@@ -50,7 +47,7 @@ class AnswerConfig(_Section):
         return Sampling(self.temperature, self.top_p, self.top_k, self.max_tokens, seed if self.temperature else None)
 
 
-class RolloutConfig(_Section):
+class RolloutConfig(Section):
     """Sampling of guidance prompts from the policy; the names are GRPOConfig's but for max_prompt_tokens.
 
     Attributes:
@@ -84,7 +81,7 @@ class RolloutConfig(_Section):
         return self
 
 
-class LoraSettings(_Section):
+class LoraSettings(Section):
     """Low-rank adapters instead of full training (Hu et al. 2022, arXiv 2106.09685); names and package are peft's.
 
     Attributes:
@@ -100,7 +97,7 @@ class LoraSettings(_Section):
     target_modules: str | tuple[str, ...] = "all-linear"
 
 
-class UpdateConfig(_Section):
+class UpdateConfig(Section):
     """Updates of the policy; the names are GRPOConfig's but for num_decay_steps (the schedule's own word) and lora.
 
     Attributes:
@@ -153,7 +150,7 @@ class UpdateConfig(_Section):
         return self
 
 
-class CheckpointConfig(_Section):
+class CheckpointConfig(Section):
     """Saving of checkpoints; the names are GRPOConfig's.
 
     Attributes:
@@ -165,7 +162,7 @@ class CheckpointConfig(_Section):
     save_total_limit: int = Field(default=2, ge=2)
 
 
-class SelectionConfig(_Section):
+class SelectionConfig(Section):
     """Choice of the checkpoint to publish.
 
     Attributes:
@@ -179,7 +176,7 @@ class SelectionConfig(_Section):
     resamples: int = Field(default=1000, ge=1)
 
 
-class TrainingConfig(_Section):
+class TrainingConfig(Section):
     """A training run.
 
     Attributes:
