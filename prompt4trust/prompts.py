@@ -14,7 +14,17 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+    model_validator,
+)
+
+from prompt4trust.verdict import OwnParser, load_parser, split_name
 
 Message = dict[str, Any]
 """One chat message in OpenAI's form: role and content, the content a string or a list of parts."""
@@ -38,6 +48,9 @@ class PromptTemplate(BaseModel):
         guidance_line: Text for {guidance} where there is guidance, with the field {guidance}; without, it is "".
         scale: What the wording asks the confidence to be: "per-cent", or a "probability", where 1 is certainty.
         order: Where the wording asks for the conclusion: ahead of the reasons, or behind them.
+        response_format: Form that the reply must have where the server takes OpenAI's parameter of that name: a JSON
+            object of the fields "answer", "confidence" and "explanation" ("json_schema"), or any JSON object
+            ("json_object"); None for any text. The wording should ask for it, too.
 
     Example:
         >>> template = PromptTemplate(name="plain", version=1, role="guide", user="{question}\n{options}")
@@ -56,17 +69,32 @@ class PromptTemplate(BaseModel):
     guidance_line: str = "{guidance}"
     scale: Literal["per-cent", "probability"] = "per-cent"
     order: Literal["conclude-first", "reason-first"] = "conclude-first"
+    response_format: Literal["json_schema", "json_object"] | None = None
+    # No field: a file of a wording cannot name code to run, only the settings can.
+    _parser: OwnParser | None = PrivateAttr(default=None)
 
     @property
     def id(self) -> str:
-        """Name and version, as records and artifacts quote it."""
-        return f"{self.name}@{self.version}"
+        """Name and version, as records and artifacts quote it, and behind a plus the parser, if it has its own."""
+        plain = f"{self.name}@{self.version}"
+        return plain if self._parser is None else f"{plain}+{self._parser.name}"
+
+    @property
+    def parser(self) -> OwnParser | None:
+        """The user's parser of its replies; None for the built-in one."""
+        return self._parser
+
+    def read_by(self, parser: OwnParser) -> PromptTemplate:
+        """Make the same template with a parser of the user's own."""
+        copy = self.model_copy()
+        copy._parser = parser
+        return copy
 
     @model_serializer(mode="wrap")
     def _without_defaults_of_reading(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         # Digests of templates that were written before these fields stay what they are.
         written: dict[str, Any] = handler(self)
-        ways = {"scale": "per-cent", "order": "conclude-first"}
+        ways = {"scale": "per-cent", "order": "conclude-first", "response_format": None}
         return {name: value for name, value in written.items() if name not in ways or ways[name] != value}
 
     @model_validator(mode="after")
@@ -75,6 +103,8 @@ class PromptTemplate(BaseModel):
         missing = [name for name in needed if self.user.count(name) != 1]
         if missing:
             raise ValueError(f"template {self.name}: the user message must hold {', '.join(missing)} exactly once")
+        if self.role != "answer" and self.response_format is not None:
+            raise ValueError(f"template {self.name}: only one of role 'answer' has a response_format")
         return self
 
 
@@ -107,24 +137,26 @@ def load_answer_template(source: str) -> PromptTemplate:
     """Load a template that asks the downstream model, as a person names it.
 
     Args:
-        source: A shipped template as "name@version", or the path of a file that ends in ".json".
+        source: A shipped template as "name@version", or the path of a file that ends in ".json"; "+module:function"
+            behind it names a parser of one's own (see `prompt4trust.verdict.own_parser`).
 
     Returns:
         The template, of role "answer".
 
     Raises:
         OSError: If there is no such template, or it cannot be read.
-        ValueError: If it is not a valid template, or has another role.
+        ValueError: If it is not a valid template, or has another role, or the parser cannot be imported.
 
     Example:
         >>> load_answer_template("answer-compact@1").id
         'answer-compact@1'
     """
-    path = Path(source)
-    template = load_template(path if path.suffix == ".json" else source)
+    name, parser = split_name(source)
+    path = Path(name)
+    template = load_template(path if path.suffix == ".json" else name)
     if template.role != "answer":
         raise ValueError(f"its role is {template.role!r}, and one of role 'answer' is needed")
-    return template
+    return template.read_by(load_parser(parser)) if parser else template
 
 
 def answer_messages(
@@ -161,6 +193,43 @@ def answer_messages(
     if image_url is None:
         return _messages(template, text)
     return _messages(template, [{"type": "image_url", "image_url": {"url": image_url}}, {"type": "text", "text": text}])
+
+
+def response_format(template: PromptTemplate, options: Mapping[str, str]) -> str | None:
+    """Build the form that a reply must have, where the template asks for one.
+
+    Args:
+        template: A template of role "answer".
+        options: Letter -> text; empty for an open question.
+
+    Returns:
+        OpenAI's response_format as JSON text: the letters as an enumeration, the confidence as a whole number of 0 to
+        100 or, by the template's scale, a number; the reasons where the template's order has them.
+
+    Example:
+        >>> template = load_template("answer-json@1")
+        >>> form = json.loads(response_format(template, {"A": "Left", "B": "Right"}))
+        >>> form["json_schema"]["schema"]["properties"]["answer"]
+        {'type': 'string', 'enum': ['A', 'B']}
+    """
+    if template.response_format is None:
+        return None
+    if template.response_format == "json_object":
+        return json.dumps({"type": "json_object"})
+    percent = {"type": "integer", "enum": list(range(101))}  # enumerated: servers differ in what bounds they take
+    fields: dict[str, Any] = {
+        "answer": {"type": "string", **({"enum": list(options)} if options else {})},
+        "confidence": percent if template.scale == "per-cent" else {"type": "number"},
+        "explanation": {"type": "string"},
+    }
+    order = ["explanation", "answer", "confidence"] if template.order == "reason-first" else list(fields)
+    schema = {
+        "type": "object",
+        "properties": {name: fields[name] for name in order},
+        "required": order,
+        "additionalProperties": False,
+    }
+    return json.dumps({"type": "json_schema", "json_schema": {"name": "verdict", "strict": True, "schema": schema}})
 
 
 def guide_messages(template: PromptTemplate, question: str, options: Mapping[str, str]) -> list[Message]:

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from prompt4trust.errors import TransportError
 from prompt4trust.estimators.base import Answer
 from prompt4trust.estimators.option_signals import option_signals
-from prompt4trust.estimators.single_reply import check_template, read_reply
+from prompt4trust.estimators.single_reply import check_template, in_form, read_reply
 from prompt4trust.models import Completion, Cost, Decoding, Downstream, Guidance, Sampling
 from prompt4trust.prompts import PromptTemplate, answer_messages
 from prompt4trust.verdict import Invalid, Verdict
@@ -190,11 +190,12 @@ class Sampler:
         """
         text = guidance.text if guidance else None
         messages = answer_messages(self._template, question, options, image_url=image_url, guidance=text)
+        sampling = in_form(self._sampling, self._template, options)
         replies: list[Completion] = []
         cost = guidance.cost if guidance else Cost()
         for part, size in enumerate(_blocks(self._draws.count)):
             seed = derived_seed(self._run_seed, question, options, image_url, part)
-            generation = await self._downstream.complete(messages, replace(self._sampling, seed=seed), n=size)
+            generation = await self._downstream.complete(messages, replace(sampling, seed=seed), n=size)
             if len(generation.completions) != size:
                 found = len(generation.completions)
                 raise TransportError("downstream", f"the reply holds {found} completions instead of {size}")

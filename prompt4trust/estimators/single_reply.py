@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from prompt4trust.errors import TransportError
 from prompt4trust.estimators.base import Answer
 from prompt4trust.models import Completion, Cost, Decoding, Downstream, Guidance, Sampling
-from prompt4trust.prompts import PromptTemplate, answer_messages
-from prompt4trust.verdict import Invalid, Verdict, parse_verdict
+from prompt4trust.prompts import PromptTemplate, answer_messages, response_format
+from prompt4trust.verdict import Asked, Invalid, Verdict, parse_verdict
 
 
 async def ask(
@@ -44,7 +45,8 @@ async def ask(
     """
     text = guidance.text if guidance else None
     messages = answer_messages(template, question, options, image_url=image_url, guidance=text)
-    generation = await downstream.complete(messages, sampling, top_logprobs=top_logprobs)
+    decoding = in_form(sampling, template, options)
+    generation = await downstream.complete(messages, decoding, top_logprobs=top_logprobs)
     if not generation.completions:
         raise TransportError("downstream", "the reply holds no completion")
     reply = generation.completions[0]
@@ -52,10 +54,18 @@ async def ask(
     return Answer(read_reply(reply, template, question, options), reply.text, estimator, guidance, cost), reply
 
 
+def in_form(sampling: Sampling, template: PromptTemplate, options: Mapping[str, str]) -> Sampling:
+    """Bind a decoding to the form that a template asks for, if it asks for any."""
+    form = response_format(template, options)
+    return sampling if form is None else replace(sampling, response_format=form)
+
+
 def read_reply(
     reply: Completion, template: PromptTemplate, question: str, options: Mapping[str, str]
 ) -> Verdict | Invalid:
-    """Read a reply by what was asked: its options, and the scale and order that the template declares.
+    """Read a reply by what was asked: its options, and the scale, order and form that the template declares.
+
+    A template with a parser of the user's own has it read by that.
 
     Args:
         reply: The reply.
@@ -66,6 +76,8 @@ def read_reply(
     Returns:
         The verdict, or why there is none.
     """
+    if template.parser is not None:
+        return template.parser.read(reply.text, options, Asked(question, template.scale, reply.finish_reason))
     return parse_verdict(
         reply.text,
         options,
@@ -73,6 +85,7 @@ def read_reply(
         scale=template.scale,
         order=template.order,
         finish_reason=reply.finish_reason,
+        is_json=template.response_format is not None,
     )
 
 

@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from prompt4trust.verdict.confidences import Scale, stated_confidences
+from prompt4trust.verdict.json_reply import read_object
 from prompt4trust.verdict.outcome import Invalid, InvalidReason, Verdict
+from prompt4trust.verdict.own_parser import Asked, OwnParser, load_parser, split_name
 from prompt4trust.verdict.plain_text import (
     without_echoes,
     without_json,
@@ -21,7 +23,19 @@ from prompt4trust.verdict.plain_text import (
 )
 from prompt4trust.verdict.reading import Order, claims_of, read
 
-__all__ = ["Invalid", "InvalidReason", "Order", "Scale", "Verdict", "answers_in", "parse_verdict"]
+__all__ = [
+    "Asked",
+    "Invalid",
+    "InvalidReason",
+    "Order",
+    "OwnParser",
+    "Scale",
+    "Verdict",
+    "answers_in",
+    "load_parser",
+    "parse_verdict",
+    "split_name",
+]
 
 _CUT = frozenset(
     {"length", "max_tokens", "model_length", "incomplete"}
@@ -39,6 +53,7 @@ def parse_verdict(
     scale: Scale = "per-cent",
     order: Order = "conclude-first",
     finish_reason: str = "stop",
+    is_json: bool = False,
 ) -> Verdict | Invalid:
     r"""Read the answer and the confidence that a model's text states.
 
@@ -58,6 +73,8 @@ def parse_verdict(
             there counts, if nothing takes it back.
         finish_reason: The server's word for why the text ended: "length" where it was cut off, "content_filter" or
             "tool_calls" where it did not come to its end either, "refusal" where it declines to answer.
+        is_json: Whether the template asks for one JSON object: a reply that is one as a whole is then read strictly,
+            by its fields "answer" and "confidence".
 
     Returns:
         The verdict with its confidence clipped to [0, 1], or the reason why there is none. Never raises.
@@ -84,6 +101,9 @@ def parse_verdict(
     sources = [source for source in (question, *texts.values()) if source]
     if any(_reads_as_a_verdict(source, texts) for source in sources):
         return Invalid("leading_question")
+    whole = read_object(without_thoughts(text) or "", texts, scale) if is_json else None
+    if whole is not None:
+        return whole
     plain = _plain(text, sources, closed=bool(texts))
     if isinstance(plain, Invalid):
         return plain

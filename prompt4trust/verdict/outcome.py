@@ -16,6 +16,7 @@ InvalidReason = Literal[
     "no_logprobs",
     "no_options",
     "no_image",
+    "parser_failed",
 ]
 
 
@@ -41,9 +42,9 @@ class Invalid:
             none of them is an option; "no_confidence": there is an answer and no readable confidence; "ambiguous": the
             text states alternatives, or verdicts that differ; "cut_off": thoughts, a number or a letter may be
             incomplete; "leading_question": the question or an option reads as a verdict, so that a reply that repeats
-            it could not be told from an answer. The other three are said by estimators that cannot be applied:
-            "no_logprobs": the server gave no log-probabilities for the answer's letter; "no_options", "no_image": the
-            question has none.
+            it could not be told from an answer; "parser_failed": a parser of the user's own raised, or gave no verdict
+            on this question. The other three are said by estimators that cannot be applied: "no_logprobs": the server
+            gave no log-probabilities for the answer's letter; "no_options", "no_image": the question has none.
     """
 
     reason: InvalidReason

@@ -208,9 +208,12 @@ def _published_reading(text: str, options: Mapping[str, str]) -> Verdict | None:
     """Read a text of nothing but the asked sentences as published results read it: first letter, first number."""
     if any(word.lower() not in _FORMAL for word in _WORD.findall(text)):
         return None
-    answer = next((found for found in _NARROW_ANSWER.finditer(text) if found[1].upper() in options), None)
+    answers = [found for found in _NARROW_ANSWER.finditer(text) if found[1].upper() in options]
     number = _NARROW_CONFIDENCE.search(text)
-    if answer is None or number is None or not stands_alone(text, answer.start(1)):
+    if len({found[1].upper() for found in answers}) != 1 or number is None:
+        return None
+    answer = answers[0]
+    if not stands_alone(text, answer.start(1)):
         return None
     complete = re.findall(r"answer is\s++\W?([A-Z])\b[^a-z]{0,4}(?:with )?confidence\s++\d", text, re.IGNORECASE)
     return None if len(complete) > 1 else Verdict(answer[1].upper(), min(float(number[1]) / 100, 1.0))

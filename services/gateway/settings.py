@@ -49,7 +49,11 @@ class GatewaySettings(PictureServiceSettings, service="gateway"):
     )
     vendor_parameters: bool = Field(default=True, description="Whether the model's server takes top_k.")
 
-    answer_template: str = Field(default="answer-compact@1", description="Wording of the question to the model.")
+    answer_template: str = Field(
+        default="answer-compact@1",
+        description="Wording of the question to the model: name@version or a JSON file, and behind it +module:function "
+        "where replies are read by a parser of your own.",
+    )
     methods: tuple[str, ...] = Field(
         default=DEFAULT_METHODS,
         min_length=1,

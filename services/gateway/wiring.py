@@ -104,7 +104,7 @@ class Gateway:
         await shelves.calibrators.refresh()
         return {
             "models": {"downstream": self.settings.downstream_model},
-            "answer_template": self.settings.answer_template,
+            "answer_template": self.pipeline.models.template.id,
             "calibrators": shelves.calibrators.names,
             "live_calibrators": shelves.calibrators.live,
             "guards": shelves.guards.names,
@@ -125,7 +125,7 @@ async def open_gateway(
 
     Raises:
         FileNotFoundError: If there is no such prompt template.
-        ValueError: If the template does not ask for an answer.
+        ValueError: If the template does not ask for an answer, or its parser cannot be imported.
     """
     template = load_answer_template(settings.answer_template)
     registry = Registry(settings.registry)

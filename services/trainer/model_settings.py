@@ -25,7 +25,11 @@ class ModelSettings(ServiceSettings, service="trainer"):
     downstream_api_key: Annotated[SecretStr | None, EMPTY_IS_UNSET] = Field(
         default=None, description="Its API key, where it wants one."
     )
-    answer_template: str = Field(default="answer-compact@1", description="Wording that the downstream model is asked.")
+    answer_template: str = Field(
+        default="answer-compact@1",
+        description="Wording that the downstream model is asked: name@version or a JSON file, and behind it "
+        "+module:function where replies are read by a parser of your own.",
+    )
     egress_hosts: frozenset[str] = Field(
         default=frozenset(), description="Hosts beyond this machine and its neighbours that may be sent pictures."
     )

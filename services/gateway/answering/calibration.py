@@ -24,6 +24,7 @@ _UNREADABLE: Mapping[InvalidReason, str] = {
     "no_logprobs": "the model's server gave no probabilities for its answer",
     "no_options": "this method needs options to choose from",
     "no_image": "this method needs a picture",
+    "parser_failed": "the parser that this deployment names could not read the model's reply",
 }
 
 

@@ -12,6 +12,12 @@ import httpx
 import pytest
 from fastapi import FastAPI, Response
 
+from prompt4trust.models import Sampling
+from prompt4trust.prompts import answer_messages, load_template, response_format
+from services.common.clients.downstream import DownstreamClient
+from services.common.clients.errors import ParameterRefusedError
+from services.common.clients.retries import RetrySettings
+from services.common.clients.transport import make_http_client
 from services.common.engine.transformers_engine import TransformersEngine
 from services.downstream.app import downstream_app
 from services.downstream.engine_loader import load_engine
@@ -192,3 +198,17 @@ def _address(url: str) -> tuple[str, int]:
     assert parts.hostname is not None
     assert parts.port is not None
     return parts.hostname, parts.port
+
+
+async def test_a_template_that_asks_for_json_is_answered_without_the_form(server: str) -> None:
+    """The engine refuses what it cannot do, and the client of the other services goes without."""
+    template = load_template("answer-json@1")
+    options = {"A": "Left", "B": "Right"}
+    sampling = Sampling(max_tokens=4, response_format=response_format(template, options))
+    async with make_http_client(f"{server}/v1") as http:
+        messages = answer_messages(template, "Which side?", options)
+        lenient = DownstreamClient(http, MODEL, RetrySettings(), exact=False)
+        for _ in range(2):
+            assert (await lenient.complete(messages, sampling)).without == {"response-format"}
+        with pytest.raises(ParameterRefusedError, match="response_format"):
+            await DownstreamClient(http, MODEL, RetrySettings()).complete(messages, sampling)

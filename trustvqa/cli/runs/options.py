@@ -136,7 +136,12 @@ class ServedModelOptions:
     ] = None
     policy_url: Annotated[str | None, typer.Option(help="The policy service.")] = None
     policy_version: Annotated[str | None, typer.Option(help="Policy version; by default the active one.")] = None
-    template: Annotated[str | None, typer.Option(help="Answer template, as name@version or a JSON file.")] = None
+    template: Annotated[
+        str | None,
+        typer.Option(
+            help="Answer template, as name@version or a JSON file; +module:function behind it names a parser."
+        ),
+    ] = None
     temperature: Annotated[float | None, typer.Option(min=0, help="Of the downstream model; 0 is greedy.")] = None
     top_p: Annotated[float | None, typer.Option(help="Nucleus of the downstream model; 1 for all.")] = None
     top_k: Annotated[int | None, typer.Option(min=0, help="Candidates of the downstream model; 0 for all.")] = None

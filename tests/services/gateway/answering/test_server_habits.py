@@ -140,3 +140,44 @@ def test_a_text_that_was_ended_early_is_read_as_one(asking: Asking, reason: str)
     with asking(f"ends by {reason}", text="The answer is B with confidence 9") as client:
         reply = ask(client, "cgp")
         assert (reply["answer"], reply["confidence"], reply["decision"]) == (None, None, "defer")
+
+
+OBJECT = '{"answer": "B", "confidence": 95, "explanation": "It is longer than wide."}'
+
+
+@pytest.mark.parametrize(
+    ("habits", "degraded", "forms"),
+    [
+        ([], [], ["json_schema"]),
+        (["refuses json_schema"], ["response-format"], ["json_schema", "json_object"]),
+        (["refuses response_format"], ["response-format"], ["json_schema", "json_object", None]),
+    ],
+)
+def test_a_template_that_asks_for_json_has_it_in_the_form_that_the_server_takes(
+    asking: Asking, serving: tuple[HabitsServer, str], habits: list[str], degraded: list[str], forms: list[str | None]
+) -> None:
+    with asking(*habits, text=OBJECT, answer_template="answer-json@1") as client:
+        for _ in range(2):
+            reply = ask(client, "verbalized")
+            assert (reply["answer"]["letter"], reply["confidence"]) == ("B", 0.95)
+            assert reply["degraded"] == [*degraded, "calibrator"]
+    sent = [(body.get("response_format") or {"type": None})["type"] for body in serving[0].asked]
+    assert sent == [*forms, forms[-1]]
+
+
+PARSER = "tests.prompt4trust.verdict.parsers:versioned"
+
+
+def test_a_parser_of_one_s_own_reads_replies_and_has_its_own_evidence(asking: Asking) -> None:
+    with asking(text="B|95", answer_template=f"{TEMPLATE}+{PARSER}") as client:
+        assert client.get("/version").json()["answer_template"] == f"{TEMPLATE}+{PARSER}@2"
+        reply = ask(client, "cgp")
+        assert (reply["answer"]["letter"], reply["confidence"]) == ("B", 0.95)
+        assert (reply["degraded"], reply["decision"]) == (["calibrator"], "defer")
+
+
+def test_a_parser_that_raises_makes_no_answer(asking: Asking) -> None:
+    with asking(text="The answer is B with confidence 95.", answer_template=f"{TEMPLATE}+{PARSER}") as client:
+        reply = ask(client, "cgp")
+        assert (reply["answer"], reply["decision"]) == (None, "defer")
+        assert "parser" in reply["decision_basis"]["reason"]

@@ -11,7 +11,7 @@ import yaml
 
 from prompt4trust.verdict import Verdict, parse_verdict
 
-CORPUS: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("verdict_corpus.yaml").read_text(encoding="utf-8"))
+CORPUS: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("corpus.yaml").read_text(encoding="utf-8"))
 TOLD = ("question", "scale", "order", "finish_reason")
 
 

@@ -142,3 +142,10 @@ def test_no_confidence_is_read_that_is_not_stated(text: str, scale: str) -> None
     tops = {1.0, 100.0, *numbers}
     stated = {min(number / top, 1.0) for number in numbers for top in tops if top} | ({0.0} if "-" in text else set())
     assert any(abs(verdict.confidence - each) < 1e-9 for each in stated)
+
+
+@pytest.mark.parametrize("between", [". ", ".\n", ", "])
+def test_of_two_answers_the_number_of_the_second_is_not_the_first_one_s(between: str) -> None:
+    reply = f"The answer is A{between}The answer is C with confidence 80."
+    assert parse_verdict(reply, OPTIONS) == Invalid("ambiguous")
+    assert parse_verdict(reply.replace("is C", "is A"), OPTIONS) == Verdict("A", 0.8)
