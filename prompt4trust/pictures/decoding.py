@@ -8,17 +8,21 @@ and YCbCr become RGB without colour management; grey that was stored as colour i
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePosixPath
-from typing import Final, NoReturn
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 from PIL.Image import Resampling, Transpose
 
 from prompt4trust.errors import PictureError
+from prompt4trust.pictures.headers import check_structure, memory_needed
 from prompt4trust.pictures.jpeg import bare_jpeg, encode_jpeg
+from prompt4trust.pictures.limits import PictureLimits, too_many_pixels, too_much_memory
 from prompt4trust.pictures.windowing import window_grey
 
 # Only these of Pillow's decoders are ever tried: every further one is attack surface.
@@ -52,8 +56,6 @@ _SIGNATURES: Final = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|RIFF.{4}WEBP|I
 _UNDECLARED: Final = frozenset({"", "image/*", "*/*", "application/octet-stream", "binary/octet-stream"})
 _ORIENTATION: Final = 0x0112
 _PHOTOMETRIC: Final = 262
-_TILE_WIDTH: Final = 322
-_TILE_LENGTH: Final = 323
 # EXIF 2.3, tag 0x0112: how the stored picture must be turned to stand upright.
 _UPRIGHT: Final = {
     2: Transpose.FLIP_LEFT_RIGHT,
@@ -68,25 +70,6 @@ _BAND: Final = 128
 _DEEP: Final = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
 _TRANSPARENT: Final = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 _OPAQUE: Final = {"1": "L", "L": "L", "P": "RGB", "RGB": "RGB", "RGBX": "RGB", "CMYK": "RGB", "YCbCr": "RGB"}
-
-
-@dataclass(frozen=True, slots=True)
-class PictureLimits:
-    """Bounds on a picture that comes in, and on the one that goes on.
-
-    Attributes:
-        max_pixels: Most pixels of a picture, checked before any is decoded; at most Pillow's own limit of 89 million.
-        min_side: Fewest pixels on either side.
-        max_aspect: Greatest ratio of the longer to the shorter side.
-        max_side: Longer side of what goes on; larger pictures are scaled down, smaller ones are left as they are.
-        max_memory: Bytes that decoding may take by the header, checked before anything is decoded.
-    """
-
-    max_pixels: int = 64_000_000
-    min_side: int = 8
-    max_aspect: float = 50.0
-    max_side: int = 1024
-    max_memory: int = 512_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,13 +128,13 @@ def decode_picture(
     except PictureError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        _refuse_size(limits)
+        raise too_many_pixels(limits) from None
     except UnidentifiedImageError as error:
         if _SIGNATURES.match(data):
             raise _damaged() from error
         raise PictureError("unsupported-image", f"The image's content is not {_READABLE}.") from None
     except MemoryError:
-        _refuse_size(limits)
+        raise too_much_memory(limits) from None
     except Exception as error:
         # Decoders answer hostile bytes with OSError, SyntaxError, struct.error, IndexError, ...: a list would rot.
         raise _damaged() from error
@@ -164,11 +147,12 @@ def _damaged() -> PictureError:
 
 
 def _decode(data: bytes, limits: PictureLimits, media_type: str | None, filename: str | None) -> DecodedPicture:
+    check_structure(data, limits)
     with Image.open(BytesIO(data), formats=FORMATS) as image:
         # A JPEG with further pictures behind it (phones store gain maps so) opens as MPO; its first is the picture.
         source_format = "JPEG" if image.format == "MPO" else str(image.format)
         _check_declared(source_format, media_type, filename)
-        _check_header(image, limits)
+        _check_header(image, data, limits)
         source_size = image.size
         if source_format == "JPEG":
             jpeg, window = _as_jpeg(image, data, limits), None
@@ -229,8 +213,7 @@ def _as_grey(picture: Image.Image) -> Image.Image:
     if picture.mode != "RGB":
         return picture
     # In bands: most pictures in colour are known by the first, and no large one is copied three times at once.
-    for top in range(0, picture.height, _BAND):
-        band = picture.crop((0, top, picture.width, min(top + _BAND, picture.height)))
+    for _, band in _bands(picture):
         red, green, blue = (channel.tobytes() for channel in band.split())
         if not red == green == blue:
             return picture
@@ -250,11 +233,11 @@ def _check_declared(found: str, media_type: str | None, filename: str | None) ->
         )
 
 
-def _check_header(image: Image.Image, limits: PictureLimits) -> None:
+def _check_header(image: Image.Image, data: bytes, limits: PictureLimits) -> None:
     """Refuse by what the header says, before pixels are decoded."""
     width, height = image.size
     if width * height > limits.max_pixels:
-        _refuse_size(limits, image.size)
+        raise too_many_pixels(limits, image.size)
     if min(width, height) < limits.min_side:
         raise PictureError(
             "image-too-small",
@@ -267,40 +250,46 @@ def _check_header(image: Image.Image, limits: PictureLimits) -> None:
         )
     if getattr(image, "is_animated", False) and image.format != "MPO":
         raise PictureError("animated-image", "The image holds several frames or pages: send the one that is meant.")
-    tags = getattr(image, "tag_v2", None) if image.format == "TIFF" else None
-    # A small TIFF may claim tiles far larger than itself, each of which is decoded whole.
-    if tags and int(tags.get(_TILE_WIDTH, 0)) * int(tags.get(_TILE_LENGTH, 0)) > limits.max_pixels:
-        _refuse_size(limits)
-
-
-def _refuse_size(limits: PictureLimits, size: tuple[int, int] | None = None) -> NoReturn:
-    found = "" if size is None else f": it is {size[0]} x {size[1]} pixels"
-    raise PictureError(
-        "image-too-large",
-        f"The image has more than {limits.max_pixels / 1e6:g} million pixels{found}. Scale it down and resend it.",
-    ) from None
+    if memory_needed(image, data, _fitted_size(image.size, limits)) > limits.max_memory:
+        raise too_much_memory(limits)
 
 
 def _eight_bit(image: Image.Image) -> tuple[Image.Image, tuple[float, float] | None]:
     """Bring a decoded picture to mode L or RGB, with the window where it was deep grey."""
     if image.mode in _DEEP:
         inverted = image.format == "TIFF" and getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0
-        grey, window = window_grey(np.asarray(image))
+        grey, window = window_grey(_values(image))
         # WhiteIsZero, which Pillow undoes at 8 bits only.
         return Image.fromarray(255 - grey if inverted else grey), window
     if image.mode in _TRANSPARENT or "transparency" in image.info:
         return _on_black(image), None
     if image.mode not in _OPAQUE:
         raise PictureError("unsupported-image", "The image's colour space is not read: export it as grey or RGB.")
-    return image.convert(_OPAQUE[image.mode]), None
+    mode = _OPAQUE[image.mode]
+    return image if image.mode == mode else image.convert(mode), None
+
+
+def _values(image: Image.Image) -> NDArray[np.generic]:
+    """Take the values of deep grey, in bands: Pillow hands a whole picture over by way of two further copies."""
+    values = np.empty((image.height, image.width), dtype=np.asarray(image.crop((0, 0, 1, 1))).dtype)
+    for top, band in _bands(image):
+        values[top : top + band.height] = np.asarray(band)
+    return values
 
 
 def _on_black(image: Image.Image) -> Image.Image:
     grey = image.mode in ("LA", "La", "L", "1")
-    layered = image.convert("LA" if image.mode in ("LA", "La") else "RGBA")
-    ground = Image.new("L" if grey else "RGB", layered.size)
-    ground.paste(layered.convert(ground.mode), mask=layered.getchannel("A"))
+    ground = Image.new("L" if grey else "RGB", image.size)
+    for top, band in _bands(image):
+        layered = band.convert("LA" if image.mode in ("LA", "La") else "RGBA")
+        ground.paste(layered.convert(ground.mode), (0, top), layered.getchannel("A"))
     return ground
+
+
+def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
+    """Cut a picture into bands, each with its place: no large one is copied as a whole."""
+    for top in range(0, image.height, _BAND):
+        yield top, image.crop((0, top, image.width, min(top + _BAND, image.height)))
 
 
 def _orientation(image: Image.Image) -> int:

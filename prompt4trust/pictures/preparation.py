@@ -6,7 +6,7 @@ from typing import Final, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from prompt4trust.pictures.decoding import PictureLimits
+from prompt4trust.pictures.limits import PictureLimits
 
 PREPARATION_VERSION: Final = 2
 """Version of what becomes of a file's pixels; raised whenever any file is read as other pixels than before. Evidence of

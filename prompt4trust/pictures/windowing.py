@@ -55,7 +55,10 @@ def _window(values: NDArray[np.generic]) -> tuple[float, float]:
 def _counted(values: NDArray[np.generic]) -> _Counted:
     """Count each finite value, ascending."""
     if values.dtype.kind == "u" and values.dtype.itemsize == 2:
-        counts = np.bincount(values.ravel(), minlength=1)
+        # In parts: counting makes eight bytes of each value.
+        counts = np.zeros(65_536, dtype=np.intp)
+        for start in range(0, values.size, _BAND):
+            counts += np.bincount(values.ravel()[start : start + _BAND], minlength=65_536)
         there = np.flatnonzero(counts)
         return there.astype(np.float64), counts[there]
     # Every so manieth of very many: these are sorted, and a large picture of doubles would take gigabytes.
