@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -35,13 +36,28 @@ class Service:
     process: subprocess.Popen[bytes]
 
     def cpu_s(self) -> float:
-        """Seconds of a core used so far, which say more than the clock where others use the machine too."""
-        times = psutil.Process(self.process.pid).cpu_times()
-        return float(times.user + times.system)
+        """Seconds of a core used so far, which say more than the clock where others use the machine too.
+
+        Its own and those of the processes that it started, whether they still run or have ended.
+        """
+        spent = 0.0
+        for process in self._tree():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                times = process.cpu_times()
+                spent += times.user + times.system + times.children_user + times.children_system
+        return spent
 
     def rss_mb(self) -> float:
-        """Memory that it holds, in MB of 10^6 bytes."""
-        return float(psutil.Process(self.process.pid).memory_info().rss) / 1e6
+        """Memory that it and the processes that it started hold, in MB of 10^6 bytes."""
+        held = 0
+        for process in self._tree():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                held += process.memory_info().rss
+        return held / 1e6
+
+    def _tree(self) -> list[psutil.Process]:
+        own = psutil.Process(self.process.pid)
+        return [own, *own.children(recursive=True)]
 
 
 @contextmanager
@@ -72,9 +88,16 @@ def running_service(
         process = subprocess.Popen(
             [sys.executable, "-m", f"services.{service}"], cwd=ROOT, env=environment, stdout=stream, stderr=stream
         )
-    try:
+    with ending(process):
         wait_for(f"http://127.0.0.1:{port}{ready}", process)
         yield Service(name or service, f"http://127.0.0.1:{port}", process)
+
+
+@contextmanager
+def ending(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """End a process with a block: asked first, killed where it does not listen."""
+    try:
+        yield
     finally:
         process.send_signal(signal.SIGTERM)
         try:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +17,28 @@ from fastapi import FastAPI, Request
 from benchmarks.serving.processes import wait_for
 
 
+@dataclass
+class Received:
+    """What the downstream model was sent last.
+
+    Attributes:
+        body: The request's body.
+    """
+
+    body: bytes = b""
+
+    def picture_bytes(self) -> int:
+        """Bytes of the picture's file in it; 0 if there was none."""
+        urls = [part["image_url"]["url"] for message in json.loads(self.body)["messages"]
+                for part in message["content"] if isinstance(part, dict) and part["type"] == "image_url"]  # fmt: skip
+        return len(base64.b64decode(urls[-1].partition(",")[2])) if urls else 0
+
+
 @contextmanager
-def models_that_reply_at_once(port: int) -> Iterator[None]:
+def models_that_reply_at_once(port: int) -> Iterator[Received]:
     """Serve both, in a thread of this process, for the length of a block."""
     app = FastAPI()
+    received = Received()
 
     @app.post("/v1/cgp")
     async def guide(request: Request) -> dict[str, Any]:
@@ -26,7 +47,7 @@ def models_that_reply_at_once(port: int) -> Iterator[None]:
 
     @app.post("/v1/chat/completions")
     async def complete(request: Request) -> dict[str, Any]:
-        await request.body()
+        received.body = await request.body()
         message = {"role": "assistant", "content": "The answer is B with confidence 95."}
         choices = [{"index": 0, "message": message, "finish_reason": "stop"}]
         return {"id": "1", "object": "chat.completion", "choices": choices}
@@ -36,7 +57,7 @@ def models_that_reply_at_once(port: int) -> Iterator[None]:
     thread.start()
     try:
         wait_for(f"http://127.0.0.1:{port}/openapi.json")
-        yield
+        yield received
     finally:
         server.should_exit = True
         thread.join(10)

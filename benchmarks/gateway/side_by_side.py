@@ -1,0 +1,162 @@
+"""Pictures of real size through a gateway, through LiteLLM's proxy and straight to the model, taking turns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from benchmarks.gateway.real_size import SizedPicture
+from benchmarks.gateway.sizing import figures
+from benchmarks.phantoms import draw
+from benchmarks.serving.litellm import litellm_version, running_litellm
+from benchmarks.serving.load import Turn, ask_all
+from benchmarks.serving.processes import Service, running_service
+from benchmarks.serving.stand_ins import Received, models_that_reply_at_once, settings_for
+from prompt4trust.calibration import CalibrationKey, fit_artifact
+from prompt4trust.pictures import PictureLimits, decode_picture
+from prompt4trust.shift import PictureAndWords, fit_reference
+from services.common.registry.directory import Registry
+from services.gateway.settings import GatewaySettings
+
+MODEL = "model-1"
+_DATASET = "phantom-vqa"
+
+
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """A way to the model.
+
+    Attributes:
+        name: What tables call it.
+        url: Where it is asked.
+        path: What is posted to.
+        service: Whose processor time counts, or None.
+    """
+
+    name: str
+    url: str
+    path: str
+    service: Service | None
+
+    def body(self, picture: SizedPicture) -> bytes:
+        return picture.vqa_body() if self.path == "/vqa" else picture.chat_body(MODEL)
+
+
+async def side_by_side(
+    folder: Path,
+    port: int,
+    pictures: Sequence[SizedPicture],
+    concurrencies: Sequence[int],
+    rounds: int,
+    answers: int,
+    litellm: Path | None,
+) -> dict[str, Any]:
+    """Measure the ways with each picture.
+
+    Args:
+        folder: For settings, records and logs.
+        port: First of three ports that are used.
+        pictures: What is sent.
+        concurrencies: How many at once.
+        rounds: Turns of each way at each concurrency; one more warms up and does not count.
+        answers: Questions a turn.
+        litellm: LiteLLM's command; None leaves it out.
+
+    Returns:
+        Figures of each picture, concurrency and way. Before each picture's turns the gateway has a reference to compare
+        pictures with and a calibrator, as a deployment has.
+    """
+    registry = folder / "registry"
+    _publish_evidence(registry)
+    settings = settings_for(port, folder, f"sqlite:///{folder}/records.db") | {
+        "DOWNSTREAM_MODEL": MODEL,
+        "REGISTRY": str(registry),
+    }
+    with ExitStack() as stack:
+        received = stack.enter_context(models_that_reply_at_once(port))
+        gateway = stack.enter_context(running_service("gateway", port + 1, settings, folder, ready="/health/live"))
+        ways = [_Way("gateway", gateway.url, "/vqa", gateway)]
+        if litellm is not None:
+            models = f"http://127.0.0.1:{port}/v1"
+            proxy = stack.enter_context(running_litellm(litellm, port + 2, MODEL, models, folder))
+            ways.append(_Way("LiteLLM", proxy.url, "/v1/chat/completions", proxy))
+        ways.append(_Way("model alone", f"http://127.0.0.1:{port}", "/v1/chat/completions", None))
+        found = [await _one_picture(picture, ways, received, concurrencies, rounds, answers) for picture in pictures]
+    return {"litellm": None if litellm is None else litellm_version(litellm), "pictures": found}
+
+
+async def _one_picture(
+    picture: SizedPicture,
+    ways: Sequence[_Way],
+    received: Received,
+    concurrencies: Sequence[int],
+    rounds: int,
+    answers: int,
+) -> dict[str, Any]:
+    # Megabytes take their time: fewer of them.
+    count = max(8, int(answers / (1 + len(picture.file) / 1e6)))
+    asked = {way.name: [way.body(picture)] * count for way in ways}
+    turns: dict[tuple[str, int], list[Turn]] = {(way.name, at): [] for way in ways for at in concurrencies}
+    spent: dict[tuple[str, int], list[float]] = {key: [] for key in turns}
+    downstream: dict[str, int] = {}
+    for counted in range(-1, rounds):
+        for together in concurrencies:
+            for way in _rotated(ways, counted):
+                before = way.service.cpu_s() if way.service else 0.0
+                turn = await ask_all(way.url, asked[way.name], together, path=way.path)
+                used = (way.service.cpu_s() if way.service else 0.0) - before
+                downstream[way.name] = received.picture_bytes()
+                if counted >= 0:
+                    turns[way.name, together].append(turn)
+                    spent[way.name, together].append(1e3 * used / max(len(turn.answered), 1))
+    return {
+        "picture": picture.name,
+        "bytes": len(picture.file),
+        "downstream_bytes": downstream,
+        "concurrencies": [
+            {way.name: figures(turns[way.name, at]) | {"cpu_ms": round(median(spent[way.name, at]), 1)} for way in ways}
+            for at in concurrencies
+        ],
+    }
+
+
+def _rotated(ways: Sequence[_Way], by: int) -> Iterator[_Way]:
+    """Change the order from round to round, so that none always runs while the machine is at its best."""
+    for place in range(len(ways)):
+        yield ways[(place + by) % len(ways)]
+
+
+def _publish_evidence(root: Path) -> None:
+    """Give the gateway what makes it describe pictures and correct confidences."""
+    registry, descriptor = Registry(root), PictureAndWords()
+    described = [
+        descriptor.describe(decode_picture(each.png, PictureLimits()).pixels, each.text, _lettered(each.options))
+        for each in draw(450, seed=1)
+    ]
+    now = datetime.now(UTC)
+    rng = np.random.default_rng(0)
+    key = CalibrationKey(
+        downstream=MODEL, policy="policy-1", estimator="cgp", answer_template=GatewaySettings().answer_template
+    )
+    registry.calibrators.publish(
+        fit_artifact(
+            rng.uniform(0.8, 0.99, 200), rng.random(200) < 0.7,
+            name="platt", family="platt", key=key, dataset=_DATASET, clock=lambda: now, resamples=20,
+        )
+    )  # fmt: skip
+    registry.references.publish(
+        fit_reference(
+            described, descriptor, name="phantoms", dataset=_DATASET, questions="sha256:" + "0" * 64, clock=lambda: now
+        )
+    )
+
+
+def _lettered(options: Sequence[str]) -> Mapping[str, str]:
+    return dict(zip("ABCDEFGH", options, strict=False))
