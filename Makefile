@@ -132,8 +132,8 @@ bench-records: .venv/.developed ## Compare gateways with and without records; AR
 	$(BIN)/python -m benchmarks.records $(ARGS)
 
 .PHONY: bench-gateway
-bench-gateway: .venv/.developed ## Measure answers a second, times, processor and memory; ARGS="--url ADDRESS" for a deployment
-	$(OFFLINE) $(BIN)/python -m benchmarks.gateway $(ARGS)
+bench-gateway: .venv/.developed ## Measure answers a second, times, processor and memory; LITELLM=its command for a peer; ARGS="--url ADDRESS" for a deployment
+	$(OFFLINE) $(BIN)/python -m benchmarks.gateway $(if $(LITELLM),--litellm "$(LITELLM)") $(ARGS)
 
 .PHONY: gpu-memory
 gpu-memory: .venv/.developed ## Print what a model takes of a GPU's memory: MODEL=deploy/models/Qwen2-VL-2B-Instruct.json

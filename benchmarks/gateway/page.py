@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
+from benchmarks.gateway import pictures_table
 from benchmarks.gateway.sizing import cores, need
 
 BEGIN, END = "<!-- figures of make bench-gateway -->\n", "<!-- end of figures -->\n"
@@ -55,6 +56,8 @@ def render(result: Mapping[str, Any], rate: float, headroom: float) -> str:
             f"{name} {mb:.0f} MB idle and {memory['loaded'][name]:.0f} after" for name, mb in memory["idle"].items()
         )
         lines += ["", textwrap.fill(f"Memory (RSS): {held}.", _WIDTH), ""]
+    if "real_size" in result:
+        lines += [*pictures_table.render(result["real_size"]), ""]
     lines += [
         f"For {rate:g} questions a second and headroom {headroom:g}, by the second table, a replica being all four:",
         "",

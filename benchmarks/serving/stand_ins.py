@@ -19,7 +19,7 @@ from benchmarks.serving.processes import wait_for
 
 @dataclass
 class Received:
-    """What the downstream model was sent last.
+    """The last request to the downstream model.
 
     Attributes:
         body: The request's body.

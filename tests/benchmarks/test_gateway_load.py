@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from PIL import Image
 from typer.testing import CliRunner
 
 from benchmarks.gateway.__main__ import main
 from benchmarks.gateway.page import put
+from benchmarks.gateway.pictures_table import render
+from benchmarks.gateway.real_size import read_pictures
 from benchmarks.gateway.sizing import Need, cores, figures, need
 from benchmarks.serving.load import Turn, ask_all, one_question, phantom_questions
+from benchmarks.serving.processes import Service
+from benchmarks.serving.stand_ins import Received
 from tests.support.servers import running
 
 
@@ -138,6 +147,54 @@ def test_a_deployment_is_measured_by_its_address(tmp_path: Path) -> None:
     assert "secret-key" not in (tmp_path / "r.json").read_text() + done.output
     assert "replica" in done.output
     assert set(kept["machine"]) >= {"processor", "cores", "memory_gb", "load_average"}
+
+
+async def test_pictures_are_sent_as_they_lie_there_and_weighed_where_they_arrive(tmp_path: Path) -> None:
+    path = tmp_path / "scan"
+    Image.new("L", (30, 20), 7).save(path, "JPEG")
+    [sent] = read_pictures([path])
+    assert (sent.name, sent.media_type) == ("30 x 20 JPEG, 0 KB", "image/jpeg")
+    received = Received(sent.chat_body("model-1"))
+    assert received.picture_bytes() == len(path.read_bytes())
+    server = Counting()
+    with running(server.app()) as url:
+        await ask_all(url, [sent.vqa_body()], 1)
+    assert base64.b64decode(server.bodies[0]["image"]) == path.read_bytes()
+
+
+def test_the_table_compares_with_the_peer() -> None:
+    way = {"together": 1, "p50_ms": 30.0, "p95_ms": 41.0, "cpu_ms": 9.5, "per_second": {"median": 31.0}, "failed": {}}
+    ways = {"gateway": way, "LiteLLM": way | {"p50_ms": 20.0}, "model alone": way | {"p50_ms": None}}
+    picture = {
+        "picture": "a scan",
+        "downstream_bytes": {"gateway": 47_100, "LiteLLM": 47_000, "model alone": 47_000},
+        "concurrencies": [ways],
+    }
+    lines = render({"litellm": "1.108.7", "load_average": [2.0, 3.5], "pictures": [picture]})
+    assert "beside LiteLLM 1.108.7, in turns; load average 2 before and 3.5 after" in lines[0]
+    assert "| 1 | gateway | 30 (1.50) | 41 | 9.5 | 31 | 47 |" in lines
+    assert any("model alone | none answered" in line for line in lines)
+
+
+def test_a_service_counts_what_its_processes_spend() -> None:
+    code = (
+        "import subprocess, sys, time\n"
+        "subprocess.run([sys.executable, '-c', 'x = sum(i * i for i in range(1_500_000))'])\n"
+        "print('done', flush=True)\nsys.stdin.read()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    service = Service("some", "", process)
+    assert process.stdin is not None
+    assert process.stdout is not None
+    try:
+        assert process.stdout.readline() == b"done\n"
+        own = psutil.Process(process.pid).cpu_times()
+        assert service.cpu_s() > own.user + own.system
+        assert service.rss_mb() > 1
+    finally:
+        process.stdin.close()
+        process.stdout.close()
+        process.wait()
 
 
 def test_the_page_has_the_figures_that_were_measured() -> None:

@@ -60,7 +60,10 @@ class RecordStore:
         self._clock = clock
         self._preparing = asyncio.Lock()
         self._is_prepared = False
-        self._insert: Any = sqlite.insert if database.is_sqlite else postgresql.insert
+        insert: Any = sqlite.insert if database.is_sqlite else postgresql.insert
+        # Made once: to make it takes longer than to run it, and SQLAlchemy knows it again by itself.
+        self._add = _adding(insert(answers))
+        self._add_pictures = insert(pictures).on_conflict_do_nothing()
 
     @property
     def is_prepared(self) -> bool:
@@ -96,17 +99,12 @@ class RecordStore:
         Raises:
             RecordRefusedError: If the database does not take one of them.
         """
-        add = self._insert(answers)
-        again = {column.name: add.excluded[column.name] for column in answers.columns if not column.primary_key}
-        # As text: PostgreSQL does not compare JSON.
-        same = [cast(answers.c[name], Text) == cast(add.excluded[name], Text) for name in IDENTITY]
-        add = add.on_conflict_do_update(index_elements=[answers.c.id], set_=again, where=and_(~_IS_REVIEWED, *same))
         rows = [dict(record.row) for record in records]
         shown = [{"answer_id": each.id, "file": each.picture} for each in records if each.picture is not None]
         async with self.writing() as connection:
-            await connection.execute(add, rows)
+            await connection.execute(self._add, rows)
             if shown:
-                await connection.execute(self._insert(pictures).on_conflict_do_nothing(), shown)
+                await connection.execute(self._add_pictures, shown)
 
     async def check_repeated(self, answer_id: str, asked: Mapping[str, Any]) -> None:
         """Check that a question may be answered, perhaps again, under an id.
@@ -293,3 +291,11 @@ class RecordStore:
             # The driver's message alone: SQLAlchemy's own would quote what was to be written.
             said = str(error.orig) if isinstance(error, DBAPIError) else str(error)
             raise RecordsAwayError(f"{type(error).__name__}: {said}".strip()) from error
+
+
+def _adding(add: Any) -> Any:
+    """Make the statement that adds answers, and replaces those to the same question that nobody has spoken of."""
+    again = {column.name: add.excluded[column.name] for column in answers.columns if not column.primary_key}
+    # As text: PostgreSQL does not compare JSON.
+    same = [cast(answers.c[name], Text) == cast(add.excluded[name], Text) for name in IDENTITY]
+    return add.on_conflict_do_update(index_elements=[answers.c.id], set_=again, where=and_(~_IS_REVIEWED, *same))
