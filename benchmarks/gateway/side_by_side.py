@@ -20,6 +20,8 @@ from benchmarks.serving.load import Turn, ask_all
 from benchmarks.serving.processes import Service, running_service
 from benchmarks.serving.stand_ins import Received, models_that_reply_at_once, settings_for
 from prompt4trust.calibration import CalibrationKey, fit_artifact
+from prompt4trust.models import Decoding, Sampling
+from prompt4trust.picture_files import PREPARATION
 from prompt4trust.pictures import PictureLimits, decode_picture
 from prompt4trust.shift import PictureAndWords, fit_reference
 from services.common.registry.directory import Registry
@@ -143,7 +145,12 @@ def _publish_evidence(root: Path) -> None:
     now = datetime.now(UTC)
     rng = np.random.default_rng(0)
     key = CalibrationKey(
-        downstream=MODEL, policy="policy-1", estimator="cgp", answer_template=GatewaySettings().answer_template
+        downstream=MODEL,
+        policy="policy-1",
+        estimator="cgp",
+        answer_template=GatewaySettings().answer_template,
+        decoding=Decoding.of(Sampling()),
+        picture_preparation=PREPARATION,
     )
     registry.calibrators.publish(
         fit_artifact(
@@ -153,7 +160,13 @@ def _publish_evidence(root: Path) -> None:
     )  # fmt: skip
     registry.references.publish(
         fit_reference(
-            described, descriptor, name="phantoms", dataset=_DATASET, questions="sha256:" + "0" * 64, clock=lambda: now
+            described,
+            descriptor,
+            name="phantoms",
+            dataset=_DATASET,
+            questions="sha256:" + "0" * 64,
+            clock=lambda: now,
+            picture_preparation=PREPARATION,
         )
     )
 
