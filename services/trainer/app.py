@@ -18,10 +18,10 @@ from prometheus_client import CollectorRegistry
 
 from services.common.http.app import create_app
 from services.common.http.health import Dependency
+from services.trainer.downstream_address import check_downstream
 from services.trainer.errors import ExecutorError
 from services.trainer.executors.base import Launch
 from services.trainer.executors.factory import Executors
-from services.trainer.grpo.connection import Connection, check_reachable
 from services.trainer.metrics import TrainerMetrics
 from services.trainer.routes import Trainer, router
 from services.trainer.run_files.records import RunRecord, RunStore
@@ -121,7 +121,7 @@ def _check_executor(executors: Executors, name: str) -> Dependency:
 def _check_downstream(settings: TrainerSettings) -> Dependency:
     # Runs say themselves when they cannot reach it; until one begins it need not be there.
     try:
-        check_reachable(Connection.of(settings), settings.downstream_api_key, timeout_s=2.0)
+        check_downstream(settings.downstream_url, settings.downstream_api_key, timeout_s=2.0)
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         return Dependency(ok=False, required=False, detail=type(error).__name__)
     return Dependency(ok=True, required=False)

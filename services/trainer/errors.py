@@ -14,7 +14,7 @@ TrainerError
 │   ├── VersionTakenError
 │   └── RunBusyError
 ├── TooManyLostError
-├── KeyRefusedError (an httpx.HTTPError, too)
+├── KeyRefusedError, WrongAddressError (each an httpx.HTTPError, too)
 ├── EvaluationError
 ├── EvaluationFailedError
 └── EvaluationStoppedError
@@ -95,6 +95,18 @@ class TooManyLostError(TrainerError):
 
 class KeyRefusedError(TrainerError, httpx.HTTPError):
     """The downstream service takes another API key, or any."""
+
+
+class WrongAddressError(TrainerError, httpx.HTTPError):
+    """The downstream model's API is at another address than the one that was given.
+
+    Attributes:
+        better: That other address.
+    """
+
+    def __init__(self, given: str, better: str) -> None:
+        super().__init__(f"the downstream model's API is at {better}, not at {given}")
+        self.better = better
 
 
 class EvaluationError(TrainerError):

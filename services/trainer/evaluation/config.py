@@ -28,6 +28,8 @@ class EvaluationConfig(Section):
         concurrency: Questions in flight at once.
         deadline_s: Longest wait for one reply, retries included.
         temperature: Of the downstream model, or None for the service's setting; 0 is greedy.
+        top_p: Nucleus, or None for the service's setting; 1 for all.
+        top_k: Candidates, or None for the service's setting; 0 for all.
         max_tokens: Longest reply, or None for the service's setting.
         sampling_seed: Seed that those of sampled replies and of noise derive from.
         resamples: Bootstrap resamples for the intervals.
@@ -41,6 +43,8 @@ class EvaluationConfig(Section):
     concurrency: int = Field(default=32, ge=1, le=1024)
     deadline_s: float = Field(default=120.0, gt=0, le=3600)
     temperature: float | None = Field(default=None, ge=0)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    top_k: int | None = Field(default=None, ge=0, lt=2**31)
     max_tokens: int | None = Field(default=None, ge=1, lt=2**31)
     sampling_seed: int | None = None
     resamples: int = Field(default=1000, ge=1, le=10_000)
@@ -62,7 +66,7 @@ class EvaluationConfig(Section):
 
     def over(self, models: dict[str, Any]) -> dict[str, Any]:
         """Lay the request's values over the settings of the models."""
-        given = {"temperature": self.temperature, "max_tokens": self.max_tokens, "sampling_seed": self.sampling_seed}
+        given = {name: getattr(self, name) for name in ("temperature", "top_p", "top_k", "max_tokens", "sampling_seed")}
         return {**models, **{name: value for name, value in given.items() if value is not None}}
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import anyio.to_thread
 import httpx
 
 from prompt4trust.calibration import CalibratorArtifact
@@ -24,16 +25,14 @@ from services.common.clients.policy import PolicyClient
 from services.common.clients.retries import RetrySettings
 from services.common.clients.transport import make_http_client
 from services.common.registry.directory import Registry
-from services.trainer.errors import EvaluationError
+from services.trainer.downstream_address import check_downstream
+from services.trainer.errors import EvaluationError, KeyRefusedError, WrongAddressError
 from services.trainer.model_settings import ModelSettings
 
 ALL = "all"
 """Stands for every method there is."""
 # An embedded downstream service runs 32 samples and lets 256 wait; what comes beyond is refused for a while.
 _SAMPLES_IN_FLIGHT = 192
-_KEY_WANTED = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)
-_ROUTES = ("/models", "/chat/completions", "/completions")
-"""Routes that an address is sometimes given with, although it is that of the API."""
 
 Watching = Callable[[Path], AbstractContextManager[Callable[[Progress], None]]]
 """The run's folder -> a block within which progress is told to what it yields."""
@@ -107,7 +106,7 @@ async def predict(
         policy_http = await stack.enter_async_context(
             make_http_client(settings.policy_url, max_connections=plan.concurrency, api_key=settings.policy_api_key)
         )
-        await _check_reachable(downstream_http, settings.downstream_url)
+        await _check_reachable(settings)
         client = DownstreamClient(
             downstream_http,
             settings.downstream_model,
@@ -161,48 +160,22 @@ def _answer_template(source: str) -> PromptTemplate:
         raise EvaluationError(f"answer template {source}: {error}") from error
 
 
-async def _check_reachable(http: httpx.AsyncClient, url: str) -> None:
+async def _check_reachable(settings: ModelSettings) -> None:
+    url = settings.downstream_url
     try:
-        reply = await http.get("models", timeout=10)
-        status = reply.status_code
-        if status < httpx.codes.INTERNAL_SERVER_ERROR and not (_lists_models(reply) or status in _KEY_WANTED):
-            await _check_address(http, url)
+        await anyio.to_thread.run_sync(check_downstream, url, settings.downstream_api_key)
+    except WrongAddressError as error:
+        raise EvaluationError(str(error), f"name it with --downstream-url {error.better}") from error
+    except KeyRefusedError as error:
+        raise EvaluationError(
+            f"the downstream model at {url} takes an API key with the scope ask ({error})",
+            "name one in TRUSTVQA_API_KEY",
+        ) from error
     except httpx.HTTPError as error:
         raise EvaluationError(
             f"the downstream model at {url} cannot be reached ({type(error).__name__})",
             "is it running? `make up` starts it; --downstream-url names another",
         ) from error
-    if status in _KEY_WANTED:
-        raise EvaluationError(
-            f"the downstream model at {url} takes an API key with the scope ask (status {status})",
-            "name one in TRUSTVQA_API_KEY",
-        )
-
-
-async def _check_address(http: httpx.AsyncClient, url: str) -> None:
-    """Raise EvaluationError where the API is found at another address that is often meant by this one.
-
-    A server without a list of models is left to its replies.
-    """
-    base = url.rstrip("/")
-    for ending in _ROUTES:
-        base = base.removesuffix(ending)
-    for better in dict.fromkeys((base, f"{base}/v1")):
-        if better == url.rstrip("/"):
-            continue
-        reply = await http.get(f"{better}/models", timeout=10)
-        if _lists_models(reply) or (reply.status_code in _KEY_WANTED and better.endswith("/v1")):
-            raise EvaluationError(
-                f"the downstream model's API is at {better}, not at {url}", f"name it with --downstream-url {better}"
-            )
-
-
-def _lists_models(reply: httpx.Response) -> bool:
-    try:
-        found = reply.json() if reply.is_success else None
-    except ValueError:
-        return False
-    return isinstance(found, dict) and isinstance(found.get("data"), list)
 
 
 async def _policy_version(

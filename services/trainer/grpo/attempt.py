@@ -9,13 +9,13 @@ from typing import Any
 import httpx
 
 from prompt4trust.datasets import Dataset
-from services.trainer.errors import RunError
+from services.trainer.downstream_address import check_downstream
+from services.trainer.errors import RunError, WrongAddressError
 from services.trainer.grpo.checkpoints.assessment import Assessor
 from services.trainer.grpo.checkpoints.publication import describe_origin, hash_weights, publish
 from services.trainer.grpo.checkpoints.ranking import best_of, is_better
 from services.trainer.grpo.checkpoints.seals import latest, step_of
 from services.trainer.grpo.checkpoints.selection import find_best
-from services.trainer.grpo.connection import check_reachable
 from services.trainer.grpo.context import RunContext, is_main_process
 from services.trainer.grpo.learning.training_data import check_apart
 from services.trainer.grpo.resume import find_resume_point
@@ -90,7 +90,9 @@ def attempt(run: RunContext) -> TrainingResult:
 def _check_downstream(run: RunContext) -> None:
     # Told at once instead of after every retry of the first batch.
     try:
-        check_reachable(run.connection, run.key)
+        check_downstream(run.connection.url, run.key)
+    except WrongAddressError as error:
+        raise RunError(f"{error}: begin a run with that address as downstream_url") from error
     except httpx.HTTPError as error:
         raise RunError(
             f"the downstream model at {run.connection.url} cannot be reached ({type(error).__name__}): "

@@ -9,8 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from services.common.clients.downstream import DownstreamClient
 from services.common.clients.retries import RetrySettings
-from services.common.clients.transport import bearer, make_http_client
-from services.trainer.errors import KeyRefusedError
+from services.common.clients.transport import make_http_client
 from services.trainer.grpo.config.training_config import AnswerConfig
 from services.trainer.model_settings import ModelSettings
 
@@ -84,20 +83,3 @@ def open_client(
         vendor_parameters=connection.vendor_parameters,
     )
     return http, client
-
-
-def check_reachable(connection: Connection, key: SecretStr | None = None, *, timeout_s: float = 10.0) -> None:
-    """Make sure that somebody answers at the downstream service's address, and does not ask for another key.
-
-    Args:
-        connection: The service.
-        key: Its API key, or None.
-        timeout_s: Longest wait.
-
-    Raises:
-        httpx.HTTPError: If nobody does.
-    """
-    address = f"{connection.url.rstrip('/')}/models"
-    status = httpx.get(address, headers=bearer(key), timeout=timeout_s).status_code
-    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-        raise KeyRefusedError(f"status {status}")

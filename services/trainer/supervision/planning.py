@@ -83,6 +83,8 @@ class Planner:
         Raises:
             Problem: 422 if a value is wrong, 503 if the run's folder cannot be written.
         """
+        if request.top_k and not self._settings.vendor_parameters:
+            raise _invalid([("top_k", "the setting vendor_parameters says that the model's server takes none")])
         if isinstance(request.data, FileData):
             request = request.model_copy(update={"data": self._confine(request.data, "data")})
         record = self._describe("evaluation", request)

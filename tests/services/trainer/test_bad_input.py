@@ -117,6 +117,8 @@ def test_numbers_that_no_run_can_use(refusing: Service, path: str, body: str, fi
         ({"data": PHANTOMS, "methods": []}, "methods"),
         ({"data": PHANTOMS, "probes": ["tea-leaves"]}, "probes"),
         ({"data": PHANTOMS, "concurrency": 0}, "concurrency"),
+        ({"data": PHANTOMS, "top_p": 1.5}, "top_p"),
+        ({"data": PHANTOMS, "top_k": -1}, "top_k"),
         ({"data": PHANTOMS, "policy_version": "../x"}, "policy_version"),
         ({"data": PHANTOMS, "calibrators": "/etc"}, "calibrators"),
     ],

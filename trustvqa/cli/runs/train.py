@@ -17,11 +17,12 @@ from rich.markup import escape
 
 from services.common.registry.directory import Registry
 from services.common.settings import DEFAULT_CONFIG
-from services.trainer.errors import ConfigError, KeyRefusedError, RunError, TransitionError
+from services.trainer.downstream_address import check_downstream
+from services.trainer.errors import ConfigError, KeyRefusedError, RunError, TransitionError, WrongAddressError
 from services.trainer.grpo.attempt import TrainingResult
 from services.trainer.grpo.config.config_file import load_training
 from services.trainer.grpo.config.training_config import TrainingConfig
-from services.trainer.grpo.connection import Connection, ConnectionSettings, check_reachable
+from services.trainer.grpo.connection import Connection, ConnectionSettings
 from services.trainer.grpo.event_writer import EventWriter
 from services.trainer.grpo.run import execute
 from services.trainer.grpo.spec import TrainingSpec, prepare, read_spec
@@ -104,7 +105,9 @@ def _begin(out: Path | None, training: TrainingConfig, settings: ConnectionSetti
 
 def _check_downstream(connection: Connection, settings: ConnectionSettings) -> None:
     try:
-        check_reachable(connection, settings.downstream_api_key)
+        check_downstream(connection.url, settings.downstream_api_key)
+    except WrongAddressError as error:
+        raise RunError(f"{error}: name it with --downstream-url {error.better}") from error
     except KeyRefusedError as error:
         raise RunError(f"the downstream model at {connection.url} takes a key with the scope ask: {HINT}") from error
     except httpx.HTTPError as error:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prompt4trust.questions import Question
-from services.trainer.grpo.checkpoints.policy_files import export, pick_device
+from services.trainer.grpo.checkpoints.policy_files import export
 from services.trainer.grpo.checkpoints.ranking import best_of, is_better
 from services.trainer.grpo.checkpoints.seals import step_of
 from services.trainer.grpo.checkpoints.selection import judge, keep_best, try_policy, write_outcomes
@@ -75,5 +75,5 @@ class Assessor:
                 self.questions,
                 scorer,
                 max_tokens=self.run.config.rollout.max_completion_length,
-                device=pick_device(self.run.config.device),
+                device=self.run.config.device,
             )

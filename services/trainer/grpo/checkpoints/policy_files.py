@@ -85,7 +85,7 @@ async def run_policy(
         directory: In Hugging Face layout.
         template: Its wording.
         max_tokens: Longest guidance prompt.
-        device: Device to run on, in torch's words.
+        device: Device to run on, in torch's words; "auto" is a GPU where there is one, else the CPU.
         max_waiting: Requests that may wait.
 
     Yields:
@@ -100,13 +100,6 @@ async def run_policy(
     )
     async with engine:
         yield EnginePolicy(engine, template, directory.name, max_tokens)
-
-
-def pick_device(device: str) -> str:
-    """Name the device of a setting in torch's words."""
-    import torch
-
-    return "cuda" if device == "auto" and torch.cuda.is_available() else "cpu"
 
 
 def _copy(source: Path, target: Path, patterns: tuple[str, ...]) -> None:

@@ -61,6 +61,12 @@ class RolloutConfig(Section):
         vllm_mode: colocate: on the training GPUs; server: a server started by `trl vllm-serve`.
         vllm_server_base_url: Base URL of that server.
         vllm_gpu_memory_utilization: Share of a GPU's memory that a colocated vLLM takes.
+        vllm_importance_sampling_correction: Weigh completions by how probable they are to the model that is trained,
+            over how probable vLLM called them: the two compute a little differently.
+        vllm_importance_sampling_mode: Whether such a ratio beyond the bounds is cut to them (truncate) or its
+            completion left out (mask), by token or by sequence.
+        vllm_importance_sampling_clip_max: The upper bound; None for none.
+        vllm_importance_sampling_clip_min: The lower bound; None for none.
     """
 
     num_generations: int = Field(default=8, ge=2)
@@ -73,6 +79,13 @@ class RolloutConfig(Section):
     vllm_mode: Literal["colocate", "server"] = "colocate"
     vllm_server_base_url: str | None = None
     vllm_gpu_memory_utilization: float = Field(default=0.3, gt=0, le=1)
+    # TRL's defaults of today, said here: with another TRL a run is still what its record says.
+    vllm_importance_sampling_correction: bool = True
+    vllm_importance_sampling_mode: Literal["token_truncate", "token_mask", "sequence_truncate", "sequence_mask"] = (
+        "sequence_mask"
+    )
+    vllm_importance_sampling_clip_max: float | None = Field(default=3.0, gt=0)
+    vllm_importance_sampling_clip_min: float | None = Field(default=None, gt=0)
 
     @model_validator(mode="after")
     def _server_has_an_address(self) -> Self:
@@ -110,6 +123,8 @@ class UpdateConfig(Section):
         weight_decay: Of AdamW.
         beta: Weight of the KL divergence from the start. 0 is allowed and a trap: nothing then keeps the guidance
             language, and small policies drift into word salad.
+        use_bias_correction_kl: Multiply that divergence by the probability ratio, so that its gradient is unbiased
+            (arXiv 2512.02556); off it is as GRPO's authors and the paper have it.
         epsilon: Clipping of probability ratios: how far one counts.
         scale_rewards: batch: rewards are divided by the batch's deviation; none: they are left alone. There is no
             scaling by group: it makes a small gain and a large loss equal, and the log score is then proper no more.
@@ -130,6 +145,7 @@ class UpdateConfig(Section):
     num_decay_steps: int = Field(default=0, ge=0)
     weight_decay: float = Field(default=0.0, ge=0)
     beta: float = Field(default=0.03, ge=0)
+    use_bias_correction_kl: bool = True
     epsilon: float = Field(default=0.2, gt=0, lt=1)
     scale_rewards: Literal["batch", "none"] = "batch"
     loss_type: Literal["grpo", "bnpo", "dr_grpo", "dapo"] = "dapo"

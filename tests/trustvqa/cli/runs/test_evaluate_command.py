@@ -6,23 +6,32 @@ import contextlib
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from prompt4trust.calibration import CalibratorArtifact
-from prompt4trust.evaluation import read_predictions
+from prompt4trust.datasets import Dataset
+from prompt4trust.evaluation import RunManifest, read_predictions
+from prompt4trust.models import Sampling
+from prompt4trust.prompts import load_template
+from services.common.registry.directory import Registry
+from tests.support.calibration_keys import decoding_of, whole_key
 from tests.support.models import overconfident
 from tests.support.openai_app import ScriptedServer
 from tests.support.servers import free_port, running
 from tests.support.waiting import wait_until
 from tests.trustvqa.cli.commands import run_command
+from trustvqa.cli.errors import CommandError
+from trustvqa.cli.runs.evaluate import choose_calibrators, without_calibrators
 
 Argument = str | Path
 Environment = Mapping[str, str]
@@ -79,17 +88,14 @@ def test_calibrate_then_evaluate(data: Path, tmp_path: Path) -> None:
         assert "5-fold cross-fitted" in out
         assert "fitted on 60 valid answers" in out
         names = sorted(path.name for path in (tmp_path / "registry" / "calibrators").iterdir())
-        assert names == [
-            "platt-cgp-scripted-policy-1-answer-compact-1.json",
-            "platt-verbalized-scripted-answer-compact-1.json",
+        assert [name[: -len("-01234567.json")] for name in names] == [
+            "platt-cgp-scripted-policy-1-answer-compact-1",
+            "platt-verbalized-scripted-answer-compact-1",
         ]
         artifact = CalibratorArtifact.load(tmp_path / "registry" / "calibrators" / names[0])
-        assert artifact.key.model_dump() == {
-            "downstream": "scripted",
-            "policy": "policy-1",
-            "estimator": "cgp",
-            "answer_template": "answer-compact@1",
-        }
+        assert artifact.key == whole_key(
+            downstream="scripted", policy="policy-1", estimator="cgp", answer_template="answer-compact@1"
+        )
         assert (artifact.n, artifact.folds) == (N, 5)
 
         # The same questions: evaluate takes up the run that calibrate made, and asks only to recheck the models.
@@ -231,13 +237,40 @@ def test_an_earlier_run_is_reported_and_calibrated_on_without_a_server(data: Pat
     assert "cgp + platt" in out
     out, _ = trustvqa(tmp_path, "evaluate", "--data", data, "--run", "run", "--registry", "empty", *nowhere)
     assert "no calibrator in the registry" in out
-    other = calibrators / "platt-cgp-scripted-policy-1-answer-compact-1.json"
+    (other,) = calibrators.glob("platt-cgp-scripted-policy-1-answer-compact-1-*.json")
     other.write_text(other.read_text().replace('"scripted"', '"another"'))
     command: list[Argument] = ["evaluate", "--data", data, "--run", "run", "--calibrator", other, *nowhere]
     _, err = trustvqa(tmp_path, *command, status=1)
     assert "none belongs to this run's models and methods" in err
     _, err = trustvqa(tmp_path, "evaluate", "--data", data, "--limit", "5", "--run", "run", *nowhere, status=1)
     assert "predictions for other questions" in err
+
+
+def test_what_is_missing_for_a_calibrator_to_fit_is_told(tmp_path: Path) -> None:
+    named = {"downstream": "scripted", "policy": "p", "estimator": "cgp", "answer_template": "answer-compact@1"}
+    held = CalibratorArtifact(
+        name="platt-1", family="platt", parameters={"slope": 1.0, "intercept": 0.0}, n=20, dataset="d",
+        key=whole_key(**named), data_hash="sha256:" + "0" * 64, created=datetime(2026, 1, 1, tzinfo=UTC), seed=0,
+        metrics_before={}, metrics_after={},
+    )  # fmt: skip
+    warm = Sampling(temperature=1.5)
+    manifest = RunManifest.describe(
+        Dataset("d", ()), ["cgp"], downstream="scripted", policy="p", template=load_template("answer-compact@1"),
+        sampling=warm, created=datetime(2026, 1, 1, tzinfo=UTC), decoding={"cgp": decoding_of("cgp", warm)},
+    )  # fmt: skip
+    registry = Registry(tmp_path)
+    nothing = "no calibrator in the registry belongs to these models; `trustvqa calibrate` fits one"
+    assert without_calibrators(registry, manifest) == [nothing]
+    path = registry.calibrators.publish(held)
+    told = "was made from answers that came about otherwise (temperature 0 there, 1.5 here)"
+    assert without_calibrators(registry, manifest) == [
+        f"cgp: no calibrator fits: platt-1 {told}; `trustvqa calibrate` fits one"
+    ]
+    with pytest.raises(CommandError, match=re.escape(f"platt-1: it {told}")):
+        choose_calibrators(str(path), registry, manifest)
+    cold = manifest.model_copy(update={"decoding": {"cgp": decoding_of("cgp")}})
+    assert without_calibrators(registry, cold) == []
+    assert choose_calibrators("auto", registry, cold) == [held]
 
 
 @pytest.mark.parametrize(

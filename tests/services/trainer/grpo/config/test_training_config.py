@@ -54,6 +54,7 @@ def test_the_paper_s_configuration_builds_the_trainer_s(tmp_path: Path) -> None:
     assert (arguments.save_steps, arguments.save_total_limit) == (200, 3)
     assert (arguments.use_vllm, arguments.vllm_mode) == (True, "server")
     assert arguments.vllm_server_base_url == "http://127.0.0.1:8000"
+    assert (arguments.use_bias_correction_kl, arguments.vllm_importance_sampling_correction) == (False, False)
     assert arguments.bf16
     answer = shipped.answer.sampling(seed=1)
     assert (answer.temperature, answer.top_p, answer.top_k, answer.max_tokens) == (0.1, 0.95, 50, 256)
