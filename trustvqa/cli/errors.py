@@ -50,5 +50,6 @@ class ShardError(CommandError):
 
 def fail(message: str, status: int = 1) -> NoReturn:
     """Print an error for a person and end the command."""
-    Console(stderr=True).print(f"[bold red]error[/] {escape(message)}", soft_wrap=True, highlight=False)
+    # No emoji: a parser's name in a message may spell one (":x:").
+    Console(stderr=True, emoji=False).print(f"[bold red]error[/] {escape(message)}", soft_wrap=True, highlight=False)
     raise typer.Exit(status)

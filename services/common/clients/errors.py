@@ -47,8 +47,8 @@ _REFUSED: Mapping[Omission, str] = {
     "logprobs": "log-probabilities",
     "seed": "a seed",
     "decoding": "this temperature, top_p or top_k (settings that it takes: mostly temperature 1, top_p 1, top_k 0)",
-    "system-message": "a system message (an answer template without one is taken)",
-    "response-format": "this response_format (an answer template without one is taken)",
+    "system-message": "a system message (a template without one is taken)",
+    "response-format": "this response_format (a template without one is taken)",
 }
 
 

@@ -19,8 +19,8 @@ class Upstream:
 
     Attributes:
         text: What the downstream model writes.
-        downstream: "reply", "no-choices", "null", "not-json", "not-an-object", an HTTP status, "hang", "held" (it
-            replies once `release` is set), or "refuses-logprobs" (it replies to who asks for none).
+        downstream: "reply", "no-choices", "null", "not-json", "not-an-object", an HTTP status, "hang", or "held" (it
+            replies once `release` is set).
         policy: "reply", an HTTP status, "hang" or "not-json".
         version: The policy version that writes guidance.
         asked: Bodies of chat completions, oldest first.
@@ -69,9 +69,6 @@ class Upstream:
             choice = {"index": 0, "message": {"role": "assistant", "content": self.text}, "finish_reason": "stop"}
             choices = [{**choice, "index": index} for index in range(self.asked[-1].get("n", 1))]
             body: dict[str, Any] = {"id": "1", "object": "chat.completion", "choices": choices}
-            if self.downstream == "refuses-logprobs" and self.asked[-1].get("logprobs"):
-                error = {"message": "This model does not support `logprobs`.", "type": "invalid_request_error"}
-                return JSONResponse({"error": error}, status_code=400)
             if self.downstream == "no-choices":
                 body["choices"] = []
             if self.downstream == "null":
