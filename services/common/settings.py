@@ -48,6 +48,12 @@ class ServiceSettings(BaseSettings):
         "Without one, whoever reaches the service may ask, and administration is for this machine alone; the gateway "
         "and the trainer then listen on loopback addresses only.",
     )
+    allowed_hosts: frozenset[str] = Field(
+        default=frozenset(),
+        description="Further host names that a service without keys answers for, as a proxy in front of it passes them "
+        "on. Where it listens on loopback, those of loopback are known.",
+    )
+    max_connections: int = Field(default=512, ge=1, le=65536, description="Most connections that are open at once.")
     registry: Path = Field(default=Path("var/registry"), description="Directory of policies and calibrators.")
     shipped: Path = Field(default=Path("models"), description="Directory that the registry is seeded from at start.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
@@ -104,6 +110,14 @@ class ServiceSettings(BaseSettings):
         if not self.service:
             raise TypeError("subclass ServiceSettings with service='...'")
         return self
+
+    @property
+    def answered_hosts(self) -> frozenset[str] | None:
+        """Host names that are answered; None for all, where keys or the network around decide who may ask."""
+        named = frozenset(name.strip().lower() for name in self.allowed_hosts)
+        if self.api_keys is not None or not (self.is_loopback or named):
+            return None
+        return named | LOOPBACK | {self.host.lower()}
 
     @property
     def is_loopback(self) -> bool:

@@ -20,11 +20,12 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def running(app: ASGIApp) -> Iterator[str]:
+def running(app: ASGIApp, config: uvicorn.Config | None = None) -> Iterator[str]:
     """Serve an app until the block ends.
 
     Args:
         app: Any ASGI application; its lifespan runs.
+        config: How it is served, where that matters; its address is not taken.
 
     Yields:
         The base URL, without a trailing slash.
@@ -39,8 +40,7 @@ def running(app: ASGIApp) -> Iterator[str]:
             await super().startup(sockets)
             started.set()
 
-    config = uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=2)
-    server = Server(config)
+    server = Server(config or uvicorn.Config(app, log_config=None, lifespan="on", timeout_graceful_shutdown=2))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:

@@ -17,6 +17,7 @@ from services.common.auth.access import Access, Rule, rules_of
 from services.common.auth.key import Key, Right, id_of
 from services.common.auth.keyring import Keyring, Refusal
 from services.common.auth.metrics import AuthenticationMetrics
+from services.common.http.hosts import host_name
 from services.common.http.problems import Problem, request_id_of_scope
 from services.common.settings import LOOPBACK
 
@@ -129,7 +130,7 @@ class Authenticator:
                 "Administration is closed: this service listens beyond its own machine and has no keys. "
                 f"Name a file of keys in TRUSTVQA_{self._service.upper()}_API_KEYS."
             )
-        elif "origin" in headers or not _is_local(headers.get("host", "")):
+        elif "origin" in headers or host_name(headers.get("host", "").lower()) not in LOOPBACK:
             # A page in a browser on this machine reaches loopback too, without its user having meant it; by a name of
             # its own that leads there, or through a proxy, so does whoever else.
             why = "Administration without keys is for programs on this machine, not for web pages or proxies."
@@ -176,11 +177,6 @@ def _bearer(headers: Headers) -> str | None:
     scheme, _, given = headers.get("authorization", "").partition(" ")
     text = given.strip()
     return text if scheme.lower() == "bearer" and 0 < len(text) <= _LONGEST else None
-
-
-def _is_local(host: str) -> bool:
-    name = host.rpartition(":")[0] if not host.endswith("]") and ":" in host else host
-    return name.strip("[]").lower() in LOOPBACK
 
 
 def _unauthorized(refusal: Refusal, scope: Scope) -> Response:

@@ -22,6 +22,7 @@ from services.common.http.health import (
     health_router,
     software_version,
 )
+from services.common.http.hosts import HostCheck
 from services.common.http.metrics import HttpMetrics
 from services.common.http.problems import install_problem_handlers
 from services.common.http.telemetry import RequestTelemetry
@@ -78,6 +79,8 @@ def create_app(
         lifespan=lifespan if keyring is None else _following(keyring, lifespan),
         docs_url=None,
         redoc_url=None,
+        # A redirect would be to http, and have a picture sent in clear, where a proxy speaks https for the service.
+        redirect_slashes=False,
     )
     app.state.keyring = keyring
     app.include_router(health_router(settings.service, readiness, version_info, registry, is_alive))
@@ -96,6 +99,7 @@ def create_app(
         metrics=counted,
         browser=browser,
     )
+    app.add_middleware(HostCheck, names=settings.answered_hosts, same_origin=settings.api_keys is None)
     app.add_middleware(RequestTelemetry, metrics=HttpMetrics(registry), quiet=QUIET_PATHS)
     return app
 

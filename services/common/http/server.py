@@ -9,7 +9,9 @@ from contextlib import suppress
 import structlog
 import uvicorn
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
+from services.common.http.connection import bounded_protocol
 from services.common.http.telemetry import configure_logging
 from services.common.settings import ServiceSettings
 
@@ -28,21 +30,27 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         settings: Where to listen, how to log, how long to drain.
     """
     configure_logging(settings.service, level=settings.log_level, form=settings.log_format)
-    config = uvicorn.Config(
+    server = _Server(server_config(app, settings))
+    with suppress(KeyboardInterrupt):  # raised again by uvicorn once it has shut down
+        server.run()
+    if server.is_dead or not server.started:
+        sys.exit(_FAILURE)
+
+
+def server_config(app: ASGIApp, settings: ServiceSettings) -> uvicorn.Config:
+    """Configure the server of an application: where it listens, and its bounds on connections."""
+    return uvicorn.Config(
         app,
         host=settings.host,
         port=settings.port,
+        http=bounded_protocol(settings.max_connections),
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_keep_alive=30,
         timeout_graceful_shutdown=math.ceil(settings.shutdown_grace_s),
     )
-    server = _Server(config)
-    with suppress(KeyboardInterrupt):  # raised again by uvicorn once it has shut down
-        server.run()
-    if server.is_dead or not server.started:
-        sys.exit(_FAILURE)
 
 
 class _Server(uvicorn.Server):
