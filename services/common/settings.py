@@ -25,6 +25,17 @@ EMPTY_IS_UNSET: Final = BeforeValidator(lambda value: None if value == "" else v
 """Takes an empty text for None, in settings that may be unset: Compose passes ${UNSET:-} as an empty string."""
 
 
+def host_name(host: str) -> str:
+    """Take the port, and the brackets of an IPv6 address, off the value of a Host field.
+
+    Example:
+        >>> host_name("localhost:8080"), host_name("[::1]:8080"), host_name("[::1]"), host_name("ward.example")
+        ('localhost', '::1', '::1', 'ward.example')
+    """
+    name = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
+    return name.strip("[]")
+
+
 class ServiceSettings(BaseSettings):
     """Settings that every service has; each service adds its own in a subclass.
 

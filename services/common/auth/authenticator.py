@@ -17,9 +17,8 @@ from services.common.auth.access import Access, Rule, rules_of
 from services.common.auth.key import Key, Right, id_of
 from services.common.auth.keyring import Keyring, Refusal
 from services.common.auth.metrics import AuthenticationMetrics
-from services.common.http.hosts import host_name
 from services.common.http.problems import Problem, request_id_of_scope
-from services.common.settings import LOOPBACK
+from services.common.settings import LOOPBACK, host_name
 
 # What a client has sent by the time it reads a refusal is thrown away; with more than this to come it is hung up on.
 _SMALL_BODY: Final = 64 * 1024

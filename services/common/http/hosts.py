@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.common.http.problems import Problem, request_id_of_scope
+from services.common.settings import host_name
 
 _READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -56,17 +57,6 @@ class HostCheck:
         if self._same_origin and scope["method"] not in _READING and any(_site(each) != host for each in origins):
             return Problem(403, "foreign-origin", "Pages of other sites may not do this here, as it has no keys.")
         return None
-
-
-def host_name(host: str) -> str:
-    """Take the port, and the brackets of an IPv6 address, off the value of a Host field.
-
-    Example:
-        >>> host_name("localhost:8080"), host_name("[::1]:8080"), host_name("[::1]"), host_name("ward.example")
-        ('localhost', '::1', '::1', 'ward.example')
-    """
-    name = host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
-    return name.strip("[]")
 
 
 def _site(origin: str) -> str:

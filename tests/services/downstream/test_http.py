@@ -88,7 +88,7 @@ def test_unknown_routes_of_v1_answer_in_openais_envelope_and_others_in_problem_d
 def test_a_client_that_sends_a_byte_and_waits_is_let_go(model_path: Path) -> None:
     settings = DownstreamSettings(model_path=str(model_path), body_timeout_s=0.3, device="cpu")
     with running(downstream_app(settings)) as url, socket.create_connection(_address(url), timeout=20) as line:
-        line.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\r\n{")
+        line.sendall(b"POST /v1/chat/completions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n{")
         received = b""
         while piece := line.recv(4096):
             received += piece
