@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -88,6 +89,14 @@ REFUSALS: dict[str, tuple[Callable[[Body], bool], int, Callable[[Body], Body | s
         lambda body: "logprobs" in body or "seed" in body,
         400,
         lambda _: {"error": {"message": "this model does not support parameters: ['logprobs', 'seed']"}},
+    ),
+    "refuses top_k under the id of each request": (
+        lambda body: "top_k" in body,
+        400,
+        lambda _: {
+            "error": {"message": f"seed, top_k: one is unknown (request id: {uuid4()})"},
+            "request_id": f"req_{uuid4().hex}",
+        },
     ),
     "refuses for another reason": (
         lambda _: True,

@@ -32,7 +32,8 @@ _WORDS: Mapping[Change, str] = {
 }
 _NAMES = {change: re.compile(pattern, re.IGNORECASE) for change, pattern in _WORDS.items()}
 _ECHO = re.compile(r"""['"]input['"]\s*:|input_value=""")
-_UNTOLD = frozenset({"input", "ctx", "url", "body", "type", "code"})
+_UNTOLD = frozenset({"input", "ctx", "url", "body", "type", "code", "id", "request_id", "trace_id", "timestamp"})
+_ID = re.compile(r"(?=[\w-]*\d)[\w-]{8,}")
 
 
 def changes_to_try(error: RefusedError, request: ChatRequest, made: Collection[Change]) -> list[Change]:
@@ -97,6 +98,12 @@ def _complaints(said: str) -> tuple[list[str], str]:
     return params, "\n".join(texts)
 
 
+def _gist(said: str) -> tuple[list[str], str]:
+    """Reduce an error's text to what is the same each time that it is said: without the ids of requests."""
+    params, text = _complaints(said)
+    return params, _ID.sub("", text)
+
+
 class Attempts:
     """The attempts to get one request answered: what is changed next, and what was changed to no avail.
 
@@ -114,7 +121,7 @@ class Attempts:
         self._request = request
         self.made: frozenset[Change] = frozenset(known)
         self._tried: set[Change] = set()
-        self._last: tuple[frozenset[Change], str] | None = None
+        self._last: tuple[frozenset[Change], tuple[list[str], str]] | None = None
         self._together = False
 
     def next_changes(self, error: RefusedError) -> frozenset[Change]:
@@ -123,7 +130,8 @@ class Attempts:
         Returns:
             What is changed; nothing where nothing is left to try.
         """
-        if self._last is not None and error.said == self._last[1]:
+        said = _gist(error.said)
+        if self._last is not None and said == self._last[1]:
             self.made = self._last[0]  # it was not that, or not that alone
         named = changes_to_try(error, self._request, self.made)
         change = next((each for each in named if each not in self._tried), None)
@@ -133,7 +141,7 @@ class Attempts:
                 return frozenset()
             self._together = True
         self._tried |= changes
-        self._last = self.made, error.said
+        self._last = self.made, said
         self.made ^= changes
         return changes
 

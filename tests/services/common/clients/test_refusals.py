@@ -82,6 +82,7 @@ async def ask(url: str, *times: float, n: int = 2, sampling: Sampling = ALL, **o
         (["refuses n"], set(), 3, 2),  # each completion is a request
         (["returns one choice"], set(), 2, 2),
         (["refuses logprobs and seed in one text"], {"logprobs", "seed"}, 4, 1),
+        (["refuses top_k under the id of each request"], {"decoding"}, 3, 1),
         (["refuses top_k", "refuses seed", "refuses max_tokens"], {"decoding", "seed"}, 4, 1),
         (
             sorted(REFUSALS.keys() - {"refuses for another reason", "refuses max_completion_tokens"}),

@@ -11,10 +11,16 @@ import httpx
 import pytest
 from fastapi.responses import JSONResponse
 
+from prompt4trust.models import Sampling, TransportError
+from prompt4trust.prompts import guide_messages, load_template
+from services.common.clients.retries import RetrySettings
+from services.common.clients.transport import make_http_client
+from services.policy.generators.model_servers import ModelServers, RemoteGenerator
 from services.policy.settings import PolicySettings
 from tests.services.policy.conftest import ModelServer, Serve, get, model_serving, post
 from tests.services.policy.test_cgp import QUESTION, problem
-from tests.support.servers import free_port
+from tests.support.habits import HabitsServer
+from tests.support.servers import free_port, running
 from tests.support.waiting import until
 
 
@@ -172,3 +178,18 @@ def test_an_address_among_several_that_is_none_is_an_error() -> None:
         "http://a/v1",
         "http://b/v1",
     )
+
+
+async def test_what_a_server_refuses_is_remembered_and_guidance_is_never_of_another_prompt() -> None:
+    server, messages = HabitsServer(), guide_messages(load_template("guide-standard@1"), "Which side?", {})
+    with running(server.app) as url:
+        async with make_http_client(f"{url}/v1") as pool:
+            servers = ModelServers([pool], RetrySettings())
+            generator = RemoteGenerator(servers, pool, "model-1")
+            server.behave("refuses max_tokens")
+            for _ in range(2):
+                await generator.generate(messages, 1, Sampling())
+            assert len(server.asked) == 3
+            server.behave("refuses a system message")
+            with pytest.raises(TransportError, match="refuses a system message"):
+                await generator.generate(messages, 1, Sampling())
