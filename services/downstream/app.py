@@ -18,7 +18,7 @@ from services.common.engine.transformers_engine import TransformersEngine
 from services.common.http.app import create_app
 from services.common.http.health import Dependency
 from services.downstream.chat import ChatService
-from services.downstream.endpoints import make_router
+from services.downstream.endpoints import add_request_schema, make_router
 from services.downstream.engine_loader import load_engine
 from services.downstream.errors import OpenAIEnvelopes, OpenAIError, on_openai_error
 from services.downstream.metrics import EngineCollector
@@ -129,4 +129,13 @@ def downstream_app(settings: DownstreamSettings, *, load: LoadEngine = load_engi
     app.add_exception_handler(OpenAIError, on_openai_error)
     app.include_router(make_router(service.chat))
     app.add_middleware(OpenAIEnvelopes)
+    describe = app.openapi
+
+    def described() -> dict[str, Any]:
+        document = describe()
+        add_request_schema(document)
+        return document
+
+    # FastAPI's own way to extend the document.
+    app.openapi = described  # type: ignore[method-assign]
     return app

@@ -16,9 +16,19 @@ from services.downstream.chat import ChatService
 from services.downstream.errors import OpenAIError, from_validation
 from services.downstream.schemas import ChatCompletionRequest
 
+REQUEST = ChatCompletionRequest.__name__
 T = TypeVar("T")
 
+_SMALL_BODY = 1_000_000  # bytes that are read in less time than a thread takes to begin
+_SCHEMAS = "#/components/schemas/"
 _CLIENT_LEFT = 499  # nginx's word; nobody reads it, but the access log does
+
+
+def add_request_schema(document: dict[str, Any]) -> None:
+    """Add the schemas of a request's body to an OpenAPI document, where its references lead."""
+    schema = ChatCompletionRequest.model_json_schema(ref_template=f"{_SCHEMAS}{{model}}")
+    schemas = document.setdefault("components", {}).setdefault("schemas", {})
+    schemas |= schema.pop("$defs", {}) | {REQUEST: schema}
 
 
 def make_router(service: Callable[[], ChatService]) -> APIRouter:
@@ -47,7 +57,7 @@ def make_router(service: Callable[[], ChatService]) -> APIRouter:
         return service().model_document()
 
     # The body is read by the schema itself: FastAPI would parse images' base64 twice, through Python's json.
-    body = {"content": {"application/json": {"schema": ChatCompletionRequest.model_json_schema()}}, "required": True}
+    body = {"content": {"application/json": {"schema": {"$ref": f"{_SCHEMAS}{REQUEST}"}}}, "required": True}
 
     @router.post(
         "/v1/chat/completions",
@@ -59,7 +69,7 @@ def make_router(service: Callable[[], ChatService]) -> APIRouter:
     )
     async def chat_completions(http_request: Request) -> Response:
         try:
-            request = ChatCompletionRequest.model_validate_json(await http_request.body())
+            request = await _read(await http_request.body())
         except ValidationError as error:
             raise from_validation(error) from None
         if request.stream:
@@ -72,6 +82,12 @@ def make_router(service: Callable[[], ChatService]) -> APIRouter:
         return Response(status_code=_CLIENT_LEFT) if reply is None else JSONResponse(reply)
 
     return router
+
+
+async def _read(body: bytes) -> ChatCompletionRequest:
+    if len(body) <= _SMALL_BODY:
+        return ChatCompletionRequest.model_validate_json(body)
+    return await asyncio.to_thread(ChatCompletionRequest.model_validate_json, body)
 
 
 async def _unless_disconnected(request: Request, work: Coroutine[Any, Any, T]) -> T | None:

@@ -3,15 +3,40 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Final
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.common.http.problems import Problem, request_id_of_scope
 
+MAX_JSON_VALUES: Final = 50_000
+"""Most values, about, that a JSON body may hold; more is no question."""
+
+
+def check_json_values(body: bytes | str) -> None:
+    """Check that a JSON body is not made of very many values, before one object is built of it.
+
+    Megabytes of small objects take seconds and hold the interpreter, whichever thread reads them; a picture's base64 is
+    one value, however large. Commas in texts count, too: the bound leaves room for them.
+
+    Raises:
+        Problem: 413 if there are more than `MAX_JSON_VALUES`.
+
+    Example:
+        >>> check_json_values(b'{"image": "iVBO...", "options": ["A", "B"]}')
+        >>> check_json_values(b"[" * 60_000)
+        Traceback (most recent call last):
+        ...
+        services.common.http.problems.Problem: The body's JSON may hold about 50000 values.
+    """
+    values = sum(map(body.count, ",[{")) if isinstance(body, str) else sum(map(body.count, (b",", b"[", b"{")))
+    if values > MAX_JSON_VALUES:
+        raise Problem(413, "too-many-values", f"The body's JSON may hold about {MAX_JSON_VALUES} values.")
+
 
 class BoundedBody:
-    """ASGI middleware: read the body before the application runs, within a size and a time.
+    """ASGI middleware: read the body, which is JSON, before the application runs, within a size and a time.
 
     Frameworks wait for a body without a limit of either kind, so that a few clients that send a byte a second, or
     gigabytes, would hold a service. Every service here needs the whole body before it can begin anyway.
@@ -34,6 +59,8 @@ class BoundedBody:
             return
         try:
             body = await read_body(scope, receive, self._max_bytes, self._timeout_s)
+            if body is not None:
+                check_json_values(body)
         except Problem as problem:
             response = problem.response(request_id_of_scope(scope))
             # The rest of the body is still on its way: the connection is of no further use.

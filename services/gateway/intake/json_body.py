@@ -9,6 +9,7 @@ from typing import Any, NoReturn, TypeVar
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
 
+from services.common.http.body import check_json_values
 from services.common.http.problems import Problem
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -20,9 +21,11 @@ def load_json(text: str) -> Any:
     Not pydantic's own reader: it calls a lone surrogate malformed JSON, which by RFC 8259 it is not.
 
     Raises:
+        Problem: 413 if it holds very many values.
         ValueError: If it is none.
         RecursionError: If it is nested too deep.
     """
+    check_json_values(text)
     return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
 
 
@@ -34,7 +37,7 @@ def load_object(body: bytes, must: str) -> dict[str, Any]:
         must: What to say of another value: "must be an object with ...".
 
     Raises:
-        Problem: 400 if it is not JSON.
+        Problem: 400 if it is not JSON, 413 if it holds very many values.
         RequestValidationError: If it is no object.
     """
     try:

@@ -58,7 +58,9 @@ def test_health_version_and_metrics(server: str) -> None:
         (b"\xff\xfe", 400),
         (b'{"model": "\\ud800"}', 400),
         (b'{"model": "x"}', 400),
-        (b"[" * 100_000, 400),
+        (b"[" * 40_000, 400),
+        (b"[" * 100_000, 413),
+        (b'{"messages": [{"role": "user", "content": [' + b"{}," * 60_000 + b"{}]}]}", 413),
         (b" " * 500_000, 413),
     ],
 )
