@@ -30,25 +30,30 @@ RUN pip install --no-cache-dir --target /tools uv==0.13.9
 COPY deploy/requirements.py deploy/trim.py deploy/uv.toml /tools/
 
 FROM base AS serve
+# constraints-gpu-trainer.txt for the trainer on GPUs, whose vLLM wants some packages in other versions.
+ARG CONSTRAINTS=constraints.txt
 RUN --mount=type=cache,target=/root/.cache/uv \
     --mount=type=bind,from=tools,source=/tools,target=/tools \
     --mount=type=bind,source=pyproject.toml,target=/build/pyproject.toml \
     --mount=type=bind,source=constraints.txt,target=/build/constraints.txt \
+    --mount=type=bind,source=constraints-gpu-trainer.txt,target=/build/constraints-gpu-trainer.txt \
     python /tools/requirements.py /build/pyproject.toml gateway >/tmp/requirements.txt \
-    && /tools/bin/uv --config-file /tools/uv.toml pip install --constraint /build/constraints.txt \
+    && /tools/bin/uv --config-file /tools/uv.toml pip install --constraint "/build/$CONSTRAINTS" \
        --requirement /tmp/requirements.txt \
     && rm /tmp/requirements.txt \
     && python /tools/trim.py /usr/local/lib/python3.11/site-packages
 
 FROM serve AS engine
+ARG CONSTRAINTS=constraints.txt
 # PyTorch's own index has builds without CUDA; empty for the default index, whose builds have it. A wheel in wheels/
 # (`make wheels`) goes before both. What torch depends on comes with the next step, from the default index alone.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 RUN --mount=type=cache,target=/root/.cache/uv \
     --mount=type=bind,from=tools,source=/tools,target=/tools \
     --mount=type=bind,source=constraints.txt,target=/build/constraints.txt \
+    --mount=type=bind,source=constraints-gpu-trainer.txt,target=/build/constraints-gpu-trainer.txt \
     --mount=type=bind,source=wheels,target=/wheels \
-    torch="$(grep -E '^torch==' /build/constraints.txt)" \
+    torch="$(grep -E '^torch==' "/build/$CONSTRAINTS")" \
     && /tools/bin/uv --config-file /tools/uv.toml pip install --no-deps --find-links /wheels \
        ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} "$torch" \
     && python /tools/trim.py /usr/local/lib/python3.11/site-packages
@@ -56,19 +61,24 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     --mount=type=bind,from=tools,source=/tools,target=/tools \
     --mount=type=bind,source=pyproject.toml,target=/build/pyproject.toml \
     --mount=type=bind,source=constraints.txt,target=/build/constraints.txt \
+    --mount=type=bind,source=constraints-gpu-trainer.txt,target=/build/constraints-gpu-trainer.txt \
     python /tools/requirements.py /build/pyproject.toml engine >/tmp/requirements.txt \
-    && /tools/bin/uv --config-file /tools/uv.toml pip install --constraint /build/constraints.txt \
+    && /tools/bin/uv --config-file /tools/uv.toml pip install --constraint "/build/$CONSTRAINTS" \
        --requirement /tmp/requirements.txt \
     && rm /tmp/requirements.txt \
     && python /tools/trim.py /usr/local/lib/python3.11/site-packages
 
 FROM engine AS train
+ARG CONSTRAINTS=constraints.txt
+# trainer-gpu brings vLLM, and goes with constraints-gpu-trainer.txt.
+ARG TRAINER=trainer
 RUN --mount=type=cache,target=/root/.cache/uv \
     --mount=type=bind,from=tools,source=/tools,target=/tools \
     --mount=type=bind,source=pyproject.toml,target=/build/pyproject.toml \
     --mount=type=bind,source=constraints.txt,target=/build/constraints.txt \
-    python /tools/requirements.py /build/pyproject.toml trainer >/tmp/requirements.txt \
-    && /tools/bin/uv --config-file /tools/uv.toml pip install --constraint /build/constraints.txt \
+    --mount=type=bind,source=constraints-gpu-trainer.txt,target=/build/constraints-gpu-trainer.txt \
+    python /tools/requirements.py /build/pyproject.toml "$TRAINER" >/tmp/requirements.txt \
+    && /tools/bin/uv --config-file /tools/uv.toml pip install --constraint "/build/$CONSTRAINTS" \
        --requirement /tmp/requirements.txt \
     && rm /tmp/requirements.txt \
     && python /tools/trim.py /usr/local/lib/python3.11/site-packages

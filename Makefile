@@ -66,6 +66,26 @@ constraints: .venv/.developed ## Pin what is installed now into constraints.txt
 	{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | sed -E 's/\+cpu$$//'; } > constraints.new
 	mv constraints.new constraints.txt
 
+# As pip resolves: the best version of any index. All are wheels but one.
+UV_GPU := $(BIN)/uv pip
+UV_GPU_FLAGS := --quiet --python-version 3.11 --index-strategy unsafe-best-match --only-binary :all: --no-binary venn-abers
+GPU_TRAINER := $(BIN)/python deploy/requirements.py pyproject.toml trainer-gpu
+
+.PHONY: constraints-gpu-trainer
+constraints-gpu-trainer: .venv/.developed ## Pin what a trainer on GPUs installs, as near to constraints.txt as vLLM allows
+	cp constraints.txt constraints.new  # what stands there is preferred
+	$(UV_GPU) compile $(UV_GPU_FLAGS) --no-annotate --no-header --output-file constraints.new \
+	  --constraint <(grep -E '^(trl|torch)==' constraints.txt) <($(GPU_TRAINER))
+	{ sed -n '/^#/p' constraints-gpu-trainer.txt; cat constraints.new; } > constraints-gpu.new
+	rm constraints.new
+	mv constraints-gpu.new constraints-gpu-trainer.txt
+
+.PHONY: check-gpu-trainer
+check-gpu-trainer: .venv/.developed ## See whether a trainer on GPUs can be installed from the package index; downloads no package
+	$(UV_GPU) install --dry-run $(UV_GPU_FLAGS) --target build/gpu-trainer \
+	  --constraint constraints-gpu-trainer.txt --requirement <($(GPU_TRAINER))
+	@echo "constraints-gpu-trainer.txt resolves: $$(grep -E '^(trl|vllm|torch)==' constraints-gpu-trainer.txt | tr '\n' ' ')"
+
 ##@ Containers
 
 .PHONY: wheels

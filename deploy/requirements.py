@@ -1,6 +1,7 @@
 """Prints what an image installs, one requirement a line: python requirements.py pyproject.toml gateway.
 
-Needs nothing but Python, since it runs before anything is installed. The versions are those of constraints.txt.
+Needs nothing but Python, since it runs before anything is installed. The versions are those of constraints.txt
+(of trainer-gpu: constraints-gpu-trainer.txt).
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ EXTRAS = {
     "gateway": ("serve", "postgres"),
     "engine": ("engine", "postgres"),
     "trainer": ("train", "postgres", "kubernetes"),
+    "trainer-gpu": ("train-gpu", "postgres", "kubernetes"),
 }
 # The gateway applies calibrators and never fits one: these, and the pandas that they bring, are a third of its image.
 FITTING = frozenset({"scikit-learn", "venn-abers"})

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import fastapi.routing
 from fastapi import Depends, FastAPI, Security, params
-from fastapi.routing import iter_route_contexts
 from fastapi.security import HTTPBearer
 
 from services.common.auth.key import Right
+
+# Before FastAPI 0.137, which vLLM is not ready for (see constraints-gpu-trainer.txt), all routes lie side by side.
+_flat: Callable[[Iterable[Any]], Iterator[Any]] = getattr(fastapi.routing, "iter_route_contexts", iter)
 
 Access = frozenset[Right]
 """Rights that a route asks for, all of them; none for a route that is open to everybody."""
@@ -68,7 +71,7 @@ def rules_of(app: FastAPI, others: Mapping[str, Access]) -> list[Rule]:
 
 
 def _rules(app: FastAPI, others: Mapping[str, Access]) -> Iterator[Rule]:
-    for route in iter_route_contexts(app.routes):
+    for route in _flat(app.routes):
         path = route.path or ""
         declared = _declared(getattr(route, "dependencies", ()))
         if declared is None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from services.trainer.grpo.checkpoints.publication import describe_origin, hash_
 from services.trainer.grpo.checkpoints.ranking import best_of, is_better
 from services.trainer.grpo.checkpoints.seals import latest, step_of
 from services.trainer.grpo.checkpoints.selection import find_best
+from services.trainer.grpo.config.training_config import RolloutConfig
 from services.trainer.grpo.context import RunContext, is_main_process
 from services.trainer.grpo.learning.training_data import check_apart
 from services.trainer.grpo.resume import find_resume_point
@@ -70,6 +72,7 @@ def attempt(run: RunContext) -> TrainingResult:
     check_apart(train, validation)
     assessor = Assessor(run, validation.questions)
     if point.step != last_step:
+        check_sampler(run.config.rollout)
         _check_downstream(run)
         from services.trainer.grpo.learning.trl_trainer import learn
 
@@ -85,6 +88,19 @@ def attempt(run: RunContext) -> TrainingResult:
     if not evaluated:
         assessor.assess(last)
     return _conclude(run, train, validation, reached, point.step)
+
+
+def check_sampler(rollout: RolloutConfig) -> None:
+    """Make sure that what a configuration samples by is installed.
+
+    Raises:
+        RunError: If it is not.
+    """
+    if rollout.use_vllm and find_spec("vllm") is None:
+        raise RunError(
+            "the configuration samples by vLLM, which is not installed: install the extra train-gpu with "
+            "constraints-gpu-trainer.txt, or set rollout.use_vllm to false"
+        )
 
 
 def _check_downstream(run: RunContext) -> None:
