@@ -29,6 +29,8 @@ Task = Callable[[bytes, Mapping[str, Any]], tuple[Mapping[str, Any], bytes]]
 LENGTHS: Final = struct.Struct("!II")
 """Begins a message: how many bytes of JSON follow, and how many others behind those."""
 _PR_SET_PDEATHSIG: Final = 1
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+_KEPT: Final = 1 << 25  # bytes, glibc's most for the latter
 _SPARE_S: Final = 1.0
 
 
@@ -73,9 +75,15 @@ def _confine(connection: socket.socket, memory: int) -> None:
     for each in (signal.SIGALRM, signal.SIGIO):
         signal.signal(each, signal.SIG_DFL)  # ends the process, in the midst of a decoder too
     fcntl.fcntl(connection, fcntl.F_SETOWN, os.getpid())
-    prctl = getattr(ctypes.CDLL(None), "prctl", None)
+    library = ctypes.CDLL(None)
+    prctl, mallopt = getattr(library, "prctl", None), getattr(library, "mallopt", None)
     if prctl is not None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if mallopt is not None:
+        # glibc would give a picture's megabytes back to the system and fetch them anew for the next, page for page,
+        # which takes as long as to decode it.
+        mallopt(_M_MMAP_THRESHOLD, _KEPT)
+        mallopt(_M_TRIM_THRESHOLD, _KEPT)
     with Path(os.devnull).open("wb") as nowhere:  # decoders complain there of what strangers send
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)

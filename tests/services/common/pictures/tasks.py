@@ -29,7 +29,12 @@ def do(file: bytes, asked: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes]
         case "crash":
             os.kill(os.getpid(), signal.SIGSEGV)
         case "take":
-            return {**me, "taken": len(bytearray(asked["bytes"]))}, b""
+            taken = [b"\1" * (asked["bytes"] // 8) for _ in range(8)]
+            return {
+                **me,
+                "taken": sum(map(len, taken)),
+                "faults": resource.getrusage(resource.RUSAGE_SELF).ru_minflt,
+            }, b""
         case "leak":
             leaked.append(bytearray(asked["bytes"]))
             return me, b""

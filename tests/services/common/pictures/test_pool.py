@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import ctypes
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -113,6 +115,15 @@ async def test_memory_is_bounded(pool: PicturePool) -> None:
     with pytest.raises(PictureError) as refused:
         await act(pool, "take", bytes=2 * MEMORY)
     assert refused.value.fault == "image-too-large"
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "mallopt"), reason="another C library than glibc")
+async def test_memory_is_kept_from_one_picture_to_the_next(pool: PicturePool) -> None:
+    size = 24_000_000
+    first, second, third = [await act(pool, "take", bytes=size) for _ in range(3)]
+    assert first["pid"] == second["pid"] == third["pid"]
+    pages = size // resource.getpagesize()
+    assert third["faults"] - second["faults"] < pages // 4
 
 
 async def test_a_file_for_which_there_is_no_memory_ends_the_worker(pool: PicturePool) -> None:
