@@ -31,6 +31,7 @@ from services.gateway.answering.policy_breaker import PolicyBreaker
 from services.gateway.intake.gate import Gate
 from services.gateway.intake.intake import Intake
 from services.gateway.intake.picture_task import prepare_and_describe
+from services.gateway.intake.uploads import Uploads
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.monitoring.monitor import Monitor, open_monitor
 from services.gateway.monitoring.observer import Watching
@@ -178,7 +179,7 @@ def _intake(settings: GatewaySettings, pictures: PicturePool) -> Intake:
         max_body_bytes=settings.max_body_bytes,
         upload_deadline_s=settings.upload_deadline_s,
         deadline_s=settings.deadline_s,
-        uploads=Gate(settings.max_uploads, waiting=settings.max_waiting, max_wait_s=settings.max_wait_s),
+        uploads=Uploads(settings.max_uploads, waiting=settings.max_waiting, max_wait_s=settings.max_wait_s),
         pictures=pictures,
     )
 

@@ -20,11 +20,11 @@ from services.common.http.body import read_body
 from services.common.http.problems import request_id_of
 from services.common.pictures.pool import PicturePool
 from services.gateway.intake.connection import while_connected
-from services.gateway.intake.gate import Gate
 from services.gateway.intake.idempotency import answer_id_of
 from services.gateway.intake.picture_task import arguments, described_from
 from services.gateway.intake.query import Query
 from services.gateway.intake.submission import Submission, read_submission
+from services.gateway.intake.uploads import Uploads
 
 _PREPARED: Final = TypeAdapter(PreparedPicture)
 
@@ -51,7 +51,7 @@ class Intake:
     max_body_bytes: int
     upload_deadline_s: float
     deadline_s: float
-    uploads: Gate
+    uploads: Uploads
     pictures: PicturePool
     clock: Callable[[], float] = time.perf_counter
 
@@ -76,8 +76,11 @@ class Intake:
         key = key_of(request.scope)
         answer_id = answer_id_of(request.headers, "" if key is None else key.id)
         # A client's file takes memory from its first byte until it has become a small picture: one bound for both.
-        async with self.uploads.place():
-            body = await read_body(request.scope, request.receive, self.max_body_bytes, self.upload_deadline_s)
+        client = key.id if key is not None else request.client.host if request.client is not None else ""
+        async with self.uploads.place(client) as upload:
+            body = await upload.receive(
+                read_body(request.scope, request.receive, self.max_body_bytes, self.upload_deadline_s)
+            )
             if body is None:
                 raise ClientDisconnect
             started = self.clock()

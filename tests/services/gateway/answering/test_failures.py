@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -87,7 +88,7 @@ def raw_connection(url: str) -> socket.socket:
 
 def request_head(length: int) -> bytes:
     return (
-        f"POST /vqa HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
+        f"POST /vqa HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n\r\n"
     ).encode()
 
 
@@ -156,6 +157,20 @@ def test_no_more_bodies_are_received_at_once_than_there_is_room_for(
             assert_problem(post(url), 503, "busy")
             assert httpx.get(f"{url}/health/live").status_code == 200
         wait_until(lambda: post(url).status_code == 200)
+
+
+def test_one_clients_slow_uploads_make_room_for_others(make_gateway: MakeGateway, upstream: Upstream) -> None:
+    with make_gateway(max_uploads=8, max_waiting=8) as url, contextlib.ExitStack() as held:
+        slow = [held.enter_context(raw_connection(url)) for _ in range(40)]
+        for connection in slow:
+            connection.sendall(request_head(1_000) + b"{")
+        # Beyond those that hold a place or wait for one they are turned away.
+        assert b"503" in slow[-1].recv(4096)
+        other = httpx.HTTPTransport(local_address="127.0.0.2")
+        with httpx.Client(transport=other, base_url=url, timeout=20) as client:
+            for _ in range(3):
+                assert client.post("/vqa", json=body()).status_code == 200
+        assert b"upload-too-slow" in slow[0].recv(4096)  # the one that had taken the longest
 
 
 def test_more_questions_than_places_are_turned_away_and_told_when_to_return(
