@@ -147,6 +147,10 @@ bench-shift: .venv/.developed ## Measure how well questions unlike the calibrati
 bench-drift: .venv/.developed ## Count the drift alarm's false alarms, and how many answers a shift takes to be found; RUNS="run's folder ..." for real answers
 	$(QUIET_CPU) $(BIN)/python -m benchmarks.drift $(RUNS) $(ARGS)
 
+.PHONY: bench-intervals
+bench-intervals: .venv/.developed ## Count how often intervals of ECE, ACE, accuracy and ECE differences hold the truth: half an hour
+	$(QUIET_CPU) $(BIN)/python -m benchmarks.intervals $(ARGS)
+
 .PHONY: bench-records
 bench-records: .venv/.developed ## Compare gateways with and without records; ARGS="--postgres ADDRESS" for PostgreSQL too
 	$(BIN)/python -m benchmarks.records $(ARGS)

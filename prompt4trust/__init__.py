@@ -51,9 +51,10 @@ _MODULES = {
         "report_outcomes"
     ),
     "metrics": (
-        "METRICS Interval accuracy accuracy_at_coverage adaptive_calibration_error area_under_risk_coverage auroc"
-        " bootstrap_intervals brier_score confident_error_count confident_error_share coverage_at_risk "
-        "expected_calibration_error mean_confidence negative_log_likelihood smooth_calibration_error summarize"
+        "METRICS ErrorEstimate Interval accuracy accuracy_at_coverage ace_estimate adaptive_calibration_error"
+        " area_under_risk_coverage auroc bootstrap_intervals brier_score confident_error_count confident_error_share "
+        "coverage_at_risk ece_estimate expected_calibration_error mean_confidence metric_intervals "
+        "negative_log_likelihood smooth_calibration_error summarize"
     ),
     "models": "Completion Cost Decoding Downstream Generation Guidance Policy Sampling",
     "monitoring": "SequentialTest live_figures",

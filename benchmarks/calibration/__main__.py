@@ -130,7 +130,9 @@ def _show_effects(effects: dict[str, Any], console: Console) -> None:
         )
 
 
-def _interval(found: dict[str, float], sign: str = "") -> str:
+def _interval(found: dict[str, float | None], sign: str = "") -> str:
+    if found["low"] is None:
+        return f"{found['value']:{sign}.3f}"
     return f"{found['value']:{sign}.3f} [{found['low']:.3f}, {found['high']:.3f}]"
 
 

@@ -11,9 +11,10 @@ import numpy.typing as npt
 from benchmarks.calibration.study import Answers
 from prompt4trust.calibration import MissingSignalError, get_family
 from prompt4trust.evaluation import CannotChooseError, choose_family
-from prompt4trust.metrics.bootstrap import bootstrap_replicates, paired_difference, percentile_interval
+from prompt4trust.metrics.bootstrap import percentile_interval
 from prompt4trust.metrics.calibration import ece_of, nll_of, smooth_ece_of
 from prompt4trust.metrics.consistency import consistency_band
+from prompt4trust.metrics.intervals import metric_difference, sampled_metrics
 from prompt4trust.metrics.selective import auroc_of
 from prompt4trust.metrics.tally import Tally
 
@@ -93,16 +94,18 @@ def _compared(
 ) -> dict[str, dict[str, Any]]:
     """Measure both on the same resampled answers, so that what they share does not widen the change's interval."""
     first, second = (
-        bootstrap_replicates(values, correct, MEASURES, resamples=resamples, seed=seed) for values in (before, after)
+        sampled_metrics(values, correct, MEASURES, resamples=resamples, seed=seed) for values in (before, after)
     )
     found = {}
     for name in MEASURES:
-        (old, olds), (new, news) = first[name], second[name]
+        old, new = first[name], second[name]
+        # The ratio of calibration errors is bootstrapped, which is near to right only where both stand out from noise.
+        ratios = new.resampled / np.maximum(old.resampled, 1e-9)
         intervals = {
-            "before": percentile_interval(old, olds),
-            "after": percentile_interval(new, news),
-            "change": paired_difference(second[name], first[name]),
-            "ratio": percentile_interval(new / old, news / np.maximum(olds, 1e-9)),
+            "before": old.interval,
+            "after": new.interval,
+            "change": metric_difference(new, old),
+            "ratio": percentile_interval(new.interval.value / old.interval.value, ratios),
         }
         found[name] = {what: interval.as_json() for what, interval in intervals.items()}
     return found

@@ -17,7 +17,7 @@ _REPORTED = ("accuracy", "mean_confidence", "ece", "brier", "auroc", "confident_
 
 
 def figures(outcomes: Sequence[GuidedOutcome], seed: int) -> dict[str, Any]:
-    """Compute reward and metrics over all rows with bootstrap 95 % intervals; an invalid reply is a wrong one.
+    """Compute reward and metrics over all rows with 95 % intervals; an invalid reply is a wrong one.
 
     Args:
         outcomes: Of the questions, in order.

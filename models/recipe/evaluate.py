@@ -19,7 +19,7 @@ from models.recipe.training.decode import greedy_replies
 from prompt4trust.datasets.phantoms import PhantomQuestion, Scene, render, sample_question, sample_scene
 from prompt4trust.datasets.phantoms.generator import split_rng
 from prompt4trust.datasets.phantoms.questions import Wordings
-from prompt4trust.metrics.bootstrap import bootstrap_intervals
+from prompt4trust.metrics.intervals import metric_intervals
 from prompt4trust.metrics.summary import METRICS
 from prompt4trust.prompts import PromptTemplate
 from prompt4trust.verdict import Verdict, parse_verdict
@@ -35,7 +35,7 @@ class Figures:
     Attributes:
         n: number of questions.
         valid_rate: share of replies that hold a verdict.
-        metrics: name -> {"value", "low", "high"}, over all rows, intervals 95 % by bootstrap.
+        metrics: name -> {"value", "low", "high"}, over all rows, with 95 % intervals.
         by_group: group -> accuracy.
     """
 
@@ -115,7 +115,7 @@ def measure(
         valid.append(isinstance(verdict, Verdict))
         stated.append(verdict.confidence if isinstance(verdict, Verdict) else 0.0)
         right.append(isinstance(verdict, Verdict) and verdict.answer == letters[question.answer])
-    intervals = bootstrap_intervals(stated, right, {name: METRICS[name] for name in _REPORTED})
+    intervals = metric_intervals(stated, right, {name: METRICS[name] for name in _REPORTED})
     families = sorted({question.family for question in exam.questions})
     groups = {
         family: round(

@@ -8,9 +8,9 @@ from types import MappingProxyType
 import numpy as np
 
 from prompt4trust.evaluation.figures import Estimate, MethodReport, MetricChange
-from prompt4trust.evaluation.prediction_arrays import Floats, PredictionArrays
+from prompt4trust.evaluation.prediction_arrays import PredictionArrays
 from prompt4trust.metrics import METRICS, Interval
-from prompt4trust.metrics.bootstrap import bootstrap_replicates, paired_difference
+from prompt4trust.metrics.intervals import Sampled, metric_difference, sampled_metrics
 
 # The smooth ECE takes longer than all others together, and differs as the ECE does.
 PAIRED = MappingProxyType({name: metric for name, metric in METRICS.items() if name != "smooth_ece"})
@@ -35,7 +35,7 @@ HIGHER = frozenset(
 NEGLIGIBLE = 0.0005
 """A difference smaller than this does not show in three decimals, and counts as none however sure it is."""
 
-Replicates = Mapping[str, tuple[float, Floats]]
+_Metrics = Mapping[str, Sampled]
 
 
 def compare_methods(
@@ -58,7 +58,7 @@ def compare_methods(
     if len(methods) < 2 or not ids:
         return [], {}
     drawn = {
-        method.name: bootstrap_replicates(rows.confidence, rows.correct, PAIRED, resamples=resamples, seed=seed)
+        method.name: sampled_metrics(rows.confidence, rows.correct, PAIRED, resamples=resamples, seed=seed)
         for method, rows in ((method, scored.aligned(ids)) for method, scored in methods)
     }
     changes = [
@@ -92,21 +92,22 @@ def _form(method: MethodReport) -> tuple[str, bool]:
     return method.estimator, method.calibrator is not None
 
 
-def _differences(mine: Replicates, theirs: Replicates) -> dict[str, Estimate]:
-    found = {name: paired_difference(mine[name], theirs[name]) for name in mine}
+def _differences(mine: _Metrics, theirs: _Metrics) -> dict[str, Estimate]:
+    found = {name: metric_difference(mine[name], theirs[name]) for name in mine}
     return {name: Estimate(**interval.as_json()) for name, interval in found.items()}
 
 
-def _leading(drawn: Mapping[str, Replicates]) -> dict[str, tuple[str, ...]]:
+def _leading(drawn: Mapping[str, _Metrics]) -> dict[str, tuple[str, ...]]:
     leading = {}
     for metric in PAIRED:
         sign = 1 if metric in HIGHER else -1 if metric in LOWER else 0
-        values = {name: sign * found[metric][0] for name, found in drawn.items() if np.isfinite(found[metric][0])}
+        found = {name: sign * own[metric].interval.value for name, own in drawn.items()}
+        values = {name: value for name, value in found.items() if np.isfinite(value)}
         if sign == 0 or len(values) < 2:
             continue
         best = max(values, key=lambda name: values[name])
         group = tuple(
-            name for name in values if not differs(paired_difference(drawn[name][metric], drawn[best][metric]))
+            name for name in values if not differs(metric_difference(drawn[name][metric], drawn[best][metric]))
         )
         if len(group) < len(values):
             leading[metric] = group

@@ -15,7 +15,7 @@ class _Model(BaseModel):
 
 
 class Estimate(_Model):
-    """A metric with its bootstrap 95 % interval; None where it is undefined (no rows, one class only)."""
+    """A metric with its 95 % interval; None where it is undefined (no rows, one class only)."""
 
     value: float | None
     low: float | None

@@ -1,4 +1,4 @@
-"""Metrics of stated confidence: calibration, proper scores, selective prediction, with bootstrap intervals."""
+"""Metrics of stated confidence: calibration, proper scores, selective prediction, with intervals."""
 
 from prompt4trust.metrics.bootstrap import Interval, Metric, bootstrap_intervals
 from prompt4trust.metrics.calibration import (
@@ -10,6 +10,8 @@ from prompt4trust.metrics.calibration import (
     negative_log_likelihood,
     smooth_calibration_error,
 )
+from prompt4trust.metrics.error_intervals import ErrorEstimate, ace_estimate, ece_estimate
+from prompt4trust.metrics.intervals import metric_intervals
 from prompt4trust.metrics.selective import (
     accuracy_at_coverage,
     area_under_risk_coverage,
@@ -22,10 +24,12 @@ from prompt4trust.metrics.summary import METRICS, summarize
 
 __all__ = [
     "METRICS",
+    "ErrorEstimate",
     "Interval",
     "Metric",
     "accuracy",
     "accuracy_at_coverage",
+    "ace_estimate",
     "adaptive_calibration_error",
     "area_under_risk_coverage",
     "auroc",
@@ -34,8 +38,10 @@ __all__ = [
     "confident_error_count",
     "confident_error_share",
     "coverage_at_risk",
+    "ece_estimate",
     "expected_calibration_error",
     "mean_confidence",
+    "metric_intervals",
     "negative_log_likelihood",
     "smooth_calibration_error",
     "summarize",

@@ -18,10 +18,7 @@ _CELLS_AT_ONCE = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class Interval:
-    """A metric's value and its 95 % bootstrap interval; each is NaN where it is undefined.
-
-    Calibration errors are sums of absolute differences, which sampling noise can only raise: with few rows a resample's
-    error is larger than the sample's, and the interval may lie above the value.
+    """A metric's value and its 95 % interval; each is NaN where it is undefined.
 
     Example:
         >>> Interval(0.5, 0.25, float("nan")).as_json()
@@ -51,7 +48,8 @@ def bootstrap_intervals(
     """Compute metrics with percentile intervals from rows drawn with replacement.
 
     All metrics see the same resamples. A resample in which a metric is undefined (AUROC without a wrong answer) is left
-    out of that metric's interval.
+    out of that metric's interval. Not for calibration errors: resampling adds noise to what is noise already, and their
+    percentiles leave the truth out in most samples. `metric_intervals` gives every metric an interval that covers.
 
     Args:
         confidence: Stated confidences in [0, 1]; shape [n], n >= 1.
@@ -110,7 +108,7 @@ def paired_difference(mine: tuple[float, FloatArray], theirs: tuple[float, Float
     """Compute a difference with its percentile interval, question by question.
 
     A hard question is hard for both estimators, which cancels: the interval is narrower than two intervals side by
-    side suggest.
+    side suggest. Not for calibration errors, as above: `metric_difference` is for all metrics.
 
     Args:
         mine: A metric of one estimator, from `bootstrap_replicates`.

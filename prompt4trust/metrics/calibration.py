@@ -161,20 +161,25 @@ def mean_confidence_of(tally: Tally) -> FloatArray:
 
 def ece_of(tally: Tally, bins: int = 10) -> FloatArray:
     """Compute `expected_calibration_error` by sample; shape [samples]."""
-    _check_bins(bins)
-    inner_edges = np.arange(1, bins) / bins
-    # The levels ascend, so each bin is a run of them, from the number of levels at or below its lower edge.
-    starts = np.concatenate(([0], np.searchsorted(tally.levels, inner_edges, side="right"), [len(tally.levels)]))
-    running = _running(tally.residual)
-    return _sum(np.abs(np.diff(running[:, starts], axis=1))) / tally.n
+    return _sum(np.abs(np.diff(_running(tally.residual)[:, _bin_starts(tally, bins)], axis=1))) / tally.n
 
 
 def ace_of(tally: Tally, bins: int = 10) -> FloatArray:
     """Compute `adaptive_calibration_error` by sample; shape [samples]."""
+    return _sum(np.abs(np.diff(sum_of_first(ace_cuts(tally, bins), tally.total, tally.residual), axis=1))) / tally.n
+
+
+def ece_cuts(tally: Tally, bins: int = 10) -> list[int]:
+    """Count the answers of a single sample before each bin of equal width, and all of them; bins + 1 numbers."""
+    running = _running(tally.total)[0]
+    return [round(float(running[start])) for start in _bin_starts(tally, bins)]
+
+
+def ace_cuts(tally: Tally, bins: int = 10) -> list[int]:
+    """Count the answers of any sample before each bin of equal mass, and all of them; bins + 1 numbers."""
     _check_bins(bins)
     smallest, larger = divmod(tally.n, bins)
-    cuts = [smallest * i + min(i, larger) for i in range(bins + 1)]
-    return _sum(np.abs(np.diff(sum_of_first(cuts, tally.total, tally.residual), axis=1))) / tally.n
+    return [smallest * i + min(i, larger) for i in range(bins + 1)]
 
 
 _GRID = 1024
@@ -229,6 +234,13 @@ def sum_of_first(ranks: Sequence[int], total: FloatArray, amount: FloatArray) ->
         share = (rank - rows[sample, level]) / np.maximum(total[sample, level], 1)
         taken.append(sums[sample, level] + share * amount[sample, level])
     return np.stack(taken, axis=1)
+
+
+def _bin_starts(tally: Tally, bins: int) -> npt.NDArray[np.int64]:
+    """Find where in the ascending levels each bin of equal width begins, and the last one ends; shape [bins + 1]."""
+    _check_bins(bins)
+    inner = np.searchsorted(tally.levels, np.arange(1, bins) / bins, side="right")
+    return np.concatenate(([0], inner, [len(tally.levels)]))
 
 
 def _running(amount: FloatArray) -> FloatArray:

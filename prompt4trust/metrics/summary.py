@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from prompt4trust.metrics import calibration, selective
-from prompt4trust.metrics.bootstrap import Interval, Metric, bootstrap_intervals
+from prompt4trust.metrics.bootstrap import Interval, Metric
+from prompt4trust.metrics.intervals import metric_intervals
 from prompt4trust.metrics.tally import check_flags
 
 METRICS: Mapping[str, Metric] = MappingProxyType(
@@ -43,7 +44,7 @@ def summarize(
     seed: int = 0,
     metrics: Mapping[str, Metric] = METRICS,
 ) -> dict[str, dict[str, Interval]]:
-    """Compute every metric over all rows and over the valid ones, each with its bootstrap interval.
+    """Compute every metric over all rows and over the valid ones, each with its interval (see `metric_intervals`).
 
     Args:
         confidence: Stated confidences in [0, 1]; shape [n], n >= 1. Those of invalid rows are not looked at.
@@ -71,16 +72,16 @@ def summarize(
     if right.shape != stated.shape or usable.shape != stated.shape:
         raise ValueError(f"confidence and correct must have one shape, not {stated.shape} and {right.shape}")
     right = np.where(usable, right, False)
-    rows = bootstrap_intervals(np.where(usable, stated, 0.0), right, metrics, resamples=resamples, seed=seed)
-    # With no confidence in sight, validity is resampled like correctness.
-    rate = bootstrap_intervals(
+    rows = metric_intervals(np.where(usable, stated, 0.0), right, metrics, resamples=resamples, seed=seed)
+    # With no confidence in sight, validity is a share like accuracy.
+    rate = metric_intervals(
         np.zeros(stated.shape), usable, {"valid_rate": calibration.accuracy_of}, resamples=resamples, seed=seed
     )
     undefined = Interval(float("nan"), float("nan"), float("nan"))
     if usable.all():
         among_valid = rows
     elif usable.any():
-        among_valid = bootstrap_intervals(stated[usable], right[usable], metrics, resamples=resamples, seed=seed)
+        among_valid = metric_intervals(stated[usable], right[usable], metrics, resamples=resamples, seed=seed)
     else:
         among_valid = dict.fromkeys(metrics, undefined)
     all_valid = Interval(1.0, 1.0, 1.0) if usable.any() else undefined

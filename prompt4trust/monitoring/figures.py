@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import numpy.typing as npt
 
-from prompt4trust.metrics import Interval, bootstrap_intervals
+from prompt4trust.metrics import Interval, metric_intervals
 from prompt4trust.metrics.calibration import brier_of, ece_of, mean_confidence_of
 from prompt4trust.metrics.consistency import consistency_band
 from prompt4trust.metrics.proportions import exact_interval, wilson_interval
@@ -28,7 +28,7 @@ class LiveFigures:
     Attributes:
         reviewed: Answers.
         calibrated: Those among them with a calibrated confidence, which the next five are of.
-        ece: Expected calibration error, with its bootstrap interval (as the next two from ten answers on).
+        ece: Expected calibration error, with its interval (as those of the next two, from ten answers on).
         chance: This error by chance alone, were the confidences right: mean, and a 95 % band.
         brier: Brier score, with its bootstrap interval.
         accuracy: Share of right answers, with its exact (Clopper-Pearson) interval.
@@ -93,7 +93,7 @@ def live_figures(
     found = dict.fromkeys((*_METRICS, "chance"), _UNKNOWN)
     if known.any():
         usable, outcomes = check_rows(stated[known], right[known])
-        found |= bootstrap_intervals(usable, outcomes, _METRICS, resamples=resamples, seed=seed)
+        found |= metric_intervals(usable, outcomes, _METRICS, resamples=resamples, seed=seed)
         if len(usable) < _FEW:
             found |= {name: Interval(found[name].value, *_NO_ENDS) for name in _METRICS}
         found["chance"] = consistency_band(usable, ece_of, resamples=resamples, seed=seed)

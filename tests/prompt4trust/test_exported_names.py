@@ -15,19 +15,20 @@ import prompt4trust
 EXPORTED = {
     "prompt4trust": (
         "Answer CalibrationKey Calibrator CalibratorArtifact CannotChooseError CheckedAnswer Completion Cost "
-        "Dataset DatasetError Decoding Downstream ESTIMATORS Estimator FAMILIES Generation GuardArtifact Guidance "
-        "Interval Invalid METRICS ManifestError Message MissingSignalError OptionSets PhantomError PictureError "
-        "PictureLimits PicturePreparation Policy PolicyNeededError Prediction PreparedPicture "
-        "ProbeError Prompt4TrustError PromptTemplate Question REWARDS Reference ReferenceArtifact Report"
-        " Reward RiskRule RunAbandonedError Sampling SequentialTest StateError TableError TransportError "
-        "UnreadablePictureError UnusableInputError Verdict __version__ accuracy accuracy_at_coverage "
+        "Dataset DatasetError Decoding Downstream ESTIMATORS ErrorEstimate Estimator FAMILIES Generation "
+        "GuardArtifact Guidance Interval Invalid METRICS ManifestError Message MissingSignalError OptionSets "
+        "PhantomError PictureError PictureLimits PicturePreparation Policy PolicyNeededError Prediction "
+        "PreparedPicture ProbeError Prompt4TrustError PromptTemplate Question REWARDS Reference ReferenceArtifact "
+        "Report Reward RiskRule RunAbandonedError Sampling SequentialTest StateError TableError TransportError "
+        "UnreadablePictureError UnusableInputError Verdict __version__ accuracy accuracy_at_coverage ace_estimate "
         "adaptive_calibration_error answer_messages area_under_risk_coverage auroc bootstrap_intervals brier "
         "brier_score build_report choose_family confident_error_count confident_error_share coverage_at_risk "
-        "cross_fit data_url decode_picture evaluate expected_calibration_error fit_artifact fit_calibrator fit_guard "
-        "fit_reference get_descriptor get_estimator get_family get_reward guide_messages letter_options live_figures "
-        "load_answer_template load_dataset load_template log_score mean_confidence negative_log_likelihood "
-        "parse_verdict prepare_picture read_medmcqa read_outcomes read_picture read_pmc_vqa read_predictions "
-        "reliability report_outcomes smooth_calibration_error summarize upper_bound"
+        "cross_fit data_url decode_picture ece_estimate evaluate expected_calibration_error fit_artifact "
+        "fit_calibrator fit_guard fit_reference get_descriptor get_estimator get_family get_reward guide_messages "
+        "letter_options live_figures load_answer_template load_dataset load_template log_score mean_confidence "
+        "metric_intervals negative_log_likelihood parse_verdict prepare_picture read_medmcqa read_outcomes "
+        "read_picture read_pmc_vqa read_predictions reliability report_outcomes smooth_calibration_error "
+        "summarize upper_bound"
     ),
     "prompt4trust.calibration": (
         "Beta Bin CalibrationKey Calibrator CalibratorArtifact Candidate FAMILIES FamilyChoice Histogram Identity "
@@ -52,9 +53,10 @@ EXPORTED = {
         "read_outcomes read_predictions report_outcomes"
     ),
     "prompt4trust.metrics": (
-        "Interval METRICS Metric accuracy accuracy_at_coverage adaptive_calibration_error area_under_risk_coverage "
-        "auroc bootstrap_intervals brier_score confident_error_count confident_error_share coverage_at_risk "
-        "expected_calibration_error mean_confidence negative_log_likelihood smooth_calibration_error summarize"
+        "ErrorEstimate Interval METRICS Metric accuracy accuracy_at_coverage ace_estimate "
+        "adaptive_calibration_error area_under_risk_coverage auroc bootstrap_intervals brier_score "
+        "confident_error_count confident_error_share coverage_at_risk ece_estimate expected_calibration_error "
+        "mean_confidence metric_intervals negative_log_likelihood smooth_calibration_error summarize"
     ),
     "prompt4trust.monitoring": (
         "Bet Bets CALIBRATION Crossing DriftFinding LiveFigures PROMISE SequentialTest StateError Wealth live_figures"

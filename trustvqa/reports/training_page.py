@@ -129,7 +129,7 @@ def _summary(history: TrainingHistory) -> Table | None:
         for metric in _TABLE
         if metric in after["metrics"]
     ]
-    caption = f"{after['n']} validation questions, answered greedily. Ranges are bootstrap 95 % intervals."
+    caption = f"{after['n']} validation questions, answered greedily. Ranges are 95 % intervals."
     return Table(["", "at the start", f"best, step {best}"], rows, caption)
 
 

@@ -128,14 +128,14 @@ def render_evaluation_page(
 def _about(report: Report) -> str:
     run = report.run
     if isinstance(run, TableOrigin):
-        return f"{run.questions} answers of a table, {run.created:%d %B %Y}. Ranges are bootstrap 95 % intervals."
+        return f"{run.questions} answers of a table, {run.created:%d %B %Y}. Ranges are 95 % intervals."
     parts = [f"{run.questions} questions", run.downstream]
     policies = dict.fromkeys(
         each.policy for each in (run, *report.others) if isinstance(each, RunManifest) and each.policy
     )
     if policies:
         parts.append(f"policy {' and '.join(policies)}")
-    return f"{', '.join(parts)}, {run.created:%d %B %Y}. Ranges are bootstrap 95 % intervals."
+    return f"{', '.join(parts)}, {run.created:%d %B %Y}. Ranges are 95 % intervals."
 
 
 def _card(method: MethodReport) -> Card:

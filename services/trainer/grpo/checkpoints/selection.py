@@ -71,7 +71,7 @@ def judge(outcomes: Sequence[GuidedOutcome], *, max_lost_share: float, resamples
 
     Returns:
         {"n", "masked", "metrics": name -> {"value", "low", "high"}}: the mean reward and the metrics over all rows, an
-        invalid reply counting as wrong with confidence 0; intervals are 95 % bootstrap ones.
+        invalid reply counting as wrong with confidence 0; intervals are of 95 %.
 
     Raises:
         TooManyLostError: If too many were lost for the figures to mean anything.

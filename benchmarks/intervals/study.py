@@ -1,0 +1,134 @@
+"""Counts of samples whose interval holds the population's value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from types import MappingProxyType
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.intervals.designs import DESIGNS, PAIRS, Floats, population_error
+from prompt4trust.metrics import METRICS, Interval, bootstrap_intervals, metric_intervals
+from prompt4trust.metrics.bootstrap import Metric, paired_difference
+from prompt4trust.metrics.calibration import accuracy_of, ace_of, ece_of
+from prompt4trust.metrics.intervals import metric_difference, sampled_metrics
+
+ERRORS: Mapping[str, Metric] = MappingProxyType({"ece": ece_of, "ace": ace_of})
+BOOTSTRAPPED = 100
+"""Samples at most on which the percentile bootstrap is counted, for comparison."""
+_ROUNDING = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """Where the truth lay in so many samples.
+
+    Attributes:
+        truth: The population's value.
+        held: Share of samples whose interval held it.
+        below: Share of samples where it lay below the interval.
+        above: Share of samples where it lay above.
+        value_outside: Share of samples whose own value lay outside the interval.
+        width: Mean width.
+        bootstrap: Share of the first hundred samples whose percentile bootstrap interval held it.
+    """
+
+    truth: float
+    held: float
+    below: float
+    above: float
+    value_outside: float
+    width: float
+    bootstrap: float
+
+    @classmethod
+    def of(cls, truth: float, found: Sequence[Interval], bootstrap: Sequence[Interval]) -> Coverage:
+        """Count over samples."""
+        below = np.array([truth < each.low - _ROUNDING for each in found])
+        above = np.array([truth > each.high + _ROUNDING for each in found])
+        outside = [not each.low - _ROUNDING <= each.value <= each.high + _ROUNDING for each in found]
+        held = [each.low - _ROUNDING <= truth <= each.high + _ROUNDING for each in bootstrap]
+        return cls(
+            truth=truth,
+            held=float(1 - (below | above).mean()),
+            below=float(below.mean()),
+            above=float(above.mean()),
+            value_outside=float(np.mean(outside)),
+            width=float(np.mean([each.high - each.low for each in found])),
+            bootstrap=float(np.mean(held)),
+        )
+
+    def as_json(self) -> dict[str, float]:
+        """Render for a file."""
+        return {name: round(value, 4) for name, value in asdict(self).items()}
+
+
+def cover(design: str, n: int, samples: int, *, resamples: int = 400, seed: int = 0) -> dict[str, Coverage]:
+    """Draw samples of a design and count, for ECE, ACE and accuracy.
+
+    Args:
+        design: Its name in `DESIGNS`.
+        n: Answers in a sample.
+        samples: Number of samples.
+        resamples: Of each interval.
+        seed: Of the samples; each design and n has its own stream.
+
+    Returns:
+        Metric -> coverage.
+    """
+    draw = DESIGNS[design]
+    metrics = {**ERRORS, "accuracy": METRICS["accuracy"]}
+    truths = {name: 0.0 if design.startswith("calibrated") else population_error(draw, ERRORS[name]) for name in ERRORS}
+    truths["accuracy"] = population_error(draw, accuracy_of)
+    random = np.random.default_rng([seed, n, list(DESIGNS).index(design)])
+    found, old = [], []
+    for sample in range(samples):
+        stated, chance = draw(random, n)
+        right = random.random(n) < chance
+        found.append(metric_intervals(stated, right, metrics, resamples=resamples, seed=sample))
+        if sample < BOOTSTRAPPED:
+            old.append(bootstrap_intervals(stated, right, metrics, resamples=resamples, seed=sample))
+    return {
+        name: Coverage.of(truths[name], [each[name] for each in found], [each[name] for each in old])
+        for name in metrics
+    }
+
+
+def cover_difference(pair: str, n: int, samples: int, *, resamples: int = 400, seed: int = 0) -> Coverage:
+    """Draw samples of a pair and count, for the difference of their ECE.
+
+    Args:
+        pair: Its name in `PAIRS`.
+        n: Answers in a sample.
+        samples: Number of samples.
+        resamples: Of each interval.
+        seed: Of the samples.
+    """
+    draw = PAIRS[pair]
+    truth = _true_error(pair, 1) - _true_error(pair, 2)
+    random = np.random.default_rng([seed, n, list(PAIRS).index(pair)])
+    found, old = [], []
+    for sample in range(samples):
+        chance, *stated = draw(random, n)
+        right: npt.NDArray[np.bool_] = random.random(n) < chance
+        mine, theirs = (
+            sampled_metrics(each, right, {"ece": ece_of}, resamples=resamples, seed=sample)["ece"] for each in stated
+        )
+        found.append(metric_difference(mine, theirs))
+        if sample >= BOOTSTRAPPED:
+            continue
+        replicates = ((each.interval.value, each.resampled) for each in (mine, theirs))
+        old.append(paired_difference(*replicates))
+    return Coverage.of(truth, found, old)
+
+
+def _true_error(pair: str, which: int) -> float:
+    def design(random: np.random.Generator, n: int) -> tuple[Floats, Floats]:
+        drawn = PAIRS[pair](random, n)
+        return drawn[which], drawn[0]
+
+    if pair == "calibrated less calibrated" or (pair.startswith("calibrated") and which == 1):
+        return 0.0
+    return population_error(design, ece_of)
