@@ -9,11 +9,12 @@ from typing import Any
 import anyio
 import anyio.lowlevel
 from starlette.datastructures import FormData, Headers, UploadFile
-from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.formparsers import MultiPartException
 
 from prompt4trust.errors import PictureError
 from prompt4trust.pictures import decode_base64_picture
 from services.common.http.problems import Problem
+from services.gateway.intake.form_parser import FormParser
 from services.gateway.intake.json_body import check_fields, load_json, load_object, refuse, shown
 from services.gateway.schemas import DEFAULT_METHODS, Ask
 
@@ -100,7 +101,7 @@ async def _from_form(headers: Headers, body: bytes, methods: Sequence[str]) -> S
             await anyio.lowlevel.checkpoint()
 
     # Spooled to no less than the whole body: a patient's picture is never written to a temporary file.
-    parser = MultiPartParser(headers, chunks(), max_files=1, max_fields=_MAX_PARTS, max_part_size=len(body) + 1)
+    parser = FormParser(headers, chunks(), max_files=1, max_fields=_MAX_PARTS, max_part_size=len(body) + 1)
     parser.spool_max_size = len(body) + 1
     try:
         form = await parser.parse()

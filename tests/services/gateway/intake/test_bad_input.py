@@ -94,6 +94,39 @@ def test_lies_about_the_type(client: httpx.Client, upstream: Upstream, name: str
     assert upstream.asked == []
 
 
+def form(disposition: str, media_type: str | None, data: bytes) -> tuple[bytes, dict[str, str]]:
+    """A form whose picture is announced by these headers."""
+    kind = "" if media_type is None else f"Content-Type: {media_type}\r\n"
+    question = '--edge\r\nContent-Disposition: form-data; name="question"\r\n\r\nWhich?\r\n'
+    text = f"{question}--edge\r\nContent-Disposition: {disposition}\r\n{kind}\r\n"
+    return text.encode() + data + b"\r\n--edge--\r\n", {"Content-Type": "multipart/form-data; boundary=edge"}
+
+
+@pytest.mark.parametrize(
+    ("disposition", "media_type"),
+    [
+        ("form-data; name=\"image\"; filename*=UTF-8''R%C3%B6ntgen%20%22a%22.png", "image/png"),
+        ("form-data; name=image; FILENAME*=iso-8859-1'de'r%F6.png", None),
+        ("form-data; name=image; filename*=scan.png", "application/octet-stream"),
+        ("form-data; name=image; filename*=utf-8''%FF%00.png", "image/*"),
+        ("form-data; name=image", "image/png"),
+        ("form-data; name=image", "application/octet-stream"),
+    ],
+)
+def test_files_that_are_named_otherwise_than_forms_want_are_read(
+    client: httpx.Client, disposition: str, media_type: str | None
+) -> None:
+    content, headers = form(disposition, media_type, picture())
+    response = client.post("/vqa", content=content, headers=headers)
+    assert response.status_code == 200, response.text
+
+
+def test_the_other_name_of_a_file_counts_too(client: httpx.Client) -> None:
+    content, headers = form("form-data; name=image; filename*=UTF-8''scan.jpg", None, picture())
+    response = client.post("/vqa", content=content, headers=headers)
+    assert_problem(response, 415, "image-type-mismatch")
+
+
 @pytest.mark.parametrize("how", ["json", "form", "unannounced"])
 def test_50_mb(client: httpx.Client, upstream: Upstream, how: str) -> None:
     data = b"\0" * 50_000_000
