@@ -159,6 +159,10 @@ bench-records: .venv/.developed ## Compare gateways with and without records; AR
 bench-gateway: .venv/.developed ## Measure answers a second, times, processor and memory; LITELLM=its command for a peer; ARGS="--url ADDRESS" for a deployment
 	$(OFFLINE) $(BIN)/python -m benchmarks.gateway $(if $(LITELLM),--litellm "$(LITELLM)") $(ARGS)
 
+.PHONY: attack-pictures
+attack-pictures: .venv/.developed ## Send 20 000 mutated pictures and known attacks to gateway and downstream; watch memory and others' waits
+	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m benchmarks.pictures $(ARGS)
+
 .PHONY: gpu-memory
 gpu-memory: .venv/.developed ## Print what a model takes of a GPU's memory: MODEL=deploy/models/Qwen2-VL-2B-Instruct.json
 	@test -n "$(MODEL)" || { echo "name a model's directory or its config.json: make gpu-memory MODEL=..." >&2; exit 2; }

@@ -147,6 +147,7 @@ async def open_gateway(
         connect(settings.policy_url, api_key=settings.policy_api_key) as policy_http,
         connect(settings.downstream_url, api_key=settings.downstream_api_key) as downstream_http,
     ):
+        await pictures.warm()
         pipeline = Pipeline(
             intake=_intake(settings, pictures),
             models=Models(

@@ -90,6 +90,14 @@ class PicturePool:
             keeper.cancel()
         await asyncio.gather(*self._keepers, return_exceptions=True)
 
+    async def warm(self) -> None:
+        """Wait until a worker could begin, so that the first picture is not the one that waits; not for ever."""
+        try:
+            async with asyncio.timeout(self.limits.seconds):
+                self._ready.put_nowait(await self._take())
+        except TimeoutError:
+            _log.warning("picture workers are slow to start")
+
     @property
     def idle(self) -> int:
         """Workers that wait for a picture."""

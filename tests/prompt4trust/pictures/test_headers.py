@@ -12,9 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from prompt4trust.errors import PictureError
-from prompt4trust.pictures import PictureLimits, decode_picture, headers
-from tests.prompt4trust.pictures.attacks import (
+from benchmarks.pictures.attacks import (
     chunked_png,
     five_attacks,
     huge_tiles,
@@ -23,6 +21,8 @@ from tests.prompt4trust.pictures.attacks import (
     progressive_jpeg,
     tiff_of,
 )
+from prompt4trust.errors import PictureError
+from prompt4trust.pictures import PictureLimits, decode_picture, headers
 
 
 def fault_of(data: bytes, limits: PictureLimits = PictureLimits()) -> str:  # noqa: B008 - frozen

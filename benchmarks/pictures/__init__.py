@@ -1,0 +1,1 @@
+"""Pictures that attack: what they cost the services, and those who ask beside them."""
