@@ -32,6 +32,8 @@ _PR_SET_PDEATHSIG: Final = 1
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT: Final = 1 << 25  # bytes, glibc's most for the latter
 _SPARE_S: Final = 1.0
+KEPT: Final = 64_000_000
+"""Bytes that a worker may keep from picture to picture, on top of what one may take; it ends with more."""
 
 
 def serve(connection: socket.socket, task: Task, memory: int, seconds: float) -> None:
@@ -44,8 +46,8 @@ def serve(connection: socket.socket, task: Task, memory: int, seconds: float) ->
         seconds: Time of a task; the parent is to end it, and this process ends by itself somewhat later.
     """
     _confine(connection, memory)
-    # Decoders that give up leak memory, and what leaked would be missing for the pictures to come.
-    enough, last = _size() + memory // 4, False
+    # Decoders that give up leak memory, which would be missing for the pictures to come: so much is allowed for.
+    enough, last = _size() + KEPT, False
     while not last and (message := _receive(connection)) is not None:
         asked, data = message
         with _watched(connection, seconds + _SPARE_S):
@@ -90,7 +92,8 @@ def _confine(connection: socket.socket, memory: int) -> None:
     for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
         resource.setrlimit(kind, (0, 0))
     if has := _size():
-        resource.setrlimit(resource.RLIMIT_AS, (has + memory, has + memory))
+        most = has + memory + KEPT
+        resource.setrlimit(resource.RLIMIT_AS, (most, most))
 
 
 def _size() -> int:

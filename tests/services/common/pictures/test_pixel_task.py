@@ -14,6 +14,7 @@ from prompt4trust.errors import PictureError
 from prompt4trust.pictures import PictureLimits, headers
 from services.common.pictures.pixel_task import decode_pixels, picture_from
 from services.common.pictures.pool import PicturePool, WorkerLimits
+from services.common.pictures.worker import KEPT
 
 SIDE = 4000
 LOOSE = asdict(PictureLimits(max_memory=10**12))
@@ -46,14 +47,14 @@ async def test_what_the_header_asks_for_suffices(mode: str, form: str, options: 
     data = encoded(mode, form, options)
     with Image.open(BytesIO(data)) as image:
         needed = headers.memory_needed(image, data, (1024, 1024))
-    async with PicturePool(decode_pixels, WorkerLimits(1, needed, 60)) as pool:
+    async with PicturePool(decode_pixels, WorkerLimits(1, needed - KEPT, 60)) as pool:
         picture = picture_from(*await pool.run(data, {"limits": LOOSE, "media_type": None}))
     assert picture.size == (1024, 1024)
 
 
 async def test_what_would_take_more_is_refused_by_the_header_or_by_the_memory() -> None:
     data = encoded("RGBA", "PNG", {})
-    async with PicturePool(decode_pixels, WorkerLimits(1, 100_000_000, 60)) as pool:
+    async with PicturePool(decode_pixels, WorkerLimits(1, 50_000_000, 60)) as pool:
         for limits in (LOOSE, asdict(PictureLimits(max_memory=100_000_000))):
             with pytest.raises(PictureError) as refused:
                 await pool.run(data, {"limits": limits, "media_type": None})

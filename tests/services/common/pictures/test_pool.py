@@ -134,7 +134,7 @@ async def test_a_file_for_which_there_is_no_memory_ends_the_worker(pool: Picture
 
 
 async def test_a_worker_that_leaked_is_replaced(pool: PicturePool) -> None:
-    pids = {(await act(pool, "leak", bytes=MEMORY // 3))["pid"] for _ in range(8)}
+    pids = {(await act(pool, "leak", bytes=MEMORY * 2 // 3))["pid"] for _ in range(8)}
     assert len(pids) == 8
 
 
