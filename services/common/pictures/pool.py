@@ -70,6 +70,7 @@ class PicturePool:
         self._task = task
         self._ready: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
         self._keepers: list[asyncio.Task[None]] = []
+        self._pids: set[int] = set()
 
     def start(self) -> None:
         """Start the workers, without waiting for them, in the event loop that runs now."""
@@ -97,6 +98,11 @@ class PicturePool:
                 self._ready.put_nowait(await self._take())
         except TimeoutError:
             _log.warning("picture workers are slow to start")
+
+    @property
+    def pids(self) -> frozenset[int]:
+        """Process ids of the workers that have not ended."""
+        return frozenset(self._pids)
 
     @property
     def idle(self) -> int:
@@ -145,12 +151,14 @@ class PicturePool:
         """Hold one place: start a worker, and another once that has gone."""
         while True:
             worker = await self._start()
+            self._pids.add(worker.pid)
             try:
                 self._ready.put_nowait(worker)
                 await worker.ended.wait()
             finally:
                 worker.kill()
                 await worker.ended.wait()
+                self._pids.discard(worker.pid)
                 await asyncio.to_thread(worker.close)
 
     async def _start(self) -> _Worker:
@@ -185,6 +193,7 @@ class _Worker:
         self._loop = loop
         self._process = process
         self._connection = connection
+        self.pid = process.pid or 0
         self.ended = asyncio.Event()
         loop.add_reader(process.sentinel, self._on_end)
 

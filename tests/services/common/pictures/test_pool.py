@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import ctypes
+import multiprocessing
 import os
 import resource
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -26,17 +27,8 @@ MEMORY = 100_000_000
 FOREVER = 100.0
 
 
-OTHERS: set[int] = set()
-
-
-@pytest.fixture(autouse=True)
-def others() -> None:
-    OTHERS.clear()
-    OTHERS.update(all_workers())
-
-
 @pytest.fixture
-async def pool(others: None) -> AsyncIterator[PicturePool]:
+async def pool() -> AsyncIterator[PicturePool]:
     async with PicturePool(do, WorkerLimits(2, MEMORY, FOREVER)) as pool:
         yield pool
 
@@ -47,22 +39,16 @@ async def act(pool: PicturePool, name: str, file: bytes = b"", **more: Any) -> d
     return found
 
 
-def all_workers() -> set[int]:
-    """Worker processes below this one, alive."""
+def alive(pids: Iterable[int]) -> set[int]:
+    """Those of some processes that are alive, whatever the pool says."""
     found = set()
-    for each in psutil.Process().children(recursive=True):
+    for pid in pids:
         try:
-            parent = each.parent()
-            if parent is not None and "forkserver" in str(parent.cmdline()) and each.status() != psutil.STATUS_ZOMBIE:
-                found.add(each.pid)
+            if psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                found.add(pid)
         except psutil.NoSuchProcess:
             continue
     return found
-
-
-def workers() -> set[int]:
-    """Those of this test: services that other tests left running have theirs."""
-    return all_workers() - OTHERS
 
 
 async def all_ready(pool: PicturePool) -> None:
@@ -94,20 +80,20 @@ async def test_a_mistake_of_ours_is_not_blamed_on_the_picture(pool: PicturePool)
 async def test_a_picture_that_stalls_is_refused_and_its_worker_replaced() -> None:
     async with PicturePool(do, WorkerLimits(1, MEMORY, 0.2)) as pool:
         await all_ready(pool)
-        before = workers()
+        before = pool.pids
         with pytest.raises(PictureError) as refused:
             await act(pool, "stall")
         assert refused.value.fault == "image-too-complex"
         await all_ready(pool)
-        assert len(workers()) == 1
-        assert not workers() & before
+        assert len(alive(pool.pids)) == 1
+        assert not alive(before)
 
 
 async def test_a_decoder_that_crashes_takes_its_worker_alone(pool: PicturePool) -> None:
     with pytest.raises(PictureError) as refused:
         await act(pool, "crash")
     assert refused.value.fault == "damaged-image"
-    assert (await act(pool, "echo"))["pid"] in workers()
+    assert (await act(pool, "echo"))["pid"] in pool.pids
 
 
 async def test_memory_is_bounded(pool: PicturePool) -> None:
@@ -140,7 +126,7 @@ async def test_a_worker_that_leaked_is_replaced(pool: PicturePool) -> None:
 
 async def test_given_up_calls_never_leave_more_processes_than_there_are_places(pool: PicturePool) -> None:
     await all_ready(pool)
-    seen = set(workers())
+    seen = set(pool.pids)
     for _ in range(4):
         tasks = [asyncio.create_task(act(pool, "stall")) for _ in range(2)]
         await until(lambda: pool.idle == 0)
@@ -148,10 +134,12 @@ async def test_given_up_calls_never_leave_more_processes_than_there_are_places(p
             task.cancel()
         # Both places are taken until the processes have gone.
         while pool.idle < 2:
-            assert len(workers()) <= 2
+            seen |= pool.pids
+            assert len(alive(seen)) <= 2
             await asyncio.sleep(0)
-        assert not workers() & seen
-        seen |= workers()
+        seen |= pool.pids
+        assert not alive(seen - pool.pids)
+    assert len(seen) == 10
 
 
 async def test_calls_beyond_the_places_wait_and_may_be_given_up(pool: PicturePool) -> None:
@@ -164,38 +152,38 @@ async def test_calls_beyond_the_places_wait_and_may_be_given_up(pool: PicturePoo
     given_up.cancel()
     assert not third.done()
     tasks[0].cancel()
-    assert (await third)["pid"] in workers()
+    assert (await third)["pid"] in pool.pids
     tasks[1].cancel()
     await asyncio.gather(*tasks, given_up, return_exceptions=True)
 
 
 async def test_the_pools_end_is_its_workers_end_whatever_they_do() -> None:
-    before = workers()
     async with PicturePool(do, WorkerLimits(2, MEMORY, FOREVER)) as pool:
         await all_ready(pool)
         task = asyncio.create_task(act(pool, "stall"))
         await until(lambda: pool.idle == 1)
-        assert len(workers() - before) == 2
-    assert workers() == before
+        pids = pool.pids
+        assert len(alive(pids)) == 2
+    assert not alive(pids)
     with pytest.raises(PictureError):
         await task
 
 
 async def test_a_pool_that_is_closed_while_it_starts_leaves_nothing() -> None:
-    before = workers()
+    before = len(multiprocessing.active_children())
     async with PicturePool(do, WorkerLimits(2, MEMORY, FOREVER)):
         pass
     async with PicturePool(do, WorkerLimits(2, MEMORY, FOREVER)):
         await asyncio.sleep(0)
-    assert workers() == before
+    assert len(multiprocessing.active_children()) == before
 
 
 async def test_an_idle_worker_that_was_killed_is_replaced(pool: PicturePool) -> None:
     await all_ready(pool)
-    killed = set(workers())
+    killed = pool.pids
     for each in killed:
         os.kill(each, signal.SIGKILL)
-    await until(lambda: len(workers() - killed) == 2)
+    await until(lambda: len(pool.pids - killed) == 2)
     assert (await act(pool, "echo"))["pid"] not in killed
 
 
@@ -244,5 +232,5 @@ def test_no_worker_outlives_a_killed_parent() -> None:
         family = psutil.Process(parent.pid).children(recursive=True)
         assert len(family) >= 3
         parent.kill()
-    _, alive = psutil.wait_procs(family, timeout=60)
-    assert alive == []
+    _, left = psutil.wait_procs(family, timeout=60)
+    assert left == []
