@@ -41,6 +41,10 @@ def _row(name: str, way: Mapping[str, Any], ways: Mapping[str, Any], downstream:
     ratio = f" ({way['p50_ms'] / peer['p50_ms']:.2f})" if peer and peer["p50_ms"] and name == "gateway" else ""
     spent = f"{way['cpu_ms']:g}" if way["cpu_ms"] else ""
     return (
-        f"| {way['together']} | {name} | {way['p50_ms']:.3g}{ratio} | {way['p95_ms']:.3g} | {spent} | "
+        f"| {way['together']} | {name} | {_short(way['p50_ms'])}{ratio} | {_short(way['p95_ms'])} | {spent} | "
         f"{way['per_second']['median']:.3g} | {downstream / 1e3:.0f} |"
     )
+
+
+def _short(number: float) -> str:
+    return f"{number:.0f}" if number >= 100 else f"{number:.3g}"
