@@ -2,10 +2,12 @@
 
 from services.common.auth.startup_check import refuse_to_start_open
 from services.common.http.server import serve
+from services.common.process_memory import give_back_large_blocks
 from services.gateway.app import create_gateway
 from services.gateway.settings import GatewaySettings
 
 if __name__ == "__main__":
     settings = GatewaySettings()
     refuse_to_start_open(settings, always=True)
+    give_back_large_blocks()
     serve(create_gateway(settings), settings)

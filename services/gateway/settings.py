@@ -96,7 +96,14 @@ class GatewaySettings(PictureServiceSettings, service="gateway"):
 
     deadline_s: float = Field(default=60.0, gt=0, description="Longest time for one answer once the request was read.")
     upload_deadline_s: float = Field(default=30.0, gt=0, description="Longest time for a request's body to arrive.")
-    max_uploads: int = Field(default=32, ge=1, description="Bodies that are received and decoded at once.")
+    max_uploads: int = Field(
+        default=32, ge=1, description="Bodies of up to 1 MB that are received and decoded at once."
+    )
+    max_large_uploads: int = Field(
+        default=4,
+        ge=1,
+        description="Larger bodies that are received and decoded at once; each may take eight times max_image_bytes.",
+    )
     max_in_flight: int = Field(default=64, ge=1, description="Questions that are answered at once.")
     max_waiting: int = Field(default=128, ge=0, description="Questions that wait for their turn.")
     max_wait_s: float = Field(default=10.0, gt=0, description="Longest wait for a turn.")

@@ -181,6 +181,7 @@ def _intake(settings: GatewaySettings, pictures: PicturePool) -> Intake:
         upload_deadline_s=settings.upload_deadline_s,
         deadline_s=settings.deadline_s,
         uploads=Uploads(settings.max_uploads, waiting=settings.max_waiting, max_wait_s=settings.max_wait_s),
+        large_uploads=Uploads(settings.max_large_uploads, waiting=settings.max_waiting, max_wait_s=settings.max_wait_s),
         pictures=pictures,
     )
 

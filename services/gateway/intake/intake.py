@@ -27,6 +27,7 @@ from services.gateway.intake.submission import Submission, read_submission
 from services.gateway.intake.uploads import Uploads
 
 _PREPARED: Final = TypeAdapter(PreparedPicture)
+_SMALL: Final = 1_000_000  # bytes of a body
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class Intake:
         max_body_bytes: Largest body.
         upload_deadline_s: Longest time for a body to arrive, in seconds.
         deadline_s: Longest time for what follows, in seconds.
-        uploads: Bounds the bodies and undecoded pictures that are held at once.
+        uploads: Bounds the small bodies and their undecoded pictures that are held at once.
+        large_uploads: Bounds the large ones.
         pictures: Decodes pictures, by `prepare_and_describe`.
         clock: Monotonic seconds.
     """
@@ -52,6 +54,7 @@ class Intake:
     upload_deadline_s: float
     deadline_s: float
     uploads: Uploads
+    large_uploads: Uploads
     pictures: PicturePool
     clock: Callable[[], float] = time.perf_counter
 
@@ -77,7 +80,8 @@ class Intake:
         answer_id = answer_id_of(request.headers, "" if key is None else key.id)
         # A client's file takes memory from its first byte until it has become a small picture: one bound for both.
         client = key.id if key is not None else request.client.host if request.client is not None else ""
-        async with self.uploads.place(client) as upload:
+        uploads = self.uploads if _is_small(request) else self.large_uploads
+        async with uploads.place(client) as upload:
             body = await upload.receive(
                 read_body(request.scope, request.receive, self.max_body_bytes, self.upload_deadline_s)
             )
@@ -86,6 +90,7 @@ class Intake:
             started = self.clock()
             with anyio.fail_after(self.deadline_s):
                 submission = await read_submission(request.headers, body, self.max_image_bytes, self.methods)
+                del body
                 work = partial(_prepare, submission, self.limits, descriptors, self.pictures)
                 picture, described = await while_connected(request.receive, work)
         return Query(
@@ -97,6 +102,11 @@ class Intake:
             request_id=request_id_of(request),
             started=started,
         )
+
+
+def _is_small(request: Request) -> bool:
+    stated = request.headers.get("content-length", "")
+    return stated.isdecimal() and int(stated) <= _SMALL
 
 
 async def _prepare(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import socket
@@ -13,7 +14,7 @@ import httpx
 import pytest
 
 from tests.services.gateway.checks import assert_problem, assert_unharmed, body
-from tests.services.gateway.conftest import MakeGateway
+from tests.services.gateway.conftest import MakeGateway, picture
 from tests.services.gateway.upstream import Upstream
 from tests.support.waiting import wait_until
 
@@ -157,6 +158,18 @@ def test_no_more_bodies_are_received_at_once_than_there_is_room_for(
             assert_problem(post(url), 503, "busy")
             assert httpx.get(f"{url}/health/live").status_code == 200
         wait_until(lambda: post(url).status_code == 200)
+
+
+def test_large_bodies_have_places_of_their_own(make_gateway: MakeGateway, upstream: Upstream) -> None:
+    with make_gateway(max_large_uploads=1, max_waiting=0) as url, raw_connection(url) as connection:
+        connection.sendall(request_head(1_000_001) + b"{")
+        large = body(image=base64.b64encode(picture() + b"\0" * 1_000_000).decode())
+
+        def ask() -> int:
+            return httpx.post(f"{url}/vqa", json=large, timeout=20).status_code
+
+        wait_until(lambda: ask() == 503)
+        assert post(url).status_code == 200
 
 
 def test_one_clients_slow_uploads_make_room_for_others(make_gateway: MakeGateway, upstream: Upstream) -> None:

@@ -30,6 +30,7 @@ from services.gateway.intake.gate import Gate
 from services.gateway.intake.intake import Intake
 from services.gateway.intake.picture_task import prepare_and_describe
 from services.gateway.intake.query import Query
+from services.gateway.intake.uploads import Uploads
 from services.gateway.schemas import VqaReply
 from services.gateway.shelves.calibrators import CalibratorShelf
 from services.gateway.shelves.evidence import Shelves
@@ -85,7 +86,7 @@ class Publisher:
 def make_pipeline(registry: Registry) -> Pipeline:
     pictures = PicturePool(prepare_and_describe, WorkerLimits())  # not started: these queries have their pictures
     return Pipeline(
-        intake=Intake(("cgp",), PictureLimits(), 10**6, 10**6, 5.0, 5.0, Gate(1), pictures),
+        intake=Intake(("cgp",), PictureLimits(), 10**6, 10**6, 5.0, 5.0, Uploads(1), Uploads(1), pictures),
         models=Models(Downstream(), MODEL, Policy(), load_answer_template(TEMPLATE), Sampling(), PREPARATION),
         shelves=Shelves(
             CalibratorShelf(registry, 0), GuardShelf(registry, 0, 0.05), ReferenceShelf(registry, 0, 1), lambda _: None
