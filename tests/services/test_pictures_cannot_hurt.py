@@ -93,23 +93,21 @@ async def test_clients_that_hang_up_end_the_decoding(gateway: Service) -> None:
 
 async def hang_up_while_decoding(gateway: Service) -> None:
     before = decoders(gateway)
+    spent = {pid: cpu_s(pid) for pid in before}
     _, writer = await asyncio.open_connection("127.0.0.1", int(gateway.url.rpartition(":")[2]))
     body = gateway_body(SLOW)
     writer.write(b"POST /vqa HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n")
     writer.write(f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
     await writer.drain()
-    await until(lambda: any(busy(each) for each in before))
+    await until(lambda: any(cpu_s(pid) > spent[pid] + 0.15 for pid in before))  # more than it takes to start
     writer.transport.abort()
     await until(lambda: len(decoders(gateway) - before) > 0)
     assert len(decoders(gateway)) <= 2
     await until(lambda: len(decoders(gateway)) == 2)
 
 
-def busy(pid: int) -> bool:
-    try:
-        return psutil.Process(pid).status() == psutil.STATUS_RUNNING
-    except psutil.NoSuchProcess:
-        return False
+def cpu_s(pid: int) -> float:
+    return sum(psutil.Process(pid).cpu_times()[:2])
 
 
 @pytest.fixture

@@ -136,6 +136,11 @@ class TransformersEngine:
         return self._adapter.prompts.max_pictures
 
     @property
+    def picture_pids(self) -> frozenset[int]:
+        """Process ids of the workers that decode pictures."""
+        return self._pictures.pids
+
+    @property
     def healthy(self) -> bool:
         """Whether requests are served."""
         return self._scheduler is not None and self._scheduler.alive

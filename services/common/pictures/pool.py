@@ -1,8 +1,9 @@
 """A pool of worker processes for pictures: bounded in number, memory and time, and killed where one goes beyond.
 
-Neither anyio's worker processes nor Pebble's serve: both send pickles, and after a message that could not be read for
-want of memory they go on reading where they are, in the midst of a stranger's bytes; and a process that anyio is
-starting when the request is given up is left behind. What is needed beyond the standard library's fork server is small.
+The libraries' pools do not serve. anyio's workers and Pebble's answer with pickles, which a decoder that was taken over
+would forge. After a message that could not be read for want of memory, anyio's go on reading where they are, in the
+midst of a stranger's bytes; and a process that is just being started when its request is given up stays, while its
+place is free again. What is needed beyond the standard library's fork server is small.
 """
 
 from __future__ import annotations
