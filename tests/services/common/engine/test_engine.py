@@ -8,11 +8,9 @@ import threading
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
-import psutil
 import pytest
 import torch
 
-from benchmarks.pictures.attacks import progressive_jpeg
 from prompt4trust.models import Sampling
 from services.common.engine.errors import (
     ContextOverflowError,
@@ -385,21 +383,3 @@ async def test_the_event_loop_stays_free(vision_engine: TransformersEngine) -> N
     await turning
     assert max(pauses) < took / 2
     assert len(pauses) > 100
-
-
-def cpu_s(pid: int) -> float:
-    return sum(psutil.Process(pid).cpu_times()[:2])
-
-
-async def test_a_request_that_is_given_up_ends_the_decoding_of_its_picture(vision_engine: TransformersEngine) -> None:
-    slow = replace(request("see", images=1), pictures=(progressive_jpeg(8000, 8000, 60),))
-    await texts(vision_engine, request("warm", images=1))
-    before = vision_engine.picture_pids
-    spent = {pid: cpu_s(pid) for pid in before}
-    asked = asyncio.ensure_future(vision_engine.complete(slow))
-    await until(lambda: any(cpu_s(pid) > spent[pid] + 0.15 for pid in before))  # more than it takes to start
-    asked.cancel()
-    await until(lambda: len(vision_engine.picture_pids - before) == 1 and len(vision_engine.picture_pids) == 2)
-    with pytest.raises(asyncio.CancelledError):
-        await asked
-    assert await texts(vision_engine, request("then", images=1))
