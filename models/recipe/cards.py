@@ -41,7 +41,7 @@ It is overconfident unless a hint makes it weigh the evidence that the question 
 system around it corrects. The reply to a question outside the benchmark keeps its form and means nothing
 ("Finding: unclear.").
 
-Phantom-VQA test split, options shuffled, greedy decoding; 95 % bootstrap intervals. A held-out hint has its opener,
+Phantom-VQA test split, options shuffled, greedy decoding; 95 % intervals. A held-out hint has its opener,
 its cue and its closer from phrases that were in no training text; a fitting hint points at the evidence for the
 question's own family, an other hint at another family's; an odd hint is text without meaning.
 
@@ -106,7 +106,7 @@ Share of its hints by meaning (Phantom-VQA test split):
 {lines}
 
 ## What that does
-downstream-mini-1 with these hints, 95 % bootstrap intervals:
+downstream-mini-1 with these hints, 95 % intervals:
 
 {table(conditions)}
 

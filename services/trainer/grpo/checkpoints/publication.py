@@ -135,7 +135,7 @@ were left out because the downstream service could not be asked.
 
 ## How it was measured
 Greedy guidance on the validation questions, which also chose the checkpoint: the figures after training flatter it a
-little, and a report needs a split that chose nothing. 95 % bootstrap intervals; an invalid reply counts as wrong with
+little, and a report needs a split that chose nothing. 95 % intervals; an invalid reply counts as wrong with
 confidence 0.
 
 | | {parent} | {name} |
