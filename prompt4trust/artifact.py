@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
@@ -15,7 +15,14 @@ _LISTS = re.compile(r"\[[\s\d.,eE+\-\[\]]+\](?=,?\s*\n)")
 
 
 class JsonArtifact(BaseModel):
-    """A frozen record that is kept as a JSON file. A field `created`, where there is one, is kept in UTC."""
+    """A frozen record that is kept as a JSON file. A field `created`, where there is one, is kept in UTC.
+
+    Attributes:
+        newest_format: Newest version of the file's format, where it has a field `format`: that and all older ones are
+            read.
+    """
+
+    newest_format: ClassVar[int] = 1
 
     model_config = ConfigDict(
         frozen=True, extra="forbid", allow_inf_nan=False, validate_by_name=True, serialize_by_alias=True
@@ -25,6 +32,14 @@ class JsonArtifact(BaseModel):
     @classmethod
     def _in_utc(cls, created: datetime) -> datetime:
         return created.astimezone(UTC)
+
+    @field_validator("format", check_fields=False)
+    @classmethod
+    def _known_format(cls, version: int) -> int:
+        if not 1 <= version <= cls.newest_format:
+            newest = cls.newest_format
+            raise ValueError(f"format {version} is not known; this version of the software reads 1 to {newest}")
+        return version
 
     def save(self, path: Path) -> None:
         """Write the file whole or not at all; a reader sees the old one or the new one.

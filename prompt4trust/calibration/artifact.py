@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from prompt4trust.artifact import JsonArtifact
 from prompt4trust.calibration.base import Calibrator, Value
@@ -202,6 +202,8 @@ class CalibratorArtifact(JsonArtifact):
             these questions. None in older files, and where the answers are not those of a data set.
     """
 
+    newest_format: ClassVar[int] = NEWEST_FORMAT
+
     format: int = 1
     name: str = Field(pattern=r"^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$", max_length=200)
     family: str = Field(validation_alias="method", serialization_alias="method")
@@ -221,13 +223,6 @@ class CalibratorArtifact(JsonArtifact):
     reliability_before: tuple[Bin, ...] = ()
     reliability_after: tuple[Bin, ...] = ()
     questions: str | None = None
-
-    @field_validator("format")
-    @classmethod
-    def _known_format(cls, version: int) -> int:
-        if not 1 <= version <= NEWEST_FORMAT:
-            raise ValueError(f"format {version} is not known; this version of the software reads 1 to {NEWEST_FORMAT}")
-        return version
 
     @model_validator(mode="after")
     def _can_be_applied(self) -> Self:

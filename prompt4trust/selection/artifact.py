@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from prompt4trust.artifact import JsonArtifact
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
@@ -105,6 +105,8 @@ class GuardArtifact(JsonArtifact):
         format: Version of the file's format.
     """
 
+    newest_format: ClassVar[int] = NEWEST_FORMAT
+
     format: int = 1
     name: str = Field(pattern=r"^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$", max_length=200)
     key: CalibrationKey = Field(validation_alias="pair", serialization_alias="pair")
@@ -121,13 +123,6 @@ class GuardArtifact(JsonArtifact):
     options: OptionEvidence | None = None
     warnings: list[str] = Field(default_factory=list)
     questions: str | None = None
-
-    @field_validator("format")
-    @classmethod
-    def _known_format(cls, version: int) -> int:
-        if not 1 <= version <= NEWEST_FORMAT:
-            raise ValueError(f"format {version} is not known; this version of the software reads 1 to {NEWEST_FORMAT}")
-        return version
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -144,6 +144,8 @@ class ReferenceArtifact(JsonArtifact):
         format: Version of the file's format.
     """
 
+    newest_format: ClassVar[int] = NEWEST_FORMAT
+
     format: int = 1
     name: str = Field(pattern=r"^[A-Za-z0-9]+([._-][A-Za-z0-9]+)*$", max_length=128)
     descriptor: str
@@ -159,13 +161,6 @@ class ReferenceArtifact(JsonArtifact):
     parts: dict[str, Annotated[NumbersPart | WordsPart, Field(discriminator="kind")]] = Field(min_length=1)
     warnings: list[str] = Field(default_factory=list)
     picture_preparation: PicturePreparation | None = None
-
-    @field_validator("format")
-    @classmethod
-    def _known_format(cls, version: int) -> int:
-        if not 1 <= version <= NEWEST_FORMAT:
-            raise ValueError(f"format {version} is not known; this version of the software reads 1 to {NEWEST_FORMAT}")
-        return version
 
     @field_validator("descriptor")
     @classmethod

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from services.common.clients.refusals import changes_to_try
 from services.common.clients.transport import make_http_client
 from tests.services.common.clients.scripted_server import QUICK
 from tests.support.habits import REFUSALS, VERDICT, HabitsServer
-from tests.support.servers import running
 
 MESSAGES: list[Message] = [
     {"role": "system", "content": "Look closely."},
@@ -30,13 +28,6 @@ MESSAGES: list[Message] = [
 ]
 FORM = '{"type": "json_schema", "json_schema": {"name": "verdict", "schema": {"type": "object"}}}'
 ALL = Sampling(temperature=0.5, top_p=0.95, top_k=50, max_tokens=99, seed=7, response_format=FORM)
-
-
-@pytest.fixture(scope="module")
-def serving() -> Iterator[tuple[HabitsServer, str]]:
-    server = HabitsServer()
-    with running(server.app) as url:
-        yield server, url
 
 
 @pytest.fixture

@@ -16,16 +16,8 @@ from services.common.registry.directory import Registry
 from tests.services.gateway.checks import body
 from tests.services.gateway.conftest import MODEL, TEMPLATE, MakeGateway, make_calibrator
 from tests.support.habits import HabitsServer
-from tests.support.servers import running
 
 Asking = Callable[..., AbstractContextManager[httpx.Client]]
-
-
-@pytest.fixture(scope="module")
-def serving() -> Iterator[tuple[HabitsServer, str]]:
-    server = HabitsServer()
-    with running(server.app) as url:
-        yield server, url
 
 
 @pytest.fixture

@@ -12,16 +12,8 @@ from prompt4trust.datasets import Dataset, load_dataset
 from services.trainer.evaluation.prediction_run import PredictionPlan, predict
 from services.trainer.model_settings import ModelSettings
 from tests.support.habits import HabitsServer
-from tests.support.servers import running
 
 PLAN = PredictionPlan(("verbalized",), concurrency=2, deadline_s=10.0, policy_version=None, recheck=False)
-
-
-@pytest.fixture(scope="module")
-def serving() -> Iterator[tuple[HabitsServer, str]]:
-    server = HabitsServer()
-    with running(server.app) as url:
-        yield server, url
 
 
 @pytest.fixture
