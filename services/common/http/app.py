@@ -28,6 +28,9 @@ from services.common.http.problems import install_problem_handlers
 from services.common.http.telemetry import RequestTelemetry
 from services.common.settings import ServiceSettings
 
+_LEAST_HELD_BYTES = 64_000_000
+"""Room for the bodies of all requests at once, where four of the largest take less."""
+
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -87,7 +90,12 @@ def create_app(
     app.state.is_alive = is_alive
     install_problem_handlers(app)
     if max_body_bytes is not None:
-        app.add_middleware(BoundedBody, max_bytes=max_body_bytes, timeout_s=body_timeout_s)
+        app.add_middleware(
+            BoundedBody,
+            max_bytes=max_body_bytes,
+            timeout_s=body_timeout_s,
+            max_held_bytes=max(_LEAST_HELD_BYTES, 4 * max_body_bytes),
+        )
     # Around the bodies' bound: whoever may not ask is told so before the first byte of a body is read.
     app.add_middleware(
         Authenticator,

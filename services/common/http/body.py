@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from starlette.datastructures import Headers
@@ -45,20 +47,44 @@ class BoundedBody:
         app: The wrapped application.
         max_bytes: Largest body; a larger one is answered 413, before it is read where its length is stated.
         timeout_s: Seconds within which the body must have come; afterwards the answer is 408.
+        max_held_bytes: Most bytes that the bodies of all requests may take at once; beyond that the answer is 503.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, timeout_s: float) -> None:
+    def __init__(self, app: ASGIApp, max_bytes: int, timeout_s: float, max_held_bytes: int) -> None:
         self._app = app
         self._max_bytes = max_bytes
         self._timeout_s = timeout_s
+        self._max_held_bytes = max_held_bytes
+        self._held_bytes = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; other ASGI scopes pass through."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        with self._share() as claim:
+            await self._answer(scope, receive, send, claim)
+
+    @contextmanager
+    def _share(self) -> Iterator[Callable[[int], None]]:
+        """Hold a request's share of the memory for bodies for the length of a block; it grows by what is claimed."""
+        held = 0
+
+        def claim(size: int) -> None:
+            nonlocal held
+            if self._held_bytes + size > self._max_held_bytes:
+                raise Problem(503, "busy", "Too many large bodies are being received.", retry_after=1)
+            held += size
+            self._held_bytes += size
+
         try:
-            body = await read_body(scope, receive, self._max_bytes, self._timeout_s)
+            yield claim
+        finally:
+            self._held_bytes -= held
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send, claim: Callable[[int], None]) -> None:
+        try:
+            body = await read_body(scope, receive, self._max_bytes, self._timeout_s, claim)
             if body is not None:
                 check_json_values(body)
         except Problem as problem:
@@ -77,7 +103,9 @@ class BoundedBody:
         await self._app(scope, replay, send)
 
 
-async def read_body(scope: Scope, receive: Receive, max_bytes: int, timeout_s: float) -> bytes | None:
+async def read_body(
+    scope: Scope, receive: Receive, max_bytes: int, timeout_s: float, claim: Callable[[int], None] = lambda _: None
+) -> bytes | None:
     """Read a request's body within a size and a time.
 
     Args:
@@ -85,6 +113,7 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int, timeout_s: f
         receive: Its channel, nothing read yet.
         max_bytes: Largest body; a larger one is refused before it is read where its length is stated.
         timeout_s: Seconds within which the body must have come.
+        claim: Told of each piece's size; may raise a Problem.
 
     Returns:
         The body, or None if the client left.
@@ -108,6 +137,7 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int, timeout_s: f
                 size += len(chunks[-1])
                 if size > max_bytes:
                     raise too_large
+                claim(len(chunks[-1]))
                 if not message.get("more_body", False):
                     return b"".join(chunks)
     except TimeoutError:
