@@ -180,7 +180,7 @@ def test_a_stream_says_what_a_whole_reply_says(client: openai.OpenAI) -> None:
 
 def test_a_stream_comes_as_it_is_made(server: str) -> None:
     # So many that a busy client, who finds several that have come together, has more than enough pieces all the same.
-    body = {"model": MODEL, "messages": HELLO, "max_tokens": 440, "stream": True}
+    body = {"model": MODEL, "messages": HELLO, "max_tokens": 440, "stream": True, "temperature": 0}
     with httpx.stream("POST", f"{server}/v1/chat/completions", json=body, timeout=60) as response:
         assert response.headers["content-type"].startswith("text/event-stream")
         pieces = list(response.iter_raw())
