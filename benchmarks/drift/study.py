@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binom, binomtest
+from scipy.stats import binom
 
 from benchmarks.drift.streams import Draw, Floats, Truth
+from prompt4trust.metrics.proportions import exact_interval
 from prompt4trust.monitoring import CALIBRATION, Wealth
 
 Ints = npt.NDArray[np.int64]
@@ -146,8 +147,7 @@ def try_shuffled(
 
 def _counted(crossed: Ints, answers: int) -> FalseAlarms:
     streams, alarms = len(crossed), int((crossed <= answers).sum())
-    ends = binomtest(alarms, streams).proportion_ci(method="exact")
-    return FalseAlarms(streams, answers, alarms, alarms / streams, float(ends.low), float(ends.high))
+    return FalseAlarms(streams, answers, alarms, alarms / streams, *exact_interval(alarms, streams))
 
 
 def try_shift(

@@ -16,11 +16,12 @@ from benchmarks.intervals.designs import DESIGNS, PAIRS
 from benchmarks.intervals.study import Coverage, cover, cover_difference
 
 RESULTS = Path(__file__).with_name("results.json")
+_SIZES = [50, 200, 1000]
 
 
 def main(
     samples: Annotated[int, typer.Option(min=10, help="Samples a cell.")] = 500,
-    sizes: Annotated[list[int], typer.Option("--n", min=2, help="Answers in a sample.")] = [50, 200, 1000],  # noqa: B006
+    sizes: Annotated[list[int], typer.Option("--n", min=2, help="Answers in a sample.")] = _SIZES,
     resamples: Annotated[int, typer.Option(min=10, help="Resamples of each interval.")] = 400,
     seed: Annotated[int, typer.Option(help="Seed of the samples.")] = 0,
     output: Annotated[Path, typer.Option(help="Where the figures go.")] = RESULTS,

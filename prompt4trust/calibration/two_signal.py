@@ -125,7 +125,7 @@ class TwoSignal:
     def interval(
         self,
         confidence: npt.ArrayLike,  # noqa: ARG002 - the protocol's signature
-        signals: Signals | None = None,  # noqa: ARG002
+        signals: Signals | None = None,  # noqa: ARG002 - the same
     ) -> tuple[FloatArray, FloatArray] | None:
         """Return None; see `Calibrator.interval`."""
         return None

@@ -10,7 +10,6 @@ from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
-from scipy.stats import binomtest
 
 from prompt4trust.metrics.bootstrap import (
     Interval,
@@ -21,6 +20,7 @@ from prompt4trust.metrics.bootstrap import (
 )
 from prompt4trust.metrics.calibration import accuracy_of, ace_of, ece_of, smooth_ece_of
 from prompt4trust.metrics.error_intervals import ErrorEstimate, ace_estimate, ece_estimate
+from prompt4trust.metrics.proportions import wilson_interval
 from prompt4trust.metrics.selective import confident_error_count_of, confident_error_share_of
 from prompt4trust.metrics.tally import FloatArray, Tally
 
@@ -183,8 +183,7 @@ def share_interval(count: float, of: float) -> Interval:
     """
     if of == 0:
         return Interval(_UNKNOWN, _UNKNOWN, _UNKNOWN)
-    ends = binomtest(round(count), round(of)).proportion_ci(method="wilson")
-    return Interval(count / of, float(ends.low), float(ends.high))
+    return Interval(count / of, *wilson_interval(round(count), round(of)))
 
 
 def _accuracy(tally: Tally) -> Interval:

@@ -1,4 +1,4 @@
-"""The cost of importing the library: neither torch nor a web framework."""
+"""The cost of importing the library: no torch, no web framework, and not scipy.stats, which takes most of a second."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import sys
 
 import prompt4trust
 
-HEAVY = ("torch", "transformers", "fastapi", "starlette", "httpx", "trl", "datasets")
+HEAVY = ("torch", "transformers", "fastapi", "starlette", "httpx", "trl", "datasets", "scipy.stats")
 
 PROBE = """
 import importlib, json, pkgutil, sys

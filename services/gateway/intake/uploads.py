@@ -26,7 +26,7 @@ class Upload:
     """
 
     client: str
-    receiving: anyio.CancelScope | None = field(default=None)
+    receiving: anyio.CancelScope | None = None
 
     async def receive(self, body: Awaitable[T]) -> T:
         """Wait for the body; until it is there, the place may be given to another client.
