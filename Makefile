@@ -27,8 +27,8 @@ OFFLINE := HF_HUB_OFFLINE=1 HF_HUB_DISABLE_TELEMETRY=1
 install: .venv/.installed ## Make .venv with what running the services needs
 
 .PHONY: up
-up: .venv/.installed ## Start the four services with the miniature models (Ctrl-C stops them); PORT=9080 for other ports
-	@exec $(BIN)/trustvqa up --port $(PORT)
+up: .venv/.installed ## Start the four services with the miniature models (Ctrl-C stops them); PORT=9080 for other ports, WORKERS=2 for more gateway processes
+	@exec $(BIN)/trustvqa up --port $(PORT) $(if $(WORKERS),--workers $(WORKERS))
 
 ##@ Develop
 
@@ -154,6 +154,10 @@ bench-intervals: .venv/.developed ## Count how often intervals of ECE, ACE, accu
 .PHONY: bench-records
 bench-records: .venv/.developed ## Compare gateways with and without records; ARGS="--postgres ADDRESS" for PostgreSQL too
 	$(BIN)/python -m benchmarks.records $(ARGS)
+
+.PHONY: bench-workers
+bench-workers: .venv/.developed ## Measure what further gateway workers are worth, each with a part of a core; needs Linux and its root
+	$(BIN)/python -m benchmarks.workers $(ARGS)
 
 .PHONY: bench-gateway
 bench-gateway: .venv/.developed ## Measure answers a second, times, processor and memory; LITELLM=its command for a peer; ARGS="--url ADDRESS" for a deployment

@@ -11,12 +11,12 @@ from typing import Any
 import httpx
 import structlog
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
 
 from services.common.engine.interface import EngineStats
 from services.common.engine.transformers_engine import TransformersEngine
 from services.common.http.app import create_app
 from services.common.http.health import Dependency
+from services.common.metrics_registry import MetricsRegistry
 from services.downstream.chat import ChatService
 from services.downstream.endpoints import add_request_schema, make_router
 from services.downstream.engine_loader import load_engine
@@ -112,7 +112,7 @@ def downstream_app(settings: DownstreamSettings, *, load: LoadEngine = load_engi
     Returns:
         The application. It is live at once and ready when the model is loaded.
     """
-    metrics = CollectorRegistry()
+    metrics = MetricsRegistry.of_this_process()
     service = DownstreamService(settings, load)
     metrics.register(EngineCollector(service.stats))
     app = create_app(

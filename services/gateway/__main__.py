@@ -2,6 +2,7 @@
 
 from services.common.auth.startup_check import refuse_to_start_open
 from services.common.http.server import serve
+from services.common.http.workers import serve_by_workers
 from services.common.process_memory import give_back_large_blocks
 from services.gateway.app import create_gateway
 from services.gateway.settings import GatewaySettings
@@ -9,5 +10,8 @@ from services.gateway.settings import GatewaySettings
 if __name__ == "__main__":
     settings = GatewaySettings()
     refuse_to_start_open(settings, always=True)
-    give_back_large_blocks()
-    serve(create_gateway(settings), settings)
+    if settings.workers > 1:
+        serve_by_workers(create_gateway, settings.for_one_worker(), settings.workers)
+    else:
+        give_back_large_blocks()
+        serve(create_gateway(settings), settings)

@@ -7,10 +7,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
 
 from services.common.http.app import create_app
 from services.common.http.health import Dependency
+from services.common.metrics_registry import MetricsRegistry
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.monitoring.metrics import MonitoringCollector
 from services.gateway.records.metrics import RecordMetrics
@@ -34,7 +34,7 @@ def create_gateway(settings: GatewaySettings) -> FastAPI:
     Returns:
         The application: POST /vqa, GET /v1/about, the page at /, and what every service has.
     """
-    registry = CollectorRegistry()
+    registry = MetricsRegistry.of_this_process()
     metrics, record_metrics = GatewayMetrics(registry), RecordMetrics(registry)
     monitoring_metrics = MonitoringCollector(registry)
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from collections.abc import Callable
 
+from prometheus_client import Counter, Gauge, Histogram
+
+from services.common.metrics_registry import MetricsRegistry
 from services.gateway.schemas import VqaReply
 
 _UNUSUAL = (0.5, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
@@ -17,7 +20,7 @@ class GatewayMetrics:
         registry: Where they are registered.
     """
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: MetricsRegistry) -> None:
         self._answers = Counter(
             "gateway_answers", "Answers given or deferred.", ("decision", "code"), registry=registry
         )
@@ -41,7 +44,14 @@ class GatewayMetrics:
             registry=registry,
         )
         self.hangups = Counter("gateway_hangups", "Clients that left before their answer.", registry=registry)
-        self.waiting = Gauge("gateway_waiting", "Questions that wait for their turn.", registry=registry)
+        self._registry = registry
+        self.waiting = Gauge(
+            "gateway_waiting", "Questions that wait for their turn.", registry=registry, multiprocess_mode="livesum"
+        )
+
+    def follow_waiting(self, count: Callable[[], int]) -> None:
+        """Show how many questions wait, as `count` says."""
+        self._registry.follow(self.waiting, count)
 
     def count(self, reply: VqaReply) -> None:
         """Count one reply."""

@@ -15,12 +15,30 @@ from services.common.settings import EMPTY_IS_UNSET
 from services.gateway.database_url import database_url
 from services.gateway.schemas import DEFAULT_METHODS
 
+_SHARED = (
+    "max_connections",
+    "max_uploads",
+    "max_large_uploads",
+    "max_in_flight",
+    "image_workers",
+    "record_max_waiting",
+)
+"""Bounds that hold for all workers together, besides max_waiting, which may be none."""
+
 
 class GatewaySettings(PictureServiceSettings, service="gateway"):
     """Settings of the gateway; see ServiceSettings for where values come from."""
 
     # An address of a database may hold a password.
     model_config = SettingsConfigDict(hide_input_in_errors=True)
+
+    workers: int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="Processes that answer, on one address. Bounds on what is done at once hold for all of them "
+        "together; each has its share, and at least one of everything.",
+    )
 
     policy_url: str = Field(default="http://127.0.0.1:8081", description="The policy service.")
     policy_api_key: Annotated[SecretStr | None, EMPTY_IS_UNSET] = Field(
@@ -168,6 +186,11 @@ class GatewaySettings(PictureServiceSettings, service="gateway"):
         if unknown := [name for name in methods if name not in ESTIMATORS]:
             raise ValueError(f"no method {', '.join(map(repr, unknown))}; there are {', '.join(ESTIMATORS)}")
         return tuple(dict.fromkeys(methods))
+
+    def for_one_worker(self) -> GatewaySettings:
+        """Give the settings of one of several workers: its share of what bounds all of them together."""
+        shares = {name: max(1, getattr(self, name) // self.workers) for name in _SHARED}
+        return self.model_copy(update={**shares, "max_waiting": self.max_waiting // self.workers})
 
     @property
     def image_limits(self) -> PictureLimits:

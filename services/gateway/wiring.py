@@ -139,7 +139,7 @@ async def open_gateway(
     shelves = Shelves(calibrators, guards, references, partial(_alarm_for, monitor))
     await shelves.refresh()
     gate = Gate(settings.max_in_flight, waiting=settings.max_waiting, max_wait_s=settings.max_wait_s)
-    metrics.waiting.set_function(lambda: gate.waiting)
+    metrics.follow_waiting(lambda: gate.waiting)
     connect = partial(make_http_client, max_connections=settings.max_in_flight)
     async with (
         open_monitor(monitor),

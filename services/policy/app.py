@@ -9,12 +9,12 @@ from functools import partial
 
 import structlog
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
 
 from services.common.clients.retries import RetrySettings
 from services.common.clients.transport import make_http_client
 from services.common.http.app import create_app
 from services.common.http.health import Dependency
+from services.common.metrics_registry import MetricsRegistry
 from services.common.registry.directory import Registry
 from services.common.registry.errors import RegistryError
 from services.policy.cgp_writer import CgpWriter
@@ -40,7 +40,7 @@ def policy_app(settings: PolicySettings, *, start: StartGenerator | None = None)
     Returns:
         The application. Policies are loaded once it runs: it is live at once and ready when a policy is.
     """
-    metrics = CollectorRegistry()
+    metrics = MetricsRegistry.of_this_process()
     counted = CgpMetrics(metrics)
 
     @asynccontextmanager

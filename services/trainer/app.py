@@ -14,10 +14,10 @@ from typing import Any
 import httpx
 from anyio.abc import TaskGroup
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry
 
 from services.common.http.app import create_app
 from services.common.http.health import Dependency
+from services.common.metrics_registry import MetricsRegistry
 from services.trainer.downstream_address import check_downstream
 from services.trainer.errors import ExecutorError
 from services.trainer.executors.base import Launch
@@ -40,7 +40,7 @@ def trainer_app(settings: TrainerSettings, launch: Callable[[RunRecord], Launch]
     Returns:
         The application.
     """
-    registry = CollectorRegistry()
+    registry = MetricsRegistry.of_this_process()
     metrics = TrainerMetrics(registry)
     store = RunStore(settings.runs.absolute())
     executors = Executors(settings.docker, settings.kubernetes)

@@ -10,10 +10,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from prometheus_client import CollectorRegistry
 from pydantic import ValidationError
 
 from services.common.http.health import health_router
+from services.common.metrics_registry import MetricsRegistry
 from services.common.settings import ServiceSettings
 from services.downstream.settings import DownstreamSettings
 from services.gateway.settings import GatewaySettings
@@ -40,7 +40,7 @@ async def _nothing() -> dict[str, Any]:
 @cache
 def health_paths() -> set[str]:
     """Paths that every service answers for probes."""
-    router = health_router("any", _nothing, _nothing, CollectorRegistry())
+    router = health_router("any", _nothing, _nothing, MetricsRegistry())
     return {getattr(route, "path", "") for route in router.routes}
 
 

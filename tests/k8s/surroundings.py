@@ -8,9 +8,9 @@ from functools import cache
 from typing import Any
 
 import yaml
-from prometheus_client import CollectorRegistry
 
 from services.common.http.metrics import HttpMetrics
+from services.common.metrics_registry import MetricsRegistry
 from tests.k8s.documents import K8S, Cluster, Document, example_secrets, selects
 
 _VLLM_METRICS = {"vllm:num_requests_waiting", "vllm:num_requests_running"}
@@ -48,7 +48,7 @@ def scaling_faults(cluster: Cluster) -> Iterator[str]:
 @cache
 def own_metrics() -> frozenset[str]:
     """Names of the request metrics that every service of ours exposes."""
-    registry = CollectorRegistry()
+    registry = MetricsRegistry()
     HttpMetrics(registry)
     return frozenset(family.name for family in registry.collect())
 

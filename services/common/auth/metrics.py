@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import Counter, Gauge
 
 from services.common.auth.keyring import Keyring
+from services.common.metrics_registry import MetricsRegistry
 
 
 class AuthenticationMetrics:
@@ -14,12 +15,18 @@ class AuthenticationMetrics:
         registry: The registry that they belong to.
     """
 
-    def __init__(self, registry: CollectorRegistry) -> None:
+    def __init__(self, registry: MetricsRegistry) -> None:
         self.refusals = Counter("api_key_refusals", "Requests refused for their key.", ("reason",), registry=registry)
-        self.in_force = Gauge("api_keys", "Keys that are taken.", registry=registry)
-        self.file_ok = Gauge("api_keys_file_ok", "Whether the file of keys could be read (1).", registry=registry)
+        self._registry = registry
+        self.in_force = Gauge("api_keys", "Keys that are taken.", registry=registry, multiprocess_mode="livemin")
+        self.file_ok = Gauge(
+            "api_keys_file_ok",
+            "Whether the file of keys could be read (1).",
+            registry=registry,
+            multiprocess_mode="livemin",
+        )
 
     def follow(self, keyring: Keyring) -> None:
         """Report a keyring's state."""
-        self.in_force.set_function(lambda: keyring.in_force)
-        self.file_ok.set_function(lambda: float(keyring.problem is None))
+        self._registry.follow(self.in_force, lambda: keyring.in_force)
+        self._registry.follow(self.file_ok, lambda: float(keyring.problem is None))

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
 from fastapi import FastAPI
-from prometheus_client import CollectorRegistry, ProcessCollector
 
 from services.common.auth.access import Access
 from services.common.auth.authenticator import Authenticator, Browser
@@ -26,6 +25,7 @@ from services.common.http.hosts import HostCheck
 from services.common.http.metrics import HttpMetrics
 from services.common.http.problems import install_problem_handlers
 from services.common.http.telemetry import RequestTelemetry
+from services.common.metrics_registry import MetricsRegistry, add_process_metrics
 from services.common.settings import ServiceSettings
 
 _LEAST_HELD_BYTES = 64_000_000
@@ -41,7 +41,7 @@ def create_app(
     lifespan: Lifespan,
     readiness: ReadinessCheck,
     version_info: VersionInfo,
-    metrics: CollectorRegistry | None = None,
+    metrics: MetricsRegistry | None = None,
     max_body_bytes: int | None = None,
     body_timeout_s: float = 30.0,
     others: Mapping[str, Access] | None = None,
@@ -70,8 +70,8 @@ def create_app(
     Raises:
         KeysError: If the settings name a file of keys that cannot be read.
     """
-    registry = metrics if metrics is not None else CollectorRegistry()
-    ProcessCollector(registry=registry)  # memory, processor time and when it was started
+    registry = metrics if metrics is not None else MetricsRegistry.of_this_process()
+    add_process_metrics(registry)
     keyring = Keyring(settings.api_keys, settings.service) if settings.api_keys is not None else None
     counted = AuthenticationMetrics(registry)
     if keyring is not None:
@@ -88,6 +88,7 @@ def create_app(
     app.state.keyring = keyring
     app.include_router(health_router(settings.service, readiness, version_info, registry, is_alive))
     app.state.is_alive = is_alive
+    app.state.metrics = registry
     install_problem_handlers(app)
     if max_body_bytes is not None:
         app.add_middleware(

@@ -11,11 +11,12 @@ from typing import Any, Literal
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel
 
 from services.common.auth.access import OPEN, requires
 from services.common.auth.key import Right
+from services.common.metrics_registry import MetricsRegistry
 
 
 class Dependency(BaseModel):
@@ -51,7 +52,7 @@ def health_router(
     service: str,
     readiness: ReadinessCheck,
     version_info: VersionInfo,
-    metrics: CollectorRegistry,
+    metrics: MetricsRegistry,
     is_alive: Liveness = lambda: True,
 ) -> APIRouter:
     """Make the routes that every service has.
@@ -92,7 +93,7 @@ def health_router(
         response_class=Response,
     )
     async def expose() -> Response:
-        return Response(generate_latest(metrics), media_type=CONTENT_TYPE_LATEST)
+        return Response(metrics.expose(), media_type=CONTENT_TYPE_LATEST)
 
     @router.head("/version", dependencies=[OPEN], include_in_schema=False)
     @router.get("/version", dependencies=[OPEN], summary="Software, revision and models")

@@ -24,4 +24,6 @@ class HttpMetrics:
             buckets=_BUCKETS,
             registry=registry,
         )
-        self.in_flight = Gauge("http_requests_in_flight", "Requests being answered.", registry=registry)
+        self.in_flight = Gauge(
+            "http_requests_in_flight", "Requests being answered.", registry=registry, multiprocess_mode="livesum"
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import sys
 from contextlib import suppress
+from typing import Any
 
 import structlog
 import uvicorn
@@ -39,18 +40,21 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
 
 def server_config(app: ASGIApp, settings: ServiceSettings) -> uvicorn.Config:
     """Configure the server of an application: where it listens, and its bounds on connections."""
-    return uvicorn.Config(
-        app,
-        host=settings.host,
-        port=settings.port,
-        http=bounded_protocol(settings.max_connections),
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_keep_alive=30,
-        timeout_graceful_shutdown=math.ceil(settings.shutdown_grace_s),
-    )
+    return uvicorn.Config(app, http=bounded_protocol(settings.max_connections), **server_options(settings))
+
+
+def server_options(settings: ServiceSettings) -> dict[str, Any]:
+    """Give uvicorn's options, but for the application and the protocol: where to listen, how to log and to end."""
+    return {
+        "host": settings.host,
+        "port": settings.port,
+        "ws": "none",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "timeout_keep_alive": 30,
+        "timeout_graceful_shutdown": math.ceil(settings.shutdown_grace_s),
+    }
 
 
 class _Server(uvicorn.Server):

@@ -71,7 +71,7 @@ class RecordWriter:
         self._is_away = False
         self._is_closing = False
         self._ended = anyio.Event()
-        metrics.waiting.set_function(lambda: len(self._line))
+        metrics.follow_waiting(lambda: len(self._line))
 
     @property
     def is_away(self) -> bool:

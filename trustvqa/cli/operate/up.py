@@ -29,6 +29,9 @@ def up(
         typer.Option(min=1, max=65532, help="The gateway's port; policy, downstream and trainer take the next three."),
     ] = 8080,
     host: Annotated[str, typer.Option(help="Address that the services listen on.")] = "127.0.0.1",
+    workers: Annotated[
+        int | None, typer.Option(min=1, max=64, help="The gateway's processes; by default as it is configured.")
+    ] = None,
     logs: Annotated[Path, typer.Option(help="Directory for one log file a service.")] = Path("var/log"),
     timeout: Annotated[float, typer.Option(min=1, help="Seconds until all must be ready.")] = 180.0,
 ) -> None:
@@ -46,7 +49,7 @@ def up(
                 name,
                 command=(sys.executable, "-m", f"services.{name}"),
                 url=f"http://{host}:{number}",
-                environment=_environment(name, host, ports),
+                environment=_environment(name, host, ports, workers),
                 log=logs / f"{name}.log",
             )
             for name, number in ports.items()
@@ -77,11 +80,13 @@ def missing_files(environment: Mapping[str, str]) -> str | None:
     )
 
 
-def _environment(name: str, host: str, ports: dict[str, int]) -> dict[str, str]:
+def _environment(name: str, host: str, ports: dict[str, int], workers: int | None) -> dict[str, str]:
     chosen = {f"TRUSTVQA_{name.upper()}_HOST": host, f"TRUSTVQA_{name.upper()}_PORT": str(ports[name])}
     if name in ("gateway", "trainer"):
         chosen[f"TRUSTVQA_{name.upper()}_POLICY_URL"] = f"http://{host}:{ports['policy']}"
         chosen[f"TRUSTVQA_{name.upper()}_DOWNSTREAM_URL"] = f"http://{host}:{ports['downstream']}/v1"
+    if name == "gateway" and workers is not None:
+        chosen["TRUSTVQA_GATEWAY_WORKERS"] = str(workers)
     return {**_QUIET_CPU, **os.environ, **chosen}
 
 

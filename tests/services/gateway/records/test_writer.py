@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import anyio
-from prometheus_client import CollectorRegistry
 
+from services.common.metrics_registry import MetricsRegistry
 from services.gateway.records.errors import RecordRefusedError, RecordsAwayError
 from services.gateway.records.metrics import RecordMetrics
 from services.gateway.records.record import Record
@@ -43,7 +43,7 @@ class Shelf:
 
 class Counts:
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+        self.registry = MetricsRegistry()
         self.metrics = RecordMetrics(self.registry)
 
     def __call__(self, outcome: str) -> float | None:

@@ -1,0 +1,1 @@
+"""Worth of further worker processes to a gateway."""

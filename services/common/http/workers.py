@@ -1,0 +1,128 @@
+"""Several worker processes of one service on one address, supervised by uvicorn.
+
+The service's process binds the address and starts the workers, each with an application of its own. One that ends or
+hangs is replaced; SIGTERM lets all finish what they have begun; SIGHUP replaces one after another, each once its
+successor serves.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Callable
+from typing import Final, Generic, TypeVar
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from prometheus_client.multiprocess import mark_process_dead
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from services.common.http.connection import bounded_protocol
+from services.common.http.server import server_options
+from services.common.http.telemetry import configure_logging
+from services.common.metrics_registry import SHARED_VARIABLE
+from services.common.process_memory import give_back_large_blocks
+from services.common.settings import ServiceSettings
+
+_UNRESPONSIVE_S: Final = 60
+"""Seconds after which a worker that does not answer its supervisor is replaced; starting one takes some of them."""
+_LOOK_S: Final = 1
+_log = structlog.get_logger(__name__)
+
+S = TypeVar("S", bound=ServiceSettings)
+
+
+def serve_by_workers(create: Callable[[S], FastAPI], settings: S, count: int) -> None:
+    """Serve by several processes until SIGTERM or SIGINT, then let requests in flight finish.
+
+    This process ends with status 1 where a worker cannot start.
+
+    Args:
+        create: Makes the application; a function of a module, called in each worker.
+        settings: Settings of one worker, with its share of the bounds that hold for all together.
+        count: Number of workers.
+    """
+    configure_logging(settings.service, level=settings.log_level, form=settings.log_format)
+    with tempfile.TemporaryDirectory(prefix=f"trustvqa-{settings.service}-metrics-") as shared:
+        # prometheus_client looks for it when it is imported, which each worker does anew.
+        os.environ[SHARED_VARIABLE] = shared
+        config = _WorkerConfig(create, settings, count)
+        listener = config.bind_socket()
+        supervisor = _Supervisor(config, [listener])
+        supervisor.run()
+        listener.close()
+    if supervisor.has_failed:
+        sys.exit(1)
+
+
+class _WorkerConfig(uvicorn.Config, Generic[S]):
+    """A server's configuration that travels to a worker process, and makes the application there."""
+
+    def __init__(self, create: Callable[[S], FastAPI], settings: S, count: int) -> None:
+        super().__init__(
+            "",
+            workers=count,
+            timeout_worker_healthcheck=_UNRESPONSIVE_S,
+            callback_notify=self._look,
+            timeout_notify=_LOOK_S,
+            **server_options(settings),
+        )
+        self._create = create
+        self._settings = settings
+        self._supervisor = os.getpid()
+
+    def load(self) -> None:
+        """Make the application, in the worker's process."""
+        configure_logging(self._settings.service, level=self._settings.log_level, form=self._settings.log_format)
+        give_back_large_blocks()
+        try:
+            self.app = self._create(self._settings)
+        except Exception:
+            _log.exception("a worker cannot start")
+            sys.exit(STARTUP_FAILURE)  # its supervisor then ends, too, instead of trying for ever
+        self.http = bounded_protocol(self._settings.max_connections)
+        super().load()
+
+    async def _look(self) -> None:
+        """Look, once a second, whether to go on; and show others what only this process knows."""
+        assert isinstance(self.app, FastAPI)  # noqa: S101 - load has made it
+        self.app.state.metrics.keep_up()
+        if not self.app.state.is_alive():
+            _log.error("a part that only a restart brings back has ended: this worker ends")
+        elif os.getppid() == self._supervisor:
+            return
+        signal.raise_signal(signal.SIGTERM)
+
+
+class _Supervisor(Multiprocess):
+    """Starts and replaces workers, and forgets the gauges of those that are gone.
+
+    Attributes:
+        has_failed: Whether a worker could not start.
+    """
+
+    has_failed = False
+
+    def keep_subprocess_alive(self) -> None:
+        """Replace workers that have ended or hang."""
+        before = self._pids()
+        super().keep_subprocess_alive()
+        self.has_failed = any(process.exitcode == STARTUP_FAILURE for process in self.processes)
+        self._forget(before - self._pids())
+
+    def restart_all(self) -> None:
+        """Replace all workers, one after another."""
+        before = self._pids()
+        super().restart_all()
+        self._forget(before - self._pids())
+
+    def _pids(self) -> set[int]:
+        return {process.pid for process in self.processes if process.pid is not None}
+
+    def _forget(self, pids: set[int]) -> None:
+        for pid in pids:
+            mark_process_dead(pid)  # type: ignore[no-untyped-call]
