@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import shutil
 import tempfile
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,8 +16,8 @@ import typer
 from PIL import Image, ImageFilter
 from rich.console import Console
 
-from benchmarks.pictures.mutations import mutated_files
-from benchmarks.pictures.siege import chat_body, gateway_body, phases
+from benchmarks.pictures.questions import chat_body, gateway_body
+from benchmarks.pictures.siege import Siege, phases
 from benchmarks.results import write_figures
 from benchmarks.serving.machine import machine
 from benchmarks.serving.processes import ROOT, running_service
@@ -27,20 +29,23 @@ _GRANTED_MB = 2 * 2**30 / 1e6
 
 
 def main(
-    files: Annotated[int, typer.Option(min=1, help="Mutated files sent to each service.")] = 20_000,
-    together: Annotated[int, typer.Option(min=1, help="Clients that send them.")] = 4,
+    files: Annotated[int, typer.Option(min=1, help="Broken files sent to each service.")] = 20_000,
+    together: Annotated[int, typer.Option(min=1, help="Connections that send them.")] = 4,
     quiet: Annotated[
-        int, typer.Option(min=10, help="Questions beside nobody, and of each client that asks the same.")
-    ] = 100,
+        int, typer.Option(min=10, help="Questions beside nobody, and of each connection that asks the same.")
+    ] = 200,
+    seconds: Annotated[float, typer.Option(min=1, help="How long a client of another address attacks.")] = 25.0,
     seed: Annotated[int, typer.Option(help="Another seed, other files.")] = 1,
     port: Annotated[int, typer.Option(help="First of three ports that are used.")] = 28_700,
-    service: Annotated[str, typer.Option(help="gateway or downstream; both by default.")] = "",
+    service: Annotated[str, typer.Option(help="gateway or downstream; the other's figures stay.")] = "",
     output: Annotated[Path, typer.Option(help="Where the figures go.")] = _OUTPUT,
 ) -> None:
-    """Send mutated pictures and known attacks to gateway and downstream service, and watch memory and others' waits."""
-    result: dict[str, Any] = {"machine": machine(), "files": files, "together": together, "granted_mb": _GRANTED_MB}
+    """Send broken pictures and known attacks to gateway and downstream service, and watch memory and others' waits."""
+    result: dict[str, Any] = json.loads(output.read_text()) if service and output.exists() else {}
+    result |= {"machine": machine(), "files": files, "together": together, "granted_mb": _GRANTED_MB}
     (ROOT / "var").mkdir(exist_ok=True)
     folder = Path(tempfile.mkdtemp(prefix="attack-pictures-", dir=ROOT / "var"))
+    siege = Siege(gateway_body, "/vqa", _radiograph(), together, quiet, files, seconds, seed)
     try:
         if service != "downstream":
             settings = settings_for(port, folder, f"sqlite:///{folder}/records.db")
@@ -48,22 +53,11 @@ def main(
                 models_that_reply_at_once(port),
                 running_service("gateway", port + 1, settings, folder, ready="/health/live") as gateway,
             ):
-                result["gateway"] = asyncio.run(
-                    phases(gateway, "/vqa", gateway_body, together, _radiograph(), mutated_files(files, seed), quiet)
-                )
+                result["gateway"] = asyncio.run(phases(gateway, siege))
         if service != "gateway":
+            asked = replace(siege, body=chat_body, path="/v1/chat/completions")
             with running_service("downstream", port + 2, {}, folder) as downstream:
-                result["downstream"] = asyncio.run(
-                    phases(
-                        downstream,
-                        "/v1/chat/completions",
-                        chat_body,
-                        together,
-                        _radiograph(),
-                        mutated_files(files, seed),
-                        quiet,
-                    )
-                )
+                result["downstream"] = asyncio.run(phases(downstream, asked))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     write_figures(output, result)

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import itertools
-import json
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import httpx
 import numpy as np
 import psutil
 
+from benchmarks.pictures.attackers import JSON, TIMEOUT_S, Answers, Attack, attacking
 from benchmarks.pictures.attacks import five_attacks
 from benchmarks.serving.processes import Service
 
-_JSON = {"Content-Type": "application/json"}
-_TIMEOUT_S = 120.0
-_EVERY = 1000
 _SAMPLED_S = 0.02
+_ASKS, _SHARED, _SAME, _ATTACKS, _SLOW = (f"127.0.0.{number}" for number in range(1, 6))
+_HOURS = 1e4
+_MANY = 1_000_000
 
 
 @dataclass
@@ -45,14 +41,12 @@ class Outcome:
     """Outcome of a phase.
 
     Attributes:
-        statuses: How often each status came; 0 where none came.
-        slowest_s: Longest wait of an attacker for a reply.
+        answers: What those beside were answered.
         waits: Seconds that each ordinary question took.
         refused: Ordinary questions that were not answered.
     """
 
-    statuses: Counter[int] = field(default_factory=Counter)
-    slowest_s: float = 0.0
+    answers: Answers
     waits: list[float] = field(default_factory=list)
     refused: int = 0
 
@@ -60,29 +54,42 @@ class Outcome:
         """Put the outcome into figures; times in milliseconds."""
         p50, p99 = np.quantile(self.waits, [0.5, 0.99]) * 1e3
         return {
-            "statuses": {str(status): count for status, count in sorted(self.statuses.items())},
-            "slowest_reply_s": round(self.slowest_s, 2),
+            "statuses": {str(status): count for status, count in sorted(self.answers.statuses.items())},
+            "seconds": round(self.answers.ended - self.answers.began, 1),
+            "slowest_reply_s": round(self.answers.slowest_s, 2),
             "others": {
                 "n": len(self.waits),
                 "p50_ms": round(p50, 1),
                 "p99_ms": round(p99, 1),
+                "p99_interval_ms": [round(bound * 1e3, 1) for bound in _interval(self.waits, 0.99)],
                 "unanswered": self.refused,
             },
         }
 
 
-def gateway_body(file: bytes) -> bytes:
-    """Write a question about a picture as the gateway takes it."""
-    image = base64.b64encode(file).decode()
-    return json.dumps({"image": image, "question": "Which shape?", "options": ["Round", "Oval"]}).encode()
+@dataclass(frozen=True, slots=True)
+class Siege:
+    """How long a service is besieged.
 
+    Attributes:
+        body: Makes a question of a picture's file.
+        path: Where questions are posted.
+        ordinary: An ordinary picture's file.
+        together: Connections beside the one whose waits count.
+        quiet: Questions beside nobody, and of each connection that asks the same.
+        files: Broken files that are sent from the address that asks.
+        seconds: How long those of other addresses attack, in each way.
+        seed: Another seed, other files.
+    """
 
-def chat_body(file: bytes) -> bytes:
-    """Write a question about a picture as chat completions take it; the shortest answer will do."""
-    url = "data:image/*;base64," + base64.b64encode(file).decode()
-    content = [{"type": "image_url", "image_url": {"url": url}}, {"type": "text", "text": "Which shape?"}]
-    asked = {"model": "downstream-mini-1", "max_tokens": 1, "messages": [{"role": "user", "content": content}]}
-    return json.dumps(asked).encode()
+    body: Callable[[bytes], bytes]
+    path: str
+    ordinary: bytes
+    together: int
+    quiet: int
+    files: int
+    seconds: float
+    seed: int
 
 
 @contextmanager
@@ -112,103 +119,75 @@ def watched(service: Service) -> Iterator[Watched]:
         thread.join()
 
 
-async def besiege(
-    url: str, bodies: Iterable[bytes], together: int, ordinary: bytes, hang_up_on: Mapping[str, bytes]
-) -> Outcome:
-    """Send bodies from several clients, while one asks ordinary questions, one at a time.
-
-    Args:
-        url: Where they are posted.
-        bodies: The clients' bodies.
-        together: How many clients there are.
-        ordinary: The ordinary question's body.
-        hang_up_on: Bodies that are posted again and again, by clients that do not wait for the reply.
-    """
-    outcome, left = Outcome(), enumerate(bodies)
-    ended = asyncio.Event()
-    limits = httpx.Limits(max_connections=together + 8)
-    async with httpx.AsyncClient(timeout=_TIMEOUT_S, limits=limits) as http:
-
-        async def attack() -> None:
-            for number, body in left:
-                started = time.perf_counter()
-                try:
-                    status = (await http.post(url, content=body, headers=_JSON)).status_code
-                except httpx.TransportError:
-                    status = 0
-                outcome.statuses[status] += 1
-                outcome.slowest_s = max(outcome.slowest_s, time.perf_counter() - started)
-                if number % _EVERY == 0:
-                    for posted in hang_up_on.values():
-                        await asyncio.gather(*(_hang_up(url, posted, 0.02 * each) for each in range(5)))
-
-        async def ask() -> None:
-            while not ended.is_set():
-                started = time.perf_counter()
-                response = await http.post(url, content=ordinary, headers=_JSON)
-                outcome.waits.append(time.perf_counter() - started)
-                outcome.refused += response.status_code != httpx.codes.OK
-
-        asking = asyncio.create_task(ask())
-        await asyncio.gather(*(attack() for _ in range(together)))
-        ended.set()
-        await asking
-    return outcome
-
-
-async def phases(
-    service: Service,
-    path: str,
-    body: Callable[[bytes], bytes],
-    together: int,
-    ordinary: bytes,
-    mutated: Iterable[bytes],
-    quiet: int,
-) -> dict[str, Any]:
-    """Ask beside nobody, beside clients that ask the same, and beside those that attack.
-
-    Args:
-        service: The service.
-        path: Where questions are posted.
-        body: Makes a question of a picture's file.
-        together: Clients beside the one whose waits count.
-        ordinary: An ordinary picture's file.
-        mutated: Broken files, among which the five attacks are mixed.
-        quiet: Questions of the first two phases.
+async def phases(service: Service, siege: Siege) -> dict[str, Any]:
+    """Ask beside attackers of the same address, beside nobody, a client that asks the same, and one that attacks.
 
     Returns:
-        Outcomes, peak memory of the last phase, and what the service says to each of the five.
+        Outcomes, peak memory under attack, and what the service says to each of the five known attacks.
     """
-    url, asked = service.url + path, body(ordinary)
-    attacks = {name: body(file) for name, (file, _, _) in five_attacks().items()}
+    url = service.url + siege.path
+    broken = Attack(url, siege.body, "broken", siege.files, _HOURS, siege.together, _SHARED, siege.ordinary, siege.seed)
+    same = replace(broken, sent="ordinary", files=siege.quiet * siege.together, address=_SAME)
+    apart = replace(broken, files=_MANY, seconds=siege.seconds, address=_ATTACKS)
     found: dict[str, Any] = {"idle_mb": round(service.rss_mb(), 1), "attacks": {}}
-    async with httpx.AsyncClient(timeout=_TIMEOUT_S) as http:
-        for name, attack in attacks.items():
+    async with _client(_SHARED) as http:
+        for name, (file, _, _) in five_attacks().items():
             started = time.perf_counter()
-            status = (await http.post(url, content=attack, headers=_JSON)).status_code
+            status = (await http.post(url, content=siege.body(file), headers=JSON)).status_code
             found["attacks"][name] = {"status": status, "seconds": round(time.perf_counter() - started, 3)}
-    found["alone"] = (await besiege(url, [asked] * quiet, 1, asked, {})).document()
-    found["beside_the_same"] = (await besiege(url, [asked] * quiet * together, together, asked, {})).document()
-    mixed = itertools.chain.from_iterable(
-        ([body(file)] if number % _EVERY else [*attacks.values(), body(file)]) for number, file in enumerate(mutated)
-    )
     with watched(service) as seen:
-        found["besieged"] = (await besiege(url, mixed, together, asked, attacks)).document()
+        # While nobody of another address has asked: these are not slowed down.
+        found["besieged_from_the_same_address"] = (await _beside(broken, siege, _SHARED)).document()
+        found["alone"] = (await _alone(siege, url)).document()
+        found["beside_the_same"] = (await _beside(same, siege, _ASKS)).document()
+        found["besieged"] = (await _beside(apart, siege, _ASKS)).document()
+        found["beside_slow_pictures"] = (
+            await _beside(replace(apart, sent="slow", address=_SLOW), siege, _ASKS)
+        ).document()
     found["peak_mb"], found["peak_decoders"] = round(seen.peak_mb, 1), seen.peak_decoders
     return found
 
 
-async def _hang_up(url: str, body: bytes, after_s: float) -> None:
-    """Post a body and break the connection."""
-    at = httpx.URL(url)
-    reader, writer = await asyncio.open_connection(at.host, at.port)
-    head = f"POST {at.path} HTTP/1.1\r\nHost: {at.host}\r\nContent-Type: application/json\r\n"
-    writer.write(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
-    try:
-        await writer.drain()
-        await asyncio.sleep(after_s)
-    except ConnectionError:
-        pass
-    finally:
-        writer.transport.abort()
-        del reader
+async def _alone(siege: Siege, url: str) -> Outcome:
+    outcome = Outcome(Answers(began=time.monotonic()))
+    async with _client(_ASKS) as http:
+        for _ in range(siege.quiet):
+            await _ask(http, url, siege, outcome)
+    outcome.answers.ended = time.monotonic()
+    return outcome
+
+
+async def _beside(attack: Attack, siege: Siege, address: str) -> Outcome:
+    """Ask one ordinary question after the other, from an address, while others attack."""
+    outcome, asked = Outcome(Answers()), list[float]()
+    async with attacking(attack) as answers, _client(address) as http:
+        while not answers.done():
+            asked.append(time.monotonic())
+            await _ask(http, attack.url, siege, outcome)
+        outcome.answers = await answers
+    while_attacked = [
+        wait
+        for at, wait in zip(asked, outcome.waits, strict=True)
+        if at + wait > outcome.answers.began and at < outcome.answers.ended
+    ]
+    return replace(outcome, waits=while_attacked)
+
+
+def _client(address: str) -> httpx.AsyncClient:
+    return httpx.AsyncClient(timeout=TIMEOUT_S, transport=httpx.AsyncHTTPTransport(local_address=address))
+
+
+async def _ask(http: httpx.AsyncClient, url: str, siege: Siege, outcome: Outcome) -> None:
+    body = siege.body(siege.ordinary)
+    started = time.perf_counter()
+    response = await http.post(url, content=body, headers=JSON)
+    outcome.waits.append(time.perf_counter() - started)
+    outcome.refused += response.status_code != httpx.codes.OK
+
+
+def _interval(waits: list[float], share: float, draws: int = 1000) -> tuple[float, float]:
+    """Bootstrap a quantile's 95 % interval."""
+    values, rng = np.array(waits), np.random.default_rng(1)
+    drawn = [np.quantile(rng.choice(values, len(values)), share) for _ in range(draws)]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return float(low), float(high)

@@ -29,11 +29,13 @@ class Service:
         name: What tables call it.
         url: Where it answers.
         process: Its process.
+        log: Where it writes, if that is known.
     """
 
     name: str
     url: str
     process: subprocess.Popen[bytes]
+    log: Path = Path(os.devnull)
 
     def cpu_s(self) -> float:
         """Seconds of a core used so far, which say more than the clock where others use the machine too.
@@ -90,7 +92,7 @@ def running_service(
         )
     with ending(process):
         wait_for(f"http://127.0.0.1:{port}{ready}", process)
-        yield Service(name or service, f"http://127.0.0.1:{port}", process)
+        yield Service(name or service, f"http://127.0.0.1:{port}", process, log)
 
 
 @contextmanager

@@ -125,6 +125,7 @@ def downstream_app(settings: DownstreamSettings, *, load: LoadEngine = load_engi
         max_body_bytes=settings.max_body_bytes,
         body_timeout_s=settings.body_timeout_s,
         is_alive=service.is_alive,
+        paced="/v1/chat/completions",
     )
     app.add_exception_handler(OpenAIError, on_openai_error)
     app.include_router(make_router(service.chat))

@@ -60,26 +60,34 @@ class ChatService:
                 code="model_not_found",
             )
 
-    async def complete(self, request: ChatCompletionRequest) -> dict[str, Any]:
+    async def complete(self, request: ChatCompletionRequest, client: str) -> dict[str, Any]:
         """Answer a request that is not streamed.
+
+        Args:
+            request: The request.
+            client: Who asks.
 
         Raises:
             OpenAIError: If it cannot be answered.
         """
-        wanted = await self._translate(request)
+        wanted = await self._translate(request, client)
         try:
             result = await self._engine.complete(wanted)
         except EngineError as error:
             raise from_engine(error) from error
         return completion(ReplyHead(self._settings.model), result, logprobs=bool(request.logprobs))
 
-    async def stream(self, request: ChatCompletionRequest) -> AsyncIterator[str]:
+    async def stream(self, request: ChatCompletionRequest, client: str) -> AsyncIterator[str]:
         """Begin a streamed answer; what is wrong with the request is raised here, before the first event.
+
+        Args:
+            request: The request.
+            client: Who asks.
 
         Raises:
             OpenAIError: If it cannot be answered.
         """
-        wanted = await self._translate(request)
+        wanted = await self._translate(request, client)
         try:
             stream = await self._engine.submit(wanted)
         except EngineError as error:
@@ -93,7 +101,7 @@ class ChatService:
             include_usage=bool(options and options.include_usage),
         )
 
-    async def _translate(self, request: ChatCompletionRequest) -> GenerationRequest:
+    async def _translate(self, request: ChatCompletionRequest, client: str) -> GenerationRequest:
         self.check_model(request.model)
         settings = self._settings
         if (request.n or 1) > settings.max_n:
@@ -107,4 +115,4 @@ class ChatService:
                 400, f"This model takes at most {most} images a request.", param="messages", code="too_many_images"
             )
         pictures = await asyncio.gather(*(self._fetcher.fetch(url) for url in urls))
-        return to_generation(request, pictures, settings.deadline_s)
+        return to_generation(request, pictures, settings.deadline_s, client)

@@ -24,7 +24,7 @@ def picture_urls(request: ChatCompletionRequest) -> list[str]:
 
 
 def to_generation(
-    request: ChatCompletionRequest, pictures: Sequence[str | bytes], timeout_s: float
+    request: ChatCompletionRequest, pictures: Sequence[str | bytes], timeout_s: float, client: str = ""
 ) -> GenerationRequest:
     """Translate a request.
 
@@ -32,6 +32,7 @@ def to_generation(
         request: The request.
         pictures: Its pictures, in order.
         timeout_s: Seconds that it may take.
+        client: Who asks.
 
     Returns:
         The same for the engine, with OpenAI's defaults.
@@ -51,6 +52,7 @@ def to_generation(
         stop=request.stops,
         logprobs=(request.top_logprobs or 0) if request.logprobs else None,
         timeout_s=timeout_s,
+        client=client,
     )
 
 

@@ -12,6 +12,7 @@ from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import ValidationError
 
 from services.common.auth import OPEN, Right, requires
+from services.common.auth.client import client_of
 from services.downstream.chat import ChatService
 from services.downstream.errors import OpenAIError, from_validation
 from services.downstream.schemas import ChatCompletionRequest
@@ -72,13 +73,14 @@ def make_router(service: Callable[[], ChatService]) -> APIRouter:
             request = await _read(await http_request.body())
         except ValidationError as error:
             raise from_validation(error) from None
+        client = client_of(http_request.scope)
         if request.stream:
             return StreamingResponse(
-                await service().stream(request),
+                await service().stream(request, client),
                 media_type="text/event-stream",
                 headers={"Cache-Control": "no-cache", "X-Accel-Buffering": "no"},
             )
-        reply = await _unless_disconnected(http_request, service().complete(request))
+        reply = await _unless_disconnected(http_request, service().complete(request, client))
         return Response(status_code=_CLIENT_LEFT) if reply is None else JSONResponse(reply)
 
     return router

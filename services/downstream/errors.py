@@ -19,12 +19,14 @@ from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.common.engine.errors import (
+    CONTEXT_OVERFLOW,
     DeadlineExceededError,
     EngineBusyError,
     EngineError,
     EngineUnavailableError,
     InvalidRequestError,
 )
+from services.common.http.pacing import excuse
 from services.common.http.problems import MEDIA_TYPE
 
 _UNAVAILABLE_RETRY_S = 5.0
@@ -75,9 +77,12 @@ def envelope(message: str, kind: str, param: str | None, code: str | None) -> di
     return {"error": {"message": message, "type": kind, "param": param, "code": code}}
 
 
-async def on_openai_error(_request: Request, error: Exception) -> JSONResponse:
+async def on_openai_error(request: Request, error: Exception) -> JSONResponse:
     """Handle OpenAIError in an application."""
     assert isinstance(error, OpenAIError)  # noqa: S101 - registered for this type alone
+    if error.code == CONTEXT_OVERFLOW:
+        # Anybody's long question makes a gateway send one: its others must not be slowed down for that.
+        excuse(request.scope)
     return error.response()
 
 

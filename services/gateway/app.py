@@ -66,6 +66,7 @@ def create_gateway(settings: GatewaySettings) -> FastAPI:
         metrics=registry,
         others={FILES: frozenset()},
         browser=sign_in,
+        paced="/vqa",
     )
     app.include_router(router)
     app.include_router(records_router)

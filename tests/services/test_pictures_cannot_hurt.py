@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import base64
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import asdict
 from typing import Any
 
 import httpx
 import psutil
 import pytest
+from structlog.testing import capture_logs
 
 from benchmarks.pictures.attacks import five_attacks, progressive_jpeg
 from benchmarks.pictures.mutations import mutated_files
-from benchmarks.pictures.siege import chat_body, gateway_body
+from benchmarks.pictures.questions import chat_body, gateway_body
 from benchmarks.serving.processes import Service, running_service
 from prompt4trust.errors import PictureError
 from prompt4trust.pictures import PictureLimits
@@ -29,6 +30,7 @@ from tests.support.waiting import until, wait_until
 JSON = {"Content-Type": "application/json"}
 SLOW = progressive_jpeg(8000, 8000, 60)  # within all caps, and half a second or more of work
 MUTATED = 400
+SLOWED = "a client is slowed down, as its requests are refused over and over"
 MEMORY = 200_000_000
 
 
@@ -84,6 +86,26 @@ def test_chat_completions_refuse_the_same_in_the_same_words(gateway: Service, do
     assert told.status_code == 400
     error = told.json()["error"]
     assert (error["code"], error["message"]) == ("invalid_image", refused.json()["detail"])
+
+
+def test_who_sends_bad_pictures_over_and_over_is_slowed_down_by_both(gateway: Service, downstream: str) -> None:
+    with capture_logs() as logged:
+        send_until(
+            lambda: any(each["event"] == SLOWED for each in logged),
+            f"{downstream}/v1/chat/completions",
+            chat_body(b"no picture"),
+        )
+    send_until(lambda: SLOWED in gateway.log.read_text(), f"{gateway.url}/vqa", gateway_body(b"no picture"))
+
+
+def send_until(condition: Callable[[], bool], url: str, body: bytes) -> None:
+    """Send a body from an address of its own, over and over, until something is so."""
+    with httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.2"), headers=JSON) as http:
+        for _ in range(200):
+            assert http.post(url, content=body).status_code in {400, 415}
+            if condition():
+                return
+    raise AssertionError("nothing happened")
 
 
 async def test_clients_that_hang_up_end_the_decoding(gateway: Service) -> None:

@@ -10,6 +10,11 @@ EngineError                   a request could not be served
 
 from __future__ import annotations
 
+from typing import Final
+
+CONTEXT_OVERFLOW: Final = "context_length_exceeded"
+"""OpenAI's code for it."""
+
 
 class EngineError(Exception):
     """A request could not be served; the message is fit for the client."""
@@ -33,7 +38,7 @@ class ContextOverflowError(InvalidRequestError):
     """Prompt and completion do not fit into the model's context."""
 
     def __init__(self, message: str) -> None:
-        super().__init__(message, param="messages", code="context_length_exceeded")
+        super().__init__(message, param="messages", code=CONTEXT_OVERFLOW)
 
 
 class EngineBusyError(EngineError):

@@ -25,6 +25,7 @@ class GenerationRequest:
         stop: Strings that end the text; they are not part of it.
         logprobs: None for no log-probabilities, otherwise how many alternatives to report besides each chosen token.
         timeout_s: Seconds from submission within which all samples must be done; None for the engine's own limit.
+        client: Who asks, by whom turns at the decoders are shared out.
     """
 
     messages: Sequence[Message]
@@ -34,6 +35,7 @@ class GenerationRequest:
     stop: tuple[str, ...] = ()
     logprobs: int | None = None
     timeout_s: float | None = None
+    client: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -208,7 +208,7 @@ class TransformersEngine:
         prompts = self._adapter.prompts
         draft = await loop.run_in_executor(self._pool, prompts.draft, request.messages, request.pictures)
         # Strangers' pictures: in processes that are killed with the request.
-        pictures = await decode_in_pool(draft.pictures, prompts.limits, self._pictures)
+        pictures = await decode_in_pool(draft.pictures, prompts.limits, self._pictures, request.client)
         return await loop.run_in_executor(self._pool, prompts.finish, draft, pictures)
 
     def _completed(self, request: GenerationRequest, prompt: Prompt) -> Sampling:

@@ -23,6 +23,7 @@ from services.common.http.health import (
 )
 from services.common.http.hosts import HostCheck
 from services.common.http.metrics import HttpMetrics
+from services.common.http.pacing import Pacing
 from services.common.http.problems import install_problem_handlers
 from services.common.http.telemetry import RequestTelemetry
 from services.common.metrics_registry import MetricsRegistry, add_process_metrics
@@ -47,6 +48,7 @@ def create_app(
     others: Mapping[str, Access] | None = None,
     browser: Browser | None = None,
     is_alive: Liveness = lambda: True,
+    paced: str | None = None,
 ) -> FastAPI:
     """Make an application with health, version, metrics, tracing, problem documents and an authenticator.
 
@@ -62,6 +64,7 @@ def create_app(
         others: Rights that routes ask for which are not FastAPI's own, such as mounted files: path -> access.
         browser: Reads browsers' keys, where the service has pages.
         is_alive: Whether the process is of use yet; where it is not, `serve` ends it.
+        paced: Path at which clients that are refused over and over are slowed down while others ask, or None.
 
     Returns:
         The application; a service adds its own routes, each with what it asks for: a route that does not say is for
@@ -97,6 +100,8 @@ def create_app(
             timeout_s=body_timeout_s,
             max_held_bytes=max(_LEAST_HELD_BYTES, 4 * max_body_bytes),
         )
+    if paced is not None:
+        app.add_middleware(Pacing, path=paced)
     # Around the bodies' bound: whoever may not ask is told so before the first byte of a body is read.
     app.add_middleware(
         Authenticator,

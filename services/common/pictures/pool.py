@@ -20,6 +20,8 @@ from typing import Any, Final, Self, get_args
 import structlog
 
 from prompt4trust.errors import PictureError, PictureFault
+from services.common.askers import Askers
+from services.common.pictures.turns import Turns
 from services.common.pictures.worker import LENGTHS, Task, serve
 
 _RETRY_S: Final = 1.0
@@ -69,7 +71,8 @@ class PicturePool:
     def __init__(self, task: Task, limits: WorkerLimits) -> None:
         self.limits = limits
         self._task = task
-        self._ready: asyncio.LifoQueue[_Worker] = asyncio.LifoQueue()
+        self._askers = Askers()
+        self._turns = Turns[_Worker](limits.count, lambda worker: not worker.ended.is_set(), self._askers)
         self._keepers: list[asyncio.Task[None]] = []
         self._pids: set[int] = set()
 
@@ -96,7 +99,7 @@ class PicturePool:
         """Wait until a worker could begin, so that the first picture is not the one that waits; not for ever."""
         try:
             async with asyncio.timeout(self.limits.seconds):
-                self._ready.put_nowait(await self._take())
+                self._turns.give(await self._turns.take(""))
         except TimeoutError:
             _log.warning("picture workers are slow to start")
 
@@ -108,14 +111,15 @@ class PicturePool:
     @property
     def idle(self) -> int:
         """Workers that wait for a picture."""
-        return self._ready.qsize()
+        return self._turns.free
 
-    async def run(self, data: bytes, asked: Mapping[str, Any]) -> tuple[Any, bytes]:
-        """Work on a file, as soon as a worker is free.
+    async def run(self, data: bytes, asked: Mapping[str, Any], client: str = "") -> tuple[Any, bytes]:
+        """Work on a file, as soon as a worker is free and it is the client's turn.
 
         Args:
             data: The file, unchecked.
             asked: Arguments of the task, of what JSON holds.
+            client: Who sent it, by whom turns are shared out: see `Turns`.
 
         Returns:
             The task's result, as JSON holds it, and its bytes.
@@ -124,7 +128,8 @@ class PicturePool:
             PictureError: If the task refused the file, took too long over it, or was ended by it.
             PictureWorkerError: If the task has a mistake.
         """
-        worker = await self._take()
+        self._askers.note(client)
+        worker = await self._turns.take(client)
         try:
             async with asyncio.timeout(self.limits.seconds) as limit:
                 told, file = await worker.ask(data, asked)
@@ -139,14 +144,8 @@ class PicturePool:
         if told.get("last"):
             worker.kill()
         else:
-            self._ready.put_nowait(worker)
+            self._turns.give(worker)
         return _result(told), file
-
-    async def _take(self) -> _Worker:
-        while True:
-            worker = await self._ready.get()
-            if not worker.ended.is_set():
-                return worker
 
     async def _keep(self) -> None:
         """Hold one place: start a worker, and another once that has gone."""
@@ -154,13 +153,14 @@ class PicturePool:
             worker = await self._start()
             self._pids.add(worker.pid)
             try:
-                self._ready.put_nowait(worker)
+                self._turns.give(worker)
                 await worker.ended.wait()
             finally:
                 worker.kill()
                 await worker.ended.wait()
+                self._turns.drop(worker)
                 self._pids.discard(worker.pid)
-                await asyncio.to_thread(worker.close)
+                await _close(worker)
 
     async def _start(self) -> _Worker:
         loop = asyncio.get_running_loop()
@@ -172,7 +172,7 @@ class PicturePool:
                 worker = _Worker(loop, *await starting)
                 worker.kill()
                 await worker.ended.wait()
-                await asyncio.to_thread(worker.close)
+                await _close(worker)
                 raise
             except (OSError, EOFError) as error:
                 _log.error("a picture worker cannot be started", reason=str(error))
@@ -234,6 +234,15 @@ class _Worker:
         with _processes:
             self._process.join()
             self._process.close()
+
+
+async def _close(worker: _Worker) -> None:
+    closing = asyncio.ensure_future(asyncio.to_thread(worker.close))
+    try:
+        await asyncio.shield(closing)
+    except asyncio.CancelledError:
+        await closing  # cancelled while no thread was free, it would never be done
+        raise
 
 
 def _started(task: Task, limits: WorkerLimits) -> tuple[multiprocessing.process.BaseProcess, socket.socket]:

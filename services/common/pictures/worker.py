@@ -89,6 +89,9 @@ def _confine(connection: socket.socket, memory: int) -> None:
     with Path(os.devnull).open("wb") as nowhere:  # decoders complain there of what strangers send
         os.dup2(nowhere.fileno(), 1)
         os.dup2(nowhere.fileno(), 2)
+    if hasattr(os, "SCHED_BATCH"):
+        # Work that may be put off: a worker that gets a picture must not push the event loop that sent it off its core.
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
     for kind in (resource.RLIMIT_CORE, resource.RLIMIT_FSIZE):
         resource.setrlimit(kind, (0, 0))
     if has := _size():

@@ -16,6 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from prompt4trust.pictures import PictureLimits, PreparedPicture
 from prompt4trust.shift import Described
 from services.common.auth.authenticator import key_of
+from services.common.auth.client import client_of
 from services.common.http.body import read_body
 from services.common.http.problems import request_id_of
 from services.common.pictures.pool import PicturePool
@@ -79,7 +80,7 @@ class Intake:
         key = key_of(request.scope)
         answer_id = answer_id_of(request.headers, "" if key is None else key.id)
         # A client's file takes memory from its first byte until it has become a small picture: one bound for both.
-        client = key.id if key is not None else request.client.host if request.client is not None else ""
+        client = client_of(request.scope)
         uploads = self.uploads if _is_small(request) else self.large_uploads
         async with uploads.place(client) as upload:
             body = await upload.receive(
@@ -91,7 +92,7 @@ class Intake:
             with anyio.fail_after(self.deadline_s):
                 submission = await read_submission(request.headers, body, self.max_image_bytes, self.methods)
                 del body
-                work = partial(_prepare, submission, self.limits, descriptors, self.pictures)
+                work = partial(_prepare, submission, self.limits, descriptors, self.pictures, client)
                 picture, described = await while_connected(request.receive, work)
         return Query(
             ask=submission.ask,
@@ -110,7 +111,7 @@ def _is_small(request: Request) -> bool:
 
 
 async def _prepare(
-    submission: Submission, limits: PictureLimits, descriptors: Sequence[str], pictures: PicturePool
+    submission: Submission, limits: PictureLimits, descriptors: Sequence[str], pictures: PicturePool, client: str
 ) -> tuple[PreparedPicture, Mapping[str, Described]]:
     ask = submission.ask
     asked = arguments(
@@ -121,7 +122,7 @@ async def _prepare(
         ask.options,
         descriptors if ask.options else (),
     )
-    found, file = await pictures.run(submission.image, asked)
+    found, file = await pictures.run(submission.image, asked, client)
     return prepared_picture(found, file), {name: described_from(each) for name, each in found["described"].items()}
 
 

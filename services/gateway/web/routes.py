@@ -62,6 +62,7 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     413: problem("The body, the image file or its number of pixels is too large."),
     415: problem("Not JSON or a form, or not an image of a format that is read."),
     422: problem("Well-formed, but a field or the image cannot be used; `errors` names each field."),
+    429: problem("Most of what this client sent lately was refused, and others ask: see `Retry-After`."),
     502: problem("The downstream model replied with an error, or with something that is no reply."),
     503: problem("Busy, or the downstream model is away: `Retry-After` says when to come back."),
     504: problem("No answer within the deadline."),

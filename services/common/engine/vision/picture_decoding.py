@@ -69,7 +69,7 @@ def read_request_picture(source: str | bytes, limits: EncodedPictureLimits) -> R
 
 
 async def decode_in_pool(
-    pictures: Sequence[RequestPicture], limits: EncodedPictureLimits, pool: PicturePool
+    pictures: Sequence[RequestPicture], limits: EncodedPictureLimits, pool: PicturePool, client: str
 ) -> list[Image.Image]:
     """Decode a request's pictures in worker processes, one after the other.
 
@@ -77,6 +77,7 @@ async def decode_in_pool(
         pictures: The files, in the request's order.
         limits: What is taken.
         pool: Runs `decode_pixels`.
+        client: Who sent them.
 
     Returns:
         The pixels, of mode L or RGB, that `prompt4trust.pictures` makes of each.
@@ -87,7 +88,7 @@ async def decode_in_pool(
     bounds = asdict(limits.decoded)
     try:
         return [
-            picture_from(*await pool.run(each.file, {"limits": bounds, "media_type": each.media_type}))
+            picture_from(*await pool.run(each.file, {"limits": bounds, "media_type": each.media_type}, client))
             for each in pictures
         ]
     except PictureError as error:

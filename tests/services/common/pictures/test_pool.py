@@ -11,7 +11,9 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -157,6 +159,27 @@ async def test_calls_beyond_the_places_wait_and_may_be_given_up(pool: PicturePoo
     await asyncio.gather(*tasks, given_up, return_exceptions=True)
 
 
+async def test_a_client_whose_pictures_take_for_ever_keeps_nobody_waiting(pool: PicturePool) -> None:
+    await all_ready(pool)
+    await pool.run(b"", {"act": "echo"}, "other")
+    stalls = [asyncio.create_task(pool.run(b"", {"act": "stall"}, "hog")) for _ in range(3)]
+    await until(lambda: pool.idle == 1)
+    for stall in stalls:
+        assert (await pool.run(b"", {"act": "echo"}, "other"))[0]["pid"] in pool.pids
+        stall.cancel()  # its worker is killed, and the next stall waits until that is replaced
+    await asyncio.gather(*stalls, return_exceptions=True)
+    await all_ready(pool)
+
+
+async def test_a_client_that_is_alone_may_use_all_workers(pool: PicturePool) -> None:
+    await all_ready(pool)
+    stalls = [asyncio.create_task(pool.run(b"", {"act": "stall"}, "gateway")) for _ in range(2)]
+    await until(lambda: pool.idle == 0)
+    for stall in stalls:
+        stall.cancel()
+    await asyncio.gather(*stalls, return_exceptions=True)
+
+
 async def test_the_pools_end_is_its_workers_end_whatever_they_do() -> None:
     async with PicturePool(do, WorkerLimits(2, MEMORY, FOREVER)) as pool:
         await all_ready(pool)
@@ -176,6 +199,24 @@ async def test_a_pool_that_is_closed_while_it_starts_leaves_nothing() -> None:
     async with PicturePool(do, WorkerLimits(2, MEMORY, FOREVER)):
         await asyncio.sleep(0)
     assert len(multiprocessing.active_children()) == before
+
+
+async def test_a_pool_that_is_closed_while_it_lets_go_of_a_worker_leaves_nothing() -> None:
+    loop, free = asyncio.get_running_loop(), threading.Event()
+    threads = ThreadPoolExecutor(1)
+    loop.set_default_executor(threads)
+    pool = PicturePool(do, WorkerLimits(1, MEMORY, FOREVER))
+    descriptors = psutil.Process().num_fds()
+    async with pool:
+        await all_ready(pool)
+        busy = loop.run_in_executor(None, free.wait)  # the only thread
+        os.kill(next(iter(pool.pids)), signal.SIGKILL)
+        await until(lambda: not pool.pids)
+        closing = asyncio.create_task(pool.aclose())
+        await asyncio.sleep(0)
+        free.set()
+        await asyncio.gather(closing, busy)
+    assert psutil.Process().num_fds() == descriptors
 
 
 async def test_an_idle_worker_that_was_killed_is_replaced(pool: PicturePool) -> None:
