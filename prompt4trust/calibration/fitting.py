@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
 import numpy as np
@@ -29,6 +29,7 @@ def fit_artifact(
     clock: Callable[[], datetime],
     ids: list[str] | None = None,
     signals: Signals | None = None,
+    clusters: Sequence[str] | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> CalibratorArtifact:
@@ -45,6 +46,8 @@ def fit_artifact(
         clock: Gives the present time, with its zone.
         ids: The rows' question ids, which then enter the data hash; n of them.
         signals: Further numbers of the answers, by name; shape [n] each.
+        clusters: What each row belongs to, such as its picture, for the metrics' intervals; n of them; None where every
+            row stands alone.
         resamples: Bootstrap resamples for the metrics' intervals.
         seed: Seed of the bootstrap.
 
@@ -73,6 +76,8 @@ def fit_artifact(
         usable = check_flags(valid, "valid", len(stated))
         if ids is not None:
             ids = [row for row, kept in zip(ids, usable, strict=True) if kept]
+        if clusters is not None:
+            clusters = [cluster for cluster, kept in zip(clusters, usable, strict=True) if kept]
         stated, right = stated[usable], check_flags(right, "correct", len(usable))[usable]
         signals = {signal: np.asarray(values)[usable] for signal, values in (signals or {}).items()}
     calibrator = get_family(family).fit(stated, right, signals)
@@ -88,8 +93,8 @@ def fit_artifact(
         data_hash=hash_rows(stated, right, ids),
         created=clock(),
         seed=seed,
-        metrics_before=_metrics(stated, right, resamples, seed),
-        metrics_after=_metrics(corrected, right, resamples, seed),
+        metrics_before=_metrics(stated, right, clusters, resamples, seed),
+        metrics_after=_metrics(corrected, right, clusters, resamples, seed),
         warnings=calibrator.warnings(),
         reliability_before=reliability(stated, right),
         reliability_after=reliability(corrected, right),
@@ -120,6 +125,8 @@ def hash_rows(confidence: npt.ArrayLike, correct: npt.ArrayLike, ids: list[str] 
     return "sha256:" + hashlib.sha256("".join(lines).encode()).hexdigest()
 
 
-def _metrics(confidence: npt.ArrayLike, correct: npt.ArrayLike, resamples: int, seed: int) -> MetricValues:
-    summary = summarize(confidence, correct, resamples=resamples, seed=seed)["valid"]
+def _metrics(
+    confidence: npt.ArrayLike, correct: npt.ArrayLike, clusters: Sequence[str] | None, resamples: int, seed: int
+) -> MetricValues:
+    summary = summarize(confidence, correct, clusters=clusters, resamples=resamples, seed=seed)["valid"]
     return {name: interval.as_json() for name, interval in summary.items()}

@@ -57,8 +57,12 @@ def compare_methods(
     ids = [each for each in methods[0][1].ids if each in shared] if methods else []
     if len(methods) < 2 or not ids:
         return [], {}
+    # One division into clusters for all, so that their resamples hold the same questions.
+    clusters = methods[0][1].aligned(ids).clusters
     drawn = {
-        method.name: sampled_metrics(rows.confidence, rows.correct, PAIRED, resamples=resamples, seed=seed)
+        method.name: sampled_metrics(
+            rows.confidence, rows.correct, PAIRED, clusters=clusters, resamples=resamples, seed=seed
+        )
         for method, rows in ((method, scored.aligned(ids)) for method, scored in methods)
     }
     changes = [

@@ -18,7 +18,7 @@ from prompt4trust.calibration import (
     reliability,
 )
 from prompt4trust.calibration.base import MIN_ROWS
-from prompt4trust.evaluation.prediction_arrays import fitting_rows, signal_columns
+from prompt4trust.evaluation.prediction_arrays import fitting_rows, row_clusters, signal_columns
 from prompt4trust.evaluation.predictions import Prediction
 from prompt4trust.metrics import METRICS, summarize
 from prompt4trust.metrics.consistency import consistency_band
@@ -109,7 +109,7 @@ def fit_calibrator(
     """
     rows = fitting_rows(predictions)
     stated, right = [row.confidence or 0.0 for row in rows], [row.correct for row in rows]
-    signals = signal_columns(rows)
+    signals, clusters = signal_columns(rows), row_clusters(rows)
     fitted = fit_artifact(
         stated,
         right,
@@ -120,11 +120,12 @@ def fit_calibrator(
         clock=clock,
         ids=[row.id for row in rows],
         signals=signals,
+        clusters=clusters,
         resamples=resamples,
         seed=seed,
     )
     corrected = cross_fit(family, stated, right, signals=signals, folds=folds, seed=seed)
-    after = summarize(corrected, right, resamples=resamples, seed=seed)["valid"]
+    after = summarize(corrected, right, clusters=clusters, resamples=resamples, seed=seed)["valid"]
     return fitted.model_copy(
         update={
             "metrics_after": {metric: interval.as_json() for metric, interval in after.items()},

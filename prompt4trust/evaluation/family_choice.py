@@ -13,7 +13,7 @@ from prompt4trust.calibration import FAMILIES, Candidate, FamilyChoice, Signals,
 from prompt4trust.calibration.base import MIN_ROWS
 from prompt4trust.errors import CannotChooseError
 from prompt4trust.evaluation.crossfit import cross_fit
-from prompt4trust.evaluation.prediction_arrays import fitting_rows, signal_columns
+from prompt4trust.evaluation.prediction_arrays import fitting_rows, row_clusters, signal_columns
 from prompt4trust.evaluation.predictions import Prediction
 from prompt4trust.metrics import METRICS, summarize
 
@@ -96,7 +96,14 @@ def choose_family(
         except ValueError as error:
             candidates.append(Candidate(family=family, refused=str(error)))
             continue
-        figures = summarize(corrected, judged_on.correct, metrics=JUDGED_BY, resamples=resamples, seed=seed)["valid"]
+        figures = summarize(
+            corrected,
+            judged_on.correct,
+            clusters=judged_on.clusters,
+            metrics=JUDGED_BY,
+            resamples=resamples,
+            seed=seed,
+        )["valid"]
         metrics = {name: figures[name].as_json() for name in JUDGED_BY}
         candidates.append(Candidate(family=family, metrics=metrics))
     return FamilyChoice(
@@ -136,6 +143,7 @@ class _Rows:
         self.confidence: npt.NDArray[np.float64] = np.array([row.confidence for row in rows], dtype=np.float64)
         self.correct: npt.NDArray[np.bool_] = np.array([row.correct for row in rows], dtype=np.bool_)
         self.signals: Signals = signal_columns(rows)
+        self.clusters = row_clusters(rows)
 
 
 def _check(rows: _Rows, what: str, least: int) -> None:

@@ -1,4 +1,4 @@
-"""A full report from a table of one's own: confidences, whether each answer was right, perhaps a group."""
+"""A full report from a table of one's own: confidences, whether each answer was right, perhaps group and cluster."""
 
 from __future__ import annotations
 
@@ -32,16 +32,18 @@ class Outcomes:
         confidence: Confidences in [0, 1].
         correct: Whether each answer was right.
         groups: The group of each, or None.
+        clusters: What each belongs to, such as a picture or a patient, or None.
     """
 
     name: str
     confidence: Sequence[float]
     correct: Sequence[bool]
     groups: Sequence[str] | None = None
+    clusters: Sequence[str] | None = None
 
 
 def read_outcomes(path: Path) -> Outcomes:
-    r"""Read a table with the columns confidence and correct, and perhaps group.
+    r"""Read a table with the columns confidence and correct, perhaps group, and perhaps cluster.
 
     Args:
         path: A CSV or TSV file, JSON lines, a JSON array or a parquet file.
@@ -70,7 +72,7 @@ def read_outcomes(path: Path) -> Outcomes:
     if missing := [name for name in ("confidence", "correct") if name not in names]:
         raise TableError(
             f"{path}: no column {' and no '.join(missing)}; there are {', '.join(header) or 'none'}: the table needs "
-            "confidence (from 0 to 1) and correct (true or false), and may have group"
+            "confidence (from 0 to 1) and correct (true or false), and may have group and cluster"
         )
     confidence = _column(path, unit, rows, names["confidence"], _confidence, _CONFIDENCE_WANTED)
     correct = _column(path, unit, rows, names["correct"], _outcome, _OUTCOME_WANTED)
@@ -78,7 +80,10 @@ def read_outcomes(path: Path) -> Outcomes:
         raise TableError(f"{path}: the table has no rows")
     group = names.get("group")
     groups = None if group is None else tuple(_text(row.values.get(group)) or "(none)" for row in rows)
-    return Outcomes(path.stem, tuple(confidence), tuple(correct), groups)
+    cluster = names.get("cluster")
+    # A cell without one says nothing of other rows: its row stands alone.
+    clusters = None if cluster is None else tuple(_text(row.values.get(cluster)) for row in rows)
+    return Outcomes(path.stem, tuple(confidence), tuple(correct), groups, clusters)
 
 
 def report_outcomes(
@@ -86,6 +91,7 @@ def report_outcomes(
     correct: Sequence[bool],
     groups: Sequence[str] | None = None,
     *,
+    clusters: Sequence[str] | None = None,
     name: str = "own answers",
     resamples: int = 1000,
     seed: int = 0,
@@ -99,6 +105,8 @@ def report_outcomes(
         confidence: Confidences in [0, 1].
         correct: Whether each answer was right.
         groups: The group of each, for figures by group.
+        clusters: What each belongs to, such as its picture or its patient, "" for nothing: answers that belong together
+            are worth less than as many that do not, and intervals are wider.
         name: Name of the answers.
         resamples: Bootstrap resamples of the figures.
         seed: Seed of the bootstrap.
@@ -117,8 +125,9 @@ def report_outcomes(
         0.1
     """
     groups = list(groups) if groups is not None else None
-    if not len(confidence) == len(correct) or (groups is not None and len(groups) != len(correct)):
-        raise ValueError("confidence, correct and groups must be of one length")
+    clusters = list(clusters) if clusters is not None else [""] * len(correct)
+    if not len(confidence) == len(correct) == len(clusters) or (groups is not None and len(groups) != len(correct)):
+        raise ValueError("confidence, correct, groups and clusters must be of one length")
     if not len(confidence):
         raise ValueError("there is nothing to report on")
     if not all(0 <= value <= 1 for value in confidence):
@@ -132,6 +141,7 @@ def report_outcomes(
             answer="right" if right else "wrong",
             confidence=float(stated),
             groups={} if groups is None else {"group": groups[place]},
+            picture=str(clusters[place]) or None,
         )
         for place, (stated, right) in enumerate(zip(confidence, correct, strict=True))
     ]

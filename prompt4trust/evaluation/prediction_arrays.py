@@ -25,6 +25,7 @@ class PredictionArrays:
         correct: Whether each is right; shape [n].
         valid: Whether each holds a verdict; shape [n].
         signals: Further numbers by name, NaN where a row does not carry them; shape [n] each.
+        clusters: What each row belongs to, n of them: equal for questions about one picture.
     """
 
     ids: tuple[str, ...]
@@ -32,6 +33,7 @@ class PredictionArrays:
     correct: Bools
     valid: Bools
     signals: Mapping[str, Floats]
+    clusters: tuple[str, ...]
 
     @classmethod
     def of(cls, rows: Sequence[Prediction]) -> PredictionArrays:
@@ -42,6 +44,7 @@ class PredictionArrays:
             np.array([row.correct for row in rows], dtype=np.bool_),
             np.array([row.invalid is None for row in rows], dtype=np.bool_),
             signal_columns(rows),
+            row_clusters(rows),
         )
 
     def calibrated(self, artifact: CalibratorArtifact | None) -> PredictionArrays:
@@ -59,7 +62,16 @@ class PredictionArrays:
         """Take some of the rows, in the order named."""
         signals = {name: values[places] for name, values in self.signals.items()}
         ids = tuple(self.ids[place] for place in places)
-        return PredictionArrays(ids, self.confidence[places], self.correct[places], self.valid[places], signals)
+        clusters = tuple(self.clusters[place] for place in places)
+        return replace(
+            self,
+            ids=ids,
+            confidence=self.confidence[places],
+            correct=self.correct[places],
+            valid=self.valid[places],
+            signals=signals,
+            clusters=clusters,
+        )
 
     def aligned(self, ids: Sequence[str]) -> PredictionArrays:
         """Take the rows of these questions, all of which there are, in this order."""
@@ -91,6 +103,11 @@ def signal_columns(rows: Sequence[Prediction]) -> dict[str, Floats]:
     """
     names = sorted({name for row in rows for name in row.signals})
     return {name: np.array([row.signals.get(name, np.nan) for row in rows], dtype=np.float64) for name in names}
+
+
+def row_clusters(rows: Iterable[Prediction]) -> tuple[str, ...]:
+    """Name what each prediction belongs to: its picture, or nothing but itself."""
+    return tuple(f"row {row.id}" if row.picture is None else f"picture {row.picture}" for row in rows)
 
 
 def fitting_rows(rows: Iterable[Prediction]) -> list[Prediction]:

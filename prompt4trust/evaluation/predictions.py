@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 from collections.abc import Mapping
@@ -66,6 +67,7 @@ class Prediction(_Record):
         truth: The right option's letter, or None where unknown, as it is of an open question.
         expected: The text that the data set expects of an open question; compared with nothing.
         groups: The question's strata.
+        picture: What questions about one picture share: a digest of its file's name; None without a picture.
         answer: The chosen option's letter.
         confidence: Confidence in [0, 1], as the estimator gave it.
         invalid: Reason for a text without a verdict.
@@ -89,6 +91,7 @@ class Prediction(_Record):
     truth: str | None = None
     expected: str | None = None
     groups: Mapping[str, str] = Field(default_factory=dict)
+    picture: str | None = None
     answer: str | None = None
     confidence: float | None = Field(default=None, ge=0, le=1)
     invalid: InvalidReason | None = None
@@ -120,6 +123,7 @@ class Prediction(_Record):
             truth=question.answer,
             expected=question.open_answer,
             groups=dict(question.groups),
+            picture=_picture(question.image),
             answer=_unicode(stated.answer) if stated else None,
             confidence=stated.confidence if stated else None,
             invalid=invalid,
@@ -146,6 +150,7 @@ class Prediction(_Record):
             truth=question.answer,
             expected=question.open_answer,
             groups=dict(question.groups),
+            picture=_picture(question.image),
             failure=failure,
         )
 
@@ -153,6 +158,11 @@ class Prediction(_Record):
         """Write as one line of JSON, fields that hold nothing left out."""
         fields = self.model_dump(mode="json", exclude_defaults=True)
         return json.dumps(fields, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+
+
+def _picture(file: Path | None) -> str | None:
+    # With its folder's name, since some data sets call every picture alike; hashed, since names may be of patients.
+    return None if file is None else hashlib.sha256("/".join(file.parts[-2:]).encode()).hexdigest()[:16]
 
 
 def _unicode(text: str) -> str:

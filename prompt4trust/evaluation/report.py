@@ -212,7 +212,15 @@ def _figures(scored: PredictionArrays, resamples: int, seed: int, metrics: Mappi
     n = len(scored.confidence)
     stated = scored.confidence[scored.valid]
     views = (
-        summarize(scored.confidence, scored.correct, scored.valid, resamples=resamples, seed=seed, metrics=metrics)
+        summarize(
+            scored.confidence,
+            scored.correct,
+            scored.valid,
+            clusters=scored.clusters,
+            resamples=resamples,
+            seed=seed,
+            metrics=metrics,
+        )
         if n
         else {"all": {}, "valid": {}}
     )

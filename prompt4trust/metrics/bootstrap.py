@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 import numpy.typing as npt
 
+from prompt4trust.metrics.clusters import cluster_codes, resampled_rows
 from prompt4trust.metrics.tally import FloatArray, Tally, check_rows
 
 Metric = Callable[[Tally], FloatArray]
@@ -42,6 +44,7 @@ def bootstrap_intervals(
     correct: npt.ArrayLike,
     metrics: Mapping[str, Metric],
     *,
+    clusters: npt.ArrayLike | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> dict[str, Interval]:
@@ -55,6 +58,8 @@ def bootstrap_intervals(
         confidence: Stated confidences in [0, 1]; shape [n], n >= 1.
         correct: Whether each answer is right; shape [n].
         metrics: Name -> metric.
+        clusters: What each row belongs to, such as its picture or patient: whole clusters are drawn; shape [n]; None
+            where every row stands alone.
         resamples: Number of resamples, at least 1.
         seed: Seed of the draw; the same seed and rows give the same intervals.
 
@@ -72,7 +77,7 @@ def bootstrap_intervals(
         >>> bootstrap_intervals([0.8] * 8, right, {"accuracy": METRICS["accuracy"]}, resamples=200)
         {'accuracy': Interval(value=0.75, low=0.375, high=1.0)}
     """
-    drawn = bootstrap_replicates(confidence, correct, metrics, resamples=resamples, seed=seed)
+    drawn = bootstrap_replicates(confidence, correct, metrics, clusters=clusters, resamples=resamples, seed=seed)
     return {name: percentile_interval(value, resampled) for name, (value, resampled) in drawn.items()}
 
 
@@ -81,13 +86,14 @@ def bootstrap_replicates(
     correct: npt.ArrayLike,
     metrics: Mapping[str, Metric],
     *,
+    clusters: npt.ArrayLike | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> dict[str, tuple[float, FloatArray]]:
     """Compute metrics on the rows as they are, and on each of many resamples of them.
 
-    Which rows a resample holds depends on their number and the seed alone: of two estimators that answered the same n
-    questions, listed in one order, the resamples hold the same questions.
+    Which rows a resample holds depends on their number, their clusters and the seed alone: of two estimators that
+    answered the same n questions, listed in one order, the resamples hold the same questions.
 
     Args, errors: As `bootstrap_intervals`.
 
@@ -97,7 +103,7 @@ def bootstrap_replicates(
     if resamples < 1:
         raise ValueError(f"there must be at least one resample, not {resamples}")
     tally = Tally.of(confidence, correct)
-    drawn = list(_resampled(confidence, correct, resamples, np.random.default_rng(seed)))
+    drawn = list(_resampled(confidence, correct, clusters, resamples, np.random.default_rng(seed)))
     return {
         name: (float(metric(tally)[0]), np.concatenate([metric(part) for part in drawn]))
         for name, metric in metrics.items()
@@ -132,9 +138,15 @@ def paired_difference(mine: tuple[float, FloatArray], theirs: tuple[float, Float
 
 
 def _resampled(
-    confidence: npt.ArrayLike, correct: npt.ArrayLike, resamples: int, random: np.random.Generator
+    confidence: npt.ArrayLike,
+    correct: npt.ArrayLike,
+    clusters: npt.ArrayLike | None,
+    resamples: int,
+    random: np.random.Generator,
 ) -> Iterator[Tally]:
     stated, right = check_rows(confidence, correct)
+    codes = cluster_codes(clusters, len(stated))
+    together = None if codes is None else resampled_rows(codes, resamples, random)
     levels, level = np.unique(stated, return_inverse=True)
     cell = 2 * level + right
     cells = 2 * len(levels)
@@ -142,7 +154,12 @@ def _resampled(
     at_once = max(1, _CELLS_AT_ONCE // len(stated))
     for first in range(0, resamples, at_once):
         part = min(at_once, resamples - first)
-        rows = cell[random.integers(len(stated), size=(part, len(stated)))]
+        taken = (
+            random.integers(len(stated), size=(part, len(stated)))
+            if together is None
+            else np.stack(list(islice(together, part)))
+        )
+        rows = cell[taken]
         counts = np.bincount((rows + cells * np.arange(part)[:, None]).ravel(), minlength=part * cells)
         by_level = counts.reshape(part, len(levels), 2).astype(np.float64)
         yield Tally(levels, np.ascontiguousarray(by_level[..., 1]), np.ascontiguousarray(by_level[..., 0]))

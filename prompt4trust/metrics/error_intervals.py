@@ -46,7 +46,9 @@ class ErrorEstimate:
         return Interval(self.value, self.low, self.high)
 
 
-def ece_estimate(tally: Tally, bins: int = 10, *, draws: int = 400, seed: int = 0) -> ErrorEstimate:
+def ece_estimate(
+    tally: Tally, bins: int = 10, *, draws: int = 400, seed: int = 0, effect: float = 1.0
+) -> ErrorEstimate:
     """Compute the ECE with a 95 % interval of the population's ECE in the same bins.
 
     The error of a sample is above the population's, since noise in a bin counts whatever its sign; resampling adds that
@@ -61,12 +63,14 @@ def ece_estimate(tally: Tally, bins: int = 10, *, draws: int = 400, seed: int = 
         bins: Number of bins, as of `expected_calibration_error`.
         draws: Samples drawn under each candidate, at least 1.
         seed: Seed of the draws.
+        effect: How many answers are worth one that stands alone, at least 1: more where several are about one picture
+            or patient (see `error_effect`).
 
     Returns:
         The plain ECE, the debiased one and the ends of the interval, all in [0, 1].
 
     Raises:
-        ValueError: If there is more than one sample, or bins or draws are less than 1.
+        ValueError: If there is more than one sample, or bins, draws or effect are less than 1.
 
     Source: Feldman and Cousins, "Unified approach to the classical statistical analysis of small signals", Physical
     Review D 57, 1998, for the order; Chuang and Lai, "Hybrid resampling methods for confidence intervals", Statistica
@@ -82,10 +86,12 @@ def ece_estimate(tally: Tally, bins: int = 10, *, draws: int = 400, seed: int = 
         >>> round(over.value, 2), 0.15 < over.low < 0.25, 0.35 < over.high < 0.45
         (0.3, True, True)
     """
-    return _estimate(tally, ece_of(tally, bins), ece_cuts(tally, bins), draws, seed)
+    return _estimate(tally, ece_of(tally, bins), ece_cuts(tally, bins), draws, seed, effect)
 
 
-def ace_estimate(tally: Tally, bins: int = 10, *, draws: int = 400, seed: int = 0) -> ErrorEstimate:
+def ace_estimate(
+    tally: Tally, bins: int = 10, *, draws: int = 400, seed: int = 0, effect: float = 1.0
+) -> ErrorEstimate:
     """Compute the ACE with a 95 % interval of the population's ACE, its bins holding equal shares of the population.
 
     Args, returns, errors and source are those of `ece_estimate`; bins are those of `adaptive_calibration_error`.
@@ -95,7 +101,7 @@ def ace_estimate(tally: Tally, bins: int = 10, *, draws: int = 400, seed: int = 
         >>> round(error.value, 2), error.low < 0.05
         (0.1, True)
     """
-    return _estimate(tally, ace_of(tally, bins), ace_cuts(tally, bins), draws, seed)
+    return _estimate(tally, ace_of(tally, bins), ace_cuts(tally, bins), draws, seed, effect)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,16 +148,20 @@ class _Cells:
         return np.asarray(np.abs(surplus @ self.shares.T).sum(axis=-1) / self.n.sum())
 
 
-def _estimate(tally: Tally, errors: FloatArray, cuts: Sequence[int], draws: int, seed: int) -> ErrorEstimate:
+def _estimate(
+    tally: Tally, errors: FloatArray, cuts: Sequence[int], draws: int, seed: int, effect: float
+) -> ErrorEstimate:
     if len(errors) != 1:
         raise ValueError(f"an interval is of one sample, not of {len(errors)}")
     if draws < 1:
         raise ValueError(f"there must be at least one draw, not {draws}")
+    if not effect >= 1:
+        raise ValueError(f"the effect must be at least 1, not {effect}")
     cells = _Cells.of(tally, cuts)
     observed = float(errors[0])
-    gaps, doubt = _candidates(cells)
+    gaps, doubt = _candidates(cells, effect)
     candidates = np.maximum.accumulate(cells.error(gaps * cells.n))
-    drawn = _drawn(cells, gaps, doubt, draws, np.random.default_rng(seed))
+    drawn = _drawn(cells, gaps, doubt, draws, effect, np.random.default_rng(seed))
     low, high = _accepted(candidates, drawn, observed)
     # Of finitely many draws: the observed error, its own likeliest candidate, is never left out, and noise only raises.
     low, high = min(low, observed), min(max(high, observed), 1.0)
@@ -159,7 +169,7 @@ def _estimate(tally: Tally, errors: FloatArray, cuts: Sequence[int], draws: int,
     return ErrorEstimate(observed, debiased, low, high)
 
 
-def _candidates(cells: _Cells) -> tuple[FloatArray, FloatArray]:
+def _candidates(cells: _Cells, effect: float) -> tuple[FloatArray, FloatArray]:
     """Lay out gaps of the cells along a path of errors, from none to more than observed.
 
     How much noise adds to an error depends on how many cells are off. Shrinking all gaps by as many standard errors
@@ -172,8 +182,8 @@ def _candidates(cells: _Cells) -> tuple[FloatArray, FloatArray]:
     n, stated = cells.n, cells.stated
     surplus = cells.right - n * stated
     share = np.clip((cells.right + 2 * stated) / (n + 2), 0.01, 0.99)
-    variance = n * share * (1 - share)
-    by_noise = np.sqrt(2 / np.pi) * np.sqrt(cells.shares**2 @ (n * stated * (1 - stated))).sum() / n.sum()
+    variance = n * share * (1 - share) * effect
+    by_noise = np.sqrt(2 / np.pi) * np.sqrt(cells.shares**2 @ (n * stated * (1 - stated)) * effect).sum() / n.sum()
     observed, reach = cells.error(surplus), _REACH * np.sqrt(variance.sum()) / n.sum()
     # 0 is always among them: it says what noise alone makes.
     wanted = np.append(0, np.linspace(max(0, observed - by_noise - reach), observed + reach, _CANDIDATES))
@@ -202,11 +212,19 @@ def _at(wanted: FloatArray, cells: _Cells, path: FloatArray) -> FloatArray:
     return np.stack([np.interp(wanted, errors, each) for each in path.T], axis=1)
 
 
-def _drawn(cells: _Cells, gaps: FloatArray, doubt: FloatArray, draws: int, random: np.random.Generator) -> FloatArray:
+def _drawn(
+    cells: _Cells, gaps: FloatArray, doubt: FloatArray, draws: int, effect: float, random: np.random.Generator
+) -> FloatArray:
     """Draw errors of samples under each candidate; shape [errors, draws]."""
     right = np.clip(cells.stated + gaps, 0, 1)[:, None, :]
     counts = random.binomial(cells.n.astype(np.int64), np.broadcast_to(right, (len(gaps), draws, right.shape[-1])))
-    drawn = cells.error(counts - cells.n * cells.stated)
+    surplus = counts - cells.n * cells.stated
+    if effect > 1:
+        # Rows that belong together add noise, of which no more fits into a cell than that all be right, or wrong.
+        expected = cells.n * (right - cells.stated)
+        most, least = cells.n * (1 - cells.stated), -cells.n * cells.stated
+        surplus = np.clip(expected + np.sqrt(effect) * (surplus - expected), least, most)
+    drawn = cells.error(surplus)
     # Other samples hold other numbers of answers in each bin, which matters where the bins' gaps differ.
     size = cells.shares @ cells.n
     unsigned = np.abs((gaps * cells.n) @ cells.shares.T) / size
@@ -215,7 +233,7 @@ def _drawn(cells: _Cells, gaps: FloatArray, doubt: FloatArray, draws: int, rando
     # Gaps that were read off a few answers understate the noise: variances lack 1 / (n - 1).
     lacking = (right * (1 - right))[:, 0] @ (cells.n / np.maximum(cells.n - 1, 1)) / size.sum() ** 2
     spread += (1 - doubt) * lacking
-    return np.asarray(drawn + np.sqrt(spread)[:, None] * random.standard_normal(drawn.shape))
+    return np.asarray(drawn + np.sqrt(effect * spread)[:, None] * random.standard_normal(drawn.shape))
 
 
 def _accepted(errors: FloatArray, drawn: FloatArray, observed: float) -> tuple[float, float]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,19 +17,16 @@ from prompt4trust.metrics.bootstrap import (
     bootstrap_replicates,
     percentile_interval,
 )
-from prompt4trust.metrics.calibration import accuracy_of, ace_of, ece_of, smooth_ece_of
+from prompt4trust.metrics.calibration import accuracy_of, ace_cuts, ace_of, ece_cuts, ece_of, smooth_ece_of
+from prompt4trust.metrics.clusters import IntArray, cluster_codes, design_effect, error_effect
 from prompt4trust.metrics.error_intervals import ErrorEstimate, ace_estimate, ece_estimate
 from prompt4trust.metrics.proportions import wilson_interval
-from prompt4trust.metrics.selective import confident_error_count_of, confident_error_share_of
-from prompt4trust.metrics.tally import FloatArray, Tally
+from prompt4trust.metrics.selective import CONFIDENT, confident_error_count_of, confident_error_share_of
+from prompt4trust.metrics.tally import BoolArray, FloatArray, Tally, check_rows
 
 _UNKNOWN = float("nan")
 _MOST_DRAWS = 400
 """More draws under each candidate error change the ends by less than a tenth of the interval's width."""
-
-
-class _Estimated(Protocol):
-    def __call__(self, tally: Tally, *, draws: int, seed: int) -> ErrorEstimate: ...
 
 
 def metric_intervals(
@@ -38,6 +34,7 @@ def metric_intervals(
     correct: npt.ArrayLike,
     metrics: Mapping[str, Metric],
     *,
+    clusters: npt.ArrayLike | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> dict[str, Interval]:
@@ -45,12 +42,15 @@ def metric_intervals(
 
     Shares (accuracy, share of confident errors) have Wilson's interval; ECE and ACE have that of `ece_estimate`; smooth
     ECE has none, since resampling has nothing true to tell of it: `consistency_band` tells what chance makes. All
-    others have the bootstrap's.
+    others have the bootstrap's. Where rows belong together, the first two are of fewer rows, and the last draws whole
+    clusters.
 
     Args:
         confidence: Stated confidences in [0, 1]; shape [n], n >= 1.
         correct: Whether each answer is right; shape [n].
         metrics: Name -> metric, those of `METRICS` for their own intervals.
+        clusters: What each row belongs to, such as its picture or patient, equal values for equal ones; shape [n]; None
+            where every row stands alone.
         resamples: Bootstrap resamples, and (up to 400) samples drawn under each candidate error; at least 1.
         seed: Seed of both.
 
@@ -70,13 +70,13 @@ def metric_intervals(
         (0.05, 0.0)
     """
     resampled = {name: metric for name, metric in metrics.items() if metric not in _OWN and metric not in _ERRORS}
-    found = bootstrap_intervals(confidence, correct, resampled, resamples=resamples, seed=seed)
-    tally, draws = Tally.of(confidence, correct), min(resamples, _MOST_DRAWS)
+    found = bootstrap_intervals(confidence, correct, resampled, clusters=clusters, resamples=resamples, seed=seed)
+    sample, draws = _Sample.of(confidence, correct, clusters), min(resamples, _MOST_DRAWS)
     for name, metric in metrics.items():
         if metric in _OWN:
-            found[name] = _OWN[metric](tally)
+            found[name] = _OWN[metric](sample)
         elif metric in _ERRORS:
-            found[name] = _ERRORS[metric](tally, draws=draws, seed=seed).interval
+            found[name] = _ERRORS[metric](sample, draws, seed).interval
     return {name: found[name] for name in metrics}
 
 
@@ -100,6 +100,7 @@ def sampled_metrics(
     correct: npt.ArrayLike,
     metrics: Mapping[str, Metric],
     *,
+    clusters: npt.ArrayLike | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> dict[str, Sampled]:
@@ -110,16 +111,16 @@ def sampled_metrics(
     Returns:
         Name -> metric.
     """
-    drawn = bootstrap_replicates(confidence, correct, metrics, resamples=resamples, seed=seed)
-    tally, draws = Tally.of(confidence, correct), min(resamples, _MOST_DRAWS)
+    drawn = bootstrap_replicates(confidence, correct, metrics, clusters=clusters, resamples=resamples, seed=seed)
+    sample, draws = _Sample.of(confidence, correct, clusters), min(resamples, _MOST_DRAWS)
     found = {}
     for name, (value, values) in drawn.items():
         if metrics[name] is smooth_ece_of:
-            found[name] = Sampled(_smooth_ece(tally), np.full_like(values, np.nan))
+            found[name] = Sampled(_smooth_ece(sample), np.full_like(values, np.nan))
         elif (estimate := _ERRORS.get(metrics[name])) is None:
             found[name] = Sampled(percentile_interval(value, values), values)
         else:
-            error = estimate(tally, draws=draws, seed=seed)
+            error = estimate(sample, draws, seed)
             found[name] = Sampled(error.interval, values, error.debiased)
     return found
 
@@ -170,12 +171,13 @@ def _correlation(one: FloatArray, another: FloatArray) -> float:
     return float(np.clip(((one - one.mean()) * (another - another.mean())).mean() / spread, -1, 1))
 
 
-def share_interval(count: float, of: float) -> Interval:
+def share_interval(count: float, of: float, effect: float = 1.0) -> Interval:
     """Compute a share with Wilson's 95 % interval, NaN where it is one of nothing.
 
     Args:
         count: Number of those that count.
         of: Their number at most.
+        effect: How many of them are worth one that stands alone (see `design_effect`), at least 1.
 
     Example:
         >>> share_interval(0, 10).low, round(share_interval(0, 10).high, 2)
@@ -183,22 +185,62 @@ def share_interval(count: float, of: float) -> Interval:
     """
     if of == 0:
         return Interval(_UNKNOWN, _UNKNOWN, _UNKNOWN)
-    return Interval(count / of, *wilson_interval(round(count), round(of)))
+    return Interval(count / of, *wilson_interval(count / effect, of / effect))
 
 
-def _accuracy(tally: Tally) -> Interval:
-    return share_interval(float(tally.right.sum()), tally.n)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sample:
+    """Rows, their counts, and the number of each row's cluster (None where every row stands alone)."""
+
+    stated: FloatArray
+    right: BoolArray
+    tally: Tally
+    codes: IntArray | None
+
+    @classmethod
+    def of(cls, confidence: npt.ArrayLike, correct: npt.ArrayLike, clusters: npt.ArrayLike | None) -> _Sample:
+        stated, right = check_rows(confidence, correct)
+        return cls(stated, right, Tally.of(stated, right), cluster_codes(clusters, len(stated)))
+
+    def effect(self, part: BoolArray, among: BoolArray) -> float:
+        """Compute the design effect of a share of some rows."""
+        if self.codes is None or not among.any():
+            return 1.0
+        counted = part[among].astype(np.float64)
+        return design_effect(counted - counted.mean(), self.codes[among])
 
 
-def _confident_errors(tally: Tally) -> Interval:
-    return share_interval(float(confident_error_count_of(tally)[0]), float(tally.wrong.sum()))
+def _accuracy(sample: _Sample) -> Interval:
+    effect = sample.effect(sample.right, np.ones_like(sample.right))
+    return share_interval(float(sample.right.sum()), len(sample.right), effect)
 
 
-def _smooth_ece(tally: Tally) -> Interval:
-    return Interval(float(smooth_ece_of(tally)[0]), _UNKNOWN, _UNKNOWN)
+def _confident_errors(sample: _Sample) -> Interval:
+    effect = sample.effect(sample.stated >= CONFIDENT, ~sample.right)
+    return share_interval(float(confident_error_count_of(sample.tally)[0]), float((~sample.right).sum()), effect)
 
 
-_ERRORS: Mapping[Metric, _Estimated] = MappingProxyType({ece_of: ece_estimate, ace_of: ace_estimate})
-_OWN: Mapping[Metric, Callable[[Tally], Interval]] = MappingProxyType(
+def _smooth_ece(sample: _Sample) -> Interval:
+    return Interval(float(smooth_ece_of(sample.tally)[0]), _UNKNOWN, _UNKNOWN)
+
+
+def _ece(sample: _Sample, draws: int, seed: int) -> ErrorEstimate:
+    return ece_estimate(sample.tally, draws=draws, seed=seed, effect=_error_effect(sample, ece_cuts(sample.tally)))
+
+
+def _ace(sample: _Sample, draws: int, seed: int) -> ErrorEstimate:
+    return ace_estimate(sample.tally, draws=draws, seed=seed, effect=_error_effect(sample, ace_cuts(sample.tally)))
+
+
+def _error_effect(sample: _Sample, cuts: Sequence[int]) -> float:
+    if sample.codes is None:
+        return 1.0
+    order = np.argsort(sample.stated, kind="stable")
+    bins = np.searchsorted(np.unique(cuts), np.arange(len(order)), side="right")
+    return error_effect((sample.right - sample.stated)[order], sample.codes[order], bins)
+
+
+_ERRORS: Mapping[Metric, Callable[[_Sample, int, int], ErrorEstimate]] = MappingProxyType({ece_of: _ece, ace_of: _ace})
+_OWN: Mapping[Metric, Callable[[_Sample], Interval]] = MappingProxyType(
     {accuracy_of: _accuracy, confident_error_share_of: _confident_errors, smooth_ece_of: _smooth_ece}
 )

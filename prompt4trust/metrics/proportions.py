@@ -34,12 +34,12 @@ def exact_interval(count: int, of: int) -> tuple[float, float]:
     return low, high
 
 
-def wilson_interval(count: int, of: int) -> tuple[float, float]:
+def wilson_interval(count: float, of: float) -> tuple[float, float]:
     """Compute the 95 % interval of a share that covers it about so often: narrower than `exact_interval`.
 
     Args:
         count: Rows with the property, in [0, of].
-        of: Independent rows, at least 1.
+        of: Independent rows, more than 0. Rows that belong together are worth fewer, perhaps no whole number.
 
     Returns:
         Its ends, in [0, 1].

@@ -14,6 +14,8 @@ import numpy.typing as npt
 from prompt4trust.metrics.calibration import sum_of_first
 from prompt4trust.metrics.tally import FloatArray, Tally
 
+CONFIDENT = 0.9
+"""Least confidence of a confident error."""
 _ROUNDING = 1e-9
 
 
@@ -106,7 +108,7 @@ def accuracy_at_coverage(confidence: npt.ArrayLike, correct: npt.ArrayLike, cove
     return float(accuracy_at_coverage_of(Tally.of(confidence, correct), coverage)[0])
 
 
-def confident_error_share(confidence: npt.ArrayLike, correct: npt.ArrayLike, threshold: float = 0.9) -> float:
+def confident_error_share(confidence: npt.ArrayLike, correct: npt.ArrayLike, threshold: float = CONFIDENT) -> float:
     """Among the wrong answers, the share that was stated with at least a given confidence.
 
     Args:
@@ -127,7 +129,7 @@ def confident_error_share(confidence: npt.ArrayLike, correct: npt.ArrayLike, thr
     return float(confident_error_share_of(Tally.of(confidence, correct), threshold)[0])
 
 
-def confident_error_count(confidence: npt.ArrayLike, correct: npt.ArrayLike, threshold: float = 0.9) -> int:
+def confident_error_count(confidence: npt.ArrayLike, correct: npt.ArrayLike, threshold: float = CONFIDENT) -> int:
     """Count the wrong answers stated with at least a given confidence.
 
     Args and errors are those of `confident_error_share`.
@@ -180,14 +182,14 @@ def accuracy_at_coverage_of(tally: Tally, coverage: float = 0.8) -> FloatArray:
     return sum_of_first([ranks], tally.total[:, ::-1], tally.right[:, ::-1])[:, 0] / ranks
 
 
-def confident_error_share_of(tally: Tally, threshold: float = 0.9) -> FloatArray:
+def confident_error_share_of(tally: Tally, threshold: float = CONFIDENT) -> FloatArray:
     """Compute `confident_error_share` by sample; shape [samples]."""
     wrongs = tally.wrong.sum(axis=1)
     confident = confident_error_count_of(tally, threshold)
     return np.asarray(np.divide(confident, wrongs, out=np.full(len(wrongs), np.nan), where=wrongs > 0))
 
 
-def confident_error_count_of(tally: Tally, threshold: float = 0.9) -> FloatArray:
+def confident_error_count_of(tally: Tally, threshold: float = CONFIDENT) -> FloatArray:
     """Compute `confident_error_count` by sample; shape [samples]."""
     _check_share(threshold, "threshold")
     return np.asarray(tally.wrong[:, tally.levels >= threshold].sum(axis=1), dtype=np.float64)

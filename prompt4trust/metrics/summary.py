@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from prompt4trust.metrics import calibration, selective
 from prompt4trust.metrics.bootstrap import Interval, Metric
+from prompt4trust.metrics.clusters import cluster_codes
 from prompt4trust.metrics.intervals import metric_intervals
 from prompt4trust.metrics.tally import check_flags
 
@@ -40,6 +41,7 @@ def summarize(
     correct: npt.ArrayLike,
     valid: npt.ArrayLike | None = None,
     *,
+    clusters: npt.ArrayLike | None = None,
     resamples: int = 1000,
     seed: int = 0,
     metrics: Mapping[str, Metric] = METRICS,
@@ -50,6 +52,8 @@ def summarize(
         confidence: Stated confidences in [0, 1]; shape [n], n >= 1. Those of invalid rows are not looked at.
         correct: Whether each answer is right; shape [n]. Those of invalid rows are not looked at.
         valid: Whether each row holds a verdict; shape [n]; None where all do.
+        clusters: What each row belongs to, such as its picture or patient; shape [n]; None where every row
+            stands alone.
         resamples: Bootstrap resamples, at least 1.
         seed: Seed of the resampling.
         metrics: Which to compute, by name.
@@ -72,16 +76,17 @@ def summarize(
     if right.shape != stated.shape or usable.shape != stated.shape:
         raise ValueError(f"confidence and correct must have one shape, not {stated.shape} and {right.shape}")
     right = np.where(usable, right, False)
-    rows = metric_intervals(np.where(usable, stated, 0.0), right, metrics, resamples=resamples, seed=seed)
+    codes = cluster_codes(clusters, len(stated))
+    measure = partial(metric_intervals, resamples=resamples, seed=seed)
+    rows = measure(np.where(usable, stated, 0.0), right, metrics, clusters=codes)
     # With no confidence in sight, validity is a share like accuracy.
-    rate = metric_intervals(
-        np.zeros(stated.shape), usable, {"valid_rate": calibration.accuracy_of}, resamples=resamples, seed=seed
-    )
+    rate = measure(np.zeros(stated.shape), usable, {"valid_rate": calibration.accuracy_of}, clusters=codes)
     undefined = Interval(float("nan"), float("nan"), float("nan"))
     if usable.all():
         among_valid = rows
     elif usable.any():
-        among_valid = metric_intervals(stated[usable], right[usable], metrics, resamples=resamples, seed=seed)
+        kept = None if codes is None else codes[usable]
+        among_valid = measure(stated[usable], right[usable], metrics, clusters=kept)
     else:
         among_valid = dict.fromkeys(metrics, undefined)
     all_valid = Interval(1.0, 1.0, 1.0) if usable.any() else undefined

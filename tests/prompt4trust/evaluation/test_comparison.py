@@ -126,3 +126,20 @@ def test_runs_of_other_questions_or_without_labels_are_refused() -> None:
 def columns(made: list[Prediction]) -> tuple[list[float], list[bool]]:
     own = [row for row in made if row.estimator == "cgp"]
     return [row.confidence or 0 for row in own], [row.correct for row in own]
+
+
+def test_differences_are_less_sure_where_questions_share_pictures() -> None:
+    # Each question four times, about one picture: no more is known than from one of them.
+    fourfold = [
+        row.model_copy(update={"id": f"{row.id}-{copy}", "picture": row.id})
+        for row in rows(1, 0.5)
+        for copy in range(4)
+    ]
+    blind = [row.model_copy(update={"picture": None}) for row in fourfold]
+    [shared], [alone] = (
+        build_report(each, manifest(), resamples=200, group_resamples=1).changes for each in (fourfold, blind)
+    )
+    for metric in ("accuracy", "brier", "ece"):
+        found, least = shared.metrics[metric], alone.metrics[metric]
+        assert found.value == least.value
+        assert (found.high or 0) - (found.low or 0) > 1.5 * ((least.high or 0) - (least.low or 0)), metric

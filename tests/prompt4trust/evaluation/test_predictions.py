@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from prompt4trust.estimators.base import Answer
 from prompt4trust.evaluation import Prediction, PredictionLog, TableError, read_predictions
+from prompt4trust.evaluation.prediction_arrays import PredictionArrays, row_clusters
+from prompt4trust.metrics.clusters import cluster_codes
 from prompt4trust.models import Cost, Guidance, TransportError
 from prompt4trust.questions import Question
 from prompt4trust.verdict import Invalid, Verdict
@@ -40,6 +42,24 @@ def test_an_answer_is_recorded_whole() -> None:
         "cost": {"calls": 2, "prompt_tokens": 3, "completion_tokens": 4, "seconds": 0.5},
         "signals": {"agreement": 0.4},
     }
+
+
+def test_questions_about_one_picture_are_told_by_a_digest() -> None:
+    def row(image: str | None, id_: str) -> Prediction:
+        asked = Question(id_, "What?", {"A": "x", "B": "y"}, "A", Path(image) if image else None)
+        return Prediction.of(asked, Answer(Verdict("A", 0.5), "t", "cgp"))
+
+    one, again, moved = (
+        row("/data/case1/source.jpg", "a"),
+        row("/data/case1/source.jpg", "b"),
+        row("case1/source.jpg", "c"),
+    )
+    assert one.picture == again.picture == moved.picture is not None
+    assert row("/data/case2/source.jpg", "d").picture != one.picture
+    assert b"source" not in one.line()
+    rows = [one, again, row(None, "e"), row(None, "f")]
+    assert cluster_codes(PredictionArrays.of(rows).clusters, 4) is not None
+    assert len(set(row_clusters(rows))) == 3
 
 
 def test_an_invalid_reply_and_a_failure_are_different_things() -> None:

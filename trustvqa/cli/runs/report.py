@@ -48,7 +48,7 @@ def report(
     csv: Annotated[
         Path | None,
         typer.Option(
-            help="Instead of a run: a table (CSV, TSV, JSON, parquet) with confidence, correct, perhaps group."
+            help="Instead of a run: a table (CSV, TSV, JSON, parquet) with confidence, correct, perhaps group, cluster."
         ),
     ] = None,
     title: Annotated[str | None, typer.Option(help="The page's title.")] = None,
@@ -104,7 +104,12 @@ def _table(path: Path, out: Path | None, title: str | None, resamples: int, cons
     """Report on a table of one's own; the page lies beside it by default."""
     outcomes = read_outcomes(path)
     made = report_outcomes(
-        outcomes.confidence, outcomes.correct, outcomes.groups, name=outcomes.name, resamples=resamples
+        outcomes.confidence,
+        outcomes.correct,
+        outcomes.groups,
+        clusters=outcomes.clusters,
+        name=outcomes.name,
+        resamples=resamples,
     )
     page = render_evaluation_page(made, title=title)
     for sentence in findings.lead(made):

@@ -72,6 +72,28 @@ def test_nothing_is_invented(tmp_path: Path, outcomes: tuple[list[float], list[b
         assert word not in page
 
 
+def test_answers_of_a_cluster_count_for_less(
+    tmp_path: Path, outcomes: tuple[list[float], list[bool], list[str]]
+) -> None:
+    confidence, right, _ = outcomes
+    path = tmp_path / "shared.csv"
+    # Every answer three times: of as many pictures as there were answers, but for the last two, which name none.
+    rows = [(*row, f"p{place}") for place, row in enumerate(zip(confidence, right, strict=True)) for _ in range(3)]
+    rows[-2:] = [(*row[:2], "") for row in rows[-2:]]
+    with path.open("w", newline="") as stream:
+        csv.writer(stream).writerows([("confidence", "correct", "Cluster"), *rows])
+    read = read_outcomes(path)
+    assert read.clusters is not None
+    assert read.clusters[-3:] == (f"p{N - 1}", "", "")
+    run_command(tmp_path, "report", "--csv", path, "--resamples", "100")
+    shared = Report.model_validate_json((tmp_path / "shared-report.json").read_bytes()).methods[0].figures.all
+    alone = report_outcomes(read.confidence, read.correct, resamples=100).methods[0].figures.all
+    for name in ("accuracy", "ece", "brier"):
+        assert shared[name].value == alone[name].value
+        width, least = ((each[name].high or 0) - (each[name].low or 0) for each in (shared, alone))
+        assert width > 1.35 * least, name
+
+
 def test_three_lines_of_python_do_the_same(
     tmp_path: Path, outcomes: tuple[list[float], list[bool], list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
