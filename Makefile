@@ -167,6 +167,10 @@ bench-gateway: .venv/.developed ## Measure answers a second, times, processor an
 attack-pictures: .venv/.developed ## Send 20 000 mutated pictures and known attacks to gateway and downstream; watch memory and others' waits
 	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m benchmarks.pictures $(ARGS)
 
+.PHONY: bench-injection
+bench-injection: .venv/.developed ## Attack the shipped pair with texts in questions, options, pictures and metadata; count what was answered wrongly by it
+	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m benchmarks.injection $(ARGS)
+
 .PHONY: gpu-memory
 gpu-memory: .venv/.developed ## Print what a model takes of a GPU's memory: MODEL=deploy/models/Qwen2-VL-2B-Instruct.json
 	@test -n "$(MODEL)" || { echo "name a model's directory or its config.json: make gpu-memory MODEL=..." >&2; exit 2; }

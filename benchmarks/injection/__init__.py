@@ -1,0 +1,1 @@
+"""Prompt injection: what texts in question, options, picture and metadata do to answers and promises."""
