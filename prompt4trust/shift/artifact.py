@@ -15,11 +15,13 @@ from prompt4trust.artifact import JsonArtifact
 from prompt4trust.pictures import PicturePreparation
 from prompt4trust.shift.descriptor import DESCRIPTORS, Descriptor, get_descriptor
 from prompt4trust.shift.neighbours import NumberNeighbours, WordNeighbours
+from prompt4trust.shift.new_words import NewWordNeighbours
 from prompt4trust.shift.reference import PartReference, Reference
 from prompt4trust.shift.words import BUCKETS, Words
 
-NEWEST_FORMAT = 2
-"""Format 1 did not record the preparation of pictures: its files are read, and no question is compared with them."""
+NEWEST_FORMAT = 3
+"""Format 1 did not record the preparation of pictures: its files are read, and no question is compared with them. Up to
+format 2 new words were not counted: its files are read, and questions compared by them as they were."""
 _HASH = r"^sha256:[0-9a-f]{64}$"
 
 Hash = Annotated[str, Field(pattern=_HASH)]
@@ -103,23 +105,28 @@ class WordsPart(_Part):
     Attributes:
         kind: Always "words".
         scores: Distances of the held-out inputs, ascending.
+        measure: What the distances are: "likeness" (`WordNeighbours`), or "new-words" too (`NewWordNeighbours`).
         rows: The words of each different reference question, and those of its options, as numbers.
     """
 
     kind: Literal["words"] = "words"
+    measure: Literal["likeness", "new-words"] = "likeness"
     rows: list[tuple[list[Bucket], list[Bucket]]] = Field(min_length=1)
 
     @classmethod
     def of(cls, part: PartReference, neighbours: WordNeighbours) -> Self:
         """Make the file's part from what was fitted."""
         return cls(
-            scores=part.scores.tolist(), rows=[(list(row.question), list(row.options)) for row in neighbours.rows]
+            scores=part.scores.tolist(),
+            measure="new-words" if isinstance(neighbours, NewWordNeighbours) else "likeness",
+            rows=[(list(row.question), list(row.options)) for row in neighbours.rows],
         )
 
     def reference(self) -> PartReference:
         """Prepare the distances for use."""
         rows = [Words(tuple(question), tuple(options)) for question, options in self.rows]
-        return PartReference(WordNeighbours(rows), np.array(self.scores))
+        neighbours = NewWordNeighbours(rows) if self.measure == "new-words" else WordNeighbours(rows)
+        return PartReference(neighbours, np.array(self.scores))
 
 
 class ReferenceArtifact(JsonArtifact):

@@ -13,6 +13,7 @@ from prompt4trust.pictures import PicturePreparation
 from prompt4trust.shift.artifact import NEWEST_FORMAT, NumbersPart, ReferenceArtifact, WordsPart
 from prompt4trust.shift.descriptor import Described, Descriptor, Trait
 from prompt4trust.shift.neighbours import NumberNeighbours, WordNeighbours
+from prompt4trust.shift.new_words import NewWordNeighbours
 from prompt4trust.shift.reference import LIMIT, PartReference, Reference
 from prompt4trust.shift.words import Words
 
@@ -183,7 +184,7 @@ def _fit_words(near: Sequence[tuple[Trait, str]], held: Sequence[tuple[Trait, st
     places: dict[str, list[int]] = {}
     for place, (_, twin) in enumerate(distinct):
         places.setdefault(twin, []).append(place)
-    neighbours = WordNeighbours([words for words, _ in distinct])
+    neighbours = NewWordNeighbours([words for words, _ in distinct])
     own = [places.get(twin, []) for _, twin in held] if len(places) >= MIN_DIFFERENT else None
     return neighbours, neighbours.scores([trait for trait, _ in held if isinstance(trait, Words)], own)
 

@@ -154,7 +154,7 @@ def spoil(artifact: ReferenceArtifact, **changes: Any) -> str:
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
-        ({"format": 3}, "format 3 is not known"),
+        ({"format": 4}, "format 4 is not known"),
         ({"descriptor": "clip@1"}, "no descriptor 'clip@1'"),
         ({"questions": "md5:0"}, "questions"),
         ({"name": "../up"}, "name"),
