@@ -25,14 +25,21 @@ from pydantic import (
 )
 
 from prompt4trust.verdict import OwnParser, load_parser, split_name
+from prompt4trust.visible_text import visible
 
 Message = dict[str, Any]
 """One chat message in OpenAI's form: role and content, the content a string or a list of parts."""
 
 
 _FIELD = re.compile(r"\{([a-z]+)\}")
-# Servers read these spellings as the control tokens of ChatML and its kin, wherever in a text they stand.
-_CONTROL = re.compile(r"<\|(?=[^<>|\s]{1,64}\|>)")
+# Servers read these spellings as control tokens, wherever in a text they stand: those of ChatML and its kin (DeepSeek's
+# have wide bars), of Llama, Gemma and Mistral, of thoughts and tools, and the places where vision models put pictures.
+_CONTROL = re.compile(
+    r"<(?=[|\uff5c][^<>|\uff5c\s]{1,64}[|\uff5c]>)"
+    r"|<(?=/?(?:s|bos|eos|pad|unk|mask|(?:start|end)_of_(?:turn|image)|image|image_soft_token|img|IMG_CONTEXT|video|audio"
+    r"|think|tool_call|tool_response|tools)>|</?SYS>>)"
+    r"|\[(?=/?(?:INST|SYSTEM_PROMPT|AVAILABLE_TOOLS|TOOL_CALLS|TOOL_RESULTS|TOOL_CONTENT|THINK|IMG|IMG_BREAK|IMG_END)\])"
+)
 
 
 class PromptTemplate(BaseModel):
@@ -178,7 +185,8 @@ def answer_messages(
 
     Returns:
         Chat messages in OpenAI's form, the image first. What spells a control token, as <|im_end|> does, is taken
-        apart in the texts that are inserted, so that no question can end its turn and begin another.
+        apart in the texts that are inserted, so that no question can end its turn and begin another; and characters
+        that nobody sees are left out of them.
 
     Example:
         >>> wording = "{question}\n{options}\n{guidance}"
@@ -188,7 +196,8 @@ def answer_messages(
         >>> [part["type"] for part in answer_messages(template, "Which side?", {}, image_url="data:...")[0]["content"]]
         ['image_url', 'text']
     """
-    line = _fill(template.guidance_line, guidance=guidance.strip()) if guidance and guidance.strip() else ""
+    said = visible(guidance or "").strip()
+    line = _fill(template.guidance_line, guidance=said) if said else ""
     text = _render(template, question, options, guidance=line)
     if image_url is None:
         return _messages(template, text)
@@ -258,7 +267,11 @@ def _render(template: PromptTemplate, question: str, options: Mapping[str, str],
 
 def _fill(pattern: str, **values: str) -> str:
     # One pass over the template's own text: what a user wrote between braces is inserted, never interpreted.
-    return _FIELD.sub(lambda field: _CONTROL.sub("< |", values[field[1]]) if field[1] in values else field[0], pattern)
+    return _FIELD.sub(lambda field: _plain(values[field[1]]) if field[1] in values else field[0], pattern)
+
+
+def _plain(text: str) -> str:
+    return _CONTROL.sub(lambda found: f"{found[0]} ", visible(text))
 
 
 def _messages(template: PromptTemplate, content: str | list[Message]) -> list[Message]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from string import ascii_uppercase
 from typing import Any
@@ -9,15 +10,17 @@ from typing import Any
 from pydantic_core import PydanticCustomError
 
 from prompt4trust.questions import MAX_OPTIONS, MIN_OPTIONS, letter_options
+from prompt4trust.visible_text import deceptive_character, visible
 
 _PLAIN_CONTROLS = frozenset("\t\n")
+_BREAKS = re.compile("\r\n|[\r\u2028\u2029]")
 
 
 def plain_text(value: str, *, what: str, limit: int) -> str:
-    """Strip a text and refuse what no person types.
+    """Strip a text of what nobody sees, and refuse what no person types.
 
     Args:
-        value: The text; line breaks of any kind become one character.
+        value: The text; line breaks of any kind become one character, invisible characters are taken away.
         what: Its name in errors.
         limit: Most characters.
 
@@ -25,10 +28,14 @@ def plain_text(value: str, *, what: str, limit: int) -> str:
         The text without blanks around it.
 
     Raises:
-        PydanticCustomError: If it is blank, too long, or holds control characters or lone surrogates.
+        PydanticCustomError: If it is blank, too long, or holds control characters, lone surrogates, or characters by
+            which people read another text than a model does.
     """
+    if (deceptive := deceptive_character(value)) is not None:
+        message = "{what} must not contain {character}, which hides a text or shows it in another order"
+        raise _fault("deceptive_character", message, what=what, character=f"U+{ord(deceptive):04X}")
     # Browsers send a text area's line breaks as CR LF.
-    text = value.replace("\r\n", "\n").replace("\r", "\n").strip()
+    text = visible(_BREAKS.sub("\n", value)).strip()
     if not text:
         raise _fault("blank_text", "{what} must not be blank", what=what)
     if len(text) > limit:

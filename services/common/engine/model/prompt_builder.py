@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,9 +136,10 @@ class PromptBuilder:
         content = message["content"]
         if isinstance(content, str):
             return {**message, "content": clean(content)}
-        parts = [{**part, "text": clean(part["text"])} if part["type"] == "text" else part for part in content]
         if self._vision is None:  # a text model's template need not know parts
-            return {**message, "content": "\n".join(part["text"] for part in parts)}
+            return {**message, "content": clean("\n".join(part["text"] for part in content))}
+        # Templates write pieces of text one behind the other: together they may spell what none of them does.
+        parts = [{**part, "text": clean(part["text"])} if part["type"] == "text" else part for part in _joined(content)]
         return {**message, "content": parts}
 
     def _check(self, length: int) -> None:
@@ -146,6 +147,17 @@ class PromptBuilder:
             raise ContextOverflowError(
                 f"This model's maximum context length is {self._max_model_len} tokens; the messages have {length}."
             )
+
+
+def _joined(parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Make one piece of text of those that follow one another."""
+    joined: list[dict[str, Any]] = []
+    for part in parts:
+        if part["type"] == "text" and joined and joined[-1]["type"] == "text":
+            joined[-1] = {**joined[-1], "text": joined[-1]["text"] + part["text"]}
+        else:
+            joined.append(dict(part))
+    return joined
 
 
 def _texts(message: Message) -> list[str]:
