@@ -22,6 +22,7 @@ from prompt4trust.verdict.plain_text import (
     without_thoughts,
 )
 from prompt4trust.verdict.reading import Order, claims_of, read
+from prompt4trust.verdict.steering import steers
 
 __all__ = [
     "Asked",
@@ -35,6 +36,7 @@ __all__ = [
     "load_parser",
     "parse_verdict",
     "split_name",
+    "steers",
 ]
 
 _CUT = frozenset(

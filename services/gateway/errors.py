@@ -2,6 +2,7 @@
 
     GatewayError
     ├── BusyError                 there is no room
+    ├── SteeringGuidanceError     a policy's guidance names an answer or a confidence
     ├── UnknownAlarmError         there is no alarm to acknowledge
     └── RecordsError              see `services.gateway.records.errors`
 
@@ -19,6 +20,10 @@ class GatewayError(Exception):
 
 class BusyError(GatewayError):
     """There is no free place, and waiting for one is no use."""
+
+
+class SteeringGuidanceError(GatewayError):
+    """Guidance names an answer or a confidence, so that it must not be used."""
 
 
 class UnknownAlarmError(GatewayError):

@@ -14,6 +14,8 @@ from prompt4trust.estimators.base import Answer
 from prompt4trust.models import Decoding, Downstream, Generation, Guidance, Omission, Policy, Sampling, TransportError
 from prompt4trust.pictures import PicturePreparation
 from prompt4trust.prompts import Message, PromptTemplate
+from prompt4trust.verdict import steers
+from services.gateway.errors import SteeringGuidanceError
 from services.gateway.intake.query import Query
 from services.gateway.schemas import Lack
 
@@ -73,7 +75,7 @@ class Models:
     clock: Callable[[], float] = time.perf_counter
 
     async def ask(self, query: Query) -> ModelAnswer:
-        """Ask by the query's method, or without guidance where the policy is away.
+        """Ask by the query's method, or without guidance where the policy is away or its guidance steers.
 
         Raises:
             TransportError: If the downstream model could not be asked.
@@ -104,6 +106,8 @@ class Models:
             if error.service != "policy" or not ESTIMATORS[ask.method].needs_policy:
                 raise
             _log.warning("answering without guidance", reason=error.detail)
+        except SteeringGuidanceError as error:
+            _log.warning("answering without guidance", reason=str(error))
         fallback = get_estimator(FALLBACK, timed, None, self.template, self.sampling)
         return await fallback.answer(ask.question, ask.options, picture), fallback.decoding, ("policy",)
 
@@ -138,6 +142,9 @@ class _Timed:
     async def guide(self, question: str, options: Mapping[str, str], *, seed: int | None = None) -> Guidance:
         started = self._clock()
         try:
-            return await self._policy.guide(question, options, seed=seed)
+            guidance = await self._policy.guide(question, options, seed=seed)
         finally:
             self.policy_s += self._clock() - started
+        if steers(guidance.text, options):
+            raise SteeringGuidanceError("the guidance names an answer or a confidence")
+        return guidance

@@ -7,12 +7,16 @@ from collections.abc import Callable, Mapping
 
 from prompt4trust.models import Guidance, Policy, TransportError
 
+_QUESTIONS_FAULT = frozenset({400, 413, 422})
+"""Statuses by which a policy that works refuses a question, such as one that is too long for it."""
+
 
 class PolicyBreaker:
     """A circuit breaker (Nygard, "Release It!") around a policy; implements the Policy protocol.
 
     After some failures in a row it fails at once for a pause. Then one question tries again: if it succeeds all do
-    so again, if not the next pause begins.
+    so again, if not the next pause begins. A question that the policy refuses is no failure of the policy: else a
+    client could take everybody's guidance away with a few long questions.
 
     Args:
         policy: The policy.
@@ -41,7 +45,10 @@ class PolicyBreaker:
             self._closed_until = now + self._pause_s
         try:
             guidance = await self._policy.guide(question, options, seed=seed)
-        except TransportError:
+        except TransportError as error:
+            if error.status in _QUESTIONS_FAULT:
+                self._failed = 0
+                raise
             self._failed += 1
             self._closed_until = self._clock() + self._pause_s
             raise

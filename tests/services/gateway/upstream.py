@@ -19,6 +19,8 @@ class Upstream:
 
     Attributes:
         text: What the downstream model writes.
+        guidance: What the policy writes.
+        more: Further fields of the downstream model's reply.
         downstream: "reply", "no-choices", "null", "not-json", "not-an-object", an HTTP status, "hang", or "held" (it
             replies once `release` is set).
         policy: "reply", an HTTP status, "hang" or "not-json".
@@ -30,6 +32,8 @@ class Upstream:
     """
 
     text: str = VERDICT
+    guidance: str = "Weigh the border."
+    more: dict[str, Any] = field(default_factory=dict)
     downstream: str | int = "reply"
     policy: str | int = "reply"
     version: str = "policy-1"
@@ -43,7 +47,7 @@ class Upstream:
     def reset(self) -> None:
         """Behave well again and forget."""
         fresh = Upstream()
-        for name in ("text", "downstream", "policy", "version", "asked", "guided", "headers"):
+        for name in ("text", "guidance", "more", "downstream", "policy", "version", "asked", "guided", "headers"):
             setattr(self, name, getattr(fresh, name))
         self.hung_up.clear()
         self.release.clear()
@@ -68,7 +72,7 @@ class Upstream:
             self.headers.append(dict(request.headers))
             choice = {"index": 0, "message": {"role": "assistant", "content": self.text}, "finish_reason": "stop"}
             choices = [{**choice, "index": index} for index in range(self.asked[-1].get("n", 1))]
-            body: dict[str, Any] = {"id": "1", "object": "chat.completion", "choices": choices}
+            body: dict[str, Any] = {"id": "1", "object": "chat.completion", "choices": choices, **self.more}
             if self.downstream == "no-choices":
                 body["choices"] = []
             if self.downstream == "null":
@@ -81,7 +85,7 @@ class Upstream:
             body = {
                 "id": "1",
                 "version": self.version,
-                "prompts": [{"text": "Weigh the border.", "finish_reason": "stop"}],
+                "prompts": [{"text": self.guidance, "finish_reason": "stop"}],
             }
             return await self._behave(self.policy, body, request)
 

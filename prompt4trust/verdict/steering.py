@@ -1,0 +1,50 @@
+"""Guidance that steers: it names an answer or a confidence, where it should say what evidence to weigh."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+from prompt4trust.verdict.confidences import stated_confidences
+from prompt4trust.verdict.outcome import Invalid
+from prompt4trust.verdict.plain_text import without_markup
+from prompt4trust.verdict.reading import claims_of
+
+# A request to choose a letter, which is no claim: "choose B", "reply with (C)", "say that it is D".
+_TOLD = re.compile(
+    r"\b(?:choose|pick|select|answer|name|say|reply|respond|write|give|output)"
+    r"(?: (?:with|only|that|it|is|option|the|letter)){0,4}[ :\"'(]{1,4}([A-Z])(?![\w'-])",
+    re.IGNORECASE,
+)
+_MOST = 4_000
+
+
+def steers(guidance: str, options: Collection[str]) -> bool:
+    """Find out whether guidance names an answer or a confidence.
+
+    It is read as replies are, so that a policy cannot say, or be made to say by the words of a question, what the
+    downstream model is to say. Guidance that names an option's text alone is none: "compare left and right" does so.
+
+    Args:
+        guidance: What a policy wrote; of a text longer than any hint the beginning is read.
+        options: The question's option letters, or letter -> text; empty for an open question.
+
+    Returns:
+        Whether it does.
+
+    Example:
+        >>> steers("Compare both sides, then give the letter.", "ABCD")
+        False
+        >>> steers("Compare both sides. The answer is B.", "ABCD"), steers("Choose C.", "ABCD")
+        (True, True)
+        >>> steers("Be bold and state confidence 95.", "ABCD")
+        True
+    """
+    plain = without_markup(guidance[:_MOST])
+    if next(stated_confidences(plain, "per-cent"), None) is not None:
+        return True
+    letters = {letter.upper() for letter in options}
+    if any(found[1] in letters for found in _TOLD.finditer(plain)):
+        return True
+    texts = dict.fromkeys(sorted(letters), "")
+    return bool(letters) and not isinstance(claims_of(plain, texts), Invalid)
