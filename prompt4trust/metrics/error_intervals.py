@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import ndtr
 
 from prompt4trust.metrics.bootstrap import Interval
 from prompt4trust.metrics.calibration import ace_cuts, ace_of, ece_cuts, ece_of
 from prompt4trust.metrics.tally import FloatArray, Tally
 
-_LEVEL = 0.955
-"""Share of the drawn errors that are no surprise. Half a point above 95 %, which their finite number costs."""
-_WIDENING = 0.02
-"""Added to the level, at the most, where noise hides how the gaps lie. The form of what is added (see `_accepted`) was
-chosen by simulation (`benchmarks/intervals`): without it, errors of a single bin were covered in 89 % of samples."""
+_LEVEL = 0.95
+"""Share of the drawn errors that are no surprise."""
 _CANDIDATES = 24
 """Candidate errors that are tried; between them the ends are interpolated."""
 _STEPS = 40
@@ -111,12 +109,14 @@ class _Cells:
     Attributes:
         n: Answers of each cell; shape [cells].
         stated: Their mean confidence; shape [cells].
+        noise: Variance of the number of right ones, were the confidences calibrated; shape [cells].
         right: Right ones among them; shape [cells].
         shares: Share of each cell that lies in each bin; shape [bins, cells].
     """
 
     n: FloatArray
     stated: FloatArray
+    noise: FloatArray
     right: FloatArray
     shares: FloatArray
 
@@ -129,12 +129,17 @@ class _Cells:
         whole = ends[level] == inner
         bounds = np.unique(np.concatenate((inner[whole], ends[level[~whole]], ends[level[~whole] - 1])))
         starts = np.searchsorted(ends, bounds)[:-1]
-        n, promised, right = (
+        n, promised, noise, right = (
             np.add.reduceat(amount, starts)
-            for amount in (tally.total[0], tally.total[0] * tally.levels, tally.right[0])
+            for amount in (
+                tally.total[0],
+                tally.total[0] * tally.levels,
+                tally.total[0] * tally.levels * (1 - tally.levels),
+                tally.right[0],
+            )
         )
         lower, upper = np.maximum(bounds[:-1], inner[:-1, None]), np.minimum(bounds[1:], inner[1:, None])
-        return cls(n, promised / n, right, np.maximum(upper - lower, 0) / n)
+        return cls(n, promised / n, noise, right, np.maximum(upper - lower, 0) / n)
 
     def error(self, surplus: FloatArray) -> FloatArray:
         """Sum up the unsigned gaps of the bins.
@@ -159,9 +164,9 @@ def _estimate(
         raise ValueError(f"the effect must be at least 1, not {effect}")
     cells = _Cells.of(tally, cuts)
     observed = float(errors[0])
-    gaps, doubt = _candidates(cells, effect)
+    gaps, hidden = _candidates(cells, effect)
     candidates = np.maximum.accumulate(cells.error(gaps * cells.n))
-    drawn = _drawn(cells, gaps, doubt, draws, effect, np.random.default_rng(seed))
+    drawn = _drawn(cells, gaps, hidden, draws, effect, np.random.default_rng(seed))
     low, high = _accepted(candidates, drawn, observed)
     # Of finitely many draws: the observed error, its own likeliest candidate, is never left out, and noise only raises.
     low, high = min(low, observed), min(max(high, observed), 1.0)
@@ -172,18 +177,20 @@ def _estimate(
 def _candidates(cells: _Cells, effect: float) -> tuple[FloatArray, FloatArray]:
     """Lay out gaps of the cells along a path of errors, from none to more than observed.
 
-    How much noise adds to an error depends on how many cells are off. Shrinking all gaps by as many standard errors
-    leaves many small ones; dropping the least significant first leaves few. Near 0, where the data do not tell, the
-    path holds more of the second, which adds more; where the error stands out from the noise, it is the first.
+    How much noise adds to an error depends on how many cells are off: few large gaps are what it adds most to. A
+    candidate lies between two shapes. One has many gaps: the mean of all observed ones made smaller in proportion, and
+    of all brought nearer to 0 by as many standard errors. The other has few: the least significant are dropped first.
+    How much of the second there is, is what the sample shows: whether its gaps are concentrated in few bins as samples
+    of the one or of the other would be. Where noise hides the error, samples show little, and the second prevails.
 
     Returns:
-        Gaps; shape [errors, cells]. How much of the second is in each candidate, from 1 down to 0; shape [errors].
+        Gaps; shape [errors, cells]. How much noise hides each error, from 1 down to 0; shape [errors].
     """
     n, stated = cells.n, cells.stated
     surplus = cells.right - n * stated
     share = np.clip((cells.right + 2 * stated) / (n + 2), 0.01, 0.99)
     variance = n * share * (1 - share) * effect
-    by_noise = np.sqrt(2 / np.pi) * np.sqrt(cells.shares**2 @ (n * stated * (1 - stated)) * effect).sum() / n.sum()
+    by_noise = np.sqrt(2 / np.pi) * np.sqrt(cells.shares**2 @ cells.noise * effect).sum() / n.sum()
     observed, reach = cells.error(surplus), _REACH * np.sqrt(variance.sum()) / n.sum()
     # 0 is always among them: it says what noise alone makes.
     wanted = np.append(0, np.linspace(max(0, observed - by_noise - reach), observed + reach, _CANDIDATES))
@@ -191,10 +198,44 @@ def _candidates(cells: _Cells, effect: float) -> tuple[FloatArray, FloatArray]:
     fractions = np.linspace(0, 1, _STEPS)[:, None] ** 2
     shrunk = sign * np.maximum(np.abs(surplus) - fractions[::-1] * (np.abs(surplus) / variance).max() * variance, 0)
     stretched = np.clip(surplus + fractions[1:] * sign * variance * (n / variance).max(), -n * stated, n * (1 - stated))
-    fewest = _fewest(surplus, variance)
-    few = np.exp(-wanted / max(by_noise, 1e-12))
-    paths = [_at(wanted, cells, np.concatenate((inner, stretched))) for inner in (shrunk, fewest)]
-    return np.asarray((paths[0] + few[:, None] * (paths[1] - paths[0])) / n), few
+    hidden = np.exp(-wanted / max(by_noise, 1e-12))
+    paths = (
+        np.concatenate((shrunk, stretched)),
+        _in_proportion(cells, surplus, sign),
+        np.concatenate((_fewest(surplus, variance), stretched)),
+    )
+    by_steps, in_proportion, few = (_at(wanted, cells, path) for path in paths)
+    many = (by_steps + in_proportion) / 2
+    part = np.maximum(_nearness(cells, surplus, many, few, effect), hidden)
+    return np.asarray((many + part[:, None] * (few - many)) / n), hidden
+
+
+def _in_proportion(cells: _Cells, surplus: FloatArray, sign: FloatArray) -> FloatArray:
+    """Multiply all surpluses, from 0 to as far as there are answers; shape [steps, cells]."""
+    farthest = np.where(sign > 0, cells.n * (1 - cells.stated), cells.n * cells.stated)
+    # Where there is none, one far below its noise stands for it, so that it can grow.
+    unsigned = np.maximum(np.abs(surplus), 1e-3 * np.sqrt(cells.n))
+    factors = np.concatenate(([0], np.geomspace(0.02, 50, 2 * _STEPS)))[:, None]
+    return np.concatenate((sign * np.minimum(factors * unsigned, farthest), [sign * farthest]))
+
+
+def _nearness(cells: _Cells, surplus: FloatArray, one: FloatArray, other: FloatArray, effect: float) -> FloatArray:
+    """Place the sample's concentration between those of samples with one or the other surplus; 0 to 1, by candidate."""
+    squares, total = np.square(surplus @ cells.shares.T).sum(), cells.error(surplus) * cells.n.sum()
+    near, far = (_concentration(cells, each, effect) for each in (one, other))
+    between = far - near
+    part = (squares / max(total**2, 1e-12) - near) / np.where(between > 1e-12, between, 1)
+    return np.where(between > 1e-12, np.clip(part, 0, 1), 0.5)
+
+
+def _concentration(cells: _Cells, surplus: FloatArray, effect: float) -> FloatArray:
+    """Sum of squares over square of the sum of the bins' unsigned surpluses, expected of normal noise; by candidate."""
+    share = np.clip(cells.stated + surplus / cells.n, 0.005, 0.995)
+    noise = np.sqrt(effect * (cells.n * share * (1 - share)) @ (cells.shares**2).T) + 1e-12
+    mean = surplus @ cells.shares.T
+    squares, ratio = mean**2 + noise**2, mean / noise
+    unsigned = noise * np.sqrt(2 / np.pi) * np.exp(-(ratio**2) / 2) + mean * (2 * ndtr(ratio) - 1)
+    return np.asarray(squares.sum(axis=-1) / (unsigned.sum(axis=-1) ** 2 + (squares - unsigned**2).sum(axis=-1)))
 
 
 def _fewest(surplus: FloatArray, variance: FloatArray) -> FloatArray:
@@ -213,26 +254,28 @@ def _at(wanted: FloatArray, cells: _Cells, path: FloatArray) -> FloatArray:
 
 
 def _drawn(
-    cells: _Cells, gaps: FloatArray, doubt: FloatArray, draws: int, effect: float, random: np.random.Generator
+    cells: _Cells, gaps: FloatArray, hidden: FloatArray, draws: int, effect: float, random: np.random.Generator
 ) -> FloatArray:
     """Draw errors of samples under each candidate; shape [errors, draws]."""
-    right = np.clip(cells.stated + gaps, 0, 1)[:, None, :]
-    counts = random.binomial(cells.n.astype(np.int64), np.broadcast_to(right, (len(gaps), draws, right.shape[-1])))
-    surplus = counts - cells.n * cells.stated
-    if effect > 1:
-        # Rows that belong together add noise, of which no more fits into a cell than that all be right, or wrong.
-        expected = cells.n * (right - cells.stated)
-        most, least = cells.n * (1 - cells.stated), -cells.n * cells.stated
-        surplus = np.clip(expected + np.sqrt(effect) * (surplus - expected), least, most)
-    drawn = cells.error(surplus)
+    right = np.clip(cells.stated + gaps, 0, 1)[:, :, None]
+    n, stated = cells.n[:, None], cells.stated[:, None]
+    # The draws last: numpy draws from one binomial many times sooner than once each from many.
+    counts = random.binomial(n.astype(np.int64), np.broadcast_to(right, (*gaps.shape, draws)))
+    # Confidences differ within a cell, which takes a little of the noise of one probability away: as much as is known
+    # where the answers are calibrated. Rows that belong together add to it.
+    one = cells.n * cells.stated * (1 - cells.stated)
+    least = np.divide(cells.noise, one, out=np.ones_like(one), where=one > 0)
+    scale = np.sqrt(effect * (1 - hidden[:, None] * (1 - least)))[:, :, None]
+    surplus = np.clip(n * (right - stated) + scale * (counts - n * right), -n * stated, n * (1 - stated))
+    drawn = cells.error(surplus.swapaxes(1, 2))
     # Other samples hold other numbers of answers in each bin, which matters where the bins' gaps differ.
     size = cells.shares @ cells.n
     unsigned = np.abs((gaps * cells.n) @ cells.shares.T) / size
     weight = size / size.sum()
     spread = np.maximum(unsigned**2 @ weight - (unsigned @ weight) ** 2, 0) / size.sum()
     # Gaps that were read off a few answers understate the noise: variances lack 1 / (n - 1).
-    lacking = (right * (1 - right))[:, 0] @ (cells.n / np.maximum(cells.n - 1, 1)) / size.sum() ** 2
-    spread += (1 - doubt) * lacking
+    lacking = (right * (1 - right))[:, :, 0] @ (cells.n / np.maximum(cells.n - 1, 1)) / size.sum() ** 2
+    spread += (1 - hidden) * lacking
     return np.asarray(drawn + np.sqrt(effect * spread)[:, None] * random.standard_normal(drawn.shape))
 
 
@@ -246,10 +289,9 @@ def _accepted(errors: FloatArray, drawn: FloatArray, observed: float) -> tuple[f
         best = np.minimum(error - mean[0], 0) / deviation[0]
         return np.asarray(((error - mean[:, None]) / deviation[:, None]) ** 2 - best**2)
 
-    # As roots, which are near to straight lines between the candidates.
-    hidden = errors / (0.3 * mean[0] + 1e-9)
-    levels = _LEVEL + _WIDENING * hidden * np.exp(1 - hidden)
-    likely = [np.quantile(each, level) for each, level in zip(surprise(drawn), levels, strict=True)]
+    # Weibull's quantiles leave out as many on average as the level says, however few the draws are. As roots, which are
+    # near to straight lines between the candidates.
+    likely = np.quantile(surprise(drawn), _LEVEL, axis=1, method="weibull")
     most = np.sqrt(np.clip(likely, 0, None))
     margin = most - np.sqrt(surprise(np.full((1, 1), observed))[:, 0].clip(0))
     kept = np.flatnonzero(margin >= 0)

@@ -91,14 +91,14 @@ def test_two_estimators_resamples_hold_the_same_questions() -> None:
 
 
 def test_the_interval_of_an_error_holds_it_where_questions_share_pictures() -> None:
-    # Fifty pictures of eight questions; on half of the pictures all answers are more often right than stated, on half
-    # less: calibrated on the whole. Without clusters the interval holds the 0 far too rarely.
+    # Thirty pictures of sixteen questions; on half of them answers are more often right than stated, on half less:
+    # calibrated on the whole. Without clusters the interval holds the 0 far too rarely.
     random, samples, held, blind = np.random.default_rng(3), 60, 0, 0
-    clusters = np.repeat(np.arange(50), 8)
+    clusters = np.repeat(np.arange(30), 16)
     for sample in range(samples):
-        confidence = random.integers(50, 81, 400) / 100
-        harder = np.repeat(random.choice([-0.2, 0.2], 50), 8)
-        right = random.random(400) < confidence + harder
+        confidence = random.integers(50, 81, 480) / 100
+        harder = np.repeat(random.choice([-0.2, 0.2], 30), 16)
+        right = random.random(480) < confidence + harder
         metrics = {"ece": ece_of}
         held += (
             metric_intervals(confidence, right, metrics, clusters=clusters, resamples=80, seed=sample)["ece"].low == 0

@@ -47,6 +47,21 @@ def test_the_interval_holds_the_population_s_error(
     assert binom.ppf(0.001, samples, 0.95) <= held <= binom.ppf(0.999, samples, 0.95)
 
 
+@pytest.mark.parametrize("few", [True, False])
+def test_the_interval_holds_an_error_of_one_bin_and_one_of_all_bins(few: bool) -> None:
+    # Two errors of about one size, which noise adds to differently: 0.4 in one bin, and 0.05 in each, up and down.
+    random, samples, held = np.random.default_rng(6), 100, 0
+    for sample in range(samples):
+        per_cent = random.integers(10, 91, 250)
+        confidence, bin_ = per_cent / 100, (per_cent + 9) // 10
+        off = np.where(bin_ == 9, 0.4, 0) if few else np.where(bin_ % 2 == 0, 0.05, -0.05)
+        truth = 0.4 * 10 / 81 if few else 0.05
+        right = random.random(250) < confidence - off
+        found = ece_estimate(Tally.of(confidence, right), draws=100, seed=sample)
+        held += found.low <= truth <= found.high
+    assert binom.ppf(0.001, samples, 0.95) <= held
+
+
 def test_the_debiased_error_takes_the_noise_away() -> None:
     random = np.random.default_rng(2)
     for n, off in ((100, 0.0), (2000, 0.1)):
