@@ -39,6 +39,15 @@ dev: .venv/.developed ## Make .venv with what tests, training and checks need as
 test: .venv/.developed ## Run the whole suite (does its own set-up)
 	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
+.PHONY: openapi
+openapi: .venv/.developed ## Store the four services' OpenAPI documents, which a test compares with what they serve
+	$(OFFLINE) $(BIN)/python -m tests.support.openapi_documents
+
+FUZZ_SECONDS ?= 300
+.PHONY: test-fuzz
+test-fuzz: .venv/.developed ## Ask the running services what their OpenAPI documents allow and forbid: FUZZ_SECONDS=300
+	$(OFFLINE) $(QUIET_CPU) FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -s tests/fuzz $(ARGS)
+
 .PHONY: test-vllm
 test-vllm: .venv/.developed ## Run the tests against a real vLLM server: make test-vllm VLLM=/path/to/vllm
 	@test -n "$(VLLM)" || { echo "name a vllm command: make test-vllm VLLM=/path/to/vllm" >&2; exit 2; }

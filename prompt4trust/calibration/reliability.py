@@ -12,7 +12,15 @@ BINS = 10
 
 
 class Bin(BaseModel):
-    """One bar of a reliability diagram: confidences in (low, high], the first bin closed on both sides."""
+    """One bar of a reliability diagram: confidences in (low, high], the first bin closed on both sides.
+
+    Attributes:
+        low: Lower end of the bin.
+        high: Upper end.
+        n: Predictions in it.
+        confidence: Their mean confidence; None where there are none.
+        accuracy: Their share of right answers; None where there are none.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 

@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -18,11 +19,12 @@ from services.common.http.app import create_app
 from services.common.http.health import Dependency
 from services.common.metrics_registry import MetricsRegistry
 from services.downstream.chat import ChatService
-from services.downstream.endpoints import add_request_schema, make_router
+from services.downstream.endpoints import make_router
 from services.downstream.engine_loader import load_engine
 from services.downstream.errors import OpenAIEnvelopes, OpenAIError, on_openai_error
 from services.downstream.metrics import EngineCollector
 from services.downstream.picture_fetcher import PictureFetcher
+from services.downstream.replies import ErrorReply
 from services.downstream.settings import DownstreamSettings
 
 _log = structlog.get_logger(__name__)
@@ -118,6 +120,7 @@ def downstream_app(settings: DownstreamSettings, *, load: LoadEngine = load_engi
     app = create_app(
         settings,
         title="TrustVQA downstream",
+        description="OpenAI's chat completions in front of the multimodal model that answers questions.",
         lifespan=service.lifespan,
         readiness=service.readiness,
         version_info=service.version_info,
@@ -126,17 +129,10 @@ def downstream_app(settings: DownstreamSettings, *, load: LoadEngine = load_engi
         body_timeout_s=settings.body_timeout_s,
         is_alive=service.is_alive,
         paced="/v1/chat/completions",
+        other_errors={"/v1/": ErrorReply},
+        examples=Path(__file__).parent / "examples",
     )
     app.add_exception_handler(OpenAIError, on_openai_error)
     app.include_router(make_router(service.chat))
     app.add_middleware(OpenAIEnvelopes)
-    describe = app.openapi
-
-    def described() -> dict[str, Any]:
-        document = describe()
-        add_request_schema(document)
-        return document
-
-    # FastAPI's own way to extend the document.
-    app.openapi = described  # type: ignore[method-assign]
     return app

@@ -5,31 +5,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import JSONResponse, StreamingResponse
 from pydantic import ValidationError
 
 from services.common.auth import OPEN, Right, requires
 from services.common.auth.client import client_of
+from services.common.http.openapi import json_body, reference
 from services.downstream.chat import ChatService
 from services.downstream.errors import OpenAIError, from_validation
+from services.downstream.replies import ChatCompletionReply, ErrorReply, ModelListReply, ModelReply
 from services.downstream.schemas import ChatCompletionRequest
 
-REQUEST = ChatCompletionRequest.__name__
 T = TypeVar("T")
 
 _SMALL_BODY = 1_000_000  # bytes that are read in less time than a thread takes to begin
-_SCHEMAS = "#/components/schemas/"
+_Name = Annotated[str, Path(description="The model's name.", json_schema_extra={"minLength": 1, "maxLength": 1000})]
 _CLIENT_LEFT = 499  # nginx's word; nobody reads it, but the access log does
 
 
-def add_request_schema(document: dict[str, Any]) -> None:
-    """Add the schemas of a request's body to an OpenAPI document, where its references lead."""
-    schema = ChatCompletionRequest.model_json_schema(ref_template=f"{_SCHEMAS}{{model}}")
-    schemas = document.setdefault("components", {}).setdefault("schemas", {})
-    schemas |= schema.pop("$defs", {}) | {REQUEST: schema}
+def _errors(described: dict[int, str]) -> dict[int | str, dict[str, Any]]:
+    """Describe statuses that come with OpenAI's envelope: status -> when it does."""
+    content = {"application/json": {"schema": reference(ErrorReply)}}
+    return {status: {"description": text, "content": content} for status, text in described.items()}
 
 
 def make_router(service: Callable[[], ChatService]) -> APIRouter:
@@ -42,31 +42,72 @@ def make_router(service: Callable[[], ChatService]) -> APIRouter:
     ask = [requires(Right.ASK)]
 
     @router.head("/health", dependencies=[OPEN], include_in_schema=False)
-    @router.get("/health", dependencies=[OPEN], summary="Can it answer now? (as vLLM has it)", tags=["operation"])
+    @router.get(
+        "/health",
+        dependencies=[OPEN],
+        summary="Can it answer now? (as vLLM has it)",
+        tags=["operation"],
+        response_class=Response,
+        responses={200: {"description": "It can."}, 503: {"description": "It cannot yet, or not any more."}},
+    )
     async def health() -> Response:
         with suppress(OpenAIError):
             return Response(status_code=200 if service().healthy else 503)
         return Response(status_code=503)
 
-    @router.get("/v1/models", dependencies=ask, summary="List the models", tags=["openai"])
+    loading = {503: "The model is not loaded yet, or has stopped: `Retry-After` says when to come back."}
+
+    @router.get(
+        "/v1/models",
+        dependencies=ask,
+        summary="List the models",
+        tags=["openai"],
+        response_model=ModelListReply,
+        responses=_errors(loading),
+    )
     async def models() -> dict[str, Any]:
         return {"object": "list", "data": [service().model_document()]}
 
-    @router.get("/v1/models/{model:path}", dependencies=ask, summary="Describe a model", tags=["openai"])
-    async def model_by_name(model: str) -> dict[str, Any]:
+    @router.get(
+        "/v1/models/{model:path}",
+        dependencies=ask,
+        summary="Describe a model",
+        tags=["openai"],
+        response_model=ModelReply,
+        responses=_errors({404: "No such model is served.", **loading}),
+    )
+    async def model_by_name(model: _Name) -> dict[str, Any]:
         service().check_model(model)
         return service().model_document()
-
-    # The body is read by the schema itself: FastAPI would parse images' base64 twice, through Python's json.
-    body = {"content": {"application/json": {"schema": {"$ref": f"{_SCHEMAS}{REQUEST}"}}}, "required": True}
 
     @router.post(
         "/v1/chat/completions",
         dependencies=ask,
         summary="Continue a chat",
         tags=["openai"],
-        openapi_extra={"requestBody": body},
+        # The body is read by the schema itself: FastAPI would parse images' base64 twice, through Python's json.
+        openapi_extra=json_body(ChatCompletionRequest),
         response_model=None,
+        responses={
+            200: {
+                "description": "The reply, or with `stream` its events: each a `chat.completion.chunk`, `[DONE]` the "
+                "last.",
+                "model": ChatCompletionReply,
+                "content": {"text/event-stream": {}},
+            },
+            **_errors(
+                {
+                    400: "Malformed JSON, a parameter that is wrong or not served, a picture that cannot be read, or "
+                    "more tokens than the model takes; `param` names it.",
+                    404: "No such model is served.",
+                    413: "The body has too many bytes, or its JSON too many values.",
+                    429: "As many samples wait as may, or most of what this client sent lately was refused, and "
+                    "others ask: `Retry-After` says when to come back.",
+                    504: "No reply within the deadline.",
+                    **loading,
+                }
+            ),
+        },
     )
     async def chat_completions(http_request: Request) -> Response:
         try:

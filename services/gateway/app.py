@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from fastapi import FastAPI
@@ -60,6 +61,8 @@ def create_gateway(settings: GatewaySettings) -> FastAPI:
     app = create_app(
         settings,
         title="TrustVQA gateway",
+        description="Answers questions about medical pictures with a confidence that can be trusted, or defers to a "
+        "person.",
         lifespan=lifespan,
         readiness=readiness,
         version_info=version_info,
@@ -67,6 +70,7 @@ def create_gateway(settings: GatewaySettings) -> FastAPI:
         others={FILES: frozenset()},
         browser=sign_in,
         paced="/vqa",
+        examples=Path(__file__).parent / "examples",
     )
     app.include_router(router)
     app.include_router(records_router)

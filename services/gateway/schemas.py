@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from prompt4trust.questions import MAX_OPTIONS
-from services.common.http.question_fields import plain_text, read_options
+from services.common.http.question_fields import OPTION_LETTER, plain_text, read_options
 
 MAX_QUESTION = 4_000
 MAX_OPTION = 500
@@ -43,66 +43,82 @@ def _plain_groups(groups: dict[str, str]) -> dict[str, str]:
     }
 
 
-OptionText = Annotated[str, Field(max_length=MAX_OPTION)]
+OptionText = Annotated[str, Field(min_length=1, max_length=MAX_OPTION)]
+OptionLetter = Annotated[str, Field(pattern=OPTION_LETTER)]
+OptionList = Annotated[list[OptionText], Field(max_length=MAX_OPTIONS)]
+LetteredOptions = Annotated[dict[OptionLetter, OptionText], Field(max_length=MAX_OPTIONS)]
 Options = Annotated[
     dict[str, str],
     BeforeValidator(
-        lambda options: read_options(options, limit=MAX_OPTION),
-        json_schema_input_type=Annotated[list[OptionText], Field(max_length=MAX_OPTIONS)] | dict[str, OptionText],
+        lambda options: read_options(options, limit=MAX_OPTION), json_schema_input_type=OptionList | LetteredOptions
     ),
     AfterValidator(_distinct),
 ]
 
 
 class Ask(BaseModel):
-    """A question about a picture, without the picture. The OpenAPI document of /vqa is made of this model.
-
-    Attributes:
-        question: 1 to 4 000 characters.
-        options: Letter -> text, 2 to 26 distinct ones; clients may also send a list; empty for an open question.
-        method: How the confidence is obtained: one of the validation context's "methods".
-        max_risk: Largest acceptable share of wrong answers among those given, in [0, 1]; None for the default.
-        coverage: Rate at which the option set is to hold the right option, above 0 and below 1; None for the default.
-        groups: What the client knows of the question, such as {"modality": "CT"}: an option set whose coverage holds
-            within such groups is then that of the question's own.
-    """
+    """A question about a picture, without the picture. The OpenAPI document of /vqa is made of this model."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     question: Annotated[
         str,
         AfterValidator(lambda text: plain_text(text, what="the question", limit=MAX_QUESTION)),
-        Field(json_schema_extra={"minLength": 1, "maxLength": MAX_QUESTION}),
+        Field(
+            description="The question, 1 to 4 000 characters.",
+            json_schema_extra={"minLength": 1, "maxLength": MAX_QUESTION},
+        ),
     ]
-    options: Options = Field(default_factory=dict, description="Texts, or letter -> text; none for an open question.")
+    options: Options = Field(
+        default_factory=dict,
+        description="2 to 26 distinct texts, lettered A, B, C, ... in order, or an object letter -> text; none for an "
+        "open question.",
+    )
     method: Annotated[str, AfterValidator(_offered_method)] = Field(
         description="How the confidence is obtained: one of those that GET /v1/about lists with the default.",
+        json_schema_extra={"minLength": 1, "maxLength": 40},
     )
     max_risk: Annotated[float, Field(ge=0, le=1)] | None = Field(
-        default=None, description="Largest accepted share of errors."
+        default=None,
+        description="Largest accepted share of wrong answers among those given; by default the gateway's own.",
     )
     coverage: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        default=None, description="Rate at which the option set is to hold the right option."
+        default=None,
+        description="Rate at which the option set is to hold the right option; by default the gateway's own.",
     )
     groups: Annotated[dict[str, str], AfterValidator(_plain_groups)] = Field(
         default_factory=dict,
-        description="What the client knows of the question, such as its modality.",
+        description='What the client knows of the question, such as {"modality": "CT"}: an option set whose coverage '
+        "holds within such groups is then that of the question's own.",
         json_schema_extra={
             "maxProperties": MAX_GROUPS,
-            "additionalProperties": {"type": "string", "maxLength": MAX_GROUP},
+            "propertyNames": {"minLength": 1, "maxLength": MAX_GROUP},
+            "additionalProperties": {"type": "string", "minLength": 1, "maxLength": MAX_GROUP},
         },
     )
 
 
 class ChosenAnswer(BaseModel):
-    """The answer: an option, or for an open question a text without a letter."""
+    """The answer: an option, or for an open question a text without a letter.
+
+    Attributes:
+        letter: Letter of the option; None for an open question.
+        text: Text of the option, or of the answer to an open question.
+    """
 
     letter: str | None
     text: str
 
 
 class FittedOn(BaseModel):
-    """The data that a calibrator was fitted on; ece is the expected calibration error that was measured after it."""
+    """The data that a calibrator was fitted on.
+
+    Attributes:
+        n: Number of answers.
+        dataset: Name of the data.
+        ece: Expected calibration error that was measured after the correction, or None.
+        date: Date of the fit.
+    """
 
     n: int
     dataset: str
@@ -247,7 +263,13 @@ class OptionSetReply(BaseModel):
 
 
 class PictureSource(BaseModel):
-    """A client's picture file: format, and width and height in pixels."""
+    """A client's picture file.
+
+    Attributes:
+        format: Its format.
+        width: Its width in pixels.
+        height: Its height in pixels.
+    """
 
     format: str
     width: int
@@ -273,14 +295,25 @@ class PictureSeen(BaseModel):
 
 
 class ModelsUsed(BaseModel):
-    """The policy version (None where none was asked) and the downstream model that answered."""
+    """The models that answered.
+
+    Attributes:
+        policy: The policy version; None where none was asked.
+        downstream: The downstream model.
+    """
 
     policy: str | None
     downstream: str
 
 
 class Timing(BaseModel):
-    """Wall-clock milliseconds: waiting for the policy, for the downstream model, and in all."""
+    """Wall-clock milliseconds.
+
+    Attributes:
+        policy: Waiting for the policy.
+        downstream: Waiting for the downstream model.
+        total: In all.
+    """
 
     policy: float
     downstream: float

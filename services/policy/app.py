@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
+from pathlib import Path
 
 import structlog
 from fastapi import FastAPI
@@ -63,6 +64,7 @@ def policy_app(settings: PolicySettings, *, start: StartGenerator | None = None)
     app = create_app(
         settings,
         title="TrustVQA policy",
+        description="Calibration guidance prompts, and the policy versions that write them.",
         lifespan=lifespan,
         readiness=readiness,
         version_info=lambda: app.state.policy.version_info(),
@@ -70,6 +72,7 @@ def policy_app(settings: PolicySettings, *, start: StartGenerator | None = None)
         max_body_bytes=settings.max_body_bytes,
         body_timeout_s=settings.body_timeout_s,
         is_alive=lambda: app.state.policy.versions.alive,
+        examples=Path(__file__).parent / "examples",
     )
     app.include_router(router)
     return app

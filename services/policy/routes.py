@@ -6,10 +6,12 @@ import asyncio
 from typing import Annotated
 
 import structlog
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Path, Request
 
 from services.common.auth import Right, requires
+from services.common.http.openapi import problems
 from services.common.http.problems import Problem
+from services.common.registry.artifact_files import NAME_PATTERN
 from services.policy.errors import PolicyVersionError
 from services.policy.problems import version_problem
 from services.policy.schemas import ActivatedPolicy, CgpReply, CgpRequest, PolicyList
@@ -28,9 +30,25 @@ def _running(request: Request) -> PolicyService:
 
 Running = Annotated[PolicyService, Depends(_running)]
 _ASK = [requires(Right.ASK)]
+_Version = Annotated[str, Path(description="Name of the version.", json_schema_extra={"pattern": NAME_PATTERN})]
 
 
-@router.post("/v1/cgp", dependencies=_ASK, summary="Write guidance prompts for a question", tags=["prompts"])
+@router.post(
+    "/v1/cgp",
+    dependencies=_ASK,
+    summary="Write guidance prompts for a question",
+    tags=["prompts"],
+    responses=problems(
+        {
+            404: "The registry has no such policy version.",
+            409: "The policy version cannot be used.",
+            429: "As many prompts are being written as may: `Retry-After` says when to come back.",
+            502: "The policy's model server gave no usable reply.",
+            503: "No version is live, or its engine or model server is away: `Retry-After` says when to come back.",
+            504: "No prompt within the deadline.",
+        }
+    ),
+)
 async def write(request: CgpRequest, service: Running) -> CgpReply:
     """Write calibration guidance prompts: hints that depend on the question and its options only."""
     return await service.writer.write(request)
@@ -49,8 +67,15 @@ async def policies(service: Running) -> PolicyList:
     dependencies=[requires(Right.ADMIN)],
     summary="Make a version live (administrators)",
     tags=["policies"],
+    responses=problems(
+        {
+            404: "The registry has no such policy version.",
+            409: "The policy version cannot be used: nothing changed.",
+            503: "The registry cannot be written: nothing changed.",
+        }
+    ),
 )
-async def activate(version: str, service: Running) -> ActivatedPolicy:
+async def activate(version: _Version, service: Running) -> ActivatedPolicy:
     """Load a version while the old one serves, then let it take over; requests in flight finish on the old one."""
     try:
         previous = await service.versions.activate(version)

@@ -7,22 +7,30 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from prompt4trust.questions import MAX_OPTIONS
-from services.common.http.question_fields import plain_text, read_options
+from services.common.http.question_fields import OPTION_LETTER, plain_text, read_options
 
 MAX_QUESTION_CHARS = 8000
 MAX_OPTION_CHARS = 2000
 
+_OPTION_SCHEMA = {"type": "string", "minLength": 1, "maxLength": MAX_OPTION_CHARS}
 _OPTIONS_SCHEMA = {
     "description": "Texts, lettered A, B, C, ... in order, or an object of letter and text; 2 to 26. None or empty "
     "for an open question.",
     "anyOf": [
-        {"type": "array", "items": {"type": "string"}, "maxItems": MAX_OPTIONS},
-        {"type": "object", "additionalProperties": {"type": "string"}, "maxProperties": MAX_OPTIONS},
+        {"type": "array", "items": _OPTION_SCHEMA, "maxItems": MAX_OPTIONS},
+        {
+            "type": "object",
+            "propertyNames": {"pattern": OPTION_LETTER},
+            "additionalProperties": _OPTION_SCHEMA,
+            "maxProperties": MAX_OPTIONS,
+        },
         {"type": "null"},
     ],
 }
 QuestionText = Annotated[
-    str, AfterValidator(lambda text: plain_text(text, what="the question", limit=MAX_QUESTION_CHARS))
+    str,
+    AfterValidator(lambda text: plain_text(text, what="the question", limit=MAX_QUESTION_CHARS)),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_QUESTION_CHARS}),
 ]
 Options = Annotated[
     dict[str, str],
@@ -55,14 +63,25 @@ class CgpRequest(BaseModel):
 
 
 class GuidancePrompt(BaseModel):
-    """One calibration guidance prompt; finish_reason is "stop", or "length" where it was cut at the longest length."""
+    """One calibration guidance prompt.
+
+    Attributes:
+        text: The prompt.
+        finish_reason: "stop", or "length" where it was cut at the longest length.
+    """
 
     text: str
     finish_reason: str
 
 
 class TokenUsage(BaseModel):
-    """Tokens that this request cost: none where the reply was made for another, identical request."""
+    """Tokens that this request cost: none where the reply was made for another, identical request.
+
+    Attributes:
+        prompt_tokens: Tokens read.
+        completion_tokens: Tokens written.
+        total_tokens: Both together.
+    """
 
     prompt_tokens: int
     completion_tokens: int
@@ -88,7 +107,12 @@ class CgpReply(BaseModel):
 
 
 class TemplateInfo(BaseModel):
-    """The wording that a version was trained with."""
+    """The wording that a version was trained with.
+
+    Attributes:
+        name: Name of the template.
+        version: Its version.
+    """
 
     name: str
     version: int
@@ -117,14 +141,24 @@ class PolicyInfo(BaseModel):
 
 
 class PolicyList(BaseModel):
-    """The registry's policy versions, sorted by name."""
+    """The registry's policy versions.
+
+    Attributes:
+        active: The version that answers requests that name none, or None.
+        policies: The versions, sorted by name.
+    """
 
     active: str | None
     policies: list[PolicyInfo]
 
 
 class ActivatedPolicy(BaseModel):
-    """The reply to an activation: which version answers now and which did before."""
+    """The reply to an activation.
+
+    Attributes:
+        active: The version that answers now.
+        previous: The one that did before, or None.
+    """
 
     active: str
     previous: str | None

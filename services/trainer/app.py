@@ -90,11 +90,13 @@ def trainer_app(settings: TrainerSettings, launch: Callable[[RunRecord], Launch]
     app = create_app(
         settings,
         title="TrustVQA trainer",
+        description="Training and evaluation runs: they are started, followed, cancelled and resumed here.",
         lifespan=lifespan,
         readiness=readiness,
         version_info=version_info,
         metrics=registry,
         max_body_bytes=settings.max_body_bytes,
+        examples=Path(__file__).parent / "examples",
     )
     app.include_router(router)
     return app

@@ -16,7 +16,8 @@ from services.trainer.metrics import TrainerMetrics
 from services.trainer.run_files.events import read_events
 from services.trainer.run_files.records import RunRecord, wait_for_writer
 
-_ID = re.compile(r"(\d{1,15})(-end)?")
+EVENT_ID = r"^(([0-9]{1,15})(-end)?)?$"
+"""Ids of events: the place behind it, and whether the run's end was heard. An empty one is none."""
 
 
 def place_of(last_event_id: str | None) -> tuple[int, bool]:
@@ -31,12 +32,10 @@ def place_of(last_event_id: str | None) -> tuple[int, bool]:
     Raises:
         Problem: 400 if that is no id of an event.
     """
-    if not last_event_id:
-        return 0, False
-    found = _ID.fullmatch(last_event_id)
+    found = re.fullmatch(EVENT_ID, last_event_id or "")
     if found is None:
         raise Problem(400, "invalid-event-id", "Last-Event-ID is not the id of an event of this stream.")
-    return int(found[1]), found[2] is not None
+    return int(found[2] or 0), found[3] is not None
 
 
 async def follow(

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator
 from prompt4trust.datasets import CopBase, Dataset, Kind, load_dataset
 from prompt4trust.datasets.phantoms import SPLITS, PhantomError, generate
 from services.trainer.errors import DataError
-from services.trainer.section import Section
+from services.trainer.section import Int, Section
 
 
 class PhantomData(Section):
@@ -27,9 +27,9 @@ class PhantomData(Section):
     """
 
     kind: Literal["phantoms"] = "phantoms"
-    n: int = Field(ge=1, le=1_000_000)
-    seed: int = Field(default=0, ge=0)
-    split: str
+    n: Int = Field(ge=1, le=1_000_000)
+    seed: Int = Field(default=0, ge=0)
+    split: str = Field(json_schema_extra={"enum": [*SPLITS]})
     wordings: Literal["train", "heldout"] = "train"
 
     @field_validator("split")
@@ -59,9 +59,9 @@ class FileData(Section):
     kind: Literal["file"]
     path: Path
     images: Path | None = None
-    limit: int | None = Field(default=None, ge=1)
-    seed: int = 42
-    min_side: int | None = Field(default=None, ge=1)
+    limit: Int | None = Field(default=None, ge=1)
+    seed: Int = 42
+    min_side: Int | None = Field(default=None, ge=1)
     on_bad: Literal["error", "skip"] = "skip"
     format: Kind | None = None
     columns: dict[str, str] | None = None

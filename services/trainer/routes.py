@@ -7,20 +7,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from sse_starlette import EventSourceResponse
 
 from services.common.auth import Right, requires
+from services.common.http.openapi import problems
 from services.common.http.problems import Problem
 from services.trainer.errors import QueueFullError, TransitionError, UnknownRunError
 from services.trainer.evaluation.config import EvaluationConfig
 from services.trainer.evaluation.execute import OUTPUT, summarize
-from services.trainer.event_stream import follow, place_of
+from services.trainer.event_stream import EVENT_ID, follow, place_of
 from services.trainer.grpo.summary import describe_training
 from services.trainer.metrics import TrainerMetrics
 from services.trainer.run_files.json_lines import read_object, tail
 from services.trainer.run_files.progress import SAMPLES, read_progress
-from services.trainer.run_files.records import RunRecord
+from services.trainer.run_files.records import RUN_ID, RunRecord
 from services.trainer.schemas import RunDetail, RunList, RunSummary, SamplesReply, TrainingRequest
 from services.trainer.settings import TrainerSettings
 from services.trainer.supervision.planning import Planner
@@ -50,15 +51,37 @@ def _running(request: Request) -> Trainer:
 
 
 Running = Annotated[Trainer, Depends(_running)]
+_RunId = Annotated[str, Path(description="The run's id.", json_schema_extra={"pattern": RUN_ID})]
+_LastEvent = Annotated[
+    str | None,
+    Header(
+        alias="Last-Event-ID",
+        description="Id of the last event that the client has: it goes on behind that.",
+        json_schema_extra={"pattern": EVENT_ID},
+    ),
+]
+_FULL = "As many runs wait as may: `Retry-After` says when to come back."
+_TO_START = problems(
+    {
+        409: "Another unfinished run makes a version of this name, or the registry has one.",
+        429: _FULL,
+        503: "Runs of this kind cannot be started here, or the directory for runs cannot be written.",
+    }
+)
 
 
-@router.post("/v1/runs", status_code=202, summary="Start a training run")
+@router.post("/v1/runs", status_code=202, summary="Start a training run", responses=_TO_START)
 async def start_training(request: TrainingRequest, response: Response, trainer: Running) -> RunSummary:
     """Check a training run and put it into the queue."""
     return await _submit(trainer, response, lambda: trainer.planner.plan_training(request))
 
 
-@router.post("/v1/evaluations", status_code=202, summary="Start an evaluation")
+@router.post(
+    "/v1/evaluations",
+    status_code=202,
+    summary="Start an evaluation",
+    responses={status: each for status, each in _TO_START.items() if status != 409},
+)
 async def start_evaluation(request: EvaluationConfig, response: Response, trainer: Running) -> RunSummary:
     """Check an evaluation and put it into the queue."""
     return await _submit(trainer, response, lambda: trainer.planner.plan_evaluation(request))
@@ -67,8 +90,8 @@ async def start_evaluation(request: EvaluationConfig, response: Response, traine
 @router.get("/v1/runs", summary="List training and evaluation runs")
 async def list_runs(
     trainer: Running,
-    limit: Annotated[int, Query(ge=1, le=200)] = 50,
-    cursor: Annotated[str | None, Query(max_length=128, description="next_cursor of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=200, description="Most runs of a page.")] = 50,
+    cursor: Annotated[str | None, Query(pattern=RUN_ID, description="`next_cursor` of the page before.")] = None,
 ) -> RunList:
     """List runs, the newest first, those of commands in terminals included."""
     records = await trainer.supervisor.list()
@@ -86,7 +109,7 @@ async def list_runs(
 
 
 @router.get("/v1/runs/{run_id}", summary="Show a run")
-async def show_run(run_id: str, trainer: Running) -> RunDetail:
+async def show_run(run_id: _RunId, trainer: Running) -> RunDetail:
     """Show a run with its latest figures, and the evaluations before and after."""
     record = await _find(trainer, run_id)
     folder = trainer.supervisor.store.folder(run_id)
@@ -103,7 +126,11 @@ async def show_run(run_id: str, trainer: Running) -> RunDetail:
 
 
 @router.get("/v1/runs/{run_id}/samples", summary="Show guidance prompts with their outcome")
-async def show_samples(run_id: str, trainer: Running, limit: Annotated[int, Query(ge=1, le=200)] = 20) -> SamplesReply:
+async def show_samples(
+    run_id: _RunId,
+    trainer: Running,
+    limit: Annotated[int, Query(ge=1, le=200, description="Most samples, of the latest ones.")] = 20,
+) -> SamplesReply:
     """Show the latest guidance prompts of training with the downstream model's replies and the rewards."""
     await _find(trainer, run_id)
     folder = trainer.supervisor.store.folder(run_id)
@@ -114,11 +141,13 @@ async def show_samples(run_id: str, trainer: Running, limit: Annotated[int, Quer
     "/v1/runs/{run_id}/events",
     summary="Follow a run (server-sent events)",
     response_class=EventSourceResponse,
-    responses={204: {"description": "The run has ended, and the client has heard so."}},
+    responses={
+        200: {"description": "The events.", "content": {"text/event-stream": {}}},
+        204: {"description": "The run has ended, and the client has heard so."},
+        **problems({400: "Last-Event-ID is not the id of an event of this stream.", 503: "Too many clients follow."}),
+    },
 )
-async def follow_run(
-    run_id: str, trainer: Running, last_event_id: Annotated[str | None, Header(max_length=64)] = None
-) -> Response:
+async def follow_run(run_id: _RunId, trainer: Running, last_event_id: _LastEvent = None) -> Response:
     """Send a run's events, past and to come, until it ends. Last-Event-ID goes on where a client stopped."""
     place, heard_the_end = place_of(last_event_id)
     record = await _find(trainer, run_id)
@@ -136,8 +165,13 @@ async def follow_run(
     return EventSourceResponse(events, ping=trainer.settings.heartbeat_s, send_timeout=_STALLED_S)
 
 
-@router.post("/v1/runs/{run_id}/cancel", status_code=202, summary="Stop a run")
-async def cancel_run(run_id: str, trainer: Running) -> RunSummary:
+@router.post(
+    "/v1/runs/{run_id}/cancel",
+    status_code=202,
+    summary="Stop a run",
+    responses=problems({409: "The run has ended, or is at work in a terminal."}),
+)
+async def cancel_run(run_id: _RunId, trainer: Running) -> RunSummary:
     """Have a run leave the queue, or stop with a checkpoint; the reply does not wait for that."""
     await _find(trainer, run_id)
     try:
@@ -147,8 +181,20 @@ async def cancel_run(run_id: str, trainer: Running) -> RunSummary:
     return _summary(trainer, record)
 
 
-@router.post("/v1/runs/{run_id}/resume", status_code=202, summary="Take a run up again")
-async def resume_run(run_id: str, trainer: Running) -> RunSummary:
+@router.post(
+    "/v1/runs/{run_id}/resume",
+    status_code=202,
+    summary="Take a run up again",
+    responses=problems(
+        {
+            409: "The run neither failed nor was cancelled, or its version's name has been taken meanwhile.",
+            422: "The run cannot go on: what it began with is not there any more.",
+            429: _FULL,
+            503: "The run's folder cannot be written.",
+        }
+    ),
+)
+async def resume_run(run_id: _RunId, trainer: Running) -> RunSummary:
     """Put a run that failed or was cancelled at the end of the queue; it goes on from its last checkpoint."""
     await _find(trainer, run_id)
     try:

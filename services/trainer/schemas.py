@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, Field
 
 from services.trainer.run_files.records import RunRecord, Status
-from services.trainer.section import Section
+from services.trainer.section import Int, Section
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 
@@ -31,8 +31,8 @@ class TrainingRequest(Section):
     config: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$")] | None = None
     policy: Name | None = None
     version: Name | None = None
-    steps: int | None = Field(default=None, ge=1)
-    seed: int | None = Field(default=None, ge=0, lt=2**32)
+    steps: Int | None = Field(default=None, ge=1)
+    seed: Int | None = Field(default=None, ge=0, lt=2**32)
     reward: Annotated[str, Field(max_length=64)] | None = None
     overrides: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*$", max_length=128)], Any] = Field(
         default_factory=dict, max_length=64
@@ -40,35 +40,22 @@ class TrainingRequest(Section):
 
 
 class RunSummary(BaseModel):
-    """A run in a list.
+    """A run in a list."""
 
-    Attributes:
-        id: Its name.
-        kind: Training or evaluation.
-        status: State of the run.
-        created: When it was asked for.
-        started: When its work began, the last time.
-        ended: When that ended.
-        executor: Name of the executor: process, docker, kubernetes; foreground for a command in a terminal.
-        resumed: Number of times that it was resumed.
-        cancelling: It was asked to stop and has not stopped yet.
-        resumable: It can be resumed.
-        position: Its place in the queue, 1 being next; None for one that does not wait.
-        error: Reason why it failed, or another remark on its end for a person.
-    """
-
-    id: str
-    kind: Literal["training", "evaluation"]
-    status: Status
-    created: datetime
-    started: datetime | None
-    ended: datetime | None
-    executor: str | None
-    resumed: int
-    cancelling: bool
-    resumable: bool
-    position: int | None
-    error: str | None
+    id: str = Field(description="Its name.")
+    kind: Literal["training", "evaluation"] = Field(description="What it does.")
+    status: Status = Field(description="State of the run.")
+    created: datetime = Field(description="When it was asked for.")
+    started: datetime | None = Field(description="When its work began, the last time.")
+    ended: datetime | None = Field(description="When that ended.")
+    executor: str | None = Field(
+        description="Name of the executor: process, docker, kubernetes; foreground for a command in a terminal."
+    )
+    resumed: int = Field(description="Number of times that it was resumed.")
+    cancelling: bool = Field(description="It was asked to stop and has not stopped yet.")
+    resumable: bool = Field(description="It can be resumed.")
+    position: int | None = Field(description="Its place in the queue, 1 being next; null for one that does not wait.")
+    error: str | None = Field(description="Reason why it failed, or another remark on its end for a person.")
 
     @classmethod
     def of(cls, record: RunRecord, position: int | None, shorten: Callable[[str], str]) -> RunSummary:
@@ -79,7 +66,12 @@ class RunSummary(BaseModel):
 
 
 class RunList(BaseModel):
-    """Runs, the newest first; next_cursor asks for those after them, None where there are none."""
+    """A page of runs.
+
+    Attributes:
+        runs: The runs, the newest first.
+        next_cursor: Value of `cursor` that asks for those after them; None where there are none.
+    """
 
     runs: list[RunSummary]
     next_cursor: str | None
@@ -106,6 +98,10 @@ class RunDetail(RunSummary):
 
 
 class SamplesReply(BaseModel):
-    """Guidance prompts of a training run with what came of them, the latest last."""
+    """Guidance prompts of a training run.
+
+    Attributes:
+        samples: The prompts with what came of them, the latest last.
+    """
 
     samples: list[dict[str, Any]]

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict, Strict, field_validator
 
 _INT64 = 2**63
+
+Int = Annotated[int, Strict()]
+"""A whole number, in JSON no text and no truth value."""
+Float = Annotated[float, Strict()]
+"""A number, in JSON no text and no truth value."""
 
 
 class Section(BaseModel):

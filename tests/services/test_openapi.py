@@ -1,42 +1,54 @@
-"""OpenAPI documents of all services: what they refer to is there."""
+"""OpenAPI documents of all services: valid, whole, with examples that fit, and the same as the stored ones."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from fastapi import FastAPI
+from jsonschema import Draft202012Validator
+from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from services.downstream.app import downstream_app
-from services.downstream.settings import DownstreamSettings
-from services.gateway.app import create_gateway
-from services.gateway.settings import GatewaySettings
-from services.policy.app import policy_app
-from services.policy.settings import PolicySettings
-from services.trainer.app import trainer_app
-from services.trainer.settings import TrainerSettings
+from tests.support.openapi_documents import SERVICES, STORED, application, stored_form
 
-
-@pytest.fixture(params=["gateway", "policy", "downstream", "trainer"])
-def document(request: pytest.FixtureRequest, tmp_path: Path) -> dict[str, Any]:
-    place: dict[str, Any] = {"registry": tmp_path / "registry"}
-    apps: dict[str, Any] = {
-        "gateway": lambda: create_gateway(GatewaySettings(records_url="", **place)),
-        "policy": lambda: policy_app(PolicySettings(**place)),
-        "downstream": lambda: downstream_app(DownstreamSettings(**place)),
-        "trainer": lambda: trainer_app(TrainerSettings(runs=tmp_path / "runs", **place)),
-    }
-    app = apps[request.param]()
-    assert isinstance(app, FastAPI)
-    return app.openapi()
+PROBLEM = {"$ref": "#/components/schemas/ProblemDetails"}
+ENVELOPE = {"$ref": "#/components/schemas/ErrorReply"}
+COMPONENT_NAME = re.compile(r"[A-Za-z0-9._-]+")
+BOUNDS = {"pattern", "format", "maxLength", "maximum", "enum", "const"}
 
 
-def references(value: Any) -> Iterator[str]:
+@pytest.fixture(scope="module", params=SERVICES)
+def service(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(scope="module")
+def document(service: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    return application(service, tmp_path_factory.mktemp("place")).openapi()
+
+
+def operations(document: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield f"{method} {path}", operation
+
+
+def resolved(document: dict[str, Any], found: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" not in found:
+        return found
+    target: Any = document
+    for part in found["$ref"].removeprefix("#/").split("/"):
+        assert part in target, found["$ref"]
+        target = target[part]
+    return dict(target)
+
+
+def references(value: Any) -> Iterator[dict[str, Any]]:
     if isinstance(value, dict):
-        if isinstance(found := value.get("$ref"), str):
-            yield found
+        if isinstance(value.get("$ref"), str):
+            yield value
         for each in value.values():
             yield from references(each)
     elif isinstance(value, list):
@@ -44,10 +56,101 @@ def references(value: Any) -> Iterator[str]:
             yield from references(each)
 
 
-def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
+def test_it_is_valid(document: dict[str, Any]) -> None:
+    OpenAPIV31SpecValidator(document).validate()
+
+
+def test_it_is_the_stored_one(service: str, document: dict[str, Any]) -> None:
+    """A change of what clients rely on is seen: `make openapi` stores the documents anew."""
+    assert stored_form(document) == (STORED / f"{service}.json").read_text(encoding="utf-8")
+
+
+def test_every_reference_leads_somewhere_and_every_component_is_referred_to(document: dict[str, Any]) -> None:
     assert document["paths"]
-    for reference in set(references(document)):
-        found: Any = document
-        for part in reference.removeprefix("#/").split("/"):
-            assert part in found, reference
-            found = found[part]
+    used = set()
+    for reference in references(document):
+        assert resolved(document, reference)
+        used.add(reference["$ref"])
+    made = {f"#/components/{kind}/{name}" for kind in ("schemas", "responses") for name in document["components"][kind]}
+    assert made == used
+
+
+def test_components_have_names_that_are_allowed(document: dict[str, Any]) -> None:
+    names = [name for kind in document["components"].values() for name in kind]
+    assert [name for name in names if not COMPONENT_NAME.fullmatch(name)] == []
+
+
+def test_everything_is_described(document: dict[str, Any]) -> None:
+    assert document["info"]["description"]
+    missing = []
+    for name, operation in operations(document):
+        missing += [name] if not operation.get("summary") else []
+        missing += [f"{name} {each['name']}" for each in operation.get("parameters", ()) if not each.get("description")]
+        for status, reply in operation["responses"].items():
+            missing += [f"{name} {status}"] if not resolved(document, reply)["description"] else []
+    for name, schema in document["components"]["schemas"].items():
+        missing += [name] if not schema.get("description") else []
+        properties = schema.get("properties", {})
+        missing += [f"{name}.{part}" for part, found in properties.items() if not found.get("description")]
+    assert missing == []
+    texts = [schema["description"] for schema in document["components"]["schemas"].values()]
+    assert not [text for text in texts if "Attributes:" in text or re.search(r"\b(None|True|False)\b", text)]
+
+
+def test_parameters_are_bounded(document: dict[str, Any]) -> None:
+    unbounded = [
+        f"{name} {each['name']}"
+        for name, operation in operations(document)
+        for each in operation.get("parameters", ())
+        for schema in each["schema"].get("anyOf", [each["schema"]])
+        if schema.get("type") != "null" and not BOUNDS & (schema.keys() | each["schema"].keys())
+    ]
+    assert unbounded == []
+
+
+def test_errors_are_what_the_service_sends(service: str, document: dict[str, Any]) -> None:
+    """Problem documents, or OpenAI's envelopes below /v1/ of the downstream service; a probe's 503 has its own form."""
+    for name, operation in operations(document):
+        is_openais = service == "downstream" and " /v1/" in name
+        for status, reply in operation["responses"].items():
+            if int(status) < 400:
+                continue
+            content = dict(resolved(document, reply).get("content", {}))
+            problem = content.pop("application/problem+json", None)
+            if " /health" in name and status == "503":
+                assert problem is not None, name
+            elif is_openais:
+                assert content == {"application/json": {"schema": ENVELOPE}}, (name, status)
+                assert (problem is not None) == (status in ("400", "408", "431", "503")), (name, status)
+            else:
+                assert content == {}, (name, status)
+                assert problem == {"schema": PROBLEM}, (name, status)
+
+
+def test_every_operation_gives_the_statuses_that_all_services_share(document: dict[str, Any]) -> None:
+    for name, operation in operations(document):
+        statuses = set(operation["responses"])
+        assert {"400", "408", "431", "500", "503"} <= statuses, name
+        assert ("401" in statuses) == ("403" in statuses) == ("security" in operation), name
+        assert ("404" in statuses) >= ("{" in name), name
+        assert ("413" in statuses) == ("requestBody" in operation), name
+        assert len([each for each in statuses if each.startswith("2")]) >= 1, name
+
+
+def test_examples_fit_and_every_body_has_one(document: dict[str, Any]) -> None:
+    for name, schema in document["components"]["schemas"].items():
+        validator = Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": document["components"]})
+        for example in schema.get("examples", ()):
+            assert [error.message for error in validator.iter_errors(example)] == [], name
+    for name, operation in operations(document):
+        if (body := operation.get("requestBody")) is not None:
+            assert resolved(document, body["content"]["application/json"]["schema"])["examples"], name
+
+
+def test_without_keys_none_need_be_shown(service: str, tmp_path: Path) -> None:
+    document = application(service, tmp_path, with_keys=False).openapi()
+    OpenAPIV31SpecValidator(document).validate()
+    asked = [operation for _, operation in operations(document) if "security" in operation]
+    assert asked
+    assert all(operation["security"][-1] == {} for operation in asked)
+    assert not [name for name, operation in operations(document) if "401" in operation["responses"]]

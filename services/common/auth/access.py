@@ -16,11 +16,18 @@ from services.common.auth.key import Right
 # Before FastAPI 0.137, which vLLM is not ready for (see constraints-gpu-trainer.txt), all routes lie side by side.
 _flat: Callable[[Iterable[Any]], Iterator[Any]] = getattr(fastapi.routing, "iter_route_contexts", iter)
 
+KEY_SCHEME: Final = "ApiKey"
+"""Name of API keys among the security schemes of an OpenAPI document."""
+
 Access = frozenset[Right]
 """Rights that a route asks for, all of them; none for a route that is open to everybody."""
 
 # Never refuses by itself: FastAPI runs dependencies after it has read the body, which is too late. See Authenticator.
-_scheme: Final = HTTPBearer(scheme_name="API key", description="A key of this deployment.", auto_error=False)
+_scheme: Final = HTTPBearer(
+    scheme_name=KEY_SCHEME,
+    description="A key of this deployment, with the scopes that an operation names.",
+    auto_error=False,
+)
 
 
 def requires(right: Right) -> params.Security:

@@ -12,7 +12,7 @@ from typing import Any, Literal
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from services.common.auth.access import OPEN, requires
 from services.common.auth.key import Right
@@ -34,10 +34,41 @@ class Dependency(BaseModel):
 
 
 class Readiness(BaseModel):
-    """The reply of /health/ready."""
+    """The reply of /health/ready.
+
+    Attributes:
+        status: Whether everything that is required is there.
+        dependencies: What the service needs, by name.
+    """
 
     status: Literal["ready", "not_ready"]
     dependencies: dict[str, Dependency]
+
+
+class Alive(BaseModel):
+    """The reply of /health/live.
+
+    Attributes:
+        status: Whether the process is of use still.
+    """
+
+    status: Literal["alive", "dead"]
+
+
+class VersionReply(BaseModel):
+    """The reply of /version, with what the service adds: models, calibrators.
+
+    Attributes:
+        service: Name of the service.
+        software: Version of the software.
+        revision: Git revision of the code, or None where it is not known.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    service: str
+    software: str
+    revision: str | None
 
 
 ReadinessCheck = Callable[[], Awaitable[dict[str, Dependency]]]
@@ -70,15 +101,26 @@ def health_router(
     router = APIRouter(tags=["operation"])
 
     @router.head("/health/live", dependencies=[OPEN], include_in_schema=False)
-    @router.get("/health/live", dependencies=[OPEN], summary="Is the process up? 503 where only a restart helps")
-    async def live(response: Response) -> dict[str, str]:
+    @router.get(
+        "/health/live",
+        dependencies=[OPEN],
+        summary="Is the process up?",
+        responses={503: {"model": Alive, "description": "A part of it has ended that only a restart brings back."}},
+    )
+    async def live(response: Response) -> Alive:
         if is_alive():
-            return {"status": "alive"}
+            return Alive(status="alive")
         response.status_code = 503
-        return {"status": "dead"}
+        return Alive(status="dead")
 
     @router.head("/health/ready", dependencies=[OPEN], include_in_schema=False)
-    @router.get("/health/ready", dependencies=[OPEN], summary="Can it answer now?", response_model=Readiness)
+    @router.get(
+        "/health/ready",
+        dependencies=[OPEN],
+        summary="Can it answer now?",
+        response_model=Readiness,
+        responses={503: {"model": Readiness, "description": "Something that is required is not there."}},
+    )
     async def ready() -> JSONResponse:
         dependencies = await readiness()
         is_ready = all(found.ok or not found.required for found in dependencies.values())
@@ -91,14 +133,16 @@ def health_router(
         dependencies=[requires(Right.METRICS)],
         summary="Prometheus metrics (scope metrics)",
         response_class=Response,
+        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "The metrics."}},
     )
     async def expose() -> Response:
         return Response(metrics.expose(), media_type=CONTENT_TYPE_LATEST)
 
     @router.head("/version", dependencies=[OPEN], include_in_schema=False)
     @router.get("/version", dependencies=[OPEN], summary="Software, revision and models")
-    async def show_version() -> dict[str, Any]:
-        return {"service": service, "software": software_version(), "revision": revision(), **await version_info()}
+    async def show_version() -> VersionReply:
+        more = await version_info()
+        return VersionReply(service=service, software=software_version(), revision=revision(), **more)
 
     return router
 

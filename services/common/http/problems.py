@@ -6,6 +6,7 @@ Problem  an error with a status, a stable kind and a text for a person; every ot
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
@@ -67,16 +68,25 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
         return JSONResponse(body, status_code=self.status, media_type=MEDIA_TYPE, headers=headers)
 
 
-def install_problem_handlers(app: FastAPI) -> None:
+def install_problem_handlers(app: FastAPI, methods_of: Callable[[str], Iterable[str]]) -> None:
     """Make every error of an app a problem document.
 
     Args:
         app: The application; Problem, HTTPException, validation errors and unforeseen exceptions are handled.
+        methods_of: Finds the methods that a path takes, for the header Allow.
 
     Call this before adding the tracing middleware, which then sees (counts, marks with the id) every reply.
     """
+
+    async def on_wrong_method(request: Request, error: Exception) -> JSONResponse:
+        response = await _on_http_exception(request, error)
+        # The router names the methods of the first route of that path alone.
+        response.headers["Allow"] = ", ".join(sorted(methods_of(request.url.path)))
+        return response
+
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, on_wrong_method)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_middleware(UnforeseenErrors)
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from string import ascii_uppercase
-from typing import Any
+from string import ascii_letters
+from typing import Any, Final
 
 from pydantic_core import PydanticCustomError
 
 from prompt4trust.questions import MAX_OPTIONS, MIN_OPTIONS, letter_options
 from prompt4trust.visible_text import deceptive_character, visible
 
+OPTION_LETTER: Final = r"^\s*[A-Za-z]\s*$"
+"""Letters of options, as clients may write them."""
 _PLAIN_CONTROLS = frozenset("\t\n")
 _BREAKS = re.compile("\r\n|[\r\u2028\u2029]")
 
@@ -52,7 +54,7 @@ def read_options(value: Any, *, limit: int) -> dict[str, str]:
     """Bring every accepted form of options to letter -> text, in the order given.
 
     Args:
-        value: A list of texts, an object letter -> text, or nothing (None, "", an empty list or object).
+        value: A list of texts, an object letter -> text, or nothing (None, an empty list or object).
         limit: Most characters of one option.
 
     Returns:
@@ -61,7 +63,7 @@ def read_options(value: Any, *, limit: int) -> dict[str, str]:
     Raises:
         PydanticCustomError: If the form, the number, a letter or a text is wrong.
     """
-    if value is None or value in ("", [], {}):
+    if value is None or value in ([], {}):
         return {}
     if not isinstance(value, list | dict):
         raise _fault("options_form", "options must be a list of texts or an object of letter and text")
@@ -76,11 +78,22 @@ def read_options(value: Any, *, limit: int) -> dict[str, str]:
     return lettered
 
 
+def read_letter(text: str) -> str | None:
+    """Read an option's letter as clients write it; None where it is none.
+
+    Example:
+        >>> read_letter(" b "), read_letter("AB"), read_letter("\u0131")  # the dotless i, of which Python makes an I
+        ('B', None, None)
+    """
+    letter = text.strip()
+    return letter.upper() if len(letter) == 1 and letter in ascii_letters else None
+
+
 def _letters_of(value: dict[Any, Any]) -> dict[str, Any]:
     lettered: dict[str, Any] = {}
     for key, text in value.items():
-        letter = str(key).strip().upper()
-        if len(letter) != 1 or letter not in ascii_uppercase:
+        letter = read_letter(str(key))
+        if letter is None:
             raise _fault("option_letter", "the options' keys must be single letters from A to Z")
         if letter in lettered:
             raise _fault("option_letter", "option {letter} is there twice", letter=letter)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 import structlog
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from prompt4trust.selection.artifact import GuardArtifact
     from prompt4trust.shift.artifact import ReferenceArtifact
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+"""Names of what a registry holds."""
 _log = structlog.get_logger(__name__)
 
 Stamp = tuple[tuple[str, int, int], ...]
@@ -94,7 +95,7 @@ class ArtifactFiles(Generic[AnArtifact]):
 
 def is_valid_name(name: str) -> bool:
     """Whether a name can be a file's: anything that could leave the directory cannot."""
-    return _NAME.fullmatch(name) is not None
+    return re.fullmatch(NAME_PATTERN, name) is not None
 
 
 def checked_name(name: str) -> str:

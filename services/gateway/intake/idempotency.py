@@ -15,7 +15,10 @@ SHORTEST, LONGEST = 16, 128
 
 # Visible ASCII but for the two characters that a string of a structured field (RFC 9651) would have to escape. The
 # draft wants it in quotation marks; many clients leave them out.
-_KEY = re.compile(rf'(?P<quote>"?)(?P<key>[!#-\[\]-~]{{{SHORTEST},{LONGEST}}})(?P=quote)')
+_CHARACTERS = rf"[!#-\[\]-~]{{{SHORTEST},{LONGEST}}}"
+KEY_PATTERN = f'^({_CHARACTERS}|"{_CHARACTERS}")$'
+"""A key as a header has it, for the OpenAPI document."""
+_KEY = re.compile(rf'(?P<quote>"?)(?P<key>{_CHARACTERS})(?P=quote)')
 _NAMESPACE = uuid.UUID("f2a51c3e-6f0b-5d0e-9f57-5c1b6a3c7d21")
 
 

@@ -8,8 +8,9 @@ from typing import Any, NoReturn, TypeVar
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
+from starlette.requests import Request
 
-from services.common.http.body import check_json_values
+from services.common.http.body import check_json_values, read_body
 from services.common.http.problems import Problem
 
 _Model = TypeVar("_Model", bound=BaseModel)
@@ -51,19 +52,41 @@ def load_object(body: bytes, must: str) -> dict[str, Any]:
     return fields
 
 
-def check_fields(model: type[_Model], fields: Mapping[str, Any], context: Mapping[str, Any] | None = None) -> _Model:
+async def read_object(request: Request, must: str, *, max_bytes: int, timeout_s: float) -> dict[str, Any]:
+    """Read the body of a request whose route takes an object of JSON and nothing else.
+
+    Args:
+        request: The request.
+        must: What to say of another value: "must be an object with ...".
+        max_bytes: Largest body.
+        timeout_s: Seconds within which it must have come.
+
+    Raises:
+        Problem: 400 if it is not JSON, 408 if it is too slow, 413 if it is too large, 415 if it does not call itself
+            JSON, which no form of another site's page does.
+        RequestValidationError: If it is no object.
+    """
+    if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+        raise Problem(415, "unsupported-media-type", "Send JSON, with Content-Type: application/json.")
+    return load_object(await read_body(request.scope, request.receive, max_bytes, timeout_s) or b"", must)
+
+
+def check_fields(
+    model: type[_Model], fields: Mapping[str, Any], context: Mapping[str, Any] | None = None, *, strict: bool = True
+) -> _Model:
     """Make a model of what a client sent.
 
     Args:
         model: The model.
         fields: The fields.
         context: What the model's validators want to know.
+        strict: Take no text for a number; off for forms, where everything is a text.
 
     Raises:
         RequestValidationError: If a field is wrong; it quotes nothing that cannot be printed.
     """
     try:
-        return model.model_validate(fields, context=context)
+        return model.model_validate(fields, context=context, strict=strict)
     except ValidationError as error:
         faults: list[Any] = [
             dict(fault) for fault in error.errors(include_url=False, include_input=False, include_context=False)

@@ -130,11 +130,11 @@ async def _from_fields(form: FormData, methods: Sequence[str]) -> Submission:
         fields["groups"] = _form_object("groups", str(fields["groups"]))
     image = form.get("image")
     if isinstance(image, UploadFile):
-        return Submission(_check(fields, methods), await image.read(), image.content_type, image.filename)
+        return Submission(_check(fields, methods, strict=False), await image.read(), image.content_type, image.filename)
     if not image:
         refuse("image", "is missing: send the picture as a file")
     data, media_type = _decode_text(image)
-    return Submission(_check(fields, methods), data, media_type)
+    return Submission(_check(fields, methods, strict=False), data, media_type)
 
 
 def _form_options(values: list[str]) -> Any:
@@ -166,5 +166,5 @@ def _decode_text(image: str) -> tuple[bytes, str | None]:
         refuse("image", error.detail)
 
 
-def _check(fields: Mapping[str, Any], methods: Sequence[str]) -> Ask:
-    return check_fields(Ask, {"method": methods[0], **fields}, {"methods": methods})
+def _check(fields: Mapping[str, Any], methods: Sequence[str], *, strict: bool = True) -> Ask:
+    return check_fields(Ask, {"method": methods[0], **fields}, {"methods": methods}, strict=strict)

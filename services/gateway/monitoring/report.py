@@ -25,7 +25,13 @@ _DAYS_SHOWN = 14
 
 
 class Figure(BaseModel):
-    """A figure with its 95 % interval; null where it is undefined."""
+    """A figure with its 95 % interval; None where it is undefined.
+
+    Attributes:
+        value: The figure.
+        low: Lower end of the interval.
+        high: Upper end.
+    """
 
     value: float | None
     low: float | None
@@ -38,7 +44,21 @@ class Figure(BaseModel):
 
 
 class WindowFigures(BaseModel):
-    """Figures of a set of reviewed answers; see `prompt4trust.monitoring.LiveFigures`."""
+    """Figures of a set of reviewed answers; see `prompt4trust.monitoring.LiveFigures`.
+
+    Attributes:
+        reviewed: Answers.
+        calibrated: Those among them with a calibrated confidence, which ece to mean_confidence are of.
+        answered: Answers that were given, not left to a person.
+        errors: Wrong ones among these.
+        ece: Expected calibration error.
+        chance: This error by chance alone, were the confidences right: mean, and a 95 % band.
+        brier: Brier score.
+        accuracy: Share of right answers.
+        mean_confidence: Mean confidence.
+        coverage: Share of answers that were given.
+        selective_risk: Share of wrong ones among those given.
+    """
 
     reviewed: int
     calibrated: int
@@ -60,14 +80,28 @@ class WindowFigures(BaseModel):
 
 
 class SliceFigures(BaseModel):
-    """Figures of the answers with one value of one label."""
+    """Figures of the answers with one value of one label.
+
+    Attributes:
+        value: The value.
+        figures: The figures.
+    """
 
     value: str
     figures: WindowFigures
 
 
 class FindingReply(BaseModel):
-    """The deviation that the evidence points to; see `prompt4trust.monitoring.DriftFinding`."""
+    """The deviation that the evidence points to; see `prompt4trust.monitoring.DriftFinding`.
+
+    Attributes:
+        direction: In which way confidence is off.
+        region: At which confidences, in words.
+        since: Number of the answer, from 1, from which on the evidence has gathered; an estimate.
+        n: Answers since then that show it.
+        stated: Their mean confidence.
+        right: Their share of right answers.
+    """
 
     direction: str
     region: str
@@ -92,7 +126,13 @@ class FindingReply(BaseModel):
 
 
 class AcknowledgementReply(BaseModel):
-    """An acknowledgement of an alarm."""
+    """An acknowledgement of an alarm.
+
+    Attributes:
+        at: When.
+        who: By whom.
+        note: Findings, or None.
+    """
 
     at: datetime
     who: str

@@ -3,26 +3,44 @@
 from __future__ import annotations
 
 import math
+import re
 from datetime import UTC, datetime
-from string import ascii_uppercase
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, StrictBool, StrictStr, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StrictBool,
+    StrictStr,
+    WithJsonSchema,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from prompt4trust.calibration import CalibrationKey
-from services.common.http.question_fields import plain_text
+from services.common.http.question_fields import OPTION_LETTER, plain_text, read_letter
 from services.gateway.records.entities import ExportedAnswer, FeedbackRow, KeyCount, Review, StoredAnswer
 
+_TIME_OF_DAY = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
+_TIME = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([Tt ]{_TIME_OF_DAY}([Zz]|[+-][0-9]{{2}}:?[0-9]{{2}})?)?$"
 MAX_WHO = 100
 MAX_COMMENT = 2_000
 
 
 def _letter(value: str) -> str:
-    letter = value.strip().upper()
-    if len(letter) != 1 or letter not in ascii_uppercase:
+    letter = read_letter(value)
+    if letter is None:
         raise PydanticCustomError("option_letter", "must be one of the options' letters")
     return letter
+
+
+def _written_out(value: Any) -> Any:
+    # Numbers are times to pydantic, too: seconds since 1970, or milliseconds where they are large.
+    if isinstance(value, str) and not re.fullmatch(_TIME, value):
+        raise PydanticCustomError("time_form", "must be written like 2026-01-31T12:00:00Z")
+    return value
 
 
 def _in_utc(value: datetime) -> datetime:
@@ -32,10 +50,30 @@ def _in_utc(value: datetime) -> datetime:
         raise PydanticCustomError("time_range", "must be a time that a calendar has") from None
 
 
-Who = Annotated[StrictStr, AfterValidator(lambda text: plain_text(text, what="who", limit=MAX_WHO))]
-Comment = Annotated[StrictStr, AfterValidator(lambda text: plain_text(text, what="the comment", limit=MAX_COMMENT))]
-Time = Annotated[datetime, AfterValidator(_in_utc)]
-"""A point in time; one without a zone is taken for UTC."""
+Who = Annotated[
+    StrictStr,
+    AfterValidator(lambda text: plain_text(text, what="who", limit=MAX_WHO)),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_WHO}),
+]
+Comment = Annotated[
+    StrictStr,
+    AfterValidator(lambda text: plain_text(text, what="the comment", limit=MAX_COMMENT)),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": MAX_COMMENT}),
+]
+Letter = Annotated[StrictStr, AfterValidator(_letter), WithJsonSchema({"type": "string", "pattern": OPTION_LETTER})]
+Time = Annotated[
+    datetime,
+    BeforeValidator(_written_out),
+    AfterValidator(_in_utc),
+    WithJsonSchema({"type": "string", "pattern": _TIME}),
+]
+"""A point in time as RFC 3339 writes it; without a zone it is taken for UTC, without a time of day for midnight."""
+
+
+_ONE_OF_TWO: Any = [
+    {"required": [said], "properties": {said: {"type": form}, other: {"type": "null"}}}
+    for said, form, other in (("correct_option", "string", "right"), ("right", "boolean", "correct_option"))
+]
 
 
 class FeedbackRequest(BaseModel):
@@ -48,10 +86,10 @@ class FeedbackRequest(BaseModel):
         comment: At most 2 000 characters.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"oneOf": _ONE_OF_TWO})
 
     who: Who
-    correct_option: Annotated[StrictStr, AfterValidator(_letter)] | None = None
+    correct_option: Letter | None = None
     right: StrictBool | None = None
     comment: Comment | None = None
 
@@ -67,7 +105,15 @@ class FeedbackRequest(BaseModel):
 
 
 class FeedbackReply(BaseModel):
-    """Feedback as it is kept; `right` is what it comes to for the answer that was given."""
+    """Feedback as it is kept.
+
+    Attributes:
+        at: When it came.
+        who: The person or system that gave it.
+        right: Whether the answer that was given was right, by this feedback.
+        correct_option: Letter of the right option, where it was named.
+        comment: A remark, or None.
+    """
 
     at: datetime
     who: str
@@ -82,7 +128,16 @@ class FeedbackReply(BaseModel):
 
 
 class RecordedDecision(BaseModel):
-    """Why an answer was given or left to a person, as far as it is kept; see DecisionBasis."""
+    """Why an answer was given or left to a person, as far as it is kept; see DecisionBasis.
+
+    Attributes:
+        rule: The rule that decided.
+        code: The outcome as a stable word.
+        guarantee: Whether the rule bounds the share of errors with a proof.
+        max_risk: Largest accepted share of wrong answers among those given, or None.
+        threshold: Least confidence at which an answer was given; None where there was none.
+        guard: Name of the artifact that the guarantee rests on, or None.
+    """
 
     rule: str
     code: str
@@ -93,7 +148,14 @@ class RecordedDecision(BaseModel):
 
 
 class RecordedTexts(BaseModel):
-    """The words of question and answer, or SHA-256 of them; of options, that of their JSON object."""
+    """The words of question and answer, or their SHA-256.
+
+    Attributes:
+        question: Of the question.
+        options: Of the options: an object letter -> text, or the SHA-256 of that object's JSON.
+        guidance: Of the guidance prompt.
+        explanation: Of the downstream model's text.
+    """
 
     question: str | None
     options: Any
@@ -236,14 +298,26 @@ class Exported(BaseModel):
 
 
 class ExportPage(BaseModel):
-    """Some reviewed answers; `next_cursor` asks for the next ones, and is None with the last."""
+    """A page of reviewed answers.
+
+    Attributes:
+        answers: The answers, in the order of the latest word on each.
+        next_cursor: Value of `cursor` that asks for the next page; None with the last.
+    """
 
     answers: list[Exported]
     next_cursor: str | None
 
 
 class CountReply(BaseModel):
-    """Numbers of answers to multiple choice, and of reviewed ones among them, for one calibration key and decision."""
+    """Counts of answers to multiple choice, for one calibration key and decision.
+
+    Attributes:
+        pair: The calibration key.
+        decision: Given, or left to a person.
+        answers: Number of answers.
+        reviewed: Number of reviewed ones among them.
+    """
 
     pair: CalibrationKey
     decision: Literal["answer", "defer"]
@@ -258,6 +332,10 @@ class CountReply(BaseModel):
 
 
 class CountsReply(BaseModel):
-    """The counts of all calibration keys."""
+    """Counts of answers and reviews.
+
+    Attributes:
+        counts: The counts, an entry for each calibration key and decision.
+    """
 
     counts: list[CountReply]

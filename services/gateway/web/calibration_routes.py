@@ -5,25 +5,25 @@ from __future__ import annotations
 from typing import Annotated
 
 import anyio.to_thread
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from pydantic import AfterValidator, BaseModel, ConfigDict, StrictStr
 
 from services.common.auth import Right, requires
-from services.common.http.body import read_body
+from services.common.http.openapi import json_body, problems
 from services.common.http.problems import Problem
 from services.common.http.question_fields import plain_text
 from services.gateway.errors import UnknownAlarmError
-from services.gateway.intake.json_body import check_fields, load_object
+from services.gateway.intake.json_body import check_fields, read_object
 from services.gateway.monitoring.calibration_page import HEADERS, render_page
 from services.gateway.monitoring.report import CalibrationReport
 from services.gateway.records.errors import RecordRefusedError, RecordsAwayError
 from services.gateway.records.schemas import Comment, Who
 from services.gateway.web.content_negotiation import prefers_html
 from services.gateway.web.dependencies import TheGateway
-from services.gateway.web.openapi import json_body
 from services.gateway.web.refusals import record_refused_problem, records_away_problem
 
 _MAX_BODY = 20_000
+_MAX_ID = 40
 _FRESH = {"Cache-Control": "no-cache", "Vary": "Accept", "X-Content-Type-Options": "nosniff"}
 
 _ASK = [requires(Right.ASK)]
@@ -32,7 +32,12 @@ router = APIRouter(tags=["monitoring"])
 
 
 class AcknowledgeRequest(BaseModel):
-    """The acknowledgement of an alarm: by whom, and with which findings."""
+    """The acknowledgement of an alarm.
+
+    Attributes:
+        who: The person or program that took note of it, in at most 100 characters.
+        note: Findings, in at most 2 000 characters, or None.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -41,7 +46,7 @@ class AcknowledgeRequest(BaseModel):
 
 
 def _alarm_id(text: str) -> str:
-    return plain_text(text, what="the alarm's id", limit=40)
+    return plain_text(text, what="the alarm's id", limit=_MAX_ID)
 
 
 @router.get(
@@ -49,7 +54,12 @@ def _alarm_id(text: str) -> str:
     dependencies=_ASK,
     summary="Whether calibrated confidence holds on reviewed answers",
     response_model=CalibrationReport,
-    responses={200: {"content": {"text/html": {}}, "description": "As JSON, or as a page where HTML is preferred."}},
+    responses={
+        200: {
+            "content": {"text/html": {"schema": {"type": "string"}}},
+            "description": "As JSON, or as a page where HTML is preferred.",
+        }
+    },
 )
 async def calibration(request: Request, gateway: TheGateway) -> Response:
     """Give live figures, the test's evidence and the alarms."""
@@ -80,13 +90,26 @@ async def _as_json(report: CalibrationReport) -> Response:
     summary="Take note of an alarm (administrators)",
     response_model=CalibrationReport,
     openapi_extra=json_body(AcknowledgeRequest),
+    responses=problems(
+        {
+            404: "There is no such alarm, or it has been acknowledged already.",
+            503: "The database of records is away: `Retry-After` says when to come back.",
+        }
+    ),
 )
 async def acknowledge(
-    alarm_id: Annotated[StrictStr, AfterValidator(_alarm_id)], request: Request, gateway: TheGateway
+    alarm_id: Annotated[
+        StrictStr,
+        AfterValidator(_alarm_id),
+        Path(description="The alarm's id.", json_schema_extra={"minLength": 1, "maxLength": _MAX_ID}),
+    ],
+    request: Request,
+    gateway: TheGateway,
 ) -> Response:
     """Let an alarm stand no longer; its stream begins anew, and what was said is kept."""
-    body = await read_body(request.scope, request.receive, _MAX_BODY, gateway.settings.upload_deadline_s)
-    fields = load_object(body or b"", "must be an object with who, and a note where there is something to say")
+    must = "must be an object with who, and a note where there is something to say"
+    timeout_s = gateway.settings.upload_deadline_s
+    fields = await read_object(request, must, max_bytes=_MAX_BODY, timeout_s=timeout_s)
     word = check_fields(AcknowledgeRequest, fields)
     try:
         await gateway.monitor.acknowledge(alarm_id, word.who, word.note)

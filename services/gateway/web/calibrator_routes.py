@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Annotated, TypeVar
 
 import anyio
 import anyio.to_thread
 import structlog
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Path, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
 from prompt4trust.calibration.artifact import UNRECORDED
 from services.common.auth import Right, requires
-from services.common.http.body import read_body
+from services.common.http.openapi import json_body, problems
 from services.common.http.problems import Problem
 from services.common.registry.activations import Activation
+from services.common.registry.artifact_files import NAME_PATTERN
 from services.common.registry.directory import Registry
 from services.common.registry.errors import NotLiveError, RegistryError, UnknownCalibratorError
 from services.common.registry.live_calibrator import live_calibrator
-from services.gateway.intake.json_body import check_fields, load_object
+from services.gateway.intake.json_body import check_fields, read_object
 from services.gateway.records.schemas import Who
 from services.gateway.web.dependencies import TheGateway
-from services.gateway.web.openapi import json_body
 from services.gateway.wiring import Gateway
 
 _MAX_BODY = 2_000
@@ -36,14 +36,26 @@ router = APIRouter(tags=["calibrators"], dependencies=[requires(Right.ADMIN)])
 
 
 class ChangeRequest(BaseModel):
-    """The person or program that changes what is live, in at most 100 characters."""
+    """A change of what is live.
+
+    Attributes:
+        who: The person or program that changes it, in at most 100 characters.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     who: Who
 
 
+_Name = Annotated[str, Path(description="Name of the calibrator.", json_schema_extra={"pattern": NAME_PATTERN})]
 _BODY = json_body(ChangeRequest)
+_CHANGING = problems(
+    {
+        404: "The registry has no such calibrator.",
+        409: "The calibrator cannot be used, or to be taken back it would have to be live: nothing changed.",
+        503: "The registry cannot be written: nothing changed.",
+    }
+)
 
 
 class CalibratorVersion(BaseModel):
@@ -91,20 +103,34 @@ class CalibratorVersion(BaseModel):
 
 
 class CalibratorList(BaseModel):
-    """The registry's calibrators, the newest of a pair first, and the latest changes of what is live, oldest first."""
+    """The registry's calibrators and what was live.
+
+    Attributes:
+        calibrators: The calibrators, the newest of a pair first.
+        history: The latest changes of what is live, the oldest first.
+    """
 
     calibrators: list[CalibratorVersion]
     history: list[Activation]
 
 
 class CalibratorChange(BaseModel):
-    """The calibrator that is live now for a calibration key, and the one before."""
+    """A change of what is live for a calibration key.
+
+    Attributes:
+        live: Name of the calibrator that is live now.
+        previous: Name of the one before, or None where there was none.
+    """
 
     live: str
     previous: str | None
 
 
-@router.get("/v1/calibrators", summary="List calibrators, which are live, and who made them so (administrators)")
+@router.get(
+    "/v1/calibrators",
+    summary="List calibrators, which are live, and who made them so (administrators)",
+    responses=problems({503: "The registry cannot be read."}),
+)
 async def calibrators(gateway: TheGateway) -> CalibratorList:
     """List what the registry has."""
     try:
@@ -115,16 +141,26 @@ async def calibrators(gateway: TheGateway) -> CalibratorList:
         ) from None
 
 
-@router.post("/v1/calibrators/{name}/activate", summary="Make a calibrator live (administrators)", openapi_extra=_BODY)
-async def activate(name: str, request: Request, gateway: TheGateway) -> CalibratorChange:
+@router.post(
+    "/v1/calibrators/{name}/activate",
+    summary="Make a calibrator live (administrators)",
+    openapi_extra=_BODY,
+    responses=_CHANGING,
+)
+async def activate(name: _Name, request: Request, gateway: TheGateway) -> CalibratorChange:
     """Make it the one that is applied to its pair; answers from now on have it."""
     who = await _who(request, gateway)
     previous = await _changing(gateway, lambda registry: registry.activate_calibrator(name, who=who))
     return CalibratorChange(live=name, previous=previous)
 
 
-@router.post("/v1/calibrators/{name}/retire", summary="Take a calibrator back (administrators)", openapi_extra=_BODY)
-async def retire(name: str, request: Request, gateway: TheGateway) -> CalibratorChange:
+@router.post(
+    "/v1/calibrators/{name}/retire",
+    summary="Take a calibrator back (administrators)",
+    openapi_extra=_BODY,
+    responses=_CHANGING,
+)
+async def retire(name: _Name, request: Request, gateway: TheGateway) -> CalibratorChange:
     """Make the one live again that was before it. It names what it undoes: sent twice, it undoes one change."""
     who = await _who(request, gateway)
     back = await _changing(gateway, lambda registry: registry.retire_calibrator(name, who=who))
@@ -132,8 +168,8 @@ async def retire(name: str, request: Request, gateway: TheGateway) -> Calibrator
 
 
 async def _who(request: Request, gateway: Gateway) -> str:
-    body = await read_body(request.scope, request.receive, _MAX_BODY, gateway.settings.upload_deadline_s)
-    fields = load_object(body or b"{}", "must be an object with who")
+    timeout_s = gateway.settings.upload_deadline_s
+    fields = await read_object(request, "must be an object with who", max_bytes=_MAX_BODY, timeout_s=timeout_s)
     return check_fields(ChangeRequest, fields).who
 
 

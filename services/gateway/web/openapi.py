@@ -2,51 +2,76 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
-from pydantic import BaseModel
-
+from services.common.http.openapi import problems
 from services.gateway.schemas import Ask
 
-_PICTURE = {
-    "application/json": {"type": "string", "description": "Base64, or a base64 data: URL."},
-    "multipart/form-data": {"type": "string", "format": "binary"},
-}
+_FORMATS: Final = "PNG, JPEG, WebP, TIFF or BMP"
+_NULL: Final = {"type": "null"}
+_TEXT: Final = {"type": "string"}
 
-
-def problem(description: str) -> dict[str, Any]:
-    """Describe a status that comes as a problem document."""
-    schema = {"type": "object", "required": ["type", "title", "status", "detail"], "properties": {
-        "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
-        "detail": {"type": "string"}, "request_id": {"type": "string"}}}  # fmt: skip
-    return {"description": description, "content": {"application/problem+json": {"schema": schema}}}
-
-
-def _untitled(field: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in field.items() if name != "title"}
-
-
-def json_body(model: type[BaseModel]) -> dict[str, Any]:
-    """Describe a body that is one object of a model, as `openapi_extra`."""
-    content = {"application/json": {"schema": model.model_json_schema()}}
-    return {"requestBody": {"required": True, "content": content}}
+RECORD_PROBLEMS: Final = problems(
+    {
+        404: "No record of such an answer, or this gateway keeps none.",
+        503: "The database of records is away: `Retry-After` says when to come back.",
+    }
+)
+"""Statuses of routes that read or write records."""
 
 
 def vqa_body() -> dict[str, Any]:
     """Describe the body of /vqa: the fields of `Ask`, and the picture in the form that the content type has for it."""
     schema = Ask.model_json_schema()
-    fields = {name: _untitled(field) for name, field in schema["properties"].items()}
-    return {
-        "required": True,
-        "content": {
-            media_type: {
-                "schema": {
-                    "type": "object",
-                    "required": ["image", "question"],
-                    "additionalProperties": False,
-                    "properties": {"image": picture, **fields},
-                }
-            }
-            for media_type, picture in _PICTURE.items()
+    fields = {name: {**each, "description": _said(name)} for name, each in schema["properties"].items()}
+    for field in fields.values():
+        field.pop("title", None)
+    as_json = {name: each if name == "question" else _or_null(each) for name, each in fields.items()}
+    as_json["image"] = {
+        "type": "string",
+        "minLength": 1,
+        "description": f"The picture's file ({_FORMATS}) in base64, or as a base64 data: URL.",
+    }
+    # In a form everything is a text or a file.
+    as_form = {
+        **fields,
+        "image": {
+            "type": "string",
+            "format": "binary",
+            "description": f"The picture's file: {_FORMATS}.",
         },
+        "options": {
+            "type": "array",
+            "items": _TEXT,
+            "description": f"{_said('options')} The field repeated, or once with a JSON list or object.",
+        },
+        "groups": {**_TEXT, "description": f"{_said('groups')} An object in JSON."},
+    }
+    contents = {
+        "application/json": _body("VqaRequest", "A question about a picture.", as_json),
+        "multipart/form-data": _body("VqaForm", "A question about a picture, as a form.", as_form),
+    }
+    return {"required": True, "content": {name: {"schema": body} for name, body in contents.items()}}
+
+
+def _said(name: str) -> str:
+    return Ask.model_fields[name].description or ""
+
+
+def _or_null(field: dict[str, Any]) -> dict[str, Any]:
+    """Allow null, which stands for a field that is not sent."""
+    shape = {name: value for name, value in field.items() if name != "description"}
+    members = [*shape.get("anyOf", [shape]), _NULL]
+    unique = [each for place, each in enumerate(members) if each not in members[:place]]
+    return {"anyOf": unique, "description": field["description"]}
+
+
+def _body(title: str, description: str, fields: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "title": title,
+        "description": description,
+        "type": "object",
+        "required": ["image", "question"],
+        "additionalProperties": False,
+        "properties": dict(sorted(fields.items(), key=lambda field: field[0] != "image")),
     }

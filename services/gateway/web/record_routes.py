@@ -6,15 +6,15 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from prompt4trust.pictures import media_type_of
 from services.common.auth import Right, requires
-from services.common.http.body import read_body
+from services.common.http.openapi import json_body, problems
 from services.common.http.problems import Problem
-from services.gateway.intake.json_body import check_fields, load_object, refuse
+from services.gateway.intake.json_body import check_fields, read_object, refuse
 from services.gateway.records.entities import Slice
 from services.gateway.records.errors import (
     FeedbackFullError,
@@ -35,14 +35,15 @@ from services.gateway.records.schemas import (
     Time,
 )
 from services.gateway.web.dependencies import TheGateway
-from services.gateway.web.openapi import json_body
+from services.gateway.web.openapi import RECORD_PROBLEMS
 from services.gateway.web.refusals import record_refused_problem, records_away_problem
 from services.gateway.wiring import Gateway
 
 _MAX_BODY = 20_000
 _PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
 _ADMIN = [requires(Right.ADMIN)]
-_Name = Annotated[str | None, Query(max_length=300, pattern=r"^[^\x00]+$")]
+_AnswerId = Annotated[str, Path(description="The answer's id.", json_schema_extra={"format": "uuid"})]
+_CURSOR = r"^[0-9]{8}T[0-9]{6}\.[0-9]{6}~[0-9a-fA-F-]{32,36}$"
 
 router = APIRouter(tags=["records"])
 
@@ -89,17 +90,17 @@ def _checked(answer_id: str) -> str:
     status_code=201,
     summary="Say what was right",
     openapi_extra=json_body(FeedbackRequest),
+    responses={**RECORD_PROBLEMS, **problems({409: "The answer has as much feedback as is kept of one."})},
 )
-async def give_feedback(answer_id: str, request: Request, gateway: TheGateway) -> FeedbackReply:
+async def give_feedback(answer_id: _AnswerId, request: Request, gateway: TheGateway) -> FeedbackReply:
     """Keep what somebody says of an answer; what was said before stays beside it.
 
     It takes the answer's id, which cannot be guessed.
     """
     records = _records_of(gateway)
-    if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
-        raise Problem(415, "unsupported-media-type", "Send JSON, with Content-Type: application/json.")
-    body = await read_body(request.scope, request.receive, _MAX_BODY, gateway.settings.upload_deadline_s)
-    fields = load_object(body or b"", "must be an object with who, and correct_option or right")
+    must = "must be an object with who, and correct_option or right"
+    timeout_s = gateway.settings.upload_deadline_s
+    fields = await read_object(request, must, max_bytes=_MAX_BODY, timeout_s=timeout_s)
     said = check_fields(FeedbackRequest, fields).said()
     with _told(gateway):
         row = await records.store.give_feedback(_checked(answer_id), said)
@@ -107,8 +108,10 @@ async def give_feedback(answer_id: str, request: Request, gateway: TheGateway) -
     return FeedbackReply.of(row)
 
 
-@router.get("/vqa/{answer_id}", dependencies=_ADMIN, summary="Read a record (administrators)")
-async def read_record(answer_id: str, response: Response, gateway: TheGateway) -> RecordReply:
+@router.get(
+    "/vqa/{answer_id}", dependencies=_ADMIN, summary="Read a record (administrators)", responses=RECORD_PROBLEMS
+)
+async def read_record(answer_id: _AnswerId, response: Response, gateway: TheGateway) -> RecordReply:
     """Give a record with the feedback on it."""
     with _told(gateway):
         stored = await _records_of(gateway).store.get(_checked(answer_id))
@@ -121,20 +124,27 @@ async def read_record(answer_id: str, response: Response, gateway: TheGateway) -
     dependencies=_ADMIN,
     summary="Read a record's picture, where it is kept (administrators)",
     response_class=Response,
-    responses={200: {"content": {"image/jpeg": {}, "image/png": {}}}},
+    responses={
+        200: {"content": {"image/jpeg": {}, "image/png": {}}, "description": "The picture as the model got it."},
+        **RECORD_PROBLEMS,
+    },
 )
-async def read_picture(answer_id: str, gateway: TheGateway) -> Response:
+async def read_picture(answer_id: _AnswerId, gateway: TheGateway) -> Response:
     """Give the picture as the model got it."""
     with _told(gateway):
         file = await _records_of(gateway).store.picture(_checked(answer_id))
     return Response(file, media_type=media_type_of(file), headers=_PRIVATE)
 
 
+def _named(description: str) -> Any:
+    return Query(max_length=300, pattern=r"^[^\x00]+$", description=description)
+
+
 def _slice(
-    downstream: _Name = None,
-    policy: _Name = None,
-    estimator: _Name = None,
-    answer_template: _Name = None,
+    downstream: Annotated[str | None, _named("Answered by this downstream model.")] = None,
+    policy: Annotated[str | None, _named("Answered with guidance of this policy version.")] = None,
+    estimator: Annotated[str | None, _named("Answered by this method.")] = None,
+    answer_template: Annotated[str | None, _named("Answered to this wording.")] = None,
     since: Annotated[Time | None, Query(description="Answered at this time or later.")] = None,
     until: Annotated[Time | None, Query(description="Answered before this time.")] = None,
 ) -> Slice:
@@ -144,13 +154,15 @@ def _slice(
 _Wanted = Annotated[Slice, Depends(_slice)]
 
 
-@router.get("/v1/feedback", dependencies=_ADMIN, summary="List reviewed answers (administrators)")
+@router.get(
+    "/v1/feedback", dependencies=_ADMIN, summary="List reviewed answers (administrators)", responses=RECORD_PROBLEMS
+)
 async def export(
     response: Response,
     gateway: TheGateway,
     wanted: _Wanted,
-    limit: Annotated[int, Query(ge=1, le=5000)] = 1000,
-    cursor: Annotated[str | None, Query(max_length=100)] = None,
+    limit: Annotated[int, Query(ge=1, le=5000, description="Most answers of a page.")] = 1000,
+    cursor: Annotated[str | None, Query(pattern=_CURSOR, description="`next_cursor` of the page before.")] = None,
 ) -> ExportPage:
     """List reviewed answers, each by the latest word on it and in the order of these.
 
@@ -167,7 +179,12 @@ async def export(
     )
 
 
-@router.get("/v1/feedback/counts", dependencies=_ADMIN, summary="Count what was reviewed (administrators)")
+@router.get(
+    "/v1/feedback/counts",
+    dependencies=_ADMIN,
+    summary="Count what was reviewed (administrators)",
+    responses=RECORD_PROBLEMS,
+)
 async def count(gateway: TheGateway, wanted: _Wanted) -> CountsReply:
     """Count answers to multiple choice and the reviewed ones among them, by calibration key and decision."""
     with _told(gateway):

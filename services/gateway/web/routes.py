@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Any
 
 import structlog
 from fastapi import APIRouter, Request, Response
@@ -14,11 +13,12 @@ from prompt4trust.estimators import ESTIMATORS
 from prompt4trust.questions import MAX_OPTIONS, MIN_OPTIONS
 from services.common.auth import Right, requires
 from services.common.auth.authenticator import key_of
+from services.common.http.openapi import problems
 from services.common.http.problems import Problem, request_id_of
-from services.gateway.intake.idempotency import HEADER, LONGEST, SHORTEST
+from services.gateway.intake.idempotency import HEADER, KEY_PATTERN
 from services.gateway.schemas import MAX_OPTION, MAX_QUESTION, VqaReply
 from services.gateway.web.dependencies import TheGateway
-from services.gateway.web.openapi import problem, vqa_body
+from services.gateway.web.openapi import vqa_body
 from services.gateway.web.refusals import REFUSED, problem_of
 
 _CLIENT_LEFT = 499  # nginx's word; nobody reads it but the log
@@ -55,24 +55,26 @@ class About(BaseModel):
     signed_in: str | None
 
 
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    400: problem("The body is not valid JSON, or not a valid form."),
-    408: problem("The body did not arrive in time."),
-    409: problem("Somebody has judged the answer under this `Idempotency-Key`: it stands."),
-    413: problem("The body, the image file or its number of pixels is too large."),
-    415: problem("Not JSON or a form, or not an image of a format that is read."),
-    422: problem("Well-formed, but a field or the image cannot be used; `errors` names each field."),
-    429: problem("Most of what this client sent lately was refused, and others ask: see `Retry-After`."),
-    502: problem("The downstream model replied with an error, or with something that is no reply."),
-    503: problem("Busy, or the downstream model is away: `Retry-After` says when to come back."),
-    504: problem("No answer within the deadline."),
-}
+_PROBLEMS = problems(
+    {
+        400: "The body is not valid JSON, or not a valid form, or the `Idempotency-Key` is none.",
+        408: "The body did not arrive in time.",
+        409: "Somebody has judged the answer under this `Idempotency-Key`: it stands.",
+        413: "The body, the image file or its number of pixels is too large.",
+        415: "Not JSON or a form, or not an image of a format that is read.",
+        422: "Well-formed, but a field or the image cannot be used; `errors` names each field.",
+        429: "Most of what this client sent lately was refused, and others ask: see `Retry-After`.",
+        502: "The downstream model replied with an error, or with something that is no reply.",
+        503: "Busy, or the downstream model is away: `Retry-After` says when to come back.",
+        504: "No answer within the deadline.",
+    }
+)
 _KEY_HEADER = {
     "name": HEADER,
     "in": "header",
     "description": "Made by the client, the same each time that it asks the same question again: the answer then has "
     "the same id and one record. In quotation marks or without.",
-    "schema": {"type": "string", "minLength": SHORTEST, "maxLength": LONGEST},
+    "schema": {"type": "string", "pattern": KEY_PATTERN},
 }
 
 router = APIRouter(dependencies=[requires(Right.ASK)])

@@ -11,7 +11,7 @@ from prompt4trust.evaluation.probes import PROBES
 from services.trainer.errors import EvaluationError
 from services.trainer.evaluation.prediction_run import method_names
 from services.trainer.question_data import Data
-from services.trainer.section import Section
+from services.trainer.section import Float, Int, Section
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 
@@ -37,17 +37,19 @@ class EvaluationConfig(Section):
 
     data: Data
     methods: tuple[str, ...] = Field(default=("verbalized", "cgp"), min_length=1, max_length=32)
-    probes: tuple[str, ...] = Field(default=(), max_length=8)
+    probes: tuple[str, ...] = Field(
+        default=(), max_length=8, json_schema_extra={"items": {"type": "string", "enum": [*PROBES]}}
+    )
     policy_version: Name | None = None
     calibrators: Literal["auto", "none"] = "auto"
-    concurrency: int = Field(default=32, ge=1, le=1024)
-    deadline_s: float = Field(default=120.0, gt=0, le=3600)
-    temperature: float | None = Field(default=None, ge=0)
-    top_p: float | None = Field(default=None, gt=0, le=1)
-    top_k: int | None = Field(default=None, ge=0, lt=2**31)
-    max_tokens: int | None = Field(default=None, ge=1, lt=2**31)
-    sampling_seed: int | None = None
-    resamples: int = Field(default=1000, ge=1, le=10_000)
+    concurrency: Int = Field(default=32, ge=1, le=1024)
+    deadline_s: Float = Field(default=120.0, gt=0, le=3600)
+    temperature: Float | None = Field(default=None, ge=0)
+    top_p: Float | None = Field(default=None, gt=0, le=1)
+    top_k: Int | None = Field(default=None, ge=0, lt=2**31)
+    max_tokens: Int | None = Field(default=None, ge=1, lt=2**31)
+    sampling_seed: Int | None = None
+    resamples: Int = Field(default=1000, ge=1, le=10_000)
 
     @field_validator("methods")
     @classmethod

@@ -6,6 +6,7 @@ import asyncio
 import json
 import socket
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -85,6 +86,30 @@ def test_unknown_routes_of_v1_answer_in_openais_envelope_and_others_in_problem_d
     assert reply.json()["error"]["type"] == "invalid_request_error"
     other = httpx.get(f"{server}/nothing")
     assert other.headers["content-type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize(
+    ("changes", "param"),
+    [
+        ({"n": "2"}, "n"),
+        ({"n": True}, "n"),
+        ({"temperature": "1"}, "temperature"),
+        ({"seed": 1.5}, "seed"),
+        ({"logprobs": 1}, "logprobs"),
+        ({"stream": "false"}, "stream"),
+        ({"frequency_penalty": False}, "frequency_penalty"),
+        ({"tools": {}}, "tools"),
+    ],
+)
+def test_a_value_of_another_type_stands_for_none(server: str, changes: dict[str, Any], param: str) -> None:
+    reply = chat(server, **changes)
+    assert reply.status_code == 400
+    assert reply.json()["error"]["param"] == param
+
+
+def test_values_that_ask_for_nothing_are_taken(server: str) -> None:
+    nothing = {"frequency_penalty": 0.0, "presence_penalty": 0, "tools": [], "response_format": {"type": "text"}}
+    assert chat(server, **nothing, tool_choice=None, logit_bias={}).status_code == 200
 
 
 def test_a_client_that_sends_a_byte_and_waits_is_let_go(model_path: Path) -> None:

@@ -161,6 +161,8 @@ def test_framework_errors_are_problems_too(http: httpx.Client) -> None:
     refused = http.delete("/echo")
     problem(refused, 405, "method-not-allowed")
     assert refused.headers["Allow"] == "POST"
+    # All methods of a path, whichever routes they are of.
+    assert http.delete("/health/live").headers["Allow"] == "GET, HEAD"
     teapot = http.get("/teapot")
     assert problem(teapot, 418, "im-a-teapot")["detail"] == "short and stout"
     assert teapot.headers["X-Pot"] == "tea"

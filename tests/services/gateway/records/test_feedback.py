@@ -179,6 +179,7 @@ def test_the_export_comes_in_pages_of_what_was_asked_for(client: httpx.Client) -
     "wanted",
     [
         {"limit": 0}, {"limit": 5001}, {"since": "yesterday"}, {"until": "9999-12-31T23:59:59-14:00"},
+        {"since": "1767312000"}, {"until": "0.5"}, {"until": "2026-02-30"}, {"since": "2026-01-31\n"},
         {"estimator": "nul\0"}, {"cursor": "17"}, {"cursor": "20260101T000000.0~x"}, {"cursor": "\0"},
     ],
 )  # fmt: skip

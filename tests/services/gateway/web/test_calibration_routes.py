@@ -108,6 +108,7 @@ def test_from_the_first_answer_to_an_alarm_and_its_end(watched: httpx.Client, tm
     assert watched.post(path, json={}, headers=admin).status_code == 422
     assert watched.post(path, content=b"{", headers=admin).status_code == 400
     assert watched.post("/calibration/alarms/none/acknowledge", json={"who": "B"}, headers=admin).status_code == 404
+    assert watched.post(path, content=b'{"who": "B"}', headers=admin).status_code == 415  # does not call itself JSON
     done = watched.post(path, json={"who": "Dr. B", "note": "a test"}, headers=admin)
     assert done.status_code == 200
     assert done.json()["status"] == "watching"

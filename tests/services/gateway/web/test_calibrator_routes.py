@@ -53,6 +53,15 @@ def change(client: httpx.Client, name: str, what: str, who: object = "dr. x") ->
     return client.post(f"/v1/calibrators/{name}/{what}", json={"who": who})
 
 
+def test_a_change_must_call_itself_json(client: httpx.Client) -> None:
+    """A form of another site's page cannot."""
+    for what in ("activate", "retire"):
+        for form in ({"data": {"who": "x"}}, {"content": b'{"who": "x"}', "headers": {"Content-Type": "text/plain"}}):
+            reply = client.post(f"/v1/calibrators/newer/{what}", **form)
+            assert_problem(reply, 415, "unsupported-media-type")
+    assert applied(client) == "newer"
+
+
 def test_what_is_made_live_is_applied_at_once_and_can_be_taken_back(client: httpx.Client) -> None:
     started = datetime.now(UTC)
     assert applied(client) == "newer"

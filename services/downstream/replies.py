@@ -1,0 +1,169 @@
+"""Replies in OpenAI's form as the OpenAPI document shows them; `conversion` makes them, and tests compare the two.
+
+https://platform.openai.com/docs/api-reference/chat/object
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+
+class ModelReply(BaseModel):
+    """A model that is served.
+
+    Attributes:
+        id: Its name.
+        object: Always "model".
+        created: The service's start, in seconds since 1970.
+        owned_by: Always "trustvqa".
+        max_model_len: Most tokens of prompt and completion; beyond OpenAI's API, as in vLLM.
+    """
+
+    id: str
+    object: Literal["model"]
+    created: int
+    owned_by: str
+    max_model_len: int
+
+
+class ModelListReply(BaseModel):
+    """The models that are served.
+
+    Attributes:
+        object: Always "list".
+        data: The models.
+    """
+
+    object: Literal["list"]
+    data: list[ModelReply]
+
+
+class ReplyMessage(BaseModel):
+    """A message of the model.
+
+    Attributes:
+        role: Always "assistant".
+        content: The text.
+        refusal: Always None.
+    """
+
+    role: Literal["assistant"]
+    content: str
+    refusal: None
+
+
+class CandidateLogprob(BaseModel):
+    """A token that could have been chosen.
+
+    Attributes:
+        token: Its text.
+        logprob: Natural logarithm of its probability; -9999 for one that is all but impossible.
+        bytes: Its text in UTF-8.
+    """
+
+    token: str
+    logprob: float = Field(le=0)
+    bytes: list[int]
+
+
+class ChosenLogprob(CandidateLogprob):
+    """A token of the text.
+
+    Attributes:
+        token: Its text.
+        logprob: Natural logarithm of its probability; -9999 for one that is all but impossible.
+        bytes: Its text in UTF-8.
+        top_logprobs: The most probable tokens in its place.
+    """
+
+    top_logprobs: list[CandidateLogprob]
+
+
+class LogprobsReply(BaseModel):
+    """Log-probabilities of a choice.
+
+    Attributes:
+        content: The tokens of its text, in order.
+        refusal: Always None.
+    """
+
+    content: list[ChosenLogprob]
+    refusal: None
+
+
+class ChoiceReply(BaseModel):
+    """A text that continues the chat.
+
+    Attributes:
+        index: Its number, from 0.
+        message: The text.
+        logprobs: Its log-probabilities, where they were asked for.
+        finish_reason: Why it ends: at a natural or given end, or at the longest length.
+    """
+
+    index: int
+    message: ReplyMessage
+    logprobs: LogprobsReply | None
+    finish_reason: Literal["stop", "length"]
+
+
+class UsageReply(BaseModel):
+    """Tokens of a request.
+
+    Attributes:
+        prompt_tokens: Tokens of the prompt.
+        completion_tokens: Tokens of all choices.
+        total_tokens: Both together.
+    """
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+
+
+class ChatCompletionReply(BaseModel):
+    """The reply to a request that is not streamed.
+
+    Attributes:
+        id: Unique identifier of the reply.
+        object: Always "chat.completion".
+        created: When it was begun, in seconds since 1970.
+        model: Name of the model.
+        choices: As many as were asked for.
+        usage: Tokens that it cost.
+    """
+
+    id: str
+    object: Literal["chat.completion"]
+    created: int
+    model: str
+    choices: list[ChoiceReply]
+    usage: UsageReply
+
+
+class ErrorDetails(BaseModel):
+    """An error as OpenAI's clients know it.
+
+    Attributes:
+        message: What is wrong and what to change, for a person.
+        type: OpenAI's kind of error.
+        param: The offending parameter, or None.
+        code: Stable machine-readable reason, or None.
+    """
+
+    message: str
+    type: Literal["invalid_request_error", "rate_limit_error", "server_error"]
+    param: str | None
+    code: str | None
+
+
+class ErrorReply(BaseModel):
+    """An error in OpenAI's envelope.
+
+    Attributes:
+        error: The error.
+    """
+
+    error: ErrorDetails
