@@ -46,7 +46,7 @@ openapi: .venv/.developed ## Store the four services' OpenAPI documents, which a
 FUZZ_SECONDS ?= 300
 .PHONY: test-fuzz
 test-fuzz: .venv/.developed ## Ask the running services what their OpenAPI documents allow and forbid: FUZZ_SECONDS=300
-	$(OFFLINE) $(QUIET_CPU) FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest -s tests/fuzz $(ARGS)
+	$(OFFLINE) $(QUIET_CPU) FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest tests/fuzz $(ARGS)
 
 .PHONY: test-vllm
 test-vllm: .venv/.developed ## Run the tests against a real vLLM server: make test-vllm VLLM=/path/to/vllm

@@ -3,7 +3,7 @@
     ProblemDetails  the schema of problem documents
     problems        statuses of a route's own, for `responses`
     json_body       a body that a route reads by itself, for `openapi_extra`
-    Surroundings    what a document depends on besides the routes
+    Surroundings    the things besides the routes that a document depends on
     complete        adds it
 
 Routes declare what is theirs alone. What the authenticator, the checks of hosts and the bounds on bodies and
@@ -104,7 +104,7 @@ _HEADERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What a service's document depends on besides its routes.
+    """The things besides its routes that a service's document depends on.
 
     Attributes:
         description: Of the service, for whoever reads the document.

@@ -1,4 +1,4 @@
-"""What is added to FastAPI's document: statuses, descriptions, examples."""
+"""Additions to FastAPI's document: statuses, descriptions, examples."""
 
 from __future__ import annotations
 

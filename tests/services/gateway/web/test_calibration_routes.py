@@ -106,7 +106,8 @@ def test_from_the_first_answer_to_an_alarm_and_its_end(watched: httpx.Client, tm
     admin = bearer((tmp_path / "admin").read_text())
     assert watched.post(path, json={"who": "Dr. B"}).status_code == 403
     assert watched.post(path, json={}, headers=admin).status_code == 422
-    assert watched.post(path, content=b"{", headers=admin).status_code == 400
+    as_json = {**admin, "Content-Type": "application/json"}
+    assert watched.post(path, content=b"{", headers=as_json).status_code == 400
     assert watched.post("/calibration/alarms/none/acknowledge", json={"who": "B"}, headers=admin).status_code == 404
     assert watched.post(path, content=b'{"who": "B"}', headers=admin).status_code == 415  # does not call itself JSON
     done = watched.post(path, json={"who": "Dr. B", "note": "a test"}, headers=admin)
