@@ -44,9 +44,11 @@ def _plain_groups(groups: dict[str, str]) -> dict[str, str]:
 
 
 OptionText = Annotated[str, Field(min_length=1, max_length=MAX_OPTION)]
-OptionLetter = Annotated[str, Field(pattern=OPTION_LETTER)]
 OptionList = Annotated[list[OptionText], Field(max_length=MAX_OPTIONS)]
-LetteredOptions = Annotated[dict[OptionLetter, OptionText], Field(max_length=MAX_OPTIONS)]
+LetteredOptions = Annotated[
+    dict[str, OptionText],
+    Field(max_length=MAX_OPTIONS, json_schema_extra={"propertyNames": {"pattern": OPTION_LETTER}}),
+]
 Options = Annotated[
     dict[str, str],
     BeforeValidator(

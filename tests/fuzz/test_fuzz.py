@@ -2,8 +2,8 @@
 
 Checked of every reply: no status that is undocumented and never 500, content type and schema as documented, wrong
 requests refused, keys asked for. In `make test` it is a few requests an operation, always the same ones.
-`make test-fuzz` takes FUZZ_SECONDS, goes through the bounds of all fields and sequences of operations, and asks services
-without keys, too.
+`make test-fuzz` takes FUZZ_SECONDS, goes through the bounds of all fields and sequences of operations, and asks
+services without keys, too.
 """
 
 from __future__ import annotations

@@ -176,6 +176,8 @@ def complete(document: dict[str, Any], around: Surroundings) -> dict[str, Any]:
         _describe(schema)
     for example in around.examples.glob("*.json") if around.examples is not None else ():
         schemas[example.stem]["examples"] = [json.loads(example.read_text(encoding="utf-8"))]
+    for _, operation in _operations(document):
+        _say_what_comes(operation, schemas)
     components["schemas"] = dict(sorted(schemas.items()))
     return document
 
@@ -263,6 +265,15 @@ def _problem(status: int, description: str) -> dict[str, Any]:
     return reply if header is None else {**reply, "headers": {header: _HEADERS[header]}}
 
 
+def _say_what_comes(operation: dict[str, Any], schemas: Mapping[str, Any]) -> None:
+    """Describe replies of which FastAPI says no more than that all went well by the schema of their JSON."""
+    for reply in operation["responses"].values():
+        if reply.get("description") == "Successful Response":
+            schema = reply.get("content", {}).get("application/json", {}).get("schema", {})
+            named = schemas.get(str(schema.get("$ref", "")).removeprefix(_SCHEMAS), {})
+            reply["description"] = named.get("description", reply["description"])
+
+
 def _is_fastapis_own(reply: Mapping[str, Any]) -> bool:
     schema = reply.get("content", {}).get("application/json", {}).get("schema", {})
     return str(schema.get("$ref", "")).removeprefix(_SCHEMAS) in _FASTAPIS_OWN
@@ -285,5 +296,5 @@ def _describe(schema: dict[str, Any]) -> None:
 def _in_json(text: str) -> str:
     """Put Python's words in JSON's, on one line a paragraph."""
     words = {"None": "null", "True": "true", "False": "false"}
-    lines = re.sub(r"(?<!\n)\n[ \t]*(?!\n)", " ", text)
+    lines = re.sub(r"(?<!\n)\n[ \t]*(?!\n)", " ", text.strip())
     return re.sub(r"\b(?:None|True|False)\b", lambda found: words[found[0]], lines)
