@@ -13,13 +13,29 @@ replies in `services.gateway.web.refusals`.
 
 from __future__ import annotations
 
+from typing import Literal
+
+ShedReason = Literal["full", "wait", "deadline"]
+"""Why a question is turned away: there is no room in the line, the wait for its turn would be too long, or its answer
+would come after its own deadline."""
+
 
 class GatewayError(Exception):
     """The gateway cannot do what was asked of it."""
 
 
 class BusyError(GatewayError):
-    """There is no free place, and waiting for one is no use."""
+    """There is no free place, and waiting for one is no use.
+
+    Attributes:
+        reason: Why not.
+        retry_after: Seconds after which there is likely to be room; None where nothing is known of that.
+    """
+
+    def __init__(self, reason: ShedReason = "full", retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.retry_after = retry_after
 
 
 class SteeringGuidanceError(GatewayError):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from prometheus_client import Counter, Gauge, Histogram
 
+from services.common.clients.breaker import BreakerState
 from services.common.metrics_registry import MetricsRegistry
+from services.gateway.admission.gate import Gate
+from services.gateway.errors import ShedReason
 from services.gateway.schemas import VqaReply
 
 _UNUSUAL = (0.5, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1.0)
@@ -45,13 +46,51 @@ class GatewayMetrics:
         )
         self.hangups = Counter("gateway_hangups", "Clients that left before their answer.", registry=registry)
         self._registry = registry
-        self.waiting = Gauge(
+        self._waiting = Gauge(
             "gateway_waiting", "Questions that wait for their turn.", registry=registry, multiprocess_mode="livesum"
         )
+        self._in_flight = Gauge(
+            "gateway_in_flight", "Questions that are being answered.", registry=registry, multiprocess_mode="livesum"
+        )
+        self._in_flight_limit = Gauge(
+            "gateway_in_flight_limit",
+            "Questions that are answered at once at most, as learnt.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
+        self._shed = Counter(
+            "gateway_shed", "Questions that were told at once to come back.", ("reason",), registry=registry
+        )
+        self._retries = Counter(
+            "gateway_retries", "Failed calls of a model's server that were to be tried again.", ("model", "outcome"),
+            registry=registry,
+        )  # fmt: skip
+        self._breaker_open = Gauge(
+            "gateway_breaker_open", "Whether a model is left alone because it kept failing.", ("model",),
+            registry=registry, multiprocess_mode="livemax",
+        )  # fmt: skip
+        self._breaker_changes = Counter(
+            "gateway_breaker_changes", "New states of a model's breaker.", ("model", "state"), registry=registry
+        )
 
-    def follow_waiting(self, count: Callable[[], int]) -> None:
-        """Show how many questions wait, as `count` says."""
-        self._registry.follow(self.waiting, count)
+    def follow(self, gate: Gate) -> None:
+        """Show who is in and who waits at the gate."""
+        self._registry.follow(self._waiting, lambda: gate.waiting)
+        self._registry.follow(self._in_flight, lambda: gate.in_flight)
+        self._registry.follow(self._in_flight_limit, lambda: gate.limit)
+
+    def count_shed(self, reason: ShedReason) -> None:
+        """Count a question that was turned away."""
+        self._shed.labels(reason).inc()
+
+    def count_retry(self, model: str, *, granted: bool) -> None:
+        """Count a retry that was asked for."""
+        self._retries.labels(model, "made" if granted else "withheld").inc()
+
+    def note_breaker(self, model: str, state: BreakerState) -> None:
+        """Note the new state of a model's breaker; half open it counts as open until the model has answered."""
+        self._breaker_open.labels(model).set(state != "closed")
+        self._breaker_changes.labels(model, state).inc()
 
     def count(self, reply: VqaReply) -> None:
         """Count one reply."""

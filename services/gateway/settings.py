@@ -56,6 +56,16 @@ class GatewaySettings(PictureServiceSettings, service="gateway"):
     )
     downstream_deadline_s: float = Field(default=45.0, gt=0, description="Longest wait for an answer, with retries.")
     downstream_attempts: int = Field(default=2, ge=1, description="Tries within that time.")
+    downstream_failures: int = Field(
+        default=5, ge=1, description="Failures in a row after which it is left alone a while; questions get 503 then."
+    )
+    downstream_pause_s: float = Field(default=5.0, ge=0, description="That while.")
+    retry_share: float = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="Retries of policy and model, as a share of the questions; ten of each can be saved up.",
+    )
     refusal_pause_s: float = Field(
         default=600.0,
         ge=0,
@@ -122,10 +132,24 @@ class GatewaySettings(PictureServiceSettings, service="gateway"):
         ge=1,
         description="Larger bodies that are received and decoded at once; each may take eight times max_image_bytes.",
     )
-    max_in_flight: int = Field(default=64, ge=1, description="Questions that are answered at once.")
+    max_in_flight: int = Field(default=64, ge=1, description="Questions that are answered at once at most.")
+    adaptive_limit: bool = Field(
+        default=True,
+        description="Answer fewer at once where more would only wait at the model: the limit is learnt from answers.",
+    )
     max_waiting: int = Field(default=128, ge=0, description="Questions that wait for their turn.")
-    max_wait_s: float = Field(default=10.0, gt=0, description="Longest wait for a turn.")
-    retry_after_s: float = Field(default=5.0, gt=0, description="When a client that found it busy should come back.")
+    max_wait_s: float = Field(
+        default=5.0,
+        gt=0,
+        description="Longest wait for a turn in a burst; a line that lasts for longer is a standing one.",
+    )
+    standing_wait_s: float = Field(default=1.0, gt=0, description="Longest wait for a turn in a standing line.")
+    retry_after_s: float = Field(
+        default=5.0,
+        gt=0,
+        description="When a client that found it busy should come back, where nothing better is known.",
+    )
+    retry_after_most_s: float = Field(default=30.0, gt=0, description="Latest time that it is told to come back.")
 
     min_image_side: int = Field(default=8, ge=1, description="Fewest pixels on either side.")
     max_image_side: int = Field(default=1024, ge=64, description="Longer side of the picture that the model gets.")

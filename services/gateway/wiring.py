@@ -16,19 +16,24 @@ import structlog
 from prompt4trust.calibration import CalibrationKey
 from prompt4trust.models import Sampling
 from prompt4trust.prompts import load_answer_template
+from services.common.clients.breaker import CircuitBreaker
 from services.common.clients.downstream import DownstreamClient
 from services.common.clients.policy import PolicyClient
 from services.common.clients.retries import RetrySettings
+from services.common.clients.retry_budget import RetryBudget
 from services.common.clients.transport import make_http_client
 from services.common.http.health import Dependency
 from services.common.pictures.pool import PicturePool
 from services.common.registry.directory import Registry
+from services.gateway.admission.adaptive_limit import AdaptiveLimit, FixedLimit
+from services.gateway.admission.controlled_delay import ControlledDelay
+from services.gateway.admission.gate import Gate
+from services.gateway.admission.return_times import ReturnTimes
+from services.gateway.answering.breakers import GuardedDownstream, GuardedPolicy
 from services.gateway.answering.decision import DecisionDefaults
 from services.gateway.answering.familiarity import FamiliarityJudge
 from services.gateway.answering.models import Models
 from services.gateway.answering.pipeline import Pipeline
-from services.gateway.answering.policy_breaker import PolicyBreaker
-from services.gateway.intake.gate import Gate
 from services.gateway.intake.intake import Intake
 from services.gateway.intake.picture_task import prepare_and_describe
 from services.gateway.intake.uploads import Uploads
@@ -45,6 +50,8 @@ from services.gateway.shelves.guards import GuardShelf
 from services.gateway.shelves.references import ReferenceShelf
 
 _PROBE_S = 2.0
+_FIRST_LIMIT = 16  # questions at once until more is known
+_BREAKER_PROBES = 2
 _COMPARED_AT_ONCE = 2  # milliseconds of one core each
 _log = structlog.get_logger(__name__)
 
@@ -91,6 +98,10 @@ class Gateway:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(partial(probe, "downstream", self.downstream_http, "models", required=True))
             tasks.start_soon(partial(probe, "policy", self.policy_http, "health/ready", required=False))
+        # Only while no question would be tried: without questions a gateway could not find out that it is over.
+        breaker = self.pipeline.breaker
+        if breaker is not None and breaker.state == "open":
+            found["downstream"] = Dependency(ok=False, detail="left alone for now, as it kept failing")
         await self.shelves.calibrators.refresh()
         count, unfit = len(self.shelves.calibrators.names), len(self.shelves.calibrators.unrecorded)
         detail = f"{count} in the registry" + (f", {unfit} of an older kind that fits no answer" if unfit else "")
@@ -138,8 +149,14 @@ async def open_gateway(
     monitor = _monitor(settings, records, calibrators, guards)
     shelves = Shelves(calibrators, guards, references, partial(_alarm_for, monitor))
     await shelves.refresh()
-    gate = Gate(settings.max_in_flight, waiting=settings.max_waiting, max_wait_s=settings.max_wait_s)
-    metrics.follow_waiting(lambda: gate.waiting)
+    gate = _gate(settings, metrics)
+    breaker = CircuitBreaker(
+        "downstream",
+        settings.downstream_failures,
+        settings.downstream_pause_s,
+        probes=_BREAKER_PROBES,
+        changed=partial(metrics.note_breaker, "downstream"),
+    )
     connect = partial(make_http_client, max_connections=settings.max_in_flight)
     async with (
         open_monitor(monitor),
@@ -151,9 +168,9 @@ async def open_gateway(
         pipeline = Pipeline(
             intake=_intake(settings, pictures),
             models=Models(
-                _downstream(settings, downstream_http, metrics),
+                GuardedDownstream(_downstream(settings, downstream_http, metrics), breaker),
                 settings.downstream_model,
-                _policy(settings, policy_http),
+                _policy(settings, policy_http, metrics),
                 template,
                 Sampling(settings.temperature, settings.top_p, settings.top_k, settings.max_tokens),
                 settings.picture_preparation,
@@ -167,6 +184,7 @@ async def open_gateway(
             alarm_withholds=settings.alarm_withholds,
             gate=gate,
             deadline_s=settings.deadline_s,
+            breaker=breaker,
             recorder=records,
         )
         yield Gateway(settings, metrics, pipeline, policy_http, downstream_http, monitor, records)
@@ -180,8 +198,8 @@ def _intake(settings: GatewaySettings, pictures: PicturePool) -> Intake:
         max_body_bytes=settings.max_body_bytes,
         upload_deadline_s=settings.upload_deadline_s,
         deadline_s=settings.deadline_s,
-        uploads=Uploads(settings.max_uploads, waiting=settings.max_waiting, max_wait_s=settings.max_wait_s),
-        large_uploads=Uploads(settings.max_large_uploads, waiting=settings.max_waiting, max_wait_s=settings.max_wait_s),
+        uploads=Uploads(settings.max_uploads, waiting=settings.max_waiting, delay=_delay(settings)),
+        large_uploads=Uploads(settings.max_large_uploads, waiting=settings.max_waiting, delay=_delay(settings)),
         pictures=pictures,
     )
 
@@ -190,7 +208,11 @@ def _downstream(settings: GatewaySettings, http: httpx.AsyncClient, metrics: Gat
     return DownstreamClient(
         http,
         settings.downstream_model,
-        RetrySettings(settings.downstream_deadline_s, settings.downstream_attempts),
+        RetrySettings(
+            settings.downstream_deadline_s,
+            settings.downstream_attempts,
+            budget=_retry_budget(settings, metrics, "downstream"),
+        ),
         egress_hosts=settings.egress_hosts,
         vendor_parameters=settings.vendor_parameters,
         exact=False,
@@ -199,9 +221,38 @@ def _downstream(settings: GatewaySettings, http: httpx.AsyncClient, metrics: Gat
     )
 
 
-def _policy(settings: GatewaySettings, http: httpx.AsyncClient) -> PolicyBreaker:
-    client = PolicyClient(http, RetrySettings(settings.policy_deadline_s, settings.policy_attempts))
-    return PolicyBreaker(client, settings.policy_failures, settings.policy_pause_s)
+def _policy(settings: GatewaySettings, http: httpx.AsyncClient, metrics: GatewayMetrics) -> GuardedPolicy:
+    budget = _retry_budget(settings, metrics, "policy")
+    client = PolicyClient(http, RetrySettings(settings.policy_deadline_s, settings.policy_attempts, budget=budget))
+    breaker = CircuitBreaker(
+        "policy",
+        settings.policy_failures,
+        settings.policy_pause_s,
+        probes=_BREAKER_PROBES,
+        changed=partial(metrics.note_breaker, "policy"),
+    )
+    return GuardedPolicy(client, breaker)
+
+
+def _retry_budget(settings: GatewaySettings, metrics: GatewayMetrics, model: str) -> RetryBudget:
+    return RetryBudget(settings.retry_share, asked=lambda granted: metrics.count_retry(model, granted=granted))
+
+
+def _delay(settings: GatewaySettings) -> ControlledDelay:
+    return ControlledDelay(settings.max_wait_s, settings.standing_wait_s)
+
+
+def _gate(settings: GatewaySettings, metrics: GatewayMetrics) -> Gate:
+    most = settings.max_in_flight
+    gate = Gate(
+        AdaptiveLimit(most, start=_FIRST_LIMIT) if settings.adaptive_limit else FixedLimit(most),
+        waiting=settings.max_waiting,
+        delay=_delay(settings),
+        returns=ReturnTimes(1.0, settings.retry_after_most_s),
+        shed=metrics.count_shed,
+    )
+    metrics.follow(gate)
+    return gate
 
 
 def _monitor(

@@ -12,6 +12,7 @@ import structlog
 from fastapi import FastAPI
 
 from services.common.clients.retries import RetrySettings
+from services.common.clients.retry_budget import RetryBudget
 from services.common.clients.transport import make_http_client
 from services.common.http.app import create_app
 from services.common.http.health import Dependency
@@ -96,7 +97,8 @@ async def _loader(settings: PolicySettings, start: StartGenerator | None, stack:
     ]
     for pool in pools:
         await stack.enter_async_context(pool)
-    return remote_loader(ModelServers(pools, RetrySettings(deadline_s=settings.deadline_s)), settings.upstream_model)
+    retry = RetrySettings(deadline_s=settings.deadline_s, budget=RetryBudget())
+    return remote_loader(ModelServers(pools, retry), settings.upstream_model)
 
 
 async def _cancel(task: asyncio.Task[None]) -> None:

@@ -10,6 +10,7 @@ from typing import TypeVar
 import stamina
 
 from prompt4trust.models import TransportError
+from services.common.clients.retry_budget import RetryBudget
 
 T = TypeVar("T")
 
@@ -25,12 +26,14 @@ class RetrySettings:
         attempts: Tries in all.
         wait_initial_s: First pause; it doubles up to wait_max_s, and up to wait_initial_s is added by chance.
         wait_max_s: Longest pause.
+        budget: Bounds the retries of all calls that share it; None for no bound.
     """
 
     deadline_s: float = 30.0
     attempts: int = 3
     wait_initial_s: float = 0.1
     wait_max_s: float = 5.0
+    budget: RetryBudget | None = None
 
 
 async def retried(call: Callable[[], Awaitable[T]], service: str, retry: RetrySettings) -> T:
@@ -50,14 +53,19 @@ async def retried(call: Callable[[], Awaitable[T]], service: str, retry: RetrySe
     """
     last: TransportError | None = None
     give_up_at = asyncio.get_running_loop().time() + retry.deadline_s
+    tries = 0
+    if retry.budget is not None:
+        retry.budget.earn()
 
     def pause_before_retry(error: Exception) -> bool | float:
         if not isinstance(error, TransportError) or (error.status is not None and error.status not in _RETRIED):
             return False
-        if error.retry_after is None:
-            return True
         # A pause past the deadline would only delay the bad news.
-        return error.retry_after if asyncio.get_running_loop().time() + error.retry_after < give_up_at else False
+        if error.retry_after is not None and asyncio.get_running_loop().time() + error.retry_after >= give_up_at:
+            return False
+        if retry.budget is not None and tries < retry.attempts and not retry.budget.spend():
+            return False
+        return True if error.retry_after is None else error.retry_after
 
     try:
         async with asyncio.timeout(retry.deadline_s):
@@ -69,6 +77,7 @@ async def retried(call: Callable[[], Awaitable[T]], service: str, retry: RetrySe
                 wait_max=retry.wait_max_s,
                 wait_jitter=retry.wait_initial_s,
             ):
+                tries = attempt.num
                 with attempt:
                     try:
                         return await call()

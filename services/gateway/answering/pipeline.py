@@ -25,14 +25,17 @@ from typing import Protocol
 import anyio
 from starlette.requests import Request
 
+from services.common.auth.client import client_of
+from services.common.clients.breaker import CircuitBreaker
+from services.gateway.admission.gate import Gate
 from services.gateway.answering.calibration import calibrate
 from services.gateway.answering.decision import DecisionDefaults, decide
 from services.gateway.answering.familiarity import FamiliarityJudge
 from services.gateway.answering.models import Models
 from services.gateway.answering.promises import withheld_promise
 from services.gateway.answering.reply import Answered
+from services.gateway.intake.client_wait import longest_wait_s
 from services.gateway.intake.connection import while_connected
-from services.gateway.intake.gate import Gate
 from services.gateway.intake.intake import Intake
 from services.gateway.intake.query import Query
 from services.gateway.schemas import VqaReply
@@ -71,6 +74,7 @@ class Pipeline:
         defaults: What holds where a request does not say.
         alarm_withholds: Whether nothing is promised while a drift alarm stands.
         gate: Bounds what is answered at once.
+        breaker: Knows whether the downstream model is left alone; None where it never is.
         deadline_s: Longest time for one answer once the request was read, in seconds.
         recorder: Keeps answers; None where that is switched off.
         clock: Monotonic seconds.
@@ -84,6 +88,7 @@ class Pipeline:
     alarm_withholds: bool
     gate: Gate
     deadline_s: float
+    breaker: CircuitBreaker | None = None
     recorder: AnswerRecorder | None = None
     clock: Callable[[], float] = time.perf_counter
 
@@ -97,9 +102,10 @@ class Pipeline:
             TimeoutError: If it took too long.
             ClientDisconnect: If the client left; what was begun for it has been cancelled.
         """
+        self._check_room(request)
         await self.shelves.refresh()
         query = await self.intake.read(request, self.shelves.references.descriptors)
-        with anyio.fail_after(self.deadline_s - (self.clock() - query.started)):
+        with anyio.fail_after(self._left_s(query)):
             if self.recorder is not None and query.is_repeatable:
                 await self.recorder.check_repeated(query)
             answered = await while_connected(request.receive, partial(self.answer_query, query))
@@ -109,7 +115,7 @@ class Pipeline:
 
     async def answer_query(self, query: Query) -> Answered:
         """Answer what was taken in, when it is its turn."""
-        async with self.gate.place():
+        async with self.gate.place(query.client, self._left_s(query)):
             asked = await self.models.ask(query)
             await self.shelves.refresh()
             evidence = self.shelves.evidence(asked.key, is_open=not query.ask.options)
@@ -118,3 +124,12 @@ class Pipeline:
             confidence = calibrate(query, asked.answer, evidence, withheld)
             decided = decide(query, asked.answer, evidence, confidence, self.defaults)
             return Answered(query, asked, familiarity, confidence, decided, self.clock() - query.started)
+
+    def _check_room(self, request: Request) -> None:
+        """Refuse before the body is read what would be refused later: the picture is most of what a refusal costs."""
+        if self.breaker is not None:
+            self.breaker.check()
+        self.gate.check(client_of(request.scope), min(self.deadline_s, longest_wait_s(request.headers)))
+
+    def _left_s(self, query: Query) -> float:
+        return min(self.deadline_s, query.within_s) - (self.clock() - query.started)

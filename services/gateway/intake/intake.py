@@ -20,6 +20,7 @@ from services.common.auth.client import client_of
 from services.common.http.body import read_body
 from services.common.http.problems import request_id_of
 from services.common.pictures.pool import PicturePool
+from services.gateway.intake.client_wait import longest_wait_s
 from services.gateway.intake.connection import while_connected
 from services.gateway.intake.idempotency import answer_id_of
 from services.gateway.intake.picture_task import arguments, described_from
@@ -80,7 +81,7 @@ class Intake:
         key = key_of(request.scope)
         answer_id = answer_id_of(request.headers, "" if key is None else key.id)
         # A client's file takes memory from its first byte until it has become a small picture: one bound for both.
-        client = client_of(request.scope)
+        client, within_s = client_of(request.scope), longest_wait_s(request.headers)
         uploads = self.uploads if _is_small(request) else self.large_uploads
         async with uploads.place(client) as upload:
             body = await upload.receive(
@@ -89,7 +90,7 @@ class Intake:
             if body is None:
                 raise ClientDisconnect
             started = self.clock()
-            with anyio.fail_after(self.deadline_s):
+            with anyio.fail_after(min(self.deadline_s, within_s)):
                 submission = await read_submission(request.headers, body, self.max_image_bytes, self.methods)
                 del body
                 work = partial(_prepare, submission, self.limits, descriptors, self.pictures, client)
@@ -102,6 +103,8 @@ class Intake:
             is_repeatable=answer_id is not None,
             request_id=request_id_of(request),
             started=started,
+            client=client,
+            within_s=within_s,
         )
 
 

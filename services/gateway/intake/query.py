@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -23,6 +24,8 @@ class Query:
         is_repeatable: Whether the id follows from an Idempotency-Key, so that the answer may have been given before.
         request_id: Id of the HTTP request, or None.
         started: When the request's body was there, on the pipeline's clock.
+        client: Who asks: a key's id, or an address.
+        within_s: Time that the client gives its answer, in seconds from then on.
     """
 
     ask: Ask
@@ -32,6 +35,8 @@ class Query:
     is_repeatable: bool
     request_id: str | None
     started: float
+    client: str = ""
+    within_s: float = math.inf
 
     @property
     def digest(self) -> str:

@@ -9,7 +9,7 @@ import structlog
 from prompt4trust.errors import PictureError, PictureFault, TransportError
 from services.common.clients.errors import PictureEgressRefusedError
 from services.common.http.problems import Problem
-from services.gateway.errors import BusyError
+from services.gateway.errors import BusyError, ShedReason
 from services.gateway.intake.idempotency import HEADER
 from services.gateway.records.errors import OtherQuestionError, ReviewedError
 from services.gateway.settings import GatewaySettings
@@ -63,7 +63,7 @@ def problem_of(error: Exception, settings: GatewaySettings) -> Problem:
         case ReviewedError():
             return reviewed_problem()
         case BusyError():
-            return busy_problem(settings.retry_after_s)
+            return busy_problem(error, settings.retry_after_s)
         case _:
             return late_problem(settings.deadline_s)
 
@@ -73,16 +73,31 @@ def image_problem(error: PictureError) -> Problem:
     return Problem(_IMAGE_STATUS[error.fault], error.fault, error.detail)
 
 
-def busy_problem(retry_after_s: float) -> Problem:
-    """Refuse for want of room."""
-    return Problem(
-        503, "busy", "The gateway is answering as many questions as it can: try again later.", retry_after=retry_after_s
-    )
+_BUSY: Mapping[ShedReason, str] = {
+    "full": "The gateway is answering as many questions as it can: try again later.",
+    "wait": "More is asked than the models answer, and this question would wait for too long: try again later.",
+    "deadline": "There would be no answer within the time that this request allows: try again later, or allow more.",
+}
+
+
+def busy_problem(error: BusyError, retry_after_s: float) -> Problem:
+    """Refuse for want of room.
+
+    Args:
+        error: Why there is none.
+        retry_after_s: When to come back, where the error does not say.
+    """
+    later = error.retry_after if error.retry_after is not None else retry_after_s
+    return Problem(503, "busy", _BUSY[error.reason], retry_after=later)
 
 
 def late_problem(deadline_s: float) -> Problem:
     """Refuse for want of time."""
-    return Problem(504, "deadline-exceeded", f"There was no answer within {deadline_s:g} seconds: try again later.")
+    return Problem(
+        504,
+        "deadline-exceeded",
+        f"There was no answer within {deadline_s:g} seconds, or within what the request allows: try again later.",
+    )
 
 
 def egress_problem() -> Problem:

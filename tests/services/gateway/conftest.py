@@ -120,7 +120,8 @@ def make_gateway(
             "records_url": f"sqlite:///{tmp_path_factory.mktemp('records')}/records.db",
             "record_deadline_s": 20.0,  # a machine that others keep busy
             "shipped": registry.root / "nothing-shipped",
-            "policy_pause_s": 0.0,  # what one test did to the policy is not for the next to feel
+            "policy_pause_s": 0.0,  # what one test did to the models is not for the next to feel
+            "downstream_pause_s": 0.0,
             **settings,
         }
         with running(create_gateway(GatewaySettings(**chosen))) as gateway:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -48,7 +49,7 @@ def put_question(
         httpx.HTTPError: If there was no reply to the last try.
     """
     give_up_at = clock() + patience_s
-    headers = {"Idempotency-Key": f'"{uuid.uuid4()}"'}
+    headers = {"Idempotency-Key": f'"{uuid.uuid4()}"', "Prefer": f"wait={math.ceil(timeout_s)}"}
 
     def pause(error: Exception) -> bool | float:
         if clock() >= give_up_at or not isinstance(error, _FailedError | httpx.TransportError):

@@ -1,22 +1,16 @@
-"""The parts whose rules are easier to see apart: calibrators on the shelf, the gate, the decision, the settings."""
+"""The parts whose rules are easier to see apart: calibrators on the shelf, the decision, the settings."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 
-import anyio
 import pytest
 from pydantic import ValidationError
 
 from prompt4trust.calibration import CalibrationKey
-from prompt4trust.models import Cost, Guidance, TransportError
 from services.common.registry.directory import Registry
-from services.gateway.answering.policy_breaker import PolicyBreaker
 from services.gateway.answering.rules import decide_by_threshold
-from services.gateway.errors import BusyError
-from services.gateway.intake.gate import Gate
 from services.gateway.settings import GatewaySettings
 from services.gateway.shelves.calibrators import CalibratorShelf, FittedCalibrator
 from tests.services.gateway.conftest import MODEL, TEMPLATE, make_calibrator
@@ -95,34 +89,6 @@ async def test_the_registry_is_looked_at_no_more_often_than_told(tmp_path: Path)
     assert len(shelf.names) == 2
 
 
-async def test_a_gate_lets_waiters_in_as_places_come_free_and_forgets_those_that_leave() -> None:
-    gate = Gate(1, waiting=1, max_wait_s=30)
-    entered = anyio.Event()
-
-    async def wait_for_place() -> None:
-        async with gate.place():
-            entered.set()
-
-    async with anyio.create_task_group() as tasks:
-        async with gate.place():
-            with anyio.CancelScope() as leaving:
-                async with anyio.create_task_group() as inner:
-                    inner.start_soon(wait_for_place)
-                    await anyio.wait_all_tasks_blocked()
-                    assert gate.waiting == 1
-                    with pytest.raises(BusyError):
-                        async with gate.place():
-                            pass
-                    leaving.cancel()
-            assert gate.waiting == 0
-            tasks.start_soon(wait_for_place)
-            await anyio.wait_all_tasks_blocked()
-            assert not entered.is_set()
-        await entered.wait()
-    async with gate.place():
-        pass
-
-
 @pytest.mark.parametrize(
     ("confidence", "decision"), [(0.7, "answer"), (0.6999, "defer"), (1.0, "answer"), (0.0, "defer")]
 )
@@ -152,36 +118,3 @@ def test_the_notice_follows_the_models() -> None:
 def test_settings_that_cannot_be_meant_are_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ValidationError):
         GatewaySettings(**wrong)  # type: ignore[arg-type]
-
-
-class FlakyPolicy:
-    """Fails until told otherwise, and counts how often it was asked."""
-
-    def __init__(self) -> None:
-        self.works = False
-        self.asked = 0
-
-    async def guide(self, question: str, options: Mapping[str, str], *, seed: int | None = None) -> Guidance:
-        self.asked += 1
-        if not self.works:
-            raise TransportError("policy", "no reply", timed_out=True)
-        return Guidance("hint", "policy-1", Cost())
-
-
-async def test_a_policy_that_keeps_failing_is_left_alone_and_tried_again() -> None:
-    now = 0.0
-    policy = FlakyPolicy()
-    guarded = PolicyBreaker(policy, 2, 5.0, clock=lambda: now)
-
-    async def fails() -> int:
-        with pytest.raises(TransportError):
-            await guarded.guide("q", {})
-        return policy.asked
-
-    assert [await fails() for _ in range(4)] == [1, 2, 2, 2]
-    now = 5.0
-    assert [await fails() for _ in range(3)] == [3, 3, 3]
-    now, policy.works = 10.0, True
-    assert (await guarded.guide("q", {})).text == "hint"
-    policy.works = False
-    assert [await fails() for _ in range(3)] == [5, 6, 6]

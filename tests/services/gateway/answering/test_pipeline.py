@@ -21,12 +21,13 @@ from prompt4trust.prompts import load_answer_template
 from prompt4trust.selection import GuardArtifact
 from services.common.pictures.pool import PicturePool, WorkerLimits
 from services.common.registry.directory import Registry
+from services.gateway.admission.adaptive_limit import FixedLimit
+from services.gateway.admission.gate import Gate
 from services.gateway.answering import pipeline as stages
 from services.gateway.answering.decision import DecisionDefaults
 from services.gateway.answering.familiarity import FamiliarityJudge
 from services.gateway.answering.models import Models
 from services.gateway.answering.pipeline import Pipeline
-from services.gateway.intake.gate import Gate
 from services.gateway.intake.intake import Intake
 from services.gateway.intake.picture_task import prepare_and_describe
 from services.gateway.intake.query import Query
@@ -94,7 +95,7 @@ def make_pipeline(registry: Registry) -> Pipeline:
         judge=FamiliarityJudge(1, PREPARATION, anyio.CapacityLimiter(1)),
         defaults=DecisionDefaults(0.5, 0.1, 0.9),
         alarm_withholds=True,
-        gate=Gate(1),
+        gate=Gate(FixedLimit(1)),
         deadline_s=20,
     )
 
