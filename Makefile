@@ -172,6 +172,10 @@ bench-workers: .venv/.developed ## Measure what further gateway workers are wort
 bench-gateway: .venv/.developed ## Measure answers a second, times, processor and memory; LITELLM=its command for a peer; ARGS="--url ADDRESS" for a deployment
 	$(OFFLINE) $(BIN)/python -m benchmarks.gateway $(if $(LITELLM),--litellm "$(LITELLM)") $(ARGS)
 
+.PHONY: bench-overload
+bench-overload: .venv/.developed ## Measure answers in time at up to 4 x the models' capacity, beside a fixed gate; ARGS="--peer DIR" for another version too
+	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m benchmarks.overload $(ARGS)
+
 .PHONY: attack-pictures
 attack-pictures: .venv/.developed ## Send 20 000 mutated pictures and known attacks to gateway and downstream; watch memory and others' waits
 	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m benchmarks.pictures $(ARGS)

@@ -64,7 +64,14 @@ class Service:
 
 @contextmanager
 def running_service(
-    service: str, port: int, settings: Mapping[str, str], folder: Path, *, name: str = "", ready: str = "/health/ready"
+    service: str,
+    port: int,
+    settings: Mapping[str, str],
+    folder: Path,
+    *,
+    name: str = "",
+    ready: str = "/health/ready",
+    root: Path = ROOT,
 ) -> Iterator[Service]:
     """Run a service of the project for the length of a block.
 
@@ -75,6 +82,7 @@ def running_service(
         folder: For its log.
         name: What tables call it; by default the service's name.
         ready: The path that answers once it can be asked.
+        root: The checkout that it runs from.
 
     Raises:
         httpx.HTTPError: If it does not answer in time.
@@ -84,11 +92,12 @@ def running_service(
     mine = {key: value for key, value in os.environ.items() if not key.startswith("TRUSTVQA_")}
     quiet = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "HF_HUB_OFFLINE": "1"}
     told = {"PORT": str(port), "LOG_LEVEL": "warning", **settings}
+    mine["PYTHONPATH"] = str(root)
     environment = {**quiet, **mine, **{f"{prefix}{key}": value for key, value in told.items()}}
     log = folder / f"{service}-{port}.log"
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", f"services.{service}"], cwd=ROOT, env=environment, stdout=stream, stderr=stream
+            [sys.executable, "-m", f"services.{service}"], cwd=root, env=environment, stdout=stream, stderr=stream
         )
     with ending(process):
         wait_for(f"http://127.0.0.1:{port}{ready}", process)
