@@ -26,61 +26,56 @@ WORKDIR /app
 
 FROM base AS tools
 # uv takes a tenth of pip's work; stages mount it, so that no image holds it.
-RUN pip install --no-cache-dir --target /tools uv==0.13.9
-COPY deploy/requirements.py deploy/trim.py deploy/uv.toml /tools/
+COPY deploy/locks/tools.txt /tmp/
+RUN pip install --no-cache-dir --no-deps --require-hashes --target /tools --requirement /tmp/tools.txt
+COPY deploy/trim.py deploy/uv.toml /tools/
 
+# Every file is one whose SHA-256 stands in deploy/locks (`make lock`), or the build ends; `uv pip check` sees that
+# nothing is missing there.
 FROM base AS serve
-# constraints-gpu-trainer.txt for the trainer on GPUs, whose vLLM wants some packages in other versions.
-ARG CONSTRAINTS=constraints.txt
+# gpu-trainer for the trainer on GPUs, whose vLLM wants some packages in other versions.
+ARG LOCKS=stack
 RUN --mount=type=cache,target=/root/.cache/uv \
     --mount=type=bind,from=tools,source=/tools,target=/tools \
-    --mount=type=bind,source=pyproject.toml,target=/build/pyproject.toml \
-    --mount=type=bind,source=constraints.txt,target=/build/constraints.txt \
-    --mount=type=bind,source=constraints-gpu-trainer.txt,target=/build/constraints-gpu-trainer.txt \
-    python /tools/requirements.py /build/pyproject.toml gateway >/tmp/requirements.txt \
-    && /tools/bin/uv --config-file /tools/uv.toml pip install --constraint "/build/$CONSTRAINTS" \
-       --requirement /tmp/requirements.txt \
-    && rm /tmp/requirements.txt \
+    --mount=type=bind,source=deploy/locks,target=/locks \
+    /tools/bin/uv --config-file /tools/uv.toml pip install --no-deps --require-hashes \
+       --requirement "/locks/$LOCKS/gateway.txt" \
+    && /tools/bin/uv --config-file /tools/uv.toml pip check \
     && python /tools/trim.py /usr/local/lib/python3.11/site-packages
 
 FROM serve AS engine
-ARG CONSTRAINTS=constraints.txt
+ARG LOCKS=stack
 # PyTorch's own index has builds without CUDA; empty for the default index, whose builds have it. A wheel in wheels/
 # (`make wheels`) goes before both. What torch depends on comes with the next step, from the default index alone.
 ARG TORCH_INDEX=https://download.pytorch.org/whl/cpu
 RUN --mount=type=cache,target=/root/.cache/uv \
     --mount=type=bind,from=tools,source=/tools,target=/tools \
-    --mount=type=bind,source=constraints.txt,target=/build/constraints.txt \
-    --mount=type=bind,source=constraints-gpu-trainer.txt,target=/build/constraints-gpu-trainer.txt \
+    --mount=type=bind,source=deploy/locks,target=/locks \
     --mount=type=bind,source=wheels,target=/wheels \
-    torch="$(grep -E '^torch==' "/build/$CONSTRAINTS")" \
-    && /tools/bin/uv --config-file /tools/uv.toml pip install --no-deps --find-links /wheels \
-       ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} "$torch" \
+    torch=torch \
+    && if [ -n "$TORCH_INDEX" ] || compgen -G '/wheels/torch-*+cpu-*.whl' >/dev/null; then torch=torch-cpu; fi \
+    && /tools/bin/uv --config-file /tools/uv.toml pip install --no-deps --require-hashes --find-links /wheels \
+       ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} --requirement "/locks/$LOCKS/$torch.txt" \
     && python /tools/trim.py /usr/local/lib/python3.11/site-packages
 RUN --mount=type=cache,target=/root/.cache/uv \
     --mount=type=bind,from=tools,source=/tools,target=/tools \
-    --mount=type=bind,source=pyproject.toml,target=/build/pyproject.toml \
-    --mount=type=bind,source=constraints.txt,target=/build/constraints.txt \
-    --mount=type=bind,source=constraints-gpu-trainer.txt,target=/build/constraints-gpu-trainer.txt \
-    python /tools/requirements.py /build/pyproject.toml engine >/tmp/requirements.txt \
-    && /tools/bin/uv --config-file /tools/uv.toml pip install --constraint "/build/$CONSTRAINTS" \
-       --requirement /tmp/requirements.txt \
-    && rm /tmp/requirements.txt \
+    --mount=type=bind,source=deploy/locks,target=/locks \
+    cuda= \
+    && if grep -q '^Requires-Dist: nvidia' /usr/local/lib/python3.11/site-packages/torch-*.dist-info/METADATA; \
+       then cuda="/locks/$LOCKS/cuda.txt"; fi \
+    && /tools/bin/uv --config-file /tools/uv.toml pip install --no-deps --require-hashes --require-build-hashes \
+       --build-constraints /locks/build.txt --requirement "/locks/$LOCKS/engine.txt" ${cuda:+--requirement "$cuda"} \
+    && /tools/bin/uv --config-file /tools/uv.toml pip check \
     && python /tools/trim.py /usr/local/lib/python3.11/site-packages
 
 FROM engine AS train
-ARG CONSTRAINTS=constraints.txt
-# trainer-gpu brings vLLM, and goes with constraints-gpu-trainer.txt.
-ARG TRAINER=trainer
+ARG LOCKS=stack
 RUN --mount=type=cache,target=/root/.cache/uv \
     --mount=type=bind,from=tools,source=/tools,target=/tools \
-    --mount=type=bind,source=pyproject.toml,target=/build/pyproject.toml \
-    --mount=type=bind,source=constraints.txt,target=/build/constraints.txt \
-    --mount=type=bind,source=constraints-gpu-trainer.txt,target=/build/constraints-gpu-trainer.txt \
-    python /tools/requirements.py /build/pyproject.toml "$TRAINER" >/tmp/requirements.txt \
-    && /tools/bin/uv --config-file /tools/uv.toml pip install --constraint "/build/$CONSTRAINTS" \
-       --requirement /tmp/requirements.txt \
-    && rm /tmp/requirements.txt \
+    --mount=type=bind,source=deploy/locks,target=/locks \
+    /tools/bin/uv --config-file /tools/uv.toml pip install --no-deps --require-hashes \
+       --requirement "/locks/$LOCKS/trainer.txt" \
+    && /tools/bin/uv --config-file /tools/uv.toml pip check \
     && python /tools/trim.py /usr/local/lib/python3.11/site-packages
 
 # --- The project ----------------------------------------------------------------------------------------------------
@@ -91,7 +86,9 @@ RUN chmod -R a+rX,go-w /files
 
 FROM base AS code
 RUN --mount=type=bind,from=tools,source=/tools,target=/tools \
-    /tools/bin/uv --config-file /tools/uv.toml pip install --no-cache hatchling==1.33.0
+    --mount=type=bind,source=deploy/locks,target=/locks \
+    /tools/bin/uv --config-file /tools/uv.toml pip install --no-cache --no-deps --require-hashes \
+       --requirement /locks/build.txt
 COPY LICENSE README.md pyproject.toml /source/
 COPY prompt4trust /source/prompt4trust
 COPY trustvqa /source/trustvqa

@@ -168,6 +168,12 @@ class GatewaySettings(PictureServiceSettings, service="gateway"):
         description="Keep question, options, guidance and explanation; else only their hashes. People write names into "
         "questions, and nothing that feedback and calibration need is in them.",
     )
+    record_hash_secret: Annotated[SecretStr | None, EMPTY_IS_UNSET] = Field(
+        default=None,
+        min_length=32,
+        description="Secret under which records keep hashes, of at least 32 random characters and the same for all "
+        "gateways on one database. PostgreSQL needs one; beside SQLite's file a file with one is made.",
+    )
     record_pictures: bool = Field(default=False, description="Keep the picture as the model got it; else its hash.")
     record_days: int = Field(default=365, ge=0, description="How long records are kept; 0 for ever.")
     record_deadline_s: float = Field(

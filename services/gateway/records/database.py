@@ -53,9 +53,9 @@ class Database:
             event.listen(self.engine.sync_engine, "begin", _begin)
 
     @property
-    def is_sqlite(self) -> bool:
-        """Whether it is a file of SQLite's."""
-        return self._file is not None
+    def file(self) -> Path | None:
+        """SQLite's file, or None for PostgreSQL."""
+        return self._file
 
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
@@ -123,8 +123,9 @@ def _make_private(file: Path) -> None:
 
 def _set_up_sqlite(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
-    # Readers and the writer do not wait for each other; a commit is on the disk when it returns.
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
+    # Readers and the writer do not wait for each other; a commit is on the disk when it returns; what is deleted or
+    # replaced does not stay readable in the file.
+    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

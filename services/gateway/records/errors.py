@@ -7,7 +7,8 @@
     ├── OtherQuestionError      the id belongs to an answer to another question
     ├── ReviewedError           the id belongs to an answer that was reviewed
     ├── FeedbackRefusedError    feedback does not fit its answer
-    └── FeedbackFullError       an answer has as much feedback as is kept
+    ├── FeedbackFullError       an answer has as much feedback as is kept
+    └── HashSecretError         the secret of the hashes is missing or none
 
 The tables' versions have two errors of their own, in `migrations.upgrading`.
 """
@@ -47,3 +48,7 @@ class FeedbackRefusedError(RecordsError):
 
 class FeedbackFullError(RecordsError):
     """An answer has as much feedback as is kept."""
+
+
+class HashSecretError(RecordsError):
+    """The secret of the hashes is missing, or is none."""

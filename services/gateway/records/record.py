@@ -14,7 +14,7 @@ from services.gateway.answering.reply import Answered
 from services.gateway.intake.query import Query
 
 IDENTITY: Final = ("image_sha256", "question_sha256", "options_sha256", "groups")
-"""Columns by which a question is known again."""
+"""Columns by which a question is known again; the store keys the hashes among them."""
 
 _NOT_KEPT = str.maketrans({"\0": "\N{REPLACEMENT CHARACTER}"})
 
@@ -37,7 +37,7 @@ class Record:
     """An answer as rows of the database.
 
     Attributes:
-        row: Column of the table of answers -> value.
+        row: Column of the table of answers -> value; hashes are plain, and are keyed as they are stored.
         picture: The prepared picture as a PNG, where it is kept.
     """
 

@@ -25,6 +25,7 @@ from services.gateway.settings import GatewaySettings
 _CLOSING_S = 3.0
 _PRUNE_EVERY_S = 3600.0
 _PRUNED_AT_ONCE = 500
+_KEYED_AT_ONCE = 500
 _PRUNE_PAUSE_S = 0.05
 _log = structlog.get_logger(__name__)
 
@@ -107,6 +108,14 @@ class Records:
             await anyio.sleep(_PRUNE_PAUSE_S)  # others may write in between
         return gone
 
+    async def key_hashes(self) -> int:
+        """Key the hashes that versions before this one stored plain, a bounded number at a time; return how many."""
+        keyed = 0
+        while done := await self.store.key_hashes(_KEYED_AT_ONCE):
+            keyed += done
+            await anyio.sleep(_PRUNE_PAUSE_S)
+        return keyed
+
 
 @asynccontextmanager
 async def open_records(settings: GatewaySettings, metrics: RecordMetrics) -> AsyncIterator[Records | None]:
@@ -122,13 +131,15 @@ async def open_records(settings: GatewaySettings, metrics: RecordMetrics) -> Asy
 
     Raises:
         NewerDatabaseError: If a newer version of the software has used the database.
+        HashSecretError: If the secret of the hashes is missing, or is none.
     """
     url = settings.records_url.get_secret_value()
     if not url:
         yield None
         return
     database = Database(database_url(url), timeout_s=settings.record_deadline_s, upgrades=settings.records_upgrade)
-    store = RecordStore(database)
+    secret = settings.record_hash_secret
+    store = RecordStore(database, None if secret is None else secret.get_secret_value())
     writer = RecordWriter(
         store, metrics, deadline_s=settings.record_deadline_s, max_waiting=settings.record_max_waiting
     )
@@ -142,8 +153,7 @@ async def open_records(settings: GatewaySettings, metrics: RecordMetrics) -> Asy
         failure: Exception | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(writer.run)
-            if settings.record_days:
-                tasks.start_soon(_prune_for_ever, records, settings.record_days)
+            tasks.start_soon(_tidy_for_ever, records, settings.record_days)
             # Raised below: the task group would wrap it in a group of one.
             try:
                 yield records
@@ -157,11 +167,14 @@ async def open_records(settings: GatewaySettings, metrics: RecordMetrics) -> Asy
         await store.close()
 
 
-async def _prune_for_ever(records: Records, days: int) -> None:
+async def _tidy_for_ever(records: Records, days: int) -> None:
     while True:
         try:
-            if gone := await records.prune(days):
+            # Again and again: gateways of a version before may run beside this one for a while.
+            if keyed := await records.key_hashes():
+                _log.info("plain hashes of earlier versions are keyed now", count=keyed)
+            if days and (gone := await records.prune(days)):
                 _log.info("old records forgotten", count=gone, older_than_days=days)
         except RecordsAwayError as error:
-            _log.warning("old records stay for now", reason=str(error))
+            _log.warning("old records stay as they are for now", reason=str(error))
         await anyio.sleep(_PRUNE_EVERY_S)

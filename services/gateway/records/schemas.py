@@ -148,19 +148,40 @@ class RecordedDecision(BaseModel):
 
 
 class RecordedTexts(BaseModel):
-    """The words of question and answer, or their SHA-256.
+    """The words of question and answer.
 
     Attributes:
-        question: Of the question.
-        options: Of the options: an object letter -> text, or the SHA-256 of that object's JSON.
-        guidance: Of the guidance prompt.
-        explanation: Of the downstream model's text.
+        question: The question.
+        options: The options: an object letter -> text.
+        guidance: The guidance prompt.
+        explanation: The downstream model's text.
     """
 
     question: str | None
     options: Any
     guidance: str | None
     explanation: str | None
+
+
+class RecordedHashes(BaseModel):
+    """Hashes of picture and texts.
+
+    Attributes:
+        key: Name of the key that they were made with: HMAC-SHA256 of the SHA-256; None for SHA-256 alone, as versions
+            before this one stored it.
+        image: Of the picture as the model got it.
+        question: Of the text.
+        options: Of their JSON object.
+        guidance: Of the text, where there was guidance.
+        explanation: Of the model's reply.
+    """
+
+    key: str | None
+    image: str
+    question: str
+    options: str
+    guidance: str | None
+    explanation: str
 
 
 class RecordReply(BaseModel):
@@ -185,8 +206,7 @@ class RecordReply(BaseModel):
         groups: What the client told.
         degraded: What was done without.
         timing_ms: How long it took.
-        image_sha256: Of the picture as the model got it, a PNG.
-        sha256: Of the texts.
+        hashes: Of picture and texts.
         texts: The texts themselves; None where they are not kept.
         has_picture: Whether the picture is kept.
         feedback: What was said of it, the oldest first.
@@ -210,8 +230,7 @@ class RecordReply(BaseModel):
     groups: dict[str, str]
     degraded: list[str]
     timing_ms: dict[str, float]
-    image_sha256: str
-    sha256: RecordedTexts
+    hashes: RecordedHashes
     texts: RecordedTexts | None
     has_picture: bool
     feedback: list[FeedbackReply]
@@ -225,7 +244,7 @@ class RecordReply(BaseModel):
         kept = row["question"] is not None
         same = ("id", "at", "request_id", "calibrator", "confidence", "signals", "atypicality", "letters", "decision")
         return cls(
-            **{name: row[name] for name in (*same, "groups", "degraded", "image_sha256")},
+            **{name: row[name] for name in (*same, "groups", "degraded")},
             pair=CalibrationKey(**{name: row[name] for name in CalibrationKey.model_fields}),
             stated_confidence=row["stated"],
             interval=interval,
@@ -233,7 +252,7 @@ class RecordReply(BaseModel):
             has_answer=row["has_verdict"],
             decision_basis=RecordedDecision(**{name: row[name] for name in RecordedDecision.model_fields}),
             timing_ms={name: row[f"{name}_ms"] for name in ("policy", "downstream", "total")},
-            sha256=RecordedTexts(**{name: row[f"{name}_sha256"] for name in names}),
+            hashes=RecordedHashes(key=row["hash_key"], **{name: row[f"{name}_sha256"] for name in ("image", *names)}),
             texts=RecordedTexts(**{name: row[name] for name in names}) if kept else None,
             has_picture=stored.has_picture,
             feedback=[FeedbackReply.of(each) for each in stored.feedback],

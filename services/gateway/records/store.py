@@ -8,7 +8,8 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Text, and_, cast, delete, exists, func, insert, literal_column, select, update
+import structlog
+from sqlalchemy import Text, and_, bindparam, cast, delete, exists, func, insert, literal_column, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,12 +19,14 @@ from services.gateway.records.database import Database
 from services.gateway.records.entities import ExportedAnswer, FeedbackRow, KeyCount, Review, Slice, StoredAnswer
 from services.gateway.records.errors import (
     FeedbackFullError,
+    HashSecretError,
     OtherQuestionError,
     RecordRefusedError,
     RecordsAwayError,
     ReviewedError,
     UnknownAnswerError,
 )
+from services.gateway.records.hash_key import HASHES, HashKey, find_hash_key
 from services.gateway.records.migrations.upgrading import NewerDatabaseError, OlderDatabaseError
 from services.gateway.records.queries import REVIEWED, conditions, feedback_of, judge, key_of_row, later, reviewed_of
 from services.gateway.records.record import IDENTITY, Record
@@ -33,15 +36,26 @@ from services.gateway.records.tables import answers, feedback, pictures
 MAX_FEEDBACK = 100
 """Most feedback on one answer: more is no second thought but a mistake, or a flood."""
 
+_log = structlog.get_logger(__name__)
+
 # By name: SQLAlchemy does not see that an INSERT's table can be referred to, and would look through all answers.
 _IS_REVIEWED = exists().where(feedback.c.answer_id == literal_column("answers.id"))
+
+_KEY_HASHES = (
+    update(answers)
+    .where(answers.c.id == bindparam("new_id"), answers.c.hash_key.is_(None))
+    .values({name: bindparam(f"new_{name}") for name in (*HASHES, "hash_key")})
+)
 
 
 class RecordStore:
     """Answers and feedback in SQLite or PostgreSQL. All methods raise RecordsAwayError where that cannot be reached.
 
+    Records come with plain hashes and are stored with keyed ones (see `hash_key`).
+
     Args:
         database: Where they are kept.
+        hash_secret: The secret of their hashes; None for that in the file beside SQLite's.
         deadline_s: Longest time for one operation; listings and counts may take six times that.
         clock: Gives the present time, with its zone.
         max_feedback: Most feedback on one answer.
@@ -50,6 +64,7 @@ class RecordStore:
     def __init__(
         self,
         database: Database,
+        hash_secret: str | None = None,
         deadline_s: float = 5.0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         max_feedback: int = MAX_FEEDBACK,
@@ -59,32 +74,36 @@ class RecordStore:
         self._deadline_s = deadline_s
         self._clock = clock
         self._preparing = asyncio.Lock()
-        self._is_prepared = False
-        insert: Any = sqlite.insert if database.is_sqlite else postgresql.insert
+        self._hash_secret = hash_secret
+        self._hash_key: HashKey | None = None
+        insert: Any = postgresql.insert if database.file is None else sqlite.insert
         # Made once: to make it takes longer than to run it, and SQLAlchemy knows it again by itself.
         self._add = _adding(insert(answers))
         self._add_pictures = insert(pictures).on_conflict_do_nothing()
 
     @property
     def is_prepared(self) -> bool:
-        """Whether the database was reached and its tables are up to date."""
-        return self._is_prepared
+        """Whether the database was reached, its tables are up to date and the key of its hashes is known."""
+        return self._hash_key is not None
 
     async def prepare(self) -> None:
-        """Bring the tables up to date, or see that they are, if that has not been done.
+        """Bring the tables up to date, or see that they are, and find the key of hashes, if that has not been done.
 
         Raises:
             NewerDatabaseError: If a newer version of the software has used the database.
+            HashSecretError: If the secret of the hashes is missing, or is none.
         """
-        if self._is_prepared:
+        if self._hash_key is not None:
             return
         async with self._within(6), self._preparing:
-            if not self._is_prepared:
+            if self._hash_key is None:
                 try:
                     await self._database.prepare()
                 except OlderDatabaseError as error:
                     raise RecordsAwayError(str(error)) from error
-                self._is_prepared = True
+                key = await find_hash_key(self._database, self._hash_secret)
+                await self._compare(key)
+                self._hash_key = key
 
     async def close(self) -> None:
         """Close all connections."""
@@ -99,10 +118,9 @@ class RecordStore:
         Raises:
             RecordRefusedError: If the database does not take one of them.
         """
-        rows = [dict(record.row) for record in records]
         shown = [{"answer_id": each.id, "file": each.picture} for each in records if each.picture is not None]
         async with self.writing() as connection:
-            await connection.execute(self._add, rows)
+            await connection.execute(self._add, [self._key.keyed(record.row) for record in records])
             if shown:
                 await connection.execute(self._add_pictures, shown)
 
@@ -114,15 +132,20 @@ class RecordStore:
             asked: The question, from `identity_of`.
 
         Raises:
-            OtherQuestionError: If the id is that of an answer to another question.
+            OtherQuestionError: If the id is that of an answer to another question, or to one that is not known again,
+                since the secret of the hashes has been changed.
             ReviewedError: If somebody has spoken of that answer.
         """
-        query = select(*(answers.c[name] for name in asked), _IS_REVIEWED.label("is_reviewed"))
+        query = select(*(answers.c[name] for name in (*asked, "hash_key")), _IS_REVIEWED.label("is_reviewed"))
         async with self.reading() as connection:
             row = (await connection.execute(query.where(answers.c.id == answer_id))).one_or_none()
         if row is None:
             return
-        if any(getattr(row, name) != value for name, value in asked.items()):
+        if row.hash_key is None:
+            # Of a version before, which may still run beside this one: once keyed it can be replaced (see add).
+            await self.key_hashes(answer_id=answer_id)
+        known = asked if row.hash_key is None else self._key.keyed(asked)
+        if any(getattr(row, name) != value for name, value in known.items()):
             raise OtherQuestionError(answer_id)
         if row.is_reviewed:
             raise ReviewedError(answer_id)
@@ -256,6 +279,27 @@ class RecordStore:
         async with self.writing() as connection:
             return (await connection.execute(delete(answers).where(answers.c.id.in_(old)))).rowcount
 
+    async def key_hashes(self, limit: int = 1, *, answer_id: str | None = None) -> int:
+        """Key hashes that versions before this one stored plain.
+
+        Args:
+            limit: Most answers at once.
+            answer_id: This answer's alone.
+
+        Returns:
+            Of how many answers.
+        """
+        plain = select(answers.c.id, *(answers.c[name] for name in HASHES)).where(answers.c.hash_key.is_(None))
+        if answer_id is not None:
+            plain = plain.where(answers.c.id == answer_id)
+        plain = plain.order_by(answers.c.id).limit(limit).with_for_update(skip_locked=True)
+        async with self.writing() as connection:
+            rows = (await connection.execute(plain)).all()
+            if rows:
+                keyed = [self._key.keyed(row._asdict()) for row in rows]
+                await connection.execute(_KEY_HASHES, [{f"new_{name}": row[name] for name in row} for row in keyed])
+        return len(rows)
+
     @asynccontextmanager
     async def reading(self, longer: float = 1) -> AsyncIterator[AsyncConnection]:
         """Hold a connection for a block that changes nothing, for at most so many times the deadline."""
@@ -274,8 +318,27 @@ class RecordStore:
     async def _prepared(self) -> None:
         try:
             await self.prepare()
-        except NewerDatabaseError as error:
+        except (NewerDatabaseError, HashSecretError) as error:
             raise RecordsAwayError(str(error)) from error
+
+    @property
+    def _key(self) -> HashKey:
+        assert self._hash_key is not None  # noqa: S101 - reading and writing come after prepare
+        return self._hash_key
+
+    async def _compare(self, key: HashKey) -> None:
+        """Say so where the newest hashes are not of this key; hashes of different keys are never taken for equal."""
+        newest = select(answers.c.hash_key).where(answers.c.hash_key.is_not(None))
+        newest = newest.order_by(answers.c.at.desc(), answers.c.id.desc()).limit(1)
+        async with self._database.reading() as connection:
+            found: str | None = (await connection.execute(newest)).scalar_one_or_none()
+        if found not in (None, key.id):
+            _log.error(
+                "the secret of the records' hashes is not the one that the newest record was stored with: it was "
+                "changed or lost, or gateways on one database have different ones",
+                newest=found,
+                own=key.id,
+            )
 
     @asynccontextmanager
     async def _within(self, longer: float = 1) -> AsyncIterator[None]:
@@ -297,5 +360,5 @@ def _adding(add: Any) -> Any:
     """Make the statement that adds answers, and replaces those to the same question that nobody has spoken of."""
     again = {column.name: add.excluded[column.name] for column in answers.columns if not column.primary_key}
     # As text: PostgreSQL does not compare JSON.
-    same = [cast(answers.c[name], Text) == cast(add.excluded[name], Text) for name in IDENTITY]
+    same = [cast(answers.c[name], Text) == cast(add.excluded[name], Text) for name in (*IDENTITY, "hash_key")]
     return add.on_conflict_do_update(index_elements=[answers.c.id], set_=again, where=and_(~_IS_REVIEWED, *same))

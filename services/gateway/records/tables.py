@@ -112,11 +112,14 @@ answers = Table(
     Column("options_sha256", _DIGEST, nullable=False),
     Column("guidance_sha256", _DIGEST),
     Column("explanation_sha256", _DIGEST, nullable=False),
+    Column("hash_key", String(16)),  # the name of the key of these; None where they are plain
     Column("question", Text),
     Column("options", _JSON),
     Column("guidance", Text),
     Column("explanation", Text),
     Index("answers_at", "at", "id"),
+    # Empty once the hashes of earlier versions are keyed: to look for some costs nothing then.
+    Index("answers_plain", "id", sqlite_where=text("hash_key IS NULL"), postgresql_where=text("hash_key IS NULL")),
 )
 
 # In a table of its own: whoever looks through the answers need not step over megabytes.

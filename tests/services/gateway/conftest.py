@@ -26,6 +26,7 @@ from tests.support.servers import running
 
 MODEL = "model-1"
 TEMPLATE = "answer-compact@1"
+HASH_SECRET = "of the tests: 0123456789abcdef0123456789abcdef"
 OPTIONS = ["Round", "Oval", "Spiculated"]
 
 MakeGateway = Callable[..., AbstractContextManager[str]]
@@ -124,6 +125,8 @@ def make_gateway(
             "downstream_pause_s": 0.0,
             **settings,
         }
+        if chosen["records_url"].startswith("postgres"):
+            chosen.setdefault("record_hash_secret", HASH_SECRET)
         with running(create_gateway(GatewaySettings(**chosen))) as gateway:
             yield gateway
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
+import hmac
 import sqlite3
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -16,8 +18,11 @@ import pytest
 
 from services.gateway.database_url import database_url
 from services.gateway.records.database import Database
+from services.gateway.records.hash_key import secret_file
+from services.gateway.records.migrations.upgrading import VERSION_TABLE
 from services.gateway.records.record import Record
 from services.gateway.records.store import RecordStore
+from tests.services.gateway.conftest import HASH_SECRET
 from tests.support.calibration_keys import whole_key
 from tests.support.postgres import Postgres, running_postgres
 
@@ -69,10 +74,30 @@ def sqlite_place(file: Path) -> Place:
     return Place(f"sqlite:///{file}", away, query)
 
 
+def hash_secret(place: Place) -> str:
+    """The secret of the hashes of a place that a gateway has used."""
+    if place.url.startswith("postgres"):
+        return HASH_SECRET
+    return secret_file(Path(place.url.removeprefix("sqlite:///"))).read_text().strip()
+
+
+def keyed(place: Place, content: bytes | str) -> str:
+    """The hash that is to be kept of a text or a file, by the standard library's own means."""
+    digest = hashlib.sha256(content.encode("utf-8", "surrogatepass") if isinstance(content, str) else content)
+    return hmac.new(hash_secret(place).encode(), digest.digest(), hashlib.sha256).hexdigest()
+
+
+def made_plain(place: Place) -> None:
+    """Take away what a migration added for keyed hashes: the tables of a version before."""
+    place.query("DROP INDEX answers_plain")
+    place.query("ALTER TABLE answers DROP COLUMN hash_key")
+    place.query(f"UPDATE {VERSION_TABLE} SET version_num = 'r0003' RETURNING 1")  # noqa: S608
+
+
 @pytest.fixture
 async def store(place: Place) -> AsyncIterator[RecordStore]:
     """A store on that database, its clock at the tests' disposal."""
-    made = RecordStore(Database(database_url(place.url), timeout_s=2.0))
+    made = RecordStore(Database(database_url(place.url), timeout_s=2.0), HASH_SECRET)
     await made.prepare()
     yield made
     await made.close()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 import uuid
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +15,7 @@ from starlette.datastructures import Headers
 from services.gateway.intake.idempotency import HEADER, answer_id_of
 from tests.services.gateway.checks import assert_problem, assert_unharmed, body
 from tests.services.gateway.conftest import MakeGateway, picture
-from tests.services.gateway.records.conftest import Place, sqlite_place
+from tests.services.gateway.records.conftest import Place, keyed, sqlite_place
 from tests.services.gateway.upstream import Upstream
 
 
@@ -102,7 +101,7 @@ def test_different_questions_at_once_under_one_key_have_one_winner(place: Place,
                 assert_problem(reply, 422, "idempotency-key-reused")
         asked = questions[replies.index(won[0])]
         [(kept_hash,)] = place.query("SELECT question_sha256 FROM answers")
-        assert kept_hash == hashlib.sha256(asked.encode()).hexdigest()
+        assert kept_hash == keyed(place, asked)
         assert post(client, key, question=asked).json()["id"] == won[0].json()["id"]
 
 

@@ -22,7 +22,8 @@ from services.gateway.records.migrations.upgrading import VERSION_TABLE, NewerDa
 from services.gateway.records.store import RecordStore
 from services.gateway.records.tables import metadata
 from services.gateway.settings import GatewaySettings
-from tests.services.gateway.records.conftest import Place, record
+from tests.services.gateway.conftest import HASH_SECRET
+from tests.services.gateway.records.conftest import Place, made_plain, record
 from tests.support.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[4]
@@ -46,21 +47,24 @@ async def test_migrations_make_the_tables_that_the_code_knows_and_may_run_again(
 
 async def test_answers_of_an_earlier_revision_stay_and_say_nothing_of_their_decoding(place: Place) -> None:
     database = Database(database_url(place.url), timeout_s=5.0)
-    store = RecordStore(database)
+    store = RecordStore(database, HASH_SECRET)
     kept = record()
     await store.add([kept])
+    made_plain(place)
     for column in ("decoding", "picture_preparation"):
         place.query(f"ALTER TABLE answers DROP COLUMN {column}")
     place.query(f"UPDATE {VERSION_TABLE} SET version_num = 'r0002' RETURNING 1")  # noqa: S608
     await store.close()
-    upgraded = RecordStore(Database(database_url(place.url), timeout_s=5.0))
+    upgraded = RecordStore(Database(database_url(place.url), timeout_s=5.0), HASH_SECRET)
     row = (await upgraded.get(kept.id)).row
     assert (row["estimator"], row["decoding"], row["picture_preparation"]) == ("cgp", None, None)
     await upgraded.close()
 
 
 async def test_several_gateways_may_migrate_an_empty_database_at_once(place: Place) -> None:
-    stores = [RecordStore(Database(database_url(place.url), timeout_s=10.0), deadline_s=20) for _ in range(4)]
+    stores = [
+        RecordStore(Database(database_url(place.url), timeout_s=10.0), HASH_SECRET, deadline_s=20) for _ in range(4)
+    ]
     async with anyio.create_task_group() as tasks:
         for store in stores:
             tasks.start_soon(store.prepare)
@@ -72,11 +76,13 @@ async def test_several_gateways_may_migrate_an_empty_database_at_once(place: Pla
 
 
 async def test_a_database_of_a_newer_version_is_left_alone(place: Place, tmp_path: Path) -> None:
-    store = RecordStore(Database(database_url(place.url), timeout_s=5.0))
+    store = RecordStore(Database(database_url(place.url), timeout_s=5.0), HASH_SECRET)
     await store.add([record()])
     await store.close()
     place.query(f"UPDATE {VERSION_TABLE} SET version_num = 'r9999' RETURNING 1")  # noqa: S608
-    settings = GatewaySettings(records_url=place.url, registry=tmp_path, shipped=tmp_path)
+    settings = GatewaySettings(
+        records_url=place.url, record_hash_secret=HASH_SECRET, registry=tmp_path, shipped=tmp_path
+    )
     app = create_gateway(settings)
     with pytest.raises(NewerDatabaseError, match=r"revision r9999.*a newer version has used it"):
         async with app.router.lifespan_context(app):
@@ -96,9 +102,15 @@ def look_after(action: str, url: str) -> subprocess.CompletedProcess[str]:
 
 
 async def test_tables_are_made_by_the_command_where_gateways_may_not(place: Place, tmp_path: Path) -> None:
-    settings = GatewaySettings(records_url=place.url, records_upgrade=False, registry=tmp_path, shipped=tmp_path)
+    settings = GatewaySettings(
+        records_url=place.url,
+        record_hash_secret=HASH_SECRET,
+        records_upgrade=False,
+        registry=tmp_path,
+        shipped=tmp_path,
+    )
     database = Database(database_url(place.url), timeout_s=10.0, upgrades=settings.records_upgrade)
-    store = RecordStore(database, deadline_s=20)
+    store = RecordStore(database, HASH_SECRET, deadline_s=20)
     with pytest.raises(RecordsAwayError, match=r"is at revision none|no file of records yet"):
         await store.add([record()])
     app = create_gateway(settings)

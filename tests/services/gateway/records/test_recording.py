@@ -23,10 +23,11 @@ import pytest
 from PIL import Image
 
 from services.common.registry.directory import Registry
+from services.gateway.records.hash_key import HashKey
 from services.gateway.settings import GatewaySettings
 from tests.services.gateway.checks import assert_problem, assert_unharmed, body
 from tests.services.gateway.conftest import MODEL, OPTIONS, TEMPLATE, MakeGateway, picture
-from tests.services.gateway.records.conftest import Place, sqlite_place
+from tests.services.gateway.records.conftest import Place, hash_secret, keyed, sqlite_place
 from tests.services.gateway.upstream import VERDICT, Upstream
 from tests.support.calibration_keys import whole_key
 from tests.support.servers import free_port
@@ -42,10 +43,6 @@ def ask(client: httpx.Client, **changes: Any) -> dict[str, Any]:
     assert response.status_code == 200, response.text
     found: dict[str, Any] = response.json()
     return found
-
-
-def sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def metric(client: httpx.Client, line: str) -> float:
@@ -92,12 +89,13 @@ def test_an_answer_is_kept_without_what_people_wrote(
         "groups": {"modality": "CT"},
         "degraded": [],
         "timing_ms": reply["timing_ms"],
-        "image_sha256": hashlib.sha256(png).hexdigest(),
-        "sha256": {
-            "question": sha256("Which shape?"),
-            "options": sha256(json.dumps(dict(zip("ABC", OPTIONS, strict=True)))),
-            "guidance": sha256("Weigh the border."),
-            "explanation": sha256(VERDICT),
+        "hashes": {
+            "key": HashKey(hash_secret(place)).id,
+            "image": keyed(place, png),
+            "question": keyed(place, "Which shape?"),
+            "options": keyed(place, json.dumps(dict(zip("ABC", OPTIONS, strict=True)))),
+            "guidance": keyed(place, "Weigh the border."),
+            "explanation": keyed(place, VERDICT),
         },
         "texts": None,
         "has_picture": False,
@@ -105,7 +103,10 @@ def test_an_answer_is_kept_without_what_people_wrote(
     }
     assert_problem(picture_kept, 404, "unknown-answer")
     dumped = repr([place.query(f"SELECT * FROM {table}") for table in ("answers", "pictures", "feedback")])  # noqa: S608
-    for secret in ("Which shape", "Spiculated", "Weigh the border", "In conclusion"):
+    plain = [
+        hashlib.sha256(each).hexdigest() for each in (png, b"Which shape?", b"Weigh the border.", VERDICT.encode())
+    ]
+    for secret in ("Which shape", "Spiculated", "Weigh the border", "In conclusion", hash_secret(place), *plain):
         assert secret not in dumped
 
 
@@ -128,7 +129,7 @@ def test_texts_and_pictures_are_kept_where_that_is_switched_on(
     }
     assert kept["has_picture"] is True
     assert png.headers["content-type"] == "image/png"
-    assert hashlib.sha256(png.content).hexdigest() == kept["image_sha256"]
+    assert keyed(place, png.content) == kept["hashes"]["image"]
     with Image.open(BytesIO(png.content)) as found, Image.open(BytesIO(picture())) as original:
         assert found.tobytes() == original.tobytes()
     assert jpeg.headers["content-type"] == "image/jpeg"
@@ -149,7 +150,7 @@ def test_texts_that_no_database_takes_are_kept_as_far_as_they_can_be(
     said = upstream.text.replace("\ud83d", "?")
     assert reply["explanation"] == said
     assert kept["texts"]["explanation"] == said.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    assert kept["sha256"]["explanation"] == sha256(said)
+    assert kept["hashes"]["explanation"] == keyed(place, said)
 
 
 def test_an_open_question_and_an_unreadable_answer_are_kept_too(

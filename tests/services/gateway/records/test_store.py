@@ -22,6 +22,7 @@ from services.gateway.records.errors import (
 )
 from services.gateway.records.reviewed_answer import ReviewedAnswer
 from services.gateway.records.store import RecordStore
+from tests.services.gateway.conftest import HASH_SECRET
 from tests.services.gateway.records.conftest import Place, record
 from tests.support.calibration_keys import whole_key
 
@@ -98,7 +99,7 @@ async def test_the_stream_counts_the_first_word_and_the_export_the_last(store: R
 async def test_a_reader_of_the_stream_goes_on_where_it_was_and_misses_nothing(place: Place) -> None:
     # A clock that is set back, and stands: what comes later must be later all the same.
     times = iter([datetime(2026, 1, 1, tzinfo=UTC) - timedelta(minutes=min(step, 3)) for step in range(6)])
-    store = RecordStore(Database(database_url(place.url), timeout_s=2.0), clock=lambda: next(times))
+    store = RecordStore(Database(database_url(place.url), timeout_s=2.0), HASH_SECRET, clock=lambda: next(times))
     records = [record() for _ in range(6)]
     await store.add(records)
     for each in records:
@@ -120,7 +121,9 @@ async def test_a_reader_of_the_stream_goes_on_where_it_was_and_misses_nothing(pl
 
 async def test_feedback_from_many_at_once_is_kept_in_one_order(place: Place) -> None:
     """Two gateways, as two stores: exactly one word on an answer is the first, and exactly one the latest."""
-    stores = [RecordStore(Database(database_url(place.url), timeout_s=10.0), deadline_s=20) for _ in range(2)]
+    stores = [
+        RecordStore(Database(database_url(place.url), timeout_s=10.0), HASH_SECRET, deadline_s=20) for _ in range(2)
+    ]
     kept = record()
     await stores[0].add([kept])
     async with anyio.create_task_group() as tasks:
@@ -163,7 +166,7 @@ async def test_an_answer_without_a_verdict_is_wrong_whatever_was_right(store: Re
 
 
 async def test_there_is_an_end_to_feedback_on_one_answer(place: Place) -> None:
-    store = RecordStore(Database(database_url(place.url), timeout_s=2.0), max_feedback=3)
+    store = RecordStore(Database(database_url(place.url), timeout_s=2.0), HASH_SECRET, max_feedback=3)
     full, other = record(), record()
     await store.add([full, other])
     for _ in range(3):
@@ -242,7 +245,7 @@ async def test_old_answers_go_with_all_that_belongs_to_them_a_few_at_a_time(stor
 
 
 async def test_a_database_that_is_away_is_said_to_be(store: RecordStore, place: Place) -> None:
-    hasty = RecordStore(Database(database_url(place.url), timeout_s=0.1), deadline_s=1)
+    hasty = RecordStore(Database(database_url(place.url), timeout_s=0.1), HASH_SECRET, deadline_s=1)
     kept = record()
     await store.add([kept])
     await hasty.add([record()])
