@@ -72,8 +72,20 @@ format: .venv/.developed ## Format the code
 
 .PHONY: constraints
 constraints: .venv/.developed ## Pin what is installed now into constraints.txt
-	{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --exclude-editable | sed -E 's/\+cpu$$//'; } > constraints.new
+	{ sed -n '/^#/p' constraints.txt; $(BIN)/python -m pip freeze --all --exclude-editable | sed -E '/^pip==/d; s/\+cpu$$//'; } > constraints.new
 	mv constraints.new constraints.txt
+
+.PHONY: lock
+lock: .venv/.developed ## Write what images install with its hashes, deploy/locks, after the constraints; TORCH_INDEX= for an index of CPU builds
+	TORCH_INDEX="$(TORCH_INDEX)" $(BIN)/python -m deploy.lock
+
+.PHONY: sbom
+sbom: .venv/.developed ## Write what is in the images, with licences, as CycloneDX into build/sbom
+	$(BIN)/python -m deploy.sbom
+
+.PHONY: audit
+audit: .venv/.developed ## Look what images install up in PyPI's list of known vulnerabilities; fails where it cannot be asked, too
+	$(BIN)/python -m deploy.audit
 
 # As pip resolves: the best version of any index. All are wheels but one.
 UV_GPU := $(BIN)/uv pip

@@ -1,6 +1,7 @@
 """Runs the gateway: python -m services.gateway."""
 
 from services.common.auth.startup_check import refuse_to_start_open
+from services.common.http.logs import configure_logging
 from services.common.http.server import serve
 from services.common.http.workers import serve_by_workers
 from services.common.process_memory import give_back_large_blocks
@@ -10,6 +11,7 @@ from services.gateway.settings import GatewaySettings
 if __name__ == "__main__":
     settings = GatewaySettings()
     refuse_to_start_open(settings, always=True)
+    configure_logging(settings.service, level=settings.log_level, form=settings.log_format)
     if settings.workers > 1:
         serve_by_workers(create_gateway, settings.for_one_worker(), settings.workers)
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from services.common.auth.startup_check import refuse_to_start_open
+from services.common.http.logs import configure_logging
 from services.common.http.server import serve
 from services.trainer.app import trainer_app
 from services.trainer.settings import TrainerSettings
@@ -10,4 +11,5 @@ from services.trainer.settings import TrainerSettings
 if __name__ == "__main__":
     settings = TrainerSettings()
     refuse_to_start_open(settings, always=True)
+    configure_logging(settings.service, level=settings.log_level, form=settings.log_format)
     serve(trainer_app(settings), settings)

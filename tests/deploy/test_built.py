@@ -58,9 +58,9 @@ def test_every_package_has_the_version_that_the_constraints_name(service: str) -
     installed = json.loads(run(service, "python", "-c", _INSTALLED))
     found = {_normal(name): version.partition("+")[0] for name, version in installed.items()}
     assert len(found) > 30
-    assert {name: version for name, version in found.items() if pins.get(name) != version} == {
-        name: found[name] for name in OTHERS & found.keys()
-    }
+    assert {name for name, version in found.items() if pins.get(name) != version} <= OTHERS
+    if service == "trainer":
+        assert found["setuptools"] == pins["setuptools"]  # which torch asks for, in a newer version than the base's
 
 
 def _normal(name: str) -> str:

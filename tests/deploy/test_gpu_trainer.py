@@ -11,8 +11,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from deploy.requirements import requirements
-from tests.deploy import compose
-from tests.deploy.faults import ROOT, stages
+from tests.deploy.faults import ROOT
 
 OURS, CONSTRAINTS = ROOT / "constraints.txt", ROOT / "constraints-gpu-trainer.txt"
 _NOT_REACHED = re.compile(
@@ -44,22 +43,6 @@ def test_all_that_the_image_asks_for_is_pinned_as_near_to_the_others_as_vllm_all
     # A name more here is a difference more between what tests run with and what GPUs do: try the tests with it.
     others = {name for name in gpu.keys() & ours.keys() if gpu[name] != ours[name]}
     assert others == {"fastapi", "huggingface-hub", "numpy", "transformers"}
-
-
-def test_the_image_is_built_with_them() -> None:
-    arguments = compose.read(ROOT / "docker-compose.yml", ROOT / "compose.gpu.yml")["services"]["trainer"]["build"][
-        "args"
-    ]
-    assert {name: arguments[name] for name in ("CONSTRAINTS", "TRAINER", "TORCH_INDEX")} == {
-        "CONSTRAINTS": CONSTRAINTS.name,
-        "TRAINER": "trainer-gpu",
-        "TORCH_INDEX": "",
-    }
-    told = {
-        stage: {each.partition("=")[0] for each in stages()[stage]["ARG"]} for stage in ("serve", "engine", "train")
-    }
-    assert all("CONSTRAINTS" in names for names in told.values())
-    assert "TRAINER" in told["train"]
 
 
 def test_the_package_index_has_all_of_it() -> None:

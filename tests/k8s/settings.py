@@ -162,7 +162,9 @@ def _listen(cluster: Cluster, pods: Pods, container: Document, service: str) -> 
         (folder / "secrets").mkdir()
         for path in secrets:
             name = PurePosixPath(path).name
-            value = "postgresql://u:p@db.example/name" if name.endswith("_URL") else "a-token-of-many-letters"
+            value = (
+                "postgresql://u:p@db.example/name" if name.endswith("_URL") else "a-token-of-many-letters-0123456789"
+            )
             (folder / "secrets" / name).write_text(value)
         (folder / "config.yaml").write_text(text or "")
         environment |= {CONFIG_VARIABLE: str(folder / "config.yaml"), SECRETS_VARIABLE: str(folder / "secrets")}

@@ -29,12 +29,14 @@ class Stack:
         process: The supervisor.
         output: What the supervisor printed.
         registry: The services' registry.
+        logs: Folder of the services' logs.
     """
 
     port: int
     process: subprocess.Popen[bytes]
     output: Path
     registry: Path
+    logs: Path
 
     @property
     def gateway(self) -> str:
@@ -73,7 +75,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     try:
         wait_until(lambda: process.poll() is not None or "TrustVQA is ready" in output.read_text(), 110)
         assert process.poll() is None, output.read_text()
-        yield Stack(port, process, output, place / "registry")
+        yield Stack(port, process, output, place / "registry", place / "log")
     finally:
         process.send_signal(signal.SIGINT)
         try:

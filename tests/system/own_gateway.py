@@ -41,6 +41,8 @@ class OwnGateway:
             "DOWNSTREAM_URL": f"{stack.url('downstream')}/v1",
             "API_KEYS": str(folder / "keys.json"),
             "MONITOR_EVERY_S": "0.2",
+            # In PostgreSQL there is no place for one that the gateway makes.
+            **({"RECORD_HASH_SECRET": "0123456789abcdef" * 4} if records else {}),
             **self.places,
         }
         self._process: subprocess.Popen[bytes] | None = None

@@ -56,6 +56,27 @@ def test_every_service_is_ready_and_tells_its_version(stack: Stack) -> None:
         assert "http_requests_in_flight" in httpx.get(f"{stack.url(service)}/metrics").text
 
 
+def test_one_question_is_found_by_its_id_in_the_logs_of_three_services_all_of_json(stack: Stack) -> None:
+    fields = {"question": "What shape is the largest finding?", "options": OPTIONS}
+    asked = httpx.post(
+        f"{stack.gateway}/vqa",
+        data=fields,
+        files={"image": SAMPLE.read_bytes()},
+        headers={"X-Request-Id": "followed-through"},
+        timeout=60,
+    )
+    assert asked.status_code == 200
+
+    def services() -> set[str]:
+        logs = [path.read_text().splitlines() for path in stack.logs.glob("*.log")]
+        lines = [json.loads(line) for log in logs for line in log]
+        return {line["service"] for line in lines if line.get("request_id") == "followed-through"}
+
+    # An access line is written after the reply.
+    wait_until(lambda: services() == {"gateway", "policy", "downstream"})
+    assert len(list(stack.logs.glob("*.log"))) == 4
+
+
 def test_a_picture_and_a_question_get_a_calibrated_answer(stack: Stack) -> None:
     reply = ask(stack).json()
     assert reply["answer"]["letter"] in "ABCD"

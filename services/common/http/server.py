@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import socket
 import sys
 from contextlib import suppress
 from typing import Any
@@ -13,7 +14,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from services.common.http.connection import bounded_protocol
-from services.common.http.telemetry import configure_logging
+from services.common.http.logs import take_over_loggers
 from services.common.settings import ServiceSettings
 
 _FAILURE = 1
@@ -28,9 +29,8 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
 
     Args:
         app: The application, from `create_app`.
-        settings: Where to listen, how to log, how long to drain.
+        settings: Where to listen, how long to drain.
     """
-    configure_logging(settings.service, level=settings.log_level, form=settings.log_format)
     server = _Server(server_config(app, settings))
     with suppress(KeyboardInterrupt):  # raised again by uvicorn once it has shut down
         server.run()
@@ -49,6 +49,7 @@ def server_options(settings: ServiceSettings) -> dict[str, Any]:
         "host": settings.host,
         "port": settings.port,
         "ws": "none",
+        "loop": "services.common.http.logs:new_event_loop",
         "log_config": None,
         "access_log": False,
         "server_header": False,
@@ -59,6 +60,12 @@ def server_options(settings: ServiceSettings) -> dict[str, Any]:
 
 class _Server(uvicorn.Server):
     is_dead = False
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start the application, and take over the loggers of what was imported meanwhile."""
+        take_over_loggers()
+        await super().startup(sockets)
+        take_over_loggers()
 
     async def on_tick(self, counter: int) -> bool:
         """Look, ten times a second, whether to go on."""

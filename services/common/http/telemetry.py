@@ -1,56 +1,14 @@
-"""Logs, request metrics and trace context, as pure ASGI: nothing here buffers a body or starts a task per request."""
+"""Access log, request metrics and trace context, as pure ASGI: nothing here buffers a body or starts a task."""
 
 from __future__ import annotations
 
-import logging
 import time
-from typing import Any
 
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.common.http.metrics import HttpMetrics
 from services.common.http.trace_context import REQUEST_ID_HEADER, TRACEPARENT_HEADER, begin_trace
-
-
-def configure_logging(service: str, *, level: str = "info", form: str = "json") -> None:
-    """Send structlog's and the standard library's records to stderr, one line each.
-
-    Args:
-        service: Name that every line carries.
-        level: Least severe level that is written.
-        form: "json" for machines, "console" for a person at a terminal.
-    """
-    shared: list[Any] = [
-        structlog.contextvars.merge_contextvars,
-        structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        lambda _logger, _method, event: {"service": service, **event},
-    ]
-    renderer: Any = structlog.dev.ConsoleRenderer() if form == "console" else structlog.processors.JSONRenderer()
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level.upper()]),
-        cache_logger_on_first_use=False,
-    )
-    handler = logging.StreamHandler()
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
-            processors=[
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                structlog.processors.format_exc_info,
-                renderer,
-            ],
-        )
-    )
-    root = logging.getLogger()
-    root.handlers[:] = [handler]
-    root.setLevel(level.upper())
-    # One access line per request is written by RequestTelemetry, with the request's id; these would double it.
-    for noisy in ("uvicorn.access", "httpx", "httpcore"):
-        logging.getLogger(noisy).setLevel(logging.WARNING)
 
 
 class RequestTelemetry:

@@ -22,8 +22,8 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from services.common.http.connection import bounded_protocol
+from services.common.http.logs import configure_logging, take_over_loggers
 from services.common.http.server import server_options
-from services.common.http.telemetry import configure_logging
 from services.common.metrics_registry import SHARED_VARIABLE
 from services.common.process_memory import give_back_large_blocks
 from services.common.settings import ServiceSettings
@@ -46,7 +46,6 @@ def serve_by_workers(create: Callable[[S], FastAPI], settings: S, count: int) ->
         settings: Settings of one worker, with its share of the bounds that hold for all together.
         count: Number of workers.
     """
-    configure_logging(settings.service, level=settings.log_level, form=settings.log_format)
     with tempfile.TemporaryDirectory(prefix=f"trustvqa-{settings.service}-metrics-") as shared:
         # prometheus_client looks for it when it is imported, which each worker does anew.
         os.environ[SHARED_VARIABLE] = shared
@@ -84,6 +83,7 @@ class _WorkerConfig(uvicorn.Config, Generic[S]):
         except Exception:
             _log.exception("a worker cannot start")
             sys.exit(STARTUP_FAILURE)  # its supervisor then ends, too, instead of trying for ever
+        take_over_loggers()
         self.http = bounded_protocol(self._settings.max_connections)
         super().load()
 

@@ -327,7 +327,7 @@ class RecordStore:
         return self._hash_key
 
     async def _compare(self, key: HashKey) -> None:
-        """Say so where the newest hashes are not of this key; hashes of different keys are never taken for equal."""
+        """Compare a key with that of the newest hashes, and log it where they differ: none will equal another then."""
         newest = select(answers.c.hash_key).where(answers.c.hash_key.is_not(None))
         newest = newest.order_by(answers.c.at.desc(), answers.c.id.desc()).limit(1)
         async with self._database.reading() as connection:

@@ -44,6 +44,7 @@ class RecordsState(BaseModel):
         revision: Of the tables; a version of the software that does not know it refuses the database.
         answers: How many.
         feedback: How many times somebody spoke of one.
+        hash_key: Name of the key of the newest answer's hashes; None where they are plain.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,6 +52,7 @@ class RecordsState(BaseModel):
     revision: str | None
     answers: int
     feedback: int
+    hash_key: str | None = None
 
 
 class Manifest(BaseModel):

@@ -167,4 +167,5 @@ def _summary(done: str, manifest: Manifest) -> str:
     if manifest.records is not None:
         kept = manifest.records
         held += f"; {kept.answers} answers and {kept.feedback} times feedback, tables at {kept.revision}"
+        held += f", hashes under key {kept.hash_key}, whose secret is elsewhere" if kept.hash_key else ""
     return f"{done}: {held}; of {manifest.created:%Y-%m-%d %H:%M:%S} UTC by version {manifest.software}"

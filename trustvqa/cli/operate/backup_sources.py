@@ -75,7 +75,16 @@ def state_of(connection: sqlite3.Connection) -> RecordsState:
         (feedback,) = connection.execute("SELECT count(*) FROM feedback").fetchone()
     except sqlite3.OperationalError as error:
         raise CopyError(f"this is no database of records: {error}") from error
-    return RecordsState(revision=revisions[0] if revisions else None, answers=answers, feedback=feedback)
+    revision = revisions[0] if revisions else None
+    return RecordsState(revision=revision, answers=answers, feedback=feedback, hash_key=_hash_key(connection))
+
+
+def _hash_key(connection: sqlite3.Connection) -> str | None:
+    if "hash_key" not in {row[1] for row in connection.execute("PRAGMA table_info(answers)")}:
+        return None  # of a version before
+    newest = "SELECT hash_key FROM answers WHERE hash_key IS NOT NULL ORDER BY at DESC, id DESC LIMIT 1"
+    found = connection.execute(newest).fetchone()
+    return None if found is None else str(found[0])
 
 
 def registry_files(root: Path) -> Iterator[tuple[Path, bytes | None]]:

@@ -7,6 +7,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import sqlite3
 import tarfile
 import threading
@@ -21,7 +22,10 @@ from typer.testing import CliRunner, Result
 from services.common.registry.directory import Registry
 from services.gateway.database_url import database_url
 from services.gateway.records.database import Database
+from services.gateway.records.hash_key import HashKey, secret_file
+from services.gateway.records.store import RecordStore
 from tests.services.gateway.conftest import make_calibrator
+from tests.services.gateway.records.conftest import record
 from trustvqa.cli.main import app
 from trustvqa.cli.operate.archive import ArchiveWriter
 from trustvqa.cli.operate.backup_sources import registry_files
@@ -130,6 +134,26 @@ def test_a_backup_tells_what_it_holds_without_being_restored(saved: Path) -> Non
     assert done.exit_code == 0
     assert "whole: 8 files" in done.stderr
     assert "0 answers and 0 times feedback, tables at r000" in done.stderr
+
+
+def test_a_backup_names_the_key_of_hashes_and_holds_no_secret(filled: Place, tmp_path: Path) -> None:
+    place = Place(tmp_path / "place")
+    shutil.copytree(filled.registry.root, place.registry.root)
+
+    async def answered() -> None:
+        store = RecordStore(Database(database_url(f"sqlite:///{place.file}"), timeout_s=5))
+        await store.add([record()])
+        await store.close()
+
+    asyncio.run(answered())
+    secret = secret_file(place.file).read_text().strip()
+    backup = tmp_path / "backup.tar"
+    done = place.run("backup", "--out", str(backup))
+    assert f"1 answers and 0 times feedback, tables at r0004, hashes under key {HashKey(secret).id}" in done.stderr
+    assert secret.encode() not in backup.read_bytes()
+    # In place of the records alone: the secret stays what it was.
+    assert place.run("restore", str(backup), "--replace").exit_code == 0
+    assert secret_file(place.file).read_text().strip() == secret
 
 
 def test_a_copy_of_records_that_are_written_to_is_of_one_moment(tmp_path: Path) -> None:
