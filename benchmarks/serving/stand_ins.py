@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import secrets
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -76,5 +77,6 @@ def settings_for(port: int, folder: Path, records: str) -> dict[str, str]:
         "DOWNSTREAM_URL": f"http://127.0.0.1:{port}/v1",
         "REGISTRY": str(folder / "registry"),
         "RECORDS_URL": records,
+        "RECORD_HASH_SECRET": secrets.token_hex(32),
         "METHODS": '["cgp"]',
     }
