@@ -53,7 +53,7 @@ RUN --mount=type=cache,target=/root/.cache/uv \
     --mount=type=bind,source=deploy/locks,target=/locks \
     --mount=type=bind,source=wheels,target=/wheels \
     torch=torch \
-    && if [ -n "$TORCH_INDEX" ] || compgen -G '/wheels/torch-*+cpu-*.whl' >/dev/null; then torch=torch-cpu; fi \
+    && if [ -n "$TORCH_INDEX" ] || ls /wheels/torch-*+cpu-*.whl >/dev/null 2>&1; then torch="torch-cpu"; fi \
     && /tools/bin/uv --config-file /tools/uv.toml pip install --no-deps --require-hashes --find-links /wheels \
        ${TORCH_INDEX:+--extra-index-url "$TORCH_INDEX"} --requirement "/locks/$LOCKS/$torch.txt" \
     && python /tools/trim.py /usr/local/lib/python3.11/site-packages
