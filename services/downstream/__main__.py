@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from services.common.auth.startup_check import refuse_to_start_open
 from services.common.engine.process_tuning import tune_process
-from services.common.http.logs import configure_logging
 from services.common.http.server import serve
+from services.common.logs import configure_logging
 from services.downstream.settings import DownstreamSettings
 from services.downstream.vllm import become_vllm
 

@@ -1,9 +1,9 @@
 """Runs the gateway: python -m services.gateway."""
 
 from services.common.auth.startup_check import refuse_to_start_open
-from services.common.http.logs import configure_logging
 from services.common.http.server import serve
 from services.common.http.workers import serve_by_workers
+from services.common.logs import configure_logging
 from services.common.process_memory import give_back_large_blocks
 from services.gateway.app import create_gateway
 from services.gateway.settings import GatewaySettings

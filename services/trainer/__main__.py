@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from services.common.auth.startup_check import refuse_to_start_open
-from services.common.http.logs import configure_logging
 from services.common.http.server import serve
+from services.common.logs import configure_logging
 from services.trainer.app import trainer_app
 from services.trainer.settings import TrainerSettings
 

@@ -14,7 +14,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp
 
 from services.common.http.connection import bounded_protocol
-from services.common.http.logs import take_over_loggers
+from services.common.logs import take_over_loggers
 from services.common.settings import ServiceSettings
 
 _FAILURE = 1
@@ -49,7 +49,7 @@ def server_options(settings: ServiceSettings) -> dict[str, Any]:
         "host": settings.host,
         "port": settings.port,
         "ws": "none",
-        "loop": "services.common.http.logs:new_event_loop",
+        "loop": "services.common.logs:new_event_loop",
         "log_config": None,
         "access_log": False,
         "server_header": False,

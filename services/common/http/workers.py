@@ -22,8 +22,8 @@ from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
 from services.common.http.connection import bounded_protocol
-from services.common.http.logs import configure_logging, take_over_loggers
 from services.common.http.server import server_options
+from services.common.logs import configure_logging, take_over_loggers
 from services.common.metrics_registry import SHARED_VARIABLE
 from services.common.process_memory import give_back_large_blocks
 from services.common.settings import ServiceSettings

@@ -18,7 +18,7 @@ import pytest
 from tests.support.servers import free_port
 from tests.support.waiting import wait_until
 
-ROOT = Path(__file__).resolve().parents[4]
+ROOT = Path(__file__).resolve().parents[3]
 
 # A service like the four, which does wrong in every way that libraries and mistakes of ours do.
 SERVICE = """
@@ -28,7 +28,7 @@ from contextlib import asynccontextmanager
 from services.common.auth.key import Right
 from services.common.auth.access import requires
 from services.common.http.app import create_app
-from services.common.http.logs import configure_logging
+from services.common.logs import configure_logging
 from services.common.http.server import serve
 from services.common.settings import ServiceSettings
 
