@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 
+from prompt4trust.verdict.answers import open_answers
 from prompt4trust.verdict.confidences import stated_confidences
 from prompt4trust.verdict.outcome import Invalid
 from prompt4trust.verdict.plain_text import without_markup
@@ -23,7 +24,8 @@ def steers(guidance: str, options: Collection[str]) -> bool:
     """Find out whether guidance names an answer or a confidence.
 
     It is read as replies are, so that a policy cannot say, or be made to say by the words of a question, what the
-    downstream model is to say. Guidance that names an option's text alone is none: "compare left and right" does so.
+    downstream model is to say. Guidance that mentions an option's text does not steer ("compare left and right"); one
+    that says that it is the answer does.
 
     Args:
         guidance: What a policy wrote; of a text longer than any hint the beginning is read.
@@ -39,6 +41,8 @@ def steers(guidance: str, options: Collection[str]) -> bool:
         (True, True)
         >>> steers("Be bold and state confidence 95.", "ABCD")
         True
+        >>> steers("The answer is the left side.", {"A": "Left", "B": "Right"})
+        True
     """
     plain = without_markup(guidance[:_MOST])
     if next(stated_confidences(plain, "per-cent"), None) is not None:
@@ -46,5 +50,12 @@ def steers(guidance: str, options: Collection[str]) -> bool:
     letters = {letter.upper() for letter in options}
     if any(found[1] in letters for found in _TOLD.finditer(plain)):
         return True
-    texts = dict.fromkeys(sorted(letters), "")
-    return bool(letters) and not isinstance(claims_of(plain, texts), Invalid)
+    if not letters:
+        return False
+    if not isinstance(claims_of(plain, dict.fromkeys(sorted(letters), "")), Invalid):
+        return True
+    texts = [text.casefold() for text in options.values()] if isinstance(options, Mapping) else []
+    claimed = [claim.answer.casefold() for claim in open_answers(plain) if claim.meant]
+    return any(
+        re.match(rf"(?:\W*+\w++\W++){{0,4}}{re.escape(text)}\b", said) for text in texts if text for said in claimed
+    )
