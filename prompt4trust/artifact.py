@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from prompt4trust.checksums import CHECKSUM, checked, checksum_of
 from prompt4trust.files import write_atomically
 
 _LISTS = re.compile(r"\[[\s\d.,eE+\-\[\]]+\](?=,?\s*\n)")
@@ -52,7 +54,9 @@ class JsonArtifact(BaseModel):
         """
         # Thousands of numbers, one a line, are more than a person reads: each list is one line.
         text = _LISTS.sub(lambda found: " ".join(found[0].split()), self.model_dump_json(indent=1))
-        write_atomically(path, text + "\n", 0o644)
+        checksum = json.dumps({CHECKSUM: checksum_of(json.loads(text))}).strip("{}")
+        body = text.removesuffix("\n}")
+        write_atomically(path, f"{body},\n {checksum}\n}}\n", 0o644)
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -60,6 +64,10 @@ class JsonArtifact(BaseModel):
 
         Raises:
             FileNotFoundError: If there is no such file.
-            ValueError: If it is not such a file.
+            ValueError: If it is not such a file, or was changed since it was written.
         """
-        return cls.model_validate_json(path.read_bytes())
+        try:
+            content = checked(path.read_bytes())
+        except ValueError as error:
+            raise ValueError(f"no {cls.__name__} can be read: {error}") from error
+        return cls.model_validate_json(json.dumps(content))

@@ -210,9 +210,10 @@ DecisionCode = Literal[
     "not-calibrated",
     "no-verdict",
     "atypical-input",
+    "atypicality-unknown",
     "calibration-alarm",
 ]
-"""Outcomes of a decision; the last two: promises are withheld (see `services.gateway.answering.promises`)."""
+"""Outcomes of a decision; the last three: promises are withheld (see `services.gateway.answering.promises`)."""
 
 
 class DecisionBasis(BaseModel):

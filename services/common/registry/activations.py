@@ -11,6 +11,8 @@ from typing import Literal
 import structlog
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+HISTORY = "activations.jsonl"
+"""The file's name in a registry."""
 _log = structlog.get_logger(__name__)
 
 
@@ -66,6 +68,15 @@ def append_activation(path: Path, activation: Activation) -> None:
         os.fsync(file)
     finally:
         os.close(file)
+
+
+def latest_by_key(history: Iterable[Activation]) -> dict[str, str]:
+    """Find what was made live last, by calibration key as text.
+
+    Args:
+        history: The changes, the oldest first.
+    """
+    return {change.pair: change.name for change in history}
 
 
 def live_before(history: Iterable[Activation], key: str, live: str) -> str | None:

@@ -10,7 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from prompt4trust.checksums import CHECKSUM, checked, checksum_of
 from prompt4trust.files import write_atomically
+from services.common.registry.activations import HISTORY, latest_by_key, read_activations
 from services.common.registry.errors import RegistryError
 
 
@@ -63,19 +65,21 @@ class ActiveFile:
             try:
                 active = dict(self._read())
             except RegistryError:
-                active = {}  # naming what is live is also how a spoilt file is mended
+                # Naming what is live is also how a spoilt file is mended; the others' names are in the history.
+                active = {"calibrators": latest_by_key(read_activations(self._root / HISTORY))}
             yield active
-            write_atomically(self._path, json.dumps(active, indent=2) + "\n")
+            content = {name: value for name, value in active.items() if name != CHECKSUM}
+            write_atomically(self._path, json.dumps({**content, CHECKSUM: checksum_of(content)}, indent=2) + "\n")
         finally:
             os.close(lock)
 
     def _read(self) -> Mapping[str, Any]:
         try:
-            loaded = json.loads(self._path.read_text(encoding="utf-8"))
+            loaded = checked(self._path.read_bytes())
         except FileNotFoundError:
             return {}
         except ValueError as error:
-            raise RegistryError("active.json is not valid JSON") from error
+            raise RegistryError(f"active.json cannot be read: {error}") from error
         if not isinstance(loaded, dict):
             raise RegistryError("active.json does not hold an object")
         return loaded

@@ -43,13 +43,18 @@ class ArtifactFiles(Generic[AnArtifact]):
 
     def load_all(self) -> list[AnArtifact]:
         """Load every artifact; one that cannot be read is logged and left out, since the others still hold."""
-        found = []
+        return self.load_readable()[0]
+
+    def load_readable(self) -> tuple[list[AnArtifact], list[str]]:
+        """Load every artifact that can be read, and name the files that cannot, which are logged."""
+        found, unreadable = [], []
         for path in self._listed():
             try:
                 found.append(self._load(path))
             except (OSError, ValueError) as error:
                 _log.error(f"{self._kind} left out", file=path.name, reason=str(error))
-        return found
+                unreadable.append(path.name)
+        return found, unreadable
 
     def load(self, name: str) -> AnArtifact:
         """Load one artifact.

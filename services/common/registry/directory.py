@@ -2,7 +2,7 @@
 
 Layout::
 
-    active.json                    {"policy": "<version>", "calibrators": {"<calibration key>": "<name>"}}
+    active.json                    {"policy": "<version>", "calibrators": {"<calibration key>": "<name>"}, ...}
     policies/<version>/            a model in Hugging Face layout, with prompt.json, card.md, metrics.json
     calibrators/<name>.json        CalibratorArtifact
     guards/<name>.json             GuardArtifact
@@ -10,7 +10,7 @@ Layout::
     activations.jsonl              who made which calibrator live, and when
 
 Writes are atomic; nothing is ever unpickled. Of several calibrators of one calibration key, the one that active.json
-names is live; where it names none that is there, the newest.
+names is live, and none where that is not there or cannot be read; where it names none, the newest.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from prompt4trust.files import copy_directory_atomically
-from services.common.registry.activations import Activation, append_activation, live_before, read_activations
+from services.common.registry.activations import HISTORY, Activation, append_activation, live_before, read_activations
 from services.common.registry.active_file import ActiveFile, named_calibrators
 from services.common.registry.artifact_files import ArtifactFiles, checked_name, is_valid_name
 from services.common.registry.errors import NotLiveError, RegistryError, UnknownCalibratorError
@@ -177,7 +177,7 @@ class Registry:
 
     def activations(self) -> list[Activation]:
         """List who made which calibrator live, the oldest change first."""
-        return read_activations(self.root / "activations.jsonl")
+        return read_activations(self.root / HISTORY)
 
     def seed(self, shipped: Path) -> None:
         """Copy in what the project ships and the registry lacks.
@@ -205,7 +205,7 @@ class Registry:
     ) -> None:
         """Write down that another calibrator is to be live, ahead of the change."""
         activation = Activation(who=who, pair=key.line, previous=previous, name=name, kind=kind)
-        append_activation(self.root / "activations.jsonl", activation)
+        append_activation(self.root / HISTORY, activation)
 
     def _calibrator(self, name: str) -> CalibratorArtifact:
         if not is_valid_name(name):

@@ -1,4 +1,4 @@
-"""The choice of the calibrator that is applied to an answer: the one that was made live, else the newest that fits."""
+"""The choice of the calibrator that is applied to an answer: the one made live, and the newest where none was."""
 
 from __future__ import annotations
 
@@ -20,9 +20,10 @@ def live_calibrator(
         active: Names by key, as `Registry.active_calibrators` gives them.
 
     Returns:
-        The one that was made live, if it is there and belongs to the key; else the newest that belongs to it; else
-        None.
+        The one that was made live, or None where that is not among them or belongs to another key: whoever chose it
+        may have chosen it over the others. Where none was made live, the newest that belongs to the key, or None.
     """
     fitting = [each for each in calibrators if each.applies_to(key)]
-    named = [each for each in fitting if each.name == active.get(key.line)]
-    return max(named or fitting, key=lambda each: (each.created, each.name), default=None)
+    if key.line in active:
+        fitting = [each for each in fitting if each.name == active[key.line]]
+    return max(fitting, key=lambda each: (each.created, each.name), default=None)

@@ -27,10 +27,12 @@ class Familiarity:
     Attributes:
         atypicality: How unlike those it is; None where that is not known.
         unknown: Why it is not known, where it is not.
+        is_lost: Whether it would be known if the registry's files could be read, or had been there in time.
     """
 
     atypicality: Atypicality | None
     unknown: str | None = None
+    is_lost: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +59,18 @@ class FamiliarityJudge:
             return Familiarity(None, "nothing is known that this answer's confidence was checked on")
         described = query.described
         fitting = tuple(each for each in evidence.references if each.artifact.fits(self.preparation))
-        matching = (_find(each, fitting, described) for each in evidence.artifacts)
+        matching = [_find(each, fitting, described) for each in evidence.artifacts]
         found = {each.artifact.name: each for each in matching if each is not None}
+        if None in matching and evidence.unreadable:
+            files = " and ".join(evidence.unreadable)
+            return Familiarity(None, f"the registry's reference inputs in {files} cannot be read", is_lost=True)
+        undescribed = [made for made, match in zip(evidence.artifacts, matching, strict=True) if match is None]
+        if late := [match.artifact.name for match in (_find(each, fitting) for each in undescribed) if match]:
+            # They tell how to describe a question, which this one has behind it.
+            return Familiarity(None, f"the reference inputs {' and '.join(late)} came while it was asked", is_lost=True)
         if not found:
             named = " and ".join(sorted({each.name for each in evidence.artifacts}))
-            unfit = [_find(each, evidence.references, described) for each in evidence.artifacts]
+            unfit = [_find(each, evidence.references) for each in evidence.artifacts]
             prepared = ", its pictures prepared as they are now" if any(unfit) else ""
             return Familiarity(
                 None, f"the registry has no reference of the questions that {named} was made from{prepared}"
@@ -78,14 +87,13 @@ class FamiliarityJudge:
 def _find(
     made: CalibratorArtifact | GuardArtifact,
     references: tuple[ShelvedReference, ...],
-    described: Mapping[str, Described],
+    described: Mapping[str, Described] | None = None,
 ) -> ShelvedReference | None:
     ranked = [
         ((sure, each.artifact.created, each.artifact.name), each)
         for each in references
-        # One that was published since the question was described counts from the next question on.
         if (sure := each.artifact.covers(made.dataset, made.data_hash, made.questions))
-        and each.artifact.descriptor in described
+        and (described is None or each.artifact.descriptor in described)
     ]
     return max(ranked, key=lambda each: each[0])[1] if ranked else None
 

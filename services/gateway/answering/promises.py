@@ -21,7 +21,7 @@ class Withheld:
         reason: The same for a person: the end of a sentence.
     """
 
-    code: Literal["atypical-input", "calibration-alarm"]
+    code: Literal["atypical-input", "atypicality-unknown", "calibration-alarm"]
     reason: str
 
 
@@ -36,6 +36,9 @@ def withheld_promise(evidence: Evidence, familiarity: Familiarity, *, alarm_with
     atypicality = familiarity.atypicality
     if atypicality is not None and atypicality.beyond:
         return Withheld("atypical-input", atypicality.reason)
+    if familiarity.is_lost:
+        # The question may be one that the reference would have told from all others.
+        return Withheld("atypicality-unknown", familiarity.unknown or "")
     if alarm_withholds and evidence.alarm is not None:
         return Withheld("calibration-alarm", evidence.alarm)
     return None

@@ -51,19 +51,26 @@ class ShelvedCalibrators:
 
     Attributes:
         fitted: The calibrators.
-        active: Calibration key as text -> name of the one that was made live.
+        active: Calibration key as text -> name of the one that was made live; None where that cannot be read: nobody
+            knows then which of them a person has chosen, or has taken back.
     """
 
     fitted: tuple[FittedCalibrator, ...] = ()
-    active: Mapping[str, str] = field(default_factory=dict)
+    active: Mapping[str, str] | None = field(default_factory=dict)
 
     def live(self, key: CalibrationKey) -> FittedCalibrator | None:
         """Find the live one among the calibrators that were fitted for exactly this key."""
+        if self.active is None:
+            return None
         chosen = live_calibrator((each.artifact for each in self.fitted), key, self.active)
         return next((each for each in self.fitted if each.artifact is chosen), None)
 
     def misfit(self, key: CalibrationKey) -> str | None:
-        """Explain why none fits a key that none fits; see `CalibrationKey.nearest_misfit`."""
+        """Explain why none is live for a key that none is live for, as the end of a sentence; None without one near."""
+        if self.active is None:
+            return "the registry's active.json, which says which one does, cannot be read"
+        if (named := self.active.get(key.line)) is not None:
+            return f"the one that was made live, {named}, is not in the registry or cannot be read"
         return key.nearest_misfit((each.artifact.name, each.artifact.key) for each in self.fitted)
 
 
@@ -78,7 +85,7 @@ class CalibratorShelf:
 
     def __init__(self, registry: Registry, check_every_s: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._registry = registry
-        self._shelf = Shelf(self._stamp, self._read, ShelvedCalibrators(), check_every_s, clock)
+        self._shelf = Shelf(self._stamp, self._read, ShelvedCalibrators(active=None), check_every_s, clock)
         self.refresh = self._shelf.refresh
 
     @property
@@ -108,7 +115,7 @@ class CalibratorShelf:
         return self._registry.calibrators.stamp(), self._registry.active.stamp()
 
     def _read(self) -> ShelvedCalibrators:
-        active = self.content.active
+        active = self.content.active  # None at the start
         try:
             active = self._registry.active.calibrators()
         except RegistryError as error:

@@ -23,10 +23,11 @@ class Evidence:
         key: Models, estimator, wording, decoding and preparation of pictures that it belongs to.
         calibrator: The live calibrator of that key; None where there is none.
         guard: The guard of that key; None where there is none.
-        references: All reference inputs.
+        references: All reference inputs that can be read.
         alarm: Why confidences of that key no longer hold; None while nothing speaks against them.
         misfit: Why no calibrator fits though there is one of these models, estimator and wording; None without such.
         guard_misfit: The same of guards.
+        unreadable: Names of the files of further reference inputs, which cannot be read.
     """
 
     key: CalibrationKey
@@ -36,6 +37,7 @@ class Evidence:
     alarm: str | None = None
     misfit: str | None = None
     guard_misfit: str | None = None
+    unreadable: tuple[str, ...] = ()
 
     @property
     def artifacts(self) -> list[CalibratorArtifact | GuardArtifact]:
@@ -86,4 +88,5 @@ class Shelves:
         calibrator, guard = self.calibrators.content.live(key), self.guards.known(key)
         misfit = self.calibrators.content.misfit(key) if calibrator is None else None
         guard_misfit = self.guards.misfit(key) if guard is None else None
-        return Evidence(key, calibrator, guard, self.references.content, alarm, misfit, guard_misfit)
+        known, unreadable = self.references.content, self.references.unreadable
+        return Evidence(key, calibrator, guard, known, alarm, misfit, guard_misfit, unreadable)

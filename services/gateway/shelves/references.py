@@ -23,6 +23,19 @@ class ShelvedReference:
     reference: Reference
 
 
+@dataclass(frozen=True, slots=True)
+class ShelvedReferences:
+    """The references of one reading of the registry.
+
+    Attributes:
+        known: Those that can be read.
+        unreadable: Names of the files that cannot: questions may be unlike all others, and nobody would know.
+    """
+
+    known: tuple[ShelvedReference, ...] = ()
+    unreadable: tuple[str, ...] = ()
+
+
 class ReferenceShelf:
     """Holds the references.
 
@@ -38,14 +51,18 @@ class ReferenceShelf:
     ) -> None:
         self._registry = registry
         self._limit = limit
-        empty: tuple[ShelvedReference, ...] = ()
-        self._shelf = Shelf(registry.references.stamp, self._read, empty, check_every_s, clock)
+        self._shelf = Shelf(registry.references.stamp, self._read, ShelvedReferences(), check_every_s, clock)
         self.refresh = self._shelf.refresh
 
     @property
     def content(self) -> tuple[ShelvedReference, ...]:
         """The references as they were last read."""
-        return self._shelf.content
+        return self._shelf.content.known
+
+    @property
+    def unreadable(self) -> tuple[str, ...]:
+        """Names of the files that could not be read then."""
+        return self._shelf.content.unreadable
 
     @property
     def names(self) -> list[str]:
@@ -57,8 +74,9 @@ class ReferenceShelf:
         """Ids of the descriptors by which questions must be described to be compared with them."""
         return sorted({each.artifact.descriptor for each in self.content})
 
-    def _read(self) -> tuple[ShelvedReference, ...]:
-        shelved = tuple(ShelvedReference(each, each.reference()) for each in self._registry.references.load_all())
+    def _read(self) -> ShelvedReferences:
+        found, unreadable = self._registry.references.load_readable()
+        shelved = tuple(ShelvedReference(each, each.reference()) for each in found)
         for each in shelved:
             if each.artifact.picture_preparation is None:
                 _log.warning(
@@ -71,4 +89,4 @@ class ReferenceShelf:
                     "a reference is too small for the limit", name=each.artifact.name, finest=each.reference.finest
                 )
         _log.info("references read", names=[each.artifact.name for each in shelved])
-        return shelved
+        return ShelvedReferences(shelved, tuple(unreadable))

@@ -165,6 +165,35 @@ def test_round_trips_exactly(tmp_path: Path) -> None:
     assert text["pair"]["policy"] == "policy-1"
 
 
+def test_no_bit_of_a_file_flips_unnoticed(tmp_path: Path) -> None:
+    path = tmp_path / "platt-cgp-1.json"
+    ARTIFACT.save(path)
+    whole = path.read_bytes()
+    refused = 0
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 7]) + whole[place + 1 :])
+        try:
+            assert CalibratorArtifact.load(path) == ARTIFACT  # a blank that is another blank now
+        except ValueError:
+            refused += 1
+    assert refused > 0.9 * len(whole)
+
+
+def test_a_file_that_was_changed_by_hand_is_read_without_its_checksum(tmp_path: Path) -> None:
+    path = tmp_path / "platt-cgp-1.json"
+    ARTIFACT.save(path)
+    content = json.loads(path.read_text()) | {"dataset": "another"}
+    path.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="changed since it was written"):
+        CalibratorArtifact.load(path)
+    del content["checksum"]
+    path.write_text(json.dumps(content, indent=4))
+    assert CalibratorArtifact.load(path).dataset == "another"
+    path.write_text("[" * 100_000)
+    with pytest.raises(ValueError, match="nested too deeply"):
+        CalibratorArtifact.load(path)
+
+
 @given(st.floats(allow_nan=False, allow_infinity=False), st.floats(allow_nan=False, allow_infinity=False))
 def test_every_float_survives(slope: float, intercept: float) -> None:
     artifact = ARTIFACT.model_copy(update={"parameters": {"slope": slope, "intercept": intercept}})

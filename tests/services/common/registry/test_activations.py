@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from prompt4trust.checksums import checked
 from services.common.registry.activations import Activation, append_activation, live_before, read_activations
 from services.common.registry.directory import Registry
 from services.common.registry.errors import NotLiveError, RegistryError, UnknownCalibratorError
@@ -115,4 +116,29 @@ def test_a_spoilt_active_json_is_mended_by_naming_what_is_live(tmp_path: Path) -
     registry = published(tmp_path, "one", "two")
     (tmp_path / "active.json").write_text('{"calibrators": ["one"]}')
     registry.activate_calibrator("one")
-    assert json.loads((tmp_path / "active.json").read_text()) == {"calibrators": {PAIR.line: "one"}}
+    assert checked((tmp_path / "active.json").read_bytes()) == {"calibrators": {PAIR.line: "one"}}
+
+
+def test_what_is_live_of_other_keys_comes_back_from_the_history(tmp_path: Path) -> None:
+    registry = published(tmp_path, "one", "two")
+    other = PAIR.model_copy(update={"estimator": "verbalized"})
+    registry.calibrators.publish(registry.calibrators.load("one").model_copy(update={"name": "x", "key": other}))
+    registry.calibrators.publish(registry.calibrators.load("one").model_copy(update={"name": "y", "key": other}))
+    for name in ("x", "y", "two"):
+        registry.activate_calibrator(name)
+    registry.retire_calibrator("y", who="dr. x")
+    (tmp_path / "active.json").write_text("{")
+    registry.activate_calibrator("one")
+    assert registry.active.calibrators() == {PAIR.line: "one", other.line: "x"}
+
+
+def test_a_bit_that_flipped_in_active_json_is_noticed(tmp_path: Path) -> None:
+    registry = published(tmp_path, "one", "two")
+    registry.activate_calibrator("two")
+    path = tmp_path / "active.json"
+    path.write_text(path.read_text().replace('"two"', '"twn"'))
+    with pytest.raises(RegistryError, match="checksum does not fit"):
+        registry.active.calibrators()
+    # By hand, one leaves the checksum out.
+    path.write_text(json.dumps({"calibrators": {PAIR.line: "one"}}))
+    assert registry.active.calibrators() == {PAIR.line: "one"}

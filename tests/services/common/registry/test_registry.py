@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import shutil
 import threading
@@ -14,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from prompt4trust.calibration import CalibratorArtifact
+from prompt4trust.checksums import checked
 from prompt4trust.picture_files import PREPARATION
 from prompt4trust.selection import CheckedAnswer, GuardArtifact, fit_guard
 from prompt4trust.shift import PictureAndWords, fit_reference
@@ -21,6 +21,8 @@ from services.common.registry.directory import Registry
 from services.common.registry.errors import NotLiveError, RegistryError
 from services.common.registry.live_calibrator import live_calibrator
 from tests.support.calibration_keys import whole_key
+
+SHIPPED = Path(__file__).resolve().parents[4] / "models"
 
 
 def add_policy(directory: Path, name: str, mark: str = "") -> Path:
@@ -80,14 +82,14 @@ def test_an_unknown_version_cannot_be_activated(registry: Registry) -> None:
 
 def test_activation_is_written_and_read_back(registry: Registry) -> None:
     registry.activate_policy("policy-2")
-    assert json.loads((registry.root / "active.json").read_text()) == {"policy": "policy-2"}
+    assert checked((registry.root / "active.json").read_bytes()) == {"policy": "policy-2"}
     assert Registry(registry.root).active.policy() == "policy-2"
 
 
 def test_other_entries_of_active_json_are_kept(registry: Registry) -> None:
     (registry.root / "active.json").write_text('{"policy": "policy-1", "note": "by hand"}')
     registry.activate_policy("policy-2")
-    assert json.loads((registry.root / "active.json").read_text()) == {"policy": "policy-2", "note": "by hand"}
+    assert checked((registry.root / "active.json").read_bytes()) == {"policy": "policy-2", "note": "by hand"}
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '"policy-1"'])
@@ -249,13 +251,16 @@ def test_a_live_calibrator_is_named_for_its_pair_and_the_policy_stays(registry: 
     assert newest.name == "two"
     assert registry.activate_calibrator("one") is None
     assert registry.activate_calibrator("other") is None
-    assert json.loads((registry.root / "active.json").read_text()) == {
+    assert checked((registry.root / "active.json").read_bytes()) == {
         "policy": "policy-1",
         "calibrators": {pair.line: "one", artifact("other", "verbalized").key.line: "other"},
     }
     chosen = live_calibrator(registry.calibrators.load_all(), pair, registry.active.calibrators())
     assert chosen is not None
     assert chosen.name == "one"
+    # Where the one that was chosen is gone, no other takes its place.
+    rest = [each for each in registry.calibrators.load_all() if each.name != "one"]
+    assert live_calibrator(rest, pair, registry.active.calibrators()) is None
     # Named for one pair, it is not applied to another, whatever the file says.
     elsewhere = artifact("x", "entropy").key
     assert live_calibrator([artifact("one")], elsewhere, {elsewhere.line: "one"}) is None
@@ -352,3 +357,14 @@ def test_references_are_published_listed_and_seeded(tmp_path: Path) -> None:
     assert (registry.root / "references" / "made-up.json").read_text() == "kept"
     with pytest.raises(RegistryError, match="not a valid name"):
         registry.references.publish(reference.model_copy(update={"name": "../up"}))
+
+
+def test_what_ships_is_read_whole_and_carries_checksums() -> None:
+    shipped = Registry(SHIPPED)
+    for files in (shipped.calibrators, shipped.guards, shipped.references):
+        found, unreadable = files.load_readable()
+        assert found
+        assert unreadable == []
+    for folder in ("calibrators", "guards", "references"):
+        for path in (SHIPPED / folder).glob("*.json"):
+            assert '"checksum": "sha256:' in path.read_text(), path

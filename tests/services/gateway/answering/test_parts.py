@@ -65,12 +65,31 @@ async def test_what_was_made_live_counts_whatever_is_newer(tmp_path: Path) -> No
     assert await live() == "newer"
     assert shelf.live == {PAIR.line: "newer"}
 
-    # A spoilt file changes nothing; a live calibrator that is gone leaves the others.
+    # A spoilt file changes nothing. Of a live calibrator that is gone none takes the place: it was chosen over them.
     (tmp_path / "active.json").write_text("{")
     assert await live() == "newer"
     registry.activate_calibrator("older")
-    (tmp_path / "calibrators" / "older.json").unlink()
-    assert await live() == "newer"
+    assert await live() == "older"
+    (tmp_path / "calibrators" / "older.json").write_text("{")
+    assert await live() is None
+    assert shelf.content.misfit(PAIR) == "the one that was made live, older, is not in the registry or cannot be read"
+
+
+async def test_a_gateway_that_starts_on_a_spoilt_active_json_applies_none(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    older = make_calibrator("cgp", "policy-1", name="older")
+    registry.calibrators.publish(older)
+    registry.calibrators.publish(older.model_copy(update={"name": "newer", "created": older.created + timedelta(1)}))
+    registry.activate_calibrator("older")
+    active = tmp_path / "active.json"
+    active.write_bytes(active.read_bytes()[:-9])
+    shelf = CalibratorShelf(registry, 0)
+    assert await live_of(shelf) is None
+    assert "active.json" in (shelf.content.misfit(PAIR) or "")
+    registry.activate_calibrator("older")  # which mends it
+    found = await live_of(shelf)
+    assert found is not None
+    assert found.artifact.name == "older"
 
 
 async def test_the_registry_is_looked_at_no_more_often_than_told(tmp_path: Path) -> None:

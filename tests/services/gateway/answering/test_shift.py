@@ -270,6 +270,42 @@ async def test_the_newest_of_a_name_counts_and_the_worst_of_several(
     )
 
 
+def test_nothing_is_promised_while_the_reference_cannot_be_read(
+    client: httpx.Client, evidence: Registry, reference: ReferenceArtifact
+) -> None:
+    """A question that is unlike all others must not be answered because a disk has lost what tells it from them."""
+    file = evidence.references.publish(reference)
+    assert ask(client, "stripes")["decision_basis"]["code"] == "atypical-input"
+    whole = file.read_bytes()
+    file.write_bytes(whole[: len(whole) // 2])
+    for kind in ("stripes", "disc"):
+        reply = ask(client, kind)
+        assert (reply["decision"], reply["decision_basis"]["code"]) == ("defer", "atypicality-unknown")
+        assert reply["calibration"]["calibrated"] is False
+        assert reply["calibration"]["reason"] == "the registry's reference inputs in discs.json cannot be read"
+        assert (reply["atypicality"], reply["option_set"]) == (None, None)
+    file.write_bytes(whole)
+    assert ask(client)["calibration"]["calibrated"] is True
+
+
+async def test_a_reference_that_comes_while_a_question_is_asked_lets_none_through(
+    tmp_path: Path, reference: ReferenceArtifact
+) -> None:
+    """It was not described, so nobody knows how unlike it is."""
+    registry = Registry(tmp_path)
+    registry.references.publish(reference)
+    shelf = ReferenceShelf(registry, 0, 0.99)
+    await shelf.refresh()
+    evidence = Evidence(PAIR, made_from("phantom-vqa"), None, shelf.content)
+    judge, query = FamiliarityJudge(0.99, PREPARATION, anyio.CapacityLimiter(1)), a_query("stripes")
+    familiarity = await judge.judge(replace(query, described={}), evidence)
+    assert familiarity == Familiarity(None, "the reference inputs discs came while it was asked", is_lost=True)
+    withheld = withheld_promise(evidence, familiarity, alarm_withholds=True)
+    assert withheld is not None
+    assert withheld.code == "atypicality-unknown"
+    assert (await judge.judge(query, evidence)).atypicality is not None
+
+
 def test_a_standing_alarm_withholds_as_well() -> None:
     unlike = Familiarity(None, "not known")
     reason = "answers since 1 May were right less often than their confidence says"
