@@ -48,7 +48,9 @@ class Database:
             # A server that was restarted leaves dead connections behind.
             pool_pre_ping=self._file is None,
         )
+        self._opened: tuple[int, int] | None = None
         if self._file is not None:
+            event.listen(self.engine.sync_engine, "connect", self._note_file)
             event.listen(self.engine.sync_engine, "connect", _set_up_sqlite)
             event.listen(self.engine.sync_engine, "begin", _begin)
 
@@ -60,12 +62,14 @@ class Database:
     @asynccontextmanager
     async def reading(self) -> AsyncIterator[AsyncConnection]:
         """Hold a connection for a block that changes nothing."""
+        await self._leave_what_was_moved()
         async with self.engine.connect() as connection:
             yield connection
 
     @asynccontextmanager
     async def writing(self) -> AsyncIterator[AsyncConnection]:
         """Hold a transaction for the length of a block; it is committed at its end."""
+        await self._leave_what_was_moved()
         async with self.engine.execution_options(**{_WRITES: True}).begin() as connection:
             yield connection
 
@@ -109,10 +113,29 @@ class Database:
         """Close all connections."""
         await self.engine.dispose()
 
+    def _note_file(self, *_: object) -> None:
+        if self._file is not None:
+            self._opened = _identity(self._file)
+
+    async def _leave_what_was_moved(self) -> None:
+        """Let go of SQLite's file where another lies in its place: what is written to one that was deleted is lost.
+
+        Raises:
+            FileNotFoundError: If none lies there. SQLite would make an empty one, and answers would go on unrecorded
+                for a reason that is harder to see.
+        """
+        if self._file is not None and self._opened is not None and _identity(self._file) != self._opened:
+            await self.engine.dispose()
+
     async def _lock(self, connection: AsyncConnection, number: int) -> None:
         # A transaction of SQLite's that writes has the database to itself; see _begin.
         if self._file is None:
             await connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+
+
+def _identity(file: Path) -> tuple[int, int]:
+    found = file.stat()
+    return found.st_dev, found.st_ino
 
 
 def _make_private(file: Path) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import anyio
 import pytest
@@ -242,6 +245,27 @@ async def test_old_answers_go_with_all_that_belongs_to_them_a_few_at_a_time(stor
         assert place.query(f"SELECT count(*) FROM {table}") == [(2,)]  # noqa: S608
     with pytest.raises(UnknownAnswerError):
         await store.get(records[0].id)
+
+
+async def test_nothing_is_stored_in_a_file_that_was_moved_away(tmp_path: Path) -> None:
+    """SQLite goes on writing into a file that has been deleted or replaced, and all of that would be lost."""
+    file, away = tmp_path / "records.db", tmp_path / "away.db"
+    store = RecordStore(Database(database_url(f"sqlite:///{file}"), timeout_s=1.0))
+    kept, later = record(), record()
+    await store.add([kept])
+    with closing(sqlite3.connect(file)) as copied, closing(sqlite3.connect(tmp_path / "copy.db")) as copy:
+        copied.backup(copy)
+    file.rename(away)
+    for asked in (store.add([later]), store.get(kept.id), store.reviewed()):
+        with pytest.raises(RecordsAwayError, match="FileNotFoundError"):
+            await asked
+    assert not file.exists()
+    (tmp_path / "copy.db").rename(file)  # another file in its place, as after a restore
+    await store.add([later])
+    assert (await store.get(kept.id)).row["id"] == kept.id
+    await store.close()
+    with closing(sqlite3.connect(file)) as stored:
+        assert {row[0] for row in stored.execute("SELECT id FROM answers")} == {kept.id, later.id}
 
 
 async def test_a_database_that_is_away_is_said_to_be(store: RecordStore, place: Place) -> None:
