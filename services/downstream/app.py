@@ -13,6 +13,7 @@ import httpx
 import structlog
 from fastapi import FastAPI
 
+from services.common.clients.transport import HttpClient
 from services.common.engine.interface import EngineStats
 from services.common.engine.transformers_engine import TransformersEngine
 from services.common.http.app import create_app
@@ -51,7 +52,7 @@ class DownstreamService:
     async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
         """Load the engine beside the running server, so that the process is live while a large model loads."""
         async with AsyncExitStack() as stack:
-            http = await stack.enter_async_context(httpx.AsyncClient(follow_redirects=False, trust_env=False))
+            http = await stack.enter_async_context(HttpClient(follow_redirects=False, trust_env=False))
             opening = asyncio.create_task(self._open(stack, http))
             try:
                 yield

@@ -24,9 +24,24 @@ def bearer(api_key: str | SecretStr | None) -> dict[str, str]:
     return {"Authorization": f"Bearer {key}"} if key else {}
 
 
-def make_http_client(
-    base_url: str, *, max_connections: int = 64, api_key: str | SecretStr | None = None
-) -> httpx.AsyncClient:
+class HttpClient(httpx.AsyncClient):
+    """httpx's client, whose every failure to get a reply is one of httpx's errors.
+
+    A connection that is reset as soon as it is made, as by a proxy whose service has just gone, has been seen to come
+    out of the libraries below as AttributeError: a failed connection all the same, and no fault of the request.
+    """
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Send a request."""
+        try:
+            return await super().send(request, **options)
+        except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError):
+            raise
+        except Exception as error:
+            raise httpx.ReadError(f"the connection ended ({type(error).__name__})", request=request) from error
+
+
+def make_http_client(base_url: str, *, max_connections: int = 64, api_key: str | SecretStr | None = None) -> HttpClient:
     """Open a connection pool to a service.
 
     Args:
@@ -37,7 +52,7 @@ def make_http_client(
     Returns:
         A client that the caller closes. It has no timeout of its own: every call sets a deadline.
     """
-    return httpx.AsyncClient(
+    return HttpClient(
         base_url=base_url.rstrip("/") + "/",
         timeout=httpx.Timeout(None, connect=5.0),
         limits=httpx.Limits(max_connections=max_connections, max_keepalive_connections=max_connections),
