@@ -69,6 +69,12 @@ class ServiceSettings(BaseSettings):
     shipped: Path = Field(default=Path("models"), description="Directory that the registry is seeded from at start.")
     log_level: Literal["debug", "info", "warning", "error"] = Field(default="info", description="How much is logged.")
     log_format: Literal["json", "console"] = Field(default="json", description="For programs, or for people.")
+    shutdown_delay_s: float = Field(
+        default=0.0,
+        ge=0,
+        description="Seconds after SIGTERM during which a service of one process still takes requests while "
+        "/health/ready says no, so that what chooses among replicas hears of it.",
+    )
     shutdown_grace_s: float = Field(default=20.0, gt=0, description="Seconds that requests in flight get at SIGTERM.")
 
     def __init_subclass__(cls, *, service: str = "", **kwargs: Any) -> None:

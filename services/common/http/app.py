@@ -115,6 +115,7 @@ def create_app(
     app.include_router(health_router(settings.service, readiness, version_info, registry, is_alive))
     app.state.is_alive = is_alive
     app.state.metrics = registry
+    app.state.is_ending = False  # set by `serve`
     install_problem_handlers(app, partial(_methods_of, app))
     if max_body_bytes is not None:
         app.add_middleware(

@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST
 from pydantic import BaseModel, ConfigDict
@@ -121,8 +121,10 @@ def health_router(
         response_model=Readiness,
         responses={503: {"model": Readiness, "description": "Something that is required is not there."}},
     )
-    async def ready() -> JSONResponse:
+    async def ready(request: Request) -> JSONResponse:
         dependencies = await readiness()
+        if request.app.state.is_ending:
+            dependencies["service"] = Dependency(ok=False, detail="it is ending")
         is_ready = all(found.ok or not found.required for found in dependencies.values())
         body = Readiness(status="ready" if is_ready else "not_ready", dependencies=dependencies)
         return JSONResponse(body.model_dump(), status_code=200 if is_ready else 503)

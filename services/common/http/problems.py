@@ -5,6 +5,7 @@ Problem  an error with a status, a stable kind and a text for a person; every ot
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
@@ -94,6 +95,8 @@ def install_problem_handlers(app: FastAPI, methods_of: Callable[[str], Iterable[
 class UnforeseenErrors:
     """ASGI middleware: an exception that nobody foresaw becomes a 500 problem document and a line in the log.
 
+    A request that is cancelled, because the service ends and can wait no longer, becomes a 503 problem document.
+
     A handler for Exception would not do: Starlette runs it outside all middleware, so its reply would lack the
     request's id and be counted as none at all.
 
@@ -118,6 +121,12 @@ class UnforeseenErrors:
 
         try:
             await self._app(scope, receive, send_and_note)
+        except asyncio.CancelledError:
+            # The server is ending, and has waited for as long as it may: nothing else cancels a request's task.
+            if begun:
+                raise
+            problem = Problem(503, "service-ending", "The service is ending: ask again.", retry_after=1)
+            await problem.response(request_id_of_scope(scope))(scope, receive, send)
         except Exception as error:
             _log.error("unforeseen error", path=scope["path"], exc_info=error)
             if begun:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import math
+import signal
 import socket
 import sys
+import time
+from collections.abc import Callable
 from contextlib import suppress
+from types import FrameType
 from typing import Any
 
 import structlog
@@ -24,6 +28,10 @@ _log = structlog.get_logger(__name__)
 def serve(app: FastAPI, settings: ServiceSettings) -> None:
     """Serve an application until SIGTERM or SIGINT, then let requests in flight finish.
 
+    At SIGTERM the service first goes on for `shutdown_delay_s`, while its readiness says no and each reply ends its
+    connection: whoever chooses among replicas has heard by then, and sends nothing to a port that nobody listens on.
+    Requests that are still in flight after `shutdown_grace_s` get a problem document.
+
     The process ends by itself, with status 1, once the application says that it is of no use any more: whoever started
     it then starts another. Docker starts again what has ended, but not what is merely unhealthy.
 
@@ -31,7 +39,7 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         app: The application, from `create_app`.
         settings: Where to listen, how long to drain.
     """
-    server = _Server(server_config(app, settings))
+    server = _Server(server_config(app, settings), settings.shutdown_delay_s)
     with suppress(KeyboardInterrupt):  # raised again by uvicorn once it has shut down
         server.run()
     if server.is_dead or not server.started:
@@ -61,6 +69,23 @@ def server_options(settings: ServiceSettings) -> dict[str, Any]:
 class _Server(uvicorn.Server):
     is_dead = False
 
+    def __init__(self, config: uvicorn.Config, delay_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+        super().__init__(config)
+        self._delay_s = delay_s
+        self._clock = clock
+        self._leaves_at: float | None = None
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """Begin to end: at once, or after SIGTERM's delay; a second signal cuts that short."""
+        self.config.app.state.is_ending = True  # type: ignore[union-attr]
+        # The list that replies begin with, those of requests in flight included.
+        self.server_state.default_headers.append((b"connection", b"close"))
+        if sig != signal.SIGTERM or self._leaves_at is not None or not self._delay_s:
+            super().handle_exit(sig, frame)
+            return
+        self._captured_signals.append(sig)  # raised again once all is done, as the other one's are
+        self._leaves_at = self._clock() + self._delay_s
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start the application, and take over the loggers of what was imported meanwhile."""
         take_over_loggers()
@@ -72,4 +97,5 @@ class _Server(uvicorn.Server):
         if not self.is_dead and not self.config.app.state.is_alive():  # type: ignore[union-attr]
             _log.error("a part that only a restart brings back has ended: this process ends")
             self.is_dead = True
-        return await super().on_tick(counter) or self.is_dead
+        has_left = self._leaves_at is not None and self._clock() >= self._leaves_at
+        return await super().on_tick(counter) or self.is_dead or has_left
