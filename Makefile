@@ -48,6 +48,18 @@ FUZZ_SECONDS ?= 300
 test-fuzz: .venv/.developed ## Ask the running services what their OpenAPI documents allow and forbid: FUZZ_SECONDS=300
 	$(OFFLINE) $(QUIET_CPU) FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest tests/fuzz $(ARGS)
 
+.PHONY: test-faults
+test-faults: .venv/.developed ## Let everything fail that can, under load, and count the answers that were wrong: ten minutes; ARGS="policy disk" for some
+	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m tests.system.faults $(ARGS)
+
+.PHONY: soak
+soak: .venv/.developed ## Load with a fault a minute: SOAK_MINUTES=30; SOAK_MODELS=light for stand-ins that take more than the miniatures
+	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m tests.system.faults.soak
+
+.PHONY: test-power-cuts
+test-power-cuts: .venv/.developed ## Kill a training run at 50 random moments and resume it: the result must be the same; POWER_CUTS=50
+	$(OFFLINE) $(QUIET_CPU) POWER_CUTS=$(or $(POWER_CUTS),50) $(BIN)/python -m pytest tests/services/trainer/grpo/test_power_cuts.py $(ARGS)
+
 .PHONY: test-vllm
 test-vllm: .venv/.developed ## Run the tests against a real vLLM server: make test-vllm VLLM=/path/to/vllm
 	@test -n "$(VLLM)" || { echo "name a vllm command: make test-vllm VLLM=/path/to/vllm" >&2; exit 2; }

@@ -10,7 +10,9 @@ OF_NO_DIRECTORY = {
     "tests/fuzz": "all services, by requests that nobody wrote",
     "tests/structure": "the whole tree",
     "tests/support": "helpers of many tests",
+    "tests/support/network": "helpers that stand between services",
     "tests/system": "all services together",
+    "tests/system/faults": "what goes wrong with them",
     "tests/vllm": "a program that is not ours",
 }
 """Directories of tests that mirror none, and what they are about instead."""

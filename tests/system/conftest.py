@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +58,13 @@ class Stack:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The stack on free ports with a registry of its own."""
-    place = tmp_path_factory.mktemp("stack")
+    with running_stack(tmp_path_factory.mktemp("stack")) as started:
+        yield started
+
+
+@contextmanager
+def running_stack(place: Path) -> Iterator[Stack]:
+    """Run the stack on free ports with registry, records and logs in a folder, for the length of a block."""
     port = free_port_block(4)
     registry = {
         f"TRUSTVQA_{name}_REGISTRY": str(place / "registry") for name in ("GATEWAY", "POLICY", "DOWNSTREAM", "TRAINER")

@@ -6,18 +6,27 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx
 
 from tests.support.keys import bearer, keys_at
 from tests.support.servers import free_port
 from tests.support.waiting import wait_until
-from tests.system.conftest import ROOT, Stack
+from tests.system.conftest import ROOT
 
 SAMPLE = ROOT / "services/gateway/static/samples/ultrasound.png"
 _STARTED_S = 60
+
+
+class Models(Protocol):
+    """Services that a gateway asks."""
+
+    def url(self, service: str) -> str:
+        """Where the policy or the downstream service is."""
+        ...
 
 
 class OwnGateway:
@@ -27,9 +36,12 @@ class OwnGateway:
         stack: Whose policy and downstream service it asks.
         folder: For registry, records, keys and log.
         records: Its database; by default a file in the folder.
+        settings: Further settings, in the environment's names without the prefix; they go before its own.
     """
 
-    def __init__(self, stack: Stack, folder: Path, records: str | None = None) -> None:
+    def __init__(
+        self, stack: Models, folder: Path, records: str | None = None, settings: Mapping[str, str] | None = None
+    ) -> None:
         self.folder = folder
         self.registry, self.file = folder / "registry", folder / "records" / "records.db"
         self.key = keys_at(folder / "keys.json")["admin"]
@@ -44,7 +56,9 @@ class OwnGateway:
             # In PostgreSQL there is no place for one that the gateway makes.
             **({"RECORD_HASH_SECRET": "0123456789abcdef" * 4} if records else {}),
             **self.places,
+            **(settings or {}),
         }
+        self.environment_beside: dict[str, str] = {}
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -61,14 +75,22 @@ class OwnGateway:
     def log(self) -> str:
         return (self.folder / "gateway.log").read_text()
 
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """Its process, while it runs."""
+        assert self._process is not None
+        return self._process
+
     def start(self, *, expect_end: bool = False) -> None:
         """Start it and wait until it answers, or, where that is expected, until it has ended."""
         clean = {key: value for key, value in os.environ.items() if not key.startswith("TRUSTVQA_")}
         told = {f"TRUSTVQA_GATEWAY_{key}": value for key, value in self._settings.items()}
-        with (self.folder / "gateway.log").open("wb") as log:
+        with (self.folder / "gateway.log").open("ab") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", "services.gateway"], cwd=ROOT, env={**clean, **told}, stdout=log, stderr=log
-            )
+                [sys.executable, "-m", "services.gateway"],
+                cwd=ROOT, env={**clean, **told, **self.environment_beside},
+                stdout=log, stderr=log,
+            )  # fmt: skip
         self._process = process
 
         def is_there() -> bool:

@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, PlainTextResponse, Response
 from prompt4trust.models import TransportError
 from services.common.clients.transport import make_http_client, post_json
 from tests.services.common.clients.scripted_server import QUICK, Server, post
-from tests.support.fault_proxy import FaultProxy
+from tests.support.network.fault_proxy import FaultProxy
 from tests.support.servers import free_port
 
 

@@ -1,0 +1,73 @@
+"""Services are replaced one by one under load, and no request fails."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from services.common.registry.directory import Registry
+from tests.support.keys import bearer
+from tests.support.network.balancer import Balancer
+from tests.support.waiting import until
+from tests.system.conftest import ROOT, Stack
+from tests.system.faults.load import Load, client
+from tests.system.faults.questions import with_references
+from tests.system.faults.site import record_faults, stored
+from tests.system.own_gateway import OwnGateway
+
+pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system"), pytest.mark.timeout(300)]
+
+ENDING = {"SHUTDOWN_DELAY_S": "1", "SHUTDOWN_GRACE_S": "30"}
+"""The balancer looks ten times a second: within a second it has heard."""
+
+
+@asynccontextmanager
+async def asking(url: str, key: str) -> AsyncIterator[Load]:
+    """Ask for the length of a block, once it is known what is right."""
+    load = Load(client(url, bearer(key)), ())
+    async with load.http:
+        load.questions = await with_references(load.http, 4)
+        async with load.asking():
+            await load.until_right_again(60)
+            yield load
+
+
+async def test_gateways_are_replaced_and_no_question_fails(stack: Stack, tmp_path: Path) -> None:
+    gateways = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        keys = {"API_KEYS": str(tmp_path / "a" / "keys.json")}  # both take the same
+        gateways.append(OwnGateway(stack, tmp_path / name, settings={**ENDING, **keys}))
+        gateways[-1].key = gateways[0].key
+        Registry(gateways[-1].registry).seed_artifacts(ROOT / "models")
+    try:
+        for gateway in gateways:
+            await asyncio.to_thread(gateway.start)
+        async with Balancer([gateway.url for gateway in gateways]) as balancer:
+            await until(lambda: len(balancer.ready) == 2)
+            async with asking(balancer.url, gateways[0].key) as load:
+                start = len(load.outcomes)
+                for gateway in gateways:
+                    await asyncio.to_thread(gateway.stop, signal.SIGTERM)
+                    await asyncio.to_thread(gateway.start)
+                    await until(lambda: len(balancer.ready) == 2, 60)
+                    await load.until_right_again(60)
+                outcomes = load.since(start)
+                # One policy service, and none to take its place: answers go on without guidance, and say so.
+                start = len(load.outcomes)
+                stack.child("policy").send_signal(signal.SIGTERM)
+                await load.until_answered(1, lambda each: each.kind == "flagged", 60)
+                await load.until_right_again(100)
+                without = load.since(start)
+        assert {each.kind for each in outcomes} == {"right"}, [each for each in outcomes if each.kind != "right"]
+        assert {each.kind for each in without} == {"right", "flagged"}, without
+        records = {id_: row for gateway in gateways for id_, row in stored(gateway.file).items()}
+        assert record_faults(outcomes, records, set(records)) == []
+    finally:
+        for gateway in gateways:
+            await asyncio.to_thread(gateway.stop, signal.SIGKILL)
