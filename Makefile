@@ -44,9 +44,10 @@ openapi: .venv/.developed ## Store the four services' OpenAPI documents, which a
 	$(OFFLINE) $(BIN)/python -m tests.support.openapi_documents
 
 FUZZ_SECONDS ?= 300
+FUZZ_SEED ?= 1
 .PHONY: test-fuzz
-test-fuzz: .venv/.developed ## Ask the running services what their OpenAPI documents allow and forbid: FUZZ_SECONDS=300
-	$(OFFLINE) $(QUIET_CPU) FUZZ_SECONDS=$(FUZZ_SECONDS) $(BIN)/python -m pytest tests/fuzz $(ARGS)
+test-fuzz: .venv/.developed ## Ask the running services what their OpenAPI documents allow and forbid: FUZZ_SECONDS=300 FUZZ_SEED=1
+	$(OFFLINE) $(QUIET_CPU) FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_SEED=$(FUZZ_SEED) $(BIN)/python -m pytest tests/fuzz $(ARGS)
 
 .PHONY: test-faults
 test-faults: .venv/.developed ## Let everything fail that can, under load, and count the answers that were wrong: ten minutes; ARGS="policy disk" for some

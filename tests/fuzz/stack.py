@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import structlog
 from fastapi import FastAPI
 
 from services.common.auth import Right
@@ -63,6 +65,12 @@ def fuzzed_stack(place: Path, *, with_keys: bool) -> Iterator[FuzzedStack]:
     shared: dict[str, Any] = {"registry": place / "registry", "api_keys": place / "keys.json" if with_keys else None}
     shown = key or None
     with ExitStack() as stack:
+        stack.callback(structlog.configure, **structlog.get_config())
+        # Else every request is a line, and every traceback is drawn with its variables.
+        structlog.configure(
+            wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR),
+            processors=[structlog.processors.format_exc_info, structlog.processors.KeyValueRenderer()],
+        )
 
         def serve(app: FastAPI, settings: ServiceSettings) -> str:
             url = stack.enter_context(running(app, server_config(app, settings)))

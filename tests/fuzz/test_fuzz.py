@@ -22,7 +22,7 @@ from tests.fuzz.stack import SERVICES, FuzzedStack, fuzzed_stack
 
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMATHESIS = Path(sys.executable).with_name("schemathesis")
-SEED = "1"
+SEED = os.environ.get("FUZZ_SEED", "1")
 SECONDS = int(os.environ.get("FUZZ_SECONDS", 0))
 """Seconds for all services together; 0 for a few requests."""
 SHARES = {"gateway": 0.4, "policy": 0.15, "downstream": 0.2, "trainer": 0.25}

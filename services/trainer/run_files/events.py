@@ -74,7 +74,8 @@ def read_events(folder: Path, start: int) -> tuple[list[Event], int]:
 
     Args:
         folder: The run's folder.
-        start: The place: 0, or the end of an event. Any other place counts as the end of the line that it is in.
+        start: The place: 0, or the end of an event. Any other place counts as the end of the line that it is in; a
+            client may name one far beyond the file's end.
 
     Returns:
         The events, and the place to read on from; it is the same as before only where there is nothing more.
@@ -82,6 +83,8 @@ def read_events(folder: Path, start: int) -> tuple[list[Event], int]:
     begin = max(start - 1, 0)
     try:
         with (folder / EVENTS).open("rb") as stream:
+            if begin >= os.fstat(stream.fileno()).st_size:
+                return [], start  # without a look: file systems refuse places that no file of theirs can have
             stream.seek(begin)
             chunk = stream.read(_CHUNK)
     except FileNotFoundError:

@@ -79,6 +79,8 @@ def test_a_run_is_followed_from_its_beginning_to_its_end(start: Start) -> None:
         assert [each.event for each in told] == ["step", "step", "state", "end"]
     with listening(service, run, rest[0].id) as told:
         assert [each.event for each in told] == ["end"]
+    with listening(service, run, "9" * 15) as told:  # beyond all that a file can hold
+        assert [each.event for each in told] == ["end"]
     # Who heard the end is told not to come again.
     reply = service.http.get(f"/v1/runs/{run}/events", headers={"Last-Event-ID": rest[-1].id})
     assert reply.status_code == 204
