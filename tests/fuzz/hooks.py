@@ -8,6 +8,8 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
+import uuid
 import zlib
 from pathlib import Path
 from typing import Any
@@ -18,10 +20,23 @@ PICTURE = (Path(__file__).parents[2] / "services" / "gateway" / "static" / "samp
 ENCODED = base64.b64encode(PICTURE).decode()
 POLICIES = ("policy-mini-grpo-1", "policy-mini-sft-1")
 _FEW_TOKENS = 4
+_NAME = re.compile("[A-Za-z0-9][A-Za-z0-9_-]{0,39}")
+"""Fits the patterns of all names."""
 
 
 def _is_text(value: Any) -> bool:
     return isinstance(value, str) and value != ""
+
+
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and _NAME.fullmatch(value) is not None
+
+
+def _is_uuid(value: str) -> bool:
+    try:
+        return str(uuid.UUID(value)) == value.lower()
+    except ValueError:
+        return False
 
 
 def _one_of(names: tuple[str, ...], drawn: str) -> str:
@@ -44,8 +59,9 @@ def map_path_parameters(context: Any, path_parameters: Any) -> Any:
     """Ask for what is there more often than not."""
     known: dict[str, list[str]] = json.loads(os.environ["FUZZ_KNOWN"])
     for name, names in known.items():
-        if path_parameters and _is_text(path_parameters.get(name)):
-            path_parameters[name] = _one_of(tuple(names), path_parameters[name])
+        drawn: Any = (path_parameters or {}).get(name)
+        if _is_name(drawn) and (name != "answer_id" or _is_uuid(drawn)):
+            path_parameters[name] = _one_of(tuple(names), drawn)
     return path_parameters
 
 
@@ -54,7 +70,7 @@ def _vqa(body: dict[str, Any]) -> None:
         body["image"] = PICTURE
     elif _is_text(body.get("image")):
         body["image"] = ENCODED
-    if _is_text(body.get("method")):
+    if _is_name(body.get("method")):
         body["method"] = _one_of(("cgp", "verbalized"), body["method"])
 
 
@@ -75,12 +91,12 @@ def _chat(body: dict[str, Any]) -> None:
 
 
 def _cgp(body: dict[str, Any]) -> None:
-    if _is_text(body.get("version")):
+    if _is_name(body.get("version")):
         body["version"] = _one_of(POLICIES, body["version"])
 
 
 def _run(body: dict[str, Any]) -> None:
-    if _is_text(body.get("config")):
+    if _is_name(body.get("config")):
         body["config"] = _one_of(("embedded",), body["config"])
-    if _is_text(body.get("policy")):
+    if _is_name(body.get("policy")):
         body["policy"] = _one_of(POLICIES, body["policy"])

@@ -24,7 +24,7 @@ def plain_text(value: str, *, what: str, limit: int) -> str:
     Args:
         value: The text; line breaks of any kind become one character, invisible characters are taken away.
         what: Its name in errors.
-        limit: Most characters.
+        limit: Most characters as sent, blanks around them included.
 
     Returns:
         The text without blanks around it.
@@ -33,16 +33,18 @@ def plain_text(value: str, *, what: str, limit: int) -> str:
         PydanticCustomError: If it is blank, too long, or holds control characters, lone surrogates, or characters by
             which people read another text than a model does.
     """
-    if (deceptive := deceptive_character(value)) is not None:
-        message = "{what} must not contain {character}, which hides a text or shows it in another order"
-        raise _fault("deceptive_character", message, what=what, character=f"U+{ord(deceptive):04X}")
     # Browsers send a text area's line breaks as CR LF.
-    text = visible(_BREAKS.sub("\n", value)).strip()
-    if not text:
-        raise _fault("blank_text", "{what} must not be blank", what=what)
+    text = _BREAKS.sub("\n", value)
+    # As it was sent, blanks and all: that is the length that the OpenAPI document bounds.
     if len(text) > limit:
         message = "{what} may have at most {limit} characters, not {found}"
         raise _fault("long_text", message, what=what, limit=limit, found=len(text))
+    if (deceptive := deceptive_character(text)) is not None:
+        message = "{what} must not contain {character}, which hides a text or shows it in another order"
+        raise _fault("deceptive_character", message, what=what, character=f"U+{ord(deceptive):04X}")
+    text = visible(text).strip()
+    if not text:
+        raise _fault("blank_text", "{what} must not be blank", what=what)
     for character in text:
         if unicodedata.category(character) in ("Cc", "Cs") and character not in _PLAIN_CONTROLS:
             message = "{what} must not contain {character}, which is not text"

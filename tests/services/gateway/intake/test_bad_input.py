@@ -159,6 +159,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "question of 0 characters": {"question": ""},
     "question of blanks": {"question": " \n\t "},
     "question of 100 000 characters": {"question": "a" * 100_000},
+    "question of blanks beyond the limit": {"question": " " * 4_000 + "a"},
     "question with a control character": {"question": "a\x07b"},
     "question with a nul": {"question": "a\x00b"},
     "question with c1 controls": {"question": "a\x85b"},
