@@ -107,10 +107,16 @@ class _Supervisor(Multiprocess):
 
     has_failed = False
 
+    def init_processes(self) -> None:
+        """Start the workers."""
+        super().init_processes()
+        self._leave_ends_to_workers()
+
     def keep_subprocess_alive(self) -> None:
         """Replace workers that have ended or hang."""
         before = self._pids()
         super().keep_subprocess_alive()
+        self._leave_ends_to_workers()
         self.has_failed = any(process.exitcode == STARTUP_FAILURE for process in self.processes)
         self._forget(before - self._pids())
 
@@ -118,7 +124,13 @@ class _Supervisor(Multiprocess):
         """Replace all workers, one after another."""
         before = self._pids()
         super().restart_all()
+        self._leave_ends_to_workers()
         self._forget(before - self._pids())
+
+    def _leave_ends_to_workers(self) -> None:
+        # With a copy of a worker's end of the pipe here, its death in the midst of a look would not be seen at once.
+        for process in self.processes:
+            process.child_conn.close()
 
     def _pids(self) -> set[int]:
         return {process.pid for process in self.processes if process.pid is not None}
