@@ -39,7 +39,7 @@ def serve(app: FastAPI, settings: ServiceSettings) -> None:
         app: The application, from `create_app`.
         settings: Where to listen, how long to drain.
     """
-    server = _Server(server_config(app, settings), settings.shutdown_delay_s)
+    server = EndingServer(server_config(app, settings), settings.shutdown_delay_s)
     with suppress(KeyboardInterrupt):  # raised again by uvicorn once it has shut down
         server.run()
     if server.is_dead or not server.started:
@@ -66,18 +66,40 @@ def server_options(settings: ServiceSettings) -> dict[str, Any]:
     }
 
 
-class _Server(uvicorn.Server):
+class EndingServer(uvicorn.Server):
+    """A server that goes on for a while once it is to end, with replies that end their connections.
+
+    Args:
+        config: Its configuration.
+        delay_s: Seconds from SIGTERM until it takes no more connections.
+        is_whole: Whether the service ends with it, so that its readiness says no from then on; a worker that is
+            replaced is not.
+        clock: Monotonic seconds.
+
+    Attributes:
+        is_dead: Whether it has ended since its application said that it is of no use any more.
+    """
+
     is_dead = False
 
-    def __init__(self, config: uvicorn.Config, delay_s: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        delay_s: float,
+        *,
+        is_whole: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         super().__init__(config)
         self._delay_s = delay_s
+        self._is_whole = is_whole
         self._clock = clock
         self._leaves_at: float | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Begin to end: at once, or after SIGTERM's delay; a second signal cuts that short."""
-        self.config.app.state.is_ending = True  # type: ignore[union-attr]
+        if self._is_whole:
+            self.config.app.state.is_ending = True  # type: ignore[union-attr]
         # The list that replies begin with, those of requests in flight included.
         self.server_state.default_headers.append((b"connection", b"close"))
         if sig != signal.SIGTERM or self._leaves_at is not None or not self._delay_s:

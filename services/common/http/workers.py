@@ -12,6 +12,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Callable
+from socket import socket
 from typing import Final, Generic, TypeVar
 
 import structlog
@@ -19,10 +20,10 @@ import uvicorn
 from fastapi import FastAPI
 from prometheus_client.multiprocess import mark_process_dead
 from uvicorn.config import STARTUP_FAILURE
-from uvicorn.supervisors import Multiprocess
+from uvicorn.supervisors import Multiprocess, multiprocess
 
 from services.common.http.connection import bounded_protocol
-from services.common.http.server import server_options
+from services.common.http.server import EndingServer, server_options
 from services.common.logs import configure_logging, take_over_loggers
 from services.common.metrics_registry import SHARED_VARIABLE
 from services.common.process_memory import give_back_large_blocks
@@ -31,6 +32,8 @@ from services.common.settings import ServiceSettings
 _UNRESPONSIVE_S: Final = 60
 """Seconds after which a worker that does not answer its supervisor is replaced; starting one takes some of them."""
 _LOOK_S: Final = 1
+_REPLACED_S: Final = 1.0
+"""Seconds that a worker still answers once it is to end: clients that keep connections are told to make new ones."""
 _log = structlog.get_logger(__name__)
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -88,14 +91,37 @@ class _WorkerConfig(uvicorn.Config, Generic[S]):
         super().load()
 
     async def _look(self) -> None:
-        """Look, once a second, whether to go on; and show others what only this process knows."""
+        """Show others, once a second, what only this process knows; end where its supervisor has gone."""
         assert isinstance(self.app, FastAPI)  # noqa: S101 - load has made it
         self.app.state.metrics.keep_up()
-        if not self.app.state.is_alive():
-            _log.error("a part that only a restart brings back has ended: this worker ends")
-        elif os.getppid() == self._supervisor:
-            return
-        signal.raise_signal(signal.SIGTERM)
+        if os.getppid() != self._supervisor:
+            signal.raise_signal(signal.SIGTERM)
+
+
+class _Worker(multiprocess.Process):
+    """A worker as its supervisor sees it, and as it begins in its own process."""
+
+    @property
+    def server(self) -> EndingServer:
+        """The server, in the worker's process."""
+        if self._server is None:
+            self._server = EndingServer(self.config, _REPLACED_S, is_whole=False)
+        assert isinstance(self._server, EndingServer)  # noqa: S101 - nothing else makes one
+        return self._server
+
+    def target(self, sockets: list[socket] | None = None) -> None:
+        """Run the server, in the worker's process."""
+        _ = self.server  # made ahead of the thread that answers the supervisor, which asks for it too
+        super().target(sockets)
+
+    def start(self) -> None:
+        """Start the process."""
+        super().start()
+        # With a copy of the worker's end of the pipe here, its death in the midst of a look would not be seen at once.
+        self.child_conn.close()
+
+
+multiprocess.Process = _Worker  # type: ignore[misc]  # uvicorn asks for it by this name alone
 
 
 class _Supervisor(Multiprocess):
@@ -107,16 +133,10 @@ class _Supervisor(Multiprocess):
 
     has_failed = False
 
-    def init_processes(self) -> None:
-        """Start the workers."""
-        super().init_processes()
-        self._leave_ends_to_workers()
-
     def keep_subprocess_alive(self) -> None:
         """Replace workers that have ended or hang."""
         before = self._pids()
         super().keep_subprocess_alive()
-        self._leave_ends_to_workers()
         self.has_failed = any(process.exitcode == STARTUP_FAILURE for process in self.processes)
         self._forget(before - self._pids())
 
@@ -124,13 +144,7 @@ class _Supervisor(Multiprocess):
         """Replace all workers, one after another."""
         before = self._pids()
         super().restart_all()
-        self._leave_ends_to_workers()
         self._forget(before - self._pids())
-
-    def _leave_ends_to_workers(self) -> None:
-        # With a copy of a worker's end of the pipe here, its death in the midst of a look would not be seen at once.
-        for process in self.processes:
-            process.child_conn.close()
 
     def _pids(self) -> set[int]:
         return {process.pid for process in self.processes if process.pid is not None}
