@@ -12,7 +12,7 @@ from benchmarks.gateway.sizing import figures
 from benchmarks.serving.load import Turn, ask_all, one_question, phantom_questions
 from benchmarks.serving.processes import Service, running_service
 from benchmarks.serving.stand_ins import models_that_reply_at_once, settings_for
-from services.common.clients.transport import bearer
+from services.common.clients.bearer import bearer
 
 Questions = Callable[[int], Sequence[Mapping[str, Any]]]
 """Which questions a turn asks: its number -> their bodies."""

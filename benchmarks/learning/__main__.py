@@ -24,8 +24,8 @@ from prompt4trust.prompts import load_template
 from prompt4trust.questions import Question
 from prompt4trust.rewards import get_reward
 from services.common.clients.downstream import DownstreamClient
+from services.common.clients.http_pool import HttpPool
 from services.common.clients.retries import RetrySettings
-from services.common.clients.transport import make_http_client
 from services.trainer.grpo.scoring import GuidedOutcome, Scorer
 from services.trainer.question_data import PhantomData, load_questions
 
@@ -79,7 +79,7 @@ async def _measure(
     test: Sequence[Question],
     seed: int,
 ) -> dict[str, Any]:
-    http = make_http_client(url, max_connections=_IN_FLIGHT)
+    http = HttpPool(url, max_connections=_IN_FLIGHT)
     async with http:
         client = DownstreamClient(http, "bench", RetrySettings(deadline_s=120))
         scorer = Scorer(client, load_template(_TEMPLATE), Sampling(max_tokens=64), get_reward("log_score"), _IN_FLIGHT)

@@ -7,7 +7,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-import httpx
 import psutil
 
 from benchmarks.engine.servers import Contender
@@ -15,8 +14,8 @@ from prompt4trust.estimators.consistency import Consistency
 from prompt4trust.models import Downstream, Sampling
 from prompt4trust.prompts import Message, PromptTemplate, answer_messages, load_template
 from services.common.clients.downstream import DownstreamClient
+from services.common.clients.http_pool import HttpPool
 from services.common.clients.retries import RetrySettings
-from services.common.clients.transport import make_http_client
 
 TEMPLATE = "answer-compact@1"
 GREEDY = Sampling(max_tokens=64)
@@ -127,7 +126,7 @@ async def measure(contender: Contender, load: Load, asked: Sequence[Asked], toge
     """
     room = asyncio.Semaphore(together)
 
-    async with make_http_client(contender.url, max_connections=together * len(HINTS)) as http:
+    async with HttpPool(contender.url, max_connections=together * len(HINTS)) as http:
         model = DownstreamClient(http, contender.model, RetrySettings(deadline_s=300, attempts=1))
 
         async def one(each: Asked) -> None:
@@ -143,9 +142,9 @@ async def measure(contender: Contender, load: Load, asked: Sequence[Asked], toge
     return Turn(seconds, busy, after[0] - before[0], after[1] - before[1])
 
 
-async def _counters(http: httpx.AsyncClient) -> tuple[int, int]:
+async def _counters(http: HttpPool) -> tuple[int, int]:
     """Read vLLM's counters: prompt tokens that the cache was asked for, and those that it had."""
-    text = (await http.get("../metrics", timeout=60)).raise_for_status().text
+    text = (await http.get("../metrics", 60)).text
     found = {"queries": 0.0, "hits": 0.0, "prompt": 0.0}
     names = {
         "vllm:prefix_cache_queries_total": "queries",

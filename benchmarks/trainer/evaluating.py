@@ -16,8 +16,8 @@ from prompt4trust.evaluation import RunManifest, evaluate
 from prompt4trust.models import Sampling
 from prompt4trust.prompts import load_template
 from services.common.clients.downstream import DownstreamClient
+from services.common.clients.http_pool import HttpPool
 from services.common.clients.retries import RetrySettings
-from services.common.clients.transport import make_http_client
 
 _TEMPLATE = "answer-compact@1"
 _SAMPLING = Sampling(temperature=0.0, max_tokens=64)
@@ -62,7 +62,7 @@ def _first(dataset: Dataset, count: int) -> Dataset:
 
 async def _evaluate(server: Contender, dataset: Dataset, concurrency: int, out: Path) -> list[str]:
     template = load_template(_TEMPLATE)
-    async with make_http_client(server.url, max_connections=concurrency) as http:
+    async with HttpPool(server.url, max_connections=concurrency) as http:
         client = DownstreamClient(http, server.model, RetrySettings(deadline_s=120))
         estimators = [get_estimator(_METHOD, client, None, template, _SAMPLING)]
         manifest = RunManifest.describe(

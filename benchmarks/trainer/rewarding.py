@@ -18,6 +18,7 @@ from prompt4trust.prompts import answer_messages, load_template
 from prompt4trust.questions import Question
 from prompt4trust.rewards import get_reward
 from prompt4trust.verdict import parse_verdict
+from services.common.clients.http_pool import HttpPool
 from services.common.registry.policy_template import read_policy_template
 from services.trainer.grpo.checkpoints.policy_files import run_policy
 from services.trainer.grpo.config.training_config import AnswerConfig
@@ -99,9 +100,7 @@ def measure(server: Contender, asked: Sequence[Batch], in_flight: int) -> list[T
     return timings
 
 
-async def _reward(
-    server: Contender, asked: Sequence[Batch], in_flight: int
-) -> tuple[httpx.AsyncClient, DownstreamReward]:
+async def _reward(server: Contender, asked: Sequence[Batch], in_flight: int) -> tuple[HttpPool, DownstreamReward]:
     answer = AnswerConfig(max_tokens=_MAX_TOKENS, max_in_flight=in_flight)
     connection = Connection(url=server.url, model=server.model, template=TEMPLATE, registry=Path(), data=Path())
     http, client = open_client(connection, answer, None)

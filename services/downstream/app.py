@@ -13,7 +13,7 @@ import httpx
 import structlog
 from fastapi import FastAPI
 
-from services.common.clients.transport import HttpClient
+from services.common.clients.http_client import HttpClient
 from services.common.engine.interface import EngineStats
 from services.common.engine.transformers_engine import TransformersEngine
 from services.common.http.app import create_app

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import httpx
 import structlog
 
 from prompt4trust.calibration import CalibrationKey
@@ -18,10 +17,10 @@ from prompt4trust.models import Sampling
 from prompt4trust.prompts import load_answer_template
 from services.common.clients.breaker import CircuitBreaker
 from services.common.clients.downstream import DownstreamClient
+from services.common.clients.http_pool import HttpCallError, HttpPool
 from services.common.clients.policy import PolicyClient
 from services.common.clients.retries import RetrySettings
 from services.common.clients.retry_budget import RetryBudget
-from services.common.clients.transport import make_http_client
 from services.common.http.health import Dependency
 from services.common.pictures.pool import PicturePool
 from services.common.registry.directory import Registry
@@ -73,8 +72,8 @@ class Gateway:
     settings: GatewaySettings
     metrics: GatewayMetrics
     pipeline: Pipeline
-    policy_http: httpx.AsyncClient
-    downstream_http: httpx.AsyncClient
+    policy_http: HttpPool
+    downstream_http: HttpPool
     monitor: Monitor
     records: Records | None = None
 
@@ -87,11 +86,11 @@ class Gateway:
         """Check what answers need: the downstream model; without policy or calibrators it answers, but less well."""
         found: dict[str, Dependency] = {}
 
-        async def probe(name: str, http: httpx.AsyncClient, path: str, *, required: bool) -> None:
+        async def probe(name: str, http: HttpPool, path: str, *, required: bool) -> None:
             try:
-                status = (await http.get(path, timeout=_PROBE_S)).status_code
-            except httpx.HTTPError as error:
-                found[name] = Dependency(ok=False, required=required, detail=type(error).__name__)
+                status = (await http.get(path, _PROBE_S)).status
+            except HttpCallError as error:
+                found[name] = Dependency(ok=False, required=required, detail=str(error))
             else:
                 found[name] = Dependency(ok=status == 200, required=required, detail=f"status {status}")
 
@@ -157,7 +156,7 @@ async def open_gateway(
         probes=_BREAKER_PROBES,
         changed=partial(metrics.note_breaker, "downstream"),
     )
-    connect = partial(make_http_client, max_connections=settings.max_in_flight)
+    connect = partial(HttpPool, max_connections=settings.max_in_flight)
     async with (
         open_monitor(monitor),
         PicturePool(prepare_and_describe, settings.image_worker_limits) as pictures,
@@ -204,7 +203,7 @@ def _intake(settings: GatewaySettings, pictures: PicturePool) -> Intake:
     )
 
 
-def _downstream(settings: GatewaySettings, http: httpx.AsyncClient, metrics: GatewayMetrics) -> DownstreamClient:
+def _downstream(settings: GatewaySettings, http: HttpPool, metrics: GatewayMetrics) -> DownstreamClient:
     return DownstreamClient(
         http,
         settings.downstream_model,
@@ -221,7 +220,7 @@ def _downstream(settings: GatewaySettings, http: httpx.AsyncClient, metrics: Gat
     )
 
 
-def _policy(settings: GatewaySettings, http: httpx.AsyncClient, metrics: GatewayMetrics) -> GuardedPolicy:
+def _policy(settings: GatewaySettings, http: HttpPool, metrics: GatewayMetrics) -> GuardedPolicy:
     budget = _retry_budget(settings, metrics, "policy")
     client = PolicyClient(http, RetrySettings(settings.policy_deadline_s, settings.policy_attempts, budget=budget))
     breaker = CircuitBreaker(

@@ -11,9 +11,9 @@ from pathlib import Path
 import structlog
 from fastapi import FastAPI
 
+from services.common.clients.http_pool import HttpPool
 from services.common.clients.retries import RetrySettings
 from services.common.clients.retry_budget import RetryBudget
-from services.common.clients.transport import make_http_client
 from services.common.http.app import create_app
 from services.common.http.health import Dependency
 from services.common.metrics_registry import MetricsRegistry
@@ -92,7 +92,7 @@ async def _loader(settings: PolicySettings, start: StartGenerator | None, stack:
     if settings.engine == "transformers":
         return local_loader(start or partial(start_transformers_engine, settings=settings))
     pools = [
-        make_http_client(url, max_connections=settings.max_in_flight, api_key=settings.upstream_api_key)
+        HttpPool(url, max_connections=settings.max_in_flight, api_key=settings.upstream_api_key)
         for url in settings.upstream_urls
     ]
     for pool in pools:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import httpx
 from pydantic import SecretStr
 
-from services.common.clients.transport import bearer
+from services.common.clients.bearer import bearer
 from services.trainer.errors import KeyRefusedError, WrongAddressError
 
 _KEY_WANTED = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN)

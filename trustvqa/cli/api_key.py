@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from services.common.clients.transport import bearer
+from services.common.clients.bearer import bearer
 from trustvqa.cli.errors import CommandError
 
 VARIABLE, FILE_VARIABLE = "TRUSTVQA_API_KEY", "TRUSTVQA_API_KEY_FILE"

@@ -6,9 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
-from urllib.parse import urlsplit
 
-import httpx
 import structlog
 
 from prompt4trust.models import Completion, Cost, Generation, Omission, Sampling, TransportError
@@ -16,6 +14,7 @@ from prompt4trust.prompts import Message
 from services.common.clients.chat_reply import SERVICE, read_reply
 from services.common.clients.chat_request import Change, ChatRequest
 from services.common.clients.errors import ParameterRefusedError, RefusedError
+from services.common.clients.http_pool import HttpPool
 from services.common.clients.picture_egress import PictureEgress
 from services.common.clients.refusals import Attempts, RefusalMemory
 from services.common.clients.retries import RetrySettings
@@ -55,7 +54,7 @@ class DownstreamClient:
 
     def __init__(
         self,
-        http: httpx.AsyncClient,
+        http: HttpPool,
         model: str,
         retry: RetrySettings,
         *,
@@ -73,7 +72,7 @@ class DownstreamClient:
         self._exact = exact
         self._refused = refused
         self._memory = RefusalMemory(refusal_pause_s, clock)
-        self._egress = PictureEgress(urlsplit(str(http.base_url)).hostname or "", egress_hosts)
+        self._egress = PictureEgress(http.host, egress_hosts)
 
     async def complete(
         self, messages: Sequence[Message], sampling: Sampling, *, n: int = 1, top_logprobs: int | None = None

@@ -6,9 +6,8 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
-
 from prompt4trust.models import Cost, Guidance, TransportError
+from services.common.clients.http_pool import HttpPool
 from services.common.clients.retries import RetrySettings
 from services.common.clients.transport import post_json
 
@@ -24,7 +23,7 @@ class PolicyClient:
         version: Policy version to ask for, or None for the active one.
     """
 
-    def __init__(self, http: httpx.AsyncClient, retry: RetrySettings, *, version: str | None = None) -> None:
+    def __init__(self, http: HttpPool, retry: RetrySettings, *, version: str | None = None) -> None:
         self._http = http
         self._retry = retry
         self._version = version

@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-import httpx
-
 from prompt4trust.models import Generation, Sampling, TransportError
 from prompt4trust.prompts import Message
 from services.common.clients.downstream import DownstreamClient
+from services.common.clients.http_pool import HttpCallError, HttpPool, NotConnectedError
 from services.common.clients.retries import RetrySettings
 from services.policy.errors import NotServedError
 
@@ -31,11 +30,11 @@ class ModelServers:
         retry: Deadline and retries of one request.
     """
 
-    def __init__(self, pools: Sequence[httpx.AsyncClient], retry: RetrySettings) -> None:
+    def __init__(self, pools: Sequence[HttpPool], retry: RetrySettings) -> None:
         self._pools = tuple(pools)
         self._retry = retry
 
-    async def find(self, model: str, *, but: httpx.AsyncClient | None = None) -> httpx.AsyncClient:
+    async def find(self, model: str, *, but: HttpPool | None = None) -> HttpPool:
         """Find a server that lists a model.
 
         Args:
@@ -61,7 +60,7 @@ class ModelServers:
             return None
         return f"no model server has it ({self._said(lists)})"
 
-    def client(self, pool: httpx.AsyncClient, model: str) -> DownstreamClient:
+    def client(self, pool: HttpPool, model: str) -> DownstreamClient:
         """Make what asks a server for a model."""
         return DownstreamClient(pool, model, self._retry)
 
@@ -89,7 +88,7 @@ class RemoteGenerator:
         model: Its name there.
     """
 
-    def __init__(self, servers: ModelServers, pool: httpx.AsyncClient, model: str) -> None:
+    def __init__(self, servers: ModelServers, pool: HttpPool, model: str) -> None:
         self._servers = servers
         self._pool = pool
         self._model = model
@@ -129,16 +128,15 @@ def _may_have_moved(error: TransportError) -> bool:
     return not error.timed_out and (error.status is None or error.status == 404 or error.status >= 500)
 
 
-async def _models(pool: httpx.AsyncClient, within_s: float) -> list[str] | str:
+async def _models(pool: HttpPool, within_s: float) -> list[str] | str:
     """List the models of a server, or give the reason why that is not possible."""
     try:
-        response = await pool.get("models", timeout=httpx.Timeout(within_s, connect=within_s / 2))
-        if response.status_code != 200:
-            return f"status {response.status_code}"
+        response = await pool.get("models", within_s)
+        if response.status != 200:
+            return f"status {response.status}"
         return [str(entry["id"]) for entry in response.json()["data"]]
-    except (httpx.ReadTimeout, httpx.PoolTimeout):
-        return _SLOW
-    except (httpx.HTTPError, httpx.InvalidURL):
-        return "the connection failed"
+    except HttpCallError as error:
+        is_slow = error.timed_out and not isinstance(error, NotConnectedError)
+        return _SLOW if is_slow else "the connection failed"
     except (ValueError, KeyError, TypeError):
         return "its list of models cannot be read"

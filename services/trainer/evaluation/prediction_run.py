@@ -21,9 +21,9 @@ from prompt4trust.evaluation import Prediction, Progress, RunManifest, evaluate
 from prompt4trust.models import Sampling, TransportError
 from prompt4trust.prompts import PromptTemplate, load_answer_template
 from services.common.clients.downstream import DownstreamClient
+from services.common.clients.http_pool import HttpPool
 from services.common.clients.policy import PolicyClient
 from services.common.clients.retries import RetrySettings
-from services.common.clients.transport import make_http_client
 from services.common.registry.directory import Registry
 from services.trainer.downstream_address import check_downstream
 from services.trainer.errors import EvaluationError, KeyRefusedError, WrongAddressError
@@ -99,12 +99,10 @@ async def predict(
     retry = RetrySettings(deadline_s=plan.deadline_s, attempts=4)
     async with AsyncExitStack() as stack:
         downstream_http = await stack.enter_async_context(
-            make_http_client(
-                settings.downstream_url, max_connections=plan.concurrency, api_key=settings.downstream_api_key
-            )
+            HttpPool(settings.downstream_url, max_connections=plan.concurrency, api_key=settings.downstream_api_key)
         )
         policy_http = await stack.enter_async_context(
-            make_http_client(settings.policy_url, max_connections=plan.concurrency, api_key=settings.policy_api_key)
+            HttpPool(settings.policy_url, max_connections=plan.concurrency, api_key=settings.policy_api_key)
         )
         await _check_reachable(settings)
         client = DownstreamClient(
@@ -179,7 +177,7 @@ async def _check_reachable(settings: ModelSettings) -> None:
 
 
 async def _policy_version(
-    http: httpx.AsyncClient, settings: ModelSettings, retry: RetrySettings, plan: PredictionPlan, dataset: Dataset
+    http: HttpPool, settings: ModelSettings, retry: RetrySettings, plan: PredictionPlan, dataset: Dataset
 ) -> str:
     first = dataset.questions[0]
     try:

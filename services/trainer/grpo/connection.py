@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from services.common.clients.downstream import DownstreamClient
+from services.common.clients.http_pool import HttpPool
 from services.common.clients.retries import RetrySettings
-from services.common.clients.transport import make_http_client
 from services.trainer.grpo.config.training_config import AnswerConfig
 from services.trainer.model_settings import ModelSettings
 
@@ -62,7 +61,7 @@ class Connection(BaseModel):
 
 def open_client(
     connection: Connection, answer: AnswerConfig, key: SecretStr | None
-) -> tuple[httpx.AsyncClient, DownstreamClient]:
+) -> tuple[HttpPool, DownstreamClient]:
     """Open a pool to the downstream service.
 
     Args:
@@ -73,7 +72,7 @@ def open_client(
     Returns:
         The pool, which the caller closes on the event loop that used it, and the client on top of it.
     """
-    http = make_http_client(connection.url, max_connections=answer.max_in_flight, api_key=key)
+    http = HttpPool(connection.url, max_connections=answer.max_in_flight, api_key=key)
     retry = RetrySettings(deadline_s=answer.deadline_s, attempts=answer.attempts)
     client = DownstreamClient(
         http,

@@ -7,11 +7,11 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 from pydantic import SecretStr
 
 from prompt4trust.prompts import PromptTemplate, load_answer_template
 from prompt4trust.rewards import get_reward
+from services.common.clients.http_pool import HttpPool
 from services.common.registry.directory import Registry
 from services.trainer.errors import RunError
 from services.trainer.grpo.config.training_config import TrainingConfig
@@ -77,7 +77,7 @@ class RunContext:
         """Folder of the checkpoints."""
         return self.folder / "checkpoints"
 
-    def open_scorer(self) -> tuple[httpx.AsyncClient, Scorer]:
+    def open_scorer(self) -> tuple[HttpPool, Scorer]:
         """Open a pool to the downstream service, which the caller closes, and a scorer that asks by it."""
         answer = self.config.answer
         http, client = open_client(self.connection, answer, self.key)

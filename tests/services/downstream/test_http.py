@@ -17,8 +17,8 @@ from prompt4trust.models import Sampling
 from prompt4trust.prompts import answer_messages, load_template, response_format
 from services.common.clients.downstream import DownstreamClient
 from services.common.clients.errors import ParameterRefusedError
+from services.common.clients.http_pool import HttpPool
 from services.common.clients.retries import RetrySettings
-from services.common.clients.transport import make_http_client
 from services.common.engine.transformers_engine import TransformersEngine
 from services.downstream.app import downstream_app
 from services.downstream.engine_loader import load_engine
@@ -232,7 +232,7 @@ async def test_a_template_that_asks_for_json_is_answered_without_the_form(server
     template = load_template("answer-json@1")
     options = {"A": "Left", "B": "Right"}
     sampling = Sampling(max_tokens=4, response_format=response_format(template, options))
-    async with make_http_client(f"{server}/v1") as http:
+    async with HttpPool(f"{server}/v1") as http:
         messages = answer_messages(template, "Which side?", options)
         lenient = DownstreamClient(http, MODEL, RetrySettings(), exact=False)
         for _ in range(2):

@@ -19,10 +19,10 @@ def shared_server() -> Iterator[Server]:
     server = Server()
     app = FastAPI()
 
-    @app.post("/{path:path}")
+    @app.api_route("/{path:path}", methods=["GET", "POST"])
     async def reply(request: Request) -> Response:
         server.times.append(time.monotonic())
-        server.bodies.append(json.loads(await request.body()))
+        server.bodies.append(json.loads(await request.body() or b"null"))
         server.headers.append(dict(request.headers))
         found = server.replies[0] if len(server.replies) == 1 else server.replies.pop(0)
         if isinstance(found, Hang):

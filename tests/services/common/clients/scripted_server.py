@@ -7,8 +7,9 @@ from typing import Any
 
 from fastapi.responses import JSONResponse, Response
 
+from services.common.clients.http_pool import HttpPool
 from services.common.clients.retries import RetrySettings
-from services.common.clients.transport import make_http_client, post_json
+from services.common.clients.transport import post_json
 
 QUICK = RetrySettings(deadline_s=5.0, attempts=3, wait_initial_s=0.01, wait_max_s=0.05)
 MESSAGES = [{"role": "user", "content": "Hello"}]
@@ -42,5 +43,5 @@ def status(code: int, **headers: str) -> JSONResponse:
 
 
 async def post(server: Server, retry: RetrySettings = QUICK) -> dict[str, Any]:
-    async with make_http_client(server.url) as http:
+    async with HttpPool(server.url) as http:
         return await post_json(http, "policy", "v1/things", {"a": 1}, retry)

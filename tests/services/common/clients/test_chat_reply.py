@@ -10,7 +10,7 @@ import pytest
 from prompt4trust.models import Sampling, TransportError
 from services.common.clients.chat_reply import read_reply
 from services.common.clients.downstream import DownstreamClient
-from services.common.clients.transport import make_http_client
+from services.common.clients.http_pool import HttpPool
 from tests.services.common.clients.scripted_server import MESSAGES, QUICK
 from tests.support.habits import TOKENS, VERDICT, HabitsServer
 from tests.support.servers import running
@@ -61,7 +61,7 @@ async def test_every_habit_is_read(
 ) -> None:
     server, url = serving
     server.behave(*[habit] if habit else [])
-    async with make_http_client(f"{url}/v1") as http:
+    async with HttpPool(f"{url}/v1") as http:
         found = await DownstreamClient(http, "m", QUICK).complete(MESSAGES, Sampling(), n=2, top_logprobs=1)
     for each in found.completions:
         assert (each.text, each.finish_reason, each.top_logprobs) == (VERDICT, reason, likely)

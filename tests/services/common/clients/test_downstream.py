@@ -9,13 +9,13 @@ from fastapi.responses import JSONResponse
 
 from prompt4trust.models import Sampling, TransportError
 from services.common.clients.downstream import DownstreamClient
-from services.common.clients.transport import make_http_client
+from services.common.clients.http_pool import HttpPool
 from tests.services.common.clients.scripted_server import MESSAGES, QUICK, Server, chat, choice
 
 
 async def complete(server: Server, sampling: Sampling | None = None, **more: Any) -> Any:
     options = {key: more.pop(key) for key in ("vendor_parameters", "egress_hosts") if key in more}
-    async with make_http_client(f"{server.url}/v1") as http:
+    async with HttpPool(f"{server.url}/v1") as http:
         client = DownstreamClient(http, "m-1", QUICK, **options)
         return await client.complete(more.pop("messages", MESSAGES), sampling or Sampling(), **more)
 
@@ -63,7 +63,7 @@ async def test_a_completion_without_text_is_empty(server: Server) -> None:
 
 async def test_a_request_that_the_server_gave_up_is_not_an_answer(server: Server) -> None:
     server.replies = [chat(choice(0, "the answer is"), choice(1, "the ans", finish_reason="abort"))]
-    async with make_http_client(server.url) as http:
+    async with HttpPool(server.url) as http:
         with pytest.raises(TransportError) as caught:
             await DownstreamClient(http, "eye", QUICK).complete(MESSAGES, Sampling(), n=2)
     assert caught.value.status == 503

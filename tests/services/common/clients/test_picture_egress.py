@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
-import httpx
+import json
+from collections.abc import Mapping
+
 import pytest
 
 from prompt4trust.models import Sampling
 from services.common.clients.downstream import DownstreamClient
 from services.common.clients.errors import PictureEgressRefusedError
+from services.common.clients.http_pool import HttpPool, Reply
 from tests.services.common.clients.scripted_server import MESSAGES, QUICK, choice
 
 PICTURE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]}]
+
+
+class _Deaf(HttpPool):
+    """Stands where the network would be: no such host may be asked from a test."""
+
+    sent = 0
+
+    async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Reply:
+        self.sent += 1
+        return Reply(200, {}, json.dumps({"choices": [choice(0)]}).encode())
 
 
 @pytest.mark.parametrize(
@@ -36,20 +49,13 @@ PICTURE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url
 async def test_a_picture_leaves_only_for_hosts_that_are_named(
     base_url: str, egress: tuple[str, ...], allowed: bool
 ) -> None:
-    sent: list[httpx.Request] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        sent.append(request)
-        return httpx.Response(200, json={"choices": [choice(0)]})
-
-    # No such host may be asked from a test: the transport stands where the network would be.
-    async with httpx.AsyncClient(base_url=f"{base_url}/", transport=httpx.MockTransport(answer)) as http:
+    async with _Deaf(base_url) as http:
         client = DownstreamClient(http, "m-1", QUICK, egress_hosts=frozenset(egress))
         if allowed:
             await client.complete(PICTURE, Sampling())
         else:
             with pytest.raises(PictureEgressRefusedError, match="egress_hosts"):
                 await client.complete(PICTURE, Sampling())
-            assert sent == []
+            assert http.sent == 0
         await client.complete(MESSAGES, Sampling())  # text may always go
-    assert len(sent) == 1 + allowed
+    assert http.sent == 1 + allowed

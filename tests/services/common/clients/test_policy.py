@@ -8,13 +8,13 @@ import pytest
 from fastapi.responses import JSONResponse
 
 from prompt4trust.models import Guidance, TransportError
+from services.common.clients.http_pool import HttpPool
 from services.common.clients.policy import PolicyClient
-from services.common.clients.transport import make_http_client
 from tests.services.common.clients.scripted_server import QUICK, Server
 
 
 async def guide(server: Server, **more: Any) -> Guidance:
-    async with make_http_client(server.url) as http:
+    async with HttpPool(server.url) as http:
         client = PolicyClient(http, QUICK, version=more.pop("version", None))
         return await client.guide("Which?", {"A": "x", "B": "y"}, **more)
 

@@ -11,8 +11,8 @@ from prompt4trust.prompts import Message
 from services.common.clients.chat_request import ChatRequest
 from services.common.clients.downstream import DownstreamClient
 from services.common.clients.errors import ParameterRefusedError, RefusedError
+from services.common.clients.http_pool import HttpPool
 from services.common.clients.refusals import changes_to_try
-from services.common.clients.transport import make_http_client
 from tests.services.common.clients.scripted_server import QUICK
 from tests.support.habits import REFUSALS, VERDICT, HabitsServer
 
@@ -49,7 +49,7 @@ class Clock:
 async def ask(url: str, *times: float, n: int = 2, sampling: Sampling = ALL, **options: Any) -> list[Generation]:
     """Ask the same at each of several times."""
     clock = Clock()
-    async with make_http_client(f"{url}/v1") as http:
+    async with HttpPool(f"{url}/v1") as http:
         client = DownstreamClient(http, "model-1", QUICK, **{"exact": False, **options}, clock=clock)
         found = []
         for clock.now in times:
@@ -115,7 +115,7 @@ async def test_after_the_pause_the_whole_is_asked_for_again(
 async def test_a_length_is_asked_for_by_the_name_that_the_server_takes(
     serving: tuple[HabitsServer, str], server: HabitsServer
 ) -> None:
-    async with make_http_client(f"{serving[1]}/v1") as http:
+    async with HttpPool(f"{serving[1]}/v1") as http:
         client = DownstreamClient(http, "model-1", QUICK)
         for habit in ("refuses max_tokens", "refuses max_completion_tokens"):  # its model was replaced
             server.behave(habit)

@@ -9,8 +9,9 @@ import pytest
 from fastapi.responses import JSONResponse
 
 from prompt4trust.models import TransportError
+from services.common.clients.http_pool import HttpPool
 from services.common.clients.retries import RetrySettings
-from services.common.clients.transport import make_http_client, post_json
+from services.common.clients.transport import post_json
 from tests.services.common.clients.scripted_server import QUICK, Hang, Server, post, status
 from tests.support.servers import free_port
 
@@ -77,7 +78,7 @@ async def test_a_deadline_that_falls_into_a_pause_tells_the_failure(server: Serv
 
 
 async def test_a_refused_connection_is_tried_again_and_then_told(server: Server) -> None:
-    async with make_http_client(f"http://127.0.0.1:{free_port()}") as http:
+    async with HttpPool(f"http://127.0.0.1:{free_port()}") as http:
         with pytest.raises(TransportError, match="connection failed") as caught:
             await post_json(http, "policy", "v1/things", {}, QUICK)
     assert (caught.value.status, caught.value.timed_out) == (None, False)

@@ -8,7 +8,8 @@ import pytest
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
 
 from prompt4trust.models import TransportError
-from services.common.clients.transport import make_http_client, post_json
+from services.common.clients.http_pool import HttpPool
+from services.common.clients.transport import post_json
 from tests.services.common.clients.scripted_server import QUICK, Server, post
 from tests.support.network.fault_proxy import FaultProxy
 from tests.support.servers import free_port
@@ -24,7 +25,7 @@ async def test_a_reply_that_is_no_json_object_is_a_transport_error(server: Serve
 
 async def test_a_connection_that_is_reset_as_it_is_made_is_a_transport_error() -> None:
     """Where a proxy's service has just gone. Of some in a hundred the libraries below say AttributeError."""
-    async with FaultProxy(f"http://127.0.0.1:{free_port()}") as proxy, make_http_client(proxy.url) as http:
+    async with FaultProxy(f"http://127.0.0.1:{free_port()}") as proxy, HttpPool(proxy.url) as http:
         for _ in range(200):
             with pytest.raises(TransportError, match="the connection failed"):
                 await post_json(http, "policy", "v1/cgp", {}, replace(QUICK, attempts=1))
@@ -32,6 +33,6 @@ async def test_a_connection_that_is_reset_as_it_is_made_is_a_transport_error() -
 
 async def test_the_pool_sends_its_key_and_keeps_the_base_path(server: Server) -> None:
     server.replies = [JSONResponse({})]
-    async with make_http_client(f"{server.url}/v1", api_key="k-1") as http:
+    async with HttpPool(f"{server.url}/v1", api_key="k-1") as http:
         await post_json(http, "downstream", "chat/completions", {}, QUICK)
     assert server.headers[0]["authorization"] == "Bearer k-1"

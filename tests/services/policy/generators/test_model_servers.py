@@ -13,8 +13,8 @@ from fastapi.responses import JSONResponse
 
 from prompt4trust.models import Sampling, TransportError
 from prompt4trust.prompts import guide_messages, load_template
+from services.common.clients.http_pool import HttpPool
 from services.common.clients.retries import RetrySettings
-from services.common.clients.transport import make_http_client
 from services.policy.generators.model_servers import ModelServers, RemoteGenerator
 from services.policy.settings import PolicySettings
 from tests.services.policy.conftest import ModelServer, Serve, get, model_serving, post
@@ -183,7 +183,7 @@ def test_an_address_among_several_that_is_none_is_an_error() -> None:
 async def test_what_a_server_refuses_is_remembered_and_guidance_is_never_of_another_prompt() -> None:
     server, messages = HabitsServer(), guide_messages(load_template("guide-standard@1"), "Which side?", {})
     with running(server.app) as url:
-        async with make_http_client(f"{url}/v1") as pool:
+        async with HttpPool(f"{url}/v1") as pool:
             servers = ModelServers([pool], RetrySettings())
             generator = RemoteGenerator(servers, pool, "model-1")
             server.behave("refuses max_tokens")

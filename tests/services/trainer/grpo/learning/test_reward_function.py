@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import selectors
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 from PIL import Image
 
 from prompt4trust.prompts import load_template
 from prompt4trust.questions import Question
 from prompt4trust.rewards import INVALID_LOG_SCORE, get_reward
+from services.common.clients import http_pool
+from services.common.clients.http_pool import HttpPool, NotConnectedError
 from services.trainer.errors import TooManyLostError
 from services.trainer.grpo.config.training_config import AnswerConfig
 from services.trainer.grpo.connection import Connection, open_client
@@ -178,12 +180,12 @@ def test_the_settings_as_they_come_wait_three_minutes(
 ) -> None:
     tries: list[float] = []
 
-    async def network(_: Any, request: httpx.Request) -> httpx.Response:
+    async def network(_: HttpPool, path: str, body: bytes, headers: Mapping[str, str]) -> http_pool.Reply:
         tries.append(asyncio.get_running_loop().time())
         if tries[-1] < away_s:
-            raise httpx.ConnectError("refused")
+            raise NotConnectedError("the connection failed")
         message = {"role": "assistant", "content": RIGHT}
-        return httpx.Response(200, json={"choices": [{"index": 0, "message": message}]}, request=request)
+        return http_pool.Reply(200, {}, json.dumps({"choices": [{"index": 0, "message": message}]}).encode())
 
     async def score() -> list[float | None]:
         answer = AnswerConfig()
@@ -197,7 +199,7 @@ def test_the_settings_as_they_come_wait_three_minutes(
             reward = DownstreamReward(scorer, questions, lambda *_: None, **limits)  # type: ignore[arg-type]
             return await reward(**batch(["Look."] * 16))  # type: ignore[arg-type]
 
-    monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", network)
+    monkeypatch.setattr(HttpPool, "post", network)
     with asyncio.Runner(loop_factory=LeapingLoop) as runner:
         if away_s < 180:
             assert runner.run(score()) == [pytest.approx(math.log(0.8))] * 16
