@@ -1,7 +1,7 @@
 """Pictures: one way to read a file for everybody who shows it to a model."""
 
 from prompt4trust.pictures.base64_text import decode_base64_picture
-from prompt4trust.pictures.decoding import FORMATS, DecodedPicture, PictureOrigin, decode_picture
+from prompt4trust.pictures.decoding import FORMATS, DecodedPicture, PictureOrigin, begins_as_picture, decode_picture
 from prompt4trust.pictures.limits import PictureLimits
 from prompt4trust.pictures.preparation import PREPARATION_VERSION, PicturePreparation
 from prompt4trust.pictures.preparing import PreparedPicture, media_type_of, prepare_picture
@@ -15,6 +15,7 @@ __all__ = [
     "PictureOrigin",
     "PicturePreparation",
     "PreparedPicture",
+    "begins_as_picture",
     "decode_base64_picture",
     "decode_picture",
     "media_type_of",

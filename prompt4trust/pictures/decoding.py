@@ -105,6 +105,16 @@ class DecodedPicture:
     jpeg: bytes | None
 
 
+def begins_as_picture(data: bytes) -> bool:
+    r"""Whether a file begins as those do that are read; says nothing of the rest.
+
+    Example:
+        >>> begins_as_picture(b"\xff\xd8\xff\xe0"), begins_as_picture(b"%PDF-1.7")
+        (True, False)
+    """
+    return _SIGNATURES.match(data) is not None
+
+
 def decode_picture(
     data: bytes, limits: PictureLimits, *, media_type: str | None = None, filename: str | None = None
 ) -> DecodedPicture:
@@ -131,7 +141,7 @@ def decode_picture(
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise too_many_pixels(limits) from None
     except UnidentifiedImageError as error:
-        if _SIGNATURES.match(data):
+        if begins_as_picture(data):
             raise _damaged() from error
         raise PictureError("unsupported-image", f"The image's content is not {_READABLE}.") from None
     except MemoryError:

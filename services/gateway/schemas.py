@@ -313,7 +313,7 @@ class Timing(BaseModel):
     """Wall-clock milliseconds.
 
     Attributes:
-        policy: Waiting for the policy.
+        policy: Of the policy, which is asked while the picture is decoded.
         downstream: Waiting for the downstream model.
         total: In all.
     """

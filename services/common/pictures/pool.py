@@ -13,7 +13,7 @@ import json
 import multiprocessing
 import socket
 import threading
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self, get_args
 
@@ -27,6 +27,7 @@ from services.common.pictures.worker import LENGTHS, Task, serve
 _RETRY_S: Final = 1.0
 _MOST_REPLIED: Final = 1 << 28
 _PRELOADED: Final = "services.common.pictures.preload"
+_Reply = tuple[Mapping[str, Any], bytes]
 _log = structlog.get_logger(__name__)
 
 # multiprocessing keeps one list of its processes, which starting one looks through: nothing may be closed meanwhile.
@@ -128,11 +129,47 @@ class PicturePool:
             PictureError: If the task refused the file, took too long over it, or was ended by it.
             PictureWorkerError: If the task has a mistake.
         """
+        found, file, rest = await self.begin(data, asked, client)
+        if rest is not None:
+            found = {**found, **await rest}
+        return found, file
+
+    async def begin(
+        self, data: bytes, asked: Mapping[str, Any], client: str = ""
+    ) -> tuple[Any, bytes, asyncio.Task[Any] | None]:
+        """Work on a file until the task has a first result.
+
+        Args:
+            data: As in `run`.
+            asked: As in `run`.
+            client: As in `run`.
+
+        Returns:
+            The first result, its bytes, and the rest of the work, which goes on and fails as this call may; None where
+            there is none. Cancelling it kills the process; by itself it ends in time.
+
+        Raises:
+            PictureError, PictureWorkerError: As `run`.
+        """
         self._askers.note(client)
         worker = await self._turns.take(client)
+        told, file = await self._within(worker, worker.ask(data, asked))
+        if not told.get("more"):
+            return _result(told), file, None
+        rest = asyncio.create_task(self._finish(worker))
+        # asyncio would complain of an error that nobody has seen.
+        rest.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+        return _result(told), file, rest
+
+    async def _finish(self, worker: _Worker) -> Any:
+        told, _ = await self._within(worker, worker.reply())
+        return _result(told)
+
+    async def _within(self, worker: _Worker, reply: Awaitable[_Reply]) -> _Reply:
+        """Wait for a worker's reply, for as long as a picture may take; then it is free, or gone, unless more comes."""
         try:
             async with asyncio.timeout(self.limits.seconds) as limit:
-                told, file = await worker.ask(data, asked)
+                told, file = await reply
         except BaseException as error:
             # No await from here on: whatever ends this call, the process ends too, and its keeper waits for that.
             worker.kill()
@@ -143,9 +180,9 @@ class PicturePool:
             raise
         if told.get("last"):
             worker.kill()
-        else:
+        elif not told.get("more"):
             self._turns.give(worker)
-        return _result(told), file
+        return told, file
 
     async def _keep(self) -> None:
         """Hold one place: start a worker, and another once that has gone."""
@@ -202,11 +239,15 @@ class _Worker:
         self._loop.remove_reader(self._process.sentinel)
         self.ended.set()
 
-    async def ask(self, data: bytes, asked: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes]:
+    async def ask(self, data: bytes, asked: Mapping[str, Any]) -> _Reply:
         """Send a file and receive what became of it; raises EOFError or ConnectionError where the process ends."""
         text = json.dumps(asked).encode()
         await self._loop.sock_sendall(self._connection, LENGTHS.pack(len(text), len(data)) + text)
         await self._loop.sock_sendall(self._connection, data)
+        return await self.reply()
+
+    async def reply(self) -> _Reply:
+        """Receive the next reply; raises EOFError or ConnectionError where the process ends."""
         size, rest = LENGTHS.unpack(await self._exactly(LENGTHS.size))
         if size + rest > _MOST_REPLIED:
             raise EOFError

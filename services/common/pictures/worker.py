@@ -23,8 +23,11 @@ from typing import Any, Final
 
 from prompt4trust.errors import PictureError
 
-Task = Callable[[bytes, Mapping[str, Any]], tuple[Mapping[str, Any], bytes]]
-"""Work on a file, with arguments and results that JSON holds, and bytes beside them; a function of a module."""
+Rest = Callable[[], Mapping[str, Any]]
+"""What is left of a task once its first result has been sent; its own result is what JSON holds."""
+Task = Callable[[bytes, Mapping[str, Any]], tuple[Mapping[str, Any], bytes] | tuple[Mapping[str, Any], bytes, Rest]]
+"""Work on a file, with arguments and results that JSON holds, and bytes beside them; a function of a module. What need
+not be waited for comes as a third part, to be done while others use the first two."""
 
 LENGTHS: Final = struct.Struct("!II")
 """Begins a message: how many bytes of JSON follow, and how many others behind those."""
@@ -51,23 +54,31 @@ def serve(connection: socket.socket, task: Task, memory: int, seconds: float) ->
     while not last and (message := _receive(connection)) is not None:
         asked, data = message
         with _watched(connection, seconds + _SPARE_S):
-            told, file = _reply(task, data, asked)
+            told, file, *rest = _reply(lambda: task(data, asked))  # noqa: B023 - called at once
+            del data, message
+            if rest:
+                _send(connection, {**told, "more": True}, file)
+                told, file = _reply(lambda: (rest.pop()(), b""))[:2]  # noqa: B023 - called at once
         last = _size() > enough
-        text = json.dumps({**told, "last": last}).encode()
-        connection.sendall(LENGTHS.pack(len(text), len(file)) + text)
-        connection.sendall(file)
+        _send(connection, {**told, "last": last}, file)
 
 
-def _reply(task: Task, data: bytes, asked: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes]:
+def _send(connection: socket.socket, told: Mapping[str, Any], file: bytes) -> None:
+    text = json.dumps(told).encode()
+    connection.sendall(LENGTHS.pack(len(text), len(file)) + text)
+    connection.sendall(file)
+
+
+def _reply(work: Callable[[], Any]) -> Any:
     try:
-        found, file = task(data, asked)
+        found, *others = work()
     except PictureError as error:
         return {"fault": error.fault, "detail": error.detail}, b""
     except MemoryError:
         return {"fault": "image-too-large", "detail": "The image takes too much memory: scale it down."}, b""
     except Exception:  # noqa: BLE001, RUF100 - a mistake of ours, which the parent logs
         return {"failure": traceback.format_exc(limit=-8)}, b""
-    return {"found": found}, file
+    return {"found": found}, *others
 
 
 def _confine(connection: socket.socket, memory: int) -> None:

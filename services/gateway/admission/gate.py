@@ -78,6 +78,11 @@ class Gate:
         return self._held.total()
 
     @property
+    def is_free(self) -> bool:
+        """Whether somebody who came now would be in at once."""
+        return not self._queue and self.in_flight < self._limit.now
+
+    @property
     def limit(self) -> int:
         """How many may be in now."""
         return self._limit.now
@@ -129,7 +134,7 @@ class Gate:
     async def _enter(self, client: str, within_s: float) -> None:
         if reason := self._reason_against(client, within_s):
             raise self._refusal(reason)
-        if not self._queue and self.in_flight < self._limit.now:
+        if self.is_free:
             self._held[client] += 1
             return
         if len(self._queue) >= self._most_waiting and (last := self._queue.giving_way_to(client)) is not None:

@@ -54,10 +54,14 @@ class FamiliarityJudge:
     workers: anyio.CapacityLimiter
 
     async def judge(self, query: Query, evidence: Evidence) -> Familiarity:
-        """Compare a question with those behind the evidence for its answer; milliseconds, in a worker thread."""
+        """Compare a question with those behind the evidence for its answer; milliseconds, in a worker thread.
+
+        Raises:
+            PictureError: If the picture could be prepared and not described.
+        """
         if not evidence.artifacts:
             return Familiarity(None, "nothing is known that this answer's confidence was checked on")
-        described = query.described
+        described = await query.described
         fitting = tuple(each for each in evidence.references if each.artifact.fits(self.preparation))
         matching = [_find(each, fitting, described) for each in evidence.artifacts]
         found = {each.artifact.name: each for each in matching if each is not None}

@@ -15,6 +15,7 @@ from prompt4trust.models import Decoding, Downstream, Generation, Guidance, Omis
 from prompt4trust.pictures import PicturePreparation
 from prompt4trust.prompts import Message, PromptTemplate
 from prompt4trust.verdict import steers
+from services.gateway.answering.guidance_ahead import GuidanceAhead
 from services.gateway.errors import SteeringGuidanceError
 from services.gateway.intake.query import Query
 from services.gateway.schemas import Lack
@@ -39,7 +40,7 @@ class ModelAnswer:
         answer: The estimator's answer.
         key: What its confidence belongs to.
         lacks: What was done without.
-        policy_s: Seconds spent waiting for the policy.
+        policy_s: Seconds that the policy took; some of them may have passed while the picture was being decoded.
         downstream_s: Seconds spent waiting for the downstream model.
     """
 
@@ -74,13 +75,17 @@ class Models:
     takes_top_k: bool = True
     clock: Callable[[], float] = time.perf_counter
 
-    async def ask(self, query: Query) -> ModelAnswer:
+    async def ask(self, query: Query, ahead: GuidanceAhead) -> ModelAnswer:
         """Ask by the query's method, or without guidance where the policy is away or its guidance steers.
+
+        Args:
+            query: The question.
+            ahead: The policy, which may have been asked for the guidance already.
 
         Raises:
             TransportError: If the downstream model could not be asked.
         """
-        timed = _Timed(self.downstream, self.policy, self.clock)
+        timed = _Timed(self.downstream, ahead, self.clock)
         answer, decoding, lacks = await self._answer(query, timed)
         if timed.without_logprobs and answer.estimator in WITHOUT_LOGPROBS:
             answer = replace(answer, estimator=WITHOUT_LOGPROBS[answer.estimator])
@@ -95,7 +100,7 @@ class Models:
             decoding=decoding.as_sent(takes_top_k=self.takes_top_k),
             picture_preparation=self.preparation,
         )
-        return ModelAnswer(answer, key, lacks, timed.policy_s, timed.downstream_s)
+        return ModelAnswer(answer, key, lacks, timed.policy_s + ahead.unwaited_s, timed.downstream_s)
 
     async def _answer(self, query: Query, timed: _Timed) -> tuple[Answer, Decoding, tuple[Lack, ...]]:
         ask, picture = query.ask, query.picture.data_url

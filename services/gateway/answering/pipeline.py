@@ -1,6 +1,7 @@
 """The way of a question through the gateway, stage by stage.
 
     intake       the request becomes a `Query`                     intake/intake.py
+                 and guidance is begun meanwhile                   answering/guidance_ahead.py
     ask          both models are asked                             answering/models.py
     evidence     calibrator, guard, references: one moment         shelves/evidence.py
     familiarity  is the question like those they were made from?   answering/familiarity.py
@@ -31,14 +32,16 @@ from services.gateway.admission.gate import Gate
 from services.gateway.answering.calibration import calibrate
 from services.gateway.answering.decision import DecisionDefaults, decide
 from services.gateway.answering.familiarity import FamiliarityJudge
+from services.gateway.answering.guidance_ahead import GuidanceAhead
 from services.gateway.answering.models import Models
 from services.gateway.answering.promises import withheld_promise
 from services.gateway.answering.reply import Answered
 from services.gateway.intake.client_wait import longest_wait_s
 from services.gateway.intake.connection import while_connected
 from services.gateway.intake.intake import Intake
+from services.gateway.intake.later import Later
 from services.gateway.intake.query import Query
-from services.gateway.schemas import VqaReply
+from services.gateway.schemas import Ask, VqaReply
 from services.gateway.shelves.evidence import Shelves
 
 
@@ -104,19 +107,23 @@ class Pipeline:
         """
         self._check_room(request)
         await self.shelves.refresh()
-        query = await self.intake.read(request, self.shelves.references.descriptors)
-        with anyio.fail_after(self._left_s(query)):
-            if self.recorder is not None and query.is_repeatable:
-                await self.recorder.check_repeated(query)
-            answered = await while_connected(request.receive, partial(self.answer_query, query))
+        with Later() as later:
+            ahead = GuidanceAhead(self.models.policy, later, self.clock)
+            # Not where it would be for nothing: a question that finds no place is turned away.
+            begin = ahead.begin if self.gate.is_free else _begin_nothing
+            query = await self.intake.read(request, self.shelves.references.descriptors, later, begin)
+            with anyio.fail_after(self._left_s(query)):
+                if self.recorder is not None and query.is_repeatable:
+                    await self.recorder.check_repeated(query)
+                answered = await while_connected(request.receive, partial(self.answer_query, query, ahead))
         # Ahead of the reply, so that nobody has an answer of which nothing is known.
         recorded = self.recorder is not None and await self.recorder.keep(answered)
         return answered.reply(recorded=recorded)
 
-    async def answer_query(self, query: Query) -> Answered:
+    async def answer_query(self, query: Query, ahead: GuidanceAhead) -> Answered:
         """Answer what was taken in, when it is its turn."""
         async with self.gate.place(query.client, self._left_s(query)):
-            asked = await self.models.ask(query)
+            asked = await self.models.ask(query, ahead)
             await self.shelves.refresh()
             evidence = self.shelves.evidence(asked.key, is_open=not query.ask.options)
             familiarity = await self.judge.judge(query, evidence)
@@ -133,3 +140,7 @@ class Pipeline:
 
     def _left_s(self, query: Query) -> float:
         return min(self.deadline_s, query.within_s) - (self.clock() - query.started)
+
+
+def _begin_nothing(_: Ask) -> None:
+    """Ask for no guidance ahead."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -13,7 +14,7 @@ import anyio
 from pydantic import TypeAdapter
 from starlette.requests import ClientDisconnect, Request
 
-from prompt4trust.pictures import PictureLimits, PreparedPicture
+from prompt4trust.pictures import PictureLimits, PreparedPicture, begins_as_picture
 from prompt4trust.shift import Described
 from services.common.auth.authenticator import key_of
 from services.common.auth.client import client_of
@@ -23,10 +24,12 @@ from services.common.pictures.pool import PicturePool
 from services.gateway.intake.client_wait import longest_wait_s
 from services.gateway.intake.connection import while_connected
 from services.gateway.intake.idempotency import answer_id_of
+from services.gateway.intake.later import Later
 from services.gateway.intake.picture_task import arguments, described_from
 from services.gateway.intake.query import Query
 from services.gateway.intake.submission import Submission, read_submission
 from services.gateway.intake.uploads import Uploads
+from services.gateway.schemas import Ask
 
 _PREPARED: Final = TypeAdapter(PreparedPicture)
 _SMALL: Final = 1_000_000  # bytes of a body
@@ -60,12 +63,16 @@ class Intake:
     pictures: PicturePool
     clock: Callable[[], float] = time.perf_counter
 
-    async def read(self, request: Request, descriptors: Sequence[str]) -> Query:
+    async def read(
+        self, request: Request, descriptors: Sequence[str], later: Later, understood: Callable[[Ask], None]
+    ) -> Query:
         """Read a request.
 
         Args:
             request: The request to /vqa.
             descriptors: Ids of the descriptors by which its question is to be described.
+            later: Ends with the request; the question is described in it.
+            understood: Told of the checked question while its picture, which at least begins as one does, is decoded.
 
         Returns:
             The query.
@@ -93,7 +100,11 @@ class Intake:
             with anyio.fail_after(min(self.deadline_s, within_s)):
                 submission = await read_submission(request.headers, body, self.max_image_bytes, self.methods)
                 del body
-                work = partial(_prepare, submission, self.limits, descriptors, self.pictures, client)
+                if begins_as_picture(submission.image):
+                    understood(submission.ask)
+                asked = _asked_of_workers(submission, self.limits, descriptors)
+                begin = partial(self.pictures.begin, submission.image, asked, client)
+                work = partial(_prepare, begin, later)
                 picture, described = await while_connected(request.receive, work)
         return Query(
             ask=submission.ask,
@@ -113,11 +124,9 @@ def _is_small(request: Request) -> bool:
     return stated.isdecimal() and int(stated) <= _SMALL
 
 
-async def _prepare(
-    submission: Submission, limits: PictureLimits, descriptors: Sequence[str], pictures: PicturePool, client: str
-) -> tuple[PreparedPicture, Mapping[str, Described]]:
+def _asked_of_workers(submission: Submission, limits: PictureLimits, descriptors: Sequence[str]) -> Mapping[str, Any]:
     ask = submission.ask
-    asked = arguments(
+    return arguments(
         limits,
         submission.media_type,
         submission.filename,
@@ -125,10 +134,21 @@ async def _prepare(
         ask.options,
         descriptors if ask.options else (),
     )
-    found, file = await pictures.run(submission.image, asked, client)
-    return prepared_picture(found, file), {name: described_from(each) for name, each in found["described"].items()}
+
+
+async def _prepare(
+    begin: Callable[[], Awaitable[tuple[Any, bytes, asyncio.Task[Any] | None]]], later: Later
+) -> tuple[PreparedPicture, Awaitable[Mapping[str, Described]]]:
+    found, file, rest = await begin()
+    return prepared_picture(found, file), later.begin(_described(rest))
+
+
+async def _described(rest: asyncio.Task[Any] | None) -> Mapping[str, Described]:
+    # A worker that describes is done in no time; to give up on it would be to kill it.
+    found = {} if rest is None else await asyncio.shield(rest)
+    return {name: described_from(each) for name, each in found.items()}
 
 
 def prepared_picture(found: Mapping[str, Any], file: bytes) -> PreparedPicture:
     """Make the prepared picture of `prepare_and_describe`'s result, checked: a stranger's file had a hand in it."""
-    return _PREPARED.validate_python({**found["picture"], "file": file})
+    return _PREPARED.validate_python({**found, "file": file})

@@ -13,9 +13,10 @@ import numpy as np
 
 from prompt4trust.pictures import PictureLimits, PreparedPicture, decode_picture
 from prompt4trust.shift import Described, Words, get_descriptor
+from services.common.pictures.worker import Rest
 
 
-def prepare_and_describe(file: bytes, asked: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes]:
+def prepare_and_describe(file: bytes, asked: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes, Rest]:
     """Decode a picture once, for the models and for the comparison with known questions.
 
     Args:
@@ -23,8 +24,8 @@ def prepare_and_describe(file: bytes, asked: Mapping[str, Any]) -> tuple[Mapping
         asked: As `arguments` made it.
 
     Returns:
-        `{"picture": fields of the PreparedPicture but its bytes, "described": descriptor's id -> description}` as JSON
-        holds it (see `described_from`), and these bytes.
+        The fields of the PreparedPicture but its bytes, as JSON holds them; these bytes; and what makes `{descriptor's
+        id: description}` (see `described_from`), which is not needed before the models have answered.
 
     Raises:
         PictureError: If the picture is not taken.
@@ -33,11 +34,14 @@ def prepare_and_describe(file: bytes, asked: Mapping[str, Any]) -> tuple[Mapping
     decoded = decode_picture(file, limits, media_type=asked["media_type"], filename=asked["filename"])
     fields = asdict(PreparedPicture.of(decoded))
     prepared = fields.pop("file")
-    described = {
-        name: _as_json(get_descriptor(name).describe(decoded.pixels, asked["question"], asked["options"]))
-        for name in asked["descriptors"]
-    }
-    return {"picture": fields, "described": described}, prepared
+    pixels, question, options = decoded.pixels, asked["question"], asked["options"]
+
+    def describe() -> Mapping[str, Any]:
+        return {
+            name: _as_json(get_descriptor(name).describe(pixels, question, options)) for name in asked["descriptors"]
+        }
+
+    return fields, prepared, describe
 
 
 def arguments(

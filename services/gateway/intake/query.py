@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
 
 from prompt4trust.pictures import PreparedPicture
@@ -19,7 +19,8 @@ class Query:
     Attributes:
         ask: The checked question.
         picture: The picture as the models get it.
-        described: Descriptor's id -> what question and picture look like to it; empty for an open question.
+        described: Descriptor's id -> what question and picture look like to it; empty for an open question. It comes
+            while the models are being asked.
         id: Id of the answer to come.
         is_repeatable: Whether the id follows from an Idempotency-Key, so that the answer may have been given before.
         request_id: Id of the HTTP request, or None.
@@ -30,7 +31,7 @@ class Query:
 
     ask: Ask
     picture: PreparedPicture
-    described: Mapping[str, Described]
+    described: Awaitable[Mapping[str, Described]]
     id: str
     is_repeatable: bool
     request_id: str | None

@@ -7,21 +7,30 @@ import re
 import resource
 import signal
 import socket
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from prompt4trust.errors import PictureError
+from services.common.pictures.worker import Rest
 
 leaked: list[object] = []
 
 
-def do(file: bytes, asked: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes]:
+def do(
+    file: bytes, asked: Mapping[str, Any]
+) -> tuple[Mapping[str, Any], bytes] | tuple[Mapping[str, Any], bytes, Rest]:
     """Do what `act` says; in its own process, which it names."""
     me = {"pid": os.getpid()}
     match asked["act"]:
         case "echo":
             return {**me, "asked": asked}, file[::-1]
+        case "later":
+            return me, file[::-1], lambda: do(b"", asked["then"])[0]
+        case "await":
+            while not Path(asked["path"]).exists():
+                time.sleep(0.001)
         case "refuse":
             raise PictureError("image-too-small", "The image is too small.")
         case "stall":  # in C, in one call that does not end

@@ -275,3 +275,49 @@ def test_no_worker_outlives_a_killed_parent() -> None:
         parent.kill()
     _, left = psutil.wait_procs(family, timeout=60)
     assert left == []
+
+
+async def later(pool: PicturePool, **then: Any) -> asyncio.Task[Any]:
+    """Have a worker begin with something that it finishes later."""
+    _, file, rest = await pool.begin(b"ab", {"act": "later", "then": then})
+    assert (file, rest is not None) == (b"ba", True)
+    assert rest is not None
+    return rest
+
+
+async def test_the_first_result_is_there_before_the_rest_is_done(pool: PicturePool, tmp_path: Path) -> None:
+    await all_ready(pool)
+    rest = await later(pool, act="await", path=str(tmp_path / "go"))
+    assert pool.idle == pool.limits.count - 1
+    assert not rest.done()
+    (tmp_path / "go").touch()
+    assert (await rest)["pid"] in pool.pids
+    assert pool.idle == pool.limits.count
+
+
+async def test_who_wants_all_gets_both_parts(pool: PicturePool) -> None:
+    found, file = await pool.run(b"ab", {"act": "later", "then": {"act": "echo"}})
+    assert (found["asked"], file) == ({"act": "echo"}, b"ba")
+
+
+async def test_the_rest_fails_as_a_whole_would(pool: PicturePool) -> None:
+    with pytest.raises(PictureError, match="too small"):
+        await (await later(pool, act="refuse"))
+    with pytest.raises(PictureWorkerError, match="a mistake of ours"):
+        await (await later(pool, act="fail"))
+    await all_ready(pool)
+    before = pool.pids
+    with pytest.raises(PictureError, match="decoder failed"):
+        await (await later(pool, act="crash"))
+    await until(lambda: pool.pids != before and pool.idle == pool.limits.count)
+
+
+async def test_a_rest_that_is_given_up_or_takes_too_long_ends_its_worker() -> None:
+    async with PicturePool(do, WorkerLimits(1, MEMORY, 0.3)) as pool:
+        first = await later(pool, act="stall")
+        (pid,) = pool.pids
+        first.cancel()
+        await until(lambda: pid not in pool.pids and pool.idle == 1)
+        with pytest.raises(PictureError, match="more than"):
+            await (await later(pool, act="stall"))
+        await all_ready(pool)

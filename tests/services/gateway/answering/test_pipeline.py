@@ -26,9 +26,11 @@ from services.gateway.admission.gate import Gate
 from services.gateway.answering import pipeline as stages
 from services.gateway.answering.decision import DecisionDefaults
 from services.gateway.answering.familiarity import FamiliarityJudge
+from services.gateway.answering.guidance_ahead import GuidanceAhead
 from services.gateway.answering.models import Models
 from services.gateway.answering.pipeline import Pipeline
 from services.gateway.intake.intake import Intake
+from services.gateway.intake.later import Later
 from services.gateway.intake.picture_task import prepare_and_describe
 from services.gateway.intake.query import Query
 from services.gateway.intake.uploads import Uploads
@@ -112,7 +114,9 @@ def generations(reply: VqaReply) -> set[str | None]:
 
 async def answer(pipeline: Pipeline, query: Query) -> VqaReply:
     await pipeline.shelves.refresh()
-    return (await pipeline.answer_query(query)).reply(recorded=False)
+    with Later() as later:
+        ahead = GuidanceAhead(pipeline.models.policy, later, pipeline.clock)
+        return (await pipeline.answer_query(query, ahead)).reply(recorded=False)
 
 
 def meddle(monkeypatch: pytest.MonkeyPatch, stage: str, act: Callable[[], None]) -> None:

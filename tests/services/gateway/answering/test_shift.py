@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator
+from collections.abc import Awaitable, Generator, Iterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -19,7 +19,7 @@ from PIL import Image
 
 from prompt4trust.picture_files import PREPARATION
 from prompt4trust.pictures import PictureLimits, PreparedPicture, decode_picture
-from prompt4trust.shift import PictureAndWords, ReferenceArtifact, fit_reference
+from prompt4trust.shift import Described, PictureAndWords, ReferenceArtifact, fit_reference
 from services.common.registry.directory import Registry
 from services.gateway.answering.familiarity import Familiarity, FamiliarityJudge
 from services.gateway.answering.promises import withheld_promise
@@ -235,7 +235,18 @@ def a_query(kind: str = "disc") -> Query:
     decoded = decode_picture(base64.b64decode(encoded(kind)), PictureLimits())
     descriptor = PictureAndWords()
     described_as = {descriptor.id: descriptor.describe(decoded.pixels, ask.question, ask.options)}
-    return Query(ask, PreparedPicture.of(decoded), described_as, "id", False, None, 0.0)
+    return Query(ask, PreparedPicture.of(decoded), There(described_as), "id", False, None, 0.0)
+
+
+class There(Awaitable[Mapping[str, Described]]):
+    """What a worker has described by now."""
+
+    def __init__(self, described: Mapping[str, Described]) -> None:
+        self._described = described
+
+    def __await__(self) -> Generator[None, None, Mapping[str, Described]]:
+        yield from ()
+        return self._described
 
 
 def made_from(dataset: str, name: str = "platt", *, digit: str = "5") -> FittedCalibrator:
