@@ -101,6 +101,7 @@ class WordNeighbours:
         self._weights = [_rarity([_part(row, part) for row in rows]) for part in range(2)]
         # Turned over once, as products want it.
         self._known = [self._matrix(rows, part).T.tocsr() for part in range(2)]
+        self._empty = [_without(rows, part) for part in range(2)]
 
     def scores(self, rows: Sequence[Words], own: Sequence[Sequence[int]] | None = None) -> Floats:
         """Score questions.
@@ -114,24 +115,34 @@ class WordNeighbours:
         """
         alike = np.zeros((len(rows), len(self.rows)))
         for part, known in enumerate(self._known):
-            alike += 0.5 * (self._matrix(rows, part) @ known).toarray()
-            empty = [np.array([not _part(row, part) for row in which]) for which in (rows, self.rows)]
-            alike += 0.5 * np.outer(*empty)
+            # Not the product of two sparse matrices: to make one of a single question takes longer than all of this.
+            for place, words in enumerate(rows):
+                for column, weight in zip(*self._weighed(words, part), strict=True):
+                    having = slice(known.indptr[column], known.indptr[column + 1])
+                    alike[place, known.indices[having]] += 0.5 * weight * known.data[having]
+            alike += 0.5 * np.outer(_without(rows, part), self._empty[part])
         for row, twins in enumerate(own or ()):
             alike[row, list(twins)] = 0.0
         return np.asarray(np.round(np.clip(1 - alike.max(axis=1), 0, 1), _DECIMALS))
 
     def _matrix(self, rows: Sequence[Words], part: int) -> csr_array:
-        """Weigh words and bring each row to length 1; a row without words stays zero."""
-        columns = [np.array(_part(row, part), dtype=np.intp) for row in rows]
-        values = [self._weights[part][each] for each in columns]
-        values = [each / np.linalg.norm(each) if len(each) else each for each in values]
+        columns, values = zip(*(self._weighed(row, part) for row in rows), strict=True)
         starts = np.cumsum([0, *(len(each) for each in columns)])
         return csr_array((np.concatenate(values), np.concatenate(columns), starts), shape=(len(rows), BUCKETS))
+
+    def _weighed(self, row: Words, part: int) -> tuple[npt.NDArray[np.intp], Floats]:
+        """Weigh a question's words, and bring them to length 1; there may be none."""
+        columns = np.array(_part(row, part), dtype=np.intp)
+        values = self._weights[part][columns]
+        return columns, values / np.linalg.norm(values) if len(columns) else values
 
 
 def _part(words: Words, part: int) -> tuple[int, ...]:
     return (words.question, words.options)[part]
+
+
+def _without(rows: Sequence[Words], part: int) -> npt.NDArray[np.bool_]:
+    return np.array([not _part(row, part) for row in rows])
 
 
 def _rarity(rows: Sequence[tuple[int, ...]]) -> Floats:

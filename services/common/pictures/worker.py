@@ -24,7 +24,7 @@ from typing import Any, Final
 from prompt4trust.errors import PictureError
 
 Rest = Callable[[], Mapping[str, Any]]
-"""What is left of a task once its first result has been sent; its own result is what JSON holds."""
+"""The remainder of a task once its first result has been sent; its own result is what JSON holds."""
 Task = Callable[[bytes, Mapping[str, Any]], tuple[Mapping[str, Any], bytes] | tuple[Mapping[str, Any], bytes, Rest]]
 """Work on a file, with arguments and results that JSON holds, and bytes beside them; a function of a module. What need
 not be waited for comes as a third part, to be done while others use the first two."""

@@ -239,7 +239,7 @@ def a_query(kind: str = "disc") -> Query:
 
 
 class There(Awaitable[Mapping[str, Described]]):
-    """What a worker has described by now."""
+    """A description that is there already."""
 
     def __init__(self, described: Mapping[str, Described]) -> None:
         self._described = described
