@@ -155,6 +155,10 @@ bench-prefix: .venv/.developed ## Measure what vLLM's prefix cache is worth, and
 	@test -n "$(VLLM)" || { echo "name a vllm command: make bench-prefix VLLM=/path/to/vllm" >&2; exit 2; }
 	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m benchmarks.prefix --vllm "$(VLLM)" $(ARGS)
 
+.PHONY: bench-latency
+bench-latency: .venv/.developed ## Measure an answer's time beside one call of the downstream model, with guidance cached and new; VLLM=... on vLLM, too
+	$(OFFLINE) $(BIN)/python -m benchmarks.latency $(if $(VLLM),--vllm "$(VLLM)") $(ARGS)
+
 .PHONY: bench-trainer
 bench-trainer: .venv/.developed ## Compare rewards and evaluation with one request after another; split a training step's time
 	$(OFFLINE) $(BIN)/python -m benchmarks.trainer $(ARGS)
