@@ -1,4 +1,4 @@
-"""httpx where other libraries' mistakes are told as failed connections; for what is asked of strangers, now and then."""
+"""httpx, for calls now and then: what other libraries below it stumble over is told as a failed connection."""
 
 from __future__ import annotations
 
