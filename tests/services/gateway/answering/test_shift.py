@@ -309,7 +309,7 @@ async def test_a_reference_that_comes_while_a_question_is_asked_lets_none_throug
     await shelf.refresh()
     evidence = Evidence(PAIR, made_from("phantom-vqa"), None, shelf.content)
     judge, query = FamiliarityJudge(0.99, PREPARATION, anyio.CapacityLimiter(1)), a_query("stripes")
-    familiarity = await judge.judge(replace(query, described={}), evidence)
+    familiarity = await judge.judge(replace(query, described=There({})), evidence)
     assert familiarity == Familiarity(None, "the reference inputs discs came while it was asked", is_lost=True)
     withheld = withheld_promise(evidence, familiarity, alarm_withholds=True)
     assert withheld is not None
