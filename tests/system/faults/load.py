@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -76,10 +75,6 @@ class Load:
         await until(lambda: rights() >= 3 * self.at_once, deadline_s)
         others = [each.ended - begun for each in self.since(start) if each.kind != "right"]
         return max(others, default=0.0)
-
-    def counts(self, start: int) -> Counter[str]:
-        """Outcomes by kind after so many."""
-        return Counter(each.kind for each in self.since(start))
 
     async def _ask_for_ever(self, who: int, ended: asyncio.Event) -> None:
         while not ended.is_set():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -66,7 +67,7 @@ async def suffer(site: Site, fault: Fault, count: int = 12) -> Row:
     complaints += _complaints(outcomes, fault)
     complaints += await _record_complaints(site, fault, start, known)
     after, said = await _after(site, before, complaints)
-    return Row(fault, len(outcomes), dict(load.counts(start)), recovery, before, after, said)
+    return Row(fault, len(outcomes), dict(Counter(each.kind for each in outcomes)), recovery, before, after, said)
 
 
 def _complaints(outcomes: Sequence[Outcome], fault: Fault) -> Iterable[str]:
