@@ -31,6 +31,7 @@ QUESTIONS = 8
 SETTINGS = {
     "POLICY_DEADLINE_S": "2",
     "POLICY_PAUSE_S": "1",
+    "DOWNSTREAM_PAUSE_S": "1",
     "DOWNSTREAM_DEADLINE_S": "4",
     "DEADLINE_S": "8",
     "MAX_WAIT_S": "4",
