@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -130,7 +131,11 @@ class Journal:
                 from tensorboardX import SummaryWriter
             except ImportError:
                 return None  # the same numbers are in the JSON lines
-            self._board = SummaryWriter(str(self.folder / TENSORBOARD), flush_secs=30, purge_step=self._purge_from)
+            # Its name has whole seconds: a run that is cut off and resumed within one would write over its own file.
+            started = f".{time.time_ns()}"
+            self._board = SummaryWriter(
+                str(self.folder / TENSORBOARD), flush_secs=30, purge_step=self._purge_from, filename_suffix=started
+            )
         return self._board
 
 
