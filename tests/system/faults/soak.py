@@ -67,7 +67,6 @@ async def soak(models: Models, folder: Path, minutes: float, faults: list[Fault]
             await _suffer(site, draw.choice(faults), seen)
             await asyncio.sleep(max(0.0, minute + 60 - load.now()))
         sampling.cancel()
-        await load.until_right_again(60)
         load.rate = 0.1  # nearly nobody asks while the books are compared
         await site.until_stored(60)
         outcomes = load.since(start)
