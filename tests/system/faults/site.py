@@ -42,7 +42,7 @@ SETTINGS = {
 """Deadlines of seconds: what a fault costs and how long recovery takes are stated for these."""
 
 _DEFAULT = "two-signal-cgp-logprob-downstream-mini-1-policy-mini-grpo-1-answer-compact-1-563ecf68"
-_RECORDS_BYTES = 16 << 20
+_DISK_MB = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,13 +134,13 @@ class Site:
 
 
 @asynccontextmanager
-async def opened(stack: Models, folder: Path, at_once: int = AT_ONCE) -> AsyncIterator[Site]:
+async def opened(stack: Models, folder: Path, at_once: int = AT_ONCE, disk_mb: int = _DISK_MB) -> AsyncIterator[Site]:
     """Run a gateway behind proxies for the length of a block, with answers of before any fault."""
     async with FaultProxy(stack.url("policy")) as policy, FaultProxy(stack.url("downstream")) as downstream:
         settings = {**SETTINGS, "POLICY_URL": policy.url, "DOWNSTREAM_URL": f"{downstream.url}/v1"}
         gateway = OwnGateway(stack, folder, settings=settings)
         gateway.file.parent.mkdir()
-        with small_disk(gateway.file.parent):
+        with small_disk(gateway.file.parent, disk_mb):
             _fill(gateway.registry)
             await asyncio.to_thread(gateway.start)
             site = Site(stack, gateway, policy, downstream, at_once)
@@ -168,12 +168,12 @@ def _fill(registry: Path) -> None:
 
 
 @contextlib.contextmanager
-def small_disk(folder: Path) -> Any:
+def small_disk(folder: Path, megabytes: int) -> Any:
     """A disk of some MB at a folder for the length of a block, where this user may mount one; else the disk beside."""
     mounted = (
         os.geteuid() == 0
         and subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"size={_RECORDS_BYTES}", "tmpfs", str(folder)], capture_output=True
+            ["mount", "-t", "tmpfs", "-o", f"size={megabytes}m", "tmpfs", str(folder)], capture_output=True
         ).returncode
         == 0
     )

@@ -30,6 +30,8 @@ _SHARE = 0.8
 """Of the answers a second that were measured before: so much is asked."""
 _MEASURED = 300
 _AT_ONCE = 16
+_DISK_MB = 512
+"""Room for the records of some two hundred thousand answers."""
 _SAMPLE_S = 5.0
 _LEFT_OUT = ("gateway", "SIGKILL", "corrupted", "clock", "active.json other")
 """Faults that end the gateway, whose memory is looked at from beginning to end, or a model that takes long to load."""
@@ -53,7 +55,7 @@ class Seen:
 async def soak(models: Models, folder: Path, minutes: float, faults: list[Fault]) -> int:
     """Soak a gateway; print what came of it; return how many things were not as promised."""
     seen, draw = Seen(), random.Random(0)
-    async with opened(models, folder, at_once=_AT_ONCE) as site:
+    async with opened(models, folder, _AT_ONCE, _DISK_MB) as site:
         load = site.load
         before, begun = len(load.outcomes), load.now()
         await load.until_answered(_MEASURED, lambda _: True, 300)
