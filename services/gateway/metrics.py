@@ -69,6 +69,8 @@ class GatewayMetrics:
             "gateway_breaker_open", "Whether a model is left alone because it kept failing.", ("model",),
             registry=registry, multiprocess_mode="livemax",
         )  # fmt: skip
+        for model in ("policy", "downstream"):
+            self._breaker_open.labels(model)
         self._breaker_changes = Counter(
             "gateway_breaker_changes", "New states of a model's breaker.", ("model", "state"), registry=registry
         )

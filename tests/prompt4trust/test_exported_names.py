@@ -63,7 +63,7 @@ EXPORTED = {
     ),
     "prompt4trust.pictures": (
         "DecodedPicture FORMATS PREPARATION_VERSION PictureLimits PictureOrigin PicturePreparation PreparedPicture "
-        "decode_base64_picture decode_picture media_type_of prepare_picture window_grey"
+        "begins_as_picture decode_base64_picture decode_picture media_type_of prepare_picture window_grey"
     ),
     "prompt4trust.plots": (
         "DARK LIGHT Triple confidence_histogram_svg dots_svg gaps_svg history_svg legend_svg oracle_curve "
