@@ -7,13 +7,14 @@ successor serves.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import sys
 import tempfile
 from collections.abc import Callable
 from socket import socket
-from typing import Final, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 import structlog
 import uvicorn
@@ -32,6 +33,10 @@ from services.common.settings import ServiceSettings
 _UNRESPONSIVE_S: Final = 60
 """Seconds after which a worker that does not answer its supervisor is replaced; starting one takes some of them."""
 _LOOK_S: Final = 1
+_RETRY_S: Final = 1.0
+_GIVES_WAY_S: Final = 0.001
+"""Seconds for each of its connections that a worker leaves the next one to the others."""
+_LONGEST_S: Final = 0.02
 _REPLACED_S: Final = 1.0
 """Seconds that a worker still answers once it is to end: clients that keep connections are told to make new ones."""
 _log = structlog.get_logger(__name__)
@@ -98,15 +103,75 @@ class _WorkerConfig(uvicorn.Config, Generic[S]):
             signal.raise_signal(signal.SIGTERM)
 
 
+class _WorkerServer(EndingServer):
+    """A server that takes one connection at a time off a listener that it shares with other workers.
+
+    A loop's own server takes all that wait as soon as it wakes: of clients that come together and keep their
+    connections, one worker would have most, and the others nothing to do. With one at a time, whoever is idle takes the
+    next.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config, _REPLACED_S, is_whole=False)
+        self._connecting: set[asyncio.Task[Any]] = set()
+
+    async def startup(self, sockets: list[socket] | None = None) -> None:
+        """Start the application, and then listen."""
+        await super().startup([])
+        for listener in sockets or []:
+            listener.setblocking(False)
+            listener.listen(self.config.backlog)
+            self._listen(listener)
+
+    async def shutdown(self, sockets: list[socket] | None = None) -> None:
+        """Take no more connections, and end those that there are in order."""
+        for listener in sockets or []:
+            asyncio.get_running_loop().remove_reader(listener)
+        await super().shutdown(sockets)
+
+    def _listen(self, listener: socket) -> None:
+        if listener.fileno() >= 0:  # it is closed when the worker ends
+            asyncio.get_running_loop().add_reader(listener, self._accept, listener)
+
+    def _accept(self, listener: socket) -> None:
+        loop = asyncio.get_running_loop()
+        try:
+            connection, _ = listener.accept()
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return  # another worker was quicker, or the client has left
+        except OSError as error:
+            _log.error("a connection cannot be taken", reason=str(error))  # mostly too many open files
+            loop.remove_reader(listener)
+            loop.call_later(_RETRY_S, self._listen, listener)
+            return
+        # Who has more connections leaves the next to others for longer: one that runs already would take all before
+        # those that sleep have woken.
+        loop.remove_reader(listener)
+        held = len(self.server_state.connections) + 1
+        loop.call_later(min(_GIVES_WAY_S * held, _LONGEST_S), self._listen, listener)
+        connection.setblocking(False)
+        task = loop.create_task(loop.connect_accepted_socket(self._protocol, connection))
+        self._connecting.add(task)
+        task.add_done_callback(self._connecting.discard)
+
+    def _protocol(self) -> asyncio.Protocol:
+        protocol: asyncio.Protocol = self.config.http_protocol_class(
+            config=self.config,  # type: ignore[call-arg]  # every one of uvicorn's takes these
+            server_state=self.server_state,
+            app_state=self.lifespan.state,
+        )
+        return protocol
+
+
 class _Worker(multiprocess.Process):
     """A worker as its supervisor sees it, and as it begins in its own process."""
 
     @property
-    def server(self) -> EndingServer:
+    def server(self) -> _WorkerServer:
         """The server, in the worker's process."""
         if self._server is None:
-            self._server = EndingServer(self.config, _REPLACED_S, is_whole=False)
-        assert isinstance(self._server, EndingServer)  # noqa: S101 - nothing else makes one
+            self._server = _WorkerServer(self.config)
+        assert isinstance(self._server, _WorkerServer)  # noqa: S101 - nothing else makes one
         return self._server
 
     def target(self, sockets: list[socket] | None = None) -> None:
