@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
-import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Annotated, Any
@@ -49,8 +48,8 @@ def main(
     counts = [int(number) for number in workers.split(",")]
     before = load_average()
     try:
-        with _folder() as folder:
-            turns = asyncio.run(_measure(folder, port, counts, part, each, answers, rounds))
+        with tempfile.TemporaryDirectory(prefix="bench-workers-", ignore_cleanup_errors=True) as folder:
+            turns = asyncio.run(_measure(Path(folder), port, counts, part, each, answers, rounds))
     except CoresError as error:
         console.print(str(error))
         raise typer.Exit(1) from None
@@ -99,15 +98,11 @@ async def _measure(
 def _workers(pid: int, count: int) -> list[list[int]]:
     """List a gateway's workers, each with the processes that it has started."""
     process = psutil.Process(pid)
-    found = [process] if count == 1 else [each for each in process.children() if "spawn" in _command(each)]
+    spawned = (each for each in process.children() if "--multiprocessing-fork" in each.cmdline())
+    found = [process] if count == 1 else list(spawned)
     if len(found) != count:
         raise RuntimeError(f"{len(found)} workers run, not {count}")
     return [[each.pid, *(child.pid for child in each.children(recursive=True))] for each in found]
-
-
-def _command(process: psutil.Process) -> str:
-    words = " ".join(process.cmdline())
-    return "spawn" if "--multiprocessing-fork" in words else words
 
 
 def _figures(turns: Sequence[Turn], least: Sequence[Turn], cores: float, count: int) -> dict[str, Any]:
@@ -139,16 +134,6 @@ def _table(found: Sequence[dict[str, Any]], part: float) -> Table:
             f"{each['answers']}, failed {sum(each['failed'].values())}",
         )
     return table
-
-
-@contextmanager
-def _folder() -> Iterator[Path]:
-    """Make a folder for the length of a block."""
-    folder = Path(tempfile.mkdtemp(prefix="bench-workers-"))
-    try:
-        yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -68,6 +68,13 @@ class MetricsRegistry(CollectorRegistry):
         else:
             self._followed.append((gauge, read))
 
+    def add_process_metrics(self) -> None:
+        """Register what this process, or the workers of which it is one take of the machine together."""
+        if self._shared is None:
+            ProcessCollector(registry=self)
+        else:
+            WorkerProcessesCollector(self, _processes_of_the_service)
+
     def keep_up(self) -> None:
         """Write the followed values where other processes see them; called once a second in each."""
         for gauge, read in self._followed:
@@ -123,18 +130,6 @@ class WorkerProcessesCollector(Collector):
             taken = min(values[name]) if name in _LEAST else sum(values[name])
             family.samples = [family.samples[0]._replace(value=taken)]
             yield family
-
-
-def add_process_metrics(registry: MetricsRegistry) -> None:
-    """Register what this process, or the workers of which it is one take of the machine together.
-
-    Args:
-        registry: Where it is registered.
-    """
-    if os.environ.get(SHARED_VARIABLE):
-        WorkerProcessesCollector(registry, _processes_of_the_service)
-    else:
-        ProcessCollector(registry=registry)
 
 
 def _processes_of_the_service() -> list[int]:

@@ -149,13 +149,7 @@ async def open_gateway(
     shelves = Shelves(calibrators, guards, references, partial(_alarm_for, monitor))
     await shelves.refresh()
     gate = _gate(settings, metrics)
-    breaker = CircuitBreaker(
-        "downstream",
-        settings.downstream_failures,
-        settings.downstream_pause_s,
-        probes=_BREAKER_PROBES,
-        changed=partial(metrics.note_breaker, "downstream"),
-    )
+    breaker = _breaker("downstream", settings.downstream_failures, settings.downstream_pause_s, metrics)
     connect = partial(HttpPool, max_connections=settings.max_in_flight)
     async with (
         open_monitor(monitor),
@@ -223,14 +217,12 @@ def _downstream(settings: GatewaySettings, http: HttpPool, metrics: GatewayMetri
 def _policy(settings: GatewaySettings, http: HttpPool, metrics: GatewayMetrics) -> GuardedPolicy:
     budget = _retry_budget(settings, metrics, "policy")
     client = PolicyClient(http, RetrySettings(settings.policy_deadline_s, settings.policy_attempts, budget=budget))
-    breaker = CircuitBreaker(
-        "policy",
-        settings.policy_failures,
-        settings.policy_pause_s,
-        probes=_BREAKER_PROBES,
-        changed=partial(metrics.note_breaker, "policy"),
-    )
-    return GuardedPolicy(client, breaker)
+    return GuardedPolicy(client, _breaker("policy", settings.policy_failures, settings.policy_pause_s, metrics))
+
+
+def _breaker(model: str, failures: int, pause_s: float, metrics: GatewayMetrics) -> CircuitBreaker:
+    changed = partial(metrics.note_breaker, model)
+    return CircuitBreaker(model, failures, pause_s, probes=_BREAKER_PROBES, changed=changed)
 
 
 def _retry_budget(settings: GatewaySettings, metrics: GatewayMetrics, model: str) -> RetryBudget:

@@ -33,7 +33,7 @@ from services.common.http.openapi import Surroundings, complete
 from services.common.http.pacing import Pacing
 from services.common.http.problems import install_problem_handlers
 from services.common.http.telemetry import RequestTelemetry
-from services.common.metrics_registry import MetricsRegistry, add_process_metrics
+from services.common.metrics_registry import MetricsRegistry
 from services.common.settings import ServiceSettings
 
 _LEAST_HELD_BYTES = 64_000_000
@@ -87,7 +87,7 @@ def create_app(
         KeysError: If the settings name a file of keys that cannot be read.
     """
     registry = metrics if metrics is not None else MetricsRegistry.of_this_process()
-    add_process_metrics(registry)
+    registry.add_process_metrics()
     keyring = Keyring(settings.api_keys, settings.service) if settings.api_keys is not None else None
     counted = AuthenticationMetrics(registry)
     if keyring is not None:

@@ -159,7 +159,7 @@ class Gate:
             raise question.refusal or self._refusal("wait")
 
     def _reason_against(self, client: str, within_s: float) -> ShedReason | None:
-        if not self._queue and self.in_flight < self._limit.now:
+        if self.is_free:
             return None
         if len(self._queue) >= self._most_waiting and self._queue.giving_way_to(client) is None:
             return "full"
