@@ -19,13 +19,13 @@ from services.common.engine.transformers_engine import TransformersEngine
 from services.common.http.app import create_app
 from services.common.http.health import Dependency
 from services.common.metrics_registry import MetricsRegistry
+from services.common.openai.errors import OpenAIEnvelopes, OpenAIError, on_openai_error
+from services.common.openai.replies import ErrorReply
 from services.downstream.chat import ChatService
 from services.downstream.endpoints import make_router
 from services.downstream.engine_loader import load_engine
-from services.downstream.errors import OpenAIEnvelopes, OpenAIError, on_openai_error
 from services.downstream.metrics import EngineCollector
 from services.downstream.picture_fetcher import PictureFetcher
-from services.downstream.replies import ErrorReply
 from services.downstream.settings import DownstreamSettings
 
 _log = structlog.get_logger(__name__)
@@ -129,7 +129,7 @@ def downstream_app(settings: DownstreamSettings, *, load: LoadEngine = load_engi
         max_body_bytes=settings.max_body_bytes,
         body_timeout_s=settings.body_timeout_s,
         is_alive=service.is_alive,
-        paced="/v1/chat/completions",
+        paced={"/v1/chat/completions"},
         other_errors={"/v1/": ErrorReply},
         examples=Path(__file__).parent / "examples",
     )

@@ -9,8 +9,9 @@ from typing import Any
 from services.common.engine.errors import EngineError
 from services.common.engine.interface import GenerationRequest
 from services.common.engine.transformers_engine import TransformersEngine
+from services.common.openai.errors import OpenAIError
 from services.downstream.conversion import ReplyHead, completion, picture_urls, to_generation
-from services.downstream.errors import OpenAIError, from_engine
+from services.downstream.errors import from_engine
 from services.downstream.picture_fetcher import PictureFetcher
 from services.downstream.schemas import ChatCompletionRequest
 from services.downstream.settings import DownstreamSettings

@@ -9,7 +9,8 @@ from typing import Any
 
 from prompt4trust.models import Sampling
 from services.common.engine.interface import GenerationRequest, GenerationResult, Message, TokenLogprob, Usage
-from services.downstream.schemas import ChatCompletionRequest, ChatMessage, ImagePart
+from services.common.openai.chat_parts import ImagePart
+from services.downstream.schemas import ChatCompletionRequest, ChatMessage
 
 
 def picture_urls(request: ChatCompletionRequest) -> list[str]:

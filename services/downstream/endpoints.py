@@ -13,10 +13,11 @@ from pydantic import ValidationError
 
 from services.common.auth import OPEN, Right, requires
 from services.common.auth.client import client_of
-from services.common.http.openapi import json_body, reference
+from services.common.http.openapi import json_body
+from services.common.openai.errors import OpenAIError, from_validation
+from services.common.openai.replies import envelopes
 from services.downstream.chat import ChatService
-from services.downstream.errors import OpenAIError, from_validation
-from services.downstream.replies import ChatCompletionReply, ErrorReply, ModelListReply, ModelReply
+from services.downstream.replies import ChatCompletionReply, ModelListReply, ModelReply
 from services.downstream.schemas import ChatCompletionRequest
 
 T = TypeVar("T")
@@ -24,12 +25,6 @@ T = TypeVar("T")
 _SMALL_BODY = 1_000_000  # bytes that are read in less time than a thread takes to begin
 _Name = Annotated[str, Path(description="The model's name.", json_schema_extra={"minLength": 1, "maxLength": 1000})]
 _CLIENT_LEFT = 499  # nginx's word; nobody reads it, but the access log does
-
-
-def _errors(described: dict[int, str]) -> dict[int | str, dict[str, Any]]:
-    """Describe statuses that come with OpenAI's envelope: status -> when it does."""
-    content = {"application/json": {"schema": reference(ErrorReply)}}
-    return {status: {"description": text, "content": content} for status, text in described.items()}
 
 
 def make_router(service: Callable[[], ChatService]) -> APIRouter:
@@ -63,7 +58,7 @@ def make_router(service: Callable[[], ChatService]) -> APIRouter:
         summary="List the models",
         tags=["openai"],
         response_model=ModelListReply,
-        responses=_errors(loading),
+        responses=envelopes(loading),
     )
     async def models() -> dict[str, Any]:
         return {"object": "list", "data": [service().model_document()]}
@@ -74,7 +69,7 @@ def make_router(service: Callable[[], ChatService]) -> APIRouter:
         summary="Describe a model",
         tags=["openai"],
         response_model=ModelReply,
-        responses=_errors({404: "No such model is served.", **loading}),
+        responses=envelopes({404: "No such model is served.", **loading}),
     )
     async def model_by_name(model: _Name) -> dict[str, Any]:
         service().check_model(model)
@@ -95,7 +90,7 @@ def make_router(service: Callable[[], ChatService]) -> APIRouter:
                 "model": ChatCompletionReply,
                 "content": {"text/event-stream": {}},
             },
-            **_errors(
+            **envelopes(
                 {
                     400: "Malformed JSON, a parameter that is wrong or not served, a picture that cannot be read, or "
                     "more tokens than the model takes; `param` names it.",

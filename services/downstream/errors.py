@@ -1,22 +1,6 @@
-"""Errors in OpenAI's envelope, which its clients turn into exceptions.
-
-    OpenAIError  an error with OpenAI's type, param and code; from an engine's error, from a fault in a request, or ours
-
-Problem documents, which the parts common to all services answer with, become envelopes on their way out.
-"""
+"""The engine's errors as OpenAI's."""
 
 from __future__ import annotations
-
-import json
-import math
-from collections.abc import Sequence
-from typing import Any
-
-from fastapi import Request
-from fastapi.responses import JSONResponse
-from pydantic import ValidationError
-from starlette.datastructures import MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.common.engine.errors import (
     CONTEXT_OVERFLOW,
@@ -26,71 +10,18 @@ from services.common.engine.errors import (
     EngineUnavailableError,
     InvalidRequestError,
 )
-from services.common.http.pacing import excuse
-from services.common.http.problems import MEDIA_TYPE
+from services.common.openai.errors import OpenAIError
 
 _UNAVAILABLE_RETRY_S = 5.0
-
-
-class OpenAIError(Exception):
-    """An error as OpenAI's clients know it.
-
-    Args:
-        status: HTTP status.
-        message: What is wrong and what to change, for a person.
-        kind: OpenAI's ``type``: "invalid_request_error", "rate_limit_error" or "server_error".
-        param: The offending parameter.
-        code: Stable machine-readable reason.
-        retry_after: Seconds after which to try again, sent as Retry-After.
-    """
-
-    def __init__(
-        self,
-        status: int,
-        message: str,
-        *,
-        kind: str = "invalid_request_error",
-        param: str | None = None,
-        code: str | None = None,
-        retry_after: float | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
-        self.kind = kind
-        self.param = param
-        self.code = code
-        self.retry_after = retry_after
-
-    def body(self) -> dict[str, Any]:
-        """Make the envelope."""
-        return envelope(self.message, self.kind, self.param, self.code)
-
-    def response(self) -> JSONResponse:
-        """Render the error."""
-        headers = {} if self.retry_after is None else {"Retry-After": str(max(1, math.ceil(self.retry_after)))}
-        return JSONResponse(self.body(), status_code=self.status, headers=headers)
-
-
-def envelope(message: str, kind: str, param: str | None, code: str | None) -> dict[str, Any]:
-    """Make an error's JSON document."""
-    return {"error": {"message": message, "type": kind, "param": param, "code": code}}
-
-
-async def on_openai_error(request: Request, error: Exception) -> JSONResponse:
-    """Handle OpenAIError in an application."""
-    assert isinstance(error, OpenAIError)  # noqa: S101 - registered for this type alone
-    if error.code == CONTEXT_OVERFLOW:
-        # Anybody's long question makes a gateway send one: its others must not be slowed down for that.
-        excuse(request.scope)
-    return error.response()
 
 
 def from_engine(error: EngineError) -> OpenAIError:
     """Translate an engine's error."""
     message = str(error)
     if isinstance(error, InvalidRequestError):
-        return OpenAIError(400, message, param=error.param, code=error.code)
+        # Anybody's long question makes a gateway send one: its others must not be slowed down for that.
+        is_excused = error.code == CONTEXT_OVERFLOW
+        return OpenAIError(400, message, param=error.param, code=error.code, is_excused=is_excused)
     if isinstance(error, EngineBusyError):
         return OpenAIError(
             429, message, kind="rate_limit_error", code="rate_limit_exceeded", retry_after=error.retry_after
@@ -102,91 +33,3 @@ def from_engine(error: EngineError) -> OpenAIError:
             503, message, kind="server_error", code="model_unavailable", retry_after=_UNAVAILABLE_RETRY_S
         )
     return OpenAIError(500, message, kind="server_error", code="generation_failed")
-
-
-def from_validation(error: ValidationError) -> OpenAIError:
-    """Translate the first fault of a request that does not fit its schema, in OpenAI's words where it has some."""
-    # Every member of a union reports a fault; the one that got furthest is the one that was meant.
-    fault = max(error.errors(include_url=False, include_input=False), key=lambda fault: len(_path(fault["loc"])))
-    path, kind, context = _path(fault["loc"]), fault["type"], fault.get("ctx", {})
-    if kind == "json_invalid":
-        return OpenAIError(400, f"The body of your request is not valid JSON: {context['error']}.")
-    if "discriminator" in context:
-        path = [*path, context["discriminator"].strip("'")]
-    param = context.get("param") or _name(path)
-    if kind in ("missing", "union_tag_not_found"):
-        return OpenAIError(
-            400, f"Missing required parameter: '{param}'.", param=param, code="missing_required_parameter"
-        )
-    if kind == "extra_forbidden":
-        return OpenAIError(
-            400, f"Unrecognized request argument supplied: {param}", param=param, code="unknown_parameter"
-        )
-    code = "invalid_type" if kind.endswith(("_type", "_parsing")) else "invalid_value"
-    message = fault["msg"].removeprefix("Value error, ").rstrip(".")
-    if kind == "union_tag_invalid":
-        message = f"expected one of {context['expected_tags']}"
-    return OpenAIError(400, f"Invalid value for '{param or 'body'}': {message}.", param=param, code=code)
-
-
-def _path(location: Sequence[int | str]) -> list[int | str]:
-    """Leave out what names a member of a union: "str", "list[...]", and the tag after an element's number."""
-    return [
-        part
-        for before, part in zip(("", *location), location, strict=False)
-        if isinstance(part, int) or (part.isidentifier() and part != "str" and not isinstance(before, int))
-    ]
-
-
-def _name(path: Sequence[int | str]) -> str | None:
-    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).lstrip(".") or None
-
-
-class OpenAIEnvelopes:
-    """ASGI middleware: problem documents of /v1 routes become OpenAI envelopes.
-
-    What all services share (bounds on bodies, unforeseen errors, unknown routes) answers with problem documents.
-
-    Args:
-        app: The wrapped application.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request; other ASGI scopes pass through."""
-        if scope["type"] != "http" or not scope["path"].startswith("/v1/"):
-            await self._app(scope, receive, send)
-            return
-        start: Message | None = None
-        body = b""
-
-        async def translate(message: Message) -> None:
-            nonlocal start, body
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(raw=message["headers"])
-                if headers.get("content-type", "").startswith(MEDIA_TYPE):
-                    start = message
-                    return
-            elif start is not None and message["type"] == "http.response.body":
-                body += message.get("body", b"")
-                if not message.get("more_body", False):
-                    content = _translated(body)
-                    headers = MutableHeaders(raw=start["headers"])
-                    headers["content-type"] = "application/json"
-                    headers["content-length"] = str(len(content))
-                    await send({**start, "headers": headers.raw})
-                    await send({**message, "body": content})
-                return
-            await send(message)
-
-        await self._app(scope, receive, translate)
-
-
-def _translated(body: bytes) -> bytes:
-    problem = json.loads(body)
-    status = problem["status"]
-    kind = "server_error" if status >= 500 else "rate_limit_error" if status == 429 else "invalid_request_error"
-    code = problem["type"].rpartition(":")[2].replace("-", "_")
-    return json.dumps(envelope(problem["detail"], kind, None, code)).encode()

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from services.downstream.errors import OpenAIError
+from services.common.openai.errors import OpenAIError
 
 
 class PictureFetcher:

@@ -9,6 +9,8 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from services.common.openai.replies import UsageReply
+
 
 class ModelReply(BaseModel):
     """A model that is served.
@@ -109,20 +111,6 @@ class ChoiceReply(BaseModel):
     finish_reason: Literal["stop", "length"]
 
 
-class UsageReply(BaseModel):
-    """Tokens of a request.
-
-    Attributes:
-        prompt_tokens: Tokens of the prompt.
-        completion_tokens: Tokens of all choices.
-        total_tokens: Both together.
-    """
-
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
-
-
 class ChatCompletionReply(BaseModel):
     """The reply to a request that is not streamed.
 
@@ -141,29 +129,3 @@ class ChatCompletionReply(BaseModel):
     model: str
     choices: list[ChoiceReply]
     usage: UsageReply
-
-
-class ErrorDetails(BaseModel):
-    """An error as OpenAI's clients know it.
-
-    Attributes:
-        message: What is wrong and what to change, for a person.
-        type: OpenAI's kind of error.
-        param: The offending parameter, or None.
-        code: Stable machine-readable reason, or None.
-    """
-
-    message: str
-    type: Literal["invalid_request_error", "rate_limit_error", "server_error"]
-    param: str | None
-    code: str | None
-
-
-class ErrorReply(BaseModel):
-    """An error in OpenAI's envelope.
-
-    Attributes:
-        error: The error.
-    """
-
-    error: ErrorDetails

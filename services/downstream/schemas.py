@@ -6,96 +6,26 @@ https://platform.openai.com/docs/api-reference/chat/create
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, GetCoreSchemaHandler, GetJsonSchemaHandler, model_validator
-from pydantic_core import PydanticCustomError, core_schema
+from pydantic import Field, model_validator
+
+from services.common.openai.chat_parts import (
+    MessageBase,
+    OpenAIModel,
+    StreamOptions,
+    TextPart,
+    UserMessage,
+    inconsistent,
+    unserved,
+)
 
 _MAX_INT = 2**31 - 1
 _MAX_STOPS = 16
 _MAX_STOP_LENGTH = 256
 
 
-class _Model(BaseModel):
-    # Strict: OpenAI's API takes no "2" for a number either, and the OpenAPI document says so.
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-@dataclass(eq=False, slots=True)
-class _Unserved:
-    """Marks what is not served: only values that ask for nothing are taken, and they become None."""
-
-    neutral: tuple[Any, ...]
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> core_schema.CoreSchema:
-        return core_schema.no_info_before_validator_function(self._check, handler(source))
-
-    def __get_pydantic_json_schema__(
-        self, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler
-    ) -> dict[str, Any]:
-        return {"enum": [*self.neutral, None], "description": "Not served: taken only where it asks for nothing."}
-
-    def _check(self, value: Any) -> None:
-        # In Python False is 0, and in JSON it is not.
-        if value is not None and (isinstance(value, bool) or value not in self.neutral):
-            raise ValueError("this model does not support it")
-
-
-def _only(*neutral: Any) -> _Unserved:
-    return _Unserved(neutral)
-
-
-def _fault(param: str, message: str) -> PydanticCustomError:
-    return PydanticCustomError("inconsistent", "{message}", {"param": param, "message": message})
-
-
-class TextPart(_Model):
-    """A piece of text.
-
-    Attributes:
-        type: Tag of this kind of part.
-        text: The text.
-    """
-
-    type: Literal["text"]
-    text: str
-
-
-class ImageUrl(_Model):
-    """Address of an image.
-
-    Attributes:
-        url: The picture as a base64 data: URL, or its address on a host that the service may fetch from.
-        detail: Taken, and without effect.
-    """
-
-    url: str = Field(min_length=1)
-    detail: Literal["auto", "low", "high"] | None = None
-
-
-class ImagePart(_Model):
-    """An image.
-
-    Attributes:
-        type: Tag of this kind of part.
-        image_url: Where the image is.
-    """
-
-    type: Literal["image_url"]
-    image_url: ImageUrl
-
-
-UserPart = Annotated[TextPart | ImagePart, Field(discriminator="type")]
-
-
-class _Message(BaseModel):
-    # Clients send back the assistant messages that they received, members without a value included.
-    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
-    name: str | None = Field(default=None, description="Taken, and without effect.")
-
-
-class InstructionMessage(_Message):
+class InstructionMessage(MessageBase):
     """Instructions to the model.
 
     Attributes:
@@ -107,19 +37,7 @@ class InstructionMessage(_Message):
     content: str | list[TextPart]
 
 
-class UserMessage(_Message):
-    """A person's message.
-
-    Attributes:
-        role: Tag of this kind of message.
-        content: Text, or texts and images in order.
-    """
-
-    role: Literal["user"]
-    content: str | list[UserPart]
-
-
-class AssistantMessage(_Message):
+class AssistantMessage(MessageBase):
     """An earlier reply of the model.
 
     Attributes:
@@ -129,27 +47,15 @@ class AssistantMessage(_Message):
 
     role: Literal["assistant"]
     content: str | list[TextPart] | None = None
-    tool_calls: Annotated[None, _only([])] = None
-    function_call: Annotated[None, _only()] = None
-    audio: Annotated[None, _only()] = None
+    tool_calls: Annotated[None, unserved([])] = None
+    function_call: Annotated[None, unserved()] = None
+    audio: Annotated[None, unserved()] = None
 
 
 ChatMessage = Annotated[InstructionMessage | UserMessage | AssistantMessage, Field(discriminator="role")]
 
 
-class StreamOptions(_Model):
-    """Options of a stream.
-
-    Attributes:
-        include_usage: Whether a last event is to count the tokens.
-        include_obfuscation: Taken, and without effect.
-    """
-
-    include_usage: bool | None = None
-    include_obfuscation: bool | None = None
-
-
-class ChatCompletionRequest(_Model):
+class ChatCompletionRequest(OpenAIModel):
     """Body of POST /v1/chat/completions.
 
     Attributes:
@@ -201,31 +107,31 @@ class ChatCompletionRequest(_Model):
     parallel_tool_calls: bool | None = None
 
     # Not served; only values that ask for nothing are taken.
-    frequency_penalty: Annotated[None, _only(0)] = None
-    presence_penalty: Annotated[None, _only(0)] = None
-    logit_bias: Annotated[None, _only({})] = None
-    response_format: Annotated[None, _only({"type": "text"})] = None
-    modalities: Annotated[None, _only(["text"])] = None
-    tools: Annotated[None, _only([])] = None
-    tool_choice: Annotated[None, _only("none", "auto")] = None
-    functions: Annotated[None, _only([])] = None
-    function_call: Annotated[None, _only("none", "auto")] = None
-    audio: Annotated[None, _only()] = None
-    prediction: Annotated[None, _only()] = None
-    reasoning_effort: Annotated[None, _only()] = None
-    verbosity: Annotated[None, _only()] = None
-    web_search_options: Annotated[None, _only()] = None
+    frequency_penalty: Annotated[None, unserved(0)] = None
+    presence_penalty: Annotated[None, unserved(0)] = None
+    logit_bias: Annotated[None, unserved({})] = None
+    response_format: Annotated[None, unserved({"type": "text"})] = None
+    modalities: Annotated[None, unserved(["text"])] = None
+    tools: Annotated[None, unserved([])] = None
+    tool_choice: Annotated[None, unserved("none", "auto")] = None
+    functions: Annotated[None, unserved([])] = None
+    function_call: Annotated[None, unserved("none", "auto")] = None
+    audio: Annotated[None, unserved()] = None
+    prediction: Annotated[None, unserved()] = None
+    reasoning_effort: Annotated[None, unserved()] = None
+    verbosity: Annotated[None, unserved()] = None
+    web_search_options: Annotated[None, unserved()] = None
 
     @model_validator(mode="after")
     def _is_consistent(self) -> ChatCompletionRequest:
         if self.top_logprobs is not None and not self.logprobs:
-            raise _fault("top_logprobs", "it needs 'logprobs' to be true")
+            raise inconsistent("top_logprobs", "it needs 'logprobs' to be true")
         if self.stream_options is not None and not self.stream:
-            raise _fault("stream_options", "it is only allowed when 'stream' is true")
+            raise inconsistent("stream_options", "it is only allowed when 'stream' is true")
         if None not in (self.max_tokens, self.max_completion_tokens) and self.max_tokens != self.max_completion_tokens:
-            raise _fault("max_tokens", "'max_completion_tokens' is another number; give one of them")
+            raise inconsistent("max_tokens", "'max_completion_tokens' is another number; give one of them")
         if len(self.stops) > _MAX_STOPS or any(not 1 <= len(text) <= _MAX_STOP_LENGTH for text in self.stops):
-            raise _fault("stop", f"up to {_MAX_STOPS} strings of 1 to {_MAX_STOP_LENGTH} characters are taken")
+            raise inconsistent("stop", f"up to {_MAX_STOPS} strings of 1 to {_MAX_STOP_LENGTH} characters are taken")
         return self
 
     @property

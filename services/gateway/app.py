@@ -69,7 +69,7 @@ def create_gateway(settings: GatewaySettings) -> FastAPI:
         metrics=registry,
         others={FILES: frozenset()},
         browser=sign_in,
-        paced="/vqa",
+        paced={"/vqa"},
         examples=Path(__file__).parent / "examples",
     )
     app.include_router(router)

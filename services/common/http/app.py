@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache, partial
 from pathlib import Path
@@ -56,7 +56,7 @@ def create_app(
     others: Mapping[str, Access] | None = None,
     browser: Browser | None = None,
     is_alive: Liveness = lambda: True,
-    paced: str | None = None,
+    paced: Collection[str] = (),
     other_errors: Mapping[str, type[BaseModel]] | None = None,
     examples: Path | None = None,
 ) -> FastAPI:
@@ -75,7 +75,7 @@ def create_app(
         others: Rights that routes ask for which are not FastAPI's own, such as mounted files: path -> access.
         browser: Reads browsers' keys, where the service has pages.
         is_alive: Whether the process is of use yet; where it is not, `serve` ends it.
-        paced: Path at which clients that are refused over and over are slowed down while others ask, or None.
+        paced: Paths at which clients that are refused over and over are slowed down while others ask.
         other_errors: Beginning of a path -> model of the errors below it, where these are no problem documents.
         examples: Directory of the OpenAPI document's examples; see `Surroundings`.
 
@@ -124,8 +124,8 @@ def create_app(
             timeout_s=body_timeout_s,
             max_held_bytes=max(_LEAST_HELD_BYTES, 4 * max_body_bytes),
         )
-    if paced is not None:
-        app.add_middleware(Pacing, path=paced)
+    if paced:
+        app.add_middleware(Pacing, paths=paced)
     # Around the bodies' bound: whoever may not ask is told so before the first byte of a body is read.
     app.add_middleware(
         Authenticator,

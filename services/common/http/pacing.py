@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Final
@@ -69,7 +69,7 @@ class Pacing:
 
     Args:
         app: The wrapped application.
-        path: Where what takes work is posted; other requests pass through.
+        paths: Where what takes work is posted; other requests pass through.
         pace: How slow is slow.
         clock: Monotonic seconds.
         sleep: Waits for some seconds.
@@ -78,14 +78,14 @@ class Pacing:
     def __init__(
         self,
         app: ASGIApp,
-        path: str,
+        paths: Collection[str],
         pace: Pace | None = None,
         *,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._app = app
-        self._path = path
+        self._paths = frozenset(paths)
         self._pace = pace if pace is not None else Pace()
         self._clock = clock
         self._sleep = sleep
@@ -95,7 +95,7 @@ class Pacing:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; other ASGI scopes pass through."""
-        if scope["type"] != "http" or scope["path"] != self._path:
+        if scope["type"] != "http" or scope["path"] not in self._paths:
             await self._app(scope, receive, send)
             return
         client = client_of(scope)

@@ -31,7 +31,7 @@ class Paced:
         self.bodies = 0
         self.awake = threading.Event()
         self.awake.set()
-        self.app = Pacing(self._answer, "/ask", pace, clock=lambda: self.now, sleep=self._sleep)
+        self.app = Pacing(self._answer, {"/ask"}, pace, clock=lambda: self.now, sleep=self._sleep)
         self.url = ""
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
