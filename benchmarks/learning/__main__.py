@@ -53,8 +53,8 @@ def main(
 ) -> None:
     """Compare policies with no guidance, with their start and with the best fixed hint, on each downstream model."""
     console = Console(width=140)
-    validation = load_questions(PhantomData(n=choosing, seed=seed, split="validation"), data).questions
-    test = load_questions(PhantomData(n=questions, seed=seed, split="test"), data).questions
+    validation = load_questions(PhantomData(kind="phantoms", n=choosing, seed=seed, split="validation"), data).questions
+    test = load_questions(PhantomData(kind="phantoms", n=questions, seed=seed, split="test"), data).questions
     named = {SUPERVISED: supervised, **{f"learned, {each.name}": each for each in policies}}
     guidance = {name: asyncio.run(guides.written(place, test)) for name, place in named.items()}
     console.print("guidance is written")

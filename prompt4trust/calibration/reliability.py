@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from prompt4trust.metrics.tally import check_rows
 
 BINS = 10
+_Share = Annotated[float, Field(json_schema_extra={"minimum": 0, "maximum": 1})]
 
 
 class Bin(BaseModel):
@@ -24,11 +27,11 @@ class Bin(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    low: float
-    high: float
-    n: int
-    confidence: float | None
-    accuracy: float | None
+    low: _Share
+    high: _Share
+    n: Annotated[int, Field(json_schema_extra={"minimum": 0})]
+    confidence: _Share | None
+    accuracy: _Share | None
 
 
 def reliability(confidence: npt.ArrayLike, correct: npt.ArrayLike, bins: int = BINS) -> tuple[Bin, ...]:

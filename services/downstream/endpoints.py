@@ -24,6 +24,11 @@ T = TypeVar("T")
 
 _SMALL_BODY = 1_000_000  # bytes that are read in less time than a thread takes to begin
 _Name = Annotated[str, Path(description="The model's name.", json_schema_extra={"minLength": 1, "maxLength": 1000})]
+_STREAM = (
+    'data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1795997844,"model":"downstream-mini-1",'
+    '"choices":[{"index":0,"delta":{"role":"assistant","content":"B"},"finish_reason":null}]}\n\n'
+    "data: [DONE]\n\n"
+)
 _CLIENT_LEFT = 499  # nginx's word; nobody reads it, but the access log does
 
 
@@ -88,7 +93,7 @@ def make_router(service: Callable[[], ChatService]) -> APIRouter:
                 "description": "The reply, or with `stream` its events: each a `chat.completion.chunk`, `[DONE]` the "
                 "last.",
                 "model": ChatCompletionReply,
-                "content": {"text/event-stream": {}},
+                "content": {"text/event-stream": {"example": _STREAM}},
             },
             **envelopes(
                 {

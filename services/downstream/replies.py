@@ -9,6 +9,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
+from services.common.http.openapi.quantities import Count, Positive
 from services.common.openai.replies import UsageReply
 
 
@@ -25,9 +26,9 @@ class ModelReply(BaseModel):
 
     id: str
     object: Literal["model"]
-    created: int
+    created: Count
     owned_by: str
-    max_model_len: int
+    max_model_len: Positive
 
 
 class ModelListReply(BaseModel):
@@ -105,7 +106,7 @@ class ChoiceReply(BaseModel):
         finish_reason: Why it ends: at a natural or given end, or at the longest length.
     """
 
-    index: int
+    index: Count
     message: ReplyMessage
     logprobs: LogprobsReply | None
     finish_reason: Literal["stop", "length"]
@@ -125,7 +126,7 @@ class ChatCompletionReply(BaseModel):
 
     id: str
     object: Literal["chat.completion"]
-    created: int
+    created: Count
     model: str
     choices: list[ChoiceReply]
     usage: UsageReply

@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_core import PydanticCustomError
 
 from prompt4trust.questions import MAX_OPTIONS
+from services.common.http.openapi.quantities import Amount, Count, Positive, Share
 from services.common.http.question_fields import OPTION_LETTER, plain_text, read_options
 
 MAX_QUESTION = 4_000
@@ -122,9 +123,9 @@ class FittedOn(BaseModel):
         date: Date of the fit.
     """
 
-    n: int
+    n: Count
     dataset: str
-    ece: float | None
+    ece: Share | None
     date: str
 
 
@@ -146,8 +147,8 @@ class Calibration(BaseModel):
 
     calibrated: bool
     calibrator: str | None = None
-    stated_confidence: float | None = None
-    interval: tuple[float, float] | None = None
+    stated_confidence: Share | None = None
+    interval: tuple[Share, Share] | None = None
     fitted_on: FittedOn | None = None
     reason: str | None = None
     alarm: str | None = None
@@ -170,13 +171,13 @@ class SelectionEvidence(BaseModel):
     """
 
     guard: str
-    n: int
-    accepted: int
-    errors: int
-    error_bound: float | None
-    expected_coverage: float
-    share_at_threshold: float | None
-    least_risk: float
+    n: Count
+    accepted: Count
+    errors: Count
+    error_bound: Share | None
+    expected_coverage: Share
+    share_at_threshold: Share | None
+    least_risk: Share
     dataset: str
     date: str
 
@@ -194,12 +195,12 @@ class Atypicality(BaseModel):
         reason: The same for a person.
     """
 
-    score: float
-    limit: float
+    score: Share
+    limit: Share
     beyond: bool
     reference: str
-    n: int
-    parts: dict[str, float]
+    n: Count
+    parts: dict[str, Share]
     reason: str
 
 
@@ -234,11 +235,11 @@ class DecisionBasis(BaseModel):
     """
 
     rule: Literal["risk-control", "confidence-threshold"]
-    threshold: float | None
+    threshold: Share | None
     scale: Literal["stated", "calibrated"]
     source: Literal["default", "max_risk"]
-    max_risk: float | None = None
-    delta: float | None = None
+    max_risk: Share | None = None
+    delta: Share | None = None
     guarantee: bool
     code: DecisionCode
     reason: str
@@ -258,10 +259,10 @@ class OptionSetReply(BaseModel):
     """
 
     letters: list[str]
-    coverage: float
+    coverage: Share
     guarantee: Literal[True] = True
     groups: dict[str, str]
-    n: int
+    n: Count
     reason: str
 
 
@@ -275,8 +276,8 @@ class PictureSource(BaseModel):
     """
 
     format: str
-    width: int
-    height: int
+    width: Positive
+    height: Positive
 
 
 class PictureSeen(BaseModel):
@@ -291,10 +292,10 @@ class PictureSeen(BaseModel):
     """
 
     source: PictureSource
-    width: int
-    height: int
+    width: Positive
+    height: Positive
     window: tuple[float, float] | None
-    scale: float
+    scale: Share
 
 
 class ModelsUsed(BaseModel):
@@ -318,9 +319,9 @@ class Timing(BaseModel):
         total: In all.
     """
 
-    policy: float
-    downstream: float
-    total: float
+    policy: Amount
+    downstream: Amount
+    total: Amount
 
 
 Lack = Literal[
@@ -363,7 +364,7 @@ class VqaReply(BaseModel):
 
     id: str
     answer: ChosenAnswer | None
-    confidence: float | None
+    confidence: Share | None
     calibration: Calibration
     decision: Literal["answer", "defer"]
     decision_basis: DecisionBasis

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, WithJsonSchema
 
 from prompt4trust.questions import MAX_OPTIONS
+from services.common.http.openapi.quantities import Count, Positive
 from services.common.http.question_fields import OPTION_LETTER, plain_text, read_options
 
 MAX_QUESTION_CHARS = 8000
@@ -83,9 +84,9 @@ class TokenUsage(BaseModel):
         total_tokens: Both together.
     """
 
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
+    prompt_tokens: Count
+    completion_tokens: Count
+    total_tokens: Count
 
 
 class CgpReply(BaseModel):
@@ -115,7 +116,7 @@ class TemplateInfo(BaseModel):
     """
 
     name: str
-    version: int
+    version: Positive
 
 
 class PolicyInfo(BaseModel):

@@ -26,7 +26,7 @@ class PhantomData(Section):
         wordings: Question wordings to draw from.
     """
 
-    kind: Literal["phantoms"] = "phantoms"
+    kind: Literal["phantoms"]
     n: Int = Field(ge=1, le=1_000_000)
     seed: Int = Field(default=0, ge=0)
     split: str = Field(json_schema_extra={"enum": [*SPLITS]})
@@ -60,7 +60,7 @@ class FileData(Section):
     path: Path
     images: Path | None = None
     limit: Int | None = Field(default=None, ge=1)
-    seed: Int = 42
+    seed: Int = Field(default=42, ge=-(2**63), lt=2**63)
     min_side: Int | None = Field(default=None, ge=1)
     on_bad: Literal["error", "skip"] = "skip"
     format: Kind | None = None

@@ -60,8 +60,14 @@ _LastEvent = Annotated[
         json_schema_extra={"pattern": EVENT_ID},
     ),
 ]
+_EVENTS = {
+    "example": 'id: 118\nevent: state\ndata: {"status": "running", "cancelling": false, "error": null}\n\n',
+}
+_QUEUED: dict[int | str, dict[str, Any]] = {
+    202: {"headers": {"Location": {"description": "Path of the run.", "schema": {"type": "string"}}}}
+}
 _FULL = "As many runs wait as may: `Retry-After` says when to come back."
-_TO_START = problems(
+_TO_START = _QUEUED | problems(
     {
         409: "Another unfinished run makes a version of this name, or the registry has one.",
         429: _FULL,
@@ -142,7 +148,7 @@ async def show_samples(
     summary="Follow a run (server-sent events)",
     response_class=EventSourceResponse,
     responses={
-        200: {"description": "The events.", "content": {"text/event-stream": {}}},
+        200: {"description": "The events.", "content": {"text/event-stream": _EVENTS}},
         204: {"description": "The run has ended, and the client has heard so."},
         **problems({400: "Last-Event-ID is not the id of an event of this stream.", 503: "Too many clients follow."}),
     },

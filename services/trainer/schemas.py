@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
+from services.common.http.openapi.quantities import Count, Positive
 from services.trainer.run_files.records import RunRecord, Status
 from services.trainer.section import Int, Section
 
@@ -51,10 +52,12 @@ class RunSummary(BaseModel):
     executor: str | None = Field(
         description="Name of the executor: process, docker, kubernetes; foreground for a command in a terminal."
     )
-    resumed: int = Field(description="Number of times that it was resumed.")
+    resumed: Count = Field(description="Number of times that it was resumed.")
     cancelling: bool = Field(description="It was asked to stop and has not stopped yet.")
     resumable: bool = Field(description="It can be resumed.")
-    position: int | None = Field(description="Its place in the queue, 1 being next; null for one that does not wait.")
+    position: Positive | None = Field(
+        description="Its place in the queue, 1 being next; null for one that does not wait."
+    )
     error: str | None = Field(description="Reason why it failed, or another remark on its end for a person.")
 
     @classmethod

@@ -95,6 +95,8 @@ def create_app(
     app = FastAPI(
         title=title,
         version=software_version(),
+        license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
+        servers=[{"url": "/", "description": "The service that serves this document."}],
         lifespan=lifespan if keyring is None else _following(keyring, lifespan),
         openapi_url=None,  # there is a route below
         docs_url=None,

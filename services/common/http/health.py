@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse
@@ -41,6 +41,14 @@ class Readiness(BaseModel):
         dependencies: What the service needs, by name.
     """
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {"status": "ready", "dependencies": {"model": {"ok": True, "required": True, "detail": "it answers"}}}
+            ]
+        }
+    )
+
     status: Literal["ready", "not_ready"]
     dependencies: dict[str, Dependency]
 
@@ -51,6 +59,8 @@ class Alive(BaseModel):
     Attributes:
         status: Whether the process is of use still.
     """
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "alive"}]})
 
     status: Literal["alive", "dead"]
 
@@ -64,7 +74,14 @@ class VersionReply(BaseModel):
         revision: Git revision of the code, or None where it is not known.
     """
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(
+        extra="allow",
+        json_schema_extra={
+            "examples": [
+                {"service": "gateway", "software": "0.1.0", "revision": "3f786850e387550fdab836ed7e6dc881de23001b"}
+            ]
+        },
+    )
 
     service: str
     software: str
@@ -77,6 +94,12 @@ Liveness = Callable[[], bool]
 """Whether a process is of use still: False where a part of it has ended that only a restart brings back."""
 
 QUIET_PATHS = frozenset({"/health", "/health/live", "/health/ready", "/metrics"})
+
+
+_METRICS: Final = {
+    "schema": {"type": "string"},
+    "example": 'http_requests_total{method="GET",route="/version",status="200"} 1.0\n',
+}
 
 
 def health_router(
@@ -135,7 +158,7 @@ def health_router(
         dependencies=[requires(Right.METRICS)],
         summary="Prometheus metrics (scope metrics)",
         response_class=Response,
-        responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}, "description": "The metrics."}},
+        responses={200: {"content": {"text/plain": _METRICS}, "description": "The metrics."}},
     )
     async def expose() -> Response:
         return Response(metrics.expose(), media_type=CONTENT_TYPE_LATEST)

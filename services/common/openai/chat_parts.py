@@ -32,12 +32,23 @@ class _Unserved:
     def __get_pydantic_json_schema__(
         self, _schema: core_schema.CoreSchema, _handler: GetJsonSchemaHandler
     ) -> dict[str, Any]:
-        return {"enum": [*self.neutral, None], "description": "Not served: taken only where it asks for nothing."}
+        forms = [_form_of(each) for each in self.neutral if isinstance(each, dict | list)]
+        plain = {"enum": [*(each for each in self.neutral if not isinstance(each, dict | list)), None]}
+        shape = {"anyOf": [*forms, {"type": "null"}]} if forms else plain
+        return {**shape, "description": "Not served: taken only where it asks for nothing."}
 
     def _check(self, value: Any) -> None:
         # In Python False is 0, and in JSON it is not.
         if value is not None and (isinstance(value, bool) or value not in self.neutral):
             raise ValueError("this model does not support it")
+
+
+def _form_of(value: dict[str, str] | list[str]) -> dict[str, Any]:
+    """Describe an object or a list that must be exactly this; generators of clients take none in an `enum`."""
+    if isinstance(value, list):
+        return {"type": "array", "items": {"enum": value} if value else {}, "maxItems": len(value)}
+    members = {name: {"const": each, "description": "The only value that is taken."} for name, each in value.items()}
+    return {"type": "object", "properties": members, "required": [*value], "additionalProperties": False}
 
 
 def unserved(*neutral: Any) -> _Unserved:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from pydantic import BaseModel
 
 from services.common.http.openapi import reference
+from services.common.http.openapi.quantities import Count
 
 
 class UsageReply(BaseModel):
@@ -19,9 +20,9 @@ class UsageReply(BaseModel):
         total_tokens: Both together.
     """
 
-    prompt_tokens: int
-    completion_tokens: int
-    total_tokens: int
+    prompt_tokens: Count
+    completion_tokens: Count
+    total_tokens: Count
 
 
 class ErrorDetails(BaseModel):

@@ -15,6 +15,7 @@ from prompt4trust.metrics import Interval
 from prompt4trust.metrics.consistency import reliability_band
 from prompt4trust.metrics.curves import risk_coverage_curve
 from prompt4trust.monitoring import DriftFinding, LiveFigures
+from services.common.http.openapi.quantities import Amount, Count, Positive, Share
 from services.gateway.monitoring.observer import Observer
 from services.gateway.monitoring.watched_stream import Alarm, Kind, WatchedStream
 from services.gateway.monitoring.window import PAIR, arrays, figures_of, slices
@@ -33,9 +34,9 @@ class Figure(BaseModel):
         high: Upper end.
     """
 
-    value: float | None
-    low: float | None
-    high: float | None
+    value: Share | None
+    low: Share | None
+    high: Share | None
 
     @classmethod
     def of(cls, interval: Interval) -> Self:
@@ -60,10 +61,10 @@ class WindowFigures(BaseModel):
         selective_risk: Share of wrong ones among those given.
     """
 
-    reviewed: int
-    calibrated: int
-    answered: int
-    errors: int
+    reviewed: Count
+    calibrated: Count
+    answered: Count
+    errors: Count
     ece: Figure
     chance: Figure
     brier: Figure
@@ -105,10 +106,10 @@ class FindingReply(BaseModel):
 
     direction: str
     region: str
-    since: int
-    n: int
-    stated: float
-    right: float
+    since: Positive
+    n: Count
+    stated: Share
+    right: Share
 
     @classmethod
     def of(cls, found: DriftFinding | None) -> Self | None:
@@ -155,7 +156,7 @@ class AlarmReply(BaseModel):
     id: str
     state: Literal["standing", "acknowledged", "superseded"]
     at: datetime
-    answer: int
+    answer: Positive
     message: str
     finding: FindingReply | None
     acknowledged: AcknowledgementReply | None
@@ -188,7 +189,7 @@ class StreamReply(BaseModel):
     """
 
     id: str
-    number: int
+    number: Positive
     kind: Kind
     pair: CalibrationKey
     name: str
@@ -197,11 +198,11 @@ class StreamReply(BaseModel):
     live: bool
     since: datetime | None
     last: datetime | None
-    n: int
-    alpha: float
+    n: Count
+    alpha: Share
     evidence: float
-    limit: float
-    p_value: float
+    limit: Amount
+    p_value: Share
     figures: WindowFigures
     finding: FindingReply | None
     alarm: AlarmReply | None
@@ -233,10 +234,10 @@ class CalibrationReport(BaseModel):
     status: Literal["off", "starting", "empty", "watching", "alarm"]
     problem: str | None = None
     as_of: datetime | None = None
-    reviewed: int = 0
-    window: int
-    tolerance: float
-    alpha: float
+    reviewed: Count = 0
+    window: Positive
+    tolerance: Share
+    alpha: Share
     figures: WindowFigures | None = None
     by: dict[str, list[SliceFigures]] = {}
     reliability: tuple[Bin, ...] = ()

@@ -20,6 +20,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from prompt4trust.calibration import CalibrationKey
+from services.common.http.openapi.quantities import Count, Share
 from services.common.http.question_fields import OPTION_LETTER, plain_text, read_letter
 from services.gateway.records.entities import ExportedAnswer, FeedbackRow, KeyCount, Review, StoredAnswer
 
@@ -86,7 +87,7 @@ class FeedbackRequest(BaseModel):
         comment: At most 2 000 characters.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"oneOf": _ONE_OF_TWO})
+    model_config = ConfigDict(extra="forbid", frozen=True, json_schema_extra={"anyOf": _ONE_OF_TWO})
 
     who: Who
     correct_option: Letter | None = None
@@ -142,8 +143,8 @@ class RecordedDecision(BaseModel):
     rule: str
     code: str
     guarantee: bool
-    max_risk: float | None
-    threshold: float | None
+    max_risk: Share | None
+    threshold: Share | None
     guard: str | None
 
 
@@ -217,9 +218,9 @@ class RecordReply(BaseModel):
     request_id: str | None
     pair: CalibrationKey
     calibrator: str | None
-    stated_confidence: float | None
-    confidence: float | None
-    interval: tuple[float, float] | None
+    stated_confidence: Share | None
+    confidence: Share | None
+    interval: tuple[Share, Share] | None
     signals: dict[str, float]
     atypicality: Any
     letters: str
@@ -287,11 +288,11 @@ class Exported(BaseModel):
     who: str
     pair: CalibrationKey
     calibrator: str | None
-    stated: float | None
-    confidence: float | None
+    stated: Share | None
+    confidence: Share | None
     signals: dict[str, float]
     decision: Literal["answer", "defer"]
-    max_risk: float | None
+    max_risk: Share | None
     letters: str
     answer: str | None
     correct_option: str | None
@@ -340,8 +341,8 @@ class CountReply(BaseModel):
 
     pair: CalibrationKey
     decision: Literal["answer", "defer"]
-    answers: int
-    reviewed: int
+    answers: Count
+    reviewed: Count
 
     @classmethod
     def of(cls, count: KeyCount) -> Self:

@@ -56,7 +56,7 @@ def _alarm_id(text: str) -> str:
     response_model=CalibrationReport,
     responses={
         200: {
-            "content": {"text/html": {"schema": {"type": "string"}}},
+            "content": {"text/html": {"schema": {"type": "string"}, "example": "<!doctype html>"}},
             "description": "As JSON, or as a page where HTML is preferred.",
         }
     },

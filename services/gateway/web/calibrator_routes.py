@@ -15,6 +15,7 @@ from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
 from prompt4trust.calibration.artifact import UNRECORDED
 from services.common.auth import Right, requires
 from services.common.http.openapi import json_body, problems
+from services.common.http.openapi.quantities import Count, Share
 from services.common.http.problems import Problem
 from services.common.registry.activations import Activation
 from services.common.registry.artifact_files import NAME_PATTERN
@@ -79,10 +80,10 @@ class CalibratorVersion(BaseModel):
     method: str
     live: bool
     created: AwareDatetime
-    n: int
+    n: Count
     dataset: str
-    ece_before: float | None
-    ece_after: float | None
+    ece_before: Share | None
+    ece_after: Share | None
     warnings: list[str]
 
     @classmethod

@@ -41,6 +41,7 @@ from services.gateway.wiring import Gateway
 
 _MAX_BODY = 20_000
 _PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_FILE = {"schema": {"type": "string", "format": "binary"}}
 _ADMIN = [requires(Right.ADMIN)]
 _AnswerId = Annotated[str, Path(description="The answer's id.", json_schema_extra={"format": "uuid"})]
 _CURSOR = r"^[0-9]{8}T[0-9]{6}\.[0-9]{6}~[0-9a-fA-F-]{32,36}$"
@@ -125,7 +126,7 @@ async def read_record(answer_id: _AnswerId, response: Response, gateway: TheGate
     summary="Read a record's picture, where it is kept (administrators)",
     response_class=Response,
     responses={
-        200: {"content": {"image/jpeg": {}, "image/png": {}}, "description": "The picture as the model got it."},
+        200: {"content": {"image/jpeg": _FILE, "image/png": _FILE}, "description": "The picture as the model got it."},
         **RECORD_PROBLEMS,
     },
 )

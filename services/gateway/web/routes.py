@@ -14,6 +14,7 @@ from prompt4trust.questions import MAX_OPTIONS, MIN_OPTIONS
 from services.common.auth import Right, requires
 from services.common.auth.authenticator import key_of
 from services.common.http.openapi import problems
+from services.common.http.openapi.quantities import Count, Share
 from services.common.http.problems import Problem, request_id_of
 from services.gateway.intake.idempotency import HEADER, KEY_PATTERN
 from services.gateway.schemas import MAX_OPTION, MAX_QUESTION, VqaReply
@@ -38,7 +39,8 @@ class About(BaseModel):
         risk_delta: Probability with which a guaranteed share of errors may be exceeded.
         coverage: Rate at which option sets hold the right option by default.
         atypicality_limit: Atypicality from which on nothing is promised of an answer.
-        limits: Bounds on a request.
+        limits: Bounds on a request: bytes and pixels of its image and the least pixels of a side, characters of the
+            question and of an option, the least and the most options.
         signed_in: Name of the key by which a browser is signed in; None for programs, and where no keys are asked for.
     """
 
@@ -46,12 +48,12 @@ class About(BaseModel):
     models: dict[str, str]
     methods: dict[str, str]
     default_method: str
-    confidence_threshold: float
-    max_risk: float | None
-    risk_delta: float
-    coverage: float
-    atypicality_limit: float
-    limits: dict[str, int]
+    confidence_threshold: Share
+    max_risk: Share | None
+    risk_delta: Share
+    coverage: Share
+    atypicality_limit: Share
+    limits: dict[str, Count]
     signed_in: str | None
 
 
@@ -89,7 +91,10 @@ router = APIRouter(dependencies=[requires(Right.ASK)])
     tags=["answering"],
 )
 async def vqa(request: Request, gateway: TheGateway) -> VqaReply | Response:
-    """Answer, or defer to a person, with the ground for it."""
+    """Answer, or defer to a person, with the ground for it.
+
+    A client that will wait for ten seconds only sends `Prefer: wait=10` (RFC 7240).
+    """
     try:
         reply = await gateway.pipeline.answer(request)
     except ClientDisconnect:

@@ -48,7 +48,7 @@ class EvaluationConfig(Section):
     top_p: Float | None = Field(default=None, gt=0, le=1)
     top_k: Int | None = Field(default=None, ge=0, lt=2**31)
     max_tokens: Int | None = Field(default=None, ge=1, lt=2**31)
-    sampling_seed: Int | None = None
+    sampling_seed: Int | None = Field(default=None, ge=-(2**63), lt=2**63)
     resamples: Int = Field(default=1000, ge=1, le=10_000)
 
     @field_validator("methods")

@@ -32,12 +32,12 @@ def test_the_policy_s_side_sees_neither_truth_nor_picture() -> None:
 
 
 def test_phantoms_are_drawn_once(tmp_path: Path) -> None:
-    data = PhantomData(n=3, split="train", seed=5)
+    data = PhantomData(kind="phantoms", n=3, split="train", seed=5)
     first = load_questions(data, tmp_path)
     stamp = next(tmp_path.glob("*/questions.csv")).stat().st_mtime_ns
     assert load_questions(data, tmp_path).fingerprint == first.fingerprint
     assert next(tmp_path.glob("*/questions.csv")).stat().st_mtime_ns == stamp
-    other = load_questions(PhantomData(n=3, split="validation", seed=5), tmp_path)
+    other = load_questions(PhantomData(kind="phantoms", n=3, split="validation", seed=5), tmp_path)
     check_apart(first, other)
     with pytest.raises(DataError, match="3 question"):
         check_apart(first, first)

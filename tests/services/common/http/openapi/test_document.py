@@ -97,12 +97,12 @@ def test_routes_get_the_statuses_of_what_lies_around_them(tmp_path: Path) -> Non
     assert statuses(found, "get", "/other/thing") == [200, 400, 408, 431, 500, 503]
     busy = found["paths"]["/busy"]["get"]["responses"]["503"]
     assert busy["description"] == "Too busy."  # the route's own word goes before the common one
-    assert busy["headers"].keys() == {"Retry-After"}
+    assert busy["headers"].keys() == {"Retry-After", "X-Request-Id"}
     missing = found["components"]["responses"]["KeyMissing"]
     assert missing["content"] == {
         "application/problem+json": {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}
     }
-    assert missing["headers"].keys() == {"WWW-Authenticate"}
+    assert missing["headers"].keys() == {"WWW-Authenticate", "X-Request-Id"}
     assert "HTTPValidationError" not in found["components"]["schemas"]
 
 
@@ -149,3 +149,22 @@ def test_an_empty_document_is_completed_too() -> None:
         "FieldFault",
         "ProblemDetails",
     }
+
+
+def test_what_asks_for_no_key_says_so(tmp_path: Path) -> None:
+    paths = document(tmp_path)["paths"]
+    assert paths["/busy"]["get"]["security"] == []
+    assert paths["/read/{name}"]["post"]["security"] == [{"ApiKey": ["admin"]}]
+
+
+def test_every_reply_has_the_requests_id(tmp_path: Path) -> None:
+    found = document(tmp_path)
+    id_header = {"$ref": "#/components/headers/RequestId"}
+    replies = [
+        reply for item in found["paths"].values() for each in item.values() for reply in each["responses"].values()
+    ]
+    assert {"$ref"} <= {key for reply in replies for key in reply}
+    own = [reply for reply in replies if "$ref" not in reply]
+    assert all(
+        each["headers"]["X-Request-Id"] == id_header for each in (*own, *found["components"]["responses"].values())
+    )
