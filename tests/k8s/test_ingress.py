@@ -31,6 +31,8 @@ OPERATORS: tuple[str, ...] = (
     "/health/live",
     "/health/ready",
     "/openapi.json",
+    "/docs",
+    "/docs/{name}",
     "/calibration.html",
     "/vqaa",
 )

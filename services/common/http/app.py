@@ -30,6 +30,7 @@ from services.common.http.health import (
 from services.common.http.hosts import HostCheck
 from services.common.http.metrics import HttpMetrics
 from services.common.http.openapi import Surroundings, complete
+from services.common.http.openapi.swagger_ui import add_swagger_ui
 from services.common.http.pacing import Pacing
 from services.common.http.problems import install_problem_handlers
 from services.common.http.telemetry import RequestTelemetry
@@ -81,7 +82,7 @@ def create_app(
 
     Returns:
         The application; a service adds its own routes, each with what it asks for: a route that does not say is for
-        administrators. There are no pages that load scripts from elsewhere.
+        administrators. Swagger UI is at /docs; no page loads scripts from elsewhere.
 
     Raises:
         KeysError: If the settings name a file of keys that cannot be read.
@@ -99,7 +100,7 @@ def create_app(
         servers=[{"url": "/", "description": "The service that serves this document."}],
         lifespan=lifespan if keyring is None else _following(keyring, lifespan),
         openapi_url=None,  # there is a route below
-        docs_url=None,
+        docs_url=None,  # FastAPI's page loads its scripts from elsewhere; there is one of our own
         redoc_url=None,
         # A redirect would be to http, and have a picture sent in clear, where a proxy speaks https for the service.
         redirect_slashes=False,
@@ -113,6 +114,7 @@ def create_app(
         examples=examples,
     )
     _serve_document(app, around)
+    add_swagger_ui(app)
     app.state.keyring = keyring
     app.include_router(health_router(settings.service, readiness, version_info, registry, is_alive))
     app.state.is_alive = is_alive

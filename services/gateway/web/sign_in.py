@@ -15,20 +15,20 @@ from starlette.types import Scope
 from services.common.auth import OPEN, Right
 from services.common.auth.keyring import Keyring, Refusal
 from services.common.http.body import read_body
+from services.common.http.page_headers import PAGE_HEADERS
 from services.common.http.problems import Problem
 from services.gateway.web.content_negotiation import prefers_html
-from services.gateway.web.static_pages import HEADERS
 from trustvqa.reports.rendering import render
 
 COOKIE: Final = "trustvqa_key"
 PATH: Final = "/sign-in"
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 # Pages that signing in may lead to. Nothing else: an address in a link must not lead to another site.
-_PAGES: Final = ("/", "/calibration")
+_PAGES: Final = ("/", "/calibration", "/docs")
 _MAX_BODY: Final = 2_000
 _BODY_S: Final = 10.0
 _SAFE: Final = ("GET", "HEAD")
-_FRESH: Final = {**HEADERS, "Cache-Control": "no-store"}
+_FRESH: Final = {**PAGE_HEADERS, "Cache-Control": "no-store"}
 _WRONG: Final = {
     Refusal.MISSING: "Enter a key.",
     Refusal.UNKNOWN: "This is no key of this service.",
