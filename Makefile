@@ -15,7 +15,7 @@ VLLM ?=
 
 # Paths are relative, so that a checkout whose own path holds spaces works.
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+PIP := $(BIN)/python -m pip install --progress-bar off --disable-pip-version-check --constraint constraints.txt
 TORCH := $(shell grep -E '^torch==' constraints.txt)
 # One thread per process that shares the cores, and no spinning while it waits: oversubscribed torch is ten times slower.
 QUIET_CPU := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=0
@@ -241,24 +241,29 @@ help: ## Show this list
 	  /^##@/ {printf "\n%s\n", substr($$0, 5)} \
 	  /^[a-z0-9-]+:.*## / {printf "  %-18s %s\n", $$1, $$2}' Makefile
 
+# Names each package that pip fetches, and nothing else of what pip prints: minutes of silence look like a program that
+# hangs. Errors go to standard error as before.
+PROGRESS := | sed -un 's/^Collecting \([A-Za-z0-9_.-]*\).*/  \1/p; s/^Installing collected packages.*/  unpacking (a minute or two)/p'
+
 .venv/.created: ## the bare environment
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) was not found: make PYTHON=/path/to/python3.11" >&2; exit 2; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "$(PYTHON) is older than Python 3.11: make PYTHON=python3.11" >&2; exit 2; }
-	@echo "making .venv"
+	@echo "making .venv: what runs the services takes 2 to 6 minutes and 1.6 GB here, once"
 	$(PYTHON) -m venv .venv
 	touch $@
 
 .venv/.torch: .venv/.created
-	@echo "installing $(TORCH)"
-	$(PIP) $(if $(TORCH_INDEX),--extra-index-url "$(TORCH_INDEX)") "$(TORCH)"
+	@echo "1 of 2: $(TORCH), the largest part"
+	@$(PIP) $(if $(TORCH_INDEX),--extra-index-url "$(TORCH_INDEX)") "$(TORCH)" $(PROGRESS)
 	touch $@
 
 .venv/.installed: .venv/.torch pyproject.toml constraints.txt
-	@echo "installing the services"
-	$(PIP) --editable '.[engine]'
+	@echo "2 of 2: the services and what they need"
+	@$(PIP) --editable '.[engine]' $(PROGRESS)
+	@echo "done: .venv takes $$(du -sh .venv | cut -f 1)"
 	touch $@
 
 .venv/.developed: .venv/.installed
-	@echo "installing what development needs"
-	$(PIP) --editable '.[train,kubernetes,dev]'
+	@echo "what training, tests and checks need"
+	@$(PIP) --editable '.[train,kubernetes,dev]' $(PROGRESS)
 	touch $@

@@ -115,6 +115,23 @@ def test_the_terminal_command_gives_the_same_answer(stack: Stack) -> None:
     assert (printed["answer"], printed["confidence"]) == (posted["answer"], posted["confidence"])
 
 
+def test_commands_find_the_stack_that_runs_here(stack: Stack) -> None:
+    def run(*arguments: str | Path, status: tuple[int, ...] = (0,)) -> Any:
+        environment = {key: value for key, value in os.environ.items() if key != "TRUSTVQA_URL"}
+        done = subprocess.run(
+            [TRUSTVQA, *arguments, "--json"], cwd=ROOT, env=environment, capture_output=True, timeout=60
+        )
+        assert done.returncode in status, done.stderr
+        return json.loads(done.stdout)
+
+    options = [argument for text in OPTIONS for argument in ("-o", text)]
+    answer = run("ask", SAMPLE, QUESTION, *options, status=(0, 3))
+    said = run("feedback", answer["id"], "--right", answer["answer"]["letter"].lower(), "--who", "a radiologist")
+    assert (said["right"], said["who"]) == (True, "a radiologist")
+    assert run("runs", "list") == httpx.get(f"{stack.url('trainer')}/v1/runs").json()["runs"]
+    assert run("policies") == httpx.get(f"{stack.url('policy')}/v1/policies").json()
+
+
 def test_calibrated_confidence_is_honest_where_the_stated_one_is_not(stack: Stack, questions: list[Question]) -> None:
     def answer(question: Question) -> tuple[float, float, bool]:
         assert question.image is not None

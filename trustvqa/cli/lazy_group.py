@@ -74,7 +74,11 @@ def lazy_app(commands: Mapping[str, LazyCommand], **options: Any) -> typer.Typer
         commands: Name -> command, in the order in which they are listed.
         options: For `typer.Typer`.
     """
-    app = typer.Typer(cls=type("Group", (LazyGroup,), {"lazy": commands}), add_completion=False, **options)
+    app = typer.Typer(
+        cls=type("Group", (LazyGroup,), {"lazy": commands}),
+        context_settings={"help_option_names": ["-h", "--help"]},  # commands have them from here
+        **options,
+    )
     for name, command in commands.items():
         app.command(name, help=command.summary)(lambda: None)
     return app

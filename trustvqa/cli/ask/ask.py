@@ -14,11 +14,14 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from trustvqa.cli.addresses import GatewayAddress
 from trustvqa.cli.api_key import key_headers, refusal
 from trustvqa.cli.ask.gateway_request import put_question
 from trustvqa.cli.errors import CommandError, fail
+from trustvqa.cli.running_stack import default_address
 
 _BAR_CELLS = 24
+_NEARLY_ONE = 0.99
 
 
 def ask(
@@ -39,14 +42,20 @@ def ask(
     coverage: Annotated[
         float | None, typer.Option(help="Rate at which the set of remaining options is to hold the right one.")
     ] = None,
-    gateway: Annotated[
-        str, typer.Option(envvar="TRUSTVQA_URL", help="The gateway's address.")
-    ] = "http://127.0.0.1:8080",
+    gateway: GatewayAddress = None,
+    show_guess: Annotated[
+        bool, typer.Option("--show-guess", help="Where the decision is to defer, show what the model would have said.")
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the reply as it came.")] = False,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for the answer.")] = 60.0,
     patience: Annotated[
-        float, typer.Option(min=0, help="Seconds for which a gateway that is busy or away is asked again.")
-    ] = 20.0,
+        float | None,
+        typer.Option(
+            min=0,
+            help="Seconds for which a gateway that is busy or away is asked again; by default 20 while it is busy and "
+            "none while it is away.",
+        ),
+    ] = None,
 ) -> None:
     """Ask one question about one picture and print the answer.
 
@@ -61,6 +70,7 @@ def ask(
         fields["coverage"] = str(coverage)
     stamina.instrumentation.set_on_retry_hooks([])  # they are said below, in plain words
     console = Console(stderr=True)
+    gateway = gateway or default_address("gateway")
     try:
         with httpx.Client(base_url=gateway, headers=key_headers()) as http:
             response = put_question(
@@ -75,6 +85,8 @@ def ask(
         body = response.json()
     except CommandError as error:
         fail(str(error))
+    except httpx.ConnectTimeout:
+        fail(f"{gateway} cannot be reached (no connection in time): is it running? `make up` starts it")
     except httpx.TimeoutException:
         fail(f"no answer from {gateway} within {timeout:g} s")
     except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -86,15 +98,18 @@ def ask(
     if as_json:
         print(json.dumps(body, indent=2, ensure_ascii=False))  # noqa: T201 - the command's output
     else:
-        Console().print(render(body))
+        Console().print(render(body, show_guess=show_guess))
     raise typer.Exit(0 if body.get("decision") == "answer" else 3)
 
 
-def render(reply: Mapping[str, Any]) -> Table:
+def render(reply: Mapping[str, Any], *, show_guess: bool = False) -> Table:
     """Lay a gateway's reply out for a person.
+
+    A deferral is no answer: what the model said is left out of it, unless it is asked for, and then named a guess.
 
     Args:
         reply: The body of a 200 from POST /vqa.
+        show_guess: Whether the model's guess of a deferral is shown.
 
     Returns:
         A table of two columns.
@@ -102,24 +117,21 @@ def render(reply: Mapping[str, Any]) -> Table:
     table = Table.grid(padding=(0, 2))
     table.add_column(style="bold", no_wrap=True)
     table.add_column(overflow="fold")
-    answer, calibration = reply.get("answer"), reply.get("calibration") or {}
-    if answer:
-        letter = f"{answer['letter']}. " if answer.get("letter") else ""
-        table.add_row("Answer", escape(f"{letter}{answer['text']}"))
-    else:
-        table.add_row("Answer", "none: the model's reply could not be read")
-    confidence = reply.get("confidence")
-    if confidence is not None:
-        table.add_row("Confidence", _bar(confidence) + _calibration_words(calibration))
-    decision = "answer" if reply.get("decision") == "answer" else "defer to a person"
+    deferred = reply.get("decision") != "answer"
     reason = (reply.get("decision_basis") or {}).get("reason")
-    table.add_row("Decision", escape(f"{decision}: {reason}" if reason else decision))
+    if deferred:
+        table.add_row("No answer", escape("there is no reliable one: judge the picture yourself"))
+        table.add_row("Why", escape(reason or "the gateway defers to a person"))
+    else:
+        _add_answer(table, "Answer", reply)
+        table.add_row("Decision", escape(f"answer: {reason}" if reason else "answer"))
     remaining = reply.get("option_set")
     if remaining:
         table.add_row("Options left", escape(f"{', '.join(remaining['letters'])}: {remaining['reason']}"))
-    for label, key in (("Guidance", "guidance_prompt"), ("Model said", "explanation")):
-        if reply.get(key):
-            table.add_row(label, escape(str(reply[key])))
+    if reply.get("guidance_prompt"):
+        table.add_row("Guidance", escape(str(reply["guidance_prompt"])))
+    if not deferred:
+        _add_explanation(table, reply)
     if reply.get("degraded"):
         table.add_row("Done without", escape(", ".join(map(str, reply["degraded"]))))
     models = reply.get("models") or {}
@@ -127,17 +139,50 @@ def render(reply: Mapping[str, Any]) -> Table:
     total = (reply.get("timing_ms") or {}).get("total")
     if total is not None:
         table.add_row("Time", f"{total:.0f} ms")
+    if deferred and show_guess:
+        _add_answer(table, "Guess", reply)
+        _add_explanation(table, reply)
+    elif deferred:
+        table.add_row("Guess", "left out, as it is not to be relied on; --show-guess shows it")
     return table
+
+
+def _add_answer(table: Table, label: str, reply: Mapping[str, Any]) -> None:
+    answer, confidence = reply.get("answer"), reply.get("confidence")
+    if answer:
+        letter = f"{answer['letter']}. " if answer.get("letter") else ""
+        table.add_row(label, escape(f"{letter}{answer['text']}"))
+    else:
+        table.add_row(label, "none: the model's reply could not be read")
+    if confidence is not None:
+        table.add_row("Confidence", _bar(confidence) + _calibration_words(reply.get("calibration") or {}))
+
+
+def _add_explanation(table: Table, reply: Mapping[str, Any]) -> None:
+    if reply.get("explanation"):
+        table.add_row("Model said", escape(str(reply["explanation"])))
+
+
+def percent(share: float) -> str:
+    """Write a probability in percent; what is not certain is never written as if it were.
+
+    Example:
+        >>> percent(0.9957), percent(0.82), percent(0.004), percent(1.0)
+        ('more than 99 %', '82 %', 'less than 1 %', 'more than 99 %')
+    """
+    if share > _NEARLY_ONE:
+        return "more than 99 %"
+    return "less than 1 %" if share < 1 - _NEARLY_ONE else f"{100 * share:.0f} %"
 
 
 def _bar(confidence: float) -> str:
     filled = round(confidence * _BAR_CELLS)
-    return f"{'█' * filled}{'░' * (_BAR_CELLS - filled)} {confidence:.0%}"
+    return f"{'█' * filled}{'░' * (_BAR_CELLS - filled)} {percent(confidence)}"
 
 
 def _calibration_words(calibration: Mapping[str, Any]) -> str:
     stated = calibration.get("stated_confidence")
-    said = f"the model stated {stated:.0%}" if stated is not None else "none was stated"
+    said = f"the model stated {percent(stated)}" if stated is not None else "none was stated"
     if not calibration.get("calibrated"):
         return f"  NOT calibrated ({said})"
     fitted = calibration.get("fitted_on") or {}

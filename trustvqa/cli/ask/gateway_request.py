@@ -14,6 +14,7 @@ import stamina
 _TRIED_AGAIN = frozenset({429, 502, 503, 504})
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 4.0
 _MOST_TRIES = 50
+_PATIENCE_S, _CONNECT_S = 20.0, 2.0
 
 
 def put_question(
@@ -22,7 +23,7 @@ def put_question(
     image: bytes,
     *,
     name: str = "image",
-    patience_s: float = 20.0,
+    patience_s: float | None = None,
     timeout_s: float = 60.0,
     before_again: Callable[[str], None] = lambda _: None,
     clock: Callable[[], float] = time.monotonic,
@@ -37,7 +38,8 @@ def put_question(
         fields: The form's fields beside the image.
         image: The picture's bytes.
         name: Its file name.
-        patience_s: How long a gateway that is busy or away is asked again; 0 to ask once.
+        patience_s: How long a gateway that is busy or away is asked again; 0 to ask once. None to ask one that is busy
+            again for twenty seconds, and one that cannot be reached not at all.
         timeout_s: Longest wait for one reply.
         before_again: Told why the question is asked again, each time that it is.
         clock: Monotonic seconds.
@@ -48,11 +50,15 @@ def put_question(
     Raises:
         httpx.HTTPError: If there was no reply to the last try.
     """
-    give_up_at = clock() + patience_s
+    give_up_at = clock() + (_PATIENCE_S if patience_s is None else patience_s)
+    waits_for_it = patience_s is not None
+    timeout = httpx.Timeout(timeout_s, connect=timeout_s if waits_for_it else min(_CONNECT_S, timeout_s))
     headers = {"Idempotency-Key": f'"{uuid.uuid4()}"', "Prefer": f"wait={math.ceil(timeout_s)}"}
 
     def pause(error: Exception) -> bool | float:
         if clock() >= give_up_at or not isinstance(error, _FailedError | httpx.TransportError):
+            return False
+        if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout) and not waits_for_it:
             return False
         wait = error.retry_after if isinstance(error, _FailedError) else None
         if wait is not None and clock() + wait >= give_up_at:
@@ -71,7 +77,7 @@ def put_question(
         ):
             with attempt:
                 reply = http.post(
-                    "/vqa", data=dict(fields), files={"image": (name, image)}, headers=headers, timeout=timeout_s
+                    "/vqa", data=dict(fields), files={"image": (name, image)}, headers=headers, timeout=timeout
                 )
                 if reply.status_code in _TRIED_AGAIN:
                     raise _FailedError(reply)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -12,10 +13,13 @@ from rich.console import Console
 
 from prompt4trust.calibration import FAMILIES
 from services.common.registry.directory import Registry
+from trustvqa.cli.addresses import GatewayAddress
 from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.models import held_out_answers, publishing, refit
 from trustvqa.cli.models.fitting import FittingOptions
 from trustvqa.cli.option_groups import grouped
+from trustvqa.cli.output import BesideJson, print_json
+from trustvqa.cli.running_stack import default_address
 from trustvqa.cli.runs import prediction_run, tables
 from trustvqa.cli.runs.options import AskingOptions, EarlierRun, QuestionOptions, ServedModelOptions
 
@@ -47,9 +51,7 @@ class PublishingOptions:
 class FeedbackOptions:
     """The feedback that is meant."""
 
-    gateway: Annotated[str, typer.Option(envvar="TRUSTVQA_URL", help="The gateway whose feedback is meant.")] = (
-        "http://127.0.0.1:8080"
-    )
+    gateway: GatewayAddress = None
     since: Annotated[datetime | None, typer.Option(help="Feedback: answered at this time (UTC) or later.")] = None
     until: Annotated[datetime | None, typer.Option(help="Feedback: answered before this time (UTC).")] = None
 
@@ -77,6 +79,7 @@ def calibrate(
     asking: AskingOptions,
     models: ServedModelOptions,
     feedback: FeedbackOptions,
+    as_json: BesideJson = False,
 ) -> None:
     """Fit all calibrators for each method on held-out answers, and make the best live for these models and wording.
 
@@ -87,6 +90,7 @@ def calibrate(
     Nothing is published where more than 1 % of the predictions are missing because a model could not be asked (status
     4; the same command asks those again), or where there are too few answers, or only right or only wrong ones.
     """
+    console = tables.console(beside_json=as_json)
     try:
         if fitting.family is not None and fitting.family not in FAMILIES:
             raise CommandError(f"no calibration method {fitting.family!r}; there are {', '.join(FAMILIES)}")
@@ -95,15 +99,17 @@ def calibrate(
                 each is not None for each in (data, judging.validation, run, judging.validation_run, questions.limit)
             ):
                 raise CommandError("--from-feedback takes no questions: leave out --data and what belongs to it")
-            _from_feedback(methods, fitting, publication, asking.out, models, feedback)
+            document = _from_feedback(methods, fitting, publication, asking.out, models, feedback, console)
         else:
             if data is None:
                 raise CommandError("--data is missing: the questions to fit on; or --from-feedback")
             methods = methods or "verbalized,cgp"
             request = prediction_run.Request(data, methods, fitting.seed, questions, asking, models.policy_version)
-            _from_questions(request, run, judging, fitting, publication, models)
+            document = _from_questions(request, run, judging, fitting, publication, models, console)
     except CommandError as error:
         fail(str(error))
+    if as_json:
+        print_json(json.loads(document.read_text(encoding="utf-8")))
 
 
 def _from_feedback(
@@ -113,18 +119,19 @@ def _from_feedback(
     out: Path | None,
     models: ServedModelOptions,
     feedback: FeedbackOptions,
-) -> None:
+    console: Console,
+) -> Path:
     names = prediction_run.method_names(methods) if methods else None
     wanted = refit.Wanted(names, models.model, models.policy_version, models.template, feedback.since, feedback.until)
     target = Registry(publication.registry or prediction_run.read_settings().registry)
-    refit.refit(
-        refit.FeedbackSource(feedback.gateway),
+    return refit.refit(
+        refit.FeedbackSource(feedback.gateway or default_address("gateway")),
         wanted,
         fitting,
         target,
         activate=publication.activate,
         out=out,
-        console=tables.console(),
+        console=console,
     )
 
 
@@ -135,12 +142,13 @@ def _from_questions(
     fitting: FittingOptions,
     publication: PublishingOptions,
     models: ServedModelOptions,
-) -> None:
+    console: Console,
+) -> Path:
     if judging.validation_run is not None and judging.validation is None:
         raise CommandError("--validation-run needs --validation, the questions that it is a run of")
     if fitting.family is not None and judging.validation is not None:
         raise CommandError("--family leaves nothing to choose, so --validation is of no use; leave one out")
-    progress, console = Console(stderr=True), tables.console()
+    progress = Console(stderr=True)
     names = prediction_run.method_names(request.methods)
     settings = prediction_run.read_settings(**models.settings())
     outcome = held_out_answers.obtain(run, request, settings, names, progress)
@@ -159,5 +167,7 @@ def _from_questions(
     for artifact in artifacts:
         path, before = publishing.publish(target, artifact, activate=publication.activate, what="trustvqa calibrate")
         publishing.show(artifact, path, before, console, live=publication.activate)
-    for path in publishing.write_figures(outcome.folder, artifacts):
+    files = publishing.write_figures(outcome.folder, artifacts)
+    for path in files:
         console.print(str(path), highlight=False, soft_wrap=True)
+    return files[0]

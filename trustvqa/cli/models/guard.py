@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Literal
@@ -24,6 +24,7 @@ from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.models.held_out_answers import MOST_MISSING
 from trustvqa.cli.models.publishing import artifact_name, whole_key
 from trustvqa.cli.option_groups import grouped
+from trustvqa.cli.output import BesideJson, print_json
 from trustvqa.cli.runs import prediction_run, tables
 
 RISKS = (0.01, 0.02, 0.05, 0.10, 0.15, 0.20, 0.25, 0.30, 0.40)
@@ -62,13 +63,14 @@ def guard(
         Path | None, typer.Option(help="Another run, of other questions: show what the promises come to there.")
     ] = None,
     publish: Annotated[bool, typer.Option(help="Publish, or only show.")] = True,
+    as_json: BesideJson = False,
 ) -> None:
     """Make thresholds with a guaranteed share of errors, and option sets with a guaranteed coverage, for each method.
 
     No model is asked: the answers are those of an earlier run. Nothing is published where more than 1 % of its
     predictions are missing (status 4).
     """
-    console = Console()
+    console = tables.console(beside_json=as_json)
     try:
         manifest, rows = _read(run)
         names = prediction_run.method_names(methods) if methods else list(manifest.estimators)
@@ -82,11 +84,15 @@ def guard(
             made.append((_fit(manifest, own, name, calibrator, fitting), calibrator))
     except (CommandError, ManifestError, TableError, RegistryError) as error:
         fail(str(error))
+    documents = []
     for artifact, calibrator in made:
         answers = None if other is None else checked_answers(_of(other, artifact.key.estimator), calibrator)
         _show(artifact, answers, fitting.delta, console)
         if publish:
             console.print(str(target.guards.publish(artifact)), highlight=False, soft_wrap=True)
+        documents.append(_document(artifact, answers, fitting.delta))
+    if as_json:
+        print_json(documents)
 
 
 def _fit(
@@ -178,6 +184,21 @@ def _show(artifact: GuardArtifact, other: Sequence[CheckedAnswer] | None, delta:
         console.print(_coverage_words(each_coverage), highlight=False)
     for warning in artifact.warnings:
         console.print(f"[yellow]warning[/] {escape(warning)}")
+
+
+def _document(artifact: GuardArtifact, other: Sequence[CheckedAnswer] | None, delta: float) -> dict[str, object]:
+    """Put what `_show` prints into an object."""
+    return {
+        "method": artifact.key.estimator,
+        "guard": artifact.name,
+        "scale": artifact.scale,
+        "n": artifact.rows,
+        "delta": delta,
+        "least_risk": artifact.risk_rule(delta).least_risk,
+        "risks": [asdict(each) for each in try_risks(artifact, other or [], RISKS, delta)],
+        "option_sets": [asdict(each) for each in try_coverages(artifact, other or [], COVERAGES)],
+        "warnings": list(artifact.warnings),
+    }
 
 
 def _risk_cells(each: RiskTrial, rows: int) -> tuple[str, ...]:

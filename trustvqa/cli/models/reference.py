@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -25,6 +26,7 @@ from prompt4trust.shift.reference_quality import BOTH, Floats, Share, beyond, ju
 from services.common.registry.directory import Registry
 from services.common.registry.errors import RegistryError
 from trustvqa.cli.errors import CommandError, fail
+from trustvqa.cli.output import BesideJson, print_json
 from trustvqa.cli.runs import options, prediction_run, tables
 from trustvqa.cli.runs.progress import counting_bar
 
@@ -68,13 +70,14 @@ def reference(
     cop_base: options.CopBase = None,
     resamples: options.Resamples = 1000,
     publish: Annotated[bool, typer.Option(help="Publish, or only show.")] = True,
+    as_json: BesideJson = False,
 ) -> None:
     """Make reference inputs from the questions of a calibration split, so that unlike ones can be told.
 
     No model is asked and no truth is used. A third of the questions, up to 1 000, is what distances are taken to; the
     others, up to 4 000, say how large distances usually are.
     """
-    console, progress = Console(), Console(stderr=True)
+    console, progress = tables.console(beside_json=as_json), Console(stderr=True)
     descriptor = PictureAndWords()
     try:
         layout = options.Layout(kind, columns, cop_base)
@@ -121,6 +124,10 @@ def reference(
         if publish:
             path = Registry(registry or prediction_run.read_settings().registry).references.publish(artifact)
             console.print(str(path), highlight=False, soft_wrap=True)
+        if as_json:
+            held_out = asdict(beyond(usual[BOTH], at))
+            counts = {"near": artifact.n_near, "compared": artifact.n_held, "warnings": list(artifact.warnings)}
+            print_json({"reference": artifact.name, "limit": at, "beyond": held_out, **counts})
     except (
         CommandError, DatasetError, ManifestError, TableError, RegistryError, UnreadablePictureError, ValueError,
     ) as error:  # fmt: skip

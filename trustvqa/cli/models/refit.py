@@ -42,7 +42,7 @@ def refit(
     out: Path | None,
     console: Console,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
-) -> None:
+) -> Path:
     """Fit a calibrator for every calibration key that has enough feedback, and publish each under a new name.
 
     Args:
@@ -54,6 +54,9 @@ def refit(
         out: Folder for the evidence, or None for one named after the time.
         console: Where a person reads what was done.
         clock: Gives the present time, with its zone.
+
+    Returns:
+        The document with the calibrators and their figures.
 
     Raises:
         CommandError: If the gateway gives no feedback, or that of no key suffices.
@@ -75,10 +78,12 @@ def refit(
             "counts": [each.model_dump() for each in counts],
             "feedback": _origin(reviewed),
         }
-        for path in write_figures(out or Path("var/refits") / f"{now:%Y%m%d-%H%M%S}", artifacts, about):
+        files = write_figures(out or Path("var/refits") / f"{now:%Y%m%d-%H%M%S}", artifacts, about)
+        for path in files:
             console.print(str(path), highlight=False, soft_wrap=True)
         if activate:
             _see_live(client, source, artifacts, console)
+    return files[0]
 
 
 def selection_warnings(counts: Iterable[Count]) -> list[str]:

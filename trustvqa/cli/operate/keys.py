@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,8 +19,9 @@ from services.common.auth import Key, Right, make_key
 from services.common.auth.errors import KeysError
 from services.common.auth.key_file import change_keys, read_keys
 from trustvqa.cli.errors import CommandError, fail
-from trustvqa.cli.operate import SERVICES
 from trustvqa.cli.operate.stack_keys import make_stack_keys, read_first_key
+from trustvqa.cli.output import AsJson, print_result
+from trustvqa.cli.running_stack import SERVICES
 
 _DAYS = re.compile(r"([1-9][0-9]{0,4})d")
 
@@ -78,10 +79,16 @@ def _without_name(keys: tuple[Key, ...], name: str) -> tuple[Key, ...]:
 
 
 @app.command("list")
-def list_keys(file: File = _FILE) -> None:
+def list_keys(file: File = _FILE, as_json: AsJson = False) -> None:
     """List the keys of a file; none can be read from it."""
     with _failing():
         keys = read_keys(file).keys
+    print_result(
+        [key.model_dump(mode="json", exclude={"hash"}) for key in keys], lambda _: _listed(keys), as_json=as_json
+    )
+
+
+def _listed(keys: Sequence[Key]) -> Table:
     now = datetime.now(UTC)
     table = Table("id", "name", "scopes", "services", "made", "expires")
     for key in keys:
@@ -93,7 +100,7 @@ def list_keys(file: File = _FILE) -> None:
             f"{key.created:%Y-%m-%d}",
             "never" if key.expires is None else f"{key.expires:%Y-%m-%d %H:%M %Z}" + _past(key, now),
         )
-    Console(width=None if Console().is_terminal else 160).print(table, highlight=False)
+    return table
 
 
 @app.command()

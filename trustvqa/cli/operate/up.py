@@ -15,8 +15,8 @@ from rich.console import Console
 
 from services.common.settings import CONFIG_VARIABLE, DEFAULT_CONFIG
 from trustvqa.cli.errors import ServiceStartError, fail
-from trustvqa.cli.operate import SERVICES
 from trustvqa.cli.operate.service_processes import ServiceProcess, ServiceSupervisor, taken_ports
+from trustvqa.cli.running_stack import FIRST_PORT, SERVICES, announced
 
 # Services that share two cores must not fight for them: one thread each, and no spinning while waiting.
 _QUIET_CPU = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "HF_HUB_OFFLINE": "1"}
@@ -27,7 +27,7 @@ def up(
     port: Annotated[
         int,
         typer.Option(min=1, max=65532, help="The gateway's port; policy, downstream and trainer take the next three."),
-    ] = 8080,
+    ] = FIRST_PORT,
     host: Annotated[str, typer.Option(help="Address that the services listen on.")] = "127.0.0.1",
     workers: Annotated[
         int | None, typer.Option(min=1, max=64, help="The gateway's processes; by default as it is configured.")
@@ -43,21 +43,24 @@ def up(
     if taken := taken_ports(host, ports):
         listed = ", ".join(f"{number} ({name})" for name, number in taken.items())
         fail(f"port {listed} is taken. Choose four others: make up PORT=9080 uses 9080 to 9083.")
+    reached = "127.0.0.1" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host  # noqa: S104 - compared
+    addresses = {name: f"http://{reached}:{number}" for name, number in ports.items()}
     supervisor = ServiceSupervisor(
         [
             ServiceProcess(
                 name,
                 command=(sys.executable, "-m", f"services.{name}"),
-                url=f"http://{host}:{number}",
+                url=addresses[name],
                 environment=_environment(name, host, ports, workers),
                 log=logs / f"{name}.log",
             )
-            for name, number in ports.items()
+            for name in SERVICES
         ],
         report=console.print,
     )
     try:
-        asyncio.run(supervisor.run(timeout_s=timeout, on_ready=lambda: _greet(console, host, ports)))
+        with announced(addresses):
+            asyncio.run(supervisor.run(timeout_s=timeout, on_ready=lambda: _greet(console, addresses)))
     except ServiceStartError as error:
         fail(str(error))
 
@@ -90,14 +93,13 @@ def _environment(name: str, host: str, ports: dict[str, int], workers: int | Non
     return {**_QUIET_CPU, **os.environ, **chosen}
 
 
-def _greet(console: Console, host: str, ports: dict[str, int]) -> None:
-    base = f"http://{host}:{ports['gateway']}"
+def _greet(console: Console, addresses: Mapping[str, str]) -> None:
     console.print("\n[bold green]TrustVQA is ready[/]  (miniature demonstration models: of no use in a clinic)\n")
-    for name, number in ports.items():
+    for name, address in addresses.items():
         note = "   open it in a browser" if name == "gateway" else ""
-        console.print(f"  {name:<11} http://{host}:{number}{note}", highlight=False)
+        console.print(f"  {name:<11} {address}{note}", highlight=False)
     console.print("\nAsk it something:\n")
-    console.print(sample_curl(base), highlight=False, markup=False, soft_wrap=True)
+    console.print(sample_curl(addresses["gateway"]), highlight=False, markup=False, soft_wrap=True)
     console.print("\nCtrl-C stops all four.\n")
 
 

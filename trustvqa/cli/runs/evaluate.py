@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +18,7 @@ from services.common.registry.directory import Registry
 from services.trainer.evaluation.prediction_run import fitting_calibrators
 from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.option_groups import grouped
+from trustvqa.cli.output import BesideJson, print_json
 from trustvqa.cli.runs import options, prediction_run, probes, tables
 from trustvqa.cli.runs.shards import Shard
 from trustvqa.reports import metric_names, write_report
@@ -58,12 +60,13 @@ def evaluate(
     ] = None,
     registry: Annotated[Path | None, typer.Option(help="Directory of policies and calibrators.")] = None,
     resamples: options.Resamples = 1000,
+    as_json: BesideJson = False,
 ) -> None:
     """Compare methods on a set of questions: accuracy, calibration, confident errors and cost, with 95 % intervals.
 
     Ends with status 0 when every question was asked, 4 when some could not be (the same command asks those again).
     """
-    progress, console = Console(stderr=True), tables.console()
+    progress, console = Console(stderr=True), tables.console(beside_json=as_json)
     try:
         prediction_run.method_names(methods)
         probes.check(probe or [], run or shards)
@@ -86,6 +89,8 @@ def evaluate(
     show(report, console, without_calibrators(target, outcome.manifest) if calibrator == "auto" else [])
     for path in files.values():
         console.print(str(path), highlight=False, soft_wrap=True)
+    if as_json:
+        print_json(json.loads(files["json"].read_text(encoding="utf-8")))
     failed = any(method.failed for method in report.methods)
     for name in dict.fromkeys(probe or []):
         failed |= probes.run_probe(name, outcome, request, settings, resamples, progress, console)

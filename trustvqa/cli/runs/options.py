@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from prompt4trust.datasets import KINDS, Dataset, Kind, load_dataset, parse_columns
+from trustvqa.cli.addresses import checked_address
 from trustvqa.cli.errors import CommandError
 
 EarlierRun = Annotated[Path | None, typer.Option(help="Use this earlier run instead of asking models.")]
@@ -34,7 +35,9 @@ CopBase = Annotated[
     ),
 ]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out rows that cannot be used.")]
-DownstreamUrl = Annotated[str | None, typer.Option(help="OpenAI-compatible API, with /v1.")]
+DownstreamUrl = Annotated[
+    str | None, typer.Option(callback=checked_address, help="OpenAI-compatible API, with /v1.", metavar="URL")
+]
 Model = Annotated[str | None, typer.Option(help="Model name to ask the downstream API for.")]
 
 
@@ -134,7 +137,9 @@ class ServedModelOptions:
     egress_host: Annotated[
         list[str] | None, typer.Option(help="Host beyond this machine that pictures may be sent to; may be repeated.")
     ] = None
-    policy_url: Annotated[str | None, typer.Option(help="The policy service.")] = None
+    policy_url: Annotated[
+        str | None, typer.Option(callback=checked_address, help="The policy service.", metavar="URL")
+    ] = None
     policy_version: Annotated[str | None, typer.Option(help="Policy version; by default the active one.")] = None
     template: Annotated[
         str | None,

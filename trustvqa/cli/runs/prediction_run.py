@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,7 @@ from services.trainer.evaluation.prediction_run import PredictionPlan
 from services.trainer.model_settings import ModelSettings
 from trustvqa.cli.api_key import read_key
 from trustvqa.cli.errors import CommandError, fail
+from trustvqa.cli.running_stack import as_running
 from trustvqa.cli.runs.options import AskingOptions, QuestionOptions
 from trustvqa.cli.runs.progress import PredictionProgress
 from trustvqa.cli.runs.shards import Shard, merge
@@ -86,12 +88,30 @@ def read_settings(**given: str | float | list[str] | None) -> ModelSettings:
         settings = ModelSettings(**{name: value for name, value in given.items() if value not in (None, [])})  # type: ignore[arg-type]
         if given.get("top_k") and not settings.vendor_parameters:
             raise CommandError("--top-k: the setting vendor_parameters says that the model's server takes no top_k")
-        return with_key(settings)
+        return with_key(found_on(settings, given))
     except ValidationError as error:
         first = error.errors()[0]
         raise CommandError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
     except FileNotFoundError as error:
         raise CommandError(str(error)) from error
+
+
+def found_on(settings: Settings, given: Mapping[str, object]) -> Settings:
+    """Take the services of the stack that runs here, where settings name the usual addresses and nothing else does.
+
+    Args:
+        settings: The settings.
+        given: What the command line says, by the settings' names.
+    """
+    prefix = settings.model_config.get("env_prefix", "")
+    moved: dict[str, str] = {
+        name: as_running(getattr(settings, name))
+        for name in ("policy_url", "downstream_url")
+        if name in type(settings).model_fields
+        and given.get(name) is None
+        and f"{prefix}{name}".upper() not in os.environ
+    }
+    return settings.model_copy(update=moved)
 
 
 def with_key(settings: Settings) -> Settings:

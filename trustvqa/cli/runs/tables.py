@@ -23,10 +23,14 @@ _METHODS_ACROSS = 4
 _ARROWS = {"higher": " ↑", "lower": " ↓", "": ""}
 
 
-def console() -> Console:
-    """Make a console for tables: a file or a pipe has no width of its own, and gets what a wide terminal would show."""
-    own = Console()
-    return own if own.is_terminal else Console(width=120)
+def console(*, beside_json: bool = False) -> Console:
+    """Make a console for tables: a file or a pipe has no width of its own, and gets what a wide terminal would show.
+
+    Args:
+        beside_json: Standard output is for JSON, so that tables go to standard error.
+    """
+    own = Console(stderr=beside_json)
+    return own if own.is_terminal else Console(stderr=beside_json, width=120)
 
 
 def plain(*heads: str) -> Table:

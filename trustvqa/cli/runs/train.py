@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from contextlib import suppress
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,9 +31,11 @@ from services.trainer.stop_signals import stop_on_signals
 from services.trainer.supervision.foreground import Foreground
 from trustvqa.cli.api_key import HINT
 from trustvqa.cli.errors import CommandError, fail
+from trustvqa.cli.output import BesideJson, print_json
+from trustvqa.cli.runs import tables
 from trustvqa.cli.runs.options import DownstreamUrl, Model
-from trustvqa.cli.runs.prediction_run import INTERRUPTED, with_key
-from trustvqa.cli.runs.training_display import TrainingProgress, print_result
+from trustvqa.cli.runs.prediction_run import INTERRUPTED, found_on, with_key
+from trustvqa.cli.runs.training_display import TrainingProgress, print_training
 
 
 def train(
@@ -53,6 +56,7 @@ def train(
     prepare_only: Annotated[
         bool, typer.Option("--prepare-only", help="Write the run's folder, for services.trainer.grpo to execute.")
     ] = False,
+    as_json: BesideJson = False,
 ) -> None:
     """Improve a policy by GRPO; the checkpoint that does best on the validation split becomes a new version.
 
@@ -83,13 +87,15 @@ def train(
         fail(str(error))
     except ValidationError as error:
         fail(f"{'.'.join(map(str, error.errors()[0]['loc']))}: {error.errors()[0]['msg']}")
+    if as_json:
+        print_json({"run": str(folder), **asdict(result)})
     if result.stopped:
-        Console().print(
+        tables.console(beside_json=as_json).print(
             f"stopped at step {result.step}; `trustvqa train --resume {escape(str(folder))}` goes on from there",
             soft_wrap=True,
         )
         raise typer.Exit(INTERRUPTED)
-    print_result(result, spec.config.version)
+    print_training(result, spec.config.version, tables.console(beside_json=as_json))
 
 
 def _begin(out: Path | None, training: TrainingConfig, settings: ConnectionSettings) -> tuple[Path, TrainingSpec]:
@@ -147,4 +153,5 @@ def _read_settings(
     """Read the section `trainer` of the file; a resumed run, which names none, needs of it the API key alone."""
     values = {"downstream_url": downstream_url, "downstream_model": model, "registry": registry}
     given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
-    return ConnectionSettings(**given) if config is None else ConnectionSettings.from_file(config, **given)
+    read = ConnectionSettings(**given) if config is None else ConnectionSettings.from_file(config, **given)
+    return found_on(read, given)

@@ -70,14 +70,14 @@ def one_line(record: Mapping[str, Any], steps: int) -> str:
     return "  ".join(parts)
 
 
-def print_result(result: TrainingResult, version: str) -> None:
+def print_training(result: TrainingResult, version: str, console: Console) -> None:
     """Print a finished run: its figures before and after, and the version that it published.
 
     Args:
         result: The run's end.
         version: Name of the version.
+        console: Where to.
     """
-    console = Console()
     if result.before and result.best:
         table = Table(title=f"validation split, {result.best['n']} questions, in brackets 95 % intervals")
         for heading in ("", "before", f"after (step {result.best['step']})"):
@@ -89,7 +89,7 @@ def print_result(result: TrainingResult, version: str) -> None:
         console.print(escape(result.remark), soft_wrap=True)
         return
     console.print(f"published {escape(str(result.published))}", highlight=False, soft_wrap=True)
-    console.print(f"to make it live: curl -X POST http://127.0.0.1:8081/v1/policies/{version}/activate", soft_wrap=True)
+    console.print(f"to make it live: trustvqa policies --activate {escape(version)}", soft_wrap=True)
 
 
 def _cell(interval: Mapping[str, float | None]) -> str:

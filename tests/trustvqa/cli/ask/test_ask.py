@@ -84,9 +84,9 @@ def test_sends_everything_and_prints_an_answer_a_person_can_read(
     assert state["asked"] == (b"pixels", "Which shape?", ["Round", "Oval"], "0.2", "0.9")
     for expected in (
         "B. Oval",
-        "71%",
+        "71 %",
         "calibrated on 2000 answers",
-        "stated 95%",
+        "stated 95 %",
         "Look at the [border] first.",
         "B, C: The right option is among these for 90 % of questions.",
         "123 ms",
@@ -95,16 +95,43 @@ def test_sends_everything_and_prints_an_answer_a_person_can_read(
     assert "NOT calibrated" not in out
 
 
+def test_a_deferral_shows_no_answer_unless_the_guess_is_asked_for(
+    gateway: tuple[str, dict[str, Any]], picture: Path
+) -> None:
+    url, state = gateway
+    state["reply"] = REPLY | {"decision": "defer", "decision_basis": {"reason": "0.31 is below 0.50"}}
+    status, out, _ = run(str(picture), "Which shape?", "--gateway", url)
+    assert status == 3
+    assert out.startswith("No answer")
+    assert "there is no reliable one: judge the picture yourself" in out
+    assert "0.31 is below 0.50" in out
+    for said in ("Oval", "71 %", "The answer is"):
+        assert said not in out
+    status, out, _ = run(str(picture), "Which shape?", "--gateway", url, "--show-guess")
+    assert status == 3
+    lines = out.splitlines()
+    assert lines[0].startswith("No answer")
+    assert [line.split()[:3] for line in lines if "Oval" in line] == [["Guess", "B.", "Oval"]]
+
+
+def test_what_is_not_certain_is_not_shown_as_certain(gateway: tuple[str, dict[str, Any]], picture: Path) -> None:
+    url, state = gateway
+    state["reply"] = REPLY | {"confidence": 0.9957}
+    out = run(str(picture), "Which shape?", "--gateway", url)[1]
+    assert "more than 99 %" in out
+    assert "100" not in out
+
+
 def test_an_uncalibrated_deferral_is_said_plainly_and_ends_with_3(
     gateway: tuple[str, dict[str, Any]], picture: Path
 ) -> None:
     url, state = gateway
     state["reply"] = REPLY | {"calibration": {"calibrated": False, "stated_confidence": 0.95}, "decision": "defer",
                               "degraded": ["policy"]}  # fmt: skip
-    status, out, _ = run(str(picture), "Which shape?", "--gateway", url)
+    status, out, _ = run(str(picture), "Which shape?", "--gateway", url, "--show-guess")
     assert status == 3
     assert "NOT calibrated" in out
-    assert "defer to a person" in out
+    assert "no reliable one" in out
     assert "policy" in out.split("Done without")[1]
 
 
@@ -163,6 +190,14 @@ def test_a_gateway_that_is_not_there_is_named_with_what_to_do(picture: Path) -> 
     assert "asking again" in err
     assert address in err
     assert "make up" in err
+
+
+def test_without_patience_a_gateway_that_is_away_is_asked_once(picture: Path) -> None:
+    address = f"http://127.0.0.1:{free_port()}"
+    status, _, err = run(str(picture), "Which shape?", "--gateway", address)
+    assert status == 1
+    assert "asking again" not in err
+    assert "is it running?" in err
 
 
 def test_it_shows_its_key_and_says_which_one_it_takes(
