@@ -13,6 +13,7 @@ from services.trainer.errors import ConfigError
 from services.trainer.grpo.config.training_config import TrainingConfig
 
 SECTION = "training"
+_STEPS, _PHASES = "update.max_steps", ("warmup_steps", "num_decay_steps")
 
 
 def load_training(path: Path, overrides: dict[str, Any] | None = None) -> TrainingConfig:
@@ -62,7 +63,8 @@ def lay_over(section: dict[str, Any], overrides: dict[str, Any]) -> dict[str, An
         overrides: Values by dotted names.
 
     Returns:
-        The new section, not validated.
+        The new section, not validated. Where it has fewer steps than the schedule's warm-up and decay take, these are
+        shortened in proportion, unless they are given as well.
 
     Raises:
         ConfigError: If a name leads into what is no group of values.
@@ -76,4 +78,19 @@ def lay_over(section: dict[str, Any], overrides: dict[str, Any]) -> dict[str, An
             if not isinstance(place, dict):
                 raise ConfigError(f"{name}: {parent} is a single value")
         place[last] = value
+    if overrides.get(_STEPS) is not None:
+        _shorten_schedule(section, changed, overrides)
     return changed
+
+
+def _shorten_schedule(section: dict[str, Any], changed: dict[str, Any], overrides: dict[str, Any]) -> None:
+    """Shorten warm-up and decay by as much as the run, where they are the section's own and no longer fit into it."""
+    before, update = section.get("update"), changed["update"]
+    whole, steps = before.get("max_steps") if isinstance(before, dict) else None, update["max_steps"]
+    lengths = [update.get(name, 0) for name in _PHASES]
+    if not all(isinstance(each, int) for each in (whole, steps, *lengths)):
+        return  # what is wrong with it, validation says
+    if 0 < steps < min(whole, sum(lengths)):
+        for name in _PHASES:
+            if f"update.{name}" not in overrides and name in update:
+                update[name] = update[name] * steps // whole

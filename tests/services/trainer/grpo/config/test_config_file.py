@@ -36,3 +36,13 @@ def test_a_former_name_is_refused_with_the_new_one(configure: Configure, tmp_pat
 def test_options_lie_over_the_file() -> None:
     config = load_training(CONFIGS / "embedded.yaml", {"update.max_steps": 10, "seed": 7})
     assert (config.update.max_steps, config.seed, config.update.beta) == (10, 7, 0.06)
+
+
+def test_a_run_of_fewer_steps_than_the_warm_up_shortens_it_in_proportion() -> None:
+    whole = load_training(CONFIGS / "embedded.yaml").update
+    assert whole.warmup_steps > 1
+    assert load_training(CONFIGS / "embedded.yaml", {"update.max_steps": 1}).update.warmup_steps == 0
+    near = load_training(CONFIGS / "embedded.yaml", {"update.max_steps": whole.warmup_steps}).update
+    assert near.warmup_steps == whole.warmup_steps
+    with pytest.raises(ConfigError, match="together are more than max_steps"):
+        load_training(CONFIGS / "embedded.yaml", {"update.max_steps": 5, "update.warmup_steps": 6})
