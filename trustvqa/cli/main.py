@@ -17,7 +17,7 @@ COMMANDS: Final = {
     "ask": LazyCommand("trustvqa.cli.ask.ask:ask", "Ask one question about one picture and print the answer."),
     "feedback": LazyCommand(
         "trustvqa.cli.ask.feedback:feedback",
-        "Say which option was right, or whether an answer was; drift is told by that.",
+        "Review an answer: which option was right, or whether the answer was; drift is told by that.",
     ),
     "phantoms": LazyCommand(
         "trustvqa.cli.runs.phantoms:phantoms",

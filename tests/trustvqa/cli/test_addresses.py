@@ -1,4 +1,4 @@
-"""What is taken for an address, and what a person reads where something is none."""
+"""Texts that are taken for addresses, and the words for those that are not."""
 
 from __future__ import annotations
 

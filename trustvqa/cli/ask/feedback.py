@@ -27,7 +27,7 @@ def feedback(
     gateway: GatewayAddress = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say which option was right, or whether an answer was; drift is told by that."""
+    """Review an answer: which option was right, or whether the answer was; drift is told by that."""
     if (right is None) == (was_right is None):
         fail("give one of --right LETTER, --was-right and --was-wrong", 2)
     said: dict[str, Any] = {"who": who or _user()}
