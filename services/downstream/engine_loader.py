@@ -32,6 +32,8 @@ async def load_engine(settings: DownstreamSettings) -> TransformersEngine:
             settings.max_image_bytes, settings.max_image_pixels, settings.image_worker_bytes
         ),
         max_pictures=settings.max_images,
+        prefix_entries=settings.prefix_entries,
+        prefix_bytes=settings.prefix_bytes,
     )
     options = EngineOptions(
         max_waiting=settings.max_waiting,

@@ -27,6 +27,9 @@ class EngineCollector(Collector):
         yield GaugeMetricFamily("engine_samples_waiting", "Samples that wait for a place.", stats.waiting)
         yield CounterMetricFamily("engine_steps", "Steps of the batch.", stats.steps)
         yield CounterMetricFamily("engine_prompt_tokens", "Prompt tokens read.", stats.prompt_tokens)
+        yield CounterMetricFamily(
+            "engine_spared_tokens", "Prompt tokens that were known from an earlier prompt.", stats.spared_tokens
+        )
         yield CounterMetricFamily("engine_completion_tokens", "Tokens generated.", stats.completion_tokens)
         yield CounterMetricFamily(
             "engine_near_ties", "Tokens that were settled by a computation of their own.", stats.near_ties

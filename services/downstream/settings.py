@@ -41,6 +41,18 @@ class DownstreamSettings(PictureServiceSettings, service="downstream"):
     max_batch: int = Field(default=32, ge=1, le=1024, description="Most samples that run at once.")
     max_waiting: int = Field(default=256, ge=0, description="Most samples that wait; more are answered 429.")
     max_n: int = Field(default=64, ge=1, le=1024, description="Largest n of a request.")
+    prefix_entries: int = Field(
+        default=64,
+        ge=0,
+        le=4096,
+        description="Prompts with images whose keys and values are kept, so that another one that begins alike reads "
+        "only what is new; 0 for none. Of the transformers engine; vLLM has --enable-prefix-caching.",
+    )
+    prefix_bytes: int = Field(
+        default=256 * 1024 * 1024,
+        ge=1024,
+        description="Most bytes of these, and most of the images made ready beside them.",
+    )
     max_images: int = Field(default=4, ge=0, description="Most images in a request.")
     image_hosts: frozenset[str] = Field(
         default=frozenset(),

@@ -104,6 +104,7 @@ class EngineStats:
     prompt_tokens: int = 0
     completion_tokens: int = 0
     near_ties: int = 0
+    spared_tokens: int = 0
 
 
 class DeltaStream(Protocol):

@@ -10,6 +10,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from typing import Self
 
+from cachetools import LRUCache
+
 from prompt4trust.models import Sampling
 from services.common.engine.errors import (
     ContextOverflowError,
@@ -24,6 +26,7 @@ from services.common.engine.model.prompt import Prompt
 from services.common.engine.scheduling.job_stream import JobStream, collect
 from services.common.engine.scheduling.jobs import Event, Job
 from services.common.engine.scheduling.scheduler import Scheduler
+from services.common.engine.vision.family import Pixels
 from services.common.engine.vision.picture_decoding import decode_in_pool
 from services.common.pictures.pixel_task import decode_pixels
 from services.common.pictures.pool import PicturePool, WorkerLimits
@@ -79,6 +82,7 @@ class TransformersEngine:
         self._scheduler: Scheduler | None = None
         self._pool = ThreadPoolExecutor(options.preparation_threads, thread_name_prefix="engine-prepare")
         self._pictures = PicturePool(decode_pixels, options.picture_workers)
+        self._seen: LRUCache[bytes, Pixels] = LRUCache(adapter.prefix_bytes, getsizeof=lambda seen: seen.values.nbytes)
 
     @classmethod
     async def load(cls, model: ModelOptions, options: EngineOptions | None = None) -> TransformersEngine:
@@ -207,9 +211,14 @@ class TransformersEngine:
     async def _prepare(self, loop: asyncio.AbstractEventLoop, request: GenerationRequest) -> Prompt:
         prompts = self._adapter.prompts
         draft = await loop.run_in_executor(self._pool, prompts.draft, request.messages, request.pictures)
+        if (known := self._seen.get(draft.digest)) is not None:
+            return await loop.run_in_executor(self._pool, prompts.finish, draft, known)
         # Strangers' pictures: in processes that are killed with the request.
         pictures = await decode_in_pool(draft.pictures, prompts.limits, self._pictures, request.client)
-        return await loop.run_in_executor(self._pool, prompts.finish, draft, pictures)
+        prompt = await loop.run_in_executor(self._pool, prompts.finish, draft, pictures)
+        if prompt.pixels is not None and prompt.pixels.values.nbytes <= self._seen.maxsize:
+            self._seen[prompt.pictures] = prompt.pixels
+        return prompt
 
     def _completed(self, request: GenerationRequest, prompt: Prompt) -> Sampling:
         sampling = request.sampling

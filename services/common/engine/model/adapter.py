@@ -20,8 +20,9 @@ from transformers.utils import logging as transformers_logging
 
 from services.common.engine.decoding.detokenizers import Vocabulary
 from services.common.engine.errors import EngineError
-from services.common.engine.model.cache import SlotCache, register_attention, slot_mask
+from services.common.engine.model.cache import SlotCache, register_attention, slot_mask, tail_mask
 from services.common.engine.model.last_layer import narrow_last_layer
+from services.common.engine.model.prefixes import Beginning, PrefixCache
 from services.common.engine.model.prompt import Prompt
 from services.common.engine.model.prompt_builder import PromptBuilder
 from services.common.engine.vision.families import family_of
@@ -44,6 +45,8 @@ class ModelOptions:
         slots: Most samples that run at once.
         picture_limits: Largest picture.
         max_pictures: Most pictures in a request.
+        prefix_entries: Most prompts with pictures that are kept for others that begin alike; 0 for none.
+        prefix_bytes: Most bytes of their keys and values, and as many again of their pictures.
     """
 
     path: Path
@@ -53,6 +56,8 @@ class ModelOptions:
     slots: int = 32
     picture_limits: EncodedPictureLimits = field(default_factory=EncodedPictureLimits)
     max_pictures: int = 4
+    prefix_entries: int = 64
+    prefix_bytes: int = 256 << 20
 
     def resolved(self) -> ModelOptions:
         """Settle the device and the weights' type for this machine."""
@@ -97,6 +102,8 @@ class TransformersAdapter:
         self._device = torch.device(options.device)
         self._layers: int = text_config.num_hidden_layers
         self._cache = SlotCache(self._layers, self.slots, self.max_model_len)
+        self.prefixes = PrefixCache(options.prefix_entries, options.prefix_bytes)
+        self.prefix_bytes = options.prefix_bytes if options.prefix_entries else 0
 
     @classmethod
     def load(cls, options: ModelOptions) -> TransformersAdapter:
@@ -158,6 +165,30 @@ class TransformersAdapter:
         self._cache.begin_prefill(first, last, max(len(prompt.tokens) for prompt in prompts))
         return self._read(prompts, self._cache)
 
+    def read_on(self, prompts: Sequence[Prompt], beginnings: Sequence[Beginning], first: int) -> torch.Tensor:
+        """Read prompts into slots whose beginnings were read before; see `prefill`."""
+        for slot, found in enumerate(beginnings, start=first):
+            self._cache.copy_in(slot, found.kept.keys, found.kept.values, found.length)
+        starts = [found.length for found in beginnings]
+        tokens, positions = self._padded(prompts, starts)
+        known = torch.tensor(starts, device=self._device)
+        lengths = torch.tensor([len(prompt.tokens) for prompt in prompts], device=self._device) - known
+        view = self._cache.begin_tails(first, known, lengths)
+        output = self._model(
+            inputs_embeds=self._model.get_input_embeddings()(tokens),  # pictures are in the beginnings
+            attention_mask=tail_mask(known, tokens.shape[1], view, self._model.dtype),
+            position_ids=positions,
+            past_key_values=self._cache,
+            use_cache=True,
+            logits_to_keep=1,
+        )
+        logits: torch.Tensor = output.logits[:, -1].float()
+        return logits
+
+    def keep(self, prompt: Prompt, slot: int) -> None:
+        """Keep what a slot holds of a prompt that was read into it, for others that begin alike."""
+        self.prefixes.keep(prompt, *self._cache.copy_out(slot, len(prompt.tokens)))
+
     def fork(self, source: int, targets: Sequence[int], length: int) -> None:
         """Copy a slot's first tokens into other slots that follow one another."""
         self._cache.fork(source, targets, length)
@@ -207,16 +238,10 @@ class TransformersAdapter:
     def reset(self) -> None:
         """Forget all slots, after a failure."""
         self._cache = SlotCache(self._layers, self.slots, self.max_model_len)
+        self.prefixes.clear()
 
     def _read(self, prompts: Sequence[Prompt], cache: SlotCache | None) -> torch.Tensor:
-        count, longest = len(prompts), max(len(prompt.tokens) for prompt in prompts)
-        tokens = torch.zeros((count, longest), dtype=torch.int64)
-        positions = torch.zeros((*self._axes, count, longest), dtype=torch.int64)
-        for row, prompt in enumerate(prompts):
-            length = len(prompt.tokens)
-            tokens[row, :length] = torch.tensor(prompt.tokens)
-            positions[..., row, :length] = prompt.positions
-        tokens, positions = tokens.to(self._device), positions.to(self._device)
+        tokens, positions = self._padded(prompts, [0] * len(prompts))
         embeddings = self._model.get_input_embeddings()(tokens)
         seen = [prompt.pixels for prompt in prompts if prompt.pixels is not None]
         if seen and self._vision is not None:
@@ -230,6 +255,17 @@ class TransformersAdapter:
         )
         logits: torch.Tensor = output.logits[:, -1].float()
         return logits
+
+    def _padded(self, prompts: Sequence[Prompt], starts: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Lay out tokens and positions from each prompt's start on, int64 [*axes, prompts, longest], padded with 0."""
+        longest = max(len(prompt.tokens) - start for prompt, start in zip(prompts, starts, strict=True))
+        tokens = torch.zeros((len(prompts), longest), dtype=torch.int64)
+        positions = torch.zeros((*self._axes, len(prompts), longest), dtype=torch.int64)
+        for row, (prompt, start) in enumerate(zip(prompts, starts, strict=True)):
+            length = len(prompt.tokens) - start
+            tokens[row, :length] = torch.tensor(prompt.tokens[start:])
+            positions[..., row, :length] = prompt.positions[..., start:]
+        return tokens.to(self._device), positions.to(self._device)
 
 
 def _context_length(text_config: Any, asked: int | None) -> int:

@@ -8,6 +8,7 @@ samples thus are always the first slots, and a step reads them as one view.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -20,6 +21,22 @@ _STRIDE = 16
 
 def _rounded(length: int) -> int:
     return -(-length // _STRIDE) * _STRIDE
+
+
+@dataclass(frozen=True, slots=True)
+class _Tails:
+    """Places of prompts' last parts, int64 [tokens]: token (batch, offset) of a pass is (row, column) of the slots."""
+
+    batch: torch.Tensor
+    offsets: torch.Tensor
+    rows: torch.Tensor
+    columns: torch.Tensor
+
+    @classmethod
+    def of(cls, first: int, known: torch.Tensor, lengths: torch.Tensor) -> _Tails:
+        inside = torch.arange(int(lengths.max()), device=lengths.device)[None, :] < lengths[:, None]
+        batch, offsets = inside.nonzero(as_tuple=True)
+        return cls(batch, offsets, batch + first, known[batch] + offsets)
 
 
 class SlotCache(Cache):
@@ -39,18 +56,26 @@ class SlotCache(Cache):
         self._values: list[torch.Tensor | None] = [None] * layers
         self._capacity = 0
         self._room = 0
-        # Where the running forward pass writes: `_slots`, whole prompts (`_rows` is None) or one token in each of
-        # `_rows` at `_columns`.
+        # Where the running forward pass writes: `_slots`, whole prompts (`_rows` is None), prompts' last parts
+        # (`_tails`) or one token in each of `_rows` at `_columns`.
         self._slots = slice(0)
         self._rows: torch.Tensor | None = None
         self._columns: torch.Tensor | None = None
         self._view = 0
+        self._tails: _Tails | None = None
         self._last: torch.Tensor | None = None
+        self._last_columns: torch.Tensor | None = None
 
     @property
     def last(self) -> torch.Tensor | None:
-        """Place of each prompt's last token while prompts are read, int64 [prompts]; None in a step."""
+        """Place of each prompt's last token among those that are read, int64 [prompts]; None in a step."""
         return self._last
+
+    @property
+    def last_columns(self) -> torch.Tensor:
+        """Place of each prompt's last token in its slot while prompts are read, int64 [prompts]."""
+        assert self._last_columns is not None  # noqa: S101 - asked for while prompts are read
+        return self._last_columns
 
     def begin_prefill(self, first: int, last: torch.Tensor, length: int) -> None:
         """Make ready for prompts that are padded on their right.
@@ -61,7 +86,26 @@ class SlotCache(Cache):
             length: Length of the longest.
         """
         self._reserve(first + len(last), length)
-        self._slots, self._rows, self._last = slice(first, first + len(last)), None, last
+        self._slots, self._rows, self._tails = slice(first, first + len(last)), None, None
+        self._last = self._last_columns = last
+
+    def begin_tails(self, first: int, known: torch.Tensor, lengths: torch.Tensor) -> int:
+        """Make ready for the last parts of prompts whose first parts are in their slots; padded on their right.
+
+        Args:
+            first: Slot of the first prompt; the others follow.
+            known: How many tokens each slot holds, int64 [prompts].
+            lengths: How many more are read, int64 [prompts].
+
+        Returns:
+            How many positions of the cache the pass will look at.
+        """
+        longest = int((known + lengths).max())
+        self._reserve(first + len(known), longest)
+        self._slots, self._rows, self._tails = slice(first, first + len(known)), None, _Tails.of(first, known, lengths)
+        self._last, self._last_columns = lengths - 1, known + lengths - 1
+        self._view = min(_rounded(longest), self._room)
+        return self._view
 
     def begin_last_tokens(self) -> int:
         """Make ready for the prompts' last tokens alone; the layer that comes has stored its prompts already.
@@ -69,10 +113,9 @@ class SlotCache(Cache):
         Returns:
             How many positions of the cache that layer will look at.
         """
-        assert self._last is not None  # noqa: S101 - called while prompts are read
-        self._rows = torch.arange(self._slots.start, self._slots.stop, device=self._last.device)
-        self._columns = self._last
-        self._view = min(_rounded(int(self._last.max()) + 1), self._room)
+        self._columns, self._tails = self.last_columns, None
+        self._rows = torch.arange(self._slots.start, self._slots.stop, device=self._columns.device)
+        self._view = min(_rounded(int(self._columns.max()) + 1), self._room)
         return self._view
 
     def begin_step(self, rows: torch.Tensor, columns: torch.Tensor, longest: int) -> int:
@@ -88,6 +131,7 @@ class SlotCache(Cache):
         """
         self._reserve(len(rows), longest + 1)
         self._slots, self._rows, self._columns, self._last = slice(len(rows)), rows, columns, None
+        self._tails = None
         self._view = min(_rounded(longest + 1), self._room)
         return self._view
 
@@ -103,6 +147,21 @@ class SlotCache(Cache):
         for store in (*self._keys, *self._values):
             if store is not None:
                 store[target, :, :length] = store[source, :, :length]
+
+    def copy_out(self, slot: int, length: int) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """Copy a slot's first keys and values, of each layer [heads, length, width]."""
+        keys, values = (
+            [store[slot, :, :length].clone() for store in stores if store is not None]
+            for stores in (self._keys, self._values)
+        )
+        return keys, values
+
+    def copy_in(self, slot: int, keys: Sequence[torch.Tensor], values: Sequence[torch.Tensor], length: int) -> None:
+        """Put the first keys and values of `copy_out` into a slot."""
+        self._reserve(slot + 1, length)
+        for stores, parts in ((self._keys, keys), (self._values, values)):
+            for layer, part in enumerate(parts):
+                self._store(stores, layer, part[None])[slot, :, :length] = part[:, :length]
 
     def _reserve(self, slots: int, length: int) -> None:
         if slots <= self._capacity and length <= self._room:
@@ -136,6 +195,10 @@ class SlotCache(Cache):
         """Store a layer's new keys and values [batch, heads, new, width] and return those to attend to."""
         keys = self._store(self._keys, layer_idx, key_states)
         values = self._store(self._values, layer_idx, value_states)
+        if (tails := self._tails) is not None:
+            keys[tails.rows, :, tails.columns] = key_states[tails.batch, :, tails.offsets]
+            values[tails.rows, :, tails.columns] = value_states[tails.batch, :, tails.offsets]
+            return keys[self._slots, :, : self._view], values[self._slots, :, : self._view]
         if self._rows is None:
             length = key_states.shape[2]
             keys[self._slots, :, :length] = key_states
@@ -166,6 +229,24 @@ def slot_mask(columns: torch.Tensor, view: int, dtype: torch.dtype) -> torch.Ten
     return mask.masked_fill_(~held, -torch.inf)[:, None, None, :]
 
 
+def tail_mask(known: torch.Tensor, longest: int, view: int, dtype: torch.dtype) -> torch.Tensor:
+    """Let each token of prompts' last parts see what its slot holds, and those before it.
+
+    Args:
+        known: How many tokens each slot holds, int64 [batch].
+        longest: Length of the longest last part.
+        view: How many positions are looked at.
+        dtype: Of the scores that the mask is added to.
+
+    Returns:
+        0 for what may be seen and -inf elsewhere, [batch, 1, longest, view].
+    """
+    places = known[:, None] + torch.arange(longest, device=known.device)
+    seen = torch.arange(view, device=known.device) <= places[..., None]
+    mask = torch.zeros(seen.shape, dtype=dtype, device=known.device)
+    return mask.masked_fill_(~seen, -torch.inf)[:, None]
+
+
 def slot_attention(
     module: torch.nn.Module,  # noqa: ARG001 - the signature is the library's
     query: torch.Tensor,
@@ -175,14 +256,14 @@ def slot_attention(
     scaling: float | None = None,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attend causally within a prompt (no mask), or from one new token to a slot (additive mask [batch, 1, 1, past]).
+    """Attend causally within a prompt (no mask), or from new tokens to a slot (additive mask [batch, 1, new, past]).
 
     Args:
         module: The attention layer.
         query: [batch, heads, new, width].
         key: [batch, key-value heads, past, width].
         value: Like the key.
-        attention_mask: None for a prompt; for a step 0 where a slot holds a token and -inf elsewhere.
+        attention_mask: None for a whole prompt; else 0 for what a token may see of its slot and -inf elsewhere.
         scaling: Factor on the scores; by default 1 / sqrt(width).
 
     Returns:
@@ -198,8 +279,9 @@ def slot_attention(
         return mixed.transpose(1, 2), None
     # The query heads that share a key-value head take the place of query positions, so nothing is repeated.
     grouped = query.reshape(batch, key.shape[1], groups * length, width)
-    mixed = attend(grouped, key, value, attn_mask=attention_mask, scale=scaling)
-    return mixed.reshape(batch, 1, heads, width), None
+    mask = attention_mask if length == 1 else attention_mask.repeat(1, 1, groups, 1)
+    mixed = attend(grouped, key, value, attn_mask=mask, scale=scaling)
+    return mixed.reshape(batch, heads, length, width).transpose(1, 2), None
 
 
 def register_attention() -> str:

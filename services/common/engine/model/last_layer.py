@@ -59,7 +59,8 @@ class LastTokens(torch.nn.Module):
             position_embeddings=position_embeddings,
             past_key_values=past_key_values,
         )  # for the keys and values that it stores; the last tokens then see them as they would in a step
-        mask = slot_mask(last, past_key_values.begin_last_tokens(), hidden.dtype)
+        columns = past_key_values.last_columns
+        mask = slot_mask(columns, past_key_values.begin_last_tokens(), hidden.dtype)
         cosines, sines = (_of_each(part, last) for part in position_embeddings)
         return self._run(_of_each(hidden, last), mask, (cosines, sines), past_key_values, others)
 

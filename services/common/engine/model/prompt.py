@@ -19,12 +19,16 @@ class Prompt:
         positions: int64 [tokens], with leading dimensions where a family of models gives positions several parts.
         next_position: Position of the first generated token; those after it count on.
         pixels: The pictures, None where there are none.
+        pictures: Digest of the pictures' files; empty where there are none, and nothing is shared with other prompts.
+        text_from: Place behind the last image token.
     """
 
     tokens: list[int]
     positions: torch.Tensor
     next_position: int
     pixels: Pixels | None = None
+    pictures: bytes = b""
+    text_from: int = 0
 
     def extended(self, generated: Sequence[int]) -> Prompt:
         """Append generated tokens."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +16,7 @@ from transformers import PreTrainedTokenizerBase
 from services.common.engine.errors import ContextOverflowError, InvalidRequestError
 from services.common.engine.interface import Message
 from services.common.engine.model.prompt import Prompt
-from services.common.engine.vision.family import VisionFamily
+from services.common.engine.vision.family import Pixels, VisionFamily
 from services.common.engine.vision.picture_decoding import (
     EncodedPictureLimits,
     RequestPicture,
@@ -31,10 +32,12 @@ class PromptDraft:
     Attributes:
         tokens: Token numbers, a single one for each picture.
         pictures: The pictures, in order.
+        digest: Of the pictures' files; empty where there are none.
     """
 
     tokens: list[int]
     pictures: tuple[RequestPicture, ...]
+    digest: bytes = b""
 
 
 class PromptBuilder:
@@ -88,24 +91,27 @@ class PromptBuilder:
             raise InvalidRequestError(f"This model takes {known}.", param="messages", code="too_many_images")
         tokens = self._tokens(messages)
         self._check(len(tokens))
-        return PromptDraft(tokens, tuple(read_request_picture(each, self.limits) for each in pictures))
+        read = tuple(read_request_picture(each, self.limits) for each in pictures)
+        return PromptDraft(tokens, read, _digest(read))
 
-    def finish(self, draft: PromptDraft, pictures: Sequence[Image.Image]) -> Prompt:
+    def finish(self, draft: PromptDraft, pictures: Sequence[Image.Image] | Pixels) -> Prompt:
         """Make the prompt that was begun; raises what `build` does.
 
         Args:
             draft: The prompt without pixels.
-            pictures: Its pictures' pixels, of mode L or RGB.
+            pictures: Its pictures' pixels, of mode L or RGB, or what an earlier prompt made of the same files.
         """
         tokens = draft.tokens
-        if not pictures or self._vision is None:
+        if not draft.pictures or self._vision is None:
             axes = () if self._vision is None else self._vision.position_axes
             return Prompt(tokens, torch.arange(len(tokens)).expand(*axes, -1), len(tokens))
-        pixels = self._vision.pixels([each.convert("RGB") for each in pictures])
-        tokens = self._vision.expand(tokens, pixels)
+        if not isinstance(pictures, Pixels):
+            pictures = self._vision.pixels([each.convert("RGB") for each in pictures])
+        tokens = self._vision.expand(tokens, pictures)
         self._check(len(tokens))
-        positions = self._vision.positions(tokens, pixels)
-        return Prompt(tokens, positions, int(positions.max()) + 1, pixels)
+        positions = self._vision.positions(tokens, pictures)
+        text_from = len(tokens) - tokens[::-1].index(self._vision.picture_token)
+        return Prompt(tokens, positions, int(positions.max()) + 1, pictures, draft.digest, text_from)
 
     def _tokens(self, messages: Sequence[Message]) -> list[int]:
         # A million characters are surely too many tokens and would take seconds to count.
@@ -147,6 +153,18 @@ class PromptBuilder:
             raise ContextOverflowError(
                 f"This model's maximum context length is {self._max_model_len} tokens; the messages have {length}."
             )
+
+
+def _digest(pictures: Sequence[RequestPicture]) -> bytes:
+    if not pictures:
+        return b""
+    digest = hashlib.sha256()
+    for each in pictures:
+        # A declared type decides whether the file is taken at all. Lengths tell where a file ends and the next begins.
+        for part in ((each.media_type or "").encode(), each.file):
+            digest.update(len(part).to_bytes(8, "big"))
+            digest.update(part)
+    return digest.digest()
 
 
 def _joined(parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:

@@ -10,6 +10,7 @@ import torch
 from services.common.engine.decoding.sampling import SamplingRows, choose
 from services.common.engine.interface import TokenLogprob
 from services.common.engine.model.adapter import TransformersAdapter
+from services.common.engine.model.prefixes import Beginning
 from services.common.engine.model.prompt import Prompt
 from services.common.engine.scheduling.jobs import RunningSample
 
@@ -32,6 +33,9 @@ class RunningBatch:
         self._tolerance = tolerance
         self.samples: list[RunningSample] = []
         self.near_ties = 0
+        """Tokens that were settled by a computation of their own."""
+        self.spared = 0
+        """Prompt tokens that had been read before."""
         self._lengths: list[int] = []
         self._positions: list[int] = []
         self._last: list[int] = []
@@ -49,7 +53,7 @@ class RunningBatch:
             prompts: Prompts with their samples, no more of these than there is room.
         """
         first = len(self.samples)
-        logits = self._adapter.prefill([prompt for prompt, _ in prompts], first)
+        prompts, logits = self._read(prompts, first)
         # Prompt i was read into slot first + i; spread them so that each sample has a slot, from the last backwards.
         counts = [len(samples) for _, samples in prompts]
         start = first + sum(counts)
@@ -69,6 +73,26 @@ class RunningBatch:
         self._state = None
         return chosen
 
+    def _read(
+        self, prompts: Sequence[tuple[Prompt, Sequence[RunningSample]]], first: int
+    ) -> tuple[Sequence[tuple[Prompt, Sequence[RunningSample]]], torch.Tensor]:
+        """Read prompts into slots, those first of which nothing is known; return them in the slots' order."""
+        prefixes = self._adapter.prefixes
+        found = [prefixes.find(prompt) for prompt, _ in prompts]
+        order = sorted(range(len(prompts)), key=lambda number: found[number] is not None)
+        prompts, found = [prompts[number] for number in order], [found[number] for number in order]
+        known: list[Beginning] = [each for each in found if each is not None]
+        texts = [prompt for prompt, _ in prompts]
+        new = len(texts) - len(known)
+        logits = [self._adapter.prefill(texts[:new], first)] if new else []
+        if known:
+            logits.append(self._adapter.read_on(texts[new:], known, first + new))
+        self.spared += sum(each.length for each in known)
+        for slot, (prompt, beginning) in enumerate(zip(texts, found, strict=True), start=first):
+            if prefixes.wants(prompt, beginning):
+                self._adapter.keep(prompt, slot)
+        return prompts, torch.cat(logits)
+
     def step(self) -> list[Chosen]:
         """Choose the next token of every sample."""
         state = self._state
@@ -82,6 +106,12 @@ class RunningBatch:
             self._positions[row] += 1
             self._last[row] = token
         return chosen
+
+    def empty(self) -> None:
+        """Forget all samples, after a failure."""
+        self._adapter.reset()
+        self.samples, self._lengths, self._positions, self._last = [], [], [], []
+        self._state = None
 
     def leave(self, gone: Sequence[int]) -> None:
         """Take samples out of the batch.

@@ -55,7 +55,6 @@ class Scheduler:
         self._adapter = adapter
         self._publish = publish
         self._clock = clock
-        self._tolerance = tolerance
         self._prefill_tokens = prefill_tokens
         self._patience_s = patience_s
         self._threads = threads
@@ -180,8 +179,14 @@ class Scheduler:
             return
         picked: list[tuple[Prompt, list[RunningSample]]] = []
         room, longest = self._batch.room, 0
+        pictures: set[bytes] = set()
+        put_off: list[Job] = []
         while self._waiting and room:
             job = self._waiting[0]
+            if job.prompt.pictures in pictures and self._adapter.prefixes.find(job.prompt) is None:
+                # Its pictures are being read just now: in the next round they are known.
+                put_off.append(self._waiting.popleft())
+                continue
             longest = max(longest, len(job.prompt.tokens))
             if picked and longest * (len(picked) + 1) > self._prefill_tokens:
                 break
@@ -189,8 +194,11 @@ class Scheduler:
             picked.append((job.prompt, [self._sample(job, job.started + i) for i in range(count)]))
             job.started += count
             room -= count
+            if self._adapter.prefixes.wants(job.prompt, None):
+                pictures.add(job.prompt.pictures)
             if job.started == job.request.n:
                 self._waiting.popleft()
+        self._waiting.extendleft(reversed(put_off))
         if not picked:
             return
         if not self._join(picked) and len(picked) > 1:
@@ -254,10 +262,7 @@ class Scheduler:
     def _fail_running(self, error: Exception) -> None:
         for sample in self._batch.samples:
             self._fail(sample.job, _unforeseen(error))
-        self._adapter.reset()
-        ties = self._batch.near_ties
-        self._batch = RunningBatch(self._adapter, self._tolerance)
-        self._batch.near_ties = ties
+        self._batch.empty()
 
     def _end(self) -> None:
         while True:
@@ -285,6 +290,7 @@ class Scheduler:
             prompt_tokens=self._prompt_tokens,
             completion_tokens=self._completion_tokens,
             near_ties=self._batch.near_ties,
+            spared_tokens=self._batch.spared,
         )
 
 

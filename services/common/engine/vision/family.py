@@ -57,6 +57,11 @@ class VisionFamily(Protocol):
         """Leading dimensions of positions: () where a position is one number, (3,) where it has three parts."""
         ...
 
+    @property
+    def picture_token(self) -> int:
+        """The token whose place a picture's features take."""
+        ...
+
     def pixels(self, pictures: Sequence[Image.Image]) -> Pixels:
         """Prepare RGB pictures.
 

@@ -47,6 +47,11 @@ class Qwen2VLVision:
         """Temporal, vertical and horizontal."""
         return (3,)
 
+    @property
+    def picture_token(self) -> int:
+        """The image token."""
+        return self._token
+
     def pixels(self, pictures: Sequence[Image.Image]) -> Pixels:
         """Cut RGB pictures into patches; InvalidRequestError for an aspect ratio beyond what the model takes."""
         return self._patcher(pictures)
