@@ -69,8 +69,12 @@ def _stack(folder: Path, port: int, vllm_command: str) -> Iterator[Stack]:
             "DOWNSTREAM_MODEL": model,
             "RECORDS_URL": f"sqlite:///{folder}/records.db",
         }
-        gateway = services.enter_context(running_service("gateway", port + 2, told, folder))
-        yield Stack(gateway.url, policy.url, downstream, model, load_answer_template(GatewaySettings().answer_template))
+        gateways = [
+            services.enter_context(running_service("gateway", port + 2 + place, told | {"WARM_PREFIX": reach}, folder))
+            for place, reach in enumerate(("near", "never"))
+        ]
+        template = load_answer_template(GatewaySettings().answer_template)
+        yield Stack(gateways[0].url, gateways[1].url, policy.url, downstream, model, template)
 
 
 def _show(result: dict[str, Any], console: Console) -> None:

@@ -17,9 +17,10 @@ from prompt4trust.prompts import PromptTemplate, answer_messages
 from prompt4trust.questions import letter_options
 from services.common.clients.chat_request import ChatRequest
 
-KINDS = ("call", "warm", "cold")
+KINDS = ("call", "warm", "cold", "cold, nothing read ahead")
 """One call of the downstream model with the question's guidance; an answer whose guidance is in the policy's cache; an
-answer to a question that is new to the policy."""
+answer to a question that is new to the policy; and the same of a gateway that has the downstream model read nothing
+while the policy writes."""
 _TIMEOUT_S = 300.0
 _RESAMPLES = 2_000
 
@@ -32,6 +33,7 @@ class Stack:
 
     Attributes:
         gateway: The gateway's address.
+        unwarmed: Address of another one, with `warm_prefix` off.
         policy: The policy service's address.
         downstream: Address of the downstream model's API, with /v1.
         model: The downstream model's name there.
@@ -39,6 +41,7 @@ class Stack:
     """
 
     gateway: str
+    unwarmed: str
     policy: str
     downstream: str
     model: str
@@ -69,7 +72,7 @@ class Ratio:
 
 
 def measure(stack: Stack, rounds: int, seed: int) -> dict[str, Any]:
-    """Time the three kinds, which change places from round to round.
+    """Time the kinds, which change places from round to round.
 
     Args:
         stack: What is asked.
@@ -93,19 +96,20 @@ def measure(stack: Stack, rounds: int, seed: int) -> dict[str, Any]:
     return {
         "n": rounds,
         "ms": {kind: _quantiles(seconds) for kind, seconds in found.items()},
-        "ratios": {kind: asdict(Ratio.of(found[kind], found["call"])) for kind in ("warm", "cold")},
+        "ratios": {kind: asdict(Ratio.of(found[kind], found["call"])) for kind in KINDS[1:]},
     }
 
 
 def _time(http: httpx.Client, stack: Stack, kind: str, each: Drawn, case: str) -> float:
     # A case's name makes the question new to the policy; pictures alone would find their guidance in its cache.
     text, options = f"{each.text} ({case})", letter_options(each.options)
-    guidance = None if kind == "cold" else _guidance(http, stack, text, options)
+    guidance = None if kind.startswith("cold") else _guidance(http, stack, text, options)
     if kind == "call":
         messages = answer_messages(stack.template, text, options, image_url=each.data_url, guidance=guidance)
         url, body = f"{stack.downstream}/chat/completions", ChatRequest(stack.model, messages, Sampling()).body()
     else:
-        url, body = f"{stack.gateway}/vqa", {"image": each.base64, "question": text, "options": options}
+        gateway = stack.unwarmed if kind == KINDS[-1] else stack.gateway
+        url, body = f"{gateway}/vqa", {"image": each.base64, "question": text, "options": options}
     started = time.perf_counter()
     reply = http.post(url, json=body).raise_for_status()
     seconds = time.perf_counter() - started

@@ -79,4 +79,5 @@ def settings_for(port: int, folder: Path, records: str) -> dict[str, str]:
         "RECORDS_URL": records,
         "RECORD_HASH_SECRET": secrets.token_hex(32),
         "METHODS": '["cgp"]',
+        "WARM_PREFIX": "never",  # they keep nothing that they have read
     }

@@ -44,6 +44,12 @@ class GatewayMetrics:
             ("part",),
             registry=registry,
         )
+        self.warmings = Counter(
+            "gateway_prefix_warmings",
+            "Questions that the downstream model was to read while guidance was being written.",
+            ("outcome",),
+            registry=registry,
+        )
         self.hangups = Counter("gateway_hangups", "Clients that left before their answer.", registry=registry)
         self._registry = registry
         self._waiting = Gauge(

@@ -10,6 +10,7 @@ from pydantic_settings import SettingsConfigDict
 from prompt4trust.estimators import ESTIMATORS
 from prompt4trust.pictures import PictureLimits, PicturePreparation
 from prompt4trust.shift import LIMIT
+from services.common.clients.picture_egress import Reach
 from services.common.pictures.settings import PictureServiceSettings
 from services.common.settings import EMPTY_IS_UNSET
 from services.gateway.database_url import database_url
@@ -71,6 +72,13 @@ class GatewaySettings(PictureServiceSettings, service="gateway"):
         ge=0,
         description="How long a model whose server refused a part of a request, such as log-probabilities or the seed, "
         "is asked without it before it is tried again.",
+    )
+    warm_prefix: Reach = Field(
+        default="never",
+        description="Whether the model is to read picture and question while the policy writes, by a request for one "
+        "token, so that it reads only the guidance afterwards: for servers that keep what they have read, as the "
+        "embedded engine and vLLM do. near: where the server is on this machine or a neighbour with a plain name; a "
+        "hosted one would ask money for it.",
     )
     egress_hosts: frozenset[str] = Field(
         default=frozenset(), description="Hosts beyond this machine and its neighbours that may be sent pictures."

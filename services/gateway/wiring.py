@@ -14,10 +14,11 @@ import structlog
 
 from prompt4trust.calibration import CalibrationKey
 from prompt4trust.models import Sampling
-from prompt4trust.prompts import load_answer_template
+from prompt4trust.prompts import PromptTemplate, load_answer_template
 from services.common.clients.breaker import CircuitBreaker
 from services.common.clients.downstream import DownstreamClient
 from services.common.clients.http_pool import HttpCallError, HttpPool
+from services.common.clients.picture_egress import reaches
 from services.common.clients.policy import PolicyClient
 from services.common.clients.retries import RetrySettings
 from services.common.clients.retry_budget import RetryBudget
@@ -33,6 +34,7 @@ from services.gateway.answering.decision import DecisionDefaults
 from services.gateway.answering.familiarity import FamiliarityJudge
 from services.gateway.answering.models import Models
 from services.gateway.answering.pipeline import Pipeline
+from services.gateway.answering.prefix_warming import PrefixWarming
 from services.gateway.intake.intake import Intake
 from services.gateway.intake.picture_task import prepare_and_describe
 from services.gateway.intake.uploads import Uploads
@@ -168,6 +170,7 @@ async def open_gateway(
                 Sampling(settings.temperature, settings.top_p, settings.top_k, settings.max_tokens),
                 settings.picture_preparation,
                 takes_top_k=settings.vendor_parameters,
+                warming=_warming(settings, downstream_http, template, gate, metrics),
             ),
             shelves=shelves,
             judge=FamiliarityJudge(
@@ -211,6 +214,25 @@ def _downstream(settings: GatewaySettings, http: HttpPool, metrics: GatewayMetri
         exact=False,
         refusal_pause_s=settings.refusal_pause_s,
         refused=lambda change: metrics.refusals.labels(change).inc(),
+    )
+
+
+def _warming(
+    settings: GatewaySettings, http: HttpPool, template: PromptTemplate, gate: Gate, metrics: GatewayMetrics
+) -> PrefixWarming | None:
+    if not reaches(settings.warm_prefix, http.host):
+        return None
+    client = DownstreamClient(
+        http,
+        settings.downstream_model,
+        RetrySettings(settings.downstream_deadline_s, attempts=1),
+        egress_hosts=settings.egress_hosts,
+        vendor_parameters=settings.vendor_parameters,
+        exact=False,
+        refusal_pause_s=settings.refusal_pause_s,
+    )
+    return PrefixWarming(
+        client, template, lambda: gate.is_slack, ended=lambda outcome: metrics.warmings.labels(outcome).inc()
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Literal
 
 from prompt4trust.prompts import Message
 from services.common.clients.errors import PictureEgressRefusedError
@@ -12,10 +13,18 @@ from services.common.settings import LOOPBACK
 # Begins with a letter: 3405803781 and 0xcb007105 are addresses, and so is what holds colons.
 _NEIGHBOUR = re.compile(r"[a-z]([a-z0-9-]*[a-z0-9])?")
 
+Reach = Literal["never", "near", "always"]
+"""For which hosts something is done: for none, for those that are near, for all."""
+
 
 def is_near(host: str) -> bool:
     """Whether a host is this machine, or has a plain name as services have that run next to each other."""
     return host in LOOPBACK or bool(_NEIGHBOUR.fullmatch(host))
+
+
+def reaches(reach: Reach, host: str) -> bool:
+    """Whether something that is done for hosts within a reach is done for this one."""
+    return reach == "always" or (reach == "near" and is_near(host))
 
 
 class PictureEgress:

@@ -83,6 +83,11 @@ class Gate:
         return not self._queue and self.in_flight < self._limit.now
 
     @property
+    def is_slack(self) -> bool:
+        """Whether nobody waits and at most half of the places are taken."""
+        return not self._queue and 2 * self.in_flight <= self._limit.now
+
+    @property
     def limit(self) -> int:
         """How many may be in now."""
         return self._limit.now

@@ -29,6 +29,7 @@ class GuidanceAhead:
         self._clock = clock
         self._asked: tuple[str, Mapping[str, str]] | None = None
         self._call: asyncio.Task[Guidance] | None = None
+        self._begun: asyncio.Task[Guidance] | None = None
         self._began = self._ended = 0.0
         self.unwaited_s = 0.0
 
@@ -36,7 +37,17 @@ class GuidanceAhead:
         """Ask for the guidance that a request's method will want first, if it wants any."""
         if ESTIMATORS[ask.method].needs_policy:
             self._asked = ask.question, ask.options
-            self._call = self._later.begin(self._timed(ask.question, ask.options))
+            self._call = self._begun = self._later.begin(self._timed(ask.question, ask.options))
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether guidance that was begun has not come yet."""
+        return self._begun is not None and not self._begun.done()
+
+    @property
+    def waited_s(self) -> float:
+        """Seconds since the policy was asked; 0 before it is."""
+        return self._clock() - self._began if self._began else 0.0
 
     async def guide(self, question: str, options: Mapping[str, str], *, seed: int | None = None) -> Guidance:
         """Write one guidance prompt, or wait for the one that is being written; see `Policy.guide`."""

@@ -16,7 +16,9 @@ from prompt4trust.pictures import PicturePreparation
 from prompt4trust.prompts import Message, PromptTemplate
 from prompt4trust.verdict import steers
 from services.gateway.answering.guidance_ahead import GuidanceAhead
+from services.gateway.answering.prefix_warming import PrefixWarming
 from services.gateway.errors import SteeringGuidanceError
+from services.gateway.intake.later import Later
 from services.gateway.intake.query import Query
 from services.gateway.schemas import Lack
 
@@ -63,6 +65,7 @@ class Models:
         sampling: How its text is decoded.
         preparation: What its pictures have gone through.
         takes_top_k: Whether its server is told of top_k.
+        warming: Has it read the question while guidance is being written; None where that is switched off.
         clock: Monotonic seconds.
     """
 
@@ -73,6 +76,7 @@ class Models:
     sampling: Sampling
     preparation: PicturePreparation
     takes_top_k: bool = True
+    warming: PrefixWarming | None = None
     clock: Callable[[], float] = time.perf_counter
 
     async def ask(self, query: Query, ahead: GuidanceAhead) -> ModelAnswer:
@@ -86,7 +90,10 @@ class Models:
             TransportError: If the downstream model could not be asked.
         """
         timed = _Timed(self.downstream, ahead, self.clock)
-        answer, decoding, lacks = await self._answer(query, timed)
+        with Later() as later:
+            if self.warming is not None:
+                later.begin(self.warming.warm(query, ahead))
+            answer, decoding, lacks = await self._answer(query, timed)
         if timed.without_logprobs and answer.estimator in WITHOUT_LOGPROBS:
             answer = replace(answer, estimator=WITHOUT_LOGPROBS[answer.estimator])
             lacks = (*lacks, "logprobs")

@@ -115,7 +115,9 @@ def make_gateway(
             "downstream_url": f"{url}/v1",
             "downstream_model": MODEL,
             "answer_template": TEMPLATE,
-            "methods": DEFAULT_METHODS,  # not those of the deployment that a settings file describes
+            # Not those of the deployment that a settings file describes.
+            "methods": DEFAULT_METHODS,
+            "warm_prefix": "never",
             "registry": registry.root,
             "registry_check_s": 0.0,
             "records_url": f"sqlite:///{tmp_path_factory.mktemp('records')}/records.db",

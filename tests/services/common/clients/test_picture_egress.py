@@ -11,6 +11,7 @@ from prompt4trust.models import Sampling
 from services.common.clients.downstream import DownstreamClient
 from services.common.clients.errors import PictureEgressRefusedError
 from services.common.clients.http_pool import HttpPool, Reply
+from services.common.clients.picture_egress import reaches
 from tests.services.common.clients.scripted_server import MESSAGES, QUICK, choice
 
 PICTURE = [{"role": "user", "content": [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]}]
@@ -24,6 +25,13 @@ class _Deaf(HttpPool):
     async def post(self, path: str, body: bytes, headers: Mapping[str, str]) -> Reply:
         self.sent += 1
         return Reply(200, {}, json.dumps({"choices": [choice(0)]}).encode())
+
+
+def test_a_reach_is_none_the_neighbours_or_everybody() -> None:
+    hosts = ["localhost", "downstream", "api.example.org"]
+    assert [reaches("never", host) for host in hosts] == [False, False, False]
+    assert [reaches("near", host) for host in hosts] == [True, True, False]
+    assert [reaches("always", host) for host in hosts] == [True, True, True]
 
 
 @pytest.mark.parametrize(

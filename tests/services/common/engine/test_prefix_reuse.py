@@ -100,7 +100,7 @@ async def test_texts_and_log_probabilities_are_those_of_an_engine_that_keeps_not
 
 
 class Looks:
-    """What a model was given to look at: how many requests' pictures in each pass, and files that were decoded."""
+    """Counts of a model's looks at pictures: how many requests' pictures in each pass, and files that were decoded."""
 
     def __init__(self, engine: TransformersEngine, monkeypatch: pytest.MonkeyPatch) -> None:
         self.passes: list[int] = []
