@@ -12,11 +12,15 @@ from fastapi import FastAPI
 from services.common.http.app import create_app
 from services.common.http.health import Dependency
 from services.common.metrics_registry import MetricsRegistry
+from services.common.openai.errors import OpenAIEnvelopes, OpenAIError, on_openai_error
+from services.common.openai.replies import ErrorReply
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.monitoring.metrics import MonitoringCollector
 from services.gateway.records.metrics import RecordMetrics
 from services.gateway.records.records import open_records
 from services.gateway.settings import GatewaySettings
+from services.gateway.web.answers.chat_routes import CHAT
+from services.gateway.web.answers.chat_routes import router as chat_router
 from services.gateway.web.calibration_routes import router as monitoring_router
 from services.gateway.web.calibrator_routes import router as calibrators_router
 from services.gateway.web.record_routes import router as records_router
@@ -24,6 +28,9 @@ from services.gateway.web.routes import router
 from services.gateway.web.sign_in import SignIn
 from services.gateway.web.static_pages import FILES, add_page
 from services.gateway.wiring import open_gateway
+
+_OWN = ("/v1/about", "/v1/calibrators", "/v1/feedback")
+"""Routes below /v1/ that are not of OpenAI's API."""
 
 
 def create_gateway(settings: GatewaySettings) -> FastAPI:
@@ -69,10 +76,14 @@ def create_gateway(settings: GatewaySettings) -> FastAPI:
         metrics=registry,
         others={FILES: frozenset()},
         browser=sign_in,
-        paced={"/vqa"},
+        paced={"/vqa", CHAT},
+        other_errors={CHAT: ErrorReply, "/v1/models": ErrorReply},
         examples=Path(__file__).parent / "examples",
     )
+    app.add_exception_handler(OpenAIError, on_openai_error)
+    app.add_middleware(OpenAIEnvelopes, others=_OWN)
     app.include_router(router)
+    app.include_router(chat_router)
     app.include_router(records_router)
     app.include_router(calibrators_router)
     app.include_router(monitoring_router)

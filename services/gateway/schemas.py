@@ -324,6 +324,20 @@ class Timing(BaseModel):
     total: Amount
 
 
+class TokenUsage(BaseModel):
+    """Tokens that an answer took, as the models' servers count them; 0 where they do not say.
+
+    Attributes:
+        calls: Texts that the models wrote.
+        prompt_tokens: Tokens that they read.
+        completion_tokens: Tokens that they wrote.
+    """
+
+    calls: Count = 0
+    prompt_tokens: Count = 0
+    completion_tokens: Count = 0
+
+
 Lack = Literal[
     "policy",
     "logprobs",
@@ -359,6 +373,7 @@ class VqaReply(BaseModel):
             "decoding" (temperature, top_p or top_k), "system-message" (it went to the head of the question),
             "response-format", "seed"; "calibration-alarm" where a calibrator no longer holds.
         timing_ms: How long it took.
+        usage: Tokens that it took of both models.
         recorded: Whether the answer is kept, so that feedback on it can be; it says nothing of the answer's worth.
     """
 
@@ -378,4 +393,5 @@ class VqaReply(BaseModel):
     models: ModelsUsed
     degraded: list[Lack]
     timing_ms: Timing
+    usage: TokenUsage = Field(default_factory=TokenUsage)
     recorded: bool = False

@@ -159,6 +159,10 @@ class GatewaySettings(PictureServiceSettings, service="gateway"):
     )
     retry_after_most_s: float = Field(default=30.0, gt=0, description="Latest time that it is told to come back.")
 
+    heartbeat_s: float = Field(
+        default=15.0, gt=0, description="Seconds between comments that keep the connection of a watched answer open."
+    )
+
     min_image_side: int = Field(default=8, ge=1, description="Fewest pixels on either side.")
     max_image_side: int = Field(default=1024, ge=64, description="Longer side of the picture that the model gets.")
 

@@ -16,6 +16,7 @@ from tests.support.openapi_documents import SERVICES, STORED, application, store
 PROBLEM = {"$ref": "#/components/schemas/ProblemDetails"}
 ENVELOPE = {"$ref": "#/components/schemas/ErrorReply"}
 COMPONENT_NAME = re.compile(r"[A-Za-z0-9._-]+")
+OPENAIS = {"downstream": ("/v1/",), "gateway": ("/v1/chat/", "/v1/models")}
 BOUNDS = {"pattern", "format", "maxLength", "maximum", "enum", "const"}
 WITHOUT_RANGE = {"StreamReply.evidence"}
 """Numbers that may be any: the logarithm of an e-value."""
@@ -147,9 +148,9 @@ def test_parameters_are_bounded(document: dict[str, Any]) -> None:
 
 
 def test_errors_are_what_the_service_sends(service: str, document: dict[str, Any]) -> None:
-    """Problem documents, or OpenAI's envelopes below /v1/ of the downstream service; a probe's 503 has its own form."""
+    """Problem documents, or OpenAI's envelopes at routes of its API; a probe's 503 has its own form."""
     for name, operation in operations(document):
-        is_openais = service == "downstream" and " /v1/" in name
+        is_openais = any(f" {start}" in name for start in OPENAIS.get(service, ()))
         for status, reply in operation["responses"].items():
             if int(status) < 400:
                 continue

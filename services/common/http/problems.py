@@ -54,8 +54,8 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
         self.retry_after = retry_after
         self.extensions = extensions
 
-    def response(self, request_id: str | None = None) -> JSONResponse:
-        """Render the document."""
+    def document(self, request_id: str | None = None) -> dict[str, Any]:
+        """Write the document, for a reply of its own or a part of one."""
         body: dict[str, Any] = {
             "type": TYPE_PREFIX + self.kind,
             "title": self.title,
@@ -65,8 +65,12 @@ class Problem(Exception):  # noqa: N818 - RFC 9457's own word
         }
         if request_id:
             body["request_id"] = request_id
+        return body
+
+    def response(self, request_id: str | None = None) -> JSONResponse:
+        """Render the document."""
         headers = {} if self.retry_after is None else {"Retry-After": str(max(1, math.ceil(self.retry_after)))}
-        return JSONResponse(body, status_code=self.status, media_type=MEDIA_TYPE, headers=headers)
+        return JSONResponse(self.document(request_id), status_code=self.status, media_type=MEDIA_TYPE, headers=headers)
 
 
 def install_problem_handlers(app: FastAPI, methods_of: Callable[[str], Iterable[str]]) -> None:
@@ -131,10 +135,12 @@ class UnforeseenErrors:
             _log.error("unforeseen error", path=scope["path"], exc_info=error)
             if begun:
                 raise  # half a reply is out: only breaking the connection tells the client
-            problem = Problem(
-                500, "internal-error", "Something went wrong here; it has been logged under the request's id."
-            )
-            await problem.response(request_id_of_scope(scope))(scope, receive, send)
+            await internal_error().response(request_id_of_scope(scope))(scope, receive, send)
+
+
+def internal_error() -> Problem:
+    """Make the problem of an error that nobody foresaw."""
+    return Problem(500, "internal-error", "Something went wrong here; it has been logged under the request's id.")
 
 
 def request_id_of(request: Request) -> str | None:
@@ -165,20 +171,23 @@ async def _on_http_exception(request: Request, error: Exception) -> JSONResponse
 
 async def _on_validation_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this type alone
+    return invalid_request(error).response(request_id_of(request))
+
+
+def invalid_request(error: RequestValidationError) -> Problem:
+    """Refuse fields that are wrong, each by its name."""
     # "Value error, " is how pydantic marks messages of our own validators.
     faults = [
         {"field": _pointer(fault["loc"]), "message": fault["msg"].removeprefix("Value error, ")}
         for fault in error.errors()
     ]
     if any(fault["type"] == "json_invalid" for fault in error.errors()):
-        problem = Problem(400, "malformed-json", "The request's body is not valid JSON.", errors=faults)
-    elif isinstance(error.body, bytes) and any(fault["loc"] == ("body",) for fault in error.errors()):
+        return Problem(400, "malformed-json", "The request's body is not valid JSON.", errors=faults)
+    if isinstance(error.body, bytes) and any(fault["loc"] == ("body",) for fault in error.errors()):
         # FastAPI hands a body over unparsed where its content type is not JSON.
-        problem = Problem(415, "unsupported-media-type", "Send the body as JSON, with Content-Type: application/json.")
-    else:
-        fields = ", ".join(sorted({fault["field"] for fault in faults if fault["field"]})) or "the body"
-        problem = Problem(422, "invalid-request", f"Check {fields}: {faults[0]['message']}.", errors=faults)
-    return problem.response(request_id_of(request))
+        return Problem(415, "unsupported-media-type", "Send the body as JSON, with Content-Type: application/json.")
+    fields = ", ".join(sorted({fault["field"] for fault in faults if fault["field"]})) or "the body"
+    return Problem(422, "invalid-request", f"Check {fields}: {faults[0]['message']}.", errors=faults)
 
 
 def _pointer(location: tuple[int | str, ...]) -> str:

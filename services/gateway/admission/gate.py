@@ -106,17 +106,20 @@ class Gate:
             raise self._refusal(reason)
 
     @asynccontextmanager
-    async def place(self, client: str = "", within_s: float = math.inf) -> AsyncIterator[None]:
+    async def place(
+        self, client: str = "", within_s: float = math.inf, queued: Callable[[int], None] = lambda _: None
+    ) -> AsyncIterator[None]:
         """Hold a place for the length of a block.
 
         Args:
             client: Who asks: a key's id, or an address.
             within_s: Time that is left for the answer, in seconds.
+            queued: Told its place in line, 1 for the next one, where it has to wait; and 0 once it is let in.
 
         Raises:
             BusyError: If it is turned away.
         """
-        await self._enter(client, within_s)
+        await self._enter(client, within_s, queued)
         began, measurement = self._clock(), self._limit.measurement
         is_full = self.in_flight >= self._limit.now
         outcome: Outcome = "late"  # what a cancellation means: it took too long for somebody
@@ -136,18 +139,21 @@ class Gate:
                 self._limit.ended(outcome, seconds)
             self._call()
 
-    async def _enter(self, client: str, within_s: float) -> None:
+    async def _enter(self, client: str, within_s: float, queued: Callable[[int], None]) -> None:
         if reason := self._reason_against(client, within_s):
             raise self._refusal(reason)
         if self.is_free:
             self._held[client] += 1
+            queued(0)
             return
+        place = self._queue.ahead_of(client, self._held) + 1
         if len(self._queue) >= self._most_waiting and (last := self._queue.giving_way_to(client)) is not None:
             self._send_away(last, "full")
         now = self._clock()
         question = _Question(client, since=now, give_up_at=now + within_s)
         self._queue.join(question)
         self._delay.note(len(self._queue))
+        queued(place)
         try:
             # The longest of all waits: whose turn is long in coming is looked at whenever a place comes free.
             with anyio.move_on_after(min(self._delay.longest_s, within_s)):
@@ -162,6 +168,7 @@ class Gate:
             self._delay.note(len(self._queue))
         if not question.is_in:
             raise question.refusal or self._refusal("wait")
+        queued(0)
 
     def _reason_against(self, client: str, within_s: float) -> ShedReason | None:
         if self.is_free:

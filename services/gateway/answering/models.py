@@ -79,17 +79,20 @@ class Models:
     warming: PrefixWarming | None = None
     clock: Callable[[], float] = time.perf_counter
 
-    async def ask(self, query: Query, ahead: GuidanceAhead) -> ModelAnswer:
+    async def ask(
+        self, query: Query, ahead: GuidanceAhead, guided: Callable[[Guidance], None] = lambda _: None
+    ) -> ModelAnswer:
         """Ask by the query's method, or without guidance where the policy is away or its guidance steers.
 
         Args:
             query: The question.
             ahead: The policy, which may have been asked for the guidance already.
+            guided: Told of the guidance, where there is any, before the downstream model is asked with it.
 
         Raises:
             TransportError: If the downstream model could not be asked.
         """
-        timed = _Timed(self.downstream, ahead, self.clock)
+        timed = _Timed(self.downstream, ahead, self.clock, guided)
         with Later() as later:
             if self.warming is not None:
                 later.begin(self.warming.warm(query, ahead))
@@ -127,10 +130,13 @@ class Models:
 class _Timed:
     """Both models for one request, with what was seen of them: the time waited for each, failures included."""
 
-    def __init__(self, downstream: Downstream, policy: Policy, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, downstream: Downstream, policy: Policy, clock: Callable[[], float], guided: Callable[[Guidance], None]
+    ) -> None:
         self._downstream = downstream
         self._policy = policy
         self._clock = clock
+        self._guided = guided
         self.downstream_s = 0.0
         self.policy_s = 0.0
         self.without_logprobs = False
@@ -159,4 +165,5 @@ class _Timed:
             self.policy_s += self._clock() - started
         if steers(guidance.text, options):
             raise SteeringGuidanceError("the guidance names an answer or a confidence")
+        self._guided(guidance)
         return guidance

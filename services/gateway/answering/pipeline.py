@@ -34,6 +34,7 @@ from services.gateway.answering.decision import DecisionDefaults, decide
 from services.gateway.answering.familiarity import FamiliarityJudge
 from services.gateway.answering.guidance_ahead import GuidanceAhead
 from services.gateway.answering.models import Models
+from services.gateway.answering.progress import UNWATCHED, Progress
 from services.gateway.answering.promises import withheld_promise
 from services.gateway.answering.reply import Answered
 from services.gateway.intake.client_wait import longest_wait_s
@@ -41,6 +42,7 @@ from services.gateway.intake.connection import while_connected
 from services.gateway.intake.intake import Intake
 from services.gateway.intake.later import Later
 from services.gateway.intake.query import Query
+from services.gateway.intake.submission import SubmissionReader, read_submission
 from services.gateway.schemas import Ask, VqaReply
 from services.gateway.shelves.evidence import Shelves
 
@@ -95,8 +97,15 @@ class Pipeline:
     recorder: AnswerRecorder | None = None
     clock: Callable[[], float] = time.perf_counter
 
-    async def answer(self, request: Request) -> VqaReply:
+    async def answer(
+        self, request: Request, read: SubmissionReader = read_submission, progress: Progress = UNWATCHED
+    ) -> VqaReply:
         """Answer one request.
+
+        Args:
+            request: The request, its body not yet read.
+            read: Reads the body.
+            progress: Hears of the answer's steps.
 
         Raises:
             Problem, RequestValidationError, PictureError: If the request is not taken.
@@ -111,19 +120,19 @@ class Pipeline:
             ahead = GuidanceAhead(self.models.policy, later, self.clock)
             # Not where it would be for nothing: a question that finds no place is turned away.
             begin = ahead.begin if self.gate.is_free else _begin_nothing
-            query = await self.intake.read(request, self.shelves.references.descriptors, later, begin)
+            query = await self.intake.read(request, self.shelves.references.descriptors, later, begin, read)
             with anyio.fail_after(self._left_s(query)):
                 if self.recorder is not None and query.is_repeatable:
                     await self.recorder.check_repeated(query)
-                answered = await while_connected(request.receive, partial(self.answer_query, query, ahead))
+                answered = await while_connected(request.receive, partial(self.answer_query, query, ahead, progress))
         # Ahead of the reply, so that nobody has an answer of which nothing is known.
         recorded = self.recorder is not None and await self.recorder.keep(answered)
         return answered.reply(recorded=recorded)
 
-    async def answer_query(self, query: Query, ahead: GuidanceAhead) -> Answered:
+    async def answer_query(self, query: Query, ahead: GuidanceAhead, progress: Progress = UNWATCHED) -> Answered:
         """Answer what was taken in, when it is its turn."""
-        async with self.gate.place(query.client, self._left_s(query)):
-            asked = await self.models.ask(query, ahead)
+        async with self.gate.place(query.client, self._left_s(query), progress.queued):
+            asked = await self.models.ask(query, ahead, progress.guided)
             await self.shelves.refresh()
             evidence = self.shelves.evidence(asked.key, is_open=not query.ask.options)
             familiarity = await self.judge.judge(query, evidence)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from prompt4trust.models import Cost
 from prompt4trust.pictures import PreparedPicture
 from prompt4trust.verdict import Invalid, Verdict
 from services.gateway.answering.calibration import Confidence
@@ -12,7 +13,16 @@ from services.gateway.answering.decision import Decided
 from services.gateway.answering.familiarity import Familiarity
 from services.gateway.answering.models import ModelAnswer
 from services.gateway.intake.query import Query
-from services.gateway.schemas import ChosenAnswer, Lack, ModelsUsed, PictureSeen, PictureSource, Timing, VqaReply
+from services.gateway.schemas import (
+    ChosenAnswer,
+    Lack,
+    ModelsUsed,
+    PictureSeen,
+    PictureSource,
+    Timing,
+    TokenUsage,
+    VqaReply,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +88,7 @@ class Answered:
             models=ModelsUsed(policy=self.asked.key.policy, downstream=self.asked.key.downstream),
             degraded=self.lacks,
             timing_ms=self.timing,
+            usage=_usage(self.asked.answer.cost),
             recorded=recorded,
         )
 
@@ -92,6 +103,10 @@ def _seen(picture: PreparedPicture) -> PictureSeen:
         window=origin.window,
         scale=round(origin.scale, 4),
     )
+
+
+def _usage(cost: Cost) -> TokenUsage:
+    return TokenUsage(calls=cost.calls, prompt_tokens=cost.prompt_tokens, completion_tokens=cost.completion_tokens)
 
 
 def _chosen(verdict: Verdict | Invalid, options: Mapping[str, str]) -> ChosenAnswer | None:

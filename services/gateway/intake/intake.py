@@ -27,7 +27,7 @@ from services.gateway.intake.idempotency import answer_id_of
 from services.gateway.intake.later import Later
 from services.gateway.intake.picture_task import arguments, described_from
 from services.gateway.intake.query import Query
-from services.gateway.intake.submission import Submission, read_submission
+from services.gateway.intake.submission import Submission, SubmissionReader, read_submission
 from services.gateway.intake.uploads import Uploads
 from services.gateway.schemas import Ask
 
@@ -64,15 +64,21 @@ class Intake:
     clock: Callable[[], float] = time.perf_counter
 
     async def read(
-        self, request: Request, descriptors: Sequence[str], later: Later, understood: Callable[[Ask], None]
+        self,
+        request: Request,
+        descriptors: Sequence[str],
+        later: Later,
+        understood: Callable[[Ask], None],
+        read: SubmissionReader = read_submission,
     ) -> Query:
         """Read a request.
 
         Args:
-            request: The request to /vqa.
+            request: The request.
             descriptors: Ids of the descriptors by which its question is to be described.
             later: Ends with the request; the question is described in it.
             understood: Told of the checked question while its picture, which at least begins as one does, is decoded.
+            read: Reads the body.
 
         Returns:
             The query.
@@ -98,7 +104,7 @@ class Intake:
                 raise ClientDisconnect
             started = self.clock()
             with anyio.fail_after(min(self.deadline_s, within_s)):
-                submission = await read_submission(request.headers, body, self.max_image_bytes, self.methods)
+                submission = await read(request.headers, body, self.max_image_bytes, self.methods)
                 del body
                 if begins_as_picture(submission.image):
                     understood(submission.ask)

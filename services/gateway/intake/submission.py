@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import anyio
 import anyio.lowlevel
@@ -21,7 +21,7 @@ from services.gateway.schemas import DEFAULT_METHODS, Ask
 _FIELDS = ("question", "options", "method", "max_risk", "coverage", "groups")
 _MAX_PARTS = 40  # 26 options, the other fields, and a little room for a helpful message
 _CHUNK = 1 << 18
-_SMALL_BODY = 1 << 17  # read within a millisecond or two, which a thread would take as well
+SMALL_BODY = 1 << 17  # read within a millisecond or two, which a thread would take as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +39,14 @@ class Submission:
     image: bytes
     media_type: str | None = None
     filename: str | None = None
+
+
+class SubmissionReader(Protocol):
+    """Reads a request's body: `read_submission`, or what reads another form of it."""
+
+    async def __call__(self, headers: Headers, body: bytes, max_image_bytes: int, methods: Sequence[str]) -> Submission:
+        """Read it; see `read_submission`."""
+        ...
 
 
 async def read_submission(
@@ -66,24 +74,54 @@ async def read_submission(
             "unsupported-media-type",
             "Send application/json or multipart/form-data, and say so in the header Content-Type.",
         )
-    if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
-        raise Problem(415, "unsupported-content-encoding", "Send the body without Content-Encoding.")
+    check_encoding(headers)
     if kind == "application/json":
-        if len(body) <= _SMALL_BODY:
+        if len(body) <= SMALL_BODY:
             submission = _from_json(body, methods)
         else:
             # Megabytes of base64 take a while: not on the event loop.
             submission = await anyio.to_thread.run_sync(_from_json, body, methods)
     else:
         submission = await _from_form(headers, body, methods)
-    if len(submission.image) > max_image_bytes:
-        found = f"{len(submission.image) / 1e6:.1f}"
-        raise Problem(413, "image-file-too-large", f"The image may have {max_image_bytes / 1e6:g} MB, not {found}.")
+    check_image_size(submission, max_image_bytes)
     return submission
 
 
+def check_encoding(headers: Headers) -> None:
+    """Check that a body comes as it is.
+
+    Raises:
+        Problem: 415 if it is compressed.
+    """
+    if headers.get("content-encoding", "identity").strip().lower() not in ("", "identity"):
+        raise Problem(415, "unsupported-content-encoding", "Send the body without Content-Encoding.")
+
+
+def check_image_size(submission: Submission, max_image_bytes: int) -> None:
+    """Check that a picture's file is not too large.
+
+    Raises:
+        Problem: 413 if it is.
+    """
+    if len(submission.image) > max_image_bytes:
+        found = f"{len(submission.image) / 1e6:.1f}"
+        raise Problem(413, "image-file-too-large", f"The image may have {max_image_bytes / 1e6:g} MB, not {found}.")
+
+
 def _from_json(body: bytes, methods: Sequence[str]) -> Submission:
-    fields = load_object(body, "must be an object with the fields image, question and options")
+    return submission_of(load_object(body, "must be an object with the fields image, question and options"), methods)
+
+
+def submission_of(fields: dict[str, Any], methods: Sequence[str]) -> Submission:
+    """Make a submission of the fields of a JSON object, the picture in base64 among them.
+
+    Args:
+        fields: The object; it is changed.
+        methods: Methods that clients may ask for.
+
+    Raises:
+        RequestValidationError: If a field is wrong (422).
+    """
     image = fields.pop("image", None)
     if image is None:
         refuse("image", "is missing: send the picture in base64 or as a data: URL")

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
-import structlog
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
-from starlette.requests import ClientDisconnect
 
 from prompt4trust.estimators import ESTIMATORS
 from prompt4trust.questions import MAX_OPTIONS, MIN_OPTIONS
@@ -15,15 +11,13 @@ from services.common.auth import Right, requires
 from services.common.auth.authenticator import key_of
 from services.common.http.openapi import problems
 from services.common.http.openapi.quantities import Count, Share
-from services.common.http.problems import Problem, request_id_of
 from services.gateway.intake.idempotency import HEADER, KEY_PATTERN
 from services.gateway.schemas import MAX_OPTION, MAX_QUESTION, VqaReply
+from services.gateway.web.answers.answering import answer, unless_gone
+from services.gateway.web.answers.vqa_events import EVENTS_REPLY, vqa_events
+from services.gateway.web.content_negotiation import prefers_events
 from services.gateway.web.dependencies import TheGateway
 from services.gateway.web.openapi import vqa_body
-from services.gateway.web.refusals import REFUSED, problem_of
-
-_CLIENT_LEFT = 499  # nginx's word; nobody reads it but the log
-_log = structlog.get_logger(__name__)
 
 
 class About(BaseModel):
@@ -86,7 +80,7 @@ router = APIRouter(dependencies=[requires(Right.ASK)])
     "/vqa",
     summary="Answer a question about a picture, with a confidence that can be trusted",
     response_model=VqaReply,
-    responses=_PROBLEMS,
+    responses={200: EVENTS_REPLY, **_PROBLEMS},
     openapi_extra={"requestBody": vqa_body(), "parameters": [_KEY_HEADER]},
     tags=["answering"],
 )
@@ -95,24 +89,9 @@ async def vqa(request: Request, gateway: TheGateway) -> VqaReply | Response:
 
     A client that will wait for ten seconds only sends `Prefer: wait=10` (RFC 7240).
     """
-    try:
-        reply = await gateway.pipeline.answer(request)
-    except ClientDisconnect:
-        gateway.metrics.hangups.inc()
-        return Response(status_code=_CLIENT_LEFT)
-    except Problem as refusal:
-        if refusal.status != HTTPStatus.REQUEST_TIMEOUT:
-            raise
-        # The rest of the body may dribble in for ever: the connection is of no further use.
-        response = refusal.response(request_id_of(request))
-        response.headers["Connection"] = "close"
-        return response
-    except REFUSED as error:
-        raise problem_of(error, gateway.settings) from None
-    gateway.metrics.count(reply)
-    # Joins the answer's id to the request's; nothing of what was asked or answered.
-    _log.info("answered", answer_id=reply.id, decision=reply.decision, degraded=reply.degraded, recorded=reply.recorded)
-    return reply
+    if prefers_events(request.headers.get("accept", "")):
+        return await unless_gone(gateway, request, vqa_events(gateway, request))
+    return await unless_gone(gateway, request, answer(gateway, request))
 
 
 @router.get("/v1/about", summary="Models, methods and limits", tags=["answering"])

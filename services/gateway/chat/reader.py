@@ -1,0 +1,133 @@
+"""A chat completion's body becomes a submission, as that of /vqa does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+from fastapi.exceptions import RequestValidationError
+from pydantic import ValidationError
+from starlette.datastructures import Headers
+
+from prompt4trust.errors import PictureError
+from prompt4trust.estimators import ESTIMATORS
+from prompt4trust.models import Sampling
+from prompt4trust.pictures import decode_base64_picture
+from services.common.http.body import check_json_values
+from services.common.http.problems import Problem
+from services.common.openai.errors import OpenAIError, from_validation
+from services.gateway.chat.model_names import method_of
+from services.gateway.chat.question import ChatQuestion, question_of, refuse
+from services.gateway.chat.reply_form import ReplyForm, reply_form
+from services.gateway.chat.request import CalibratedChatRequest
+from services.gateway.intake.json_body import check_fields
+from services.gateway.intake.submission import SMALL_BODY, Submission, check_encoding, check_image_size
+from services.gateway.schemas import Ask
+
+
+@dataclass(frozen=True, slots=True)
+class ReadChat:
+    """A chat that has been read and can be answered.
+
+    Attributes:
+        request: The request.
+        method: The method that its model stands for.
+        form: The form that its reply is to have.
+        picture_place: Where in the request its picture is.
+    """
+
+    request: CalibratedChatRequest
+    method: str
+    form: ReplyForm
+    picture_place: str
+
+
+class ChatReader:
+    """Reads one chat completion's body; a `SubmissionReader`.
+
+    Args:
+        sampling: The decoding of the downstream model, which calibration rests on: other wishes are refused.
+
+    Attributes:
+        chat: The chat, once it has been read.
+    """
+
+    def __init__(self, sampling: Sampling) -> None:
+        self._sampling = sampling
+        self.chat: ReadChat | None = None
+
+    async def __call__(self, headers: Headers, body: bytes, max_image_bytes: int, methods: Sequence[str]) -> Submission:
+        """Read the body.
+
+        Args:
+            headers: The request's headers.
+            body: Its body.
+            max_image_bytes: Largest picture.
+            methods: Methods that clients may ask for, the default one first.
+
+        Raises:
+            Problem: 413 or 415 for the body as a whole or the picture's size.
+            OpenAIError: 400 or 404 for what is in it.
+        """
+        if headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+            raise Problem(415, "unsupported-media-type", "Send JSON, with Content-Type: application/json.")
+        check_encoding(headers)
+        # Megabytes of base64 take a while, and so does a schema: not on the event loop.
+        if len(body) <= SMALL_BODY and b"json_schema" not in body:
+            self.chat, submission = _read(body, methods, self._sampling)
+        else:
+            self.chat, submission = await anyio.to_thread.run_sync(_read, body, methods, self._sampling)
+        check_image_size(submission, max_image_bytes)
+        return submission
+
+
+def _read(body: bytes, methods: Sequence[str], sampling: Sampling) -> tuple[ReadChat, Submission]:
+    check_json_values(body)
+    try:
+        request = CalibratedChatRequest.model_validate_json(body)
+    except ValidationError as error:
+        raise from_validation(error) from None
+    method = method_of(request.model, methods)
+    _check_decoding(request, method, sampling)
+    question = question_of(request)
+    ask = _checked({**question.fields, "method": method}, question, methods)
+    form = reply_form(request.response_format, ask)
+    try:
+        image, media_type = decode_base64_picture(question.picture, needs_data_url=True)
+    except PictureError as error:
+        refuse(question.picture_place, f"The picture {error.detail}.", "invalid_image_url")
+    return ReadChat(request, method, form, question.picture_place), Submission(ask, image, media_type)
+
+
+def _check_decoding(request: CalibratedChatRequest, method: str, sampling: Sampling) -> None:
+    """Refuse wishes that would change what the model writes: no calibrator was fitted on that."""
+    is_greedy = sampling.temperature == 0
+    if request.temperature not in (None, sampling.temperature):
+        _refuse_decoding("temperature", sampling.temperature)
+    if request.top_p not in (None, sampling.top_p) and not is_greedy:
+        _refuse_decoding("top_p", sampling.top_p)
+    if request.seed is not None and (not is_greedy or ESTIMATORS[method].samples):
+        refuse("seed", "This model draws at random and cannot be given a seed: leave it out.", "unsupported_value")
+    if request.n not in (None, 1):
+        refuse("n", "A question has one answer, however often it is asked: leave 'n' out.", "unsupported_value")
+    if (asked := request.token_limit) is not None and (sampling.max_tokens is None or asked < sampling.max_tokens):
+        name = "max_tokens" if request.max_completion_tokens is None else "max_completion_tokens"
+        least = "leave it out" if sampling.max_tokens is None else f"allow {sampling.max_tokens}, or leave it out"
+        refuse(name, f"Answers are not cut short, as calibration rests on whole ones: {least}.", "unsupported_value")
+
+
+def _refuse_decoding(param: str, own: float) -> None:
+    message = f"Calibration holds for the gateway's own {param}, {own:g}: leave it out."
+    refuse(param, message, "unsupported_value")
+
+
+def _checked(fields: Mapping[str, Any], question: ChatQuestion, methods: Sequence[str]) -> Ask:
+    try:
+        return check_fields(Ask, fields, {"methods": methods})
+    except RequestValidationError as error:
+        fault = error.errors()[0]
+        param = question.places.get(str(fault["loc"][0]), "messages") if fault["loc"] else "messages"
+        message = str(fault["msg"]).removeprefix("Value error, ")
+    raise OpenAIError(400, f"Invalid value for '{param}': {message}.", param=param, code="invalid_value")

@@ -1,0 +1,158 @@
+"""Requests of OpenAI's chat completions API, as far as they ask the gateway a question.
+
+What would change the reply and is not served is refused, never ignored; what has no effect on it is taken.
+https://platform.openai.com/docs/api-reference/chat/create
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from services.common.openai.chat_parts import OpenAIModel, StreamOptions, UserMessage, inconsistent, unserved
+from services.gateway.schemas import MAX_GROUPS, Options
+
+_MAX_INT = 2**31 - 1
+_Label = Annotated[str, StringConstraints(max_length=512)]
+_MetadataKey = Annotated[str, StringConstraints(max_length=64)]
+_MetadataValue = Annotated[str, StringConstraints(max_length=20_000)]
+"""Longer than OpenAI's 512 characters: a question's options have to fit."""
+
+
+class OtherMessage(BaseModel):
+    """A message that is no question: known so that it can be refused by its name.
+
+    Attributes:
+        role: Tag of this kind of message.
+        content: Taken only where it is empty.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
+
+    role: Literal["system", "developer", "assistant", "tool", "function"]
+    content: Any = None
+
+
+class NamedSchema(OpenAIModel):
+    """A client's schema.
+
+    Attributes:
+        name: Its name.
+        description: Taken, and without effect.
+        schema: The JSON Schema of an object; its properties are those of the documented object, or some of them.
+        strict: Taken, and without effect: the text always fits the schema.
+    """
+
+    name: str = Field(max_length=64)
+    description: _Label | None = None
+    schema_: dict[str, Any] = Field(alias="schema")
+    strict: bool | None = None
+
+
+class ReplyFormat(OpenAIModel):
+    """The form of the reply's text.
+
+    Attributes:
+        type: "text" for words, "json_object" for the documented object, "json_schema" for one of the client's schema.
+        json_schema: The schema, with a name; needs the type of that name.
+    """
+
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: NamedSchema | None = None
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> ReplyFormat:
+        if (self.type == "json_schema") != (self.json_schema is not None):
+            raise inconsistent("response_format.json_schema", "the type 'json_schema' needs it, and no other takes it")
+        return self
+
+
+class CalibratedChatRequest(OpenAIModel):
+    """Body of POST /v1/chat/completions: one picture, one question.
+
+    Attributes:
+        model: "calibrated-vqa", or "calibrated-vqa/" and a method.
+        messages: One message of a user, with one picture and the question's text. Lines at the text's end that begin
+            with "A:", "A)" or "A." and go on with B, C, ... are the question's options.
+        options: 2 to 26 options, as in /vqa; none in an empty list. Lines of the text are then part of the question.
+        max_risk: Largest accepted share of wrong answers, as in /vqa.
+        coverage: Rate at which the option set is to hold the right option, as in /vqa.
+        groups: Groups that the question belongs to, as in /vqa.
+        metadata: The same four by their names as JSON texts, for clients that can send no others; further members are
+            taken, and without effect.
+        response_format: Words by default; or JSON.
+        stream: Whether the reply is to come as server-sent events.
+        stream_options: Options of that; needs stream.
+        temperature: Taken where it is the gateway's own, which calibration rests on.
+        top_p: Taken where it is the gateway's own, or nothing is drawn.
+        max_tokens: Taken where it is no less than the gateway's own.
+        max_completion_tokens: The same by its newer name.
+        seed: Taken where nothing is drawn, which is the same every time.
+        n: Taken where it is 1.
+        user: Taken, and without effect.
+        safety_identifier: Taken, and without effect.
+        prompt_cache_key: Taken, and without effect.
+        service_tier: Taken, and without effect.
+        store: Taken, and without effect.
+        parallel_tool_calls: Taken, and without effect.
+    """
+
+    model: str
+    messages: list[Annotated[UserMessage | OtherMessage, Field(discriminator="role")]] = Field(min_length=1)
+    options: Options | None = None
+    max_risk: float | None = Field(default=None, ge=0, le=1)
+    coverage: float | None = Field(default=None, gt=0, lt=1)
+    groups: dict[str, str] | None = Field(default=None, max_length=MAX_GROUPS)
+    metadata: Annotated[dict[_MetadataKey, _MetadataValue], Field(max_length=16)] | None = None
+    response_format: ReplyFormat | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+
+    temperature: float | None = Field(default=None, ge=0, le=2, allow_inf_nan=False)
+    top_p: float | None = Field(default=None, gt=0, le=1)
+    max_tokens: int | None = Field(default=None, ge=1, le=_MAX_INT)
+    max_completion_tokens: int | None = Field(default=None, ge=1, le=_MAX_INT)
+    seed: int | None = Field(default=None, ge=-(2**63), lt=2**63)
+    n: int | None = Field(default=None, ge=1, le=_MAX_INT)
+
+    # Without effect on the reply.
+    user: _Label | None = None
+    safety_identifier: _Label | None = None
+    prompt_cache_key: _Label | None = None
+    service_tier: Literal["auto", "default"] | None = None
+    store: Literal[False] | None = None
+    parallel_tool_calls: bool | None = None
+
+    # Not served; only values that ask for nothing are taken.
+    stop: Annotated[None, unserved([])] = None
+    logprobs: Literal[False] | None = Field(
+        default=None, description="Not served: taken only where it asks for nothing."
+    )
+    top_logprobs: Annotated[None, unserved(0)] = None
+    frequency_penalty: Annotated[None, unserved(0)] = None
+    presence_penalty: Annotated[None, unserved(0)] = None
+    logit_bias: Annotated[None, unserved({})] = None
+    modalities: Annotated[None, unserved(["text"])] = None
+    tools: Annotated[None, unserved([])] = None
+    tool_choice: Annotated[None, unserved("none", "auto")] = None
+    functions: Annotated[None, unserved([])] = None
+    function_call: Annotated[None, unserved("none", "auto")] = None
+    audio: Annotated[None, unserved()] = None
+    prediction: Annotated[None, unserved()] = None
+    reasoning_effort: Annotated[None, unserved()] = None
+    verbosity: Annotated[None, unserved()] = None
+    web_search_options: Annotated[None, unserved()] = None
+
+    @model_validator(mode="after")
+    def _is_consistent(self) -> CalibratedChatRequest:
+        if self.stream_options is not None and not self.stream:
+            raise inconsistent("stream_options", "it is only allowed when 'stream' is true")
+        if None not in (self.max_tokens, self.max_completion_tokens) and self.max_tokens != self.max_completion_tokens:
+            raise inconsistent("max_tokens", "'max_completion_tokens' is another number; give one of them")
+        return self
+
+    @property
+    def token_limit(self) -> int | None:
+        """Most tokens of the completion."""
+        return self.max_completion_tokens if self.max_completion_tokens is not None else self.max_tokens
