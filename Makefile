@@ -66,6 +66,15 @@ test-vllm: .venv/.developed ## Run the tests against a real vLLM server: make te
 	@test -n "$(VLLM)" || { echo "name a vllm command: make test-vllm VLLM=/path/to/vllm" >&2; exit 2; }
 	$(OFFLINE) $(QUIET_CPU) VLLM="$(VLLM)" $(BIN)/python -m pytest -m vllm tests/vllm $(ARGS)
 
+.PHONY: test-litellm
+test-litellm: .venv/.developed ## Ask a gateway by LiteLLM's SDK, from an environment of its own (it pins much): LITELLM_PYTHON= for one that is there
+	if [ -z "$(LITELLM_PYTHON)" ] && [ ! -x build/litellm/bin/litellm ]; then
+	  $(PYTHON) -m venv build/litellm
+	  build/litellm/bin/python -m pip install --quiet --disable-pip-version-check litellm==1.110.2
+	fi
+	$(OFFLINE) $(QUIET_CPU) LITELLM_PYTHON="$(or $(LITELLM_PYTHON),build/litellm/bin/python)" \
+	  $(BIN)/python -m pytest tests/services/gateway/chat/test_litellm.py $(ARGS)
+
 .PHONY: test-deploy
 test-deploy: .venv/.developed images ## Start the containers and look at them; needs a Docker engine with compose
 	$(OFFLINE) $(QUIET_CPU) TRUSTVQA_TEST_DEPLOY=1 $(BIN)/python -m pytest -m deploy tests/deploy $(ARGS)

@@ -76,6 +76,7 @@ def create_gateway(settings: GatewaySettings) -> FastAPI:
         metrics=registry,
         others={FILES: frozenset()},
         browser=sign_in,
+        cors_origins=settings.cors_origins,
         paced={"/vqa", CHAT},
         other_errors={CHAT: ErrorReply, "/v1/models": ErrorReply},
         examples=Path(__file__).parent / "examples",

@@ -324,7 +324,7 @@ class Timing(BaseModel):
     total: Amount
 
 
-class TokenUsage(BaseModel):
+class AnswerUsage(BaseModel):
     """Tokens that an answer took, as the models' servers count them; 0 where they do not say.
 
     Attributes:
@@ -393,5 +393,5 @@ class VqaReply(BaseModel):
     models: ModelsUsed
     degraded: list[Lack]
     timing_ms: Timing
-    usage: TokenUsage = Field(default_factory=TokenUsage)
+    usage: AnswerUsage = Field(default_factory=AnswerUsage)
     recorded: bool = False

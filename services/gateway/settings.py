@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
 from pydantic import Field, SecretStr, field_validator
@@ -16,6 +17,8 @@ from services.common.settings import EMPTY_IS_UNSET
 from services.gateway.database_url import database_url
 from services.gateway.schemas import DEFAULT_METHODS
 
+_ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]{2,39}\])(?::[1-9][0-9]{0,4})?")
+"""Origins as browsers send them: in lower case, without a path."""
 _SHARED = (
     "max_connections",
     "max_uploads",
@@ -39,6 +42,12 @@ class GatewaySettings(PictureServiceSettings, service="gateway"):
         le=64,
         description="Processes that answer, on one address. Bounds on what is done at once hold for all of them "
         "together; each has its share, and at least one of everything.",
+    )
+
+    cors_origins: frozenset[str] = Field(
+        default=frozenset(),
+        description="Other sites whose pages may ask from a browser, each exactly as `https://app.example` or with a "
+        "port. Their scripts show keys of their own; nobody's sign-in at the gateway's page counts for them.",
     )
 
     policy_url: str = Field(default="http://127.0.0.1:8081", description="The policy service.")
@@ -221,6 +230,14 @@ class GatewaySettings(PictureServiceSettings, service="gateway"):
         if url.get_secret_value():
             database_url(url.get_secret_value())
         return url
+
+    @field_validator("cors_origins")
+    @classmethod
+    def _origins_are_exact(cls, origins: frozenset[str]) -> frozenset[str]:
+        for origin in origins:
+            if not _ORIGIN.fullmatch(origin):
+                raise ValueError(f"{origin!r} is no origin: write it as a browser does, https://app.example")
+        return origins
 
     @field_validator("methods")
     @classmethod

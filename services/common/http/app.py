@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
+from starlette.middleware.cors import CORSMiddleware
 
 from services.common.auth.access import Access, requires, rules_of
 from services.common.auth.authenticator import Authenticator, Browser
@@ -40,6 +41,9 @@ from services.common.settings import ServiceSettings
 _LEAST_HELD_BYTES = 64_000_000
 """Room for the bodies of all requests at once, where four of the largest take less."""
 
+_EXPOSED = ("Retry-After", "WWW-Authenticate", "X-Request-Id", "traceparent")
+"""Headers of replies that scripts of other sites' pages may read."""
+
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -58,6 +62,7 @@ def create_app(
     browser: Browser | None = None,
     is_alive: Liveness = lambda: True,
     paced: Collection[str] = (),
+    cors_origins: Collection[str] = (),
     other_errors: Mapping[str, type[BaseModel]] | None = None,
     examples: Path | None = None,
 ) -> FastAPI:
@@ -77,6 +82,7 @@ def create_app(
         browser: Reads browsers' keys, where the service has pages.
         is_alive: Whether the process is of use yet; where it is not, `serve` ends it.
         paced: Paths at which clients that are refused over and over are slowed down while others ask.
+        cors_origins: Sites whose pages may ask this service from a browser, each as browsers send its origin.
         other_errors: Beginning of a path -> model of the errors below it, where these are no problem documents.
         examples: Directory of the OpenAPI document's examples; see `Surroundings`.
 
@@ -141,7 +147,19 @@ def create_app(
         metrics=counted,
         browser=browser,
     )
-    app.add_middleware(HostCheck, names=settings.answered_hosts, same_origin=settings.api_keys is None)
+    if cors_origins:
+        # Around the authenticator: a browser asks first whether it may ask, and shows no key for that. Cookies stay
+        # those of the service's own pages.
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=cors_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+            expose_headers=_EXPOSED,
+        )
+    app.add_middleware(
+        HostCheck, names=settings.answered_hosts, same_origin=settings.api_keys is None, origins=cors_origins
+    )
     app.add_middleware(RequestTelemetry, metrics=HttpMetrics(registry), quiet=QUIET_PATHS)
     return app
 

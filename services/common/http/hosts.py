@@ -6,6 +6,7 @@ or post to it. Where there are keys, it has none. Where there are none, the name
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -24,12 +25,16 @@ class HostCheck:
         app: The wrapped application.
         names: Host names, in lower case and without ports, that are answered; None for all.
         same_origin: Whether what changes something must come from no page, or from one of this very service.
+        origins: Other sites whose pages may do so, too.
     """
 
-    def __init__(self, app: ASGIApp, *, names: frozenset[str] | None, same_origin: bool) -> None:
+    def __init__(
+        self, app: ASGIApp, *, names: frozenset[str] | None, same_origin: bool, origins: Collection[str] = ()
+    ) -> None:
         self._app = app
         self._names = names
         self._same_origin = same_origin
+        self._origins = frozenset(origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; other ASGI scopes pass through."""
@@ -54,7 +59,8 @@ class HostCheck:
                 "host in its setting allowed_hosts.",
             )
         origins = [value.decode("latin-1").strip().lower() for name, value in scope["headers"] if name == b"origin"]
-        if self._same_origin and scope["method"] not in _READING and any(_site(each) != host for each in origins):
+        foreign = [each for each in origins if _site(each) != host and each not in self._origins]
+        if self._same_origin and scope["method"] not in _READING and foreign:
             return Problem(403, "foreign-origin", "Pages of other sites may not do this here, as it has no keys.")
         return None
 

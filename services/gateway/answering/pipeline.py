@@ -34,7 +34,7 @@ from services.gateway.answering.decision import DecisionDefaults, decide
 from services.gateway.answering.familiarity import FamiliarityJudge
 from services.gateway.answering.guidance_ahead import GuidanceAhead
 from services.gateway.answering.models import Models
-from services.gateway.answering.progress import UNWATCHED, Progress
+from services.gateway.answering.progress import UNWATCHED, AnswerProgress
 from services.gateway.answering.promises import withheld_promise
 from services.gateway.answering.reply import Answered
 from services.gateway.intake.client_wait import longest_wait_s
@@ -98,7 +98,7 @@ class Pipeline:
     clock: Callable[[], float] = time.perf_counter
 
     async def answer(
-        self, request: Request, read: SubmissionReader = read_submission, progress: Progress = UNWATCHED
+        self, request: Request, read: SubmissionReader = read_submission, progress: AnswerProgress = UNWATCHED
     ) -> VqaReply:
         """Answer one request.
 
@@ -129,7 +129,7 @@ class Pipeline:
         recorded = self.recorder is not None and await self.recorder.keep(answered)
         return answered.reply(recorded=recorded)
 
-    async def answer_query(self, query: Query, ahead: GuidanceAhead, progress: Progress = UNWATCHED) -> Answered:
+    async def answer_query(self, query: Query, ahead: GuidanceAhead, progress: AnswerProgress = UNWATCHED) -> Answered:
         """Answer what was taken in, when it is its turn."""
         async with self.gate.place(query.client, self._left_s(query), progress.queued):
             asked = await self.models.ask(query, ahead, progress.guided)

@@ -7,7 +7,7 @@ from typing import Final, Protocol
 from prompt4trust.models import Guidance
 
 
-class Progress(Protocol):
+class AnswerProgress(Protocol):
     """Hears of an answer's steps; it must neither wait nor raise."""
 
     def queued(self, place: int) -> None:
@@ -27,5 +27,5 @@ class _Unwatched:
         pass
 
 
-UNWATCHED: Final[Progress] = _Unwatched()
-"""Progress that nobody watches."""
+UNWATCHED: Final[AnswerProgress] = _Unwatched()
+"""AnswerProgress that nobody watches."""

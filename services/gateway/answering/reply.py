@@ -14,13 +14,13 @@ from services.gateway.answering.familiarity import Familiarity
 from services.gateway.answering.models import ModelAnswer
 from services.gateway.intake.query import Query
 from services.gateway.schemas import (
+    AnswerUsage,
     ChosenAnswer,
     Lack,
     ModelsUsed,
     PictureSeen,
     PictureSource,
     Timing,
-    TokenUsage,
     VqaReply,
 )
 
@@ -105,8 +105,8 @@ def _seen(picture: PreparedPicture) -> PictureSeen:
     )
 
 
-def _usage(cost: Cost) -> TokenUsage:
-    return TokenUsage(calls=cost.calls, prompt_tokens=cost.prompt_tokens, completion_tokens=cost.completion_tokens)
+def _usage(cost: Cost) -> AnswerUsage:
+    return AnswerUsage(calls=cost.calls, prompt_tokens=cost.prompt_tokens, completion_tokens=cost.completion_tokens)
 
 
 def _chosen(verdict: Verdict | Invalid, options: Mapping[str, str]) -> ChosenAnswer | None:

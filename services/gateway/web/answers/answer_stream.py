@@ -12,7 +12,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.types import Receive, Scope, Send
 
 from prompt4trust.models import Guidance
-from services.gateway.answering.progress import Progress
+from services.gateway.answering.progress import AnswerProgress
 from services.gateway.schemas import VqaReply
 from services.gateway.settings import GatewaySettings
 
@@ -36,7 +36,7 @@ Step = Queued | Guidance | VqaReply
 
 
 class WatchedAnswer:
-    """An answer in the making, and its steps so far; implements the Progress protocol.
+    """An answer in the making, and its steps so far; implements the AnswerProgress protocol.
 
     Steps are few, so that they need no bound: two places in line, one guidance, the reply.
 
@@ -44,7 +44,7 @@ class WatchedAnswer:
         work: Makes the answer, and tells what it is given of the steps.
     """
 
-    def __init__(self, work: Callable[[Progress], Coroutine[Any, Any, VqaReply]]) -> None:
+    def __init__(self, work: Callable[[AnswerProgress], Coroutine[Any, Any, VqaReply]]) -> None:
         self._steps: list[Step] = []
         self._changed = asyncio.Event()
         self._is_guided = False

@@ -11,7 +11,7 @@ from fastapi import Request, Response
 from starlette.requests import ClientDisconnect
 
 from services.common.http.problems import Problem, internal_error, request_id_of
-from services.gateway.answering.progress import UNWATCHED, Progress
+from services.gateway.answering.progress import UNWATCHED, AnswerProgress
 from services.gateway.intake.submission import SubmissionReader, read_submission
 from services.gateway.schemas import VqaReply
 from services.gateway.settings import GatewaySettings
@@ -27,7 +27,7 @@ async def answer(
     gateway: Gateway,
     request: Request,
     read: SubmissionReader = read_submission,
-    progress: Progress = UNWATCHED,
+    progress: AnswerProgress = UNWATCHED,
     refusal: Callable[[Exception, GatewaySettings], Exception] = problem_of,
 ) -> VqaReply:
     """Answer a request, count the answer and log it.

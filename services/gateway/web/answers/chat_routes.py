@@ -20,7 +20,7 @@ from services.common.http.openapi import json_body
 from services.common.http.problems import Problem
 from services.common.openai.errors import OpenAIError, from_problem
 from services.common.openai.replies import envelopes
-from services.gateway.answering.progress import Progress
+from services.gateway.answering.progress import AnswerProgress
 from services.gateway.chat.completion import (
     CalibratedCompletion,
     CalibratedModel,
@@ -104,7 +104,7 @@ async def chat_completions(request: Request, gateway: TheGateway) -> Response:
 async def _reply(gateway: Gateway, request: Request) -> Response:
     reader = ChatReader(gateway.pipeline.models.sampling)
 
-    async def work(progress: Progress) -> VqaReply:
+    async def work(progress: AnswerProgress) -> VqaReply:
         return await answer(gateway, request, reader, progress, partial(_refusal, reader))
 
     # Whether it is to be streamed is known once its body has been read, which is when the first step comes.

@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 
 from prompt4trust.models import Guidance
 from services.common.http.problems import Problem, request_id_of
-from services.gateway.answering.progress import Progress
+from services.gateway.answering.progress import AnswerProgress
 from services.gateway.schemas import VqaReply
 from services.gateway.web.answers.answer_stream import AnswerEvents, Queued, WatchedAnswer
 from services.gateway.web.answers.answering import answer, unforeseen
@@ -37,7 +37,7 @@ EVENTS_REPLY: Final = {
 async def vqa_events(gateway: Gateway, request: Request) -> Response:
     """Answer a request by events; what is refused before the question is taken in is raised, as without events."""
 
-    async def work(progress: Progress) -> VqaReply:
+    async def work(progress: AnswerProgress) -> VqaReply:
         return await answer(gateway, request, progress=progress)
 
     watched = WatchedAnswer(work)
