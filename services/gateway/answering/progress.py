@@ -28,4 +28,4 @@ class _Unwatched:
 
 
 UNWATCHED: Final[AnswerProgress] = _Unwatched()
-"""AnswerProgress that nobody watches."""
+"""Progress that nobody watches."""
