@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 _HEADS = (
@@ -10,11 +10,13 @@ _HEADS = (
     "way",
     "p50 ms (of the peer's)",
     "p95 ms",
+    "p99 ms added (of the peer's)",
     "CPU ms an answer",
+    "answers/s a core (of the peer's)",
     "answers/s",
     "picture downstream, KB",
 )
-_PEER = "LiteLLM"
+_PEER, _BARE = "LiteLLM", "model alone"
 
 
 def render(found: Mapping[str, Any]) -> Sequence[str]:
@@ -36,14 +38,38 @@ def render(found: Mapping[str, Any]) -> Sequence[str]:
 
 def _row(name: str, way: Mapping[str, Any], ways: Mapping[str, Any], downstream: int) -> str:
     if way["p50_ms"] is None:
-        return f"| {way['together']} | {name} | none answered: {way['failed']} | | | | |"
-    peer = ways.get(_PEER)
-    ratio = f" ({way['p50_ms'] / peer['p50_ms']:.2f})" if peer and peer["p50_ms"] and name == "gateway" else ""
-    spent = f"{way['cpu_ms']:g}" if way["cpu_ms"] else ""
-    return (
-        f"| {way['together']} | {name} | {_short(way['p50_ms'])}{ratio} | {_short(way['p95_ms'])} | {spent} | "
-        f"{way['per_second']['median']:.3g} | {downstream / 1e3:.0f} |"
+        return f"| {way['together']} | {name} | none answered: {way['failed']} |{' |' * (len(_HEADS) - 3)}"
+    cells = (
+        str(way["together"]),
+        name,
+        _beside_peer(name, ways, lambda each: each["p50_ms"]),
+        _short(way["p95_ms"]),
+        _beside_peer(name, ways, lambda each: _added(each, ways)),
+        f"{way['cpu_ms']:g}" if way["cpu_ms"] else "",
+        _beside_peer(name, ways, _per_core),
+        f"{way['per_second']['median']:.3g}",
+        f"{downstream / 1e3:.0f}",
     )
+    return f"| {' | '.join(cells)} |"
+
+
+def _beside_peer(name: str, ways: Mapping[str, Any], figure: Callable[[Mapping[str, Any]], float | None]) -> str:
+    own = figure(ways[name])
+    if own is None:
+        return ""
+    peer = figure(ways[_PEER]) if ways.get(_PEER, {}).get("p50_ms") else None
+    return _short(own) + (f" ({own / peer:.2f})" if peer and name not in (_PEER, _BARE) else "")
+
+
+def _added(way: Mapping[str, Any], ways: Mapping[str, Any]) -> float | None:
+    """Compute what a way adds to the model's own p99, in milliseconds; None for the model itself."""
+    bare = ways.get(_BARE)
+    return None if bare is None or bare is way or bare["p99_ms"] is None else way["p99_ms"] - bare["p99_ms"]
+
+
+def _per_core(way: Mapping[str, Any]) -> float | None:
+    """Compute the answers a second that one core is enough for."""
+    return 1e3 / way["cpu_ms"] if way["cpu_ms"] else None
 
 
 def _short(number: float) -> str:

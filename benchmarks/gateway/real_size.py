@@ -44,7 +44,8 @@ class SizedPicture:
 
     def chat_body(self, model: str) -> bytes:
         """Body of POST /v1/chat/completions that asks the same."""
-        text = f"{QUESTION} {' '.join(OPTIONS)} State the answer's letter and your confidence from 0 to 100."
+        options = "\n".join(f"{letter}: {text}" for letter, text in zip("AB", OPTIONS, strict=True))
+        text = f"{QUESTION}\n{options}\nState the answer's letter and your confidence from 0 to 100."
         content: list[Any] = [
             {"type": "image_url", "image_url": {"url": self.data_url}},
             {"type": "text", "text": text},

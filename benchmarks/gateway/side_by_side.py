@@ -28,6 +28,7 @@ from services.common.registry.directory import Registry
 from services.gateway.settings import GatewaySettings
 
 MODEL = "model-1"
+_CHAT = "/v1/chat/completions"
 _DATASET = "phantom-vqa"
 
 
@@ -40,15 +41,17 @@ class _Way:
         url: Where it is asked.
         path: What is posted to.
         service: Whose processor time counts, or None.
+        model: The model's name there.
     """
 
     name: str
     url: str
     path: str
     service: Service | None
+    model: str = MODEL
 
     def body(self, picture: SizedPicture) -> bytes:
-        return picture.vqa_body() if self.path == "/vqa" else picture.chat_body(MODEL)
+        return picture.vqa_body() if self.path == "/vqa" else picture.chat_body(self.model)
 
 
 async def side_by_side(
@@ -84,12 +87,15 @@ async def side_by_side(
     with ExitStack() as stack:
         received = stack.enter_context(models_that_reply_at_once(port))
         gateway = stack.enter_context(running_service("gateway", port + 1, settings, folder, ready="/health/live"))
-        ways = [_Way("gateway", gateway.url, "/vqa", gateway)]
+        ways = [
+            _Way("gateway", gateway.url, "/vqa", gateway),
+            _Way("gateway, chat", gateway.url, _CHAT, gateway, "calibrated-vqa"),
+        ]
         if litellm is not None:
             models = f"http://127.0.0.1:{port}/v1"
             proxy = stack.enter_context(running_litellm(litellm, port + 2, MODEL, models, folder))
-            ways.append(_Way("LiteLLM", proxy.url, "/v1/chat/completions", proxy))
-        ways.append(_Way("model alone", f"http://127.0.0.1:{port}", "/v1/chat/completions", None))
+            ways.append(_Way("LiteLLM", proxy.url, _CHAT, proxy))
+        ways.append(_Way("model alone", f"http://127.0.0.1:{port}", _CHAT, None))
         found = [await _one_picture(picture, ways, received, concurrencies, rounds, answers) for picture in pictures]
     return {"litellm": None if litellm is None else litellm_version(litellm), "pictures": found}
 

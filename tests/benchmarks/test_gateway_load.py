@@ -163,17 +163,23 @@ async def test_pictures_are_sent_as_they_lie_there_and_weighed_where_they_arrive
 
 
 def test_the_table_compares_with_the_peer() -> None:
-    way = {"together": 1, "p50_ms": 30.0, "p95_ms": 41.0, "cpu_ms": 9.5, "per_second": {"median": 31.0}, "failed": {}}
-    ways = {"gateway": way, "LiteLLM": way | {"p50_ms": 20.0}, "model alone": way | {"p50_ms": None}}
-    picture = {
-        "picture": "a scan",
-        "downstream_bytes": {"gateway": 47_100, "LiteLLM": 47_000, "model alone": 47_000},
-        "concurrencies": [ways],
-    }
+    way = {
+        "together": 1, "p50_ms": 30.0, "p95_ms": 41.0, "p99_ms": 45.0, "cpu_ms": 10.0, "per_second": {"median": 31.0},
+        "failed": {},
+    }  # fmt: skip
+    bare = way | {"p50_ms": 4.0, "p95_ms": 5.0, "p99_ms": 5.0, "cpu_ms": 0}
+    ways = {"gateway": way, "LiteLLM": way | {"p50_ms": 20.0, "p99_ms": 25.0, "cpu_ms": 5.0}, "model alone": bare}
+    broken = ways | {"LiteLLM": bare | {"p50_ms": None, "failed": {"500": 3}}}
+    sizes = {"gateway": 47_100, "LiteLLM": 47_000, "model alone": 47_000}
+    picture = {"picture": "a scan", "downstream_bytes": sizes, "concurrencies": [ways, broken]}
     lines = render({"litellm": "1.108.7", "load_average": [2.0, 3.5], "pictures": [picture]})
     assert "beside LiteLLM 1.108.7, in turns; load average 2 before and 3.5 after" in lines[0]
-    assert "| 1 | gateway | 30 (1.50) | 41 | 9.5 | 31 | 47 |" in lines
-    assert any("model alone | none answered" in line for line in lines)
+    assert "| 1 | gateway | 30 (1.50) | 41 | 40 (2.00) | 10 | 100 (0.50) | 31 | 47 |" in lines
+    assert "| 1 | LiteLLM | 20 | 41 | 20 | 5 | 200 | 31 | 47 |" in lines
+    assert "| 1 | model alone | 4 | 5 |  |  |  | 31 | 47 |" in lines
+    assert "| 1 | gateway | 30 | 41 | 40 | 10 | 100 | 31 | 47 |" in lines  # beside a peer that answered nothing
+    assert any("LiteLLM | none answered" in line for line in lines)
+    assert len({line.count("|") for line in lines if line.startswith("| 1 |")}) == 1
 
 
 def test_a_service_counts_what_its_processes_spend() -> None:

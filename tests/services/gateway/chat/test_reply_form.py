@@ -1,0 +1,178 @@
+"""Replies in a client's form: what a schema is given, what it is refused for, and that it never costs much."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.common.openai.errors import OpenAIError
+from services.gateway.chat.reply_form import ReplyForm, reply_form
+from services.gateway.chat.reply_values import NAMES
+from services.gateway.chat.request import NamedSchema, ReplyFormat
+from services.gateway.chat.wording import in_percent
+from services.gateway.schemas import Ask, VqaReply
+
+EXAMPLE = Path(__file__).parents[4] / "services" / "gateway" / "examples" / "VqaReply.json"
+ASK = Ask.model_validate(
+    {"question": "Which shape?", "options": ["Round", "Oval", "Spiculated"], "method": "cgp"},
+    context={"methods": ("cgp",)},
+)
+OPEN = ASK.model_copy(update={"options": {}})
+
+
+def reply(decision: str = "answer", **changes: Any) -> VqaReply:
+    """The stored example, whose answer is B: Oval, decided otherwise."""
+    found = json.loads(EXAMPLE.read_text(encoding="utf-8")) | {"decision": decision} | changes
+    return VqaReply.model_validate(found)
+
+
+def form_of(schema: Mapping[str, Any], ask: Ask = ASK) -> ReplyForm:
+    named = NamedSchema(name="x", schema=dict(schema))
+    return reply_form(ReplyFormat(type="json_schema", json_schema=named), ask)
+
+
+def properties(**found: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": found, "required": [*found], "additionalProperties": False}
+
+
+ANSWERS: list[tuple[dict[str, Any], Any]] = [
+    ({"type": "string"}, "Oval"),
+    ({"enum": ["Round", "Oval", "Spiculated", None]}, "Oval"),
+    ({"enum": ["A", "B", "C"]}, "B"),
+    ({"type": "string", "maxLength": 1}, "B"),
+    ({"$ref": "#/$defs/Choice"}, {"letter": "B", "text": "Oval"}),
+    ({"anyOf": [{"$ref": "#/$defs/Choice"}, {"type": "null"}]}, {"letter": "B", "text": "Oval"}),
+]
+CHOICE = properties(letter={"type": "string"}, text={"type": "string"})
+
+
+@pytest.mark.parametrize(("schema", "value"), ANSWERS)
+def test_an_answer_has_the_first_form_that_fits_every_option(schema: dict[str, Any], value: Any) -> None:
+    whole = {**properties(answer=schema, confidence={"type": ["number", "null"]}), "$defs": {"Choice": CHOICE}}
+    content = form_of(whole).write(reply(), "cgp").content
+    assert content is not None
+    found = json.loads(content)
+    assert found == {"answer": value, "confidence": 0.3316}
+    jsonschema.validate(found, whole)
+
+
+KINDS = st.sampled_from(
+    [{}, {"type": ["string", "null"]}, {"type": "string"}, {"type": ["number", "null"]}, {"type": "number"},
+     {"type": "boolean"}, {"type": ["array", "null"]}, {"enum": ["answer"]}, {"enum": ["answer", "defer"]}]
+)  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from(NAMES), KINDS, min_size=1), st.booleans(), st.sampled_from(["answer", "defer"]))
+def test_content_fits_its_schema_and_no_deferral_gives_the_answer_away(
+    fields: dict[str, Any], are_required: bool, decision: str
+) -> None:
+    """Whatever the schema: it is refused before anything is asked, filled, or turned into a refusal in words."""
+    schema = properties(**fields) if are_required else {"type": "object", "properties": fields}
+    try:
+        form, refusal = form_of(schema), None
+    except OpenAIError as error:
+        form, refusal = ReplyForm(), error
+    if refusal is not None:
+        assert refusal.status == 400
+        assert str(refusal.param).startswith("response_format.json_schema.schema")
+        return
+    text = form.write(reply(decision), "cgp")
+    assert (text.content is None) != (text.refusal is None)
+    if text.content is not None:
+        jsonschema.validate(json.loads(text.content), schema)
+    if decision == "defer":
+        assert "Oval" not in (text.content or "") + (text.refusal or "")
+        found = json.loads(text.content or "{}")
+        assert found.get("letter") is None
+        assert found.get("confidence") is None
+    elif not are_required:
+        assert text.content is not None
+
+
+def test_a_confidence_that_is_not_calibrated_is_told_in_no_form() -> None:
+    given = reply()
+    stated = given.model_copy(
+        update={"calibration": given.calibration.model_copy(update={"calibrated": False, "reason": "none fits"})}
+    )
+    words = ReplyForm().write(stated, "cgp").content
+    assert words is not None
+    assert "not calibrated: none fits." in words
+    assert "33 %" not in words
+    found = json.loads(ReplyForm("json_object").write(stated, "cgp").content or "")
+    assert (found["confidence"], found["calibrated"]) == (None, False)
+
+
+def test_one_option_that_remains_is_not_told_of_a_deferral() -> None:
+    """A set of one option would be the answer by another name."""
+    both = reply().option_set
+    assert both is not None
+    for letters, told in ((["B"], None), (["A", "B"], ["A", "B"])):
+        left = reply("defer", option_set=both.model_copy(update={"letters": letters}).model_dump())
+        found = json.loads(ReplyForm("json_object").write(left, "cgp").content or "")
+        assert found["option_set"] == told
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "a name that no reply has": (properties(diagnosis={"type": "string"}), "no 'diagnosis'"),
+    "another type": (properties(confidence={"type": "integer"}), "must take every value"),
+    "a percentage": (properties(confidence={"type": "number", "minimum": 1, "maximum": 100}), "must take every value"),
+    "other options": (properties(answer={"enum": ["yes", "no"]}), "every option"),
+    "no object": ({"type": "array", "items": {}}, "'object'"),
+    "no properties": ({"type": "object"}, "properties"),
+    "a pattern": (properties(reason={"type": "string", "pattern": "(a+)+$"}), "pattern"),
+    "a reference elsewhere": (properties(answer={"$ref": "https://example.org/s"}), "$ref"),
+    "a reference to nothing": (properties(answer={"$ref": "#/$defs/None"}), "$ref"),
+    "a circle": ({**properties(answer={"$ref": "#/$defs/A"}), "$defs": {"A": {"$ref": "#/$defs/A"}}}, "levels"),
+    "no schema": (properties(answer={"type": "text"}), "no JSON Schema"),
+    "nothing known": ({"type": "object", "properties": {"x": {}}}, "Not one"),
+    "very many values": (properties(answer={"enum": [str(number) for number in range(5_000)]}), "1000 values"),
+    "very deep": (properties(answer=json.loads('{"anyOf":[' * 40 + "{}" + "]}" * 40)), "levels"),
+}
+
+
+@pytest.mark.parametrize("what", REFUSED)
+def test_a_schema_that_cannot_be_filled_is_refused(what: str) -> None:
+    schema, said = REFUSED[what]
+    with pytest.raises(OpenAIError) as refused:
+        form_of(schema)
+    assert said in str(refused.value)
+    assert refused.value.status == 400
+
+
+def test_references_that_double_at_every_step_are_refused_at_once() -> None:
+    definitions: dict[str, Any] = {"D0": {"type": "string"}}
+    for number in range(1, 15):
+        definitions[f"D{number}"] = {"anyOf": [{"$ref": f"#/$defs/D{number - 1}"}] * 2}
+    began = time.perf_counter()
+    with pytest.raises(OpenAIError, match=r"values|levels"):
+        form_of({**properties(answer={"$ref": "#/$defs/D14"}), "$defs": definitions})
+    assert time.perf_counter() - began < 1
+
+
+def test_an_open_question_has_a_text_and_no_letter() -> None:
+    form = form_of(properties(answer={"type": ["string", "null"]}, letter={"type": "null"}), OPEN)
+    given = reply(answer={"letter": None, "text": "An effusion."})
+    assert json.loads(form.write(given, "cgp").content or "") == {"answer": "An effusion.", "letter": None}
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        (1.0, "more than 99 %"),
+        (0.9957, "more than 99 %"),
+        (0.99, "99 %"),
+        (0.5, "50 %"),
+        (0.01, "1 %"),
+        (0, "less than 1 %"),
+    ],
+)
+def test_nothing_is_certain(share: float, said: str) -> None:
+    assert in_percent(share) == said
