@@ -31,7 +31,7 @@ def model(gateway_url: str, upstream: Upstream) -> Any:
         return ChatOpenAI(
             model=MODEL,
             base_url=f"{gateway_url}/v1",
-            api_key="none",  # type: ignore[arg-type]
+            api_key="none",
             max_retries=0,
             timeout=20,
             extra_body={"max_risk": max_risk},
