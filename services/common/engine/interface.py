@@ -3,14 +3,63 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
 
 from prompt4trust.models import Sampling
 
 Message = Mapping[str, Any]
 """A chat message as chat templates read it: ``role`` and ``content``, the content a string or a list of parts.
 A part is ``{"type": "text", "text": ...}`` or ``{"type": "image"}``; the n-th image part is the n-th picture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Constraint:
+    """A form that a text is held to: no token is chosen after which it could no longer have that form.
+
+    Attributes:
+        kind: Which language the form is written in: a JSON schema, a regular expression that the whole text matches, a
+            JSON array of the texts to choose from, or a grammar in Lark's notation.
+        source: The form, in that language.
+        whitespace: Regular expression of what may stand between the parts of a JSON document; "" for nothing.
+        param: Parameter that it came by, which errors name.
+
+    Example:
+        >>> Constraint("regex", r"the answer is [A-D]").kind
+        'regex'
+    """
+
+    kind: Literal["json", "regex", "choice", "grammar"]
+    source: str
+    whitespace: str | None = None
+    param: str = field(default="response_format", compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Penalties:
+    """Changes of the logits by what the text and the prompt hold already, and by the request's own wish.
+
+    They are made of the logits that a token is chosen by; log-probabilities are reported without them, as vLLM does.
+
+    Attributes:
+        presence: Taken from the logit of every token that the text holds, -2 to 2.
+        frequency: Taken from it as often as the text holds the token, -2 to 2.
+        repetition: Divides the logits of tokens that text or prompt hold where they are positive and multiplies them
+            where they are negative, above 0 and at most 2; 1 changes nothing (Keskar et al., arXiv 1909.05858).
+        bias: Token number -> what is added to its logit, -100 to 100.
+        min_p: Least probability of a token to be drawn, as a share of the most likely one's, 0 to 1.
+    """
+
+    presence: float = 0.0
+    frequency: float = 0.0
+    repetition: float = 1.0
+    bias: tuple[tuple[int, float], ...] = ()
+    min_p: float = 0.0
+
+    @property
+    def neutral(self) -> bool:
+        """Whether nothing is changed."""
+        return self == Penalties()
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +75,8 @@ class GenerationRequest:
         logprobs: None for no log-probabilities, otherwise how many alternatives to report besides each chosen token.
         timeout_s: Seconds from submission within which all samples must be done; None for the engine's own limit.
         client: Who asks, by whom turns at the decoders are shared out.
+        constraint: The form that every text must have; None for any.
+        penalties: Changes of the logits.
     """
 
     messages: Sequence[Message]
@@ -36,11 +87,16 @@ class GenerationRequest:
     logprobs: int | None = None
     timeout_s: float | None = None
     client: str = ""
+    constraint: Constraint | None = None
+    penalties: Penalties = Penalties()
 
 
 @dataclass(frozen=True, slots=True)
 class TokenLogprob:
-    """A token with its natural log-probability under the model's own distribution (before temperature)."""
+    """A token with its natural log-probability under the model's own distribution (before temperature and penalties).
+
+    Where the text is held to a form, the distribution is that over the tokens that the form allows.
+    """
 
     text: str
     data: bytes

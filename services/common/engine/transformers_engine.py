@@ -13,6 +13,7 @@ from typing import Self
 from cachetools import LRUCache
 
 from prompt4trust.models import Sampling
+from services.common.engine.constraints.grammars import Grammar, compiling_thread
 from services.common.engine.errors import (
     ContextOverflowError,
     DeadlineExceededError,
@@ -81,6 +82,7 @@ class TransformersEngine:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._scheduler: Scheduler | None = None
         self._pool = ThreadPoolExecutor(options.preparation_threads, thread_name_prefix="engine-prepare")
+        self._grammar_thread: ThreadPoolExecutor | None = None  # started when it is first needed
         self._pictures = PicturePool(decode_pixels, options.picture_workers)
         self._seen: LRUCache[bytes, Pixels] = LRUCache(adapter.prefix_bytes, getsizeof=lambda seen: seen.values.nbytes)
 
@@ -128,6 +130,8 @@ class TransformersEngine:
             await asyncio.to_thread(self._scheduler.stop)
         await self._pictures.aclose()
         await asyncio.to_thread(self._pool.shutdown, cancel_futures=True)
+        if self._grammar_thread is not None:
+            await asyncio.to_thread(self._grammar_thread.shutdown, cancel_futures=True)
 
     @property
     def max_model_len(self) -> int:
@@ -187,17 +191,17 @@ class TransformersEngine:
             if request.n > limit:
                 raise InvalidRequestError(f"n must be at most {limit}.", param="n")
             raise EngineBusyError(min(30.0, max(1.0, self._latency_s)))
+        if any(not 0 <= token < self._adapter.width for token, _ in request.penalties.bias):
+            message = f"Invalid value for 'logit_bias': this model's tokens are 0 to {self._adapter.width - 1}."
+            raise InvalidRequestError(message, param="logit_bias", code="invalid_value")
         allowed = request.timeout_s if request.timeout_s is not None else self._options.timeout_s
         deadline = self._clock() + allowed
         self._load += request.n
-        self._scheduler.announce()
         try:
             async with asyncio.timeout(allowed):
-                prompt = await self._prepare(self._loop, request)
-            job = Job(request, prompt, self._completed(request, prompt), deadline, streaming, _ignore)
+                job = await self._job(self._loop, self._scheduler, request, deadline, streaming=streaming)
         except BaseException as error:
             self._load -= request.n
-            self._scheduler.cancel()
             if isinstance(error, TimeoutError):
                 raise DeadlineExceededError from None
             raise
@@ -207,6 +211,32 @@ class TransformersEngine:
         if not self._scheduler.alive:  # it may have ended between the check and now, and nobody reads its inbox
             stream.take(EngineUnavailableError("The model is shutting down."))
         return stream
+
+    async def _job(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        scheduler: Scheduler,
+        request: GenerationRequest,
+        deadline: float,
+        *,
+        streaming: bool,
+    ) -> Job:
+        # First the grammar: neither a picture nor the other prompts should wait for one that turns out to be bad.
+        grammar = await self._grammar(loop, request)
+        scheduler.announce()
+        try:
+            prompt = await self._prepare(loop, request)
+            return Job(request, prompt, self._completed(request, prompt), deadline, streaming, _ignore, grammar)
+        except BaseException:
+            scheduler.cancel()
+            raise
+
+    async def _grammar(self, loop: asyncio.AbstractEventLoop, request: GenerationRequest) -> Grammar | None:
+        if request.constraint is None:
+            return None
+        if self._grammar_thread is None:
+            self._grammar_thread = compiling_thread()
+        return await loop.run_in_executor(self._grammar_thread, self._adapter.grammars.compile, request.constraint)
 
     async def _prepare(self, loop: asyncio.AbstractEventLoop, request: GenerationRequest) -> Prompt:
         prompts = self._adapter.prompts

@@ -18,6 +18,7 @@ from transformers import (
 )
 from transformers.utils import logging as transformers_logging
 
+from services.common.engine.constraints.grammars import GrammarCompiler
 from services.common.engine.decoding.detokenizers import Vocabulary
 from services.common.engine.errors import EngineError
 from services.common.engine.model.cache import SlotCache, register_attention, slot_mask, tail_mask
@@ -96,6 +97,8 @@ class TransformersAdapter:
         self.max_model_len = _context_length(text_config, options.max_model_len)
         self.slots = options.slots
         self.eos = _end_tokens(model, tokenizer)
+        self.width: int = text_config.vocab_size
+        self.grammars = GrammarCompiler(tokenizer, self.width, self.eos)
         self.prompts = PromptBuilder(
             tokenizer, vision, self.max_model_len, options.picture_limits, options.max_pictures
         )

@@ -7,6 +7,8 @@ from typing import TypeVar
 
 import torch
 
+from services.common.engine.constraints.grammar_state import mask_logits
+from services.common.engine.constraints.penalties import penalise
 from services.common.engine.decoding.sampling import SamplingRows, choose
 from services.common.engine.interface import TokenLogprob
 from services.common.engine.model.adapter import TransformersAdapter
@@ -136,15 +138,25 @@ class RunningBatch:
         else:
             rows = _sampling_rows(samples, logits)
             steps = torch.tensor([len(sample.tokens) for sample in samples], device=logits.device)
-        tokens, unsettled = choose(logits, rows, steps, self._tolerance)
+        _hold_to_grammars(samples, logits)
+        changed, doubtful = _penalised(samples, logits, self._tolerance)
+        tokens, unsettled = choose(changed, rows, steps, self._tolerance)
+        unsettled = sorted(doubtful.union(unsettled))
         for row in unsettled:
             tokens[row] = self._settle(samples[row])
         self.near_ties += len(unsettled)
         logprobs = self._logprobs(samples, logits, tokens)
+        for sample, token in zip(samples, tokens, strict=True):
+            if sample.grammar is not None:
+                sample.grammar.take(token)
+            if sample.penalties is not None:
+                sample.penalties.take(token)
         return list(zip(samples, tokens, logprobs, strict=True))
 
     def _settle(self, sample: RunningSample) -> int:
         logits = self._adapter.recompute(sample.job.prompt, sample.tokens)
+        _hold_to_grammars([sample], logits)
+        logits, _ = _penalised([sample], logits, 0.0)
         steps = torch.tensor([len(sample.tokens)], device=logits.device)
         return choose(logits, _sampling_rows([sample], logits), steps, 0.0)[0][0]
 
@@ -171,6 +183,25 @@ class RunningBatch:
     def _describe(self, token: int, value: float, top: tuple[TokenLogprob, ...] = ()) -> TokenLogprob:
         text, data = self._adapter.vocabulary.piece(token)
         return TokenLogprob(text, data, value, top)
+
+
+def _hold_to_grammars(samples: Sequence[RunningSample], logits: torch.Tensor) -> None:
+    """Take away, in place, what the samples' grammars do not allow."""
+    held = [(row, sample.grammar) for row, sample in enumerate(samples) if sample.grammar is not None]
+    if held:
+        mask_logits(logits, held)
+
+
+def _penalised(
+    samples: Sequence[RunningSample], logits: torch.Tensor, tolerance: float
+) -> tuple[torch.Tensor, set[int]]:
+    """Change what tokens are chosen by; log-probabilities are reported without it."""
+    penalised = [
+        (row, sample.penalties, sample.job.sampling.temperature)
+        for row, sample in enumerate(samples)
+        if sample.penalties is not None
+    ]
+    return penalise(logits, penalised, tolerance) if penalised else (logits, set())
 
 
 def _take_last(column: list[T], place: int) -> None:

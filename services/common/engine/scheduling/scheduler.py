@@ -11,8 +11,6 @@ from typing import Final
 import structlog
 import torch
 
-from services.common.engine.decoding.randomness import sample_key
-from services.common.engine.decoding.text_stream import TextStream
 from services.common.engine.errors import DeadlineExceededError, EngineError, EngineUnavailableError
 from services.common.engine.interface import Delta, EngineStats
 from services.common.engine.model.adapter import TransformersAdapter
@@ -191,7 +189,9 @@ class Scheduler:
             if picked and longest * (len(picked) + 1) > self._prefill_tokens:
                 break
             count = min(room, job.request.n - job.started)
-            picked.append((job.prompt, [self._sample(job, job.started + i) for i in range(count)]))
+            picked.append(
+                (job.prompt, [RunningSample.begin(job, job.started + i, self._adapter) for i in range(count)])
+            )
             job.started += count
             room -= count
             if self._adapter.prefixes.wants(job.prompt, None):
@@ -220,11 +220,6 @@ class Scheduler:
         self._advance(chosen, first)
         return True
 
-    def _sample(self, job: Job, index: int) -> RunningSample:
-        assert job.sampling.seed is not None  # noqa: S101 - filled in when the request came
-        text = TextStream(self._adapter.vocabulary.detokenizer(), job.request.stop)
-        return RunningSample(job, index, sample_key(job.sampling.seed, index), text)
-
     def _advance(self, chosen: Sequence[Chosen], first: int) -> None:
         """Give samples their tokens; those that are done leave.
 
@@ -235,9 +230,13 @@ class Scheduler:
         done = []
         for slot, (sample, token, logprob) in enumerate(chosen, start=first):
             job = sample.job
+            if sample.failure is not None:
+                self._fail(job, sample.failure)
+            if job.over:  # it leaves before the next step
+                continue
             sample.tokens.append(token)
             reason = None
-            if token in self._adapter.eos or sample.text.push(token, logprob):
+            if token in self._adapter.eos or sample.text.push(token, logprob) or sample.complete:
                 reason = "stop"
             elif len(sample.tokens) >= (job.sampling.max_tokens or 0):
                 reason = "length"
