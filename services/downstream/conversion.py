@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import secrets
 import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from prompt4trust.models import Sampling
-from services.common.engine.interface import GenerationRequest, GenerationResult, Message, TokenLogprob, Usage
+from services.common.engine.interface import (
+    Constraint,
+    GenerationRequest,
+    GenerationResult,
+    Message,
+    Penalties,
+    TokenLogprob,
+    Usage,
+)
 from services.common.openai.chat_parts import ImagePart
+from services.common.openai.text_forms import StructuredOutputs
 from services.downstream.schemas import ChatCompletionRequest, ChatMessage
+
+_ANY_OBJECT = '{"type":"object"}'
 
 
 def picture_urls(request: ChatCompletionRequest) -> list[str]:
@@ -54,6 +66,43 @@ def to_generation(
         logprobs=(request.top_logprobs or 0) if request.logprobs else None,
         timeout_s=timeout_s,
         client=client,
+        constraint=_constraint(request),
+        penalties=_penalties(request),
+    )
+
+
+def _constraint(request: ChatCompletionRequest) -> Constraint | None:
+    wanted, form = request.structured_outputs, request.response_format
+    if wanted is not None:
+        return _structured(wanted)
+    if form is None or form.type == "text":
+        return None
+    return Constraint("json", _ANY_OBJECT if form.json_schema is None else _text(form.json_schema.form))
+
+
+def _structured(wanted: StructuredOutputs) -> Constraint:
+    name = "structured_outputs"
+    if wanted.regex is not None:
+        return Constraint("regex", wanted.regex, param=name)
+    if wanted.choice is not None:
+        return Constraint("choice", _text(wanted.choice), param=name)
+    if wanted.grammar is not None:
+        return Constraint("grammar", wanted.grammar, param=name)
+    schema: Any = wanted.document if wanted.document is not None else _ANY_OBJECT
+    return Constraint("json", schema if isinstance(schema, str) else _text(schema), wanted.whitespace, name)
+
+
+def _text(document: Any) -> str:
+    return json.dumps(document, ensure_ascii=False)
+
+
+def _penalties(request: ChatCompletionRequest) -> Penalties:
+    return Penalties(
+        presence=request.presence_penalty or 0.0,
+        frequency=request.frequency_penalty or 0.0,
+        repetition=1.0 if request.repetition_penalty is None else request.repetition_penalty,
+        bias=tuple((int(token), value) for token, value in (request.logit_bias or {}).items()),
+        min_p=request.min_p or 0.0,
     )
 
 

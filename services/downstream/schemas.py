@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from services.common.openai.chat_parts import (
     MessageBase,
@@ -19,10 +19,15 @@ from services.common.openai.chat_parts import (
     inconsistent,
     unserved,
 )
+from services.common.openai.text_forms import ResponseFormat, StructuredOutputs
 
 _MAX_INT = 2**31 - 1
 _MAX_STOPS = 16
 _MAX_STOP_LENGTH = 256
+_MAX_BIASES = 300
+
+TokenNumber = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,9}$")]
+Bias = Annotated[float, Field(ge=-100, le=100)]
 
 
 class InstructionMessage(MessageBase):
@@ -69,7 +74,17 @@ class ChatCompletionRequest(OpenAIModel):
         max_tokens: Longest text, in tokens; by default what fits.
         max_completion_tokens: The same by its newer name.
         stop: Up to 16 texts of 1 to 256 characters, each of which ends the reply where it comes.
-        logprobs: Whether the tokens' log-probabilities are to be returned.
+        frequency_penalty: Taken from a token's logit as often as the text holds it.
+        presence_penalty: Taken from a token's logit once the text holds it.
+        repetition_penalty: Weakens the logits of tokens that text or prompt hold, 1 by default; beyond OpenAI's API,
+            as in vLLM.
+        logit_bias: Token number -> what is added to its logit; up to 300.
+        min_p: Least probability of a token to be drawn, as a share of the most likely one's; beyond OpenAI's API, as
+            in vLLM.
+        response_format: Form that the text is to have.
+        structured_outputs: The same in vLLM's words; beyond OpenAI's API.
+        logprobs: Whether the tokens' log-probabilities are to be returned: before temperature, penalties and biases,
+            and where the text has a form among the tokens that this allows.
         top_logprobs: How many of the most probable tokens in each place; needs logprobs.
         stream: Whether the reply is to come as server-sent events.
         stream_options: Options of that; needs stream.
@@ -92,6 +107,13 @@ class ChatCompletionRequest(OpenAIModel):
     max_tokens: int | None = Field(default=None, ge=1, le=_MAX_INT)
     max_completion_tokens: int | None = Field(default=None, ge=1, le=_MAX_INT)
     stop: str | list[str] | None = None
+    frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
+    presence_penalty: float | None = Field(default=None, ge=-2, le=2)
+    repetition_penalty: float | None = Field(default=None, gt=0, le=2)
+    logit_bias: dict[TokenNumber, Bias] | None = Field(default=None, max_length=_MAX_BIASES)
+    min_p: float | None = Field(default=None, ge=0, le=1)
+    response_format: ResponseFormat | None = None
+    structured_outputs: StructuredOutputs | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = Field(default=None, ge=0, le=20)
     stream: bool | None = None
@@ -107,10 +129,6 @@ class ChatCompletionRequest(OpenAIModel):
     parallel_tool_calls: bool | None = None
 
     # Not served; only values that ask for nothing are taken.
-    frequency_penalty: Annotated[None, unserved(0)] = None
-    presence_penalty: Annotated[None, unserved(0)] = None
-    logit_bias: Annotated[None, unserved({})] = None
-    response_format: Annotated[None, unserved({"type": "text"})] = None
     modalities: Annotated[None, unserved(["text"])] = None
     tools: Annotated[None, unserved([])] = None
     tool_choice: Annotated[None, unserved("none", "auto")] = None
@@ -130,6 +148,8 @@ class ChatCompletionRequest(OpenAIModel):
             raise inconsistent("stream_options", "it is only allowed when 'stream' is true")
         if None not in (self.max_tokens, self.max_completion_tokens) and self.max_tokens != self.max_completion_tokens:
             raise inconsistent("max_tokens", "'max_completion_tokens' is another number; give one of them")
+        if self.structured_outputs is not None and self.response_format not in (None, ResponseFormat(type="text")):
+            raise inconsistent("structured_outputs", "'response_format' asks for a form as well; give one of them")
         if len(self.stops) > _MAX_STOPS or any(not 1 <= len(text) <= _MAX_STOP_LENGTH for text in self.stops):
             raise inconsistent("stop", f"up to {_MAX_STOPS} strings of 1 to {_MAX_STOP_LENGTH} characters are taken")
         return self

@@ -188,6 +188,10 @@ def test_a_stream_comes_as_it_is_made(server: str) -> None:
     assert b"".join(pieces).endswith(b"data: [DONE]\n\n")
 
 
+def _schema(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}}
+
+
 FAULTS: list[tuple[dict[str, Any], str | None]] = [
     ({"temperature": 2.5}, "temperature"),
     ({"temperature": "warm"}, "temperature"),
@@ -202,10 +206,24 @@ FAULTS: list[tuple[dict[str, Any], str | None]] = [
     ({"stop": ["x"] * 17}, "stop"),
     ({"stop": ""}, "stop"),
     ({"stream_options": {"include_usage": True}}, "stream_options"),
-    ({"response_format": {"type": "json_object"}}, "response_format"),
     ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
-    ({"frequency_penalty": 0.5}, "frequency_penalty"),
-    ({"logit_bias": {"1": 5}}, "logit_bias"),
+    ({"frequency_penalty": 2.5}, "frequency_penalty"),
+    ({"presence_penalty": -2.5}, "presence_penalty"),
+    ({"extra_body": {"repetition_penalty": 0}}, "repetition_penalty"),
+    ({"extra_body": {"min_p": 1.5}}, "min_p"),
+    ({"logit_bias": {"1": 101}}, "logit_bias"),
+    ({"logit_bias": {"a": 1}}, "logit_bias.a"),
+    ({"logit_bias": {"99999": 1}}, "logit_bias"),
+    ({"response_format": {"type": "xml"}}, "response_format.type"),
+    ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
+    ({"response_format": {"type": "json_schema", "json_schema": {"name": "x"}}}, "response_format.json_schema.schema"),
+    (_schema({"type": "nonsense"}), "response_format"),
+    (_schema({"$ref": "http://127.0.0.1:9/x"}), "response_format"),
+    ({"extra_body": {"structured_outputs": {}}}, "structured_outputs"),
+    ({"extra_body": {"structured_outputs": {"regex": "a", "choice": ["b"]}}}, "structured_outputs"),
+    ({"extra_body": {"structured_outputs": {"regex": "(a"}}}, "structured_outputs"),
+    ({"extra_body": {"structured_outputs": {"choice": []}}}, "structured_outputs.choice"),
+    ({**_schema({}), "extra_body": {"structured_outputs": {"regex": "a"}}}, "structured_outputs"),
     ({"extra_body": {"beams": 4}}, "beams"),
     ({"messages": []}, "messages"),
     ({"messages": [{"role": "wizard", "content": "x"}]}, "messages[0].role"),

@@ -1,1 +1,1 @@
-"""What a request holds its texts to, or turns them away from: grammars, penalties and biases, applied to the logits."""
+"""Grammars that texts are held to, and penalties and biases: changes of the logits that a request asks for."""

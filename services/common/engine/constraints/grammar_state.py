@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 _log = structlog.get_logger(__name__)
 
 _MOST_SECONDS: Final = 5.0
-"""What a text's masks may take altogether. Usual ones take 0.1 ms each; one text must not hold up the whole batch."""
+"""The most that a text's masks may take. Usual ones take 0.1 ms each; one text must not hold up the whole batch."""
 
 
 class GrammarState:

@@ -33,8 +33,8 @@ _STACK_BYTES = 64 << 20  # of address space; memory is taken where it is used
 _KEPT = 32
 _LONGEST_REASON = 300
 _WHITESPACE = r"[\x20\x0A\x0D\x09]{1,24}"
-"""Whitespace between the parts of a JSON document: enough to indent five levels by four, and not so much that a model that is
-at a loss could write nothing else."""
+"""Whitespace between the parts of a JSON document: enough to indent five levels by four, and not so much that a model
+that is at a loss could write nothing else."""
 _LIMITS = LLParserLimits(step_lexer_fuel=100_000, step_max_items=20_000, max_lexer_states=20_000, verbose_errors=False)
 """Of one step about 8 ms (llguidance does some 14 000 units of the first and 20 000 of the second a millisecond), and
 of a text about 40 MB."""

@@ -29,7 +29,7 @@ class PenaltyState:
         self._counts = torch.zeros(width, device=device)
         self._repeated = torch.zeros(width, dtype=torch.bool, device=device)
         if penalties.repetition != 1:
-            self._repeated[torch.tensor(sorted(set(prompt)), device=device)] = True
+            self._repeated[torch.tensor(sorted(set(prompt)), dtype=torch.int64, device=device)] = True
         self._bias: torch.Tensor | None = None
         if penalties.bias:
             tokens, values = zip(*penalties.bias, strict=True)
