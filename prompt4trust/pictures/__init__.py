@@ -2,6 +2,7 @@
 
 from prompt4trust.pictures.base64_text import decode_base64_picture
 from prompt4trust.pictures.decoding import FORMATS, DecodedPicture, PictureOrigin, begins_as_picture, decode_picture
+from prompt4trust.pictures.deep_grey import DeepGrey, read_deep_grey
 from prompt4trust.pictures.limits import PictureLimits
 from prompt4trust.pictures.preparation import PREPARATION_VERSION, PicturePreparation
 from prompt4trust.pictures.preparing import PreparedPicture, media_type_of, prepare_picture
@@ -11,6 +12,7 @@ __all__ = [
     "FORMATS",
     "PREPARATION_VERSION",
     "DecodedPicture",
+    "DeepGrey",
     "PictureLimits",
     "PictureOrigin",
     "PicturePreparation",
@@ -20,5 +22,6 @@ __all__ = [
     "decode_picture",
     "media_type_of",
     "prepare_picture",
+    "read_deep_grey",
     "window_grey",
 ]

@@ -8,18 +8,16 @@ and YCbCr become RGB without colour management; grey that was stored as colour i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import PurePosixPath
 from typing import Final
 
-import numpy as np
-from numpy.typing import NDArray
 from PIL import Image, ImageChops, UnidentifiedImageError
 from PIL.Image import Resampling, Transpose
 
 from prompt4trust.errors import PictureError
+from prompt4trust.pictures.grey_values import DEEP_MODES, bands, deep_values, is_inverted
 from prompt4trust.pictures.headers import check_structure, memory_needed
 from prompt4trust.pictures.jpeg import bare_jpeg, encode_jpeg
 from prompt4trust.pictures.limits import PictureLimits, too_many_pixels, too_much_memory
@@ -55,7 +53,6 @@ _SUFFIXES: Final = {
 _SIGNATURES: Final = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|RIFF.{4}WEBP|II\*\0|MM\0\*|BM", re.DOTALL)
 _UNDECLARED: Final = frozenset({"", "image/*", "*/*", "application/octet-stream", "binary/octet-stream"})
 _ORIENTATION: Final = 0x0112
-_PHOTOMETRIC: Final = 262
 # EXIF 2.3, tag 0x0112: how the stored picture must be turned to stand upright.
 _UPRIGHT: Final = {
     2: Transpose.FLIP_LEFT_RIGHT,
@@ -66,9 +63,6 @@ _UPRIGHT: Final = {
     7: Transpose.TRANSVERSE,
     8: Transpose.ROTATE_90,
 }
-_BAND: Final = 128
-_SMALL: Final = 1 << 21
-_DEEP: Final = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
 _TRANSPARENT: Final = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 _OPAQUE: Final = {"1": "L", "L": "L", "P": "RGB", "RGB": "RGB", "RGBX": "RGB", "CMYK": "RGB", "YCbCr": "RGB"}
 
@@ -180,7 +174,7 @@ def _decode(data: bytes, limits: PictureLimits, media_type: str | None, filename
 def _as_jpeg(image: Image.Image, data: bytes, limits: PictureLimits) -> bytes:
     """Give a JPEG as it goes on: its own coded picture where it stands upright and is small enough, else another."""
     size = _fitted_size(image.size, limits)
-    if size == image.size and _orientation(image) not in _UPRIGHT and (bare := bare_jpeg(data)):
+    if size == image.size and orientation_of(image) not in _UPRIGHT and (bare := bare_jpeg(data)):
         return bare
     # The decoder itself scales, by a power of two: a small part of the time and the memory.
     drafted = image.draft(None, size)
@@ -210,7 +204,7 @@ def _fitted(
         # that follows.
         kernel = Resampling.HAMMING if image.format in ("JPEG", "MPO") else Resampling.LANCZOS
         fitted = _as_grey(fitted.resize(size, kernel, box, reducing_gap=3.0))
-    return _bare(_upright(fitted, _orientation(image))), window
+    return _bare(upright(fitted, orientation_of(image))), window
 
 
 def _bare(picture: Image.Image) -> Image.Image:
@@ -224,7 +218,7 @@ def _as_grey(picture: Image.Image) -> Image.Image:
     """Take one channel of a colour picture whose three are the same: grey that was stored as colour."""
     if picture.mode != "RGB":
         return picture
-    for _, band in _bands(picture):
+    for _, band in bands(picture):
         red, green, blue = band.split()
         if ImageChops.difference(red, green).getbbox() or ImageChops.difference(red, blue).getbbox():
             return picture
@@ -267,11 +261,9 @@ def _check_header(image: Image.Image, data: bytes, limits: PictureLimits) -> Non
 
 def _eight_bit(image: Image.Image) -> tuple[Image.Image, tuple[float, float] | None]:
     """Bring a decoded picture to mode L or RGB, with the window where it was deep grey."""
-    if image.mode in _DEEP:
-        inverted = image.format == "TIFF" and getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == 0
-        grey, window = window_grey(_values(image))
-        # WhiteIsZero, which Pillow undoes at 8 bits only.
-        return Image.fromarray(255 - grey if inverted else grey), window
+    if image.mode in DEEP_MODES:
+        grey, window = window_grey(deep_values(image))
+        return Image.fromarray(255 - grey if is_inverted(image) else grey), window
     if image.mode in _TRANSPARENT or "transparency" in image.info:
         return _on_black(image), None
     if image.mode not in _OPAQUE:
@@ -280,33 +272,16 @@ def _eight_bit(image: Image.Image) -> tuple[Image.Image, tuple[float, float] | N
     return image if image.mode == mode else image.convert(mode), None
 
 
-def _values(image: Image.Image) -> NDArray[np.generic]:
-    """Take the values of deep grey, in bands: Pillow hands a whole picture over by way of two further copies."""
-    values = np.empty((image.height, image.width), dtype=np.asarray(image.crop((0, 0, 1, 1))).dtype)
-    for top, band in _bands(image):
-        values[top : top + band.height] = np.asarray(band)
-    return values
-
-
 def _on_black(image: Image.Image) -> Image.Image:
     grey = image.mode in ("LA", "La", "L", "1")
     ground = Image.new("L" if grey else "RGB", image.size)
-    for top, band in _bands(image):
+    for top, band in bands(image):
         layered = band.convert("LA" if image.mode in ("LA", "La") else "RGBA")
         ground.paste(layered.convert(ground.mode), (0, top), layered.getchannel("A"))
     return ground
 
 
-def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
-    """Cut a picture into bands, each with its place: no large one is copied as a whole."""
-    if image.width * image.height <= _SMALL:
-        yield 0, image
-        return
-    for top in range(0, image.height, _BAND):
-        yield top, image.crop((0, top, image.width, min(top + _BAND, image.height)))
-
-
-def _orientation(image: Image.Image) -> int:
+def orientation_of(image: Image.Image) -> int:
     """EXIF orientation, 1 where there is none or it cannot be read: every viewer shows such a picture as it lies."""
     try:
         return int(image.getexif().get(_ORIENTATION, 1))
@@ -314,6 +289,7 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _upright(image: Image.Image, orientation: int) -> Image.Image:
+def upright(image: Image.Image, orientation: int) -> Image.Image:
+    """Turn a picture upright; one without a known EXIF orientation stays as it lies."""
     turn = _UPRIGHT.get(orientation)
     return image if turn is None else image.transpose(turn)

@@ -23,6 +23,7 @@ from services.gateway.web.answers.chat_routes import CHAT
 from services.gateway.web.answers.chat_routes import router as chat_router
 from services.gateway.web.calibration_routes import router as monitoring_router
 from services.gateway.web.calibrator_routes import router as calibrators_router
+from services.gateway.web.picture_routes import router as pictures_router
 from services.gateway.web.record_routes import router as records_router
 from services.gateway.web.routes import router
 from services.gateway.web.sign_in import SignIn
@@ -85,6 +86,7 @@ def create_gateway(settings: GatewaySettings) -> FastAPI:
     app.add_middleware(OpenAIEnvelopes, others=_OWN)
     app.include_router(router)
     app.include_router(chat_router)
+    app.include_router(pictures_router)
     app.include_router(records_router)
     app.include_router(calibrators_router)
     app.include_router(monitoring_router)

@@ -112,13 +112,17 @@ class GatewaySettings(PictureServiceSettings, service="gateway"):
     max_tokens: int = Field(default=256, ge=1, description="Longest reply of the model, in tokens.")
 
     confidence_threshold: float = Field(
-        default=0.5, ge=0, le=1, description="Least calibrated confidence at which an answer is given, by default."
-    )
-    max_risk: float | None = Field(
-        default=None,
+        default=0.5,
         ge=0,
         le=1,
-        description="Largest accepted share of wrong answers where requests do not say; none for the threshold above.",
+        description="Least calibrated confidence at which an answer is given where max_risk is empty.",
+    )
+    max_risk: Annotated[float | None, EMPTY_IS_UNSET] = Field(
+        default=0.1,
+        ge=0,
+        le=1,
+        description="Largest accepted share of wrong answers where requests do not say: with a guarantee where a guard "
+        "fits the answer, else by a calibrated confidence of 1 minus this. Empty for the threshold above.",
     )
     risk_delta: float = Field(
         default=0.05, gt=0, lt=1, description="Probability with which a guaranteed share of errors may be exceeded."

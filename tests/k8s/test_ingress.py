@@ -16,7 +16,7 @@ from tests.k8s.settings import listen
 
 CLIENTS: tuple[str, ...] = (
     "/",
-    "/static/page.js",
+    "/static/page/main.js",
     "/vqa",
     "/vqa/1",
     "/vqa/1/feedback",

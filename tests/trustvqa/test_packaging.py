@@ -99,7 +99,7 @@ def test_a_wheel_installs_two_packages_and_their_data_and_no_package_of_a_common
         "prompt4trust/templates/guide-compact-1.json",
         "prompt4trust/estimators/fixed_prompt.json",
         f"{inside}/gateway/__main__.py",
-        f"{inside}/gateway/static/page.js",
+        f"{inside}/gateway/static/page/main.js",
         f"{inside}/gateway/static/samples/ct.png",
     } <= names
     assert not {name for name in names if "tests" in Path(name).parts or name.endswith(".pyc")}

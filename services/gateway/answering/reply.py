@@ -84,7 +84,7 @@ class Answered:
             atypicality_reason=self.familiarity.unknown,
             guidance_prompt=self.guidance,
             explanation=self.asked.answer.text,
-            picture=_seen(self.query.picture),
+            picture=picture_seen(self.query.picture),
             models=ModelsUsed(policy=self.asked.key.policy, downstream=self.asked.key.downstream),
             degraded=self.lacks,
             timing_ms=self.timing,
@@ -93,7 +93,8 @@ class Answered:
         )
 
 
-def _seen(picture: PreparedPicture) -> PictureSeen:
+def picture_seen(picture: PreparedPicture) -> PictureSeen:
+    """Describe a picture as the models see it."""
     origin = picture.origin
     width, height = origin.size
     return PictureSeen(

@@ -59,15 +59,15 @@ def decide_by_threshold(
     if confidence is None:
         code: Literal["not-calibrated", "no-verdict"] = "not-calibrated" if has_verdict else "no-verdict"
         return "defer", basis(code, f"A person should answer: {why_not}.")
-    wanted = f"{least:.2f}, the {'default threshold' if max_risk is None else 'threshold for the accepted risk'}"
+    wanted = f"{least:.4g}, the {'default threshold' if max_risk is None else 'threshold for the accepted risk'}"
     if confidence >= least:
         return "answer", basis(
             "confident-enough",
-            f"The calibrated confidence {confidence:.2f} reaches {wanted} (a threshold, not a guarantee).",
+            f"The calibrated confidence {confidence:.4g} reaches {wanted} (a threshold, not a guarantee).",
         )
     return "defer", basis(
         "not-confident-enough",
-        f"A person should answer: the calibrated confidence {confidence:.2f} is below {wanted}.",
+        f"A person should answer: the calibrated confidence {confidence:.4g} is below {wanted}.",
     )
 
 

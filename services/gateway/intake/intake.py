@@ -95,7 +95,7 @@ class Intake:
         answer_id = answer_id_of(request.headers, "" if key is None else key.id)
         # A client's file takes memory from its first byte until it has become a small picture: one bound for both.
         client, within_s = client_of(request.scope), longest_wait_s(request.headers)
-        uploads = self.uploads if _is_small(request) else self.large_uploads
+        uploads = self.uploads if self.is_small(request) else self.large_uploads
         async with uploads.place(client) as upload:
             body = await upload.receive(
                 read_body(request.scope, request.receive, self.max_body_bytes, self.upload_deadline_s)
@@ -124,10 +124,11 @@ class Intake:
             within_s=within_s,
         )
 
-
-def _is_small(request: Request) -> bool:
-    stated = request.headers.get("content-length", "")
-    return stated.isdecimal() and int(stated) <= _SMALL
+    @staticmethod
+    def is_small(request: Request) -> bool:
+        """Whether a request states that its body is a small one."""
+        stated = request.headers.get("content-length", "")
+        return stated.isdecimal() and int(stated) <= _SMALL
 
 
 def _asked_of_workers(submission: Submission, limits: PictureLimits, descriptors: Sequence[str]) -> Mapping[str, Any]:

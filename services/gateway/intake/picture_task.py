@@ -14,6 +14,7 @@ import numpy as np
 from prompt4trust.pictures import PictureLimits, PreparedPicture, decode_picture
 from prompt4trust.shift import Described, Words, get_descriptor
 from services.common.pictures.worker import Rest
+from services.gateway.intake.view_task import VIEW, view
 
 
 def prepare_and_describe(file: bytes, asked: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes, Rest]:
@@ -21,7 +22,7 @@ def prepare_and_describe(file: bytes, asked: Mapping[str, Any]) -> tuple[Mapping
 
     Args:
         file: The client's file.
-        asked: As `arguments` made it.
+        asked: As `arguments` made it; or, for a look at the picture without a question, `view_task.view_arguments`.
 
     Returns:
         The fields of the PreparedPicture but its bytes, as JSON holds them; these bytes; and what makes `{descriptor's
@@ -30,6 +31,8 @@ def prepare_and_describe(file: bytes, asked: Mapping[str, Any]) -> tuple[Mapping
     Raises:
         PictureError: If the picture is not taken.
     """
+    if VIEW in asked:
+        return (*view(file, asked), dict)
     limits = PictureLimits(**asked["limits"])
     decoded = decode_picture(file, limits, media_type=asked["media_type"], filename=asked["filename"])
     fields = asdict(PreparedPicture.of(decoded))

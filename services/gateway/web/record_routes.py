@@ -35,6 +35,7 @@ from services.gateway.records.schemas import (
     Time,
 )
 from services.gateway.web.dependencies import TheGateway
+from services.gateway.web.local_user import may
 from services.gateway.web.openapi import RECORD_PROBLEMS
 from services.gateway.web.refusals import record_refused_problem, records_away_problem
 from services.gateway.wiring import Gateway
@@ -96,8 +97,15 @@ def _checked(answer_id: str) -> str:
 async def give_feedback(answer_id: _AnswerId, request: Request, gateway: TheGateway) -> FeedbackReply:
     """Keep what somebody says of an answer; what was said before stays beside it.
 
-    It takes the answer's id, which cannot be guessed.
+    It takes the answer's id, which cannot be guessed; and a key, or without keys to sit at this machine: reviews can
+    raise an alarm that makes everything defer.
     """
+    if not may(request, Right.FEEDBACK):
+        raise Problem(
+            403,
+            "feedback-closed",
+            "Without keys, reviews are taken from this machine alone: whoever may review elsewhere needs a key.",
+        )
     records = _records_of(gateway)
     must = "must be an object with who, and correct_option or right"
     timeout_s = gateway.settings.upload_deadline_s

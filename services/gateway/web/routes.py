@@ -17,6 +17,7 @@ from services.gateway.web.answers.answering import answer, unless_gone
 from services.gateway.web.answers.vqa_events import EVENTS_REPLY, vqa_events
 from services.gateway.web.content_negotiation import prefers_events
 from services.gateway.web.dependencies import TheGateway
+from services.gateway.web.local_user import may
 from services.gateway.web.openapi import vqa_body
 
 
@@ -28,7 +29,7 @@ class About(BaseModel):
         models: Names of the models.
         methods: Method that is offered -> what it does.
         default_method: The method where a request names none.
-        confidence_threshold: Least calibrated confidence at which an answer is given by default.
+        confidence_threshold: Least calibrated confidence at which an answer is given where max_risk is None.
         max_risk: Largest accepted share of wrong answers by default; None for that threshold.
         risk_delta: Probability with which a guaranteed share of errors may be exceeded.
         coverage: Rate at which option sets hold the right option by default.
@@ -36,6 +37,7 @@ class About(BaseModel):
         limits: Bounds on a request: bytes and pixels of its image and the least pixels of a side, characters of the
             question and of an option, the least and the most options.
         signed_in: Name of the key by which a browser is signed in; None for programs, and where no keys are asked for.
+        takes_feedback: Whether reviews by whoever asks this are kept.
     """
 
     notice: str
@@ -49,6 +51,7 @@ class About(BaseModel):
     atypicality_limit: Share
     limits: dict[str, Count]
     signed_in: str | None
+    takes_feedback: bool
 
 
 _PROBLEMS = problems(
@@ -119,4 +122,5 @@ async def about(request: Request, gateway: TheGateway) -> About:
             "options_most": MAX_OPTIONS,
         },
         signed_in=key.name if key is not None else None,
+        takes_feedback=gateway.records is not None and may(request, Right.FEEDBACK),
     )

@@ -119,6 +119,7 @@ def make_gateway(
             "methods": DEFAULT_METHODS,
             "warm_prefix": "never",
             "registry": registry.root,
+            "max_risk": None,  # most tests are not about the default risk, for which this registry has no guard
             "registry_check_s": 0.0,
             "records_url": f"sqlite:///{tmp_path_factory.mktemp('records')}/records.db",
             "record_deadline_s": 20.0,  # a machine that others keep busy

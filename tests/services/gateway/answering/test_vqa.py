@@ -267,7 +267,7 @@ def test_what_clients_may_want_to_know_is_told(client: httpx.Client) -> None:
 
 
 def test_the_page_runs_nothing_from_elsewhere(client: httpx.Client) -> None:
-    for path in ("/", "/static/page.js", "/static/page.css"):
+    for path in ("/", "/static/page/main.js", "/static/page.css"):
         response = client.get(path)
         assert response.status_code == 200
         assert "default-src 'none'" in response.headers["content-security-policy"]

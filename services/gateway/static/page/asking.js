@@ -1,0 +1,113 @@
+// Asks /vqa, and shows what comes of it beside the question that it belongs to.
+
+import { makeCard } from "./card.js";
+import { by, say } from "./dom.js";
+import { clearAnswer } from "./earlier.js";
+import { closeGaps, optionInputs, withdrawUndo } from "./options.js";
+import { describe, hideProblem, showProblem } from "./problems.js";
+import { state } from "./state.js";
+import { answerText, basis, counts, DEFERRED, isGiven, verdict } from "./verdict.js";
+
+const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+function collect() {
+  const question = by("question").value.trim();
+  const options = optionInputs().map((input) => input.value.trim()).filter(Boolean);
+  if (!state.picture) return { fault: "Choose a picture first.", at: by("file") };
+  if (!question) return { fault: "Type a question.", at: by("question") };
+  if (options.length === 1) return { fault: "Give at least two options, or none.", at: optionInputs()[0] };
+  const form = new FormData();
+  form.append("image", state.picture.blob, state.picture.name);
+  form.append("question", question);
+  form.append("options", JSON.stringify(options));
+  form.append("method", by("method").value);
+  const risk = by("max-risk").value.trim();
+  if (risk) form.append("max_risk", String(Number(risk) / 100));
+  const letters = Object.fromEntries(options.map((text, index) => [LETTERS[index], text]));
+  return { form, asked: { question, options, letters, picture: state.picture, at: new Date() } };
+}
+
+// A question keeps its key until it is answered: asked again after a failure, it is recorded once.
+function keyOf(form) {
+  const words = JSON.stringify([...form].filter(([name]) => name !== "image"));
+  if (state.unanswered?.picture !== state.picture || state.unanswered.words !== words) {
+    const random = crypto.getRandomValues(new Uint8Array(16));
+    const key = [...random].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+    state.unanswered = { picture: state.picture, words, key };
+  }
+  return state.unanswered.key;
+}
+
+async function ask(event) {
+  event.preventDefault();
+  if (state.asking) return;
+  clearAnswer();
+  const { form, asked, fault, at } = collect();
+  if (fault) return showProblem(fault, at);
+  hideProblem();
+  closeGaps();
+  withdrawUndo();
+  const asking = new AbortController();
+  state.asking = asking;
+  busy(true);
+  try {
+    const headers = { "Idempotency-Key": keyOf(form) };
+    const response = await fetch("/vqa", { method: "POST", headers, body: form, signal: asking.signal });
+    const body = await response.json().catch(() => null);
+    await asked.picture.seen;
+    if (asking.signal.aborted) return;
+    if (response.ok && body) {
+      state.unanswered = null;
+      showReply(asked, body);
+    } else showProblem(describe(response, body));
+  } catch {
+    if (asking.signal.aborted) say(asking.signal.reason === "changed" ? "Cancelled, as the question was changed." : "Cancelled.");
+    else showProblem("The gateway could not be reached. Is it running? What is asked again is recorded once.");
+  } finally {
+    state.asking = null;
+    busy(false);
+  }
+}
+
+function showReply(asked, reply) {
+  const card = makeCard(asked, reply);
+  card.querySelector(".headline").id = "result-heading";
+  state.shown = { asked, reply, card };
+  by("result").replaceChildren(card);
+  by("waiting").hidden = true;
+  by("result").hidden = false;
+  by("result").focus({ preventScroll: true });
+  by("result").scrollIntoView({ block: "nearest" });
+  const words = isGiven(reply) ? [answerText(reply.answer), verdict(reply).words, counts(reply)] : [DEFERRED, basis(reply)];
+  say(words.filter(Boolean).join(". "));
+}
+
+function busy(on) {
+  by("submit").disabled = on;
+  by("submit").textContent = on ? "Asking…" : "Ask";
+  by("cancel").hidden = !on;
+  if (by("waiting").hidden) return;
+  by("waiting-heading").textContent = on ? "Asking the models…" : "The answer will be here";
+  if (on) say("Asking the models.");
+}
+
+// Whatever is changed, the answer belongs to something else from then on, and so does one that is on its way.
+export function changed() {
+  state.asking?.abort("changed");
+  clearAnswer();
+  hideProblem();
+}
+
+export function watchAsking() {
+  const form = by("ask");
+  form.addEventListener("submit", ask);
+  for (const kind of ["input", "change"]) {
+    form.addEventListener(kind, (event) => { if (event.target !== by("file")) changed(); });
+  }
+  form.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    form.requestSubmit();
+  });
+  by("cancel").addEventListener("click", () => state.asking?.abort("cancelled"));
+}

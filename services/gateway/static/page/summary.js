@@ -1,0 +1,39 @@
+// An answer in plain text, for the clipboard, and on paper. A deferral is copied without the model's guess.
+
+import { element, say } from "./dom.js";
+import { state } from "./state.js";
+import { answerText, basis, counts, DEFERRED, isGiven, verdict } from "./verdict.js";
+
+export function summary(asked, reply) {
+  const options = Object.entries(asked.letters).map(([letter, text]) => `  ${letter}. ${text}`);
+  const given = isGiven(reply);
+  return [
+    given ? `Answer: ${answerText(reply.answer)}` : DEFERRED,
+    given ? verdict(reply).words : null,
+    given ? counts(reply) : null,
+    basis(reply),
+    `Question: ${asked.question}`,
+    ...options,
+    `Picture: ${asked.picture.name}`,
+    `Asked ${asked.at.toISOString()}; id ${reply.id}`,
+    state.about.notice,
+  ].filter(Boolean).join("\n");
+}
+
+export function summaryButtons(asked, reply) {
+  const told = element("span", { class: "quiet", role: "status" });
+  const copy = async () => {
+    try {
+      await navigator.clipboard.writeText(summary(asked, reply));
+      told.textContent = "Copied.";
+    } catch {
+      told.textContent = "The browser did not allow that.";
+    }
+  };
+  return element(
+    "div", { class: "card-actions" },
+    element("button", { type: "button", text: "Copy", onclick: copy }),
+    element("button", { type: "button", text: "Print", onclick: () => { say("Printing."); window.print(); } }),
+    told,
+  );
+}
