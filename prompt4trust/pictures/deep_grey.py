@@ -80,7 +80,7 @@ def _ends(values: NDArray[np.generic]) -> tuple[float, float]:
 
 
 def _finite(values: NDArray[np.generic]) -> NDArray[np.generic]:
-    return values[np.isfinite(values)]
+    return np.asarray(values[np.isfinite(values)])
 
 
 def _reduced(values: NDArray[np.generic], factor: int, low: float) -> NDArray[np.float32]:
