@@ -30,7 +30,7 @@ from services.gateway.web.sign_in import SignIn
 from services.gateway.web.static_pages import FILES, add_page
 from services.gateway.wiring import open_gateway
 
-_OWN = ("/v1/about", "/v1/calibrators", "/v1/feedback")
+_OWN = ("/v1/about", "/v1/calibrators", "/v1/feedback", "/v1/picture", "/v1/reviews")
 """Routes below /v1/ that are not of OpenAI's API."""
 
 

@@ -19,6 +19,9 @@ from services.gateway.intake.connection import while_connected
 from services.gateway.intake.intake import Intake, prepared_picture
 from services.gateway.intake.view_task import view_arguments
 
+_LARGEST: Final = 3.5e38
+"""Beyond what files hold: their numbers are of 32 bits."""
+
 
 class GreyFacts(BaseModel):
     """Values of deep grey, as a worker describes them; checked, since a stranger's file had a hand in it."""
@@ -27,8 +30,8 @@ class GreyFacts(BaseModel):
 
     width: int = Field(ge=1)
     height: int = Field(ge=1)
-    low: float
-    high: float
+    low: float = Field(ge=-_LARGEST, le=_LARGEST)
+    high: float = Field(ge=-_LARGEST, le=_LARGEST)
     inverted: bool
 
 

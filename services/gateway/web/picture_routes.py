@@ -64,7 +64,13 @@ class PictureViewReply(BaseModel):
 async def see(
     request: Request,
     gateway: TheGateway,
-    grey: Annotated[bool, Query(description="Give the values of deep grey, too, for a viewer's window.")] = False,
+    grey: Annotated[
+        bool,
+        Query(
+            description="Give the values of deep grey, too, for a viewer's window.",
+            json_schema_extra={"enum": [False, True]},
+        ),
+    ] = False,
 ) -> Response:
     """Prepare the picture that is the body, as for a question, and give it back; no model is asked."""
     try:
