@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import re
@@ -14,6 +15,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
+from openai import OpenAI
 
 from prompt4trust.datasets import load_dataset
 from prompt4trust.datasets.phantoms.generator import generate
@@ -97,10 +99,29 @@ def test_the_readme_shows_the_reply_that_a_reader_gets(stack: Stack) -> None:
     command = match[1].replace("http://127.0.0.1:8080", stack.gateway)
     printed = json.loads(subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, check=True).stdout)
     shown = json.loads(match[2])
-    for changing in ("id", "timing_ms"):
+    for changing in ("id", "timing_ms", "usage"):
         assert set(shown) == set(printed)
         del shown[changing], printed[changing]
     assert printed == shown
+
+
+def test_an_app_that_knows_only_openais_client_gets_the_same_answer(stack: Stack) -> None:
+    options = "\n".join(f"{letter}: {text}" for letter, text in zip("ABCD", OPTIONS, strict=True))
+    picture = base64.b64encode(Path(SAMPLE).read_bytes()).decode()
+    content: list[Any] = [
+        {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{picture}"}},
+        {"type": "text", "text": f"{QUESTION}\n{options}"},
+    ]
+    with OpenAI(base_url=f"{stack.gateway}/v1", api_key="none", max_retries=0) as client:
+        asked: dict[str, Any] = {"model": "calibrated-vqa", "messages": [{"role": "user", "content": content}]}
+        reply = client.chat.completions.create(**asked, extra_body={"max_risk": 0.9})
+        chunks = list(client.chat.completions.create(**asked, stream=True, extra_body={"max_risk": 0.9}))
+    posted = ask(stack, max_risk="0.9").json()
+    assert reply.calibration["decision"] == posted["decision"] == "answer"
+    assert reply.calibration["answer"] == posted["answer"]
+    assert reply.calibration["confidence"] == posted["confidence"]
+    assert reply.choices[0].message.content.startswith(f"{posted['answer']['letter']}: {posted['answer']['text']}\n")
+    assert "".join(each.choices[0].delta.content or "" for each in chunks) == reply.choices[0].message.content
 
 
 def test_the_terminal_command_gives_the_same_answer(stack: Stack) -> None:
