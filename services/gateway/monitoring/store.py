@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import Connection, insert, select
 
 from services.gateway.monitoring.watched_stream import Acknowledgement
 from services.gateway.records.store import RecordStore
@@ -42,19 +42,22 @@ class MonitoringStore:
             anew: Keep it in any case: what is there is of other settings.
         """
         row = {"seen": seen, "at": at, "state": dict(state)}
-        async with self.records.writing(reviewing=True) as connection:
-            there = await connection.execute(select(monitoring.c.seen).where(monitoring.c.id == _ROW))
+
+        def work(connection: Connection) -> None:
+            there = connection.execute(select(monitoring.c.seen).where(monitoring.c.id == _ROW))
             before: int | None = there.scalar_one_or_none()
             if before is None:
-                await connection.execute(insert(monitoring).values(id=_ROW, **row))
+                connection.execute(insert(monitoring).values(id=_ROW, **row))
             elif anew or before <= seen:
-                await connection.execute(monitoring.update().where(monitoring.c.id == _ROW).values(**row))
+                connection.execute(monitoring.update().where(monitoring.c.id == _ROW).values(**row))
+
+        await self.records.write(work, reviewing=True)
 
     async def acknowledge(self, word: Acknowledgement) -> None:
         """Keep what an administrator said of an alarm."""
         row = {"alarm": word.alarm, "at": word.at, "who": word.who, "note": word.note}
-        async with self.records.writing() as connection:
-            await connection.execute(insert(acknowledgements).values(**row))
+        say = insert(acknowledgements).values(**row)
+        await self.records.write(lambda connection: connection.execute(say))
 
     async def acknowledged(self) -> list[Acknowledgement]:
         """List what administrators said, the oldest first."""

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, text
 from sqlalchemy.engine import URL
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from services.gateway.records.migrations.upgrading import OlderDatabaseError, check, upgrade
+from services.gateway.records.sqlite.opened_file import OpenedFile
+from services.gateway.records.sqlite.writing_thread import WritingThread
 
-_WRITES = "trustvqa_writes"
+T = TypeVar("T")
+
 _CONNECT_S = 3
 _CONNECTIONS = 4
 # Any number that other software is unlikely to lock as well.
@@ -34,7 +38,7 @@ class Database:
         self._upgrades = upgrades
         self._file = Path(url.database or "") if url.get_backend_name() == "sqlite" else None
         arguments: dict[str, Any] = (
-            # The driver is to begin no transactions of its own: see _begin.
+            # The driver is to begin no transactions of its own: see OpenedFile.
             {"isolation_level": None, "timeout": timeout_s}
             if self._file is not None
             else {"connect_timeout": _CONNECT_S}
@@ -48,11 +52,10 @@ class Database:
             # A server that was restarted leaves dead connections behind.
             pool_pre_ping=self._file is None,
         )
-        self._opened: tuple[int, int] | None = None
+        self._opened = self._writer = None
         if self._file is not None:
-            event.listen(self.engine.sync_engine, "connect", self._note_file)
-            event.listen(self.engine.sync_engine, "connect", _set_up_sqlite)
-            event.listen(self.engine.sync_engine, "begin", _begin)
+            self._opened = OpenedFile(self._file, self.engine.sync_engine)
+            self._writer = WritingThread(url, timeout_s)
 
     @property
     def file(self) -> Path | None:
@@ -66,19 +69,23 @@ class Database:
         async with self.engine.connect() as connection:
             yield connection
 
-    @asynccontextmanager
-    async def writing(self) -> AsyncIterator[AsyncConnection]:
-        """Hold a transaction for the length of a block; it is committed at its end."""
-        await self._leave_what_was_moved()
-        async with self.engine.execution_options(**{_WRITES: True}).begin() as connection:
-            yield connection
+    async def write(self, work: Callable[[Connection], T]) -> T:
+        """Do work in one transaction.
 
-    @asynccontextmanager
-    async def reviewing(self) -> AsyncIterator[AsyncConnection]:
-        """Hold a transaction that none of its kind runs beside, by any gateway; committed at the block's end."""
-        async with self.writing() as connection:
-            await self._lock(connection, _REVIEWING)
-            yield connection
+        Args:
+            work: What is done; for SQLite in a thread, so that it may block.
+
+        Returns:
+            The work's result, once it is committed; what the work raises is raised, and nothing is changed.
+        """
+        if self._writer is not None:
+            return await self._writer.transact(work)
+        async with self.engine.begin() as connection:
+            return await connection.run_sync(work)
+
+    async def review(self, work: Callable[[Connection], T]) -> T:
+        """Do work in one transaction that none of its kind runs beside, by any gateway; see `write`."""
+        return await self.write(partial(self._alone, _REVIEWING, work))
 
     async def prepare(self) -> None:
         """See that the tables are what this version of the software works with.
@@ -105,55 +112,26 @@ class Database:
         """
         if self._file is not None:
             _make_private(self._file)
-        async with self.writing() as connection:
-            await self._lock(connection, _MIGRATING)
-            await connection.run_sync(upgrade)
+        await self.write(partial(self._alone, _MIGRATING, upgrade))
 
     async def close(self) -> None:
         """Close all connections."""
+        if self._writer is not None:
+            await self._writer.aclose()
         await self.engine.dispose()
 
-    def _note_file(self, *_: object) -> None:
-        if self._file is not None:
-            self._opened = _identity(self._file)
-
     async def _leave_what_was_moved(self) -> None:
-        """Let go of SQLite's file where another lies in its place: what is written to one that was deleted is lost.
-
-        Raises:
-            FileNotFoundError: If none lies there. SQLite would make an empty one, and answers would go on unrecorded
-                for a reason that is harder to see.
-        """
-        if self._file is not None and self._opened is not None and _identity(self._file) != self._opened:
+        if self._opened is not None and self._opened.is_open and self._opened.was_moved():
             await self.engine.dispose()
 
-    async def _lock(self, connection: AsyncConnection, number: int) -> None:
-        # A transaction of SQLite's that writes has the database to itself; see _begin.
+    def _alone(self, number: int, work: Callable[[Connection], T], connection: Connection) -> T:
+        # A transaction of SQLite's that writes has the database to itself.
         if self._file is None:
-            await connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
-
-
-def _identity(file: Path) -> tuple[int, int]:
-    found = file.stat()
-    return found.st_dev, found.st_ino
+            connection.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+        return work(connection)
 
 
 def _make_private(file: Path) -> None:
     """Make an empty file that its owner alone may read; SQLite gives its journal the same permissions."""
     file.parent.mkdir(parents=True, exist_ok=True)
     os.close(os.open(file, os.O_RDWR | os.O_CREAT, 0o600))
-
-
-def _set_up_sqlite(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    # Readers and the writer do not wait for each other; a commit is on the disk when it returns; what is deleted or
-    # replaced does not stay readable in the file.
-    for pragma in ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON", "secure_delete = ON"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _begin(connection: Connection) -> None:
-    # A transaction that begins as a reader cannot always become a writer: those that will write say so at once.
-    writes = connection.get_execution_options().get(_WRITES, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -96,8 +96,7 @@ async def find_hash_key(database: Database, secret: str | None) -> HashKey:
     found = await anyio.to_thread.run_sync(_read, file)
     if found is None:
         # Gateways that start at once on one database take turns: the second finds what the first has made.
-        async with database.writing():
-            found = await anyio.to_thread.run_sync(_read_or_make, file)
+        found = await database.write(lambda _: _read_or_make(file))
     try:
         return HashKey(found)
     except HashSecretError as error:

@@ -6,10 +6,23 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
-from sqlalchemy import Text, and_, bindparam, cast, delete, exists, func, insert, literal_column, select, update
+from sqlalchemy import (
+    Connection,
+    Text,
+    and_,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -32,6 +45,8 @@ from services.gateway.records.queries import REVIEWED, conditions, feedback_of, 
 from services.gateway.records.record import IDENTITY, Record
 from services.gateway.records.reviewed_answer import ReviewedAnswer
 from services.gateway.records.tables import answers, feedback, pictures
+
+T = TypeVar("T")
 
 MAX_FEEDBACK = 100
 """Most feedback on one answer: more is no second thought but a mistake, or a flood."""
@@ -119,10 +134,13 @@ class RecordStore:
             RecordRefusedError: If the database does not take one of them.
         """
         shown = [{"answer_id": each.id, "file": each.picture} for each in records if each.picture is not None]
-        async with self.writing() as connection:
-            await connection.execute(self._add, [self._key.keyed(record.row) for record in records])
+
+        def work(connection: Connection) -> None:
+            connection.execute(self._add, [self._key.keyed(record.row) for record in records])
             if shown:
-                await connection.execute(self._add_pictures, shown)
+                connection.execute(self._add_pictures, shown)
+
+        await self.write(work)
 
     async def check_repeated(self, answer_id: str, asked: Mapping[str, Any]) -> None:
         """Check that a question may be answered, perhaps again, under an id.
@@ -192,22 +210,25 @@ class RecordStore:
         """
         wanted = select(answers.c.letters, answers.c.letter, answers.c.has_verdict).where(answers.c.id == answer_id)
         of_answer = feedback.c.answer_id == answer_id
-        async with self.writing(reviewing=True) as connection:
-            answer = (await connection.execute(wanted)).one_or_none()
+
+        def work(connection: Connection) -> FeedbackRow:
+            answer = connection.execute(wanted).one_or_none()
             if answer is None:
                 raise UnknownAnswerError(answer_id)
             correct = judge(answer, said)
-            count = (await connection.execute(select(func.count()).select_from(feedback).where(of_answer))).scalar_one()
+            count = connection.execute(select(func.count()).select_from(feedback).where(of_answer)).scalar_one()
             if count >= self._max_feedback:
                 raise FeedbackFullError
-            newest: datetime | None = (await connection.execute(select(func.max(feedback.c.at)))).scalar_one()
+            newest: datetime | None = connection.execute(select(func.max(feedback.c.at))).scalar_one()
             at = self._clock() if newest is None else max(self._clock(), newest + timedelta(microseconds=1))
             kept = FeedbackRow(at, said.who, said.comment, said.correct_option, correct)
-            await connection.execute(update(feedback).where(of_answer, feedback.c.is_latest).values(is_latest=False))
+            connection.execute(update(feedback).where(of_answer, feedback.c.is_latest).values(is_latest=False))
             row = {"at": at, "who": kept.who, "comment": kept.comment, "correct_option": kept.correct_option}
             flags = {"correct": correct, "is_first": count == 0, "is_latest": True}
-            await connection.execute(insert(feedback).values(answer_id=answer_id, **row, **flags))
-        return kept
+            connection.execute(insert(feedback).values(answer_id=answer_id, **row, **flags))
+            return kept
+
+        return await self.write(work, reviewing=True)
 
     async def reviewed(self, *, after: tuple[datetime, str] | None = None, limit: int = 1000) -> list[ReviewedAnswer]:
         """List reviewed answers in the order of their first feedback, each once and with its first verdict.
@@ -276,8 +297,8 @@ class RecordStore:
         old = select(answers.c.id).where(answers.c.at < before).order_by(answers.c.at, answers.c.id).limit(limit)
         # Two gateways on one PostgreSQL do not wait for each other's batches.
         old = old.with_for_update(skip_locked=True)
-        async with self.writing() as connection:
-            return (await connection.execute(delete(answers).where(answers.c.id.in_(old)))).rowcount
+        forget = delete(answers).where(answers.c.id.in_(old))
+        return await self.write(lambda connection: connection.execute(forget).rowcount)
 
     async def key_hashes(self, limit: int = 1, *, answer_id: str | None = None) -> int:
         """Key hashes that versions before this one stored plain.
@@ -293,12 +314,15 @@ class RecordStore:
         if answer_id is not None:
             plain = plain.where(answers.c.id == answer_id)
         plain = plain.order_by(answers.c.id).limit(limit).with_for_update(skip_locked=True)
-        async with self.writing() as connection:
-            rows = (await connection.execute(plain)).all()
+
+        def work(connection: Connection) -> int:
+            rows = connection.execute(plain).all()
             if rows:
                 keyed = [self._key.keyed(row._asdict()) for row in rows]
-                await connection.execute(_KEY_HASHES, [{f"new_{name}": row[name] for name in row} for row in keyed])
-        return len(rows)
+                connection.execute(_KEY_HASHES, [{f"new_{name}": row[name] for name in row} for row in keyed])
+            return len(rows)
+
+        return await self.write(work)
 
     @asynccontextmanager
     async def reading(self, longer: float = 1) -> AsyncIterator[AsyncConnection]:
@@ -307,13 +331,11 @@ class RecordStore:
         async with self._within(longer), self._database.reading() as connection:
             yield connection
 
-    @asynccontextmanager
-    async def writing(self, *, reviewing: bool = False) -> AsyncIterator[AsyncConnection]:
-        """Hold a transaction for a block; with `reviewing` one that none of its kind runs beside."""
+    async def write(self, work: Callable[[Connection], T], *, reviewing: bool = False) -> T:
+        """Do work in a transaction, as `Database.write`; with `reviewing` in one that none of its kind runs beside."""
         await self._prepared()
-        block = self._database.reviewing() if reviewing else self._database.writing()
-        async with self._within(), block as connection:
-            yield connection
+        async with self._within():
+            return await (self._database.review(work) if reviewing else self._database.write(work))
 
     async def _prepared(self) -> None:
         try:

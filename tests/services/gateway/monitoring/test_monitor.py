@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert
 
 from prompt4trust.calibration import CalibrationKey
 from services.gateway.database_url import database_url
@@ -56,9 +56,12 @@ async def put(kept: MonitoringStore, found: Iterable[ReviewedAnswer]) -> None:
         )
         flags = {"is_first": True, "is_latest": True, "correct": each.correct}
         said.append({"answer_id": each.id, "at": each.reviewed_at, "who": "tester", **flags})
-    async with kept.records.writing() as connection:
-        await connection.execute(insert(answers_table), rows)
-        await connection.execute(insert(feedback_table), said)
+
+    def work(connection: Connection) -> None:
+        connection.execute(insert(answers_table), rows)
+        connection.execute(insert(feedback_table), said)
+
+    await kept.records.write(work)
 
 
 def status(monitor: Monitor) -> str:

@@ -139,9 +139,12 @@ async def test_a_file_of_answers_is_its_owner_s_alone(tmp_path: Path) -> None:
     file = tmp_path / "new folder 100%" / "records.db"
     database = Database(database_url(f"sqlite:///{file}"), timeout_s=5.0)
     await database.migrate()
-    async with database.writing():
+
+    def look(_: Connection) -> None:
         assert {path.name for path in file.parent.iterdir()} >= {"records.db", "records.db-wal"}
         assert {stat.S_IMODE(path.stat().st_mode) for path in file.parent.iterdir()} == {0o600}
+
+    await database.write(look)
     await database.close()
 
 
