@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 
 from starlette.types import Scope
 
@@ -30,11 +31,15 @@ def client_of(scope: Scope) -> str:
     key = key_of(scope)
     if key is not None:
         return key.id
-    host = scope["client"][0] if scope.get("client") else ""
+    return _site_of(str(scope["client"][0]) if scope.get("client") else "")
+
+
+@lru_cache(maxsize=1024)
+def _site_of(host: str) -> str:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:  # a Unix socket, or a proxy's word for it
-        return str(host)
+        return host
     if address.version == 4 or address.is_loopback:
         return str(address)
     return str(ipaddress.ip_network((int(address), _IPV6_SITE), strict=False))

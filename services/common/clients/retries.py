@@ -69,6 +69,10 @@ async def retried(call: Callable[[], Awaitable[T]], service: str, retry: RetrySe
 
     try:
         async with asyncio.timeout(retry.deadline_s):
+            try:
+                return await call()  # nearly always all there is to do: to set up retries takes as long as a small call
+            except TransportError as error:
+                last = error
             async for attempt in stamina.retry_context(
                 on=pause_before_retry,
                 attempts=retry.attempts,
@@ -79,6 +83,8 @@ async def retried(call: Callable[[], Awaitable[T]], service: str, retry: RetrySe
             ):
                 tries = attempt.num
                 with attempt:
+                    if tries == 1:
+                        raise last  # the call above
                     try:
                         return await call()
                     except TransportError as error:

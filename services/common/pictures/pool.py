@@ -22,7 +22,7 @@ import structlog
 from prompt4trust.errors import PictureError, PictureFault
 from services.common.askers import Askers
 from services.common.pictures.turns import Turns
-from services.common.pictures.worker import LENGTHS, Task, serve
+from services.common.pictures.worker import LENGTHS, Task, pieces_of, serve
 
 _RETRY_S: Final = 1.0
 _MOST_REPLIED: Final = 1 << 28
@@ -241,9 +241,8 @@ class _Worker:
 
     async def ask(self, data: bytes, asked: Mapping[str, Any]) -> _Reply:
         """Send a file and receive what became of it; raises EOFError or ConnectionError where the process ends."""
-        text = json.dumps(asked).encode()
-        await self._loop.sock_sendall(self._connection, LENGTHS.pack(len(text), len(data)) + text)
-        await self._loop.sock_sendall(self._connection, data)
+        for piece in pieces_of(asked, data):
+            await self._loop.sock_sendall(self._connection, piece)
         return await self.reply()
 
     async def reply(self) -> _Reply:

@@ -35,6 +35,7 @@ _PR_SET_PDEATHSIG: Final = 1
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT: Final = 1 << 25  # bytes, glibc's most for the latter
 _SPARE_S: Final = 1.0
+_SMALL: Final = 1 << 20
 KEPT: Final = 64_000_000
 """Bytes that a worker may keep from picture to picture, on top of what one may take; it ends with more."""
 
@@ -63,10 +64,16 @@ def serve(connection: socket.socket, task: Task, memory: int, seconds: float) ->
         _send(connection, {**told, "last": last}, file)
 
 
-def _send(connection: socket.socket, told: Mapping[str, Any], file: bytes) -> None:
+def pieces_of(told: Mapping[str, Any], file: bytes) -> tuple[bytes, ...]:
+    """Write a message, in one piece where that is small: the other side then wakes once."""
     text = json.dumps(told).encode()
-    connection.sendall(LENGTHS.pack(len(text), len(file)) + text)
-    connection.sendall(file)
+    head = LENGTHS.pack(len(text), len(file)) + text
+    return (head + file,) if len(file) <= _SMALL else (head, file)
+
+
+def _send(connection: socket.socket, told: Mapping[str, Any], file: bytes) -> None:
+    for piece in pieces_of(told, file):
+        connection.sendall(piece)
 
 
 def _reply(work: Callable[[], Any]) -> Any:

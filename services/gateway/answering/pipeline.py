@@ -17,13 +17,13 @@ Whatever the registry becomes meanwhile, one reply rests on one state of it.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
-import anyio
 from starlette.requests import Request
 
 from services.common.auth.client import client_of
@@ -121,7 +121,7 @@ class Pipeline:
             # Not where it would be for nothing: a question that finds no place is turned away.
             begin = ahead.begin if self.gate.is_free else _begin_nothing
             query = await self.intake.read(request, self.shelves.references.descriptors, later, begin, read)
-            with anyio.fail_after(self._left_s(query)):
+            async with asyncio.timeout(self._left_s(query)):
                 if self.recorder is not None and query.is_repeatable:
                     await self.recorder.check_repeated(query)
                 answered = await while_connected(request.receive, partial(self.answer_query, query, ahead, progress))

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-import anyio
 from starlette.requests import ClientDisconnect
 from starlette.types import Receive
 
@@ -26,25 +26,24 @@ async def while_connected(receive: Receive, work: Callable[[], Awaitable[_Result
         ClientDisconnect: If the client left first.
         Exception: What the work raised.
     """
-    results: list[_Result] = []
-    errors: list[Exception] = []
+    # A deadline that is set when the client leaves. Not a task group: two of them an answer took longer than all that
+    # they did, and would wrap an error in a group of one.
+    scope = asyncio.timeout(None)
 
-    async with anyio.create_task_group() as tasks:
+    async def watch() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        scope.reschedule(0.0)
 
-        async def watch() -> None:
-            while (await receive())["type"] != "http.disconnect":
-                pass
-            tasks.cancel_scope.cancel()
-
-        tasks.start_soon(watch)
-        # Caught here and raised below: a task group would wrap it in a group of one.
-        try:
-            results.append(await work())
-        except Exception as error:  # noqa: BLE001, RUF100 - raised again below
-            errors.append(error)
-        tasks.cancel_scope.cancel()
-    if errors:
-        raise errors[0]
-    if not results:
-        raise ClientDisconnect
-    return results[0]
+    watching: asyncio.Task[None] | None = None
+    try:
+        async with scope:
+            watching = asyncio.create_task(watch())
+            return await work()
+    except TimeoutError:
+        if scope.expired():
+            raise ClientDisconnect from None
+        raise
+    finally:
+        if watching is not None:
+            watching.cancel()

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-import anyio
 from pydantic import TypeAdapter
 from starlette.requests import ClientDisconnect, Request
 
@@ -103,7 +102,7 @@ class Intake:
             if body is None:
                 raise ClientDisconnect
             started = self.clock()
-            with anyio.fail_after(min(self.deadline_s, within_s)):
+            async with asyncio.timeout(min(self.deadline_s, within_s)):
                 submission = await read(request.headers, body, self.max_image_bytes, self.methods)
                 del body
                 if begins_as_picture(submission.image):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -30,7 +32,7 @@ class Adds(Protocol):
 class _Waiting:
     record: Record
     # Set once its fate is known, or once nobody waits for it: the database has gone.
-    settled: anyio.Event = field(default_factory=anyio.Event)
+    settled: asyncio.Event = field(default_factory=asyncio.Event)
     is_stored: bool = False
     is_refused: bool = False
     has_left: bool = False
@@ -67,10 +69,10 @@ class RecordWriter:
         self._max_bytes = max_bytes
         self._line: deque[_Waiting] = deque()
         self._bytes = 0
-        self._news = anyio.Event()
+        self._news = asyncio.Event()
         self._is_away = False
         self._is_closing = False
-        self._ended = anyio.Event()
+        self._ended = asyncio.Event()
         metrics.follow_waiting(lambda: len(self._line))
 
     @property
@@ -97,8 +99,9 @@ class RecordWriter:
         self._bytes += record.size
         self._news.set()
         if not self._is_away:
-            with anyio.move_on_after(self._deadline_s):
-                await waiting.settled.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._deadline_s):
+                    await waiting.settled.wait()
             if not waiting.settled.is_set():
                 # The next answers need not find out for themselves.
                 self._leave()
@@ -110,7 +113,7 @@ class RecordWriter:
         pause = _FIRST_PAUSE_S
         while self._line or not self._is_closing:
             if not self._line:
-                self._news = anyio.Event()
+                self._news = asyncio.Event()
                 await self._news.wait()
                 continue
             try:

@@ -46,17 +46,22 @@ class Shelf(Generic[_Content]):
 
     async def refresh(self, *, at_once: bool = False) -> None:
         """Read the files if it is time, or at once, and they have changed."""
+        if not at_once and self._is_fresh:
+            return
         async with self._reading:
+            if not at_once and self._is_fresh:
+                return  # read while this call waited
             now = self._clock()
-            lately = self._checked_at is not None and now - self._checked_at < self._check_every_s
-            if lately and not at_once:
-                return
             try:
                 await anyio.to_thread.run_sync(self._look)
             except OSError as error:
                 # A volume that is away for a moment does not unlearn what was read from it.
                 _log.error("the registry cannot be read", reason=str(error))
             self._checked_at = now
+
+    @property
+    def _is_fresh(self) -> bool:
+        return self._checked_at is not None and self._clock() - self._checked_at < self._check_every_s
 
     def _look(self) -> None:
         # The stamp is taken first: a file that changes while it is read is read again next time.

@@ -9,8 +9,8 @@ from fastapi import Depends, Request
 from services.gateway.wiring import Gateway
 
 
-def gateway_of(request: Request) -> Gateway:
-    """Find the gateway that the application opened."""
+async def gateway_of(request: Request) -> Gateway:
+    """Find the gateway that the application opened; not in a thread, as FastAPI calls what is no coroutine."""
     found: Gateway = request.app.state.gateway
     return found
 
