@@ -16,6 +16,8 @@ from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, create_engine
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from services.gateway.records.sqlite.opened_file import WRITES, OpenedFile
 from services.gateway.records.sqlite.write_turns import WriteTurns
@@ -34,7 +36,7 @@ class _Job:
 
     def __init__(self, work: Callable[[Connection], Any] | None) -> None:
         self.work = work
-        """What is to be done; None ends the thread."""
+        """Done in the transaction; None ends the thread."""
         self.loop = asyncio.get_running_loop()
         self.result: asyncio.Future[Any] = self.loop.create_future()
         self.is_given_up = False
@@ -55,10 +57,10 @@ class WritingThread:
             url.set(drivername="sqlite"),
             # The driver is to begin no transactions of its own: see OpenedFile.
             connect_args={"isolation_level": None, "timeout": timeout_s, "check_same_thread": False},
-            pool_size=1,
-            max_overflow=0,
+            poolclass=NullPool,
         )
-        self._writing = self._engine.execution_options(**{WRITES: True})
+        # Kept from one transaction to the next: to take it from a pool and to give it back costs as much as to write.
+        self._connection: Connection | None = None
         path = Path(url.database or "")
         self._file = OpenedFile(path, self._engine)
         self._turns = WriteTurns(path)
@@ -117,7 +119,7 @@ class WritingThread:
             result, error = None, None
             try:
                 if job.work is None:
-                    self._engine.dispose()
+                    self._disconnect()
                     self._turns.close()
                 else:
                     result = self._transaction(job, job.work)
@@ -129,12 +131,28 @@ class WritingThread:
 
     def _transaction(self, job: _Job, work: Callable[[Connection], T]) -> T:
         if self._file.was_moved():
-            self._engine.dispose()
-        with self._turns.taken(), self._writing.begin() as connection:
-            result = work(connection)
-            if job.is_given_up:
-                raise _GivenUpError
-            return result
+            self._disconnect()
+        try:
+            with self._turns.taken():
+                connection = self._connected()
+                with connection.begin():
+                    result = work(connection)
+                    if job.is_given_up:
+                        raise _GivenUpError
+                    return result
+        except SQLAlchemyError:
+            self._disconnect()  # whatever state the connection is in
+            raise
+
+    def _connected(self) -> Connection:
+        if self._connection is None:
+            self._connection = self._engine.connect().execution_options(**{WRITES: True})
+        return self._connection
+
+    def _disconnect(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     def _settle(self, job: _Job, result: Any, error: Exception | None) -> None:
         self._free.release()

@@ -16,7 +16,7 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from sqlalchemy import insert
+from sqlalchemy import Connection, insert
 
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact, get_family
 from services.common.registry.directory import Registry
@@ -79,13 +79,15 @@ class Stream:
                           "is_latest": True})  # fmt: skip
 
     def store(self, file: Path) -> None:
+        def rows(connection: Connection) -> None:
+            connection.execute(insert(answers), self.answers)
+            if self.said:
+                connection.execute(insert(feedback), self.said)
+
         async def store() -> None:
             database = Database(database_url(f"sqlite:///{file}"), timeout_s=5.0)
             await database.migrate()
-            async with database.writing() as connection:
-                await connection.execute(insert(answers), self.answers)
-                if self.said:
-                    await connection.execute(insert(feedback), self.said)
+            await database.write(rows)
             await database.close()
 
         asyncio.run(store())
