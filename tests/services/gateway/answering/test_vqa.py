@@ -26,7 +26,8 @@ def ask(client: httpx.Client, **changes: Any) -> dict[str, Any]:
     return found
 
 
-def test_the_reply_has_the_documented_form(client: httpx.Client, registry: Registry) -> None:
+def test_the_reply_has_the_documented_form(client: httpx.Client, upstream: Upstream, registry: Registry) -> None:
+    upstream.more = {"usage": {"prompt_tokens": 300, "completion_tokens": 20}}
     reply = ask(client)
     artifact = make_calibrator("cgp", "policy-1")
     expected = round(float(artifact.calibrator().apply(0.95)), 4)
@@ -69,6 +70,7 @@ def test_the_reply_has_the_documented_form(client: httpx.Client, registry: Regis
         },
         "models": {"policy": "policy-1", "downstream": "model-1"},
         "degraded": [],
+        "usage": {"calls": 2, "prompt_tokens": 300, "completion_tokens": 20},
         "recorded": True,
     }
 
