@@ -28,7 +28,7 @@ SECONDS = int(os.environ.get("FUZZ_SECONDS", 0))
 SHARES = {"gateway": 0.4, "policy": 0.15, "downstream": 0.2, "trainer": 0.25}
 KEYS = ["with keys", "without keys"] if SECONDS else ["with keys"]
 REACHED = {
-    "gateway": ["POST /vqa", "POST /vqa/{answer_id}/feedback"],
+    "gateway": ["POST /vqa", "POST /vqa/{answer_id}/feedback", "POST /v1/chat/completions"],
     "policy": ["POST /v1/cgp", "GET /v1/policies"],
     "downstream": ["POST /v1/chat/completions", "GET /v1/models"],
     "trainer": ["POST /v1/runs", "POST /v1/evaluations"],
@@ -59,7 +59,7 @@ def test_nothing_is_answered_otherwise_than_documented(
             "--report", "json", "--report-json-path", report,
         ],
         cwd=ROOT,
-        env={**os.environ, "FUZZ_KNOWN": json.dumps(stack.known), "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "FUZZ_KNOWN": json.dumps(stack.known), "FUZZ_SERVICE": service, "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
         timeout=seconds + 240,

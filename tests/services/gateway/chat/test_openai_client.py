@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, Literal
 
 import httpx
@@ -13,8 +14,9 @@ from openai import OpenAI
 from pydantic import BaseModel
 
 from tests.services.gateway.chat.chats import MODEL, TEXT, client_of, content, data_url, messages
-from tests.services.gateway.conftest import picture
+from tests.services.gateway.conftest import MakeGateway, picture
 from tests.services.gateway.upstream import Upstream
+from tests.support.keys import keys_at
 
 USAGE = {"usage": {"prompt_tokens": 300, "completion_tokens": 20, "total_tokens": 320}}
 DEFERRAL = "There is no reliable answer to this question."
@@ -303,6 +305,24 @@ def test_a_model_that_fails_is_an_error_of_openais_kind(
         ask()
     assert refused.value.code == code
     assert refused.value.type == "server_error"
+
+
+def test_a_key_of_the_gateway_is_the_clients_key(make_gateway: MakeGateway, upstream: Upstream, tmp_path: Path) -> None:
+    texts = keys_at(tmp_path / "keys.json", user=["ask"], scraper=["metrics"])
+    asked: dict[str, Any] = {"model": MODEL, "messages": messages()}
+    with make_gateway(api_keys=tmp_path / "keys.json") as url:
+        with client_of(url, api_key=texts["user"]) as client:
+            assert client.chat.completions.create(**asked).choices
+            assert client.models.list().data
+        with client_of(url, api_key="tvqa_none") as client, pytest.raises(openai.AuthenticationError) as refused:
+            client.chat.completions.create(**asked)
+        assert refused.value.code == "key_refused"
+        with client_of(url, api_key=texts["scraper"]) as client, pytest.raises(openai.PermissionDeniedError):
+            client.chat.completions.create(**asked)
+
+
+def test_the_request_id_is_the_gateways_own(ask: Any) -> None:
+    assert ask(extra_headers={"X-Request-Id": "from-a-chat"})._request_id == "from-a-chat"
 
 
 def test_routes_of_openais_that_are_not_served_have_its_errors_and_our_own_have_theirs(gateway_url: str) -> None:
