@@ -15,6 +15,7 @@ VLLM ?=
 
 # Paths are relative, so that a checkout whose own path holds spaces works.
 BIN := .venv/bin
+CLIENTS := .venv/clients
 PIP := $(BIN)/python -m pip install --progress-bar off --disable-pip-version-check --constraint constraints.txt
 TORCH := $(shell grep -E '^torch==' constraints.txt)
 # One thread per process that shares the cores, and no spinning while it waits: oversubscribed torch is ten times slower.
@@ -35,8 +36,18 @@ up: .venv/.installed ## Start the four services with the miniature models (Ctrl-
 .PHONY: dev
 dev: .venv/.developed ## Make .venv with what tests, training and checks need as well
 
+.PHONY: clients
+clients: ## Install the linter of OpenAPI documents and the generators of clients that tests use (npm; Node.js 20.19 or newer)
+	@rm -f .venv/.clients
+	$(MAKE) --no-print-directory .venv/.clients
+
+.PHONY: lint-openapi
+lint-openapi: .venv/.clients ## Check the stored OpenAPI documents by Redocly's rules
+	@test -x $(CLIENTS)/node_modules/.bin/redocly || { echo "Redocly is not installed: it takes npm and Node.js 20.19 or newer" >&2; exit 2; }
+	REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(CLIENTS)/node_modules/.bin/redocly lint --config tests/clients/redocly.yaml tests/services/openapi/*.json
+
 .PHONY: test
-test: .venv/.developed ## Run the whole suite (does its own set-up)
+test: .venv/.developed .venv/.clients ## Run the whole suite (does its own set-up)
 	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
 
 .PHONY: openapi
@@ -275,4 +286,20 @@ PROGRESS := | sed -un 's/^Collecting \([A-Za-z0-9_.-]*\).*/  \1/p; s/^Installing
 .venv/.developed: .venv/.installed
 	@echo "what training, tests and checks need"
 	@$(PIP) --editable '.[train,kubernetes,dev]' $(PROGRESS)
+	touch $@
+
+# What is here cannot be had everywhere, and only some tests need it: these are skipped, and say why.
+.venv/.clients: .venv/.created tests/clients/package-lock.json tests/clients/requirements.txt
+	@echo "what checks OpenAPI documents and generates clients"
+	mkdir -p $(CLIENTS)
+	cp tests/clients/package.json tests/clients/package-lock.json tests/clients/.npmrc $(CLIENTS)/
+	if ! node -e 'const [a, b] = process.versions.node.split("."); process.exit(a > 20 || (a == 20 && b >= 19) ? 0 : 1)' 2>/dev/null; then
+	  echo "no Node.js of version 20.19 or newer: documents are not linted, and no TypeScript client is tried"
+	elif ! (cd $(CLIENTS) && npm ci --ignore-scripts --no-audit --no-fund --silent --fetch-retries 1 --fetch-timeout 30000); then
+	  echo "npm could not install: documents are not linted, and no TypeScript client is tried"
+	fi
+	$(PYTHON) -m venv --without-pip $(CLIENTS)/python
+	$(BIN)/python -m pip --python $(CLIENTS)/python/bin/python install --quiet --disable-pip-version-check --retries 1 --timeout 30 \
+	  --requirement tests/clients/requirements.txt \
+	  || echo "openapi-python-client could not be installed: no Python client is tried"
 	touch $@

@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.structure.sources import ROOT, plant, source_directories
 
 OF_NO_DIRECTORY = {
+    "tests/clients": "programs that others generate",
     "tests/fuzz": "all services, by requests that nobody wrote",
     "tests/structure": "the whole tree",
     "tests/support": "helpers of many tests",
