@@ -3,7 +3,8 @@ import createClient from "openapi-fetch";
 import type { paths } from "./gateway.js";
 
 export async function ask(baseUrl: string, key: string, image: string) {
-  const gateway = createClient<paths>({ baseUrl, headers: { Authorization: `Bearer ${key}` } });
+  // Replies and problem documents, not the events of a reply that is streamed.
+  const gateway = createClient<paths, `application/${string}json`>({ baseUrl, headers: { Authorization: `Bearer ${key}` } });
   const { data, error } = await gateway.POST("/vqa", {
     body: { image, question: "What shape is it?", options: ["Round", "Oval", "Spiculated"] },
   });
