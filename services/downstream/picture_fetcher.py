@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 import httpx
 
+from services.common.address import host_of
 from services.common.openai.errors import OpenAIError
 
 
@@ -39,7 +38,7 @@ class PictureFetcher:
         """
         if url[:5].lower() == "data:":
             return url
-        host = _host(url)
+        host = host_of(url)
         if host is None or host not in self._hosts:
             raise _fault(
                 "Images are taken as base64 data: URLs; this server does not fetch from the address given.",
@@ -57,16 +56,6 @@ class PictureFetcher:
                 return bytes(data)
         except httpx.HTTPError:
             raise _fault("The image could not be fetched from its host.", "invalid_image_url") from None
-
-
-def _host(url: str) -> str | None:
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return None
-    if parts.scheme not in ("http", "https") or parts.username is not None:
-        return None
-    return (parts.hostname or "").lower().rstrip(".")
 
 
 def _fault(message: str, code: str) -> OpenAIError:

@@ -14,6 +14,8 @@ from services.common.http.health import Dependency
 from services.common.metrics_registry import MetricsRegistry
 from services.common.openai.errors import OpenAIEnvelopes, OpenAIError, on_openai_error
 from services.common.openai.replies import ErrorReply
+from services.gateway.batches.routes import open_batches
+from services.gateway.batches.routes import router as batches_router
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.monitoring.metrics import MonitoringCollector
 from services.gateway.records.metrics import RecordMetrics
@@ -52,8 +54,9 @@ def create_gateway(settings: GatewaySettings) -> FastAPI:
         async with (
             open_records(settings, record_metrics) as records,
             open_gateway(settings, metrics, records) as gateway,
+            open_batches(settings) as batches,
         ):
-            app.state.gateway = gateway
+            app.state.gateway, app.state.batches = gateway, batches
             monitoring_metrics.report = lambda: gateway.monitor.report
             yield
 
@@ -87,6 +90,7 @@ def create_gateway(settings: GatewaySettings) -> FastAPI:
     app.include_router(router)
     app.include_router(chat_router)
     app.include_router(pictures_router)
+    app.include_router(batches_router)
     app.include_router(records_router)
     app.include_router(calibrators_router)
     app.include_router(monitoring_router)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import re
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from prompt4trust.estimators import ESTIMATORS
@@ -24,6 +25,8 @@ _SHARED = (
     "max_uploads",
     "max_large_uploads",
     "max_in_flight",
+    "max_batches",
+    "batch_bytes",
     "image_workers",
     "record_max_waiting",
 )
@@ -175,6 +178,33 @@ class GatewaySettings(PictureServiceSettings, service="gateway"):
     heartbeat_s: float = Field(
         default=15.0, gt=0, description="Seconds between comments that keep the connection of a watched answer open."
     )
+    max_batches: int = Field(
+        default=8,
+        ge=1,
+        description="Batches that are answered at once; a client has at most half of them. Each may hold a line of "
+        "about max_image_bytes.",
+    )
+    batch_in_flight: int = Field(default=16, ge=1, description="Lines of one batch that are answered or wait.")
+    batch_bytes: int = Field(
+        default=64_000_000, ge=1, description="Bytes of lines whose pictures are not decoded, of all batches together."
+    )
+    batch_wait_s: float = Field(default=600.0, gt=0, description="Longest wait of a batch's line for its turn.")
+    batch_idle_s: float = Field(
+        default=300.0,
+        gt=0,
+        description="Longest pause of a batch: from one line to the next, or until the client takes an answer.",
+    )
+    batch_deadline_s: float = Field(default=86_400.0, gt=0, description="Longest time for a batch.")
+    webhook_hosts: frozenset[str] = Field(
+        default=frozenset(),
+        description="Hosts that may be told that a batch is done, where its client asks for that; none for nobody. An "
+        "address must be https, but for this machine itself.",
+    )
+    webhook_secret: Annotated[SecretStr | None, EMPTY_IS_UNSET] = Field(
+        default=None,
+        description="Key of the webhooks' signatures, as Standard Webhooks writes it: whsec_ and 24 to 64 bytes in "
+        "base64. Needed where webhook_hosts names some.",
+    )
 
     min_image_side: int = Field(default=8, ge=1, description="Fewest pixels on either side.")
     max_image_side: int = Field(default=1024, ge=64, description="Longer side of the picture that the model gets.")
@@ -242,6 +272,26 @@ class GatewaySettings(PictureServiceSettings, service="gateway"):
             if not _ORIGIN.fullmatch(origin):
                 raise ValueError(f"{origin!r} is no origin: write it as a browser does, https://app.example")
         return origins
+
+    @field_validator("webhook_secret")
+    @classmethod
+    def _secret_is_one(cls, secret: SecretStr | None) -> SecretStr | None:
+        if secret is None:
+            return None
+        prefix, _, coded = secret.get_secret_value().rpartition("whsec_")
+        try:
+            size = len(base64.b64decode(coded, validate=True))
+        except ValueError:
+            size = 0
+        if prefix or not 24 <= size <= 64:
+            raise ValueError("must be whsec_ and 24 to 64 bytes in base64")
+        return secret
+
+    @model_validator(mode="after")
+    def _webhooks_are_signed(self) -> Self:
+        if self.webhook_hosts and self.webhook_secret is None:
+            raise ValueError("webhook_hosts names hosts, so that webhook_secret is needed: nothing goes out unsigned")
+        return self
 
     @field_validator("methods")
     @classmethod

@@ -20,6 +20,8 @@ from services.gateway.admission.return_times import ReturnTimes
 from services.gateway.errors import BusyError, ShedReason
 
 _SMOOTHING = 0.1
+_PASSING = 9
+"""Questions that are let in ahead of a patient one."""
 
 
 @dataclass(eq=False, slots=True)
@@ -37,6 +39,10 @@ class Gate:
     costs anything, if by the time that answers take now it would wait for longer than is allowed, or have its answer
     after its own deadline. One that waits is turned away once the same has become true of it. Where a place is free
     nobody is turned away, so that no estimate can keep a gateway closed.
+
+    Patient questions, those of batches, stand in a line of their own and are turned away by nothing but their own time.
+    A free place is theirs where nobody else waits; and one in ten all the same, so that batches end while others ask
+    without a pause. Nobody's wait is reckoned with them.
 
     Args:
         limit: How many are in at once.
@@ -64,6 +70,8 @@ class Gate:
         self._shed = shed
         self._clock = clock
         self._queue = FairQueue[_Question]()
+        self._patient = FairQueue[_Question]()
+        self._passed_by = 0  # questions let in since one of the patient was, while such waited
         self._held: Counter[str] = Counter()
         self._seconds = 0.0  # that a question is in, on average of late
 
@@ -71,6 +79,11 @@ class Gate:
     def waiting(self) -> int:
         """Questions that wait for a place."""
         return len(self._queue)
+
+    @property
+    def patient_waiting(self) -> int:
+        """Patient questions that wait for a place."""
+        return len(self._patient)
 
     @property
     def in_flight(self) -> int:
@@ -120,6 +133,28 @@ class Gate:
             BusyError: If it is turned away.
         """
         await self._enter(client, within_s, queued)
+        async with self._held_place(client):
+            yield
+
+    @asynccontextmanager
+    async def patient_place(self, client: str, within_s: float) -> AsyncIterator[None]:
+        """Hold a place for the length of a block, for a question of a batch: it waits behind those of people.
+
+        How many of them wait is for the batches to bound.
+
+        Args:
+            client: Whose batch it is; not a name under which anything else is asked.
+            within_s: Longest wait for the place, in seconds.
+
+        Raises:
+            BusyError: If no place came free in that time.
+        """
+        await self._enter_patiently(client, within_s)
+        async with self._held_place(client):
+            yield
+
+    @asynccontextmanager
+    async def _held_place(self, client: str) -> AsyncIterator[None]:
         began, measurement = self._clock(), self._limit.measurement
         is_full = self.in_flight >= self._limit.now
         outcome: Outcome = "late"  # what a cancellation means: it took too long for somebody
@@ -170,6 +205,25 @@ class Gate:
             raise question.refusal or self._refusal("wait")
         queued(0)
 
+    async def _enter_patiently(self, client: str, within_s: float) -> None:
+        if self.is_free and not self._patient:
+            self._held[client] += 1
+            return
+        question = _Question(client, since=self._clock())
+        self._patient.join(question)
+        try:
+            with anyio.move_on_after(within_s):
+                await question.called.wait()
+        except BaseException:  # cancelled: see _enter
+            if question.is_in:
+                self._leave(client)
+                self._call()
+            raise
+        finally:
+            self._patient.leave(question)
+        if not question.is_in:
+            raise self._refusal("wait")
+
     def _reason_against(self, client: str, within_s: float) -> ShedReason | None:
         if self.is_free:
             return None
@@ -206,11 +260,19 @@ class Gate:
                 self._send_away(each, "wait")
             elif each.give_up_at - now < self._seconds:
                 self._send_away(each, "deadline")
-        while self.in_flight < self._limit.now and (question := self._queue.call(self._held)) is not None:
+        while self.in_flight < self._limit.now and (question := self._next()) is not None:
             self._held[question.client] += 1
             question.is_in = True
             question.called.set()
         self._delay.note(len(self._queue))
+
+    def _next(self) -> _Question | None:
+        """Take out of the lines whose turn it is."""
+        if self._queue and not (self._patient and self._passed_by >= _PASSING):
+            self._passed_by = self._passed_by + 1 if self._patient else 0
+            return self._queue.call(self._held)
+        self._passed_by = 0
+        return self._patient.call(self._held)
 
 
 def _outcome(error: Exception) -> Outcome:

@@ -33,6 +33,7 @@ from services.gateway.answering.calibration import calibrate
 from services.gateway.answering.decision import DecisionDefaults, decide
 from services.gateway.answering.familiarity import FamiliarityJudge
 from services.gateway.answering.guidance_ahead import GuidanceAhead
+from services.gateway.answering.kept_reply import KeptReply
 from services.gateway.answering.models import Models
 from services.gateway.answering.progress import UNWATCHED, AnswerProgress
 from services.gateway.answering.promises import withheld_promise
@@ -41,8 +42,8 @@ from services.gateway.intake.client_wait import longest_wait_s
 from services.gateway.intake.connection import while_connected
 from services.gateway.intake.intake import Intake
 from services.gateway.intake.later import Later
-from services.gateway.intake.query import Query
-from services.gateway.intake.submission import SubmissionReader, read_submission
+from services.gateway.intake.query import LineOrigin, Query
+from services.gateway.intake.submission import Submission, SubmissionReader, read_submission
 from services.gateway.schemas import Ask, VqaReply
 from services.gateway.shelves.evidence import Shelves
 
@@ -55,6 +56,14 @@ class AnswerRecorder(Protocol):
 
         Raises:
             Exception: If the id is that of an answer that must stand.
+        """
+        ...
+
+    async def find_kept(self, query: Query) -> KeptReply | None:
+        """Find the reply that a query had under its id before; None where it is to be answered, perhaps again.
+
+        Raises:
+            Exception: If the id is that of an answer that must stand and cannot be told again.
         """
         ...
 
@@ -129,17 +138,63 @@ class Pipeline:
         recorded = self.recorder is not None and await self.recorder.keep(answered)
         return answered.reply(recorded=recorded)
 
+    async def answer_line(
+        self, submission: Submission, line: LineOrigin, wait_s: float, taken: Callable[[], None]
+    ) -> tuple[VqaReply, bool]:
+        """Answer one line of a batch, after the questions of people who wait.
+
+        Args:
+            submission: What it asks.
+            line: Where it comes from.
+            wait_s: Longest wait for its turn, in seconds.
+            taken: Told once its picture is decoded, and the file no longer held.
+
+        Returns:
+            The reply, and whether it is the one that the line had before.
+
+        Raises:
+            PictureError: If its picture is not taken.
+            BusyError: If its turn did not come.
+            TransportError, PictureEgressRefusedError: If the downstream model could not be asked.
+            TimeoutError: If it took too long.
+        """
+        await self.shelves.refresh()
+        with Later() as later:
+            with anyio.fail_after(wait_s):
+                query = await self.intake.take(submission, line, self.shelves.references.descriptors, later)
+            taken()
+            if (kept := await self._kept(query)) is not None:
+                return kept, True
+            async with self.gate.patient_place(query.client, wait_s):
+                with anyio.fail_after(self.deadline_s):
+                    answered = await self._answer(query, GuidanceAhead(self.models.policy, later, self.clock))
+        recorded = self.recorder is not None and await self.recorder.keep(answered)
+        return answered.reply(recorded=recorded), False
+
+    async def _kept(self, query: Query) -> VqaReply | None:
+        """Find the reply that a line had before; none where a promise of it has been taken back since."""
+        if self.recorder is None or not query.is_repeatable:
+            return None
+        found = await self.recorder.find_kept(query)
+        if found is None:
+            return None
+        alarm = self.shelves.evidence(found.key, is_open=not query.ask.options).alarm
+        return found.reply if alarm is None or not self.alarm_withholds else None
+
     async def answer_query(self, query: Query, ahead: GuidanceAhead, progress: AnswerProgress = UNWATCHED) -> Answered:
         """Answer what was taken in, when it is its turn."""
         async with self.gate.place(query.client, self._left_s(query), progress.queued):
-            asked = await self.models.ask(query, ahead, progress.guided)
-            await self.shelves.refresh()
-            evidence = self.shelves.evidence(asked.key, is_open=not query.ask.options)
-            familiarity = await self.judge.judge(query, evidence)
-            withheld = withheld_promise(evidence, familiarity, alarm_withholds=self.alarm_withholds)
-            confidence = calibrate(query, asked.answer, evidence, withheld)
-            decided = decide(query, asked.answer, evidence, confidence, self.defaults)
-            return Answered(query, asked, familiarity, confidence, decided, self.clock() - query.started)
+            return await self._answer(query, ahead, progress)
+
+    async def _answer(self, query: Query, ahead: GuidanceAhead, progress: AnswerProgress = UNWATCHED) -> Answered:
+        asked = await self.models.ask(query, ahead, progress.guided)
+        await self.shelves.refresh()
+        evidence = self.shelves.evidence(asked.key, is_open=not query.ask.options)
+        familiarity = await self.judge.judge(query, evidence)
+        withheld = withheld_promise(evidence, familiarity, alarm_withholds=self.alarm_withholds)
+        confidence = calibrate(query, asked.answer, evidence, withheld)
+        decided = decide(query, asked.answer, evidence, confidence, self.defaults)
+        return Answered(query, asked, familiarity, confidence, decided, self.clock() - query.started)
 
     def _check_room(self, request: Request) -> None:
         """Refuse before the body is read what would be refused later: the picture is most of what a refusal costs."""

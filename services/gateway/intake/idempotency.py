@@ -35,6 +35,30 @@ def answer_id_of(headers: Headers, caller: str = "") -> str | None:
     Raises:
         Problem: 400 if it is no key.
     """
+    key = key_in(headers)
+    return None if key is None else _id_of(caller, key)
+
+
+def line_id_of(key: str, line: str, caller: str = "") -> str:
+    """Find the id that the answer to a line of a batch is to have.
+
+    Args:
+        key: The batch's key, from `key_in`.
+        line: The line's own id.
+        caller: Who asks, where that is known.
+
+    Returns:
+        The same id for the same caller, key and line.
+    """
+    return _id_of(caller, key, line)
+
+
+def key_in(headers: Headers) -> str | None:
+    """Read a request's key; None where there is none.
+
+    Raises:
+        Problem: 400 if it is no key.
+    """
     given = headers.getlist(HEADER)
     if not given:
         return None
@@ -46,4 +70,9 @@ def answer_id_of(headers: Headers, caller: str = "") -> str | None:
             f"{HEADER} must be given once, as {SHORTEST} to {LONGEST} visible ASCII characters other than quotation "
             "marks and backslashes, which nobody else comes upon: a random UUID is one.",
         )
-    return str(uuid.uuid5(_NAMESPACE, f"{caller}\n{found['key']}"))
+    return found["key"]
+
+
+def _id_of(*parts: str) -> str:
+    # Neither a caller's id nor a key holds a newline, so that no others come to the same text.
+    return str(uuid.uuid5(_NAMESPACE, "\n".join(parts)))

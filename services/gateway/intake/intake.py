@@ -25,7 +25,7 @@ from services.gateway.intake.connection import while_connected
 from services.gateway.intake.idempotency import answer_id_of
 from services.gateway.intake.later import Later
 from services.gateway.intake.picture_task import arguments, described_from
-from services.gateway.intake.query import Query
+from services.gateway.intake.query import LineOrigin, Query
 from services.gateway.intake.submission import Submission, SubmissionReader, read_submission
 from services.gateway.intake.uploads import Uploads
 from services.gateway.schemas import Ask
@@ -107,9 +107,7 @@ class Intake:
                 del body
                 if begins_as_picture(submission.image):
                     understood(submission.ask)
-                asked = _asked_of_workers(submission, self.limits, descriptors)
-                begin = partial(self.pictures.begin, submission.image, asked, client)
-                work = partial(_prepare, begin, later)
+                work = partial(self._prepare, submission, client, descriptors, later)
                 picture, described = await while_connected(request.receive, work)
         return Query(
             ask=submission.ask,
@@ -129,6 +127,40 @@ class Intake:
         stated = request.headers.get("content-length", "")
         return stated.isdecimal() and int(stated) <= _SMALL
 
+    async def take(self, submission: Submission, line: LineOrigin, descriptors: Sequence[str], later: Later) -> Query:
+        """Take in a line of a batch that has been read.
+
+        Args:
+            submission: What it asks.
+            line: Where it comes from.
+            descriptors: Ids of the descriptors by which its question is to be described.
+            later: Ends with the line; the question is described in it.
+
+        Raises:
+            PictureError: If the picture is not taken.
+        """
+        started = self.clock()
+        picture, described = await self._prepare(submission, line.client, descriptors, later)
+        return Query(
+            ask=submission.ask,
+            picture=picture,
+            described=described,
+            id=line.answer_id or str(uuid.uuid4()),
+            is_repeatable=line.answer_id is not None,
+            request_id=line.request_id,
+            started=started,
+            client=line.client,
+            keeps_reply=line.answer_id is not None,
+        )
+
+    async def _prepare(
+        self, submission: Submission, client: str, descriptors: Sequence[str], later: Later
+    ) -> tuple[PreparedPicture, Awaitable[Mapping[str, Described]]]:
+        asked = _asked_of_workers(submission, self.limits, descriptors)
+        found, file, rest = await self.pictures.begin(submission.image, asked, client)
+        return prepared_picture(found, file), later.begin(_described(rest))
+
+
 
 def _asked_of_workers(submission: Submission, limits: PictureLimits, descriptors: Sequence[str]) -> Mapping[str, Any]:
     ask = submission.ask
@@ -140,13 +172,6 @@ def _asked_of_workers(submission: Submission, limits: PictureLimits, descriptors
         ask.options,
         descriptors if ask.options else (),
     )
-
-
-async def _prepare(
-    begin: Callable[[], Awaitable[tuple[Any, bytes, asyncio.Task[Any] | None]]], later: Later
-) -> tuple[PreparedPicture, Awaitable[Mapping[str, Described]]]:
-    found, file, rest = await begin()
-    return prepared_picture(found, file), later.begin(_described(rest))
 
 
 async def _described(rest: asyncio.Task[Any] | None) -> Mapping[str, Described]:

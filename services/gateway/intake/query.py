@@ -27,6 +27,7 @@ class Query:
         started: When the request's body was there, on the pipeline's clock.
         client: Who asks: a key's id, or an address.
         within_s: Time that the client gives its answer, in seconds from then on.
+        keeps_reply: Whether the reply is kept with the record, so that it can be given again as it was.
     """
 
     ask: Ask
@@ -38,6 +39,7 @@ class Query:
     started: float
     client: str = ""
     within_s: float = math.inf
+    keeps_reply: bool = False
 
     @property
     def digest(self) -> str:
@@ -46,3 +48,18 @@ class Query:
         for text in (self.ask.question, *(part for option in self.ask.options.items() for part in option)):
             asked.update(hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest())
         return asked.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class LineOrigin:
+    """The batch that a line is of, as far as its answer depends on it.
+
+    Attributes:
+        client: Whose batch it is: under a name of its own, so that it takes its turn beside what its client asks now.
+        request_id: Id of the batch's HTTP request, or None.
+        answer_id: Id that its answer is to have, the same each time that the line is sent; None for a new one.
+    """
+
+    client: str
+    request_id: str | None
+    answer_id: str | None

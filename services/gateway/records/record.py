@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from services.gateway.answering.kept_reply import reply_to_keep
 from services.gateway.answering.reply import Answered
 from services.gateway.intake.query import Query
 
@@ -100,6 +101,7 @@ def record_of(answered: Answered, keeping: Keeping, clock: Callable[[], datetime
         "downstream_ms": timing.downstream,
         "total_ms": timing.total,
         **identity_of(query),
+        "reply": reply_to_keep(answered, texts=keeping.texts),
         "guidance_sha256": None if guidance is None else _digest(guidance),
         "explanation_sha256": _digest(explanation),
         "question": ask.question if keeping.texts else None,

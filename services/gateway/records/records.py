@@ -11,18 +11,21 @@ import anyio
 import structlog
 
 from services.common.http.health import Dependency
+from services.gateway.answering.kept_reply import KeptReply, told_again
 from services.gateway.answering.reply import Answered
 from services.gateway.database_url import database_url
 from services.gateway.intake.query import Query
 from services.gateway.records.database import Database
-from services.gateway.records.errors import RecordsAwayError
+from services.gateway.records.errors import RecordsAwayError, ReviewedError
 from services.gateway.records.metrics import RecordMetrics
+from services.gateway.records.queries import key_of_row
 from services.gateway.records.record import Keeping, identity_of, record_of
 from services.gateway.records.store import RecordStore
 from services.gateway.records.writer import RecordWriter
 from services.gateway.settings import GatewaySettings
 
 _CLOSING_S = 3.0
+_TOLD_AGAIN_FOR = timedelta(days=1)
 _PRUNE_EVERY_S = 3600.0
 _PRUNED_AT_ONCE = 500
 _KEYED_AT_ONCE = 500
@@ -66,6 +69,37 @@ class Records:
                 await self.store.check_repeated(query.id, identity_of(query))
         except (RecordsAwayError, TimeoutError) as error:
             _log.warning("nobody knows whether a question was asked before", reason=str(error) or "too slow")
+
+    async def find_kept(self, query: Query) -> KeptReply | None:
+        """Find the reply that a question had under its id; None where it is to be answered, perhaps again.
+
+        Replies are told again for a day: later, what they promise may rest on evidence that has long been replaced.
+
+        Raises:
+            OtherQuestionError: If the id is that of an answer to another question.
+            ReviewedError: If somebody has spoken of that answer, and it cannot be told again.
+        """
+        if self.writer.is_away:
+            return None
+        reviewed: ReviewedError | None = None
+        try:
+            with anyio.fail_after(self.deadline_s):
+                row = await self.store.find_reply(query.id)
+                if row is None:
+                    return None
+                try:
+                    await self.store.check_repeated(query.id, identity_of(query))
+                except ReviewedError as error:
+                    reviewed = error
+        except (RecordsAwayError, TimeoutError) as error:
+            _log.warning("nobody knows whether a line was answered before", reason=str(error) or "too slow")
+            return None
+        reply = told_again(row.reply, query) if self.clock() - row.at < _TOLD_AGAIN_FOR else None
+        if reply is not None:
+            return KeptReply(reply, key_of_row(row))
+        if reviewed is not None:
+            raise reviewed
+        return None
 
     async def keep(self, answered: Answered) -> bool:
         """Keep an answer; see `record_of` for what of it.

@@ -41,7 +41,16 @@ from services.gateway.records.errors import (
 )
 from services.gateway.records.hash_key import HASHES, HashKey, find_hash_key
 from services.gateway.records.migrations.upgrading import NewerDatabaseError, OlderDatabaseError
-from services.gateway.records.queries import REVIEWED, conditions, feedback_of, judge, key_of_row, later, reviewed_of
+from services.gateway.records.queries import (
+    REVIEWED,
+    Row,
+    conditions,
+    feedback_of,
+    judge,
+    key_of_row,
+    later,
+    reviewed_of,
+)
 from services.gateway.records.record import IDENTITY, Record
 from services.gateway.records.reviewed_answer import ReviewedAnswer
 from services.gateway.records.tables import answers, feedback, pictures
@@ -183,6 +192,12 @@ class RecordStore:
             said = select(feedback).where(feedback.c.answer_id == answer_id).order_by(feedback.c.number)
             given = (await connection.execute(said)).all()
         return StoredAnswer(row._asdict(), has_picture, tuple(map(feedback_of, given)))
+
+    async def find_reply(self, answer_id: str) -> Row | None:
+        """Look up when an answer was given, what its confidence belongs to, and the reply if kept; None without one."""
+        query = select(*(answers.c[name] for name in ("at", "reply", *CalibrationKey.model_fields)))
+        async with self.reading() as connection:
+            return (await connection.execute(query.where(answers.c.id == answer_id))).one_or_none()
 
     async def picture(self, answer_id: str) -> bytes:
         """Look up a picture as the model got it.

@@ -117,6 +117,7 @@ answers = Table(
     Column("options", _JSON),
     Column("guidance", Text),
     Column("explanation", Text),
+    Column("reply", _JSON),  # of a line of a batch, to be told again; without the texts where these are not kept
     Index("answers_at", "at", "id"),
     # Empty once the hashes of earlier versions are keyed: to look for some costs nothing then.
     Index("answers_plain", "id", sqlite_where=text("hash_key IS NULL"), postgresql_where=text("hash_key IS NULL")),

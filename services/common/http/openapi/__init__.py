@@ -3,6 +3,7 @@
     ProblemDetails  the schema of problem documents
     problems        statuses of a route's own, for `responses`
     json_body       a body that a route reads by itself, for `openapi_extra`
+    json_lines      a reply's content that is lines of JSON
     reference       a reference to a schema
     Surroundings    the things besides the routes that a document depends on
     complete        adds it
@@ -13,10 +14,10 @@ connections may answer is added here, and so are descriptions, out of docstrings
 
 from __future__ import annotations
 
-from services.common.http.openapi.document import complete, json_body
+from services.common.http.openapi.document import complete, json_body, json_lines
 from services.common.http.openapi.problem_details import ProblemDetails
 from services.common.http.openapi.references import reference
 from services.common.http.openapi.replies import problems
 from services.common.http.openapi.surroundings import Surroundings
 
-__all__ = ["ProblemDetails", "Surroundings", "complete", "json_body", "problems", "reference"]
+__all__ = ["ProblemDetails", "Surroundings", "complete", "json_body", "json_lines", "problems", "reference"]

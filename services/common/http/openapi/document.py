@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -20,6 +20,13 @@ _METHODS: Final = ("get", "put", "post", "delete", "patch")
 def json_body(model: type[BaseModel]) -> dict[str, Any]:
     """Describe a body that is one object of a model and that the route reads by itself, as `openapi_extra`."""
     return {"requestBody": {"required": True, "content": {"application/json": {"schema": schema_of(model)}}}}
+
+
+def json_lines(media_type: str, models: Sequence[type[BaseModel]], example: str) -> dict[str, Any]:
+    """Describe a reply's content that is lines of JSON, each an object of one of some models."""
+    each = [schema_of(model) for model in models]
+    lines = {"type": "string", "contentMediaType": media_type, "contentSchema": {"anyOf": each}}
+    return {media_type: {"schema": lines, "example": example}}
 
 
 def complete(document: dict[str, Any], around: Surroundings) -> dict[str, Any]:
@@ -47,6 +54,7 @@ def complete(document: dict[str, Any], around: Surroundings) -> dict[str, Any]:
     shared: dict[str, Any] = {}
     for path, operation in _operations(document):
         _name_bodies(operation, schemas)
+        _name_lines(operation, schemas)
         add_replies(path, operation, around, shared)
         _state_security(operation, around)
     components["responses"] = dict(sorted(shared.items()))
@@ -81,6 +89,16 @@ def _name_bodies(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
     for content in operation.get("requestBody", {}).get("content", {}).values():
         if "title" in content["schema"]:
             content["schema"] = reference(_hoist(content["schema"], schemas))
+
+
+def _name_lines(operation: dict[str, Any], schemas: dict[str, Any]) -> None:
+    for reply in operation["responses"].values():
+        for content in reply.get("content", {}).values():
+            if (lines := content.get("schema", {}).get("contentSchema")) is not None:
+                found: dict[str, Any] = {}
+                lines["anyOf"] = [reference(_hoist(each, found)) for each in lines["anyOf"]]
+                # What routes declare by themselves stays as FastAPI wrote it.
+                schemas |= {name: each for name, each in found.items() if name not in schemas}
 
 
 def _state_security(operation: dict[str, Any], around: Surroundings) -> None:

@@ -1,0 +1,1 @@
+"""Batches: a stream of questions, a line each, and a stream of their answers."""
