@@ -11,12 +11,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
 import pytest
 
 from tests.deploy.containers import ROOT, Stack
 from tests.support.waiting import wait_until
-from trustvqa.cli.ask.gateway_request import put_question
+from trustvqa.client import Client, ClientError
 
 pytestmark = [pytest.mark.deploy, pytest.mark.xdist_group("deploy"), pytest.mark.timeout(300)]
 
@@ -58,12 +57,12 @@ def same(reply: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def questions(stack: Stack) -> list[Question]:
     found = []
-    with stack.client() as http:
+    with Client(stack.gateway, api_key=stack.key) as client:
         for sample in json.loads((SAMPLES / "samples.json").read_text(encoding="utf-8"))[:ASKERS]:
             fields = {"question": sample["question"], "options": sample["options"]}
             image = (SAMPLES / sample["image"]).read_bytes()
-            whole = put_question(http, fields, image).json()
-            without = put_question(http, {**fields, "method": "verbalized"}, image).json()
+            whole = dict(client.ask(image, **fields).raw)
+            without = dict(client.ask(image, **fields, method="verbalized").raw)
             assert whole["degraded"] == without["degraded"] == []
             assert whole["guidance_prompt"]
             found.append(Question(fields, image, whole, without))
@@ -79,25 +78,20 @@ class Asker(threading.Thread):
         self.question = question
         self.stopping = threading.Event()
         self.replies: list[dict[str, Any]] = []
-        self.refused: list[httpx.Response | httpx.HTTPError] = []
+        self.refused: list[ClientError] = []
         self.asked_again = 0
         self.waits: list[tuple[float, float]] = []
 
     def run(self) -> None:
-        with self.stack.client() as http:
+        with Client(self.stack.gateway, api_key=self.stack.key, deadline_s=180, patience_s=120) as client:
             while not self.stopping.is_set():
                 asked_at = time.monotonic()
                 try:
-                    reply = put_question(
-                        http, self.question.fields, self.question.image, patience_s=120, before_again=self._note
-                    )
-                except httpx.HTTPError as error:
+                    result = client.ask(self.question.image, **self.question.fields, try_s=60, on_retry=self._note)
+                except ClientError as error:
                     self.refused.append(error)
                     return
-                if reply.status_code != 200:
-                    self.refused.append(reply)
-                    return
-                self.replies.append(reply.json())
+                self.replies.append(dict(result.raw))
                 self.waits.append((asked_at, time.monotonic()))
                 self.stopping.wait(0.25)  # what comes back needs processors, too
 

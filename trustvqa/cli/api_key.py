@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from services.common.clients.bearer import bearer
 from trustvqa.cli.errors import CommandError
+from trustvqa.client.api_key import FILE_VARIABLE, VARIABLE, key_from_environment
+from trustvqa.client.errors import ClientError, ProblemError, RefusedKeyError, problem_error
 
-VARIABLE, FILE_VARIABLE = "TRUSTVQA_API_KEY", "TRUSTVQA_API_KEY_FILE"
 HINT = f"name a key in {VARIABLE}, or a file with one in {FILE_VARIABLE}"
 
 
@@ -25,18 +25,10 @@ def read_key(environment: Mapping[str, str] = os.environ) -> str | None:
     Raises:
         CommandError: If the file with it cannot be read or is empty.
     """
-    if text := environment.get(VARIABLE, "").strip():
-        return text
-    named = environment.get(FILE_VARIABLE, "")
-    if not named:
-        return None
     try:
-        text = Path(named).read_text(encoding="ascii").strip()
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"{FILE_VARIABLE} names {named}, which cannot be read ({type(error).__name__})") from error
-    if not text:
-        raise CommandError(f"{FILE_VARIABLE} names {named}, which is empty")
-    return text
+        return key_from_environment(environment)
+    except ClientError as error:
+        raise CommandError(str(error)) from error
 
 
 def key_headers() -> dict[str, str]:
@@ -55,10 +47,16 @@ def refusal(status: int, body: Any) -> str | None:
         status: The reply's status.
         body: Its JSON.
     """
-    if status not in (401, 403) or not isinstance(body, dict):
+    if not isinstance(body, dict):
         return None
-    if body.get("type", "").endswith(":administration-closed"):
-        return str(body["detail"])
-    wanted = body.get("scope")
-    needed = f"it takes a key with the scope {wanted}" if wanted else "it takes an API key"
-    return f"{body.get('detail') or body.get('title')} ({needed}: {HINT})"
+    return key_refusal(problem_error(status, body))
+
+
+def key_refusal(error: ProblemError) -> str | None:
+    """Explain that a service wants a key, or another one; None for any other problem."""
+    if not isinstance(error, RefusedKeyError):
+        return None
+    if error.kind == "administration-closed":
+        return error.detail
+    needed = f"it takes a key with the scope {error.scope}" if error.scope else "it takes an API key"
+    return f"{error.detail} ({needed}: {HINT})"

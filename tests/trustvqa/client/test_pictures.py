@@ -1,0 +1,173 @@
+"""Pictures of every kind: the very pixels arrive, and nothing else does."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
+
+from trustvqa.client import UnusablePictureError
+from trustvqa.client.pictures import picture_file
+
+GREY = np.arange(600, dtype=np.uint16).reshape(20, 30) * 7
+PATIENT = "Doe^Jane"
+
+
+def pixels(file: bytes) -> NDArray[Any]:
+    with Image.open(BytesIO(file)) as image:
+        assert image.format == "PNG"
+        assert image.info == {}
+        return np.asarray(image)
+
+
+def dicom(values: NDArray[Any], seen_as: str = "MONOCHROME2", **attributes: Any) -> Dataset:
+    made = Dataset()
+    made.file_meta = FileMetaDataset()
+    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    made.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
+    made.file_meta.MediaStorageSOPInstanceUID = generate_uid()
+    made.SOPClassUID, made.SOPInstanceUID = SecondaryCaptureImageStorage, generate_uid()
+    made.PatientName, made.PatientID = PATIENT, "12345"
+    made.ContentDate = datetime(2026, 1, 2, tzinfo=UTC).strftime("%Y%m%d")
+    made.Rows, made.Columns = values.shape[:2]
+    made.SamplesPerPixel = 3 if values.ndim == 3 else 1
+    if values.ndim == 3:
+        made.PlanarConfiguration = 0
+    made.PhotometricInterpretation = seen_as
+    depth = values.dtype.itemsize * 8
+    made.BitsAllocated = made.BitsStored = depth
+    made.HighBit, made.PixelRepresentation = depth - 1, int(values.dtype.kind == "i")
+    made.PixelData = values.tobytes()
+    for name, value in attributes.items():
+        setattr(made, name, value)
+    return made
+
+
+@pytest.mark.parametrize("values", [(GREY // 17).astype(np.uint8), GREY, GREY.astype(">u2"), GREY[::2, ::-1]])
+def test_grey_arrays_keep_every_value(values: NDArray[Any]) -> None:
+    assert np.array_equal(pixels(picture_file(values)), values)
+
+
+def test_colour_and_one_channel_arrays_do_too() -> None:
+    colour = np.random.default_rng(1).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    assert np.array_equal(pixels(picture_file(colour)), colour)
+    assert np.array_equal(pixels(picture_file(colour[:, :, :1])), colour[:, :, 0])
+
+
+@pytest.mark.parametrize(
+    "values",
+    [np.zeros((20, 30)), np.zeros((20, 30), np.int16), np.zeros((20, 30, 4), np.uint8), np.zeros((0, 9), np.uint8)],
+)
+def test_an_array_of_another_kind_is_refused_with_what_to_give(values: NDArray[Any]) -> None:
+    with pytest.raises(UnusablePictureError, match="height × width of uint8"):
+        picture_file(values)
+
+
+def test_files_and_bytes_go_as_they_are(tmp_path: Path) -> None:
+    path = tmp_path / f"{PATIENT}.png"
+    path.write_bytes(b"pixels")
+    with path.open("rb") as stream:
+        for given in (path, str(path), b"pixels", bytearray(b"pixels"), memoryview(b"pixels"), stream):
+            assert picture_file(given) == b"pixels"
+    with path.open() as text, pytest.raises(UnusablePictureError, match="'rb'"):
+        picture_file(text)
+    for wrong in (tmp_path / "absent.png", tmp_path, b"", 7, None):
+        with pytest.raises(UnusablePictureError):
+            picture_file(wrong)
+
+
+def test_images_are_turned_upright_and_lose_what_is_written_beside_the_pixels() -> None:
+    image = Image.fromarray((GREY // 17).astype(np.uint8))
+    exif = Image.Exif()
+    exif[0x0112], exif[0x013B] = 6, PATIENT  # orientation, artist
+    file = BytesIO()
+    image.save(file, "PNG", exif=exif)
+    sent = picture_file(Image.open(file))
+    assert PATIENT.encode() not in sent
+    assert np.array_equal(pixels(sent), np.rot90((GREY // 17).astype(np.uint8), -1))
+
+
+@pytest.mark.parametrize("mode", ["1", "P", "RGBA", "LA", "CMYK", "I;16", "L", "RGB", "PA"])
+def test_images_of_every_mode_are_taken(mode: str) -> None:
+    source = Image.fromarray(GREY) if mode == "I;16" else Image.new("RGB", (30, 20), (200, 200, 200)).convert(mode)
+    assert picture_file(source)[1:4] == b"PNG"
+
+
+def test_transparent_pixels_are_black() -> None:
+    clear = Image.new("RGBA", (3, 2), (250, 10, 10, 0))
+    assert not pixels(picture_file(clear)).any()
+
+
+def test_a_ct_slice_is_rescaled_and_windowed_as_its_object_says() -> None:
+    hounsfield = np.array([[-2000, -160, 40, 240, 3000]], dtype=np.int16).repeat(3, axis=0)
+    sliced = dicom(hounsfield + 1024, RescaleSlope=1, RescaleIntercept=-1024, WindowCenter=40, WindowWidth=400)
+    # DICOM PS3.3 C.11.2.1.2: ((x - (c - 0.5)) / (w - 1) + 0.5) of the range.
+    expected = np.clip((hounsfield - 39.5) / 399 + 0.5, 0, 1) * 255
+    assert np.abs(pixels(picture_file(sliced)).astype(float) - expected).max() <= 0.5
+    sliced.WindowCenter, sliced.WindowWidth = [40, 300], [400, 1500]  # several: the first counts
+    assert np.abs(pixels(picture_file(sliced)).astype(float) - expected).max() <= 0.5
+
+
+def test_bright_is_white_whatever_the_object_calls_it() -> None:
+    turned = dicom((GREY // 17).astype(np.uint8), "MONOCHROME1", WindowCenter=128, WindowWidth=256)
+    plain = dicom((GREY // 17).astype(np.uint8), WindowCenter=128, WindowWidth=256)
+    assert np.array_equal(pixels(picture_file(turned)), 255 - pixels(picture_file(plain)))
+
+
+def test_an_object_without_a_window_keeps_its_depth() -> None:
+    assert np.array_equal(pixels(picture_file(dicom(GREY))), GREY)
+    signed = dicom(GREY.astype(np.int16) - 1000, RescaleSlope=1, RescaleIntercept=5)
+    assert np.array_equal(pixels(picture_file(signed)), GREY)
+    halves = dicom(GREY, RescaleSlope=0.3, RescaleIntercept=0)
+    found = pixels(picture_file(halves)).astype(float)
+    assert np.abs(found - GREY / GREY.max() * 255).max() <= 0.5
+
+
+def test_a_voi_lut_goes_before_a_window() -> None:
+    table = Dataset()
+    table.LUTDescriptor, table.LUTData = [256, 0, 8], [255 - value for value in range(256)]
+    values = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    looked_up = dicom(values, WindowCenter=10, WindowWidth=5)
+    looked_up.VOILUTSequence = [table]
+    assert np.array_equal(pixels(picture_file(looked_up)), 255 - values)
+
+
+def test_colour_objects_are_taken() -> None:
+    colour = np.random.default_rng(2).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    assert np.array_equal(pixels(picture_file(dicom(colour, "RGB"))), colour)
+
+
+def test_a_dicom_file_is_read_and_its_attributes_stay_here(tmp_path: Path) -> None:
+    path = tmp_path / "slice"
+    dicom(GREY).save_as(path, enforce_file_format=True)
+    assert PATIENT.encode() in path.read_bytes()
+    for given in (path, path.read_bytes(), pydicom.dcmread(path)):
+        sent = picture_file(given)
+        assert PATIENT.encode() not in sent
+        assert np.array_equal(pixels(sent), GREY)
+    with pytest.raises(UnusablePictureError, match="DICOM"):
+        picture_file(path.read_bytes()[:300])
+
+
+def test_what_is_no_single_frame_is_refused() -> None:
+    with pytest.raises(UnusablePictureError, match="no pixels"):
+        picture_file(Dataset())
+    with pytest.raises(UnusablePictureError, match="several frames"):
+        picture_file(dicom(GREY, NumberOfFrames=2))
+    with pytest.raises(UnusablePictureError, match="cannot be read"):
+        picture_file(dicom(GREY, Rows=400))
+
+
+def test_without_pydicom_a_dicom_file_is_refused_with_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trustvqa.client.pictures.find_spec", lambda _: None)
+    with pytest.raises(UnusablePictureError, match="pydicom"):
+        picture_file(b"\0" * 128 + b"DICM" + b"\0" * 99)

@@ -1,0 +1,26 @@
+"""The client's errors, in words for a person at a terminal."""
+
+from __future__ import annotations
+
+from trustvqa.cli.api_key import key_refusal
+from trustvqa.client import ClientError, DeadlineError, GatewayUnreachableError, NotAGatewayError, ProblemError
+
+
+def in_words(error: ClientError, gateway: str) -> str:
+    """Say what went wrong, and what to do about it.
+
+    Args:
+        error: The error.
+        gateway: The gateway's address.
+    """
+    match error:
+        case ProblemError():
+            return key_refusal(error) or error.detail
+        case DeadlineError():
+            return str(error)
+        case GatewayUnreachableError():
+            return f"{gateway} cannot be reached ({error}): is it running? `make up` starts it"
+        case NotAGatewayError():
+            return f"{gateway} does not speak as a TrustVQA gateway does"
+        case _:
+            return str(error)

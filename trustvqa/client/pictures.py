@@ -1,0 +1,148 @@
+"""Pictures of every kind that the client takes, as the file that is sent: pixels, and nothing about a patient.
+
+Neither a file's name nor a DICOM object's attributes leave the machine; of an array, a PIL image or a DICOM object only
+the pixels do, as a PNG without metadata.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib.util import find_spec
+from io import BytesIO
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, TypeAlias
+
+from trustvqa.client.errors import UnusablePictureError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from PIL import Image
+
+Picture: TypeAlias = Any
+"""A path, the bytes or an open binary file of a picture, a numpy array (height × width of uint8 or uint16, or height ×
+width × 3 of uint8), a PIL image, or a pydicom dataset of one frame."""
+
+MAX_BYTES = 100_000_000
+"""Largest file that is read; gateways take less."""
+_DICOM_AT, _DICOM = 128, b"DICM"
+
+
+def picture_file(picture: Picture) -> bytes:
+    """Make the file that is sent of a picture.
+
+    Args:
+        picture: What there is.
+
+    Returns:
+        The bytes of a PNG, or of the file that was given.
+
+    Raises:
+        UnusablePictureError: If it cannot be read, or is no picture that can be sent.
+
+    Example:
+        >>> import numpy as np
+        >>> picture_file(np.zeros((20, 30), dtype=np.uint8))[1:4]
+        b'PNG'
+    """
+    if isinstance(picture, str | os.PathLike):
+        return _plain(_read_path(Path(picture)))
+    if isinstance(picture, bytes | bytearray | memoryview):
+        return _plain(bytes(picture))
+    kinds = {each.__module__.partition(".")[0] for each in type(picture).__mro__}
+    if "pydicom" in kinds:
+        return _of_dicom(picture)
+    if "numpy" in kinds:
+        return _of_array(picture)
+    if "PIL" in kinds:
+        return _of_image(picture)
+    if hasattr(picture, "read"):
+        return _plain(_read_file(picture))
+    raise UnusablePictureError(
+        f"a {type(picture).__name__} is no picture: give a path, bytes, a file, a numpy array, a PIL image or a "
+        "pydicom dataset"
+    )
+
+
+def _read_path(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return _read_file(stream)
+    except OSError as error:
+        raise UnusablePictureError(f"{path} cannot be read ({error.strerror or type(error).__name__})") from error
+
+
+def _read_file(stream: IO[bytes]) -> bytes:
+    data = stream.read(MAX_BYTES + 1)
+    if not isinstance(data, bytes):
+        raise UnusablePictureError("the file must be open for bytes, not for text: open it with mode 'rb'")
+    return data
+
+
+def _plain(data: bytes) -> bytes:
+    if not data:
+        raise UnusablePictureError("the picture's file is empty")
+    if len(data) > MAX_BYTES:
+        raise UnusablePictureError(f"the picture's file has more than {MAX_BYTES} bytes")
+    if data[_DICOM_AT : _DICOM_AT + len(_DICOM)] != _DICOM:
+        return data
+    if find_spec("pydicom") is None:
+        raise UnusablePictureError("this is a DICOM file, and pydicom, which reads it, is not installed")
+    import pydicom
+
+    try:
+        dataset = pydicom.dcmread(BytesIO(data))
+    except Exception as error:
+        raise UnusablePictureError(f"the DICOM file cannot be read ({type(error).__name__})") from error
+    return _of_dicom(dataset)
+
+
+def _of_array(values: np.ndarray[Any, Any]) -> bytes:
+    import numpy as np
+    from PIL import Image
+
+    if values.ndim == 3 and values.shape[2] == 1:
+        values = values[:, :, 0]
+    kind = values.dtype.newbyteorder("=") if hasattr(values, "dtype") else None
+    is_grey = values.ndim == 2 and kind in (np.uint8, np.uint16)
+    is_colour = values.ndim == 3 and values.shape[2] == 3 and kind == np.uint8
+    if not (is_grey or is_colour) or not values.size:
+        raise UnusablePictureError(
+            f"an array of {values.dtype} and shape {values.shape} is no picture: give height × width of uint8 or "
+            "uint16, or height × width × 3 of uint8"
+        )
+    return _png(Image.fromarray(np.ascontiguousarray(values, dtype=kind)))
+
+
+def _of_image(image: Image.Image) -> bytes:
+    from PIL import ImageOps
+
+    try:
+        upright = ImageOps.exif_transpose(image)
+        if upright.mode not in ("L", "RGB", "I;16"):
+            # Transparent pixels hold whatever colour: on black they are what a viewer shows around a picture.
+            upright = _on_black(upright) if "A" in upright.getbands() or upright.mode == "P" else upright.convert("RGB")
+        return _png(upright)
+    except (OSError, ValueError, SyntaxError) as error:
+        raise UnusablePictureError(f"the PIL image cannot be read ({error})") from error
+
+
+def _on_black(image: Image.Image) -> Image.Image:
+    from PIL import Image
+
+    layered = image.convert("RGBA")
+    ground = Image.new("RGBA", layered.size, (0, 0, 0, 255))
+    return Image.alpha_composite(ground, layered).convert("RGB")
+
+
+def _of_dicom(dataset: Any) -> bytes:
+    from trustvqa.client.dicom import dicom_pixels
+
+    return _of_array(dicom_pixels(dataset))
+
+
+def _png(image: Image.Image) -> bytes:
+    file = BytesIO()
+    bare = image.copy()
+    bare.info = {}  # what a file says besides its pixels, such as who is on them
+    bare.save(file, "PNG", compress_level=1)
+    return file.getvalue()

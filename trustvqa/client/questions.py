@@ -1,0 +1,41 @@
+"""Questions about pictures, as the client takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from trustvqa.client.pictures import Picture
+
+
+@dataclass(frozen=True, slots=True)
+class VqaQuestion:
+    """A question about a picture.
+
+    Attributes:
+        picture: A path, the bytes or an open file of a picture, a numpy array, a PIL image or a pydicom dataset.
+        question: The question, 1 to 4 000 characters.
+        options: 2 to 26 texts, or letter -> text; none for an open question.
+        id: Its name within a batch, 1 to 200 printable characters; by default its number.
+        method: How the confidence is obtained; by default the gateway's own.
+        max_risk: Largest accepted share of errors among the answers given, in [0, 1]; by default the gateway's own.
+        coverage: Rate at which the option set is to hold the right option, in (0, 1); by default the gateway's own.
+        groups: What is known of the question, such as {"modality": "CT"}.
+    """
+
+    picture: Picture
+    question: str
+    options: Sequence[str] | Mapping[str, str] = ()
+    id: str | None = None
+    method: str | None = None
+    max_risk: float | None = None
+    coverage: float | None = None
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+    def fields(self) -> dict[str, Any]:
+        """Give the fields of a request beside the picture; what is not said is left to the gateway."""
+        options = dict(self.options) if isinstance(self.options, Mapping) else list(self.options)
+        asked = {"question": self.question, "options": options, "groups": dict(self.groups)}
+        named = {"method": self.method, "max_risk": self.max_risk, "coverage": self.coverage}
+        return {name: value for name, value in {**asked, **named}.items() if value not in (None, {}, [])}
