@@ -10,7 +10,6 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-
 _NEARLY_ONE = 0.99
 
 

@@ -161,7 +161,6 @@ class Intake:
         return prepared_picture(found, file), later.begin(_described(rest))
 
 
-
 def _asked_of_workers(submission: Submission, limits: PictureLimits, descriptors: Sequence[str]) -> Mapping[str, Any]:
     ask = submission.ask
     return arguments(
