@@ -1,4 +1,4 @@
-"""What people type and read: the client for programs, the command line and the reports."""
+"""The client for programs, the command line and the reports: all that people type and read."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 from trustvqa.client.api_key import key_from_environment
 from trustvqa.client.batches import BatchOutcome, BatchRun
-from trustvqa.client.connection import Connection, Patience, headers_of
+from trustvqa.client.connection import GatewayConnection, Patience, headers_of
 from trustvqa.client.errors import ClientError, NotAGatewayError
 from trustvqa.client.pictures import Picture, picture_file
 from trustvqa.client.questions import VqaQuestion
@@ -72,7 +72,9 @@ class AsyncClient:
             raise ClientError(f"{address!r} is no address: {error}") from None
         if base.scheme not in ("http", "https") or not base.host:
             raise ClientError(f"{address!r} is no address of a gateway: it begins with http:// or https://")
-        self._connection = Connection(httpx.AsyncClient(base_url=base, headers=headers_of(key), transport=transport))
+        self._connection = GatewayConnection(
+            httpx.AsyncClient(base_url=base, headers=headers_of(key), transport=transport)
+        )
 
     async def __aenter__(self) -> Self:
         """Begin."""
@@ -183,7 +185,7 @@ class AsyncClient:
         correct_option: str | None = None,
         comment: str | None = None,
     ) -> Mapping[str, Any]:
-        """Say whether an answer was right; calibration is watched, and improved, by what people say.
+        """Give feedback on whether an answer was right; calibration is watched, and improved, by what people say.
 
         Args:
             answer_id: The result's `id`.

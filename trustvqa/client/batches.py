@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
-from trustvqa.client.connection import Connection, Patience
+from trustvqa.client.connection import GatewayConnection, Patience
 from trustvqa.client.errors import (
     BusyGatewayError,
     ClientError,
@@ -46,7 +46,7 @@ _HEADERS: Final = {"Content-Type": "application/x-ndjson"}
 
 @dataclass(frozen=True, slots=True)
 class BatchOutcome:
-    """What came of one question of a batch: a result or an error.
+    """The outcome of one question of a batch: a result or an error.
 
     Attributes:
         id: The question's id, or its number from 0 where it has none.
@@ -88,7 +88,7 @@ class BatchRun:
         deadline_s: Seconds for one question.
     """
 
-    def __init__(self, connection: Connection, key: str, concurrency: int, deadline_s: float) -> None:
+    def __init__(self, connection: GatewayConnection, key: str, concurrency: int, deadline_s: float) -> None:
         if not 1 <= concurrency <= MOST:
             raise ValueError(f"concurrency must be from 1 to {MOST}, not {concurrency}")
         self._connection = connection
@@ -239,7 +239,7 @@ def _ready(question: VqaQuestion, number: str) -> _Line | BatchOutcome:
 
 
 async def _end(workers: list[asyncio.Task[None]], done: asyncio.Queue[BatchOutcome | None]) -> None:
-    """Tell the end once all have ended, or one has failed."""
+    """Note the end once all have ended, or one has failed."""
     await asyncio.wait(workers, return_when=asyncio.FIRST_EXCEPTION)
     await done.put(None)
 

@@ -52,7 +52,7 @@ class Patience:
     noted: Callable[[str], None] = lambda _: None
 
 
-class Connection:
+class GatewayConnection:
     """Requests to one gateway.
 
     Args:

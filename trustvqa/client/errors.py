@@ -30,7 +30,7 @@ class ClientError(Exception):
 
 
 class UnusablePictureError(ClientError, ValueError):
-    """What was given is no picture that can be sent."""
+    """The given value is no picture that can be sent."""
 
 
 class GatewayUnreachableError(ClientError):
@@ -102,7 +102,7 @@ class UnknownRecordError(ProblemError):
 
 
 class ConflictError(ProblemError):
-    """What was asked contradicts what is recorded."""
+    """The request contradicts what is recorded."""
 
 
 class BusyGatewayError(ProblemError):

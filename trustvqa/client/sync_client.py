@@ -131,7 +131,7 @@ class Client:
         correct_option: str | None = None,
         comment: str | None = None,
     ) -> Mapping[str, Any]:
-        """Say whether an answer was right; see `AsyncClient.give_feedback`."""
+        """Give feedback on whether an answer was right; see `AsyncClient.give_feedback`."""
         said = self._client.give_feedback(
             answer_id, who=who, right=right, correct_option=correct_option, comment=comment
         )

@@ -7,7 +7,7 @@ from trustvqa.client import ClientError, DeadlineError, GatewayUnreachableError,
 
 
 def in_words(error: ClientError, gateway: str) -> str:
-    """Say what went wrong, and what to do about it.
+    """Explain what went wrong, and what to do about it.
 
     Args:
         error: The error.
