@@ -121,7 +121,7 @@ def downstream_app(settings: DownstreamSettings, *, load: LoadEngine = load_engi
     app = create_app(
         settings,
         title="TrustVQA downstream",
-        description="OpenAI's chat completions in front of the multimodal model that answers questions.",
+        description="OpenAI's chat completions and responses in front of the multimodal model that answers questions.",
         lifespan=service.lifespan,
         readiness=service.readiness,
         version_info=service.version_info,
@@ -129,7 +129,7 @@ def downstream_app(settings: DownstreamSettings, *, load: LoadEngine = load_engi
         max_body_bytes=settings.max_body_bytes,
         body_timeout_s=settings.body_timeout_s,
         is_alive=service.is_alive,
-        paced={"/v1/chat/completions"},
+        paced={"/v1/chat/completions", "/v1/responses"},
         other_errors={"/v1/": ErrorReply},
         examples=Path(__file__).parent / "examples",
     )

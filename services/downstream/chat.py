@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from services.common.engine.errors import EngineError
-from services.common.engine.interface import GenerationRequest
+from services.common.engine.interface import DeltaStream, GenerationRequest, GenerationResult
 from services.common.engine.transformers_engine import TransformersEngine
 from services.common.openai.errors import OpenAIError
 from services.downstream.conversion import ReplyHead, completion, picture_urls, to_generation
@@ -71,11 +71,7 @@ class ChatService:
         Raises:
             OpenAIError: If it cannot be answered.
         """
-        wanted = await self._translate(request, client)
-        try:
-            result = await self._engine.complete(wanted)
-        except EngineError as error:
-            raise from_engine(error) from error
+        result = await self.run(request, client)
         return completion(ReplyHead(self._settings.model), result, logprobs=bool(request.logprobs))
 
     async def stream(self, request: ChatCompletionRequest, client: str) -> AsyncIterator[str]:
@@ -88,19 +84,31 @@ class ChatService:
         Raises:
             OpenAIError: If it cannot be answered.
         """
-        wanted = await self._translate(request, client)
-        try:
-            stream = await self._engine.submit(wanted)
-        except EngineError as error:
-            raise from_engine(error) from error
+        stream = await self.begin(request, client)
         options = request.stream_options
         return events(
             stream,
             ReplyHead(self._settings.model),
-            wanted.n,
+            request.n or 1,
             logprobs=bool(request.logprobs),
             include_usage=bool(options and options.include_usage),
         )
+
+    async def run(self, request: ChatCompletionRequest, client: str) -> GenerationResult:
+        """Generate all of a request's texts; raises what `complete` does."""
+        wanted = await self._translate(request, client)
+        try:
+            return await self._engine.complete(wanted)
+        except EngineError as error:
+            raise from_engine(error) from error
+
+    async def begin(self, request: ChatCompletionRequest, client: str) -> DeltaStream:
+        """Begin to generate a request's texts; raises what `stream` does."""
+        wanted = await self._translate(request, client)
+        try:
+            return await self._engine.submit(wanted)
+        except EngineError as error:
+            raise from_engine(error) from error
 
     async def _translate(self, request: ChatCompletionRequest, client: str) -> GenerationRequest:
         self.check_model(request.model)

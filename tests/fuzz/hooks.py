@@ -49,7 +49,13 @@ def _one_of(names: tuple[str, ...], drawn: str) -> str:
 def map_body(context: Any, body: Any) -> Any:
     """Put what is there into a drawn body."""
     if isinstance(body, dict):
-        change = {"/vqa": _vqa, "/v1/chat/completions": _chat, "/v1/cgp": _cgp, "/v1/runs": _run}
+        change = {
+            "/vqa": _vqa,
+            "/v1/chat/completions": _chat,
+            "/v1/responses": _response,
+            "/v1/cgp": _cgp,
+            "/v1/runs": _run,
+        }
         change.get(context.operation.path, lambda _: None)(body)
     return body
 
@@ -72,6 +78,15 @@ def _vqa(body: dict[str, Any]) -> None:
         body["image"] = ENCODED
     if _is_name(body.get("method")):
         body["method"] = _one_of(("cgp", "verbalized"), body["method"])
+
+
+def _response(body: dict[str, Any]) -> None:
+    if _is_text(body.get("model")):
+        body["model"] = _one_of(("downstream-mini-1",), body["model"])
+    if body.get("max_output_tokens") is None or (
+        type(body["max_output_tokens"]) is int and body["max_output_tokens"] > 0
+    ):
+        body["max_output_tokens"] = min(body.get("max_output_tokens") or _FEW_TOKENS, _FEW_TOKENS)
 
 
 def _chat(body: dict[str, Any]) -> None:
