@@ -83,10 +83,9 @@ def _vqa(body: dict[str, Any]) -> None:
 def _response(body: dict[str, Any]) -> None:
     if _is_text(body.get("model")):
         body["model"] = _one_of(("downstream-mini-1",), body["model"])
-    if body.get("max_output_tokens") is None or (
-        type(body["max_output_tokens"]) is int and body["max_output_tokens"] > 0
-    ):
-        body["max_output_tokens"] = min(body.get("max_output_tokens") or _FEW_TOKENS, _FEW_TOKENS)
+    longest = body.get("max_output_tokens", _FEW_TOKENS)
+    if type(longest) is int and longest > 0:
+        body["max_output_tokens"] = min(longest, _FEW_TOKENS)
 
 
 def _chat(body: dict[str, Any]) -> None:
