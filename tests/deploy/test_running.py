@@ -14,6 +14,7 @@ import pytest
 
 from tests.deploy.containers import ROOT, SAMPLE, SECRET, Stack
 from tests.deploy.outside import PORT, THERE, outside, why_not
+from tests.support.readme import differences, first_example, run_example
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.deploy, pytest.mark.xdist_group("deploy"), pytest.mark.timeout(300)]
@@ -27,19 +28,13 @@ BEHIND = ("policy", "downstream", "trainer")
 @pytest.fixture(scope="module")
 def shown() -> tuple[str, dict[str, Any]]:
     """The README's first command and the reply that it shows."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    match = re.search(r"```sh\n(curl -s http://127\.0\.0\.1:8080/vqa.*?)```\n+.*?```json\n(.*?)```", readme, re.DOTALL)
-    assert match, "the README shows a curl line and the reply to it"
-    return match[1], json.loads(match[2])
+    return first_example()
 
 
 def test_the_readme_s_question_gets_the_readme_s_answer(stack: Stack, shown: tuple[str, dict[str, Any]]) -> None:
     command, expected = shown
-    asked = command.replace("http://127.0.0.1:8080", stack.gateway).replace(
-        "curl -s", f'curl -s -H "Authorization: Bearer {stack.key}"', 1
-    )
-    printed = json.loads(subprocess.run(["bash", "-c", asked], cwd=ROOT, capture_output=True, check=True).stdout)
-    assert {name: printed[name] for name in SAME} == {name: expected[name] for name in SAME}
+    printed = run_example(command, stack.gateway, header=f"Authorization: Bearer {stack.key}")
+    assert list(differences(expected, printed)) == []
     assert printed["recorded"] is True
 
 

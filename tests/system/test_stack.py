@@ -20,6 +20,7 @@ from openai import OpenAI
 from prompt4trust.datasets import load_dataset
 from prompt4trust.datasets.phantoms.generator import generate
 from prompt4trust.questions import Question
+from tests.support.readme import differences, first_example, run_example
 from tests.support.waiting import wait_until
 from tests.system.conftest import ROOT, TRUSTVQA, Stack
 
@@ -92,17 +93,35 @@ def test_a_picture_and_a_question_get_a_calibrated_answer(stack: Stack) -> None:
     assert reply["models"] == {"policy": "policy-mini-grpo-1", "downstream": "downstream-mini-1"}
 
 
-def test_the_readme_shows_the_reply_that_a_reader_gets(stack: Stack) -> None:
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    match = re.search(r"```sh\n(curl -s http://127\.0\.0\.1:8080/vqa.*?)```\n+.*?```json\n(.*?)```", readme, re.DOTALL)
-    assert match, "the README shows a curl line and the reply to it"
-    command = match[1].replace("http://127.0.0.1:8080", stack.gateway)
-    printed = json.loads(subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, check=True).stdout)
-    shown = json.loads(match[2])
+def test_the_readme_shows_an_answer_that_is_right_and_what_a_reader_gets(stack: Stack) -> None:
+    command, shown = first_example()
+    reply = run_example(command, stack.gateway)
+    assert list(differences(shown, reply)) == []
+    assert (shown["decision"], shown["answer"]["text"]) == ("answer", "Left")  # both findings lie left of the middle
+    assert shown["decision_basis"]["guarantee"] is True
+
+
+def test_the_api_page_shows_a_whole_reply(stack: Stack) -> None:
+    page = (ROOT / "docs" / "api.md").read_text(encoding="utf-8")
+    written = re.search(r"A whole reply.*?```json\n(.*?)```", page, re.DOTALL)
+    assert written
+    shown, reply = json.loads(written[1]), run_example(first_example()[0], stack.gateway)
     for changing in ("id", "timing_ms", "usage"):
-        assert set(shown) == set(printed)
-        del shown[changing], printed[changing]
-    assert printed == shown
+        assert set(shown) == set(reply)
+        del shown[changing], reply[changing]
+    assert reply == shown
+
+
+def test_the_readme_s_second_question_is_left_to_a_person(stack: Stack) -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    written = re.search(r"```sh\n(\.venv/bin/trustvqa ask .*?)```\n+```\n(.*?)```", readme, re.DOTALL)
+    assert written
+    command = f"{written[1].strip()} --gateway {stack.gateway}".replace(".venv/bin/trustvqa", str(TRUSTVQA))
+    done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 3
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    for line in written[2].splitlines():
+        assert " ".join(line.split()) in lines
 
 
 def test_an_app_that_knows_only_openais_client_gets_the_same_answer(stack: Stack) -> None:

@@ -105,11 +105,11 @@ def _greet(console: Console, addresses: Mapping[str, str]) -> None:
 
 def sample_curl(base: str) -> str:
     """Compose the curl line that the README shows, for a gateway's address."""
-    picture = Path(str(files("services.gateway"))) / "static" / "samples" / "ultrasound.png"
+    picture = Path(str(files("services.gateway"))) / "static" / "samples" / "mri.png"
     if picture.is_relative_to(Path.cwd()):
         picture = picture.relative_to(Path.cwd())
     return (
         f"  curl -s {base}/vqa -F image=@{picture} \\\n"
-        "    -F question='What shape are the findings?' \\\n"
-        "    -F options=Round -F options=Oval -F options=Spiculated -F options=Ring-shaped"
+        "    -F question='On which side do the findings lie?' \\\n"
+        "    -F options=Left -F options=Right -F options=Bilateral -F options=Midline"
     )

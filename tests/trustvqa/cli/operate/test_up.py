@@ -24,6 +24,6 @@ def test_without_configuration_and_models_it_says_where_they_are(
 
 def test_the_sample_is_named_from_where_one_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    assert "curl -s URL/vqa -F image=@services/gateway/static/samples/ultrasound.png " in sample_curl("URL")
+    assert "curl -s URL/vqa -F image=@services/gateway/static/samples/mri.png " in sample_curl("URL")
     monkeypatch.chdir(tmp_path)
-    assert f"image=@{ROOT}/services/gateway/static/samples/ultrasound.png " in sample_curl("URL")
+    assert f"image=@{ROOT}/services/gateway/static/samples/mri.png " in sample_curl("URL")
