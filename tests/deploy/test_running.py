@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import json
-import re
 import socket
-import subprocess
 import threading
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.deploy.containers import ROOT, SAMPLE, SECRET, Stack
+from tests.deploy.containers import SAMPLE, SECRET, Stack
 from tests.deploy.outside import PORT, THERE, outside, why_not
-from tests.support.readme import differences, first_example, run_example
 from tests.support.waiting import wait_until
+from tests.system.readme import differences, first_example, run_example
 
 pytestmark = [pytest.mark.deploy, pytest.mark.xdist_group("deploy"), pytest.mark.timeout(300)]
 

@@ -20,9 +20,9 @@ from openai import OpenAI
 from prompt4trust.datasets import load_dataset
 from prompt4trust.datasets.phantoms.generator import generate
 from prompt4trust.questions import Question
-from tests.support.readme import differences, first_example, run_example
 from tests.support.waiting import wait_until
 from tests.system.conftest import ROOT, TRUSTVQA, Stack
+from tests.system.readme import differences, first_example, run_example
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system")]
 
