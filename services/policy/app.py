@@ -26,6 +26,7 @@ from services.policy.metrics import CgpMetrics
 from services.policy.routes import router
 from services.policy.service import PolicyService
 from services.policy.settings import PolicySettings
+from services.policy.shared_guidance import open_shared_guidance
 from services.policy.versions.loaders import StartGenerator, local_loader, remote_loader
 from services.policy.versions.policy_versions import Loader, PolicyVersions
 
@@ -53,7 +54,11 @@ def policy_app(settings: PolicySettings, *, start: StartGenerator | None = None)
             loader = await _loader(settings, start, stack)
             versions = PolicyVersions(registry, loader, idle_versions=settings.idle_versions)
             stack.push_async_callback(versions.aclose)
-            running.state.policy = PolicyService(settings, registry, versions, CgpWriter(versions, settings, counted))
+            shared = await stack.enter_async_context(
+                open_shared_guidance(settings, counted.count_shared, counted.note_shared)
+            )
+            writer = CgpWriter(versions, settings, counted, shared)
+            running.state.policy = PolicyService(settings, registry, versions, writer, shared)
             watcher = asyncio.create_task(versions.watch(settings.poll_interval_s))
             stack.push_async_callback(_cancel, watcher)
             yield

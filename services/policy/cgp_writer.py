@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from prompt4trust.models import Generation, Sampling, TransportError
+from prompt4trust.models import Cost, Generation, Sampling, TransportError
 from prompt4trust.prompts import guide_messages
 from services.common.engine.errors import EngineError
 from services.common.http.problems import Problem
@@ -16,6 +16,7 @@ from services.policy.metrics import CgpMetrics
 from services.policy.problems import busy_problem, deadline_problem, failure_problem, version_problem
 from services.policy.schemas import CgpReply, CgpRequest, GuidancePrompt, TokenUsage
 from services.policy.settings import PolicySettings
+from services.policy.shared_guidance import Asked, SharedGuidance
 from services.policy.shared_results import SharedResults
 from services.policy.versions.policy_versions import PolicyVersions
 
@@ -27,13 +28,23 @@ class CgpWriter:
         versions: Policy versions.
         settings: Limits and decoding defaults.
         metrics: Counts of prompts and tokens.
+        shared: Greedy guidance of other policy services; None where there is nothing to share it by.
     """
 
-    def __init__(self, versions: PolicyVersions, settings: PolicySettings, metrics: CgpMetrics) -> None:
+    def __init__(
+        self,
+        versions: PolicyVersions,
+        settings: PolicySettings,
+        metrics: CgpMetrics,
+        shared: SharedGuidance | None = None,
+    ) -> None:
         self._versions = versions
         self._settings = settings
         self._metrics = metrics
-        self._greedy: SharedResults[Generation] = SharedResults(settings.cache_entries, settings.cache_ttl_s)
+        self._shared = shared
+        self._greedy: SharedResults[tuple[Generation, bool]] = SharedResults(
+            settings.cache_entries, settings.cache_ttl_s
+        )
         self._in_flight = 0
 
     async def write(self, request: CgpRequest) -> CgpReply:
@@ -70,7 +81,23 @@ class CgpWriter:
             return await self._ask(request, version, request.n, sampling), False
         # Letters are part of the key: {"B": ..., "A": ...} is another prompt than {"A": ..., "B": ...}.
         key = (version, request.question, tuple(request.options.items()))
-        return await self._greedy.get(key, lambda: self._ask(request, version, 1, self._sampling()))
+        (generation, was_found), is_shared = await self._greedy.get(key, lambda: self._greedy_text(request, version))
+        return generation, was_found or is_shared
+
+    async def _greedy_text(self, request: CgpRequest, version: str) -> tuple[Generation, bool]:
+        """Find guidance that another service wrote, or write it; return it and whether it was found."""
+        shared, sampling = self._shared, self._sampling()
+        if shared is None:
+            return await self._ask(request, version, 1, sampling), False
+        async with self._versions.lease(version) as policy:
+            template = policy.template
+        asked = Asked(version, template, request.question, request.options, self._settings.max_tokens)
+        if (found := await shared.find(asked)) is not None:
+            return Generation([found], Cost()), True
+        generation = await self._ask(request, version, 1, sampling)
+        if generation.completions:
+            await shared.keep(asked, generation.completions[0])
+        return generation, False
 
     async def _ask(self, request: CgpRequest, version: str, n: int, sampling: Sampling) -> Generation:
         with self._room_for(n):

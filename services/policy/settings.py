@@ -5,12 +5,16 @@ from __future__ import annotations
 from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, model_validator
+from pydantic_settings import SettingsConfigDict
 
 from services.common.settings import EMPTY_IS_UNSET, ServiceSettings
 
 
 class PolicySettings(ServiceSettings, service="policy"):
     """Settings of the policy service; see ServiceSettings for where they come from."""
+
+    # An address of a Redis may hold a password.
+    model_config = SettingsConfigDict(hide_input_in_errors=True)
 
     port: int = Field(default=8081, ge=1, le=65535, description="Port to listen on.")
     version: Annotated[str | None, EMPTY_IS_UNSET] = Field(
@@ -45,6 +49,20 @@ class PolicySettings(ServiceSettings, service="policy"):
 
     cache_entries: int = Field(default=4096, ge=0, description="Greedy replies that are kept; 0 keeps none.")
     cache_ttl_s: float = Field(default=24 * 3600.0, gt=0, description="Seconds for which a greedy reply is kept.")
+    guidance_cache_url: Annotated[SecretStr | None, EMPTY_IS_UNSET] = Field(
+        default=None,
+        description="A Redis by which policy services share greedy guidance: redis://host:6379/0, rediss:// or "
+        "unix://. It may be away or full at any time, which costs nothing but speed.",
+    )
+    guidance_cache_secret: Annotated[SecretStr | None, EMPTY_IS_UNSET] = Field(
+        default=None,
+        min_length=32,
+        description="Secret of at least 32 random characters, the same for all services that share it: Redis holds "
+        "questions as hashes under it, and guidance is taken from there only if it is signed with it.",
+    )
+    guidance_cache_deadline_s: float = Field(
+        default=0.05, gt=0, le=1, description="Longest wait for it; then guidance is written as without it."
+    )
     idle_versions: int = Field(
         default=1, ge=0, description="Versions that stay in memory besides the active one when nobody is using them."
     )
@@ -57,6 +75,11 @@ class PolicySettings(ServiceSettings, service="policy"):
         urls = self.upstream_urls or ("",)
         if self.engine == "openai" and not all(url.startswith(("http://", "https://")) for url in urls):
             raise ValueError("engine 'openai' needs upstream_url, http or https addresses that end in /v1")
+        if self.guidance_cache_url is not None:
+            if self.guidance_cache_secret is None:
+                raise ValueError("guidance_cache_url needs guidance_cache_secret")
+            if not self.guidance_cache_url.get_secret_value().startswith(("redis://", "rediss://", "unix://")):
+                raise ValueError("guidance_cache_url is no address of a Redis: redis://, rediss:// or unix://")
         if self.max_n > self.max_in_flight:
             raise ValueError("max_n must not exceed max_in_flight, or such a request could never be taken")
         return self
