@@ -16,7 +16,7 @@ from services.policy.metrics import CgpMetrics
 from services.policy.problems import busy_problem, deadline_problem, failure_problem, version_problem
 from services.policy.schemas import CgpReply, CgpRequest, GuidancePrompt, TokenUsage
 from services.policy.settings import PolicySettings
-from services.policy.shared_guidance import Asked, SharedGuidance
+from services.policy.shared_guidance import GuidanceKey, SharedGuidance
 from services.policy.shared_results import SharedResults
 from services.policy.versions.policy_versions import PolicyVersions
 
@@ -91,7 +91,7 @@ class CgpWriter:
             return await self._ask(request, version, 1, sampling), False
         async with self._versions.lease(version) as policy:
             template = policy.template
-        asked = Asked(version, template, request.question, request.options, self._settings.max_tokens)
+        asked = GuidanceKey(version, template, request.question, request.options, self._settings.max_tokens)
         if (found := await shared.find(asked)) is not None:
             return Generation([found], Cost()), True
         generation = await self._ask(request, version, 1, sampling)

@@ -25,7 +25,7 @@ from services.common.clients.breaker import BreakerState, CircuitBreaker
 from services.policy.settings import PolicySettings
 
 Outcome = Literal["found", "missing", "unfit", "kept", "rejected", "failed", "left alone"]
-"""The end of a call: "unfit" is a value that is not taken, "rejected" a call that Redis itself refused, as it is full."""
+"""The end of a call: "unfit" is a value that is not taken, "rejected" a refusal by Redis, as by one that is full."""
 
 MOST_BYTES = 16_384
 """Largest value; guidance has some hundred characters."""
@@ -38,7 +38,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class GuidanceKey:
     """Everything that greedy guidance depends on.
 
     Attributes:
@@ -102,7 +102,7 @@ class SharedGuidance:
         """Why it is not used for now; None where it is."""
         return None if self._breaker.state == "closed" else "the cache is left alone for now, as it kept failing"
 
-    async def find(self, asked: Asked) -> Completion | None:
+    async def find(self, asked: GuidanceKey) -> Completion | None:
         """Look guidance up; None where there is none that may be taken, or no answer in time."""
         key = self._key(asked)
         try:
@@ -115,7 +115,7 @@ class SharedGuidance:
         self._ended("found" if found else "unfit" if value else "missing")
         return found
 
-    async def keep(self, asked: Asked, written: Completion) -> None:
+    async def keep(self, asked: GuidanceKey, written: Completion) -> None:
         """Keep guidance for others, if that is possible in time."""
         key = self._key(asked)
         body = json.dumps({"text": written.text, "finish_reason": written.finish_reason}).encode()
@@ -146,13 +146,13 @@ class SharedGuidance:
         self._ended("rejected" if error.status else "left alone" if error.retry_after else "failed")
         _log.debug("guidance is not shared", reason=error.detail)
 
-    def _key(self, asked: Asked) -> str:
+    def _key(self, asked: GuidanceKey) -> str:
         return f"trustvqa:cgp:1:{self._mac(b'key', asked.text()).hex()}"
 
     def _mac(self, use: bytes, text: bytes) -> bytes:
         return hmac.digest(self._secret, use + b"\0" + text, hashlib.sha256)
 
-    def _read(self, key: str, value: bytes, asked: Asked) -> Completion | None:
+    def _read(self, key: str, value: bytes, asked: GuidanceKey) -> Completion | None:
         mac, body = value[:_MAC_BYTES], value[_MAC_BYTES:]
         if len(body) > MOST_BYTES or not hmac.compare_digest(mac, self._mac(b"value", key.encode() + b"\0" + body)):
             return None
@@ -164,7 +164,7 @@ class SharedGuidance:
         return written if isinstance(written.text, str) and _is_fit(written, asked) else None
 
 
-def _is_fit(written: Completion, asked: Asked) -> bool:
+def _is_fit(written: Completion, asked: GuidanceKey) -> bool:
     """Whether guidance may be given out as if it had just been written: not empty, ended, naming no answer."""
     return bool(written.text.strip()) and written.finish_reason in _ENDS and not steers(written.text, asked.options)
 

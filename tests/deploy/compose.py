@@ -97,7 +97,7 @@ class Service(_Strict):
     image: str
     build: Build | None = None
     pull_policy: Literal["never"] | None = None
-    profiles: list[Literal["postgres", "observability", "next"]] = []
+    profiles: list[Literal["postgres", "redis", "observability", "next"]] = []
     entrypoint: list[str] | None = None
     command: list[str] = []
     environment: dict[str, str] = {}

@@ -51,6 +51,7 @@ VARIABLES = {
 # Images that are not ours -> user, the port that is published, and the folders that they look into by themselves.
 IMAGES: dict[str, tuple[str, str | None, frozenset[str]]] = {
     "postgres": ("70:70", None, frozenset({"/var/lib/postgresql/data"})),
+    "redis": ("999:1000", None, frozenset({"/data"})),
     "prom/prometheus": (
         "65534:65534",
         "9090",
@@ -61,6 +62,7 @@ IMAGES: dict[str, tuple[str, str | None, frozenset[str]]] = {
 }
 _CHECKS = {
     "postgres": "pg_isready --username trustvqa --dbname trustvqa",
+    "redis": "redis-cli ping",
     "prom/prometheus": "promtool check healthy",
     "grafana/grafana": "wget -q -O /dev/null http://127.0.0.1:3000/api/health",
 }

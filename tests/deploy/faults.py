@@ -139,7 +139,7 @@ def _published(stack: Stack) -> Iterator[str]:
             if name != "gateway" and not service.profiles:
                 yield f"{name} is published"
         ways_out = [each for each in service.networks if each in stack.networks and not stack.networks[each].internal]
-        if name in ("policy", "downstream", "trainer", "policy-engine", "postgres") and ways_out:
+        if name in ("policy", "downstream", "trainer", "policy-engine", "postgres", "redis") and ways_out:
             yield f"{name} has a way out: {', '.join(ways_out)}"
 
 

@@ -14,7 +14,7 @@ LAYERS = {
     "training": ["gpu", "training"],
     "batch-evaluation": ["gpu", "batch-evaluation"],
 }
-FURTHER = {"embedded": ["ingress", "servicemonitor", "backup"], "gpu": ["httproute"]}
+FURTHER = {"embedded": ["ingress", "servicemonitor", "backup"], "gpu": ["httproute", "guidance-cache"]}
 
 
 @cache

@@ -17,12 +17,12 @@ from pydantic import ValidationError
 from prompt4trust.models import Completion
 from prompt4trust.prompts import load_template
 from services.policy.settings import PolicySettings
-from services.policy.shared_guidance import MOST_BYTES, Asked, SharedGuidance, open_shared_guidance
+from services.policy.shared_guidance import MOST_BYTES, GuidanceKey, SharedGuidance, open_shared_guidance
 from tests.services.policy.conftest import ModelServer, Serve, get, post, remote_settings
-from tests.support.redis_server import RedisServer, running_redis
+from tests.services.policy.redis_server import RedisServer, running_redis
 
 SECRET = "of the tests: 0123456789abcdef0123456789abcdef"
-ASKED = Asked("policy-1", load_template("guide-compact@1"), "Is Mrs Miller well?", {"A": "Yes", "B": "No"}, 128)
+ASKED = GuidanceKey("policy-1", load_template("guide-compact@1"), "Is Mrs Miller well?", {"A": "Yes", "B": "No"}, 128)
 HINT = Completion("Weigh the border.", "stop")
 
 
@@ -97,7 +97,7 @@ async def test_redis_holds_no_question_and_forgets(opened: Opened, redis: RedisS
         assert 0 < client.pttl(key) <= 24 * 3600 * 1000
 
 
-def signed(cache: SharedGuidance, asked: Asked, body: bytes) -> bytes:
+def signed(cache: SharedGuidance, asked: GuidanceKey, body: bytes) -> bytes:
     """A value as a service with the secret would write it."""
     return cache._mac(b"value", cache._key(asked).encode() + b"\0" + body) + body
 
@@ -230,12 +230,12 @@ async def test_a_redis_that_is_away_costs_an_instant(tmp_path: Path) -> None:
 
 def test_settings_that_cannot_work_are_refused_and_name_no_password() -> None:
     with pytest.raises(ValidationError, match="guidance_cache_secret"):
-        PolicySettings(guidance_cache_url="redis://:hidden@cache:6379/0")  # type: ignore[arg-type]
+        PolicySettings(guidance_cache_url="redis://:hidden@cache:6379/0")
     with pytest.raises(ValidationError, match="no address of a Redis") as caught:
-        PolicySettings(guidance_cache_url="http://:hidden@cache", guidance_cache_secret=SECRET)  # type: ignore[arg-type]
+        PolicySettings(guidance_cache_url="http://:hidden@cache", guidance_cache_secret=SECRET)
     assert "hidden" not in str(caught.value)
     with pytest.raises(ValidationError):
-        PolicySettings(guidance_cache_url="redis://cache", guidance_cache_secret="short")  # type: ignore[arg-type]
+        PolicySettings(guidance_cache_url="redis://cache", guidance_cache_secret="short")
 
 
 # --- Whole services ---------------------------------------------------------------------------------------------------
