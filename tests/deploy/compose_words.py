@@ -67,6 +67,13 @@ _CHECKS = {
     "grafana/grafana": "wget -q -O /dev/null http://127.0.0.1:3000/api/health",
 }
 _PROMETHEUS_FLAGS = {"--config.file", "--storage.tsdb.path", "--storage.tsdb.retention.time"}
+_REDIS_FLAGS = {
+    "--protected-mode": "no",
+    "--save": "",
+    "--appendonly": "no",
+    "--maxmemory": r"\d+mb",
+    "--maxmemory-policy": "allkeys-lru",
+}
 _ASKS = re.compile(
     r"from urllib\.request import urlopen; urlopen\('http://127\.0\.0\.1:(\d+)(/health(?:/ready)?)', timeout=4\)"
 )
@@ -96,6 +103,8 @@ def word_faults(name: str, stack: Stack, root: Path) -> Iterator[str]:
     yield from _agreement_faults(name, stack, root)
     yield from _file_faults(service, image, root)
     yield from _check_faults(service, image)
+    if image == "redis":
+        yield from _redis_faults(service)
     if ours is not None:
         yield from _command_faults(service, root)
     else:
@@ -141,6 +150,16 @@ def _agreement_faults(name: str, stack: Stack, root: Path) -> Iterator[str]:
         shown = scraping["authorization"]["credentials_file"]
         if Path(given.get("--metrics-key", "")).name != Path(shown).name:
             yield f"makes {given.get('--metrics-key')}, and Prometheus reads {shown}"
+
+
+def _redis_faults(service: Service) -> Iterator[str]:
+    program, *words = service.command
+    given = dict(zip(words[::2], words[1::2], strict=True))
+    if program != "redis-server" or given.keys() != _REDIS_FLAGS.keys():
+        yield "is not started as a cache"
+    for flag, value in given.items():
+        if flag in _REDIS_FLAGS and not re.fullmatch(_REDIS_FLAGS[flag], value):
+            yield f"{flag} cannot be {value}"
 
 
 def _options(words: list[str]) -> dict[str, str]:

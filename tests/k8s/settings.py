@@ -162,10 +162,7 @@ def _listen(cluster: Cluster, pods: Pods, container: Document, service: str) -> 
         (folder / "secrets").mkdir()
         for path in secrets:
             name = PurePosixPath(path).name
-            value = (
-                "postgresql://u:p@db.example/name" if name.endswith("_URL") else "a-token-of-many-letters-0123456789"
-            )
-            (folder / "secrets" / name).write_text(value)
+            (folder / "secrets" / name).write_text(_stand_in(name))
         (folder / "config.yaml").write_text(text or "")
         environment |= {CONFIG_VARIABLE: str(folder / "config.yaml"), SECRETS_VARIABLE: str(folder / "secrets")}
         with patch.dict(os.environ, environment, clear=True):
@@ -189,6 +186,13 @@ def _key_faults(settings: ServiceSettings, files: list[str], container: Document
     place = str(PurePosixPath(str(settings.api_keys)).parent)
     if any(mount["mountPath"] == place and "subPath" in mount for mount in container.get("volumeMounts", ())):
         yield "its keys are mounted as a file, which would never change"
+
+
+def _stand_in(name: str) -> str:
+    """A value that a secret could have."""
+    if name.endswith("_CACHE_URL"):
+        return "redis://:p@cache.example:6379/0"
+    return "postgresql://u:p@db.example/name" if name.endswith("_URL") else "a-token-of-many-letters-0123456789"
 
 
 def _secret_files(pods: Pods, container: Document) -> list[str]:
