@@ -160,13 +160,13 @@ class Pipeline:
         """
         await self.shelves.refresh()
         with Later() as later:
-            with anyio.fail_after(wait_s):
+            async with asyncio.timeout(wait_s):
                 query = await self.intake.take(submission, line, self.shelves.references.descriptors, later)
             taken()
             if (kept := await self._kept(query)) is not None:
                 return kept, True
             async with self.gate.patient_place(query.client, wait_s):
-                with anyio.fail_after(self.deadline_s):
+                async with asyncio.timeout(self.deadline_s):
                     answered = await self._answer(query, GuidanceAhead(self.models.policy, later, self.clock))
         recorded = self.recorder is not None and await self.recorder.keep(answered)
         return answered.reply(recorded=recorded), False

@@ -1,0 +1,107 @@
+"""`trustvqa batch`: a file of questions to the gateway, a file of results back."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import Annotated
+
+import stamina.instrumentation
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from prompt4trust.datasets import Dataset
+from prompt4trust.errors import DatasetError
+from prompt4trust.questions import Question
+from trustvqa.cli.addresses import GatewayAddress
+from trustvqa.cli.api_key import read_key
+from trustvqa.cli.ask.client_errors import in_words
+from trustvqa.cli.ask.results_file import ResultsFile
+from trustvqa.cli.errors import CommandError, fail
+from trustvqa.cli.option_groups import grouped
+from trustvqa.cli.running_stack import default_address
+from trustvqa.cli.runs import options
+from trustvqa.cli.runs.progress import counting_bar
+from trustvqa.client import Client, ClientError, VqaQuestion
+from trustvqa.client.batches import MOST
+
+_SOME_FAILED = 4
+_SHOWN = 5  # reasons of failures
+
+
+@grouped
+def batch(
+    data: Annotated[Path, typer.Argument(help="Questions: any file or folder that `trustvqa evaluate --data` reads.")],
+    *,
+    out: Annotated[Path, typer.Option("--out", "-o", help="The file of results; the same command goes on with it.")],
+    method: Annotated[str | None, typer.Option(help="How the confidence is obtained.")] = None,
+    max_risk: Annotated[
+        float | None, typer.Option(min=0, max=1, help="Largest share of wrong answers you accept.")
+    ] = None,
+    coverage: Annotated[
+        float | None, typer.Option(help="Rate at which the set of remaining options is to hold the right one.")
+    ] = None,
+    concurrency: Annotated[int, typer.Option(min=1, max=MOST, help="Questions under way at once.")] = 16,
+    with_guesses: Annotated[
+        bool,
+        typer.Option("--with-guesses", help="Where the decision is to defer, write the model's choice as a guess."),
+    ] = False,
+    gateway: GatewayAddress = None,
+    timeout: Annotated[
+        float, typer.Option(min=1, help="Seconds for one question, with further tries; it may wait for people's.")
+    ] = 1800.0,
+    seed: Annotated[int, typer.Option(help="Seed of the draw, where there is a --limit.")] = 42,
+    questions: options.QuestionOptions,
+) -> None:
+    """Ask all questions of a file and write a line of results for each; a killed command goes on where it was.
+
+    Ends with status 0 when every question was answered or deferred, 4 when some failed (the same command asks those
+    again), 1 on an error.
+    """
+    stamina.instrumentation.set_on_retry_hooks([])
+    console = Console(stderr=True)
+    address = gateway or default_address("gateway")
+    asked = {"data": data.name, "method": method, "max_risk": max_risk, "coverage": coverage}
+    try:
+        dataset = questions.load(data, seed)
+        with (
+            ResultsFile(out, asked, with_guesses=with_guesses) as results,
+            Client(address, api_key=read_key()) as client,
+        ):
+            left = [each for each in dataset.questions if each.id not in results.decisions]
+            before = len(dataset.questions) - len(left)
+            known = f", {before} of them from before" if before else ""
+            said = f"{len(dataset.questions)} questions into {escape(str(out))}{known}"
+            console.print(said, soft_wrap=True, highlight=False)
+            failed: Counter[str] = Counter()
+            with counting_bar(console, disable=not console.is_terminal) as bar:
+                task = bar.add_task("asking", total=len(dataset.questions), completed=before)
+                asking = (_question(each, method, max_risk, coverage) for each in left)
+                for outcome in client.batch(asking, key=results.key, concurrency=concurrency, deadline_s=timeout):
+                    results.append(outcome)
+                    if outcome.error is not None:
+                        failed[str(outcome.error)] += 1
+                    bar.advance(task)
+    except (CommandError, DatasetError) as error:
+        fail(str(error))
+    except ClientError as error:
+        fail(in_words(error, address))
+    _summarise(dataset, results, failed, console)
+    raise typer.Exit(_SOME_FAILED if failed else 0)
+
+
+def _question(question: Question, method: str | None, max_risk: float | None, coverage: float | None) -> VqaQuestion:
+    # Neither the truth nor the groups of a data set: what is evaluated elsewhere is only asked here.
+    options_in_order = dict(question.options)
+    return VqaQuestion(question.image, question.text, options_in_order, question.id, method, max_risk, coverage)
+
+
+def _summarise(dataset: Dataset, results: ResultsFile, failed: Counter[str], console: Console) -> None:
+    ids = {each.id for each in dataset.questions}
+    counts = Counter(decision for each, decision in results.decisions.items() if each in ids)
+    console.print(
+        f"{counts['answer']} answered, {counts['defer']} deferred to a person, {failed.total()} failed", highlight=False
+    )
+    for why, count in failed.most_common(_SHOWN):
+        console.print(f"  {count} × {escape(why)}", style="red", highlight=False, soft_wrap=True)
