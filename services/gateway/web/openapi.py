@@ -5,11 +5,21 @@ from __future__ import annotations
 from typing import Any, Final
 
 from services.common.http.openapi import problems
+from services.gateway.intake.idempotency import HEADER, KEY_PATTERN
 from services.gateway.schemas import Ask
 
 _FORMATS: Final = "PNG, JPEG, WebP, TIFF or BMP"
 _NULL: Final = {"type": "null"}
 _TEXT: Final = {"type": "string"}
+
+KEY_HEADER: Final[dict[str, Any]] = {
+    "name": HEADER,
+    "in": "header",
+    "description": "Made by the client, the same each time that it asks the same question again: the answer then has "
+    "the same id and one record. In quotation marks or without.",
+    "schema": {"type": "string", "pattern": KEY_PATTERN},
+}
+"""The parameter by which a question is known again."""
 
 RECORD_PROBLEMS: Final = problems(
     {

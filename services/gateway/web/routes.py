@@ -11,14 +11,13 @@ from services.common.auth import Right, requires
 from services.common.auth.authenticator import key_of
 from services.common.http.openapi import problems
 from services.common.http.openapi.quantities import Count, Share
-from services.gateway.intake.idempotency import HEADER, KEY_PATTERN
 from services.gateway.schemas import MAX_OPTION, MAX_QUESTION, VqaReply
 from services.gateway.web.answers.answering import answer, unless_gone
 from services.gateway.web.answers.vqa_events import EVENTS_REPLY, vqa_events
 from services.gateway.web.content_negotiation import prefers_events
 from services.gateway.web.dependencies import TheGateway
 from services.gateway.web.local_user import may
-from services.gateway.web.openapi import vqa_body
+from services.gateway.web.openapi import KEY_HEADER, vqa_body
 
 
 class About(BaseModel):
@@ -68,14 +67,6 @@ _PROBLEMS = problems(
         504: "No answer within the deadline.",
     }
 )
-_KEY_HEADER = {
-    "name": HEADER,
-    "in": "header",
-    "description": "Made by the client, the same each time that it asks the same question again: the answer then has "
-    "the same id and one record. In quotation marks or without.",
-    "schema": {"type": "string", "pattern": KEY_PATTERN},
-}
-
 router = APIRouter(dependencies=[requires(Right.ASK)])
 
 
@@ -84,7 +75,7 @@ router = APIRouter(dependencies=[requires(Right.ASK)])
     summary="Answer a question about a picture, with a confidence that can be trusted",
     response_model=VqaReply,
     responses={200: EVENTS_REPLY, **_PROBLEMS},
-    openapi_extra={"requestBody": vqa_body(), "parameters": [_KEY_HEADER]},
+    openapi_extra={"requestBody": vqa_body(), "parameters": [KEY_HEADER]},
     tags=["answering"],
 )
 async def vqa(request: Request, gateway: TheGateway) -> VqaReply | Response:

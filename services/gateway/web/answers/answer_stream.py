@@ -9,6 +9,7 @@ from typing import Any
 
 import anyio
 from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.requests import ClientDisconnect
 from starlette.types import Receive, Scope, Send
 
 from prompt4trust.models import Guidance
@@ -93,9 +94,15 @@ class WatchedAnswer:
             self.cancel()
             raise
 
-    def cancel(self) -> bool:
-        """End the work; whether it was still going on."""
-        return self._task.cancel()
+    def cancel(self) -> None:
+        """End the work."""
+        self._task.cancel()
+
+    def end(self) -> bool:
+        """End the work, if it goes on; whether the client left before it was done."""
+        if self._task.cancel():
+            return True
+        return not self._task.cancelled() and isinstance(self._task.exception(), ClientDisconnect)
 
     def _end(self, task: asyncio.Task[VqaReply]) -> None:
         if not task.cancelled():
@@ -141,5 +148,5 @@ class AnswerEvents(EventSourceResponse):
         try:
             await super().__call__(scope, receive, send)
         finally:
-            if self._answer.cancel():
+            if self._answer.end():
                 self._left()

@@ -36,6 +36,7 @@ from services.gateway.settings import GatewaySettings
 from services.gateway.web.answers.answer_stream import AnswerEvents, Queued, WatchedAnswer
 from services.gateway.web.answers.answering import answer, unforeseen, unless_gone
 from services.gateway.web.dependencies import TheGateway
+from services.gateway.web.openapi import KEY_HEADER
 from services.gateway.web.refusals import problem_of
 from services.gateway.wiring import Gateway
 
@@ -71,7 +72,7 @@ async def model_by_name(model: _Name, gateway: TheGateway) -> CalibratedModel:
 @router.post(
     CHAT,
     summary="Ask a question about a picture as a chat; the completion carries a calibrated answer, or defers",
-    openapi_extra=json_body(CalibratedChatRequest),
+    openapi_extra={**json_body(CalibratedChatRequest), "parameters": [KEY_HEADER]},
     response_model=None,
     responses={
         200: {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from tests.services.gateway.checks import assert_problem, assert_unharmed, body
 from tests.services.gateway.conftest import MakeGateway
 from tests.services.gateway.upstream import Upstream
+from tests.support.waiting import wait_until
 
 EVENTS = {"Accept": "text/event-stream"}
 
@@ -28,6 +30,11 @@ def read(reply: httpx.Response) -> Iterator[tuple[str, Any]]:
             yield name, json.loads(value)
         elif line.startswith(":"):
             yield "comment", None
+
+
+def hangups(client: httpx.Client) -> float:
+    [found] = re.findall(r"^gateway_hangups_total (\S+)", client.get("/metrics").text, re.MULTILINE)
+    return float(found)
 
 
 def test_the_steps_come_before_the_answer(client: httpx.Client, upstream: Upstream) -> None:
@@ -88,9 +95,11 @@ def test_what_fails_later_is_a_problem_document(client: httpx.Client, upstream: 
 
 def test_leaving_ends_the_work(client: httpx.Client, upstream: Upstream) -> None:
     upstream.downstream = "hang"
+    before = hangups(client)
     with client.stream("POST", "/vqa", json=body(), headers=EVENTS) as reply:
         assert next(read(reply))[0] == "queued"
     assert upstream.hung_up.wait(10)
+    wait_until(lambda: hangups(client) == before + 1)
     upstream.downstream = "reply"
     assert_unharmed(client)
 
