@@ -218,6 +218,7 @@ def test_leaving_a_stream_ends_the_work(ask: Any, upstream: Upstream) -> None:
     upstream.downstream = "hang"
     stream = ask(stream=True)
     next(stream)
+    assert upstream.arrived.acquire(timeout=20)
     stream.close()
     assert upstream.hung_up.wait(10)
 

@@ -98,6 +98,7 @@ def test_leaving_ends_the_work(client: httpx.Client, upstream: Upstream) -> None
     before = hangups(client)
     with client.stream("POST", "/vqa", json=body(), headers=EVENTS) as reply:
         assert next(read(reply))[0] == "queued"
+        assert upstream.arrived.acquire(timeout=20)
     assert upstream.hung_up.wait(10)
     wait_until(lambda: hangups(client) == before + 1)
     upstream.downstream = "reply"
