@@ -68,6 +68,10 @@ test-faults: .venv/.developed ## Let everything fail that can, under load, and c
 soak: .venv/.developed ## Load with a fault a minute: SOAK_MINUTES=30; SOAK_MODELS=light for stand-ins that take more than the miniatures
 	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m tests.system.faults.soak
 
+.PHONY: test-batch
+test-batch: .venv/.developed ## Send a batch of ten thousand lines and kill the gateway in the middle: LINES=10000
+	$(OFFLINE) $(QUIET_CPU) BATCH_LINES=$(or $(LINES),10000) $(BIN)/python -m pytest tests/system/test_batch.py -k killed --timeout 1800 $(ARGS)
+
 .PHONY: test-power-cuts
 test-power-cuts: .venv/.developed ## Kill a training run at 50 random moments and resume it: the result must be the same; POWER_CUTS=50
 	$(OFFLINE) $(QUIET_CPU) POWER_CUTS=$(or $(POWER_CUTS),50) $(BIN)/python -m pytest tests/services/trainer/grpo/test_power_cuts.py $(ARGS)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 
 class LineFile:
-    """A file that is open for appending lines by this process alone.
+    r"""A file that is open for appending lines by this process alone.
 
     Each line is handed to the operating system at once, so that a killed process loses nothing that it had finished. A
     last line that a crash left torn is cut off when the file is opened; one that only lacks its newline gets it.
@@ -27,12 +27,12 @@ class LineFile:
         >>> from tempfile import TemporaryDirectory
         >>> with TemporaryDirectory() as folder:
         ...     path = Path(folder, "lines")
-        ...     _ = path.write_bytes(b"one\\ntw")
+        ...     _ = path.write_bytes(b"one\ntw")
         ...     file = LineFile(path, lambda line: line == b"two")
-        ...     file.append(b"two\\n")
+        ...     file.append(b"two\n")
         ...     file.close()
         ...     path.read_bytes()
-        b'one\\ntwo\\n'
+        b'one\ntwo\n'
     """
 
     def __init__(self, path: Path, is_whole: Callable[[bytes], bool], *, synced: bool = False) -> None:

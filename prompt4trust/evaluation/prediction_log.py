@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +11,7 @@ from pydantic import ValidationError
 
 from prompt4trust.errors import TableError
 from prompt4trust.evaluation.predictions import FILE, Prediction, read_predictions
+from prompt4trust.line_file import LineFile
 
 
 class PredictionLog:
@@ -29,18 +28,15 @@ class PredictionLog:
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
-        self._path = folder / FILE
-        self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+        path = folder / FILE
         try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _repair(self._file)
-            self._done = {row.key: row for row in read_predictions(self._path)}
+            self._file = LineFile(path, _is_prediction)
         except BlockingIOError as error:
-            os.close(self._file)
-            raise TableError(f"{self._path}: another run is writing to it") from error
+            raise TableError(f"{path}: another run is writing to it") from error
+        try:
+            self._done = {row.key: row for row in read_predictions(path)}
         except BaseException:
-            os.close(self._file)
+            self._file.close()
             raise
 
     def __enter__(self) -> Self:
@@ -67,28 +63,17 @@ class PredictionLog:
 
     def append(self, prediction: Prediction) -> None:
         """Add one line."""
-        line = prediction.line()
-        written = os.write(self._file, line)
-        while written < len(line):  # a nearly full disk
-            written += os.write(self._file, line[written:])
+        self._file.append(prediction.line())
         self._done[prediction.key] = prediction
 
     def close(self) -> None:
         """Force the table to the disk and let others write to it."""
-        os.fsync(self._file)
-        os.close(self._file)
+        self._file.close()
 
 
-def _repair(file: int) -> None:
-    """Complete or cut off the last line if a crash left it without its newline."""
-    size = os.fstat(file).st_size
-    data = os.pread(file, size, 0)
-    if not data or data.endswith(b"\n"):
-        return
-    start = data.rfind(b"\n") + 1
+def _is_prediction(line: bytes) -> bool:
     try:
-        Prediction.model_validate_json(data[start:])
+        Prediction.model_validate_json(line)
     except ValidationError:
-        os.ftruncate(file, start)
-    else:
-        os.write(file, b"\n")
+        return False
+    return True

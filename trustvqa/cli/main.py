@@ -15,6 +15,10 @@ COMMANDS: Final = {
         "engine",
     ),
     "ask": LazyCommand("trustvqa.cli.ask.ask:ask", "Ask one question about one picture and print the answer."),
+    "batch": LazyCommand(
+        "trustvqa.cli.ask.batch:batch",
+        "Ask all questions of a file and write a line of results for each; a killed command goes on where it was.",
+    ),
     "feedback": LazyCommand(
         "trustvqa.cli.ask.feedback:feedback",
         "Review an answer: which option was right, or whether the answer was; drift is told by that.",

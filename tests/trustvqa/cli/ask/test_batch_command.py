@@ -24,7 +24,7 @@ def server() -> Iterator[FakeGateway]:
 def gateway(server: FakeGateway) -> FakeGateway:
     server.replies.clear()
     server.requests.clear()
-    server.line = lambda asked: {"status": 200, "reply": DEFERRAL if asked["id"].endswith("1") else ANSWER}
+    server.line = lambda asked: {"status": 200, "reply": DEFERRAL if asked["question"].endswith("1?") else ANSWER}
     return server
 
 
@@ -40,7 +40,17 @@ def data(tmp_path: Path) -> Path:
 def run(data: Path, gateway: FakeGateway, *more: str, status: int = 0) -> tuple[list[dict[str, Any]], str]:
     columns = "question=asked,options=left+right,answer=truth,image=file"
     out = data.parent / "results.jsonl"
-    arguments = ("batch", data, "-o", out, "--columns", columns, "--gateway", gateway.url, *more)
+    arguments: tuple[str | Path, ...] = (
+        "batch",
+        data,
+        "-o",
+        out,
+        "--columns",
+        columns,
+        "--gateway",
+        gateway.url,
+        *more,
+    )
     _, said = run_command(data.parent, *arguments, status=status)
     lines = out.read_text().splitlines() if out.exists() else []
     return [json.loads(line) for line in lines], " ".join(said.split())
@@ -83,7 +93,7 @@ def test_the_same_command_goes_on_and_drops_a_torn_line(data: Path, gateway: Fak
 def test_what_failed_is_asked_again_and_has_one_line(data: Path, gateway: FakeGateway) -> None:
     well = gateway.line
     gateway.line = lambda line: (
-        {"status": 422, "problem": problem("invalid-request", 422)} if line["id"].endswith("5") else well(line)
+        {"status": 422, "problem": problem("invalid-request", 422)} if line["question"].endswith("5?") else well(line)
     )
     rows, said = run(data, gateway, status=4)
     assert [row["error"] for row in rows if "error" in row] == ["invalid-request"] * 2
