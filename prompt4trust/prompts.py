@@ -25,6 +25,7 @@ from pydantic import (
 )
 
 from prompt4trust.verdict import OwnParser, load_parser, split_name
+from prompt4trust.verdict.sentence_form import verdict_sentence
 from prompt4trust.visible_text import visible
 
 Message = dict[str, Any]
@@ -57,7 +58,8 @@ class PromptTemplate(BaseModel):
         order: Where the wording asks for the conclusion: ahead of the reasons, or behind them.
         response_format: Form that the reply must have where the server takes OpenAI's parameter of that name: a JSON
             object of the fields "answer", "confidence" and "explanation" ("json_schema"), or any JSON object
-            ("json_object"); None for any text. The wording should ask for it, too.
+            ("json_object"); or, where the server takes vLLM's structured_outputs, any text with the sentence "the
+            answer is X with confidence N" in it ("sentence"). None for any text. The wording should ask for it, too.
 
     Example:
         >>> template = PromptTemplate(name="plain", version=1, role="guide", user="{question}\n{options}")
@@ -76,7 +78,7 @@ class PromptTemplate(BaseModel):
     guidance_line: str = "{guidance}"
     scale: Literal["per-cent", "probability"] = "per-cent"
     order: Literal["conclude-first", "reason-first"] = "conclude-first"
-    response_format: Literal["json_schema", "json_object"] | None = None
+    response_format: Literal["json_schema", "json_object", "sentence"] | None = None
     # No field: a file of a wording cannot name code to run, only the settings can.
     _parser: OwnParser | None = PrivateAttr(default=None)
 
@@ -213,7 +215,8 @@ def response_format(template: PromptTemplate, options: Mapping[str, str]) -> str
 
     Returns:
         OpenAI's response_format as JSON text: the letters as an enumeration, the confidence as a whole number of 0 to
-        100 or, by the template's scale, a number; the reasons where the template's order has them.
+        100 or, by the template's scale, a number; the reasons where the template's order has them. For a sentence an
+        object of one field, vLLM's structured_outputs.
 
     Example:
         >>> template = load_template("answer-json@1")
@@ -223,6 +226,8 @@ def response_format(template: PromptTemplate, options: Mapping[str, str]) -> str
     """
     if template.response_format is None:
         return None
+    if template.response_format == "sentence":
+        return json.dumps({"structured_outputs": {"regex": verdict_sentence(options, template.scale, template.order)}})
     if template.response_format == "json_object":
         return json.dumps({"type": "json_object"})
     percent = {"type": "integer", "enum": list(range(101))}  # enumerated: servers differ in what bounds they take

@@ -85,7 +85,7 @@ def read_reply(
         scale=template.scale,
         order=template.order,
         finish_reason=reply.finish_reason,
-        is_json=template.response_format is not None,
+        is_json=template.response_format in ("json_schema", "json_object"),
     )
 
 

@@ -25,6 +25,7 @@ Change = Literal[
 """One thing done otherwise than asked: the longest length under its newer name, completions one by one, the system
 message at the head of the first user message, any JSON object in place of a schema; the others are left out."""
 
+_FORMS = ("response_format", "structured_outputs")
 _OMISSIONS: dict[Change, Omission] = {
     "logprobs": "logprobs",
     "seed": "seed",
@@ -68,13 +69,14 @@ class ChatRequest:
             longest: sampling.max_tokens,
             "top_k": sampling.top_k if sampling.top_k > 0 and self.vendor_parameters else None,
             "seed": sampling.seed,
-            "response_format": None if sampling.response_format is None else json.loads(sampling.response_format),
+            **_form(sampling),
         }
-        if "json_object" in changes and wanted["response_format"] is not None:
+        if "json_object" in changes and "response_format" in wanted:
             wanted["response_format"] = {"type": "json_object"}
         messages = _folded(self.messages) if "system" in changes else list(self.messages)
         body: dict[str, Any] = {"model": self.model, "messages": messages}
-        left_out = set(changes) - {longest}
+        left_out = {*changes, *_FORMS} if "response_format" in changes else set(changes)
+        left_out -= {longest}
         body |= {name: value for name, value in wanted.items() if value is not None and name not in left_out}
         if self.top_logprobs is not None and "logprobs" not in changes:
             body |= {"logprobs": True, "top_logprobs": self.top_logprobs}
@@ -98,6 +100,12 @@ class ChatRequest:
         """Make the request for one of the completions alone; a seed is varied, so that they differ as samples do."""
         seed = None if self.sampling.seed is None else self.sampling.seed + place
         return replace(self, n=1, sampling=replace(self.sampling, seed=seed))
+
+
+def _form(sampling: Sampling) -> dict[str, Any]:
+    """Put the form that the text must have as a parameter: OpenAI's, or vLLM's where only that can say it."""
+    form = None if sampling.response_format is None else json.loads(sampling.response_format)
+    return {} if form is None else form if "structured_outputs" in form else {"response_format": form}
 
 
 def _folded(messages: Sequence[Message]) -> list[Message]:
