@@ -32,4 +32,7 @@ def verdict_sentence(
     """
     answer = f"[{''.join(map(re.escape, options))}]" if options else r"[^\n.]{1,60}"
     sentence = rf"[Tt]he answer is {answer} with confidence {_NUMBERS[scale]}\."
-    return rf"[\s\S]{{0,1000}}{sentence}" if order == "reason-first" else rf"[^\n]{{0,80}}{sentence}[\s\S]*"
+    if order == "reason-first":
+        return rf"[\s\S]{{0,1000}}{sentence}"
+    # No digit before it: else a letter that is no option's could be said there, with a confidence, ahead of it.
+    return rf"([^\n.0-9]{{0,60}}\. )?{sentence}(\s[\s\S]*)?"
