@@ -89,6 +89,11 @@ class Reference:
         return len(next(iter(self.parts.values())).scores)
 
     @property
+    def compared(self) -> int:
+        """Reference inputs that a question's distances are taken to, of the trait that has most: its cost."""
+        return max(len(part.neighbours.rows) for part in self.parts.values())
+
+    @property
     def finest(self) -> float:
         """The largest atypicality that so few reference inputs can show."""
         return 1 - min(1.0, len(self.parts) / (self.n + 1))

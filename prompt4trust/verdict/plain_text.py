@@ -84,6 +84,8 @@ _MARKUP = (
         r"\1 (\2-\3)",
     ),
 )
+# Single lines of single blanks and signs with which no pattern above begins.
+_UNMARKED = re.compile(r"(?!(?i:.*on a scale ))(?:[!\"%-)+-;=-\[\]^_a-{}~]| (?! ))*+")
 
 
 def without_markup(text: str, *, blanks: bool = True) -> str:
@@ -96,6 +98,8 @@ def without_markup(text: str, *, blanks: bool = True) -> str:
     Returns:
         The same words, full-width signs as ASCII, boxes and answer tags as "answer:".
     """
+    if _UNMARKED.fullmatch(text):
+        return text.strip()  # most questions, options and replies: the patterns below have nothing to do
     text = re.sub(r"```[A-Za-z]*+", "\n", text).translate(_SIGNS)
     for pattern, plain in _MARKUP if blanks else (pair for pair in _MARKUP if pair is not _BLANKS):
         text = pattern.sub(plain, text)

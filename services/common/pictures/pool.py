@@ -26,6 +26,7 @@ from services.common.pictures.worker import LENGTHS, Task, pieces_of, serve
 
 _RETRY_S: Final = 1.0
 _MOST_REPLIED: Final = 1 << 28
+_READ_AHEAD: Final = 1 << 16
 _PRELOADED: Final = "services.common.pictures.preload"
 _Reply = tuple[Mapping[str, Any], bytes]
 _log = structlog.get_logger(__name__)
@@ -233,6 +234,9 @@ class _Worker:
         self._connection = connection
         self.pid = process.pid or 0
         self.ended = asyncio.Event()
+        # What has come of a reply is read in one go, and may hold the beginning of the next one.
+        self._room = memoryview(bytearray(_READ_AHEAD))
+        self._ahead = self._room[:0]
         loop.add_reader(process.sentinel, self._on_end)
 
     def _on_end(self) -> None:
@@ -255,13 +259,24 @@ class _Worker:
 
     async def _exactly(self, size: int) -> bytearray:
         data = bytearray(size)
-        view, have = memoryview(data), 0
-        while have < size:
-            more = await self._loop.sock_recv_into(self._connection, view[have:])
-            if not more:
-                raise EOFError
-            have += more
+        view = memoryview(data)
+        while view:
+            if self._ahead:
+                taken = min(len(view), len(self._ahead))
+                view[:taken], self._ahead = self._ahead[:taken], self._ahead[taken:]
+            elif len(view) < _READ_AHEAD:
+                self._ahead = self._room[: await self._received(self._room)]
+                continue
+            else:
+                taken = await self._received(view)
+            view = view[taken:]
         return data
+
+    async def _received(self, room: memoryview) -> int:
+        count = await self._loop.sock_recv_into(self._connection, room)
+        if not count:
+            raise EOFError
+        return count
 
     def kill(self) -> None:
         """End the process now; `ended` is set once it has gone."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import anyio
 import anyio.to_thread
@@ -17,6 +18,8 @@ from services.gateway.schemas import Atypicality
 from services.gateway.shelves.evidence import Evidence
 from services.gateway.shelves.references import ShelvedReference
 
+_FEW: Final = 1_000
+"""Reference inputs with which a question is compared in less than a millisecond, as a thread's hand-over takes."""
 _NOUNS: Mapping[str, str] = {"picture": "picture", "words": "wording"}
 
 
@@ -54,7 +57,7 @@ class FamiliarityJudge:
     workers: anyio.CapacityLimiter
 
     async def judge(self, query: Query, evidence: Evidence) -> Familiarity:
-        """Compare a question with those behind the evidence for its answer; milliseconds, in a worker thread.
+        """Compare a question with those behind the evidence for its answer; with many of them in a worker thread.
 
         Raises:
             PictureError: If the picture could be prepared and not described.
@@ -83,7 +86,10 @@ class FamiliarityJudge:
         def work() -> list[tuple[Judgement, ShelvedReference]]:
             return [(each.reference.judge(described[each.artifact.descriptor]), each) for each in found.values()]
 
-        judged = await anyio.to_thread.run_sync(work, limiter=self.workers, abandon_on_cancel=True)
+        if max(each.reference.compared for each in found.values()) <= _FEW:
+            judged = work()
+        else:
+            judged = await anyio.to_thread.run_sync(work, limiter=self.workers, abandon_on_cancel=True)
         judgement, reference = max(judged, key=lambda each: (each[0].atypicality, each[1].artifact.name))
         return Familiarity(_in_words(judgement, reference.artifact, self.limit))
 
