@@ -5,18 +5,19 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import partial
 from typing import Generic, TypeVar
 
 from services.common.askers import Askers
+from services.common.fair_queue import FairQueue, Waiting
 
 Worker = TypeVar("Worker", bound=Hashable)
 
 
 @dataclass(eq=False, slots=True)
-class _Waiting(Generic[Worker]):
-    client: str
-    worker: asyncio.Future[Worker] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+class _Waiting(Waiting, Generic[Worker]):
+    worker: Worker | None = None
 
 
 class Turns(Generic[Worker]):
@@ -38,9 +39,7 @@ class Turns(Generic[Worker]):
         self._askers = askers
         self._free: list[Worker] = []  # the last one is handed out first: its memory is warm
         self._held: dict[Worker, str] = {}
-        self._waiting: list[_Waiting[Worker]] = []  # the longest first
-        self._turns: dict[str, int] = {}  # of those who wait or hold: number of the last turn
-        self._count = 0
+        self._line = FairQueue[_Waiting[Worker]]()
 
     @property
     def free(self) -> int:
@@ -50,17 +49,18 @@ class Turns(Generic[Worker]):
     async def take(self, client: str) -> Worker:
         """Wait for a worker and hold it, until `give` or `drop` is told of it."""
         waiting = _Waiting[Worker](client)
-        self._waiting.append(waiting)
+        self._line.join(waiting)
         self._hand_out()
         try:
-            return await waiting.worker
+            await waiting.called.wait()
         except asyncio.CancelledError:
-            if waiting.worker.done() and not waiting.worker.cancelled():
-                self.give(waiting.worker.result())  # handed out in the moment in which it was given up
+            if waiting.worker is not None:
+                self.give(waiting.worker)  # handed out in the moment in which it was given up
             raise
         finally:
-            if waiting in self._waiting:
-                self._waiting.remove(waiting)
+            self._line.leave(waiting)
+        assert waiting.worker is not None  # noqa: S101 - handed out before it was called
+        return waiting.worker
 
     def give(self, worker: Worker) -> None:
         """Hand over a worker that is free: a new one, or one that was held."""
@@ -76,26 +76,21 @@ class Turns(Generic[Worker]):
             self._free.remove(worker)
 
     def _hand_out(self) -> None:
-        while self._free and (following := self._following()) is not None:
-            worker = self._free.pop()
-            if not self._usable(worker):
-                continue
-            self._waiting.remove(following)
-            self._held[worker] = following.client
-            self._count += 1
-            self._turns[following.client] = self._count
-            following.worker.set_result(worker)
-        present = {*self._held.values(), *(each.client for each in self._waiting)}
-        for client in self._turns.keys() - present:
-            del self._turns[client]
+        while True:
+            while self._free and not self._usable(self._free[-1]):
+                self._free.pop()
+            if not self._free:
+                return
+            held = Counter(self._held.values())
+            following = self._line.call(held, partial(self._may, held))
+            if following is None:
+                return
+            following.worker = self._free.pop()
+            self._held[following.worker] = following.client
+            following.called.set()
 
-    def _following(self) -> _Waiting[Worker] | None:
-        held = Counter(self._held.values())
-        allowed = [
-            each for each in self._waiting if not each.worker.done() and held[each.client] < self._most(each.client)
-        ]
-        # min takes the first of equals, which has waited longest.
-        return min(allowed, key=lambda each: (held[each.client], self._turns.get(each.client, 0)), default=None)
+    def _may(self, held: Counter[str], client: str) -> bool:
+        return held[client] < self._most(client)
 
     def _most(self, client: str) -> int:
         return max(1, self._places - 1) if self._askers.anybody_but(client) else self._places

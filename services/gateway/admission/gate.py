@@ -13,9 +13,9 @@ from http import HTTPStatus
 import anyio
 
 from prompt4trust.models import TransportError
+from services.common.fair_queue import FairQueue, Waiting
 from services.gateway.admission.adaptive_limit import Outcome, QuestionLimit
 from services.gateway.admission.controlled_delay import ControlledDelay
-from services.gateway.admission.fair_queue import FairQueue, Waiting
 from services.gateway.admission.return_times import ReturnTimes
 from services.gateway.errors import BusyError, ShedReason
 

@@ -11,9 +11,9 @@ from typing import TypeVar
 
 import anyio
 
+from services.common.fair_queue import FairQueue, Waiting
 from services.common.http.problems import Problem
 from services.gateway.admission.controlled_delay import ControlledDelay
-from services.gateway.admission.fair_queue import FairQueue, Waiting
 from services.gateway.errors import BusyError
 
 T = TypeVar("T")

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import Headers
 
+from services.common.fair_queue import FairQueue, Waiting
 from services.gateway.admission.controlled_delay import ControlledDelay
-from services.gateway.admission.fair_queue import FairQueue, Waiting
 from services.gateway.admission.return_times import ReturnTimes
 from services.gateway.intake.client_wait import longest_wait_s
 

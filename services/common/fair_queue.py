@@ -1,13 +1,12 @@
-"""A line of those that wait for a place, shared out among clients."""
+"""A line of those that wait, for a place or for a worker, shared out among clients."""
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
-
-import anyio
 
 
 @dataclass(eq=False, slots=True)
@@ -16,26 +15,31 @@ class Waiting:
 
     Attributes:
         client: Who it is.
-        called: Set when the wait is over, with a place or without.
+        called: Set when the wait is over, with what was waited for or without.
     """
 
     client: str
-    called: anyio.Event = field(default_factory=anyio.Event)
+    called: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 W = TypeVar("W", bound=Waiting)
 
 
+def _anybody(_: str) -> bool:
+    return True
+
+
 class FairQueue(Generic[W]):
     """The line: each client's turn comes as if the others were not many.
 
-    A place goes to the client that holds the fewest, of equals to the one that had its turn longest ago. Where the line
+    A turn goes to the client that holds the fewest, of equals to the one that had its turn longest ago. Where the line
     is full, the client that has the most in it makes room for one that has at least two fewer.
     """
 
     def __init__(self) -> None:
         self._waiting: list[W] = []  # the longest first
-        self._turns: dict[str, int] = {}  # client -> number of its last turn, since the line was empty
+        self._turns: dict[str, int] = {}  # of those who wait or hold: number of the last turn
+        self._count = 0
 
     def __len__(self) -> int:
         return len(self._waiting)
@@ -52,23 +56,26 @@ class FairQueue(Generic[W]):
         """Leave the line; nothing happens to who has left it."""
         if waiting in self._waiting:
             self._waiting.remove(waiting)
-            if not self._waiting:
-                self._turns.clear()
 
-    def call(self, held: Mapping[str, int]) -> W | None:
-        """Take out whose turn it is; None where nobody waits.
+    def call(self, held: Mapping[str, int], may: Callable[[str], bool] = _anybody) -> W | None:
+        """Take out whose turn it is; None where nobody waits, or nobody who may.
 
         Args:
             held: Client -> places that it holds; 0 for clients that are not in it.
+            may: Whether a client may have a turn now.
         """
         turns = self._turns
-
         # min takes the first of equals: the one that has waited longest.
         called = min(
-            self._waiting, key=lambda each: (held.get(each.client, 0), turns.get(each.client, -1)), default=None
+            (each for each in self._waiting if may(each.client)),
+            key=lambda each: (held.get(each.client, 0), turns.get(each.client, 0)),
+            default=None,
         )
+        for client in turns.keys() - held.keys() - {each.client for each in self._waiting}:
+            del turns[client]
         if called is not None:
-            turns[called.client] = max(turns.values(), default=-1) + 1
+            self._count += 1
+            turns[called.client] = self._count
             self.leave(called)
         return called
 
