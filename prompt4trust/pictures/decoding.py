@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from io import BytesIO
 from pathlib import PurePosixPath
 from typing import Final
@@ -84,19 +85,30 @@ class PictureOrigin:
     scale: float
 
 
-@dataclass(frozen=True, slots=True)
 class DecodedPicture:
     """A picture as models see it.
 
-    Attributes:
-        pixels: Upright, of mode L or RGB, and without metadata.
+    Args:
+        loaded: Its decoded pixels; of a JPEG as they were coded, in grey or in colour.
         origin: Where it came from.
         jpeg: The JPEG that decodes to these pixels, where the file was one; else None.
     """
 
-    pixels: Image.Image
-    origin: PictureOrigin
-    jpeg: bytes | None
+    def __init__(self, loaded: Image.Image, origin: PictureOrigin, jpeg: bytes | None) -> None:
+        self.origin = origin
+        self.jpeg = jpeg
+        self.size = loaded.size
+        self._loaded = loaded
+
+    @cached_property
+    def pixels(self) -> Image.Image:
+        """Pixels, upright, of mode L or RGB, and without metadata.
+
+        Of a JPEG they are made when they are first asked for: it goes on without them, and who waits for its file need
+        not wait until it is known whether its colours are all grey. Memory may run out then (MemoryError).
+        """
+        # Copied: Pillow keeps what a file says beside its pixels on the object, and would write it again.
+        return self._loaded if self.jpeg is None else _bare(_as_grey(self._loaded))
 
 
 def begins_as_picture(data: bytes) -> bool:
@@ -162,13 +174,12 @@ def _decode(data: bytes, limits: PictureLimits, media_type: str | None, filename
         if source_format == "JPEG":
             jpeg, window = _as_jpeg(image, data, limits), None
             with Image.open(BytesIO(jpeg), formats=("JPEG",)) as own:
-                # Copied: Pillow keeps what a file says beside its pixels on the object, and would write it again.
                 own.load()
-                pixels = _bare(_as_grey(own))
+                loaded: Image.Image = own
         else:
-            jpeg, (pixels, window) = None, _fitted(image, _fitted_size(source_size, limits))
-    scale = min(1.0, max(pixels.size) / max(source_size))
-    return DecodedPicture(pixels, PictureOrigin(source_format, source_size, window, scale), jpeg)
+            jpeg, (loaded, window) = None, _fitted(image, _fitted_size(source_size, limits))
+    scale = min(1.0, max(loaded.size) / max(source_size))
+    return DecodedPicture(loaded, PictureOrigin(source_format, source_size, window, scale), jpeg)
 
 
 def _as_jpeg(image: Image.Image, data: bytes, limits: PictureLimits) -> bytes:

@@ -38,7 +38,7 @@ class PreparedPicture:
     def of(cls, picture: DecodedPicture) -> PreparedPicture:
         """Make the file of a decoded picture; whoever decodes it has the same pixels."""
         file = picture.jpeg or _png(picture.pixels)
-        return cls(file, media_type_of(file), hashlib.sha256(file).hexdigest(), *picture.pixels.size, picture.origin)
+        return cls(file, media_type_of(file), hashlib.sha256(file).hexdigest(), *picture.size, picture.origin)
 
     @property
     def data_url(self) -> str:

@@ -37,11 +37,11 @@ def prepare_and_describe(file: bytes, asked: Mapping[str, Any]) -> tuple[Mapping
     decoded = decode_picture(file, limits, media_type=asked["media_type"], filename=asked["filename"])
     fields = asdict(PreparedPicture.of(decoded))
     prepared = fields.pop("file")
-    pixels, question, options = decoded.pixels, asked["question"], asked["options"]
+    question, options, descriptors = asked["question"], asked["options"], asked["descriptors"]
 
     def describe() -> Mapping[str, Any]:
         return {
-            name: _as_json(get_descriptor(name).describe(pixels, question, options)) for name in asked["descriptors"]
+            name: _as_json(get_descriptor(name).describe(decoded.pixels, question, options)) for name in descriptors
         }
 
     return fields, prepared, describe
