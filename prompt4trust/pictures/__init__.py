@@ -1,7 +1,8 @@
 """Pictures: one way to read a file for everybody who shows it to a model."""
 
 from prompt4trust.pictures.base64_text import decode_base64_picture
-from prompt4trust.pictures.decoding import FORMATS, DecodedPicture, PictureOrigin, begins_as_picture, decode_picture
+from prompt4trust.pictures.decoded import DecodedPicture, PictureOrigin
+from prompt4trust.pictures.decoding import FORMATS, begins_as_picture, decode_picture
 from prompt4trust.pictures.deep_grey import DeepGrey, read_deep_grey
 from prompt4trust.pictures.limits import PictureLimits
 from prompt4trust.pictures.preparation import PREPARATION_VERSION, PicturePreparation

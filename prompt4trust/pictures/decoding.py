@@ -8,16 +8,15 @@ and YCbCr become RGB without colour management; grey that was stored as colour i
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import cached_property
 from io import BytesIO
 from pathlib import PurePosixPath
 from typing import Final
 
-from PIL import Image, ImageChops, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 from PIL.Image import Resampling, Transpose
 
 from prompt4trust.errors import PictureError
+from prompt4trust.pictures.decoded import DecodedPicture, PictureOrigin, as_grey, bare, load_jpeg
 from prompt4trust.pictures.grey_values import DEEP_MODES, bands, deep_values, is_inverted
 from prompt4trust.pictures.headers import check_structure, memory_needed
 from prompt4trust.pictures.jpeg import bare_jpeg, encode_jpeg
@@ -66,49 +65,6 @@ _UPRIGHT: Final = {
 }
 _TRANSPARENT: Final = frozenset({"LA", "La", "PA", "RGBA", "RGBa"})
 _OPAQUE: Final = {"1": "L", "L": "L", "P": "RGB", "RGB": "RGB", "RGBX": "RGB", "CMYK": "RGB", "YCbCr": "RGB"}
-
-
-@dataclass(frozen=True, slots=True)
-class PictureOrigin:
-    """Where a picture came from, and what was done to it.
-
-    Attributes:
-        format: The file's format, one of FORMATS.
-        size: Width and height in the file, in pixels.
-        window: The values that became black and white, where grey deeper than eight bits was windowed; else None.
-        scale: Pixels of a side for each one in the file, at most 1.
-    """
-
-    format: str
-    size: tuple[int, int]
-    window: tuple[float, float] | None
-    scale: float
-
-
-class DecodedPicture:
-    """A picture as models see it.
-
-    Args:
-        loaded: Its decoded pixels; of a JPEG as they were coded, in grey or in colour.
-        origin: Where it came from.
-        jpeg: The JPEG that decodes to these pixels, where the file was one; else None.
-    """
-
-    def __init__(self, loaded: Image.Image, origin: PictureOrigin, jpeg: bytes | None) -> None:
-        self.origin = origin
-        self.jpeg = jpeg
-        self.size = loaded.size
-        self._loaded = loaded
-
-    @cached_property
-    def pixels(self) -> Image.Image:
-        """Pixels, upright, of mode L or RGB, and without metadata.
-
-        Of a JPEG they are made when they are first asked for: it goes on without them, and who waits for its file need
-        not wait until it is known whether its colours are all grey. Memory may run out then (MemoryError).
-        """
-        # Copied: Pillow keeps what a file says beside its pixels on the object, and would write it again.
-        return self._loaded if self.jpeg is None else _bare(_as_grey(self._loaded))
 
 
 def begins_as_picture(data: bytes) -> bool:
@@ -172,24 +128,29 @@ def _decode(data: bytes, limits: PictureLimits, media_type: str | None, filename
         _check_header(image, data, limits)
         source_size = image.size
         if source_format == "JPEG":
-            jpeg, window = _as_jpeg(image, data, limits), None
-            with Image.open(BytesIO(jpeg), formats=("JPEG",)) as own:
-                own.load()
-                loaded: Image.Image = own
+            (jpeg, loaded, size), window = _as_jpeg(image, data, limits), None
         else:
             jpeg, (loaded, window) = None, _fitted(image, _fitted_size(source_size, limits))
-    scale = min(1.0, max(loaded.size) / max(source_size))
-    return DecodedPicture(loaded, PictureOrigin(source_format, source_size, window, scale), jpeg)
+            size = loaded.size
+    scale = min(1.0, max(size) / max(source_size))
+    return DecodedPicture(loaded, size, PictureOrigin(source_format, source_size, window, scale), jpeg)
 
 
-def _as_jpeg(image: Image.Image, data: bytes, limits: PictureLimits) -> bytes:
-    """Give a JPEG as it goes on: its own coded picture where it stands upright and is small enough, else another."""
+def _as_jpeg(
+    image: Image.Image, data: bytes, limits: PictureLimits
+) -> tuple[bytes, Image.Image | None, tuple[int, int]]:
+    """Give a JPEG as it goes on: its own coded picture where it stands upright and is small enough, else another.
+
+    Returns:
+        The file; its pixels, where it is the client's own and was to be seen to be whole; and its width and height.
+    """
     size = _fitted_size(image.size, limits)
-    if size == image.size and orientation_of(image) not in _UPRIGHT and (bare := bare_jpeg(data)):
-        return bare
+    if size == image.size and orientation_of(image) not in _UPRIGHT and (plain := bare_jpeg(data)):
+        return plain, load_jpeg(plain), size
     # The decoder itself scales, by a power of two: a small part of the time and the memory.
     drafted = image.draft(None, size)
-    return encode_jpeg(_fitted(image, size, drafted[1] if drafted else None)[0], 2 * len(data))
+    fitted, _ = _fitted(image, size, drafted[1] if drafted else None)
+    return encode_jpeg(fitted, 2 * len(data)), None, fitted.size
 
 
 def _fitted_size(size: tuple[int, int], limits: PictureLimits) -> tuple[int, int]:
@@ -209,31 +170,13 @@ def _fitted(
     """
     image.load()
     shallow, window = _eight_bit(image)
-    fitted = _as_grey(shallow)
+    fitted = as_grey(shallow)
     if fitted.size != size or box:
         # A JPEG's decoder has done most of the way. For what is left a short kernel does: it loses less than the coding
         # that follows.
         kernel = Resampling.HAMMING if image.format in ("JPEG", "MPO") else Resampling.LANCZOS
-        fitted = _as_grey(fitted.resize(size, kernel, box, reducing_gap=3.0))
-    return _bare(upright(fitted, orientation_of(image))), window
-
-
-def _bare(picture: Image.Image) -> Image.Image:
-    """Copy the pixels and nothing else: Pillow keeps a file's profile, text and resolution on the object."""
-    canvas = Image.new(picture.mode, picture.size)
-    canvas.paste(picture)
-    return canvas
-
-
-def _as_grey(picture: Image.Image) -> Image.Image:
-    """Take one channel of a colour picture whose three are the same: grey that was stored as colour."""
-    if picture.mode != "RGB":
-        return picture
-    for _, band in bands(picture):
-        red, green, blue = band.split()
-        if ImageChops.difference(red, green).getbbox() or ImageChops.difference(red, blue).getbbox():
-            return picture
-    return red if red.size == picture.size else picture.getchannel(0)
+        fitted = as_grey(fitted.resize(size, kernel, box, reducing_gap=3.0))
+    return bare(upright(fitted, orientation_of(image))), window
 
 
 def _check_declared(found: str, media_type: str | None, filename: str | None) -> None:

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from PIL.Image import Resampling
 
-from prompt4trust.pictures.decoding import FORMATS, DecodedPicture, orientation_of, upright
+from prompt4trust.pictures.decoded import DecodedPicture
+from prompt4trust.pictures.decoding import FORMATS, orientation_of, upright
 from prompt4trust.pictures.grey_values import DEEP_MODES, deep_values, is_inverted
 
 _STEPS = 65_535

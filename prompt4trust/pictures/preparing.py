@@ -10,7 +10,8 @@ from io import BytesIO
 
 from PIL import Image
 
-from prompt4trust.pictures.decoding import DecodedPicture, PictureOrigin, decode_picture
+from prompt4trust.pictures.decoded import DecodedPicture, PictureOrigin
+from prompt4trust.pictures.decoding import decode_picture
 from prompt4trust.pictures.limits import PictureLimits
 
 
