@@ -311,8 +311,7 @@ class RecordStore:
         """
         old = select(answers.c.id).where(answers.c.at < before).order_by(answers.c.at, answers.c.id).limit(limit)
         # Two gateways on one PostgreSQL do not wait for each other's batches.
-        old = old.with_for_update(skip_locked=True)
-        forget = delete(answers).where(answers.c.id.in_(old))
+        forget = delete(answers).where(answers.c.id.in_(old.with_for_update(skip_locked=True)))
         return await self.write(lambda connection: connection.execute(forget).rowcount)
 
     async def key_hashes(self, limit: int = 1, *, answer_id: str | None = None) -> int:
