@@ -8,7 +8,8 @@ from string import ascii_uppercase
 from typing import Final
 
 _LINE: Final = re.compile(r"\s{0,40}\(?(?P<letter>[A-Za-z])[:.)]\s{1,40}(?P<text>\S.*)")
-_TWO_IN_ONE_LINE: Final = re.compile(r"(?:^|\s)\(?A[:.)]\s.*\s\(?B[:.)]\s")
+_FIRST: Final = re.compile(r"(?:^|\s)\(?A[:.)]\s")
+_SECOND: Final = re.compile(r"\s\(?B[:.)]\s")
 _LONGEST: Final = 40_000
 """Characters of a text in which options are looked for; a question with 26 of them has fewer."""
 
@@ -53,7 +54,7 @@ def split_options(text: str) -> TextWithOptions:
     lines = text.splitlines()
     found = [(place, line) for place, each in enumerate(lines) if (line := _LINE.fullmatch(each))]
     if len(found) < 2:
-        if any(_TWO_IN_ONE_LINE.search(line) for line in lines):
+        if any(_holds_two(line) for line in lines):
             raise UnclearOptionsError("has several options in one line: give each a line of its own")
         return TextWithOptions(text, ())
     first, last = found[0][0], found[-1][0]
@@ -63,3 +64,9 @@ def split_options(text: str) -> TextWithOptions:
         raise UnclearOptionsError("has other lines between those of its options: each option takes one line")
     question = "\n".join([*lines[:first], *lines[last + 1 :]])
     return TextWithOptions(question, tuple(line["text"].strip() for _, line in found))
+
+
+def _holds_two(line: str) -> bool:
+    # One after the other: a single pattern for both would take a time that grows with the square of the line's length.
+    first = _FIRST.search(line)
+    return first is not None and _SECOND.search(line, first.end()) is not None
