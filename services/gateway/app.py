@@ -27,6 +27,7 @@ from services.gateway.web.calibration_routes import router as monitoring_router
 from services.gateway.web.calibrator_routes import router as calibrators_router
 from services.gateway.web.picture_routes import router as pictures_router
 from services.gateway.web.record_routes import router as records_router
+from services.gateway.web.review_routes import router as reviews_router
 from services.gateway.web.routes import router
 from services.gateway.web.sign_in import SignIn
 from services.gateway.web.static_pages import FILES, add_page
@@ -92,6 +93,7 @@ def create_gateway(settings: GatewaySettings) -> FastAPI:
     app.include_router(pictures_router)
     app.include_router(batches_router)
     app.include_router(records_router)
+    app.include_router(reviews_router)
     app.include_router(calibrators_router)
     app.include_router(monitoring_router)
     add_page(app)

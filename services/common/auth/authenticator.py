@@ -129,10 +129,10 @@ class Authenticator:
                 "Administration is closed: this service listens beyond its own machine and has no keys. "
                 f"Name a file of keys in TRUSTVQA_{self._service.upper()}_API_KEYS."
             )
-        elif "origin" in headers or host_name(headers.get("host", "").lower()) not in LOOPBACK:
-            # A page in a browser on this machine reaches loopback too, without its user having meant it; by a name of
-            # its own that leads there, or through a proxy, so does whoever else.
-            why = "Administration without keys is for programs on this machine, not for web pages or proxies."
+        elif not is_for_loopback(headers):
+            # Another site's page in a browser on this machine reaches loopback too, without its user having meant it;
+            # by a name of its own that leads there, or through a proxy, so does whoever else.
+            why = "Administration without keys is for this machine's user, not for other sites' pages or proxies."
         else:
             return None
         self._note(scope, rule, "closed", None)
@@ -158,6 +158,14 @@ class Authenticator:
             route="unmatched" if rule is None else rule.path,
             key=None if text is None else id_of(text),
         )
+
+
+def is_for_loopback(headers: Headers) -> bool:
+    """Whether a request is for loopback by its name, and comes from a program or from the service's own page."""
+    host = headers.get("host", "").lower()
+    origin = headers.get("origin")
+    is_own_page = origin is None or origin.lower() in (f"http://{host}", f"https://{host}")
+    return is_own_page and host_name(host) in LOOPBACK
 
 
 def _name_route(scope: Scope, rule: Rule | None) -> None:

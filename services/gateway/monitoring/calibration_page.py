@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,17 +20,8 @@ from services.gateway.monitoring.report import (
 )
 from services.gateway.monitoring.watched_stream import Kind
 from trustvqa.reports.page_parts import Cell, Diagram, Table
-from trustvqa.reports.rendering import STYLE, render
+from trustvqa.reports.rendering import render
 
-_STYLE_HASH = base64.b64encode(hashlib.sha256(STYLE.encode()).digest()).decode()
-HEADERS: Final = {
-    "Content-Security-Policy": (
-        f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; base-uri 'none'; form-action 'none'; "
-        "frame-ancestors 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Opener-Policy": "same-origin",
-}
 _TITLE = "Does calibrated confidence hold?"
 _FEW = 50
 _TEMPLATES: Final = Path(__file__).parent / "templates"
@@ -52,7 +40,7 @@ _DAYS = {"reviewed": "answers", "ece": "ECE", "brier": "Brier score", "coverage"
 
 @dataclass(frozen=True, slots=True)
 class StreamCard:
-    """Verdict on a stream that is applied now; `kind` is the card's class, `raised` when there was an alarm, or ""."""
+    """Verdict on a stream that is applied now; of an alarm that stands, when it was `raised` and its id, else ""."""
 
     kind: str
     heading: str
@@ -60,6 +48,7 @@ class StreamCard:
     told: str
     raised: str
     name: str
+    alarm: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +76,7 @@ class CalibrationPage:
         streams: What is tested.
         by: Figures by models and by what clients told.
         days: Figures by day, None without.
+        administers: Whether the reader may acknowledge alarms and strike reviews.
     """
 
     title: str
@@ -101,10 +91,16 @@ class CalibrationPage:
     streams: Sequence[StreamView]
     by: Sequence[Table]
     days: Table | None
+    administers: bool
 
 
-def render_page(report: CalibrationReport) -> str:
-    """Write a report as HTML that needs nothing else."""
+def render_page(report: CalibrationReport, *, administers: bool = False) -> str:
+    """Write a report as HTML that needs nothing else.
+
+    Args:
+        report: The report.
+        administers: Whether the reader may acknowledge alarms and strike reviews: only then the page has a script.
+    """
     found = report.figures
     newest = min(report.window, report.reviewed)
     page = CalibrationPage(
@@ -120,6 +116,7 @@ def render_page(report: CalibrationReport) -> str:
         streams=[_stream(stream) for stream in report.streams],
         by=[_group(name, listed) for name, listed in report.by.items()],
         days=_days(report) if report.days else None,
+        administers=administers,
     )
     return render("calibration.html", page, _TEMPLATES)
 
@@ -144,7 +141,8 @@ def _card(stream: StreamReply) -> StreamCard:
     raised = ""
     if alarm is not None and stream.live:
         raised = f"raised {_time(alarm.at)}, at answer {alarm.answer:,}; its id {alarm.id}"
-    return StreamCard(kind, _tested(stream), verdict, told, raised, stream.name)
+    stands = alarm.id if alarm is not None and stream.live else ""
+    return StreamCard(kind, _tested(stream), verdict, told, raised, stream.name, stands)
 
 
 def _tested(stream: StreamReply) -> str:
@@ -153,11 +151,15 @@ def _tested(stream: StreamReply) -> str:
 
 
 def _calm(stream: StreamReply) -> str:
-    share = max(0.0, stream.evidence) / stream.limit
-    return (
-        f"On {stream.n:,} reviewed answers the evidence against it is {stream.evidence:z.1f}, where an alarm "
-        f"takes {stream.limit:.1f} ({share:.0%} of the way)."
-    )
+    share = _way(stream)
+    if share < 0.01:
+        return f"{stream.n:,} reviewed answers speak for it: nothing points to an alarm."
+    return f"{stream.n:,} reviewed answers: {share:.0%} of the way to an alarm."
+
+
+def _way(stream: StreamReply) -> float:
+    """Share of the way to an alarm that the evidence has gone, in [0, 1]."""
+    return min(1.0, max(0.0, stream.evidence) / stream.limit)
 
 
 def _diagrams(report: CalibrationReport) -> list[Diagram]:
@@ -197,8 +199,8 @@ def _stream(stream: StreamReply) -> StreamView:
         "pair": stream.pair.line,
         stream.kind: f"{stream.name} ({state})" + (f", made {_time(stream.fitted)}" if stream.fitted else ""),
         "reviewed answers": f"{stream.n:,}{_between(stream)}",
-        "evidence": f"{stream.evidence:z.2f}; an alarm at {stream.limit:.2f}",
-        "p-value": f"{stream.p_value:.2g}, valid at any time",
+        "way to an alarm": f"{_way(stream):.0%}",
+        "by chance alone": f"so far or farther with probability {min(1.0, stream.p_value):.2g} at most, if all is well",
         "false alarms": f"with probability {stream.alpha:.3g} at most, ever",
     }
     if stream.finding is not None:
@@ -219,19 +221,18 @@ def _finding(kind: Kind, found: FindingReply) -> str:
 
 
 def _evidence(stream: StreamReply) -> Diagram:
-    points = [(point["n"], point["evidence"]) for point in stream.history]
-    values = [value for _, value in points]
+    points = [(point["n"], 100 * max(0.0, point["evidence"]) / stream.limit) for point in stream.history]
     marks = [] if stream.alarm is None else [(float(stream.alarm.answer), "alarm")]
     drawn = history_svg(
-        {"evidence": points},
-        f"evidence against {stream.name}",
+        {"way to an alarm": points},
+        f"way to an alarm of {stream.name}, in per cent",
         x_label="reviewed answers of this stream",
-        y_range=(min(-1.0, math.floor(min(values))), max(stream.limit * 1.15, max(values) * 1.05)),
+        y_range=(0.0, max(115.0, 1.05 * max(value for _, value in points))),
         marks=marks,
-        levels=[(stream.limit, "alarm from here on")],
+        levels=[(100.0, "alarm from here on")],
         height=130,
     )
-    return Diagram.of(drawn, told="Evidence over the reviews.", broad=True)
+    return Diagram.of(drawn, told="Upright: per cent of the way to an alarm. Across: reviewed answers.", broad=True)
 
 
 def _group(name: str, listed: Iterable[SliceFigures]) -> Table:

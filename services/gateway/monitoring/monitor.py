@@ -76,6 +76,7 @@ class Monitor:
         self._reading = anyio.Lock()
         self._saved: tuple[datetime, int] | None = None
         self._is_restored = False
+        self._strikes = 0
         status = "off" if kept is None else "starting"
         self._report = CalibrationReport(
             status=status, window=watching.window, tolerance=watching.tolerance, alpha=watching.alpha
@@ -123,7 +124,13 @@ class Monitor:
 
     async def _look(self, kept: MonitoringStore) -> None:
         await self._refresh()
-        observer = self._observer or await self._begin(kept)
+        strikes = await kept.strikes()
+        observer = self._observer or await self._begin(kept, strikes)
+        is_anew = strikes != self._strikes and self._observer is not None
+        if is_anew:
+            # What was struck has been counted: everything that stands is read again. Until then all is as it was.
+            _log.info("reviews were struck or restored: monitoring begins anew", strikes=strikes)
+            observer, self._is_restored, self._saved = observer.anew(), False, None
         before = observer.seen
         words = await kept.acknowledged()
         heard = observer.acknowledge(words)
@@ -142,10 +149,11 @@ class Monitor:
             if len(answers) < _PAGE:
                 break
         observer.settle()
-        self._observer = observer
+        self._observer, self._strikes = observer, strikes
         self._alarms = observer.alarms()
         applied = frozenset(watch.stream_key for watch in observer.watches if self._is_applied(watch))
-        if observer.seen != before or heard or applied != self._was_applied or self._report.status == "starting":
+        is_other = is_anew or heard or applied != self._was_applied
+        if observer.seen != before or is_other or self._report.status == "starting":
             self._report = await anyio.to_thread.run_sync(
                 make_report, observer, lambda watch: watch.stream_key in applied, self._clock()
             )
@@ -163,7 +171,7 @@ class Monitor:
     def _is_applied(self, watch: WatchedStream) -> bool:
         return self._applied(watch.kind, watch.key) == Fit(watch.name, watch.fitted or _NEVER)
 
-    async def _begin(self, kept: MonitoringStore) -> Observer:
+    async def _begin(self, kept: MonitoringStore, strikes: int) -> Observer:
         state = await kept.load()
         if state is not None:
             try:
@@ -171,6 +179,8 @@ class Monitor:
             except (KeyError, TypeError, ValueError) as error:
                 _log.warning("monitoring begins anew from the records", reason=str(error))
             else:
+                if state.get("strikes", 0) != strikes:
+                    return observer.anew()
                 self._is_restored = True
                 self._saved = (self._clock(), observer.seen)
                 return observer
@@ -184,7 +194,7 @@ class Monitor:
                 return
         if observer.seen == 0:
             return
-        state = await anyio.to_thread.run_sync(observer.state)
+        state = {**await anyio.to_thread.run_sync(observer.state), "strikes": self._strikes}
         await kept.save(state, observer.seen, now, anew=not self._is_restored)
         self._is_restored = True
         self._saved = (now, observer.seen)

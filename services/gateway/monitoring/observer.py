@@ -70,6 +70,12 @@ class Observer:
         self._waiting: list[Acknowledgement] = []
         self._told: set[tuple[str, str]] = set()
 
+    def anew(self) -> Self:
+        """Make an observer that has seen nothing, and knows of the calibrators and guards that this one knows of."""
+        fresh = type(self)(self.watching)
+        fresh._fits = {key: list(known) for key, known in self._fits.items()}
+        return fresh
+
     @property
     def watches(self) -> list[WatchedStream]:
         """All streams, in the order in which they began."""

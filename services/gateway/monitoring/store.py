@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from services.gateway.monitoring.watched_stream import Acknowledgement
 from services.gateway.records.store import RecordStore
-from services.gateway.records.tables import acknowledgements, monitoring
+from services.gateway.records.tables import acknowledgements, monitoring, strikes
 
 _ROW = 1
 
@@ -58,6 +58,12 @@ class MonitoringStore:
         row = {"alarm": word.alarm, "at": word.at, "who": word.who, "note": word.note}
         say = insert(acknowledgements).values(**row)
         await self.records.write(lambda connection: connection.execute(say))
+
+    async def strikes(self) -> int:
+        """Read the number of the newest strike, or 0: where it changed, reviews that were counted may count no more."""
+        async with self.records.reading() as connection:
+            newest: int | None = (await connection.execute(select(func.max(strikes.c.number)))).scalar_one()
+        return newest or 0
 
     async def acknowledged(self) -> list[Acknowledgement]:
         """List what administrators said, the oldest first."""

@@ -13,12 +13,13 @@ from services.gateway.records.reviewed_answer import ReviewedAnswer
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """A review of an answer: exactly one of `correct_option` and `right` is given."""
+    """A review of an answer: exactly one of `correct_option` and `right` is given, and the name of its API key."""
 
     who: str
     comment: str | None = None
     correct_option: str | None = None
     right: bool | None = None
+    key_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

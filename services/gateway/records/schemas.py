@@ -100,9 +100,9 @@ class FeedbackRequest(BaseModel):
             raise PydanticCustomError("one_of_two", "give either correct_option or right, and not both")
         return self
 
-    def said(self) -> Review:
-        """Put the same in the store's terms."""
-        return Review(self.who, self.comment, self.correct_option, self.right)
+    def said(self, key_name: str | None = None) -> Review:
+        """Put the same in the store's terms, with the name of the key that it came by."""
+        return Review(self.who, self.comment, self.correct_option, self.right, key_name)
 
 
 class FeedbackReply(BaseModel):

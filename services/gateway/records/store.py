@@ -231,7 +231,8 @@ class RecordStore:
             if answer is None:
                 raise UnknownAnswerError(answer_id)
             correct = judge(answer, said)
-            count = connection.execute(select(func.count()).select_from(feedback).where(of_answer)).scalar_one()
+            counted = select(func.count(), func.count().filter(feedback.c.strike.is_(None))).where(of_answer)
+            count, standing = connection.execute(counted).one()
             if count >= self._max_feedback:
                 raise FeedbackFullError
             newest: datetime | None = connection.execute(select(func.max(feedback.c.at))).scalar_one()
@@ -239,7 +240,8 @@ class RecordStore:
             kept = FeedbackRow(at, said.who, said.comment, said.correct_option, correct)
             connection.execute(update(feedback).where(of_answer, feedback.c.is_latest).values(is_latest=False))
             row = {"at": at, "who": kept.who, "comment": kept.comment, "correct_option": kept.correct_option}
-            flags = {"correct": correct, "is_first": count == 0, "is_latest": True}
+            row["key_name"] = said.key_name
+            flags = {"correct": correct, "is_first": standing == 0, "is_latest": True}
             connection.execute(insert(feedback).values(answer_id=answer_id, **row, **flags))
             return kept
 

@@ -146,6 +146,8 @@ feedback = Table(
     Column("correct", Boolean, nullable=False),
     Column("is_first", Boolean, nullable=False),
     Column("is_latest", Boolean, nullable=False),
+    Column("key_name", Text),  # of the API key; None where there are none
+    Column("strike", BigInteger),  # the number of the strike that took it out of the count
     Index("feedback_answer_id", "answer_id", "number"),
     Index("feedback_at", "at"),
     Index("feedback_first", "at", "answer_id", sqlite_where=text("is_first"), postgresql_where=text("is_first")),
@@ -170,4 +172,16 @@ acknowledgements = Table(
     Column("at", UtcTime, nullable=False),
     Column("who", Text, nullable=False),
     Column("note", Text),
+)
+
+# What administrators struck out of the count, and what they restored: the newest number says whether anything changed.
+strikes = Table(
+    "strikes",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    Column("at", UtcTime, nullable=False),
+    Column("who", Text, nullable=False),
+    Column("note", Text),
+    Column("restores", Boolean, nullable=False),
+    Column("reviews", _JSON, nullable=False),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Annotated
 
 import anyio.to_thread
@@ -14,12 +15,14 @@ from services.common.http.problems import Problem
 from services.common.http.question_fields import plain_text
 from services.gateway.errors import UnknownAlarmError
 from services.gateway.intake.json_body import check_fields, read_object
-from services.gateway.monitoring.calibration_page import HEADERS, render_page
+from services.gateway.monitoring.administration import headers_of
+from services.gateway.monitoring.calibration_page import render_page
 from services.gateway.monitoring.report import CalibrationReport
 from services.gateway.records.errors import RecordRefusedError, RecordsAwayError
 from services.gateway.records.schemas import Comment, Who
 from services.gateway.web.content_negotiation import prefers_html
 from services.gateway.web.dependencies import TheGateway
+from services.gateway.web.local_user import may
 from services.gateway.web.refusals import record_refused_problem, records_away_problem
 
 _MAX_BODY = 20_000
@@ -65,8 +68,10 @@ async def calibration(request: Request, gateway: TheGateway) -> Response:
     """Give live figures, the test's evidence and the alarms."""
     report = gateway.monitor.report
     if prefers_html(request.headers.get("accept", "")):
-        page = await anyio.to_thread.run_sync(render_page, report)
-        return Response(page, media_type="text/html; charset=utf-8", headers={**_FRESH, **HEADERS})
+        administers = may(request, Right.ADMIN)
+        page = await anyio.to_thread.run_sync(partial(render_page, report, administers=administers))
+        headers = {**_FRESH, **headers_of(administers=administers)}
+        return Response(page, media_type="text/html; charset=utf-8", headers=headers)
     return await _as_json(report)
 
 

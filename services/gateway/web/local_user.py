@@ -8,18 +8,12 @@ from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from services.common.auth import Right
-from services.common.auth.authenticator import key_of
-from services.common.settings import LOOPBACK, host_name
+from services.common.auth.authenticator import is_for_loopback, key_of
 
 
 def is_local(request: Request) -> bool:
     """Whether a request comes from this machine, and not by way of a proxy or of another site's page."""
-    headers = Headers(scope=request.scope)
-    host = headers.get("host", "").lower()
-    if host_name(host) not in LOOPBACK or not _is_loopback(request):
-        return False
-    origin = headers.get("origin")
-    return origin is None or origin.lower() in (f"http://{host}", f"https://{host}")
+    return _is_loopback(request) and is_for_loopback(Headers(scope=request.scope))
 
 
 def may(request: Request, right: Right) -> bool:

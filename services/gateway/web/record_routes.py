@@ -12,6 +12,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from prompt4trust.pictures import media_type_of
 from services.common.auth import Right, requires
+from services.common.auth.authenticator import key_of
 from services.common.http.openapi import json_body, problems
 from services.common.http.problems import Problem
 from services.gateway.intake.json_body import check_fields, read_object, refuse
@@ -110,7 +111,7 @@ async def give_feedback(answer_id: _AnswerId, request: Request, gateway: TheGate
     must = "must be an object with who, and correct_option or right"
     timeout_s = gateway.settings.upload_deadline_s
     fields = await read_object(request, must, max_bytes=_MAX_BODY, timeout_s=timeout_s)
-    said = check_fields(FeedbackRequest, fields).said()
+    said = check_fields(FeedbackRequest, fields).said(None if (key := key_of(request.scope)) is None else key.name)
     with _told(gateway):
         row = await records.store.give_feedback(_checked(answer_id), said)
     records.metrics.feedback.labels("true" if row.correct else "false").inc()

@@ -24,7 +24,7 @@ COOKIE: Final = "trustvqa_key"
 PATH: Final = "/sign-in"
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 # Pages that signing in may lead to. Nothing else: an address in a link must not lead to another site.
-_PAGES: Final = ("/", "/calibration", "/docs")
+_PAGES: Final = ("/", "/calibration", "/reviews", "/docs")
 _MAX_BODY: Final = 2_000
 _BODY_S: Final = 10.0
 _SAFE: Final = ("GET", "HEAD")

@@ -11,6 +11,7 @@ from prompt4trust.evaluation.report import ReportedRun
 from prompt4trust.questions import Question
 from trustvqa.reports import metric_names
 from trustvqa.reports.evaluation import findings
+from trustvqa.reports.evaluation.advice import Advice, advise
 from trustvqa.reports.evaluation.confident_errors import ErrorView, confident_errors, error_views
 from trustvqa.reports.evaluation.figure_tables import group_tables, groups_of, whole_tables
 from trustvqa.reports.evaluation.group_diagrams import GroupDiagrams, group_diagrams
@@ -44,6 +45,7 @@ class EvaluationPage:
 
     Attributes:
         title, about, notes: The page's name, what was evaluated, what a reader must know of how the page was made.
+        advice: The first page: which method, at which risk, how sure.
         lead, alike, remarks, cards: The summary: what the report comes to, estimators that gave the same answers in all
             runs, what a reader of the methods' figures must know, and each method's verdict.
         methods, changes: The first table, and differences of pairs of methods.
@@ -57,6 +59,7 @@ class EvaluationPage:
     title: str
     about: str
     notes: Sequence[str]
+    advice: Advice
     lead: Sequence[str]
     alike: Sequence[str]
     remarks: Sequence[str]
@@ -105,6 +108,7 @@ def render_evaluation_page(
         title=title or f"{'Comparison' if report.others else 'Evaluation'} on {report.run.dataset}",
         about=_about(report),
         notes=notes,
+        advice=advise(report),
         lead=findings.lead(report),
         alike=report.alike,
         remarks=[f"{method.name}: {told}." for method in methods for told in metric_names.remarks(method)],

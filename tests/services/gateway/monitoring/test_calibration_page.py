@@ -13,7 +13,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from services.gateway.monitoring.calibration_page import HEADERS, render_page
+from services.gateway.monitoring.administration import headers_of
+from services.gateway.monitoring.calibration_page import render_page
 from services.gateway.monitoring.observer import Observer, Watching
 from services.gateway.monitoring.report import CalibrationReport, make_report
 from services.gateway.monitoring.watched_stream import Acknowledgement
@@ -48,7 +49,7 @@ def test_it_says_what_is_wrong_and_what_to_do_and_escapes_what_clients_told(repo
     assert "trustvqa calibrate --from-feedback" in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page
     assert "<script" not in page
-    for drawing in ("Reliability diagram", "Risk-coverage curves", "evidence against platt-cgp"):
+    for drawing in ("Reliability diagram", "Risk-coverage curves", "way to an alarm of platt-cgp"):
         assert drawing in page
     assert " style=" not in page  # the policy would drop it
 
@@ -56,8 +57,8 @@ def test_it_says_what_is_wrong_and_what_to_do_and_escapes_what_clients_told(repo
 def test_the_policy_lets_exactly_this_style_in(report: CalibrationReport) -> None:
     (style,) = re.findall("<style>(.*?)</style>", render_page(report), re.DOTALL)
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
-    assert f"style-src 'sha256-{digest}'" in HEADERS["Content-Security-Policy"]
-    assert "'unsafe" not in HEADERS["Content-Security-Policy"]
+    assert f"style-src 'sha256-{digest}'" in headers_of(administers=False)["Content-Security-Policy"]
+    assert "'unsafe" not in headers_of(administers=False)["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize(
@@ -90,7 +91,7 @@ def test_an_acknowledged_alarm_and_a_replaced_calibrator_are_no_alarm(observer: 
 @in_browser
 def test_a_browser_shows_it_in_light_and_dark_and_on_a_telephone(report: CalibrationReport) -> None:
     async def serve(request: Request) -> Response:
-        return Response(render_page(report), media_type="text/html", headers=HEADERS)
+        return Response(render_page(report), media_type="text/html", headers=headers_of(administers=False))
 
     complaints: list[str] = []
     with running(Starlette(routes=[Route("/calibration", serve)])) as url, chromium() as browser:

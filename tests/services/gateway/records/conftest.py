@@ -87,9 +87,17 @@ def keyed(place: Place, content: bytes | str) -> str:
     return hmac.new(hash_secret(place).encode(), digest.digest(), hashlib.sha256).hexdigest()
 
 
+def without_strikes(place: Place) -> None:
+    """Take away what a migration added for strikes."""
+    place.query("DROP TABLE strikes")
+    for column in ("strike", "key_name"):
+        place.query(f"ALTER TABLE feedback DROP COLUMN {column}")
+
+
 def made_plain(place: Place) -> None:
     """Take away what migrations added since hashes are keyed: the tables of a version before."""
     place.query("ALTER TABLE answers DROP COLUMN reply")
+    without_strikes(place)
     place.query("DROP INDEX answers_plain")
     place.query("ALTER TABLE answers DROP COLUMN hash_key")
     place.query(f"UPDATE {VERSION_TABLE} SET version_num = 'r0003' RETURNING 1")  # noqa: S608

@@ -92,7 +92,7 @@ def test_the_page_loads_nothing_and_its_links_lead_somewhere(page: str, tree: No
     [policy] = [each for each in tree.all("meta") if each.attrs.get("http-equiv") == "Content-Security-Policy"]
     assert "default-src 'none'" in policy.attrs["content"]
     targets = [link.attrs["href"] for link in tree.all("nav")[0].all("a")]
-    listed = "summary methods reliability confidences risk groups errors figures run reading"
+    listed = "answers summary methods reliability confidences risk groups errors figures run reading"
     assert targets == [f"#{name}" for name in listed.split()]
 
 
@@ -100,7 +100,7 @@ def test_numbers_and_stars_are_those_of_the_json(tmp_path: Path, report: Report,
     files = write_report(tmp_path, report, predictions(), asked(), [artifact(0.0, 0.4)])
     stored = Report.model_validate_json(files["json"].read_bytes())
     assert stored == report
-    table = tree.all("table")[0]
+    table = tree.all("table")[1]  # the first is that of the first page
     head = [cell.text for cell in cells(table.all("tr")[0])]
     assert head[1:4] == ["accuracy ↑", "mean confidence", "ECE ↓"]
     rows = table.all("tbody")[0].all("tr")
@@ -117,7 +117,7 @@ def test_numbers_and_stars_are_those_of_the_json(tmp_path: Path, report: Report,
             assert bool(cell.all("span", "best")) == best
             stars += best
     assert stars > 0
-    changed = tree.all("table")[1].all("tbody")[0].all("tr")
+    changed = tree.all("table")[2].all("tbody")[0].all("tr")
     assert [[each.text for each in cells(row)[:2]] for row in changed] == [
         [each.method, each.than] for each in stored.changes
     ]

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 
 from prompt4trust.evaluation import build_report
 from prompt4trust.evaluation.report import ReportedRun
-from tests.support.browser import IN_BROWSER, chromium
+from tests.support.browser import IN_BROWSER, accessibility_faults, chromium
 from tests.trustvqa.reports.evaluation.test_evaluation_page import artifact, asked, manifest, predictions
 from trustvqa.reports.evaluation.evaluation_page import render_evaluation_page
 
@@ -50,6 +50,7 @@ def page(browser: Browser, file: Path) -> Iterator[Page]:
 
 
 def test_fits_a_phone_and_wide_things_scroll_by_keyboard(page: Page) -> None:
+    page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
     assert page.evaluate("document.documentElement.scrollWidth") <= 360
     wide = "[...document.querySelectorAll('.wide')].filter(each => each.scrollWidth > each.clientWidth)"
     assert page.evaluate(f"{wide}.length") > 0
@@ -57,7 +58,7 @@ def test_fits_a_phone_and_wide_things_scroll_by_keyboard(page: Page) -> None:
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.textContent") == "Skip to the content"
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.getAttribute('href')") == "#summary"
+    assert page.evaluate("document.activeElement.getAttribute('href')") == "#answers"
 
 
 def test_is_dark_on_a_dark_screen_and_light_on_paper(page: Page) -> None:
@@ -68,13 +69,15 @@ def test_is_dark_on_a_dark_screen_and_light_on_paper(page: Page) -> None:
 
 
 def test_drawings_have_a_name_for_screen_readers(page: Page) -> None:
+    page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
     assert page.get_by_role("img", name="Risk-coverage curves of the methods").count() == 1
     assert page.get_by_role("img", name="Reliability diagram of verbalized").count() == 1
-    assert page.get_by_role("heading", level=2).count() == 10
+    assert page.get_by_role("heading", level=2).count() == 11
 
 
 def test_words_in_drawings_stay_within_them(page: Page) -> None:
     page.set_viewport_size({"width": 1200, "height": 900})
+    page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
     outside = page.evaluate(
         """[...document.querySelectorAll('svg[role=img]')].flatMap(drawing => {
           const frame = drawing.getBoundingClientRect();
@@ -86,3 +89,26 @@ def test_words_in_drawings_stay_within_them(page: Page) -> None:
         })"""
     )
     assert outside == []
+
+
+def test_the_first_page_answers_and_the_rest_is_folded(page: Page) -> None:
+    first = page.get_by_role("region", name="In short")
+    assert first.get_by_text("Which method?").is_visible()
+    assert first.get_by_text("At which risk?").is_visible()
+    assert page.locator(".more").count() == 10
+    assert page.locator(".more [open]").count() == 0
+    page.locator(".more summary", has_text="Reliability").click()
+    assert page.get_by_role("img", name="Reliability diagram of verbalized").is_visible()
+
+
+def test_folded_it_is_one_printed_page(browser: Browser, file: Path) -> None:
+    page = browser.new_page()
+    page.goto(file.as_uri())
+    printed = page.pdf(format="A4")
+    page.close()
+    assert printed.count(b"/Type /Page\n") == 1
+
+
+def test_nothing_is_in_the_way_of_anybody(page: Page) -> None:
+    page.evaluate("for (const each of document.querySelectorAll('details')) each.open = true")
+    assert accessibility_faults(page) == []

@@ -1,0 +1,1 @@
+"""Reviews one by one: who said what, and administrators' strikes."""
