@@ -23,7 +23,7 @@ from services.gateway.records.store import RecordStore
 from services.gateway.records.tables import metadata
 from services.gateway.settings import GatewaySettings
 from tests.services.gateway.conftest import HASH_SECRET
-from tests.services.gateway.records.conftest import Place, made_plain, record, without_strikes
+from tests.services.gateway.records.conftest import Place, made_plain, record
 from tests.support.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[4]

@@ -90,7 +90,13 @@ def test_what_is_no_review_changes_nothing(watched: httpx.Client) -> None:
     (known,) = watched.get("/v1/reviews").json()["reviews"]
     word = {"who": "x", "reviews": [known["number"], 999]}
     assert_problem(watched.post("/v1/reviews/strike", json=word), 404, "unknown-review")
-    for wrong in ({"reviews": []}, {"reviews": [0]}, {"reviews": [1], "who": ""}, {"reviews": ["1"]}):
+    faults: tuple[dict[str, Any], ...] = (
+        {"reviews": []},
+        {"reviews": [0]},
+        {"reviews": [1], "who": ""},
+        {"reviews": ["1"]},
+    )
+    for wrong in faults:
         refused = watched.post("/v1/reviews/strike", json={"who": "x", **wrong})
         assert_problem(refused, 422, "invalid-request")
     assert watched.get("/v1/reviews").json()["reviews"][0]["strike"] is None
