@@ -154,7 +154,7 @@ def _calm(stream: StreamReply) -> str:
     share = _way(stream)
     if share < 0.01:
         return f"{stream.n:,} reviewed answers speak for it: nothing points to an alarm."
-    return f"{stream.n:,} reviewed answers: {share:.0%} of the way to an alarm."
+    return f"{stream.n:,} reviewed answers: {100 * share:.0f} % of the way to an alarm."
 
 
 def _way(stream: StreamReply) -> float:
@@ -188,7 +188,7 @@ def _diagrams(report: CalibrationReport) -> list[Diagram]:
             for key, name in (("ece", "ECE"), ("selective_risk", "wrong of answered"), ("coverage", "answered"))
         }
         drawing = history_svg(lines, "figures over the reviews", x_label="reviewed answers", y_range=(0.0, 1.0))
-        told = f" Each point is of the newest {report.window:,} reviews of its time."
+        told = f" Upright: shares, 0 to 1. Each point is of the newest {report.window:,} reviews of its time."
         drawn.append(Diagram.of(drawing, "History.", told, broad=True))
     return drawn
 
@@ -199,7 +199,7 @@ def _stream(stream: StreamReply) -> StreamView:
         "pair": stream.pair.line,
         stream.kind: f"{stream.name} ({state})" + (f", made {_time(stream.fitted)}" if stream.fitted else ""),
         "reviewed answers": f"{stream.n:,}{_between(stream)}",
-        "way to an alarm": f"{_way(stream):.0%}",
+        "way to an alarm": f"{100 * _way(stream):.0f} %",
         "by chance alone": f"so far or farther with probability {min(1.0, stream.p_value):.2g} at most, if all is well",
         "false alarms": f"with probability {stream.alpha:.3g} at most, ever",
     }
