@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, TypeAlias
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import Text, and_, cast, exists, literal_column, or_, select
 
 from prompt4trust.calibration import CalibrationKey
 from services.gateway.records.entities import FeedbackRow, Review, Slice
 from services.gateway.records.errors import FeedbackRefusedError
+from services.gateway.records.record import IDENTITY
 from services.gateway.records.reviewed_answer import ReviewedAnswer
 from services.gateway.records.tables import answers, feedback
 
@@ -24,6 +25,10 @@ REVIEWED = select(
     *(feedback.c.at.label("reviewed_at"), feedback.c.who, feedback.c.correct_option, feedback.c.correct),
 ).join(feedback, feedback.c.answer_id == answers.c.id)  # fmt: skip
 """Answers with their feedback: whoever uses it says which of several."""
+
+# By name: SQLAlchemy does not see that an INSERT's table can be referred to, and would look through all answers.
+IS_REVIEWED = exists().where(feedback.c.answer_id == literal_column("answers.id"))
+"""Whether somebody has spoken of an answer."""
 
 
 def later(point: tuple[datetime, str]) -> Any:
@@ -84,3 +89,11 @@ def conditions(wanted: Slice) -> list[Any]:
     if wanted.until is not None:
         found.append(answers.c.at < wanted.until)
     return found
+
+
+def adding(add: Any) -> Any:
+    """Make the statement that adds answers, and replaces those to the same question that nobody has spoken of."""
+    again = {column.name: add.excluded[column.name] for column in answers.columns if not column.primary_key}
+    # As text: PostgreSQL does not compare JSON.
+    same = [cast(answers.c[name], Text) == cast(add.excluded[name], Text) for name in (*IDENTITY, "hash_key")]
+    return add.on_conflict_do_update(index_elements=[answers.c.id], set_=again, where=and_(~IS_REVIEWED, *same))

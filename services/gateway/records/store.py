@@ -11,15 +11,11 @@ from typing import Any, TypeVar
 import structlog
 from sqlalchemy import (
     Connection,
-    Text,
     and_,
     bindparam,
-    cast,
     delete,
-    exists,
     func,
     insert,
-    literal_column,
     select,
     update,
 )
@@ -42,8 +38,10 @@ from services.gateway.records.errors import (
 from services.gateway.records.hash_key import HASHES, HashKey, find_hash_key
 from services.gateway.records.migrations.upgrading import NewerDatabaseError, OlderDatabaseError
 from services.gateway.records.queries import (
+    IS_REVIEWED,
     REVIEWED,
     Row,
+    adding,
     conditions,
     feedback_of,
     judge,
@@ -51,7 +49,7 @@ from services.gateway.records.queries import (
     later,
     reviewed_of,
 )
-from services.gateway.records.record import IDENTITY, Record
+from services.gateway.records.record import Record
 from services.gateway.records.reviewed_answer import ReviewedAnswer
 from services.gateway.records.tables import answers, feedback, pictures
 
@@ -61,9 +59,6 @@ MAX_FEEDBACK = 100
 """Most feedback on one answer: more is no second thought but a mistake, or a flood."""
 
 _log = structlog.get_logger(__name__)
-
-# By name: SQLAlchemy does not see that an INSERT's table can be referred to, and would look through all answers.
-_IS_REVIEWED = exists().where(feedback.c.answer_id == literal_column("answers.id"))
 
 _KEY_HASHES = (
     update(answers)
@@ -102,7 +97,7 @@ class RecordStore:
         self._hash_key: HashKey | None = None
         insert: Any = postgresql.insert if database.file is None else sqlite.insert
         # Made once: to make it takes longer than to run it, and SQLAlchemy knows it again by itself.
-        self._add = _adding(insert(answers))
+        self._add = adding(insert(answers))
         self._add_pictures = insert(pictures).on_conflict_do_nothing()
 
     @property
@@ -163,7 +158,7 @@ class RecordStore:
                 since the secret of the hashes has been changed.
             ReviewedError: If somebody has spoken of that answer.
         """
-        query = select(*(answers.c[name] for name in (*asked, "hash_key")), _IS_REVIEWED.label("is_reviewed"))
+        query = select(*(answers.c[name] for name in (*asked, "hash_key")), IS_REVIEWED.label("is_reviewed"))
         async with self.reading() as connection:
             row = (await connection.execute(query.where(answers.c.id == answer_id))).one_or_none()
         if row is None:
@@ -392,11 +387,3 @@ class RecordStore:
             # The driver's message alone: SQLAlchemy's own would quote what was to be written.
             said = str(error.orig) if isinstance(error, DBAPIError) else str(error)
             raise RecordsAwayError(f"{type(error).__name__}: {said}".strip()) from error
-
-
-def _adding(add: Any) -> Any:
-    """Make the statement that adds answers, and replaces those to the same question that nobody has spoken of."""
-    again = {column.name: add.excluded[column.name] for column in answers.columns if not column.primary_key}
-    # As text: PostgreSQL does not compare JSON.
-    same = [cast(answers.c[name], Text) == cast(add.excluded[name], Text) for name in (*IDENTITY, "hash_key")]
-    return add.on_conflict_do_update(index_elements=[answers.c.id], set_=again, where=and_(~_IS_REVIEWED, *same))
