@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,12 +9,10 @@ from typing import Any, Protocol
 import httpx
 
 from tests.support.keys import bearer, keys_at
-from tests.support.servers import free_port
-from tests.support.waiting import wait_until
 from tests.system.conftest import ROOT
+from tests.system.own_service import OwnService
 
 SAMPLE = ROOT / "services/gateway/static/samples/ultrasound.png"
-_STARTED_S = 60
 
 
 class Models(Protocol):
@@ -29,7 +23,7 @@ class Models(Protocol):
         ...
 
 
-class OwnGateway:
+class OwnGateway(OwnService):
     """A gateway whose registry and records lie in a folder of its own.
 
     Args:
@@ -42,13 +36,10 @@ class OwnGateway:
     def __init__(
         self, stack: Models, folder: Path, records: str | None = None, settings: Mapping[str, str] | None = None
     ) -> None:
-        self.folder = folder
         self.registry, self.file = folder / "registry", folder / "records" / "records.db"
         self.key = keys_at(folder / "keys.json")["admin"]
         self.records = records or f"sqlite:///{self.file}"
-        self.url = f"http://127.0.0.1:{free_port()}"
-        self._settings = {
-            "PORT": self.url.rpartition(":")[2],
+        own = {
             "POLICY_URL": stack.url("policy"),
             "DOWNSTREAM_URL": f"{stack.url('downstream')}/v1",
             "API_KEYS": str(folder / "keys.json"),
@@ -58,8 +49,7 @@ class OwnGateway:
             **self.places,
             **(settings or {}),
         }
-        self.environment_beside: dict[str, str] = {}
-        self._process: subprocess.Popen[bytes] | None = None
+        super().__init__("gateway", folder, own)
 
     @property
     def places(self) -> dict[str, str]:
@@ -70,46 +60,6 @@ class OwnGateway:
     def environment(self) -> dict[str, str]:
         """The environment of commands on its machine."""
         return {f"TRUSTVQA_GATEWAY_{key}": value for key, value in self.places.items()} | {"TRUSTVQA_API_KEY": self.key}
-
-    @property
-    def log(self) -> str:
-        return (self.folder / "gateway.log").read_text()
-
-    @property
-    def process(self) -> subprocess.Popen[bytes]:
-        """Its process, while it runs."""
-        assert self._process is not None
-        return self._process
-
-    def start(self, *, expect_end: bool = False) -> None:
-        """Start it and wait until it answers, or, where that is expected, until it has ended."""
-        clean = {key: value for key, value in os.environ.items() if not key.startswith("TRUSTVQA_")}
-        told = {f"TRUSTVQA_GATEWAY_{key}": value for key, value in self._settings.items()}
-        with (self.folder / "gateway.log").open("ab") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "services.gateway"],
-                cwd=ROOT, env={**clean, **told, **self.environment_beside},
-                stdout=log, stderr=log,
-            )  # fmt: skip
-        self._process = process
-
-        def is_there() -> bool:
-            if process.poll() is not None:
-                return True
-            try:
-                return httpx.get(f"{self.url}/health/ready", timeout=5).status_code == 200
-            except httpx.HTTPError:
-                return False
-
-        wait_until(is_there, _STARTED_S)
-        assert (process.poll() is not None) is expect_end, self.log
-
-    def stop(self, number: signal.Signals = signal.SIGTERM) -> None:
-        """End it."""
-        if self._process is not None:
-            self._process.send_signal(number)
-            self._process.wait(30)
-            self._process = None
 
     def get(self, path: str) -> Any:
         return httpx.get(f"{self.url}{path}", headers=bearer(self.key), timeout=30).raise_for_status().json()

@@ -6,6 +6,7 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.system.faults.load import Load, client
 from tests.system.faults.questions import with_references
 from tests.system.faults.site import record_faults, stored
 from tests.system.own_gateway import OwnGateway
+from tests.system.own_service import OwnService
 
 pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system"), pytest.mark.timeout(300)]
 
@@ -71,3 +73,45 @@ async def test_gateways_are_replaced_and_no_question_fails(stack: Stack, tmp_pat
     finally:
         for gateway in gateways:
             await asyncio.to_thread(gateway.stop, signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class _Models:
+    """The stack's downstream service, and policies elsewhere."""
+
+    stack: Stack
+    policy: str
+
+    def url(self, service: str) -> str:
+        return self.policy if service == "policy" else self.stack.url(service)
+
+
+async def test_policies_are_replaced_and_every_answer_has_its_guidance(stack: Stack, tmp_path: Path) -> None:
+    policies = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        # Without a cache, so that each answer's guidance is written by one of the two.
+        settings = {**ENDING, "REGISTRY": str(tmp_path / "registry"), "CACHE_ENTRIES": "0"}
+        policies.append(OwnService("policy", tmp_path / name, settings))
+    gateway = None
+    try:
+        await asyncio.gather(*(asyncio.to_thread(policy.start) for policy in policies))
+        async with Balancer([policy.url for policy in policies]) as balancer:
+            await until(lambda: len(balancer.ready) == 2)
+            gateway = OwnGateway(_Models(stack, balancer.url), tmp_path)
+            Registry(gateway.registry).seed_artifacts(ROOT / "models")
+            await asyncio.to_thread(gateway.start)
+            async with asking(gateway.url, gateway.key) as load:
+                start = len(load.outcomes)
+                for policy in policies:
+                    await asyncio.to_thread(policy.stop, signal.SIGTERM)
+                    await load.until_answered(20, lambda each: each.kind == "right", 60)  # by the other alone
+                    await asyncio.to_thread(policy.start)
+                    await until(lambda: len(balancer.ready) == 2, 60)
+                await load.until_answered(20, lambda each: each.kind == "right", 60)
+                outcomes = load.since(start)
+        assert {each.kind for each in outcomes} == {"right"}, [each for each in outcomes if each.kind != "right"]
+        assert len(outcomes) >= 60
+    finally:
+        for each in (*policies, *([gateway] if gateway else [])):
+            await asyncio.to_thread(each.stop, signal.SIGKILL)
