@@ -27,8 +27,8 @@ def main(
     slots: Annotated[int, typer.Option(min=2, help="Questions that the model answers at once.")] = 8,
     seconds: Annotated[float, typer.Option(min=0.01, help="Mean time of an answer of the model.")] = 0.4,
     patience: Annotated[float, typer.Option(min=0.1, help="How long a client waits, in seconds.")] = 4.0,
-    lasts: Annotated[float, typer.Option(min=4, help="How long each load lasts, in seconds.")] = 30.0,
-    warm: Annotated[float, typer.Option(min=0, help="How much of that is not counted.")] = 6.0,
+    lasts: Annotated[float, typer.Option(min=8, help="How long each load lasts, in seconds.")] = 12.0,
+    warm: Annotated[float, typer.Option(min=0, help="How much of that is not counted.")] = 4.0,
     loads: Annotated[str, typer.Option(help="Multiples of the model's capacity, with commas between.")] = "0.5,1,2,4",
     parts: Annotated[str, typer.Option(help="Which: loads, halving, habits.")] = ",".join(_PARTS),
     says: Annotated[bool, typer.Option(help="Whether clients that ask again say how long they wait.")] = False,
@@ -67,6 +67,8 @@ def main(
         }
         write_figures(output, result)
         console.print(_table(part, result[part]))
+        if part == "loads":
+            console.print(_verdict(result[part]))
 
 
 async def _measure(
@@ -93,6 +95,17 @@ def _joined(earlier: Iterable[dict[str, Any]], rows: Iterable[dict[str, Any]]) -
     """Join rows with those of an earlier run, which may have been of other loads."""
     labelled = {_label(row): row for row in (*earlier, *rows)}
     return [labelled[label] for label in sorted(labelled)]
+
+
+def _verdict(found: Mapping[str, Any]) -> str:
+    """One sentence a gateway about its highest load: what share of the capacity came in time, and how late the last."""
+    said = []
+    for name, rows in found["gateways"].items():
+        row = max(rows, key=lambda row: float(row["load"]))
+        share = row["per_second"] / found["capacity"]
+        late = "nothing came in time" if row["p99_s"] is None else f"p99 {row['p99_s']:.2f} s"
+        said.append(f"{name} at {row['load']:g} x: {share:.0%} of the capacity in time, {late}")
+    return "\n".join(said)
 
 
 def _table(part: str, found: dict[str, Any]) -> Table:

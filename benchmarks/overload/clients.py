@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 import httpx
 import numpy as np
+from scipy import stats
 
 from benchmarks.serving.load import one_question
 
@@ -121,14 +122,14 @@ def figures(endings: Sequence[Ending], since: float, until: float, block_s: floa
     Args:
         endings: All of them.
         since: The first moment, in seconds.
-        until: The second.
+        until: The second, at least two blocks later.
         block_s: Length of the parts whose rates the interval is made from (batch means, Student's t).
     """
     counted = [each for each in endings if since <= each.came < until]
     right = [each for each in counted if each.is_right]
     took = [each.took for each in right]
     blocks = np.histogram([each.came for each in right], np.arange(since, until + 1e-9, block_s))[0] / block_s
-    half = float(_T95 * blocks.std(ddof=1) / np.sqrt(len(blocks)))
+    half = float(stats.t.ppf(0.975, len(blocks) - 1) * blocks.std(ddof=1) / np.sqrt(len(blocks)))
     mean = float(blocks.mean())
     statuses = Counter(each.status for each in counted)
     return {
@@ -151,4 +152,3 @@ def _median(seconds: Sequence[float]) -> float | None:
 
 _QUESTION = one_question(1)[0]
 _JSON = {"Content-Type": "application/json"}
-_T95 = 2.2  # two-sided, of about 11 degrees of freedom

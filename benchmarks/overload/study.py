@@ -101,7 +101,7 @@ async def while_it_halves(service: Service, model: str, setting: Setting) -> lis
     async with anyio.create_task_group() as tasks:
         tasks.start_soon(halve)
         endings = await clients.ask()
-    parts = {"before": (setting.warm_s, half), "10 s after": (half, half + 10), "later": (half + 10, 2 * half)}
+    parts = {"before": (setting.warm_s, half), "just after": (half, 1.5 * half), "later": (1.5 * half, 2 * half)}
     return [{"part": name} | figures(endings, *part) for name, part in parts.items()]
 
 

@@ -15,7 +15,7 @@ from tests.support.servers import free_port
 from tests.support.waiting import wait_until
 from tests.system.conftest import ROOT
 
-_STARTED_S = 60
+_STARTED_S = 110
 
 
 class OwnService:

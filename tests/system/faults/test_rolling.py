@@ -95,7 +95,8 @@ async def test_policies_are_replaced_and_every_answer_has_its_guidance(stack: St
         policies.append(OwnService("policy", tmp_path / name, settings))
     gateway = None
     try:
-        await asyncio.gather(*(asyncio.to_thread(policy.start) for policy in policies))
+        for policy in policies:
+            await asyncio.to_thread(policy.start)
         async with Balancer([policy.url for policy in policies]) as balancer:
             await until(lambda: len(balancer.ready) == 2)
             gateway = OwnGateway(_Models(stack, balancer.url), tmp_path)
