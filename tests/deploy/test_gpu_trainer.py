@@ -41,8 +41,8 @@ def test_all_that_the_image_asks_for_is_pinned_as_near_to_the_others_as_vllm_all
     for each in asked:
         assert each.specifier.contains(gpu[each.name.lower()]), each
     # A name more here is a difference more between what tests run with and what GPUs do: try the tests with it.
-    # llguidance: the embedded engine alone uses it, which a trainer on GPUs does not run; 1.7.6 passes its tests but for
-    # the bound on white space in JSON, which it does not know.
+    # llguidance: the embedded engine alone uses it, which a trainer on GPUs does not run; 1.7.6 passes its tests but
+    # for the bound on white space in JSON, which it does not know.
     others = {name for name in gpu.keys() & ours.keys() if gpu[name] != ours[name]}
     assert others == {"fastapi", "huggingface-hub", "llguidance", "numpy", "transformers"}
 

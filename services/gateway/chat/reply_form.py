@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from jsonschema import Draft202012Validator
 
+from services.common.openai.text_forms import ResponseFormat
 from services.gateway.chat.question import refuse
 from services.gateway.chat.reply_schema import PARAM, ReplySchema
 from services.gateway.chat.reply_values import NAMES, given_answer, reply_values
-from services.gateway.chat.request import ReplyFormat
 from services.gateway.chat.wording import in_words
 from services.gateway.schemas import Ask, VqaReply
 
@@ -84,7 +84,7 @@ class ReplyForm:
         return ReplyText(_json({name: values[name] for name in schema.properties if name in fitting}))
 
 
-def reply_form(wanted: ReplyFormat | None, ask: Ask) -> ReplyForm:
+def reply_form(wanted: ResponseFormat | None, ask: Ask) -> ReplyForm:
     """Find the form of a request's reply, and see that an answer to the question can have it.
 
     Args:
@@ -96,7 +96,7 @@ def reply_form(wanted: ReplyFormat | None, ask: Ask) -> ReplyForm:
     """
     if wanted is None or wanted.json_schema is None:
         return ReplyForm("text" if wanted is None else wanted.type)
-    schema = ReplySchema.of(wanted.json_schema.schema_)
+    schema = ReplySchema.of(wanted.json_schema.form)
     if unknown := sorted(schema.required.difference(NAMES)):
         name, there = unknown[0][:64], ", ".join(NAMES)
         refuse(f"{PARAM}.properties.{name}", f"A reply has no '{name}'. It has {there}.", "unsupported_value")

@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from services.common.openai.chat_parts import OpenAIModel, StreamOptions, UserMessage, inconsistent, unserved
+from services.common.openai.text_forms import ResponseFormat
 from services.gateway.schemas import MAX_GROUPS, Options
 
 _MAX_INT = 2**31 - 1
@@ -32,40 +33,6 @@ class OtherMessage(BaseModel):
 
     role: Literal["system", "developer", "assistant", "tool", "function"]
     content: Any = None
-
-
-class NamedSchema(OpenAIModel):
-    """A client's schema.
-
-    Attributes:
-        name: Its name.
-        description: Taken, and without effect.
-        schema: The JSON Schema of an object; its properties are those of the documented object, or some of them.
-        strict: Taken, and without effect: the text always fits the schema.
-    """
-
-    name: str = Field(max_length=64)
-    description: _Label | None = None
-    schema_: dict[str, Any] = Field(alias="schema")
-    strict: bool | None = None
-
-
-class ReplyFormat(OpenAIModel):
-    """The form of the reply's text.
-
-    Attributes:
-        type: "text" for words, "json_object" for the documented object, "json_schema" for one of the client's schema.
-        json_schema: The schema, with a name; needs the type of that name.
-    """
-
-    type: Literal["text", "json_object", "json_schema"]
-    json_schema: NamedSchema | None = None
-
-    @model_validator(mode="after")
-    def _is_consistent(self) -> ReplyFormat:
-        if (self.type == "json_schema") != (self.json_schema is not None):
-            raise inconsistent("response_format.json_schema", "the type 'json_schema' needs it, and no other takes it")
-        return self
 
 
 class CalibratedChatRequest(OpenAIModel):
@@ -105,7 +72,7 @@ class CalibratedChatRequest(OpenAIModel):
     coverage: float | None = Field(default=None, gt=0, lt=1)
     groups: dict[str, str] | None = Field(default=None, max_length=MAX_GROUPS)
     metadata: Annotated[dict[_MetadataKey, _MetadataValue], Field(max_length=16)] | None = None
-    response_format: ReplyFormat | None = None
+    response_format: ResponseFormat | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
 

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.common.openai.errors import OpenAIError
+from services.common.openai.text_forms import JsonSchemaForm, ResponseFormat
 from services.gateway.chat.reply_form import ReplyForm, reply_form
 from services.gateway.chat.reply_values import NAMES
-from services.gateway.chat.request import NamedSchema, ReplyFormat
 from services.gateway.chat.wording import in_percent
 from services.gateway.schemas import Ask, VqaReply
 
@@ -35,8 +35,8 @@ def reply(decision: str = "answer", **changes: Any) -> VqaReply:
 
 
 def form_of(schema: Mapping[str, Any], ask: Ask = ASK) -> ReplyForm:
-    named = NamedSchema(name="x", schema=dict(schema))
-    return reply_form(ReplyFormat(type="json_schema", json_schema=named), ask)
+    named = JsonSchemaForm(name="x", schema=dict(schema))
+    return reply_form(ResponseFormat(type="json_schema", json_schema=named), ask)
 
 
 def properties(**found: Any) -> dict[str, Any]:
