@@ -46,7 +46,7 @@ _PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)(?:\[[^]]*\])?==(?P<version>[^\s;\
 _HASH = re.compile(r"--hash=(sha256:[0-9a-f]{64})")
 # As the images are: of their Python, on Linux. Hashes are those of all platforms' files.
 _UV = (
-    *("--python-version", "3.11", "--python-platform", "x86_64-manylinux_2_36"),
+    *("--python-version", "3.11.3", "--python-platform", "x86_64-manylinux_2_36"),
     *("--index-strategy", "unsafe-best-match", "--only-binary", ":all:", "--no-binary", "venn-abers"),
 )
 

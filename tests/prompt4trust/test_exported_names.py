@@ -62,8 +62,9 @@ EXPORTED = {
         "Bet Bets CALIBRATION Crossing DriftFinding LiveFigures PROMISE SequentialTest StateError Wealth live_figures"
     ),
     "prompt4trust.pictures": (
-        "DecodedPicture FORMATS PREPARATION_VERSION PictureLimits PictureOrigin PicturePreparation PreparedPicture "
-        "begins_as_picture decode_base64_picture decode_picture media_type_of prepare_picture window_grey"
+        "DecodedPicture DeepGrey FORMATS PREPARATION_VERSION PictureLimits PictureOrigin PicturePreparation "
+        "PreparedPicture begins_as_picture decode_base64_picture decode_picture media_type_of prepare_picture "
+        "read_deep_grey window_grey"
     ),
     "prompt4trust.plots": (
         "DARK LIGHT Triple confidence_histogram_svg dots_svg gaps_svg history_svg legend_svg oracle_curve "

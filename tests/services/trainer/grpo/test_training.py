@@ -115,7 +115,7 @@ def test_a_person_is_told(trained: Trained) -> None:
     assert "step 6/6" in trained.out
     assert "validation split, 6 questions" in trained.out
     assert "policies/policy-tiny-grpo" in trained.out
-    assert "/activate" in trained.out
+    assert "to make it live: trustvqa policies --activate policy-tiny-grpo" in trained.out
 
 
 def test_a_finished_run_is_finished(trained: Trained) -> None:
