@@ -45,6 +45,15 @@ def _one_of(names: tuple[str, ...], drawn: str) -> str:
     return choices[zlib.crc32(drawn.encode("utf-8", "surrogatepass")) % len(choices)]
 
 
+@schemathesis.serializer("application/x-ndjson")
+def as_lines(_context: Any, value: Any) -> bytes:
+    """Send a batch: a text as it is, of several values one a line."""
+    if isinstance(value, bytes | str):
+        return value if isinstance(value, bytes) else value.encode("utf-8", "surrogatepass")
+    lines = value if isinstance(value, list) else [value]
+    return b"".join(json.dumps(line).encode() + b"\n" for line in lines)
+
+
 @schemathesis.hook
 def map_body(context: Any, body: Any) -> Any:
     """Put what is there into a drawn body."""
