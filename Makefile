@@ -63,6 +63,7 @@ test-fuzz: .venv/.developed ## Ask the running services what their OpenAPI docum
 .PHONY: test-faults
 test-faults: .venv/.developed ## Let everything fail that can, under load, and count the answers that were wrong: ten minutes; ARGS="policy disk" for some
 	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m tests.system.faults $(ARGS)
+	$(if $(ARGS),,$(OFFLINE) $(QUIET_CPU) ROLLING_POLICIES=1 $(BIN)/python -m pytest -k policies tests/system/faults/test_rolling.py)
 
 .PHONY: soak
 soak: .venv/.developed ## Load with a fault a minute: SOAK_MINUTES=30; SOAK_MODELS=light for stand-ins that take more than the miniatures

@@ -116,7 +116,7 @@ def test_the_readme_s_second_question_is_left_to_a_person(stack: Stack) -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     written = re.search(r"```sh\n(\.venv/bin/trustvqa ask .*?)```\n+```\n(.*?)```", readme, re.DOTALL)
     assert written
-    command = f"{written[1].strip()} --gateway {stack.gateway}".replace(".venv/bin/trustvqa", str(TRUSTVQA))
+    command = f"{written[1].strip()} --gateway {stack.gateway}".replace(".venv/bin/trustvqa", f"'{TRUSTVQA}'")
     done = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True, timeout=60)
     assert done.returncode == 3
     lines = [" ".join(line.split()) for line in done.stdout.splitlines()]

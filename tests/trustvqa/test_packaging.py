@@ -143,7 +143,7 @@ def test_every_other_command_needs_no_extra(bare: Environment) -> None:
     )
     done = bare.run("python", "-c", program)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "ask phantoms evaluate calibrate report guard reference policies"
+    assert done.stdout.strip() == "ask batch feedback phantoms evaluate calibrate report guard reference runs policies"
     made = bare.run("trustvqa", "phantoms", "--out", "questions", "--n", "2")
     assert made.returncode == 0, made.stderr
     shown = bare.run(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -86,6 +87,7 @@ class _Models:
         return self.policy if service == "policy" else self.stack.url(service)
 
 
+@pytest.mark.skipif("ROLLING_POLICIES" not in os.environ, reason="a minute and more: make test-faults runs it")
 async def test_policies_are_replaced_and_every_answer_has_its_guidance(stack: Stack, tmp_path: Path) -> None:
     policies = []
     for name in ("a", "b"):

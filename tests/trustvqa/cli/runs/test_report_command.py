@@ -119,9 +119,9 @@ def test_runs_of_the_same_questions_stand_side_by_side(tmp_path: Path, data: Pat
     assert "cgp (p2) beside cgp (p1): accuracy up by 4" in out
     tree = read(after / "comparison.html")
     assert [row.all("th")[0].text for row in tree.all("table")[0].all("tbody")[0].all("tr")] == [
-        "verbalized",
+        "cgp (p2)",  # the page of advice, the best first
         "cgp (p1)",
-        "cgp (p2)",
+        "verbalized",
     ]
     stored = Report.model_validate_json((after / "comparison.json").read_bytes())
     assert [run.policy for run in (stored.run, *stored.others) if isinstance(run, RunManifest)] == ["p1", "p2"]
