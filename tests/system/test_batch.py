@@ -25,7 +25,7 @@ from tests.system.faults.light_models import light_models
 from tests.system.own_gateway import SAMPLE, OwnGateway
 from trustvqa.client import BatchOutcome, Client, VqaQuestion
 
-LINES = int(os.environ.get("BATCH_LINES", "300"))
+LINES = int(os.environ.get("BATCH_LINES", "120"))
 OPTIONS = ["Round", "Oval"]
 
 
