@@ -101,6 +101,7 @@ def content(**changes: Any) -> str:
         (content(created="2026-01-01T00:00:00"), "timezone"),
         (json.dumps({"keys": [json.loads(made()[1].model_dump_json())] * 2}), "the same id"),
     ],
+    ids=("empty", "list", "other field", "field of a key", "scope", "no scope", "hash", "no zone", "same id"),
 )
 def test_a_file_that_is_wrong_is_said_to_be_without_its_content(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "keys.json"
