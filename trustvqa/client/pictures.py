@@ -1,7 +1,8 @@
 """Pictures of every kind that the client takes, as the file that is sent: pixels, and nothing about a patient.
 
 Neither a file's name nor a DICOM object's attributes leave the machine; of an array, a PIL image or a DICOM object only
-the pixels do, as a PNG without metadata.
+the pixels do: as a PNG without metadata, or as such a TIFF where a PNG cannot hold the values. The gateway windows deep
+grey of both.
 """
 
 from __future__ import annotations
@@ -19,12 +20,14 @@ if TYPE_CHECKING:
     from PIL import Image
 
 Picture: TypeAlias = Any
-"""A path, the bytes or an open binary file of a picture, a numpy array (height × width of uint8 or uint16, or height ×
-width × 3 of uint8), a PIL image, or a pydicom dataset of one frame."""
+"""A path, the bytes or an open binary file of a picture, a numpy array (height × width of uint8, uint16, int16, int32
+or float32, or height × width × 3 of uint8), a PIL image, or a pydicom dataset of one frame."""
 
 MAX_BYTES = 100_000_000
 """Largest file that is read; gateways take less."""
 _DICOM_AT, _DICOM = 128, b"DICM"
+_DEEP_MODES = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
+_PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 
 
 def picture_file(picture: Picture) -> bytes:
@@ -34,7 +37,7 @@ def picture_file(picture: Picture) -> bytes:
         picture: What there is.
 
     Returns:
-        The bytes of a PNG, or of the file that was given.
+        The bytes of a PNG or TIFF, or of the file that was given.
 
     Raises:
         UnusablePictureError: If it cannot be read, or is no picture that can be sent.
@@ -103,14 +106,16 @@ def _of_array(values: np.ndarray[Any, Any]) -> bytes:
     if values.ndim == 3 and values.shape[2] == 1:
         values = values[:, :, 0]
     kind = values.dtype.newbyteorder("=") if hasattr(values, "dtype") else None
-    is_grey = values.ndim == 2 and kind in (np.uint8, np.uint16)
+    if kind == np.int16:
+        values, kind = values.astype(np.int32), np.dtype(np.int32)
+    is_grey = values.ndim == 2 and kind in (np.uint8, np.uint16, np.int32, np.float32)
     is_colour = values.ndim == 3 and values.shape[2] == 3 and kind == np.uint8
     if not (is_grey or is_colour) or not values.size:
         raise UnusablePictureError(
-            f"an array of {values.dtype} and shape {values.shape} is no picture: give height × width of uint8 or "
-            "uint16, or height × width × 3 of uint8"
+            f"an array of {values.dtype} and shape {values.shape} is no picture: give height × width of uint8, "
+            "uint16, int16, int32 or float32, or height × width × 3 of uint8"
         )
-    return _png(Image.fromarray(np.ascontiguousarray(values, dtype=kind)))
+    return _file_of(Image.fromarray(np.ascontiguousarray(values, dtype=kind)))
 
 
 def _of_image(image: Image.Image) -> bytes:
@@ -118,12 +123,20 @@ def _of_image(image: Image.Image) -> bytes:
 
     try:
         upright = ImageOps.exif_transpose(image)
-        if upright.mode not in ("L", "RGB", "I;16"):
+        if upright.mode in _DEEP_MODES:
+            # Never `convert`, which cuts off whatever is above 255: the gateway windows deep grey.
+            return _file_of(upright, is_inverted=_is_inverted(image))
+        if upright.mode not in ("L", "RGB"):
             # Transparent pixels hold whatever colour: on black they are what a viewer shows around a picture.
             upright = _on_black(upright) if "A" in upright.getbands() or upright.mode == "P" else upright.convert("RGB")
-        return _png(upright)
+        return _file_of(upright)
     except (OSError, ValueError, SyntaxError) as error:
         raise UnusablePictureError(f"the PIL image cannot be read ({error})") from error
+
+
+def _is_inverted(image: Image.Image) -> bool:
+    """Whether large values are dark, which Pillow undoes at 8 bits only."""
+    return image.format == "TIFF" and getattr(image, "tag_v2", {}).get(_PHOTOMETRIC) == _WHITE_IS_ZERO
 
 
 def _on_black(image: Image.Image) -> Image.Image:
@@ -140,9 +153,17 @@ def _of_dicom(dataset: Any) -> bytes:
     return _of_array(dicom_pixels(dataset))
 
 
-def _png(image: Image.Image) -> bytes:
-    file = BytesIO()
-    bare = image.copy()
+def _file_of(image: Image.Image, *, is_inverted: bool = False) -> bytes:
+    import numpy as np
+    from PIL import Image
+
+    is_short = image.mode.startswith("I;16")
+    bare = Image.fromarray(np.asarray(image).astype(np.uint16)) if is_short else image.copy()
     bare.info = {}  # what a file says besides its pixels, such as who is on them
-    bare.save(file, "PNG", compress_level=1)
+    file = BytesIO()
+    if is_inverted or image.mode in ("I", "F"):
+        tags = {_PHOTOMETRIC: _WHITE_IS_ZERO} if is_inverted else {}
+        bare.save(file, "TIFF", compression="tiff_adobe_deflate", tiffinfo=tags)
+    else:
+        bare.save(file, "PNG", compress_level=1)
     return file.getvalue()

@@ -15,6 +15,7 @@ from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
 
+from prompt4trust.pictures import PictureLimits, decode_picture
 from trustvqa.client import UnusablePictureError
 from trustvqa.client.pictures import picture_file
 
@@ -57,6 +58,43 @@ def test_grey_arrays_keep_every_value(values: NDArray[Any]) -> None:
     assert np.array_equal(pixels(picture_file(values)), values)
 
 
+def prepared(file: bytes) -> NDArray[Any]:
+    """The pixels that a model sees of a file, by the gateway's own reader."""
+    seen = decode_picture(file, PictureLimits()).pixels
+    assert seen.mode == "L"
+    return np.asarray(seen)
+
+
+DEEP = {
+    "int32": GREY.astype(np.int32) - 1024,
+    "int16": GREY.astype(np.int16) - 1024,
+    "float32": (GREY / GREY.max()).astype(np.float32),
+    "uint16": GREY,
+    "big-endian": GREY.astype(">u2"),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "white_is_zero"), [*((each, False) for each in DEEP), ("uint16", True), ("float32", True)]
+)
+def test_deep_grey_is_seen_alike_by_path_as_image_and_as_array(tmp_path: Path, kind: str, white_is_zero: bool) -> None:
+    values = DEEP[kind]
+    image = Image.fromarray(values.astype(np.int32) if kind == "int16" else values)
+    path = tmp_path / "deep.tiff"
+    tags: dict[int, Any] = {315: PATIENT, 274: 6, **({262: 0} if white_is_zero else {})}  # artist, orientation
+    image.save(path, tiffinfo=tags)
+    by_path = prepared(picture_file(path))
+    assert len(np.unique(by_path)) > 200
+    # Not by its path: Pillow garbles the pixels of an uncompressed TIFF that lies on its side where it maps the file.
+    with Image.open(BytesIO(path.read_bytes())) as opened:
+        sent = picture_file(opened)
+    assert PATIENT.encode() not in sent
+    assert np.array_equal(prepared(sent), by_path)
+    as_array = np.rot90(prepared(picture_file(values)), -1)
+    assert np.array_equal(255 - as_array if white_is_zero else as_array, by_path)
+    assert np.array_equal(np.rot90(prepared(picture_file(image)), -1), as_array)
+
+
 def test_colour_and_one_channel_arrays_do_too() -> None:
     colour = np.random.default_rng(1).integers(0, 256, (20, 30, 3), dtype=np.uint8)
     assert np.array_equal(pixels(picture_file(colour)), colour)
@@ -65,7 +103,7 @@ def test_colour_and_one_channel_arrays_do_too() -> None:
 
 @pytest.mark.parametrize(
     "values",
-    [np.zeros((20, 30)), np.zeros((20, 30), np.int16), np.zeros((20, 30, 4), np.uint8), np.zeros((0, 9), np.uint8)],
+    [np.zeros((20, 30)), np.zeros((20, 30), np.int64), np.zeros((20, 30, 4), np.uint8), np.zeros((0, 9), np.uint8)],
 )
 def test_an_array_of_another_kind_is_refused_with_what_to_give(values: NDArray[Any]) -> None:
     with pytest.raises(UnusablePictureError, match="height × width of uint8"):
