@@ -4,12 +4,33 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import pairwise
 from string import ascii_uppercase
 from typing import Final
 
-_LINE: Final = re.compile(r"\s{0,40}\(?(?P<letter>[A-Za-z])[:.)]\s{1,40}(?P<text>\S.*)")
-_FIRST: Final = re.compile(r"(?:^|\s)\(?A[:.)]\s")
-_SECOND: Final = re.compile(r"\s\(?B[:.)]\s")
+_OPTION: Final = re.compile(
+    r"\s{0,40}(?P<before>(?:[-*+•]\s{1,8})?(?:\*\*[(\[]?|[(\[])?)(?P<letter>[A-Za-z])"
+    r"(?P<after>[:.)\]](?:\*\*)?|\*\*[:.)]|\s{1,8}[-–—](?=\s))(?=\s|[^\s:.)\]*])\s{0,40}(?P<text>\S.*)"
+)
+"""A line that can be read as an option, in the lists that apps write."""
+_STYLES: Final = frozenset(
+    [
+        *("X:", "X.", "X)", "(X)", "[X]", "X-", "X–", "X—"),
+        *("**X:**", "**X.**", "**X)**", "**(X)**", "**[X]**", "**X**:", "**X**.", "**X**)"),
+    ]
+)
+_MARKED: Final = _STYLES | {bullet + style for bullet in "-*+•" for style in _STYLES}
+_START: Final = (
+    r"\s{0,40}(?:[-*+•·–—>#]\s{0,8}){0,2}(?:(?i:option|choice|answer)\s{1,8})?[*_`\"'(\[{<]{0,4}"
+    r"(?P<letter>[A-Za-z])(?![\w'’])"
+)
+_BEGINS: Final = re.compile(_START)
+"""A line that begins with a letter of its own, whatever is behind it."""
+_LIKE: Final = re.compile(_START + r"[*_`\"]{0,4}\s{0,8}[:.)\]}>,;=/|–—→：．、）\-](?P<text>.*)")
+"""A line that looks like an option, whether or not it can be read as one."""
+_NUMBERED: Final = re.compile(
+    r"\s{0,40}(?:[-*+•]\s{1,8})?[*_(\[]{0,4}(?:\d{1,2}|[IVXivx]{1,4})[*_]{0,2}\s{0,8}[:.)\]–—\-](?!\d).*"
+)
 _LONGEST: Final = 40_000
 """Characters of a text in which options are looked for; a question with 26 of them has fewer."""
 
@@ -34,14 +55,18 @@ class TextWithOptions:
 def split_options(text: str) -> TextWithOptions:
     r"""Take a text apart into the question and its options.
 
-    Options are lines, one below the other, that begin with A, B, C, ... in order, each with ":", "." or ")" behind its
-    letter. Blank lines may lie between them; whatever stands before and after them is the question.
+    Options are lines, one below the other, that begin with A, B, C, ... in order, all marked alike: "A: x", "A. x",
+    "A) x", "(A) x", "[A] x", "A - x", "**A.** x", each also as the item of a list, "- A: x". Blank lines may
+    lie between them; whatever stands before them, and after a blank line behind them, is the question.
+
+    What could also be read otherwise is refused: an option that is lost, or cut at the end of its line, changes what is
+    asked, and nobody would see it in the answer.
 
     Args:
         text: The text.
 
     Raises:
-        UnclearOptionsError: If lines look like options and are not in order, or one line holds several.
+        UnclearOptionsError: If lines look like options and cannot all be read as such.
 
     Example:
         >>> split_options("Which shape?\nA: Round\nB: Oval")
@@ -52,21 +77,70 @@ def split_options(text: str) -> TextWithOptions:
     if len(text) > _LONGEST:
         return TextWithOptions(text, ())
     lines = text.splitlines()
-    found = [(place, line) for place, each in enumerate(lines) if (line := _LINE.fullmatch(each))]
-    if len(found) < 2:
-        if any(_holds_two(line) for line in lines):
-            raise UnclearOptionsError("has several options in one line: give each a line of its own")
+    alike = [place for place, line in enumerate(lines) if _LIKE.match(line)]
+    found = {place: line for place in alike if (line := _OPTION.fullmatch(lines[place]))}
+    if len(alike) < 2 or all(_is_bare(line) for line in lines):
+        _check_open(text, lines)
         return TextWithOptions(text, ())
-    first, last = found[0][0], found[-1][0]
-    if "".join(line["letter"].upper() for _, line in found) != ascii_uppercase[: len(found)]:
+    options = list(found.values())
+    if "".join(line["letter"].upper() for line in options) != ascii_uppercase[: len(options)]:
         raise UnclearOptionsError("has lines that look like options, whose letters are not A, B, C, ... in order")
-    if any(line.strip() and not _LINE.fullmatch(line) for line in lines[first : last + 1]):
+    styles = {_style(line) for line in options}
+    if len(found) < len(alike) or len(styles) > 1 or not {style.upper() for style in styles} <= _MARKED:
+        raise UnclearOptionsError(
+            "has lines that look like options and are not all marked in one known way: write A:, B:, C:, ..."
+        )
+    first, last = alike[0], alike[-1]
+    if any(line.strip() and place not in found for place, line in enumerate(lines[first:last], first)):
         raise UnclearOptionsError("has other lines between those of its options: each option takes one line")
+    _check_end(lines[last + 1 :], found[last], len(options))
     question = "\n".join([*lines[:first], *lines[last + 1 :]])
-    return TextWithOptions(question, tuple(line["text"].strip() for _, line in found))
+    return TextWithOptions(question, tuple(line["text"].strip() for line in options))
 
 
-def _holds_two(line: str) -> bool:
-    # One after the other: a single pattern for both would take a time that grows with the square of the line's length.
-    first = _FIRST.search(line)
-    return first is not None and _SECOND.search(line, first.end()) is not None
+def _style(line: re.Match[str]) -> str:
+    """Name the way in which an option is marked, spaces aside: "-X:" for "- A: Round", "-x:" for "- a: Round"."""
+    mark = f"{line['before']}{'X' if line['letter'].isupper() else 'x'}{line['after']}"
+    return "".join(mark.split())
+
+
+def _is_bare(line: str) -> bool:
+    label = _LIKE.match(line)
+    return not line.strip() or (label is not None and not label["text"].strip())
+
+
+def _check_open(text: str, lines: list[str]) -> None:
+    """Check that a text without lines of options has none elsewhere."""
+    if all(_is_bare(line) for line in lines):
+        return
+    # One after the other: a single pattern for both would take a time that grows with the square of the length.
+    # "Which is larger, (A) or (B)?" is a question about two things in the picture.
+    first = re.compile(_label("A") + r"(?=[\s\w])").search(text)
+    if first is not None and re.compile(_label("B") + r"(?=[\s\w])").search(text, first.end()) is not None:
+        raise UnclearOptionsError("has several options in one line: give each a line of its own")
+    filled = [line for line in lines if line.strip()]
+    starts = [begin["letter"].upper() if (begin := _BEGINS.match(line)) else "" for line in filled]
+    if any(pair == ("A", "B") for pair in pairwise(starts)):
+        raise UnclearOptionsError("has lines that look like options: mark each, A:, B:, C:, ...")
+    if len(filled) > 1 and all(_NUMBERED.match(line) for line in filled[-2:]):
+        raise UnclearOptionsError("ends with a numbered list, which may be its options: mark them A:, B:, C:, ...")
+
+
+def _check_end(behind: list[str], last: re.Match[str], count: int) -> None:
+    """Check that the options end where the last one was found."""
+    if behind and behind[0].strip():
+        raise UnclearOptionsError(
+            "goes on right below its last option, which may be a part of it: each option takes one line, and a blank "
+            "line ends them"
+        )
+    if count == len(ascii_uppercase):
+        return
+    following = ascii_uppercase[count]
+    begins = any((start := _BEGINS.match(line)) and start["letter"].upper() == following for line in behind)
+    if begins or re.search(_label(following), "\n".join([last["text"], *behind])):
+        raise UnclearOptionsError(f"names an option {following} that is no line of its own behind the others")
+
+
+def _label(letter: str) -> str:
+    """Write the pattern of what marks a letter as that of an option within a text."""
+    return rf"(?:^|\s)(?:\*\*)?(?:[(\[]{letter}[)\]]|{letter}(?:\*\*)?(?:[:.)]|\s[-–—](?=\s)))"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from string import ascii_uppercase
 
@@ -14,7 +15,14 @@ from services.gateway.chat.options_in_text import UnclearOptionsError, split_opt
 LINES = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=20)
 
 
-@pytest.mark.parametrize("form", ["{}: {}", "{}. {}", "{}) {}", "({}) {}", "  {}:  {}  "])
+FORMS = [
+    *("{}: {}", "{}. {}", "{}) {}", "({}) {}", "[{}] {}", "{} - {}", "{} – {}", "  {}:  {}  "),
+    *("{}:{}", "{}.{}", "{}){}", "({}){}", "**{}.** {}", "**{}**: {}", "**({})** {}"),
+    *("- {}: {}", "* {}) {}", "• {}. {}", "- {} - {}", "- **{}.** {}"),
+]
+
+
+@pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("lower", [False, True])
 def test_every_form_is_read(form: str, lower: bool) -> None:
     letters = "abc" if lower else "ABC"
@@ -42,6 +50,10 @@ def test_what_was_put_together_comes_apart(texts: list[str], mark: str, blank: b
         "A:\nB:",
         "",
         "E. coli or another germ?\nWhich one?",
+        "Which is larger, (A) or (B)?",
+        "A large mass is seen.\nIs it malignant?",
+        "Which diameter?\n1.5 cm was measured.\n2.5 cm was measured.",
+        "Known:\n1. a fracture\n2. diabetes\nWhat is seen?",
     ],
 )
 def test_a_text_without_options_stays_whole(text: str) -> None:
@@ -58,6 +70,34 @@ def test_a_text_without_options_stays_whole(text: str) -> None:
         ("Which?\nA: Round\nor perhaps\nB: Oval", "other lines"),
         ("Which? A: Round B: Oval", "one line"),
         ("Which? (A) Round (B) Oval", "one line"),
+        ("Which? A:Round B:Oval", "one line"),
+        ("Which? [A] Round [B] Oval", "one line"),
+        ("Which? A - Round B - Oval", "one line"),
+        ("Which? A: Round\nB: Oval", "one line"),
+        ("Option A: Round\nOption B: Oval", "not all marked"),
+        ("Which?\nA Round\nB Oval", "mark each"),
+        ("Which?\nA: Round\nB Oval", "mark each"),
+        ("Which?\nA:\nRound\nB:\nOval", "not all marked"),
+        ("Which?\nA: Round\nB: Oval\nC", "right below"),
+        ("Which?\nA: Round\nB: Oval\nC:", "not all marked"),
+        ("Which?\nA: Round\nB: Oval\nC Irregular", "right below"),
+        ("Which?\nA: Round\nB: Oval\n\nC Irregular", "an option C"),
+        ("Which?\nA: Round\nB: Oval\nC - Unknown", "not all marked"),
+        ("Which?\nA: Round\nB: Oval\n\nC, unknown", "not all marked"),
+        ("Which?\nA: Round\nB: Oval\nC： Unknown", "not all marked"),
+        ("Which?\nA: Round\nB: Oval\n- C: Unknown", "not all marked"),
+        ("Which?\nA: Round\nB: Oval\n\n1) Unknown\nD: Other", "in order"),
+        ("Which?\nA: Round\nB) Oval", "not all marked"),
+        ("Which?\nA: Round\nb: Oval", "not all marked"),
+        ("Which?\n**A. Round**\n**B. Oval**", "not all marked"),
+        ("Which?\n(A. Round\n(B. Oval", "not all marked"),
+        ("Which?\nA) Round\nB) Oval, with a\nspiculated margin", "right below"),
+        ("Which?\nA) Round\nB) Oval\nAnswer with the letter.", "right below"),
+        ("Which?\nA: Round\nB: Oval C: Irregular", "an option C"),
+        ("Which?\nA: Round\nB: Oval\n\nAnswer with A, B or C.", "an option C"),
+        ("Which?\n1. Round\n2. Oval", "numbered"),
+        ("Which?\n1) Round\n\n2) Oval\n", "numbered"),
+        ("Which?\n(i) Round\n(ii) Oval", "numbered"),
     ],
 )
 def test_what_could_be_read_in_two_ways_is_refused(text: str, said: str) -> None:
@@ -65,8 +105,22 @@ def test_what_could_be_read_in_two_ways_is_refused(text: str, said: str) -> None
         split_options(text)
 
 
+def test_the_last_option_is_not_lost() -> None:
+    assert split_options("Which shape?\nA: Round\nB: Oval\nC:Irregular").options == ("Round", "Oval", "Irregular")
+
+
 def test_a_long_text_costs_no_time() -> None:
     began = time.perf_counter()
     assert split_options(("A: " + " " * 60) * 600).options == ()
     assert split_options("A:" + "\u2003A: " * 9_000).options == ()
+    for text in (
+        "A: " * 13_000,
+        "A\nB:" * 8_000,
+        "- " * 20_000,
+        "*" * 40_000,
+        "A:x\nB:y\n\n" + "C " * 15_000,
+        "\n" * 40_000,
+    ):
+        with contextlib.suppress(UnclearOptionsError):
+            split_options(text)
     assert time.perf_counter() - began < 2
