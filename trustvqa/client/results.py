@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 _NEARLY_ONE = 0.99
+_FEWEST_LEFT = 2
 
 
 def percent(share: float) -> str:
@@ -95,7 +96,7 @@ class OptionSetInfo(_Part):
     """Options that hold the right one at a known rate.
 
     Attributes:
-        letters: The options.
+        letters: The options; two or more where the question is left to a person.
         coverage: The rate, in (0, 1).
         reason: The same for a person.
     """
@@ -118,7 +119,8 @@ class VqaResult(_Part):
             not be read.
         calibration: Where the confidence comes from.
         decision_basis: Why the decision is what it is.
-        option_set: Options that hold the right one at a known rate, or None.
+        option_set: Options that hold the right one at a known rate, or None; None also for a deferral whose set is of
+            one option, which would be the guess (it is in `raw`).
         option_set_reason: Why there is none.
         atypicality: How unlike the questions behind the promises this one is, or None.
         guidance_prompt: The calibration guidance prompt that was used, or None.
@@ -160,7 +162,7 @@ class VqaResult(_Part):
 
     @classmethod
     def from_reply(cls, reply: Mapping[str, Any], *, replayed: bool = False) -> Self:
-        """Read a gateway's reply.
+        """Read a gateway's reply; of a deferral it drops an option set of one, which would say the guess.
 
         Args:
             reply: The JSON of a 200 from POST /vqa, or of a line of POST /vqa/batch.
@@ -170,7 +172,11 @@ class VqaResult(_Part):
             ValidationError: If it is none.
         """
         own = {"replayed": replayed, "model_guess": reply.get("answer"), "model_text": reply.get("explanation") or ""}
-        return cls.model_validate({**reply, **own, "raw": reply})
+        read = cls.model_validate({**reply, **own, "raw": reply})
+        if read.is_deferred and read.option_set is not None and len(read.option_set.letters) < _FEWEST_LEFT:
+            why = "The set has fewer than two options: it would be the guess, and the question is left to a person."
+            return read.model_copy(update={"option_set": None, "option_set_reason": why})
+        return read
 
     @property
     def answer(self) -> Choice | None:

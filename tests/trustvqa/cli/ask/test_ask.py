@@ -114,6 +114,22 @@ def test_a_deferral_shows_no_answer_unless_the_guess_is_asked_for(
     assert [line.split()[:3] for line in lines if "Oval" in line] == [["Guess", "B.", "Oval"]]
 
 
+def test_a_deferral_shows_no_set_of_one_option(gateway: tuple[str, dict[str, Any]], picture: Path) -> None:
+    url, state = gateway
+    alone = {"letters": ["B"], "reason": "Only B is left."}
+    state["reply"] = REPLY | {
+        "decision": "defer",
+        "decision_basis": {"reason": "0.31 is below 0.50"},
+        "option_set": alone,
+    }
+    status, out, _ = run(str(picture), "Which shape?", "--gateway", url)
+    assert status == 3
+    assert "Options left" not in out
+    assert "B" not in out
+    state["reply"] = REPLY | {"decision": "defer"}
+    assert "Options left" in run(str(picture), "Which shape?", "--gateway", url)[1]
+
+
 def test_what_is_not_certain_is_not_shown_as_certain(gateway: tuple[str, dict[str, Any]], picture: Path) -> None:
     url, state = gateway
     state["reply"] = REPLY | {"confidence": 0.9957}
