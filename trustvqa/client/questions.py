@@ -33,6 +33,15 @@ class VqaQuestion:
     coverage: float | None = None
     groups: Mapping[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        """Refuse a text for the options: its letters would be taken for them.
+
+        Raises:
+            TypeError: If the options are one text.
+        """
+        if isinstance(self.options, str | bytes | bytearray):
+            raise TypeError(f"options are a list of texts, or letter -> text, not one {type(self.options).__name__}")
+
     def fields(self) -> dict[str, Any]:
         """Give the fields of a request beside the picture; what is not said is left to the gateway."""
         options = dict(self.options) if isinstance(self.options, Mapping) else list(self.options)
