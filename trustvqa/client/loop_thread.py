@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterator
-from concurrent.futures import CancelledError
+from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 _T = TypeVar("_T")
+
+
+class _ClosedError(RuntimeError):
+    def __init__(self) -> None:
+        super().__init__("the client is closed")
 
 
 class LoopThread:
@@ -19,18 +25,30 @@ class LoopThread:
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
+        self._is_ending = False
+        self._lock = threading.RLock()  # nothing is begun once the loop is told to end: nobody would run it
         self._thread = threading.Thread(target=self._loop.run_forever, name="trustvqa-client", daemon=True)
         self._thread.start()
 
     def run(self, work: Coroutine[Any, Any, _T]) -> _T:
-        """Run a coroutine to its end; it is cancelled if the waiting is interrupted, as by Ctrl-C."""
-        if self._loop.is_closed():
-            work.close()
-            raise RuntimeError("the client is closed")
-        future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        """Run a coroutine to its end; it is cancelled if the waiting is interrupted, as by Ctrl-C.
+
+        Raises:
+            RuntimeError: If the loop has ended, or is ended by another thread meanwhile.
+        """
+        with self._lock:
+            if self._is_ending:
+                work.close()
+                raise _ClosedError
+            future = asyncio.run_coroutine_threadsafe(work, self._loop)
+        return self._outcome(future)
+
+    def _outcome(self, future: Future[_T]) -> _T:
         try:
             return future.result()
         except CancelledError:
+            if self._is_ending:
+                raise _ClosedError from None
             raise
         except BaseException:
             future.cancel()
@@ -45,19 +63,36 @@ class LoopThread:
                 except StopAsyncIteration:
                     return
         finally:
-            if not self._loop.is_closed():
+            with suppress(_ClosedError):  # the end of the loop closes it too
                 self.run(items.aclose())
 
     def close_after(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
-        """Run one coroutine more, then end the loop and its thread; nothing happens the second time."""
-        if self._loop.is_closed():
-            return
-        self.run(last())
-        self.run(self._loop.shutdown_asyncgens())
-        self.run(self._loop.shutdown_default_executor())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        """Run one coroutine more, then end the loop and its thread; nothing happens the second time.
+
+        What other threads wait for is cancelled first: they get an error, as nothing would wake them later.
+        """
+        with self._lock:
+            if self._is_ending:
+                return
+            self._is_ending = True
+            future = asyncio.run_coroutine_threadsafe(self._end(last), self._loop)
+        try:
+            future.result()
+        finally:
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join()
+            self._loop.close()
+
+    async def _end(self, last: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in others:
+            task.cancel()
+        await asyncio.gather(*others, return_exceptions=True)
+        try:
+            await last()
+        finally:
+            await self._loop.shutdown_asyncgens()
+            await self._loop.shutdown_default_executor()
 
 
 async def _next_of(items: AsyncGenerator[_T, None]) -> _T:

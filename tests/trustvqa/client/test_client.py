@@ -8,8 +8,9 @@ import json
 import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +35,13 @@ from trustvqa.client import (
     ProblemError,
     RefusedKeyError,
     UnknownRecordError,
+    VqaQuestion,
     VqaResult,
     errors,
 )
 
 PICTURE = b"\x89PNG pixels"
+_QUESTIONS = [VqaQuestion(PICTURE, "Which?")] * 3
 
 
 @pytest.fixture(scope="module")
@@ -99,6 +102,26 @@ def test_an_answer_is_an_answer_and_a_deferral_shows_none(client: Client, gatewa
     for shown in (str(deferred), repr(deferred), f"{deferred}"):
         assert "Oval" not in shown
         assert "answer is B" not in shown
+
+
+def test_a_set_of_one_option_is_no_part_of_a_deferral() -> None:
+    alone = {"option_set": {"letters": ["B"], "coverage": 0.9, "reason": "B is right for 90 % of them."}}
+    deferred = VqaResult.from_reply(DEFERRAL | alone)
+    assert deferred.option_set is None
+    assert deferred.option_set_reason is not None
+    assert "90 %" not in repr(deferred)
+    assert deferred.raw["option_set"] == alone["option_set"]
+    for reply, letters in ((ANSWER | alone, ("B",)), (DEFERRAL, ("B", "C"))):
+        left = VqaResult.from_reply(reply).option_set
+        assert left is not None
+        assert left.letters == letters
+
+
+@pytest.mark.parametrize("options", ["Yes", b"Yes", "AB"])
+def test_one_text_is_no_list_of_options(client: Client, gateway: FakeGateway, options: Any) -> None:
+    with pytest.raises(TypeError, match="list of texts"):
+        client.ask(PICTURE, "Which?", options)
+    assert gateway.requests == []
 
 
 def test_uncalibrated_confidence_is_said_to_be() -> None:
@@ -243,6 +266,30 @@ def test_address_and_key_come_from_the_environment(
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(ClientError, match="is no address"):
         Client(url)
+
+
+@pytest.mark.parametrize("work", [Client.about, lambda client: list(client.batch(_QUESTIONS))])
+def test_who_waits_is_told_that_the_client_is_closed(work: Callable[[Client], Any]) -> None:
+    errors_of_waiting: list[BaseException] = []
+
+    def wait(client: Client) -> None:
+        try:
+            work(client)
+        except BaseException as error:
+            errors_of_waiting.append(error)
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        client = Client(f"http://127.0.0.1:{listening.getsockname()[1]}", api_key="tvqa_x")
+        waiting = threading.Thread(target=wait, args=(client,), daemon=True)
+        waiting.start()
+        with listening.accept()[0] as connection:
+            assert connection.recv(1)  # it has asked, and nobody will reply
+            client.close()
+            waiting.join(20)
+    assert not waiting.is_alive()
+    (error,) = errors_of_waiting
+    assert isinstance(error, RuntimeError)
+    assert str(error) == "the client is closed"
 
 
 def test_a_closed_client_says_so_and_may_be_closed_again(gateway: FakeGateway) -> None:
