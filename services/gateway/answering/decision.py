@@ -18,7 +18,7 @@ from services.gateway.answering.rules import (
     decide_without_promise,
 )
 from services.gateway.intake.query import Query
-from services.gateway.schemas import DecisionBasis, OptionSetReply
+from services.gateway.schemas import Ask, DecisionBasis, OptionSetReply
 from services.gateway.shelves.evidence import Evidence
 
 
@@ -35,6 +35,14 @@ class DecisionDefaults:
     threshold: float
     max_risk: float | None
     coverage: float
+
+    def max_risk_of(self, ask: Ask) -> float | None:
+        """Give the largest share of wrong answers that a question accepts."""
+        return self.max_risk if ask.max_risk is None else ask.max_risk
+
+    def coverage_of(self, ask: Ask) -> float:
+        """Give the rate at which the option set of a question is to hold the right option."""
+        return self.coverage if ask.coverage is None else ask.coverage
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +67,12 @@ def decide(
         confidence: Its confidence, and why nothing is promised where that is so.
         defaults: What holds where the question does not say.
     """
-    asked = query.ask.max_risk
-    max_risk = defaults.max_risk if asked is None else asked
-    source: Source = "default" if asked is None else "max_risk"
+    max_risk = defaults.max_risk_of(query.ask)
+    source: Source = "default" if query.ask.max_risk is None else "max_risk"
     if confidence.withheld is not None:
         return _without_promise(evidence, confidence, confidence.withheld, max_risk, source)
     decision, basis = _by_rule(query, answer, evidence, confidence, defaults.threshold, max_risk, source)
-    options, why_none = choose_options(query, answer, evidence, defaults.coverage)
+    options, why_none = choose_options(query, answer, evidence, defaults.coverage_of(query.ask))
     return Decided(decision, basis, options, why_none)
 
 

@@ -2,27 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import hashlib
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from prompt4trust.calibration import CalibrationKey
+from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
+from prompt4trust.selection import GuardArtifact
+from prompt4trust.shift import ReferenceArtifact
+from services.gateway.answering.decision import DecisionDefaults
 from services.gateway.answering.reply import Answered
 from services.gateway.intake.query import Query
-from services.gateway.schemas import VqaReply
+from services.gateway.schemas import Ask, VqaReply
+from services.gateway.shelves.evidence import Evidence
+
+GroundsNow = Callable[[CalibrationKey], str | None]
+"""Gives what a reply whose confidence belongs to a key would rest on now; None where none is told again now."""
 
 
-@dataclass(frozen=True, slots=True)
-class KeptReply:
-    """A reply that was given before.
+def grounds_of(ask: Ask, evidence: Evidence, defaults: DecisionDefaults, atypicality_limit: float) -> str:
+    """Compute what a reply rests on beside its question and its models, so that it is told again only while that holds.
 
-    Attributes:
-        reply: The reply; texts that are not kept are missing.
-        key: What its confidence belongs to.
+    Args:
+        ask: What is asked; how it is asked counts.
+        evidence: The evidence at the moment of the reply.
+        defaults: What holds where the question does not say.
+        atypicality_limit: Atypicality from which on promises are withheld.
+
+    Returns:
+        A digest: equal where method, accepted risk, coverage, threshold and limit are the same, and calibrator, guard
+        with its delta, reference inputs and alarm are.
     """
-
-    reply: VqaReply
-    key: CalibrationKey
+    max_risk, guard = defaults.max_risk_of(ask), evidence.guard
+    grounds = {
+        "method": ask.method,
+        "max_risk": [max_risk, ask.max_risk is None],
+        "threshold": defaults.threshold if max_risk is None else None,
+        "coverage": defaults.coverage_of(ask),
+        "atypicality_limit": atypicality_limit,
+        "calibrator": None if evidence.calibrator is None else _fit(evidence.calibrator.artifact),
+        "guard": None if guard is None else [_fit(guard.artifact), guard.rule.delta, evidence.fitting_guard is guard],
+        "references": sorted(_fit(each.artifact) for each in evidence.references),
+        "unreadable": sorted(evidence.unreadable),
+        "misfits": [evidence.misfit, evidence.guard_misfit],
+        "alarm": evidence.alarm,
+    }
+    return hashlib.sha256(json.dumps(grounds, sort_keys=True).encode()).hexdigest()
 
 
 def reply_to_keep(answered: Answered, *, texts: bool) -> dict[str, Any] | None:
@@ -44,28 +69,31 @@ def reply_to_keep(answered: Answered, *, texts: bool) -> dict[str, Any] | None:
         reply |= {"guidance_prompt": None, "explanation": ""}
         if reply["answer"] is not None:
             reply["answer"]["text"] = ""
-    return {"asked": _conditions(query), "reply": reply}
+    return {"grounds": answered.grounds, "reply": reply}
 
 
-def told_again(kept: Mapping[str, Any] | None, query: Query) -> VqaReply | None:
+def told_again(kept: Mapping[str, Any], query: Query, grounds: str | None) -> VqaReply | None:
     """Make a reply of what was kept of it.
 
     Args:
         kept: What was kept under the id of a query whose question is the same.
         query: The query.
+        grounds: What a reply to it would rest on now, from `grounds_of`; None where none is told again.
 
     Returns:
-        The reply; None where nothing was kept, or the question is asked under other conditions this time.
+        The reply; None where it rested on something else.
+
+    Raises:
+        ValidationError: If what was kept is no reply, as after an upgrade.
     """
-    if kept is None or kept.get("asked") != _conditions(query):
+    if grounds is None or kept.get("grounds") != grounds:
         return None
-    reply = VqaReply.model_validate(kept["reply"])
+    reply = VqaReply.model_validate(kept.get("reply"))
     if reply.answer is not None and reply.answer.letter is not None:
         reply.answer.text = query.ask.options[reply.answer.letter]
     return reply
 
 
-def _conditions(query: Query) -> dict[str, Any]:
-    """Collect what a reply depends on beside the question."""
-    ask = query.ask
-    return {"method": ask.method, "max_risk": ask.max_risk, "coverage": ask.coverage}
+def _fit(artifact: CalibratorArtifact | GuardArtifact | ReferenceArtifact) -> list[str]:
+    """Name an artifact and its making: one that is fitted again keeps its name."""
+    return [artifact.name, artifact.created.isoformat()]

@@ -10,7 +10,7 @@ from services.gateway.shelves.evidence import Evidence
 
 
 def choose_options(
-    query: Query, answer: Answer, evidence: Evidence, default_coverage: float
+    query: Query, answer: Answer, evidence: Evidence, coverage: float
 ) -> tuple[OptionSetReply | None, str | None]:
     """Choose the options that remain.
 
@@ -18,7 +18,7 @@ def choose_options(
         query: The question.
         answer: What the models made of it.
         evidence: What promises about the answer rest on.
-        default_coverage: Rate at which sets hold the right option where the question does not say.
+        coverage: Rate at which the set is to hold the right option.
 
     Returns:
         The set, or None and why there is none.
@@ -33,7 +33,6 @@ def choose_options(
         return None, f"no option sets fit this answer: {evidence.guard_misfit}"
     if guard is None or guard.sets is None or guard.artifact.options is None:
         return None, "no option sets were fitted for these models, this method and this wording"
-    coverage = default_coverage if ask.coverage is None else ask.coverage
     name = guard.artifact.options.group
     place = guard.artifact.place([query.digest])
     chosen = guard.sets.choose(probabilities, coverage, group=ask.groups.get(name) if name else None, place=place)

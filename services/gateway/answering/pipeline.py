@@ -26,6 +26,7 @@ from typing import Protocol
 
 from starlette.requests import Request
 
+from prompt4trust.calibration import CalibrationKey
 from services.common.auth.client import client_of
 from services.common.clients.breaker import CircuitBreaker
 from services.gateway.admission.gate import Gate
@@ -33,7 +34,7 @@ from services.gateway.answering.calibration import calibrate
 from services.gateway.answering.decision import DecisionDefaults, decide
 from services.gateway.answering.familiarity import FamiliarityJudge
 from services.gateway.answering.guidance_ahead import GuidanceAhead
-from services.gateway.answering.kept_reply import KeptReply
+from services.gateway.answering.kept_reply import GroundsNow, grounds_of
 from services.gateway.answering.models import Models
 from services.gateway.answering.progress import UNWATCHED, AnswerProgress
 from services.gateway.answering.promises import withheld_promise
@@ -45,7 +46,7 @@ from services.gateway.intake.later import Later
 from services.gateway.intake.query import LineOrigin, Query
 from services.gateway.intake.submission import Submission, SubmissionReader, read_submission
 from services.gateway.schemas import Ask, VqaReply
-from services.gateway.shelves.evidence import Shelves
+from services.gateway.shelves.evidence import Evidence, Shelves
 
 
 class AnswerRecorder(Protocol):
@@ -59,8 +60,12 @@ class AnswerRecorder(Protocol):
         """
         ...
 
-    async def find_kept(self, query: Query) -> KeptReply | None:
+    async def find_kept(self, query: Query, grounds_now: GroundsNow) -> VqaReply | None:
         """Find the reply that a query had under its id before; None where it is to be answered, perhaps again.
+
+        Args:
+            query: The query.
+            grounds_now: What a reply would rest on now: one that rested on anything else is not told again.
 
         Raises:
             Exception: If the id is that of an answer that must stand and cannot be told again.
@@ -172,14 +177,19 @@ class Pipeline:
         return answered.reply(recorded=recorded), False
 
     async def _kept(self, query: Query) -> VqaReply | None:
-        """Find the reply that a line had before; none where a promise of it has been taken back since."""
+        """Find the reply that a line had before; none where it would rest on other grounds now."""
         if self.recorder is None or not query.is_repeatable:
             return None
-        found = await self.recorder.find_kept(query)
-        if found is None:
-            return None
-        alarm = self.shelves.evidence(found.key, is_open=not query.ask.options).alarm
-        return found.reply if alarm is None or not self.alarm_withholds else None
+        await self.shelves.refresh()  # its picture may have waited long for its turn
+
+        def grounds_now(key: CalibrationKey) -> str | None:
+            evidence = self.shelves.evidence(key, is_open=not query.ask.options)
+            return None if evidence.alarm is not None else self._grounds(query, evidence)
+
+        return await self.recorder.find_kept(query, grounds_now)
+
+    def _grounds(self, query: Query, evidence: Evidence) -> str:
+        return grounds_of(query.ask, evidence, self.defaults, self.judge.limit)
 
     async def answer_query(self, query: Query, ahead: GuidanceAhead, progress: AnswerProgress = UNWATCHED) -> Answered:
         """Answer what was taken in, when it is its turn."""
@@ -194,7 +204,8 @@ class Pipeline:
         withheld = withheld_promise(evidence, familiarity, alarm_withholds=self.alarm_withholds)
         confidence = calibrate(query, asked.answer, evidence, withheld)
         decided = decide(query, asked.answer, evidence, confidence, self.defaults)
-        return Answered(query, asked, familiarity, confidence, decided, self.clock() - query.started)
+        grounds = self._grounds(query, evidence) if query.keeps_reply else None
+        return Answered(query, asked, familiarity, confidence, decided, self.clock() - query.started, grounds)
 
     def _check_room(self, request: Request) -> None:
         """Refuse before the body is read what would be refused later: the picture is most of what a refusal costs."""

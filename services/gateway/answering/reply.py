@@ -36,6 +36,7 @@ class Answered:
         confidence: Its confidence.
         decided: What is done with the answer.
         total_s: Seconds from the request's body to the decision.
+        grounds: What the reply rests on beside question and models, from `grounds_of`; None where it is not kept.
     """
 
     query: Query
@@ -44,6 +45,7 @@ class Answered:
     confidence: Confidence
     decided: Decided
     total_s: float
+    grounds: str | None = None
 
     @property
     def chosen(self) -> ChosenAnswer | None:

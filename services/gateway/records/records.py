@@ -9,9 +9,10 @@ from datetime import UTC, datetime, timedelta
 
 import anyio
 import structlog
+from pydantic import ValidationError
 
 from services.common.http.health import Dependency
-from services.gateway.answering.kept_reply import KeptReply, told_again
+from services.gateway.answering.kept_reply import GroundsNow, told_again
 from services.gateway.answering.reply import Answered
 from services.gateway.database_url import database_url
 from services.gateway.intake.query import Query
@@ -22,6 +23,7 @@ from services.gateway.records.queries import key_of_row
 from services.gateway.records.record import Keeping, identity_of, record_of
 from services.gateway.records.store import RecordStore
 from services.gateway.records.writer import RecordWriter
+from services.gateway.schemas import VqaReply
 from services.gateway.settings import GatewaySettings
 
 _CLOSING_S = 3.0
@@ -70,10 +72,14 @@ class Records:
         except (RecordsAwayError, TimeoutError) as error:
             _log.warning("nobody knows whether a question was asked before", reason=str(error) or "too slow")
 
-    async def find_kept(self, query: Query) -> KeptReply | None:
+    async def find_kept(self, query: Query, grounds_now: GroundsNow) -> VqaReply | None:
         """Find the reply that a question had under its id; None where it is to be answered, perhaps again.
 
-        Replies are told again for a day: later, what they promise may rest on evidence that has long been replaced.
+        Replies are told again for a day, and only while they rest on what a reply would rest on now.
+
+        Args:
+            query: The question.
+            grounds_now: What a reply would rest on now.
 
         Raises:
             OtherQuestionError: If the id is that of an answer to another question.
@@ -94,12 +100,17 @@ class Records:
         except (RecordsAwayError, TimeoutError) as error:
             _log.warning("nobody knows whether a line was answered before", reason=str(error) or "too slow")
             return None
-        reply = told_again(row.reply, query) if self.clock() - row.at < _TOLD_AGAIN_FOR else None
-        if reply is not None:
-            return KeptReply(reply, key_of_row(row))
-        if reviewed is not None:
+        reply: VqaReply | None = None
+        if row.reply is not None and self.clock() - row.at < _TOLD_AGAIN_FOR:
+            try:
+                reply = told_again(row.reply, query, grounds_now(key_of_row(row)))
+            except ValidationError as error:
+                # Of a version before: what it wrote is no reply of this one.
+                _log.warning("a kept reply cannot be read", answer_id=query.id, faults=error.error_count())
+        if reply is None and reviewed is not None:
+            # Before any model is asked: the answer could not be kept, nor told.
             raise reviewed
-        return None
+        return reply
 
     async def keep(self, answered: Answered) -> bool:
         """Keep an answer; see `record_of` for what of it.
