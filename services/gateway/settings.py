@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
@@ -118,14 +118,16 @@ class GatewaySettings(PictureServiceSettings, service="gateway"):
         default=0.5,
         ge=0,
         le=1,
-        description="Least calibrated confidence at which an answer is given where max_risk is empty.",
+        description="Least calibrated confidence at which an answer is given where max_risk is empty. Whoever sets "
+        "this and not max_risk gets it: max_risk is empty then.",
     )
     max_risk: Annotated[float | None, EMPTY_IS_UNSET] = Field(
         default=0.1,
         ge=0,
         le=1,
         description="Largest accepted share of wrong answers where requests do not say: with a guarantee where a guard "
-        "fits the answer, else by a calibrated confidence of 1 minus this. Empty for the threshold above.",
+        "fits the answer, else by a calibrated confidence of 1 minus this. Empty for the "
+        "threshold above, as it is where that is set and this is not.",
     )
     risk_delta: float = Field(
         default=0.05, gt=0, lt=1, description="Probability with which a guaranteed share of errors may be exceeded."
@@ -257,6 +259,14 @@ class GatewaySettings(PictureServiceSettings, service="gateway"):
         default=True,
         description="Promise nothing by a calibrator while its drift alarm stands: answers are then left to people.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _a_set_threshold_counts(cls, values: Any) -> Any:
+        # Else a threshold of 0.95 from before max_risk had a default would be one of 0.9, and nobody would know.
+        if isinstance(values, dict) and "confidence_threshold" in values and "max_risk" not in values:
+            return {**values, "max_risk": None}
+        return values
 
     @field_validator("records_url")
     @classmethod

@@ -57,6 +57,21 @@ def test_an_empty_setting_goes_back_to_the_bare_threshold(monkeypatch: pytest.Mo
     assert GatewaySettings().max_risk is None
 
 
+def test_a_threshold_that_is_set_counts_unless_a_risk_is_set_too(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    file = tmp_path / "settings.yaml"
+    file.write_text("gateway:\n  confidence_threshold: 0.95\n")
+    assert GatewaySettings.from_file(file).max_risk is None
+    assert GatewaySettings.from_file(file).for_one_worker().max_risk is None
+    assert GatewaySettings().max_risk == DEFAULT
+    monkeypatch.setenv("TRUSTVQA_GATEWAY_CONFIDENCE_THRESHOLD", "0.95")
+    assert (GatewaySettings().confidence_threshold, GatewaySettings().max_risk) == (0.95, None)
+    monkeypatch.setenv("TRUSTVQA_GATEWAY_MAX_RISK", "0.2")
+    assert GatewaySettings().max_risk == 0.2
+    assert GatewaySettings.from_file(file).max_risk == 0.2
+
+
 def test_a_confidence_is_never_written_as_certainty(
     make_gateway: MakeGateway, upstream: Upstream, tmp_path: Path
 ) -> None:
