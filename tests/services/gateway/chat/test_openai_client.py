@@ -284,6 +284,21 @@ def test_what_is_not_served_is_refused_before_a_model_is_asked(what: str, ask: A
     assert upstream.asked == []
 
 
+@pytest.mark.parametrize(
+    "more", [b', "max_risk": 0.9}', b', "metadata": {"a": "1", "a": "2"}}', b', "top_p": NaN}', b"\xff}"]
+)
+def test_json_that_can_be_read_in_two_ways_is_refused(gateway_url: str, upstream: Upstream, more: bytes) -> None:
+    body = json.dumps({"model": MODEL, "messages": messages(), "max_risk": 0.1}).encode()
+    headers = {"Content-Type": "application/json"}
+    url = f"{gateway_url}/v1/chat/completions"
+    assert httpx.post(url, content=body, headers=headers, timeout=20).status_code == 200
+    asked = len(upstream.asked)
+    refused = httpx.post(url, content=body[:-1] + more, headers=headers, timeout=20)
+    assert refused.status_code == 400
+    assert "not valid JSON" in refused.json()["error"]["message"]
+    assert len(upstream.asked) == asked
+
+
 def test_what_asks_for_nothing_else_is_taken(ask: Any) -> None:
     taken = {
         "n": 1, "temperature": 0, "top_p": 0.9, "seed": 7, "max_tokens": 4096, "user": "u", "tools": [], "stop": None,
