@@ -27,8 +27,8 @@ REVIEWED = select(
 """Answers with their feedback: whoever uses it says which of several."""
 
 # By name: SQLAlchemy does not see that an INSERT's table can be referred to, and would look through all answers.
-IS_REVIEWED = exists().where(feedback.c.answer_id == literal_column("answers.id"))
-"""Whether somebody has spoken of an answer."""
+IS_REVIEWED = exists().where(feedback.c.answer_id == literal_column("answers.id"), feedback.c.strike.is_(None))
+"""Whether somebody has spoken of an answer, by a word that stands."""
 
 
 def later(point: tuple[datetime, str]) -> Any:

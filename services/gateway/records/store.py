@@ -56,7 +56,10 @@ from services.gateway.records.tables import answers, feedback, pictures
 T = TypeVar("T")
 
 MAX_FEEDBACK = 100
-"""Most feedback on one answer: more is no second thought but a mistake, or a flood."""
+"""Most feedback on one answer, struck reviews aside: more is no second thought but a mistake, or a flood."""
+
+_WITH_STRUCK = 10
+"""How many times that there may be with struck ones: these are kept, and have to end somewhere too."""
 
 _log = structlog.get_logger(__name__)
 
@@ -77,7 +80,7 @@ class RecordStore:
         hash_secret: The secret of their hashes; None for that in the file beside SQLite's.
         deadline_s: Longest time for one operation; listings and counts may take six times that.
         clock: Gives the present time, with its zone.
-        max_feedback: Most feedback on one answer.
+        max_feedback: Most feedback on one answer, struck reviews aside; with them ten times that.
     """
 
     def __init__(
@@ -228,7 +231,7 @@ class RecordStore:
             correct = judge(answer, said)
             counted = select(func.count(), func.count().filter(feedback.c.strike.is_(None))).where(of_answer)
             count, standing = connection.execute(counted).one()
-            if count >= self._max_feedback:
+            if standing >= self._max_feedback or count >= _WITH_STRUCK * self._max_feedback:
                 raise FeedbackFullError
             newest: datetime | None = connection.execute(select(func.max(feedback.c.at))).scalar_one()
             at = self._clock() if newest is None else max(self._clock(), newest + timedelta(microseconds=1))

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, func, insert, select, update
 
 from services.gateway.records.store import RecordStore
 from services.gateway.records.tables import answers, feedback, strikes
-from services.gateway.reviews.errors import UnknownReviewError
+from services.gateway.reviews.errors import ReplacedAnswerError, UnknownReviewError
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,15 +92,21 @@ class ReviewStore:
 
         Raises:
             UnknownReviewError: If there is no such review.
+            ReplacedAnswerError: If one is to be put back whose question was answered again while it was struck: it
+                says nothing of the answer that stands there now.
         """
         wanted = sorted(set(reviews))
         said = {"at": datetime.now(UTC), "who": who, "note": note, "restores": restores, "reviews": wanted}
 
         def work(connection: Connection) -> None:
-            known = select(feedback.c.number, feedback.c.answer_id).where(feedback.c.number.in_(wanted))
-            rows = connection.execute(known).all()
+            known = select(feedback.c.number, feedback.c.answer_id, (feedback.c.at < answers.c.at).label("is_older"))
+            known = known.join(answers, answers.c.id == feedback.c.answer_id).where(feedback.c.number.in_(wanted))
+            # Held where the database holds rows, so that no answer is replaced meanwhile.
+            rows = connection.execute(known.with_for_update()).all()
             if len(rows) < len(wanted):
                 raise UnknownReviewError
+            if restores and any(row.is_older for row in rows):
+                raise ReplacedAnswerError
             made = connection.execute(insert(strikes).values(**said).returning(strikes.c.number)).scalar_one()
             number = None if restores else made
             connection.execute(update(feedback).where(feedback.c.number.in_(wanted)).values(strike=number))

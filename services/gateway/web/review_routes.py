@@ -15,7 +15,7 @@ from services.common.http.problems import Problem
 from services.gateway.intake.json_body import check_fields, read_object
 from services.gateway.monitoring.administration import headers_of
 from services.gateway.records.errors import RecordRefusedError, RecordsAwayError
-from services.gateway.reviews.errors import UnknownReviewError
+from services.gateway.reviews.errors import ReplacedAnswerError, UnknownReviewError
 from services.gateway.reviews.review_page import render_reviews
 from services.gateway.reviews.schemas import ReviewPage, StrikeRequest
 from services.gateway.reviews.store import ReviewStore
@@ -46,6 +46,9 @@ def _told(gateway: Gateway) -> Iterator[ReviewStore]:
         yield ReviewStore(gateway.records.store)
     except UnknownReviewError:
         raise Problem(404, "unknown-review", "One of these reviews does not exist; nothing was changed.") from None
+    except ReplacedAnswerError:
+        told = "The question of one of these reviews was answered again since it was struck; nothing was changed."
+        raise Problem(409, "answer-replaced", told) from None
     except RecordRefusedError:
         raise record_refused_problem() from None
     except RecordsAwayError:
@@ -72,6 +75,7 @@ async def show_reviews(gateway: TheGateway, before: _Before = None, who: _By = N
 
 
 _CHANGES = {**RECORD_PROBLEMS, **problems({404: "One of the reviews does not exist; nothing was changed."})}
+_RESTORES = {**_CHANGES, **problems({409: "One is of an answer that was replaced since; nothing was changed."})}
 
 
 @router.post(
@@ -91,7 +95,7 @@ async def strike(request: Request, gateway: TheGateway) -> Response:
     summary="Put struck reviews back into the count (administrators)",
     status_code=204,
     openapi_extra=json_body(StrikeRequest),
-    responses=_CHANGES,
+    responses=_RESTORES,
 )
 async def restore(request: Request, gateway: TheGateway) -> Response:
     """Put struck reviews back; monitoring begins anew with them."""

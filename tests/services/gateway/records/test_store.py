@@ -25,6 +25,7 @@ from services.gateway.records.errors import (
 )
 from services.gateway.records.reviewed_answer import ReviewedAnswer
 from services.gateway.records.store import RecordStore
+from services.gateway.reviews.store import ReviewStore
 from tests.services.gateway.conftest import HASH_SECRET
 from tests.services.gateway.records.conftest import Place, record
 from tests.support.calibration_keys import whole_key
@@ -178,6 +179,22 @@ async def test_there_is_an_end_to_feedback_on_one_answer(place: Place) -> None:
         await store.give_feedback(full.id, Review("x", right=True))
     await store.give_feedback(other.id, Review("x", right=True))
     assert len((await store.get(full.id)).feedback) == 3
+    await store.close()
+
+
+async def test_struck_feedback_leaves_room_for_true_feedback_but_not_for_ever(place: Place) -> None:
+    store = RecordStore(Database(database_url(place.url), timeout_s=2.0), HASH_SECRET, max_feedback=2)
+    kept = record()
+    await store.add([kept])
+    for first in range(1, 20, 2):  # ten times two
+        for _ in range(2):
+            await store.give_feedback(kept.id, Review("script", right=False))
+        with pytest.raises(FeedbackFullError):
+            await store.give_feedback(kept.id, Review("dr. x", right=True))
+        await ReviewStore(store).strike([first, first + 1], "dr. admin", None)
+    with pytest.raises(FeedbackFullError):
+        await store.give_feedback(kept.id, Review("dr. x", right=True))
+    assert len((await store.get(kept.id)).feedback) == 20
     await store.close()
 
 

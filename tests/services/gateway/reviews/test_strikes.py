@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,36 @@ def test_another_word_on_an_answer_counts_where_the_first_is_struck(watched: htt
     assert report(watched)["reviewed"] == 0
     # A review that comes after all others were struck is the first.
     assert watched.post(f"/vqa/{answer}/feedback", json=said).status_code == 201
+    wait_until(lambda: report(watched)["reviewed"] == 1)
+
+
+def strike(client: httpx.Client, *numbers: int) -> None:
+    struck = client.post("/v1/reviews/strike", json={"who": "x", "reviews": numbers})
+    assert struck.status_code == 204
+
+
+def test_an_answer_whose_reviews_are_struck_may_be_given_again_and_they_are_not_put_back(
+    watched: httpx.Client, upstream: Upstream
+) -> None:
+    key = {"Idempotency-Key": str(uuid.uuid4())}
+    first = watched.post("/vqa", json=body(), headers=key).json()
+    said = {"who": "script", "correct_option": "B"}
+    assert watched.post(f"/vqa/{first['id']}/feedback", json=said).status_code == 201
+    assert_problem(watched.post("/vqa", json=body(), headers=key), 409, "already-reviewed")
+    (false,) = watched.get("/v1/reviews").json()["reviews"]
+    word = {"who": "x", "reviews": [false["number"]]}
+    strike(watched, false["number"])
+    assert watched.post("/v1/reviews/restore", json=word).status_code == 204
+    assert_problem(watched.post("/vqa", json=body(), headers=key), 409, "already-reviewed")
+    strike(watched, false["number"])
+    upstream.text = "the answer is C with confidence 80"
+    again = watched.post("/vqa", json=body(), headers=key).json()
+    assert (again["id"], again["answer"]["letter"], again["recorded"]) == (first["id"], "C", True)
+    assert watched.get(f"/vqa/{first['id']}").json()["answer"] == "C"
+    # It was right of the answer before, and says nothing of this one.
+    assert_problem(watched.post("/v1/reviews/restore", json=word), 409, "answer-replaced")
+    assert report(watched)["reviewed"] == 0
+    assert watched.post(f"/vqa/{first['id']}/feedback", json={"who": "Dr. A", "right": True}).status_code == 201
     wait_until(lambda: report(watched)["reviewed"] == 1)
 
 
