@@ -129,7 +129,7 @@ class Authenticator:
                 "Administration is closed: this service listens beyond its own machine and has no keys. "
                 f"Name a file of keys in TRUSTVQA_{self._service.upper()}_API_KEYS."
             )
-        elif not is_for_loopback(headers):
+        elif not is_for_loopback(scope):
             # Another site's page in a browser on this machine reaches loopback too, without its user having meant it;
             # by a name of its own that leads there, or through a proxy, so does whoever else.
             why = "Administration without keys is for this machine's user, not for other sites' pages or proxies."
@@ -160,12 +160,24 @@ class Authenticator:
         )
 
 
-def is_for_loopback(headers: Headers) -> bool:
-    """Whether a request is for loopback by its name, and comes from a program or from the service's own page."""
+def is_for_loopback(scope: Scope) -> bool:
+    """Whether a request is for loopback by its name, from a program or the service's own page, and not by a proxy.
+
+    A proxy on this machine reaches the service as its user does, and some name loopback as the host, as nginx does
+    unless it is told otherwise. What they add to a request gives them away, or HTTP/1.0, which no client of today speaks.
+    One that hides all that cannot be told from the user: a service behind a proxy needs keys.
+    """
+    headers = Headers(scope=scope)
+    if scope["http_version"] == "1.0" or any(_is_of_proxy(name) for name in headers):
+        return False
     host = headers.get("host", "").lower()
     origin = headers.get("origin")
     is_own_page = origin is None or origin.lower() in (f"http://{host}", f"https://{host}")
     return is_own_page and host_name(host) in LOOPBACK
+
+
+def _is_of_proxy(name: str) -> bool:
+    return name in ("forwarded", "via", "x-real-ip") or name.startswith("x-forwarded-")
 
 
 def _name_route(scope: Scope, rule: Rule | None) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 
-from starlette.datastructures import Headers
 from starlette.requests import Request
 
 from services.common.auth import Right
@@ -13,7 +12,7 @@ from services.common.auth.authenticator import is_for_loopback, key_of
 
 def is_local(request: Request) -> bool:
     """Whether a request comes from this machine, and not by way of a proxy or of another site's page."""
-    return _is_loopback(request) and is_for_loopback(Headers(scope=request.scope))
+    return _is_loopback(request) and is_for_loopback(request.scope)
 
 
 def may(request: Request, right: Right) -> bool:

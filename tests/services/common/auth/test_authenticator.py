@@ -281,6 +281,29 @@ def test_without_keys_everything_but_administration_is_open(host: str) -> None:
                 assert "TRUSTVQA_DEMO_API_KEYS" in problem(http.get(path), 403, "administration-closed")["detail"]
 
 
+PROXIES = {
+    "Forwarded": "for=192.0.2.7",
+    "Via": "1.1 ward",
+    "X-Real-IP": "192.0.2.7",
+    "X-Forwarded-For": "127.0.0.1",
+    "X-Forwarded-Proto": "https",
+}
+
+
+def test_what_a_proxy_passes_on_is_not_from_the_machine_s_user() -> None:
+    with serving(host="127.0.0.1") as http:
+        assert http.get("/things/x").status_code == 200
+        for name, value in PROXIES.items():
+            problem(http.get("/things/x", headers={name: value}), 403, "administration-closed")
+            assert http.get("/open", headers={name: value}).status_code == 200
+        # As nginx asks by default: the address of its upstream as the host, HTTP/1.0, and no word of a client.
+        for version, status in (("1.0", b" 403 "), ("1.1", b" 200 ")):
+            with socket.create_connection((http.base_url.host, http.base_url.port), timeout=20) as sent:
+                lines = f"GET /things/x HTTP/{version}\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+                sent.sendall(lines.encode())
+                assert status in sent.makefile("rb").readline()
+
+
 def test_a_route_that_only_the_router_finds_is_for_administrators(
     keys: tuple[Path, dict[str, str]],
 ) -> None:

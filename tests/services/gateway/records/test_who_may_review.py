@@ -35,6 +35,13 @@ def test_a_proxy_s_clients_are_not_at_this_machine(
         assert_problem(refused, 403, "feedback-closed")
 
 
+def test_a_proxy_that_names_loopback_is_told_by_what_it_adds(client: httpx.Client, upstream: Upstream) -> None:
+    answer = client.post("/vqa", json=body()).json()["id"]
+    headers = {"X-Forwarded-Proto": "https"}
+    assert client.get("/v1/about", headers=headers).json()["takes_feedback"] is False
+    assert_problem(client.post(f"/vqa/{answer}/feedback", json=SAID, headers=headers), 403, "feedback-closed")
+
+
 def test_with_keys_a_key_decides(make_gateway: MakeGateway, upstream: Upstream, tmp_path: Path) -> None:
     keys = keys_at(tmp_path / "keys.json", app="ask", ward=("feedback", "ask"))
     with make_gateway(api_keys=tmp_path / "keys.json") as url, httpx.Client(base_url=url, timeout=20) as client:
