@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,39 @@ from trustvqa.client.errors import UnusablePictureError
 
 _WHITE = 255
 _DEEPEST = 65_535
+
+
+def read_dicom(data: bytes, *, has_preamble: bool) -> Any:
+    """Read a DICOM file, or a data set as some archives store it: without preamble, perhaps without a header.
+
+    Args:
+        data: The bytes.
+        has_preamble: Whether they begin as a DICOM file.
+
+    Returns:
+        A pydicom dataset; without a preamble one that has pixels.
+
+    Raises:
+        UnusablePictureError: If they are none.
+    """
+    from pydicom import dcmread
+    from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+    try:
+        dataset = dcmread(BytesIO(data), force=not has_preamble)
+        if has_preamble:
+            return dataset
+        if "PixelData" in dataset:
+            if "TransferSyntaxUID" not in dataset.file_meta:
+                is_implicit, is_little = dataset.original_encoding
+                explicit = ExplicitVRLittleEndian if is_little else ExplicitVRBigEndian
+                dataset.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if is_implicit else explicit
+            return dataset
+    except Exception as error:
+        # pydicom raises whatever the faults of a file lead to.
+        what = "the DICOM file" if has_preamble else "the file is no picture that is known, and as DICOM it"
+        raise UnusablePictureError(f"{what} cannot be read ({type(error).__name__})") from error
+    raise UnusablePictureError("the file is neither a picture that is known (PNG, JPEG, WebP, TIFF, BMP) nor DICOM")
 
 
 def dicom_pixels(dataset: Any) -> NDArray[np.uint8] | NDArray[np.uint16]:

@@ -8,6 +8,7 @@ grey of both.
 from __future__ import annotations
 
 import os
+import re
 from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
@@ -26,6 +27,8 @@ or float32, or height × width × 3 of uint8), a PIL image, or a pydicom dataset
 MAX_BYTES = 100_000_000
 """Largest file that is read; gateways take less."""
 _DICOM_AT, _DICOM = 128, b"DICM"
+# How pictures begin that a gateway may read; all else may be a DICOM data set, which needs no preamble.
+_PICTURES = re.compile(rb"\x89PNG|\xff\xd8|RIFF.{4}WEBP|II[*+]\0|MM\0[*+]|BM|GIF8|\0\0\0\x0cjP  ", re.DOTALL)
 _DEEP_MODES = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 
@@ -75,7 +78,11 @@ def _read_path(path: Path) -> bytes:
 
 
 def _read_file(stream: IO[bytes]) -> bytes:
-    data = stream.read(MAX_BYTES + 1)
+    data: bytes | str
+    try:
+        data = stream.read(MAX_BYTES + 1)
+    except UnicodeDecodeError:
+        data = ""
     if not isinstance(data, bytes):
         raise UnusablePictureError("the file must be open for bytes, not for text: open it with mode 'rb'")
     return data
@@ -86,17 +93,15 @@ def _plain(data: bytes) -> bytes:
         raise UnusablePictureError("the picture's file is empty")
     if len(data) > MAX_BYTES:
         raise UnusablePictureError(f"the picture's file has more than {MAX_BYTES} bytes")
-    if data[_DICOM_AT : _DICOM_AT + len(_DICOM)] != _DICOM:
+    has_preamble = data[_DICOM_AT : _DICOM_AT + len(_DICOM)] == _DICOM
+    if not has_preamble and _PICTURES.match(data):
         return data
     if find_spec("pydicom") is None:
-        raise UnusablePictureError("this is a DICOM file, and pydicom, which reads it, is not installed")
-    import pydicom
+        what = "is a DICOM file" if has_preamble else "begins as no picture does, and may be a DICOM data set"
+        raise UnusablePictureError(f"this {what}; pydicom, which reads DICOM, is not installed")
+    from trustvqa.client.dicom import read_dicom
 
-    try:
-        dataset = pydicom.dcmread(BytesIO(data))
-    except Exception as error:
-        raise UnusablePictureError(f"the DICOM file cannot be read ({type(error).__name__})") from error
-    return _of_dicom(dataset)
+    return _of_dicom(read_dicom(data, has_preamble=has_preamble))
 
 
 def _of_array(values: np.ndarray[Any, Any]) -> bytes:

@@ -25,7 +25,7 @@ def test_an_address_without_a_scheme_or_host_is_refused_before_anything_is_asked
     tmp_path: Path, name: str, address: str
 ) -> None:
     picture = tmp_path / "a.png"
-    picture.write_bytes(b"pixels")
+    picture.write_bytes(b"\x89PNG pixels")
     arguments, option = COMMANDS[name]
     told = [each.format(picture=picture) for each in arguments]
     out, error = run_command(tmp_path, *told, option, address, status=2)

@@ -47,7 +47,7 @@ def client(gateway: FakeGateway) -> Iterator[Client]:
 
 
 def questions(number: int, **more: Any) -> Iterator[VqaQuestion]:
-    return (VqaQuestion(b"pixels", "Which?", ["Round", "Oval"], f"q{each}", **more) for each in range(number))
+    return (VqaQuestion(b"\x89PNG pixels", "Which?", ["Round", "Oval"], f"q{each}", **more) for each in range(number))
 
 
 def sent(gateway: FakeGateway) -> list[dict[str, Any]]:
@@ -62,13 +62,13 @@ def test_every_question_has_one_outcome(client: Client, gateway: FakeGateway) ->
     assert {each["id"] for each in sent(gateway)} == {f"q{number}" for number in range(50)}
     assert sent(gateway)[0] | {"id": ""} == {
         "id": "",
-        "image": "cGl4ZWxz",
+        "image": "iVBORyBwaXhlbHM=",
         "question": "Which?",
         "options": ["Round", "Oval"],
         "max_risk": 0.1,
     }
     assert set(gateway.keys) == {'"0123456789abcdef"'}
-    assert next(client.batch([VqaQuestion(b"pixels", "Which?")])).id == "0"
+    assert next(client.batch([VqaQuestion(b"\x89PNG pixels", "Which?")])).id == "0"
     assert gateway.keys[-1] != gateway.keys[0]
 
 
@@ -139,7 +139,7 @@ def test_an_id_that_is_given_twice_is_said(client: Client, gateway: FakeGateway)
 
 def test_an_endless_source_is_read_no_faster_than_outcomes_are_taken(client: Client, gateway: FakeGateway) -> None:
     taken = count()
-    endless = (VqaQuestion(b"pixels", "Which?", id=str(next(taken))) for _ in iter(int, 1))
+    endless = (VqaQuestion(b"\x89PNG pixels", "Which?", id=str(next(taken))) for _ in iter(int, 1))
     outcomes = client.batch(endless, concurrency=4)
     for _ in range(20):
         assert next(outcomes).error is None

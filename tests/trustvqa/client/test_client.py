@@ -328,6 +328,6 @@ def test_to_import_the_package_costs_nothing() -> None:
 
 
 def test_a_program_that_does_not_close_its_client_ends(gateway: FakeGateway) -> None:
-    program = f"import trustvqa; c = trustvqa.Client({gateway.url!r}); print(c.ask(b'pixels', 'Which?'))"
+    program = f"import trustvqa; c = trustvqa.Client({gateway.url!r}); print(c.ask({PICTURE!r}, 'Which?'))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True, timeout=60)
     assert done.stdout.strip() == "B. Oval (71 %, calibrated)"

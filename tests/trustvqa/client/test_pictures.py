@@ -13,14 +13,22 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian, SecondaryCaptureImageStorage, generate_uid
+from pydicom.uid import (
+    UID,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    SecondaryCaptureImageStorage,
+    generate_uid,
+)
 
-from prompt4trust.pictures import PictureLimits, decode_picture
+from prompt4trust.pictures import FORMATS, PictureLimits, decode_picture
 from trustvqa.client import UnusablePictureError
 from trustvqa.client.pictures import picture_file
 
 GREY = np.arange(600, dtype=np.uint16).reshape(20, 30) * 7
 PATIENT = "Doe^Jane"
+FILE = b"\x89PNG\r\n\x1a\n and so on"
 
 
 def pixels(file: bytes) -> NDArray[Any]:
@@ -112,10 +120,10 @@ def test_an_array_of_another_kind_is_refused_with_what_to_give(values: NDArray[A
 
 def test_files_and_bytes_go_as_they_are(tmp_path: Path) -> None:
     path = tmp_path / f"{PATIENT}.png"
-    path.write_bytes(b"pixels")
+    path.write_bytes(FILE)
     with path.open("rb") as stream:
-        for given in (path, str(path), b"pixels", bytearray(b"pixels"), memoryview(b"pixels"), stream):
-            assert picture_file(given) == b"pixels"
+        for given in (path, str(path), FILE, bytearray(FILE), memoryview(FILE), stream):
+            assert picture_file(given) == FILE
     with path.open() as text, pytest.raises(UnusablePictureError, match="'rb'"):
         picture_file(text)
     for wrong in (tmp_path / "absent.png", tmp_path, b"", 7, None):
@@ -194,6 +202,43 @@ def test_a_dicom_file_is_read_and_its_attributes_stay_here(tmp_path: Path) -> No
         assert np.array_equal(pixels(sent), GREY)
     with pytest.raises(UnusablePictureError, match="DICOM"):
         picture_file(path.read_bytes()[:300])
+
+
+@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian])
+@pytest.mark.parametrize("has_meta", [False, True])
+def test_a_data_set_without_a_preamble_is_read_too(syntax: UID, has_meta: bool) -> None:
+    file = BytesIO()
+    made = dicom(GREY.astype(">u2") if syntax == ExplicitVRBigEndian else GREY)
+    made.file_meta.TransferSyntaxUID = syntax
+    if has_meta:
+        pydicom.dcmwrite(file, made, enforce_file_format=False)
+    else:
+        del made.file_meta
+        is_implicit, is_little = syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian
+        made.save_as(file, implicit_vr=is_implicit, little_endian=is_little)
+    data = file.getvalue()
+    assert data[128:132] != b"DICM"
+    assert PATIENT.encode() in data
+    sent = picture_file(data)
+    assert PATIENT.encode() not in sent
+    assert np.array_equal(pixels(sent), GREY)
+
+
+@pytest.mark.parametrize("data", [b"a note of Doe^Jane", b"%PDF-1.7\n", b"\x08\0\x05\0", b"pixels" * 999])
+def test_what_is_no_picture_stays_here(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(UnusablePictureError, match="picture"):
+        picture_file(data)
+    monkeypatch.setattr("trustvqa.client.pictures.find_spec", lambda _: None)
+    with pytest.raises(UnusablePictureError, match="pydicom"):
+        picture_file(data)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_every_format_that_the_gateway_reads_goes_as_it_is(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trustvqa.client.pictures.find_spec", lambda _: None)
+    file = BytesIO()
+    Image.new("RGB", (30, 20)).save(file, kind)
+    assert picture_file(file.getvalue()) == file.getvalue()
 
 
 def test_what_is_no_single_frame_is_refused() -> None:

@@ -62,7 +62,7 @@ def gateway() -> Iterator[tuple[str, dict[str, Any]]]:
 @pytest.fixture
 def picture(tmp_path: Path) -> Path:
     path = tmp_path / "a picture.png"
-    path.write_bytes(b"pixels")
+    path.write_bytes(b"\x89PNG pixels")
     return path
 
 
@@ -81,7 +81,7 @@ def test_sends_everything_and_prints_an_answer_a_person_can_read(
         *("--max-risk", "0.2", "--coverage", "0.9", "--gateway", url),
     )
     assert status == 0
-    assert state["asked"] == (b"pixels", "Which shape?", ["Round", "Oval"], "0.2", "0.9")
+    assert state["asked"] == (b"\x89PNG pixels", "Which shape?", ["Round", "Oval"], "0.2", "0.9")
     for expected in (
         "B. Oval",
         "71 %",
