@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -69,7 +72,8 @@ def batch(
             ResultsFile(out, asked, with_guesses=with_guesses) as results,
             Client(address, api_key=read_key()) as client,
         ):
-            left = [each for each in dataset.questions if each.id not in results.decisions]
+            all_asked = [_question(each, method, max_risk, coverage) for each in dataset.questions]
+            left = _left(all_asked, results)
             before = len(dataset.questions) - len(left)
             known = f", {before} of them from before" if before else ""
             said = f"{len(dataset.questions)} questions into {escape(str(out))}{known}"
@@ -77,9 +81,10 @@ def batch(
             failed: Counter[str] = Counter()
             with counting_bar(console, disable=not console.is_terminal) as bar:
                 task = bar.add_task("asking", total=len(dataset.questions), completed=before)
-                asking = (_question(each, method, max_risk, coverage) for each in left)
+                digests: dict[str, str] = {}
+                asking = _noting(left, digests)
                 for outcome in client.batch(asking, key=results.key, concurrency=concurrency, deadline_s=timeout):
-                    results.append(outcome)
+                    results.append(outcome, digests.pop(outcome.id, ""))
                     if outcome.error is not None:
                         failed[str(outcome.error)] += 1
                     bar.advance(task)
@@ -95,6 +100,35 @@ def _question(question: Question, method: str | None, max_risk: float | None, co
     # Neither the truth nor the groups of a data set: what is evaluated elsewhere is only asked here.
     options_in_order = dict(question.options)
     return VqaQuestion(question.image, question.text, options_in_order, question.id, method, max_risk, coverage)
+
+
+def _left(asked: Sequence[VqaQuestion], results: ResultsFile) -> list[VqaQuestion]:
+    """Find the questions without a result; a result of another question under the same id ends the command."""
+    known = [each for each in asked if each.id in results.digests]
+    other = [str(each.id) for each in known if results.digests[str(each.id)] != _digest(each)]
+    if other:
+        named = ", ".join(repr(each) for each in other[:_SHOWN]) + (", …" if len(other) > _SHOWN else "")
+        raise CommandError(
+            f"{results.path} has results of other questions, options or pictures under {len(other)} of the same ids "
+            f"({named}): name another file for the results"
+        )
+    return [each for each in asked if each.id not in results.digests]
+
+
+def _noting(asked: Sequence[VqaQuestion], digests: dict[str, str]) -> Iterator[VqaQuestion]:
+    for each in asked:
+        digests[str(each.id)] = _digest(each)
+        yield each
+
+
+def _digest(question: VqaQuestion) -> str:
+    """SHA-256 of all that is asked, the picture's bytes included; by it a result is known as the question's own."""
+    try:
+        with Path(question.picture).open("rb") as stream:
+            picture = hashlib.file_digest(stream, "sha256").hexdigest()
+    except (OSError, TypeError):
+        picture = ""  # there is none: the question fails by itself when it is asked
+    return hashlib.sha256(json.dumps([question.fields(), picture]).encode()).hexdigest()
 
 
 def _summarise(dataset: Dataset, results: ResultsFile, failed: Counter[str], console: Console) -> None:

@@ -27,6 +27,10 @@ class ResultsFile:
         asked: What is asked, which must be the same when the command goes on.
         with_guesses: Whether lines of deferrals show what the model chose.
 
+    Attributes:
+        decisions: Id of a question -> "answer" or "defer".
+        digests: Id of a question that has a result -> digest of what was asked.
+
     Raises:
         CommandError: If it is another batch's, is no file of results, or another process writes to it.
     """
@@ -48,6 +52,7 @@ class ResultsFile:
             write_atomically(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept), 0o644)
         self._file = LineFile(path, _is_result, synced=True)
         self.decisions = {str(row["id"]): str(row["decision"]) for row in kept}
+        self.digests = {str(row["id"]): str(row.get("question_sha256")) for row in kept}
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -59,12 +64,14 @@ class ResultsFile:
         """Close the file."""
         self._file.close()
 
-    def append(self, outcome: BatchOutcome) -> None:
-        """Add what came of a question."""
-        line = json.dumps(_line(outcome, with_guesses=self._with_guesses), ensure_ascii=False)
+    def append(self, outcome: BatchOutcome, digest: str) -> None:
+        """Add what came of a question, and the digest of what was asked."""
+        row = _line(outcome, with_guesses=self._with_guesses) | {"question_sha256": digest}
+        line = json.dumps(row, ensure_ascii=False)
         self._file.append(line.encode("utf-8", "replace") + b"\n")
         if outcome.result is not None:
             self.decisions[outcome.id] = outcome.result.decision
+            self.digests[outcome.id] = digest
 
 
 def _line(outcome: BatchOutcome, *, with_guesses: bool) -> dict[str, Any]:

@@ -120,6 +120,30 @@ def test_results_of_another_batch_are_left_alone(data: Path, gateway: FakeGatewa
     assert other.read_text() == "a note\n"
 
 
+@pytest.mark.parametrize("change", ["text", "options", "picture"])
+def test_results_of_other_questions_under_the_same_ids_are_not_taken(
+    data: Path, gateway: FakeGateway, change: str
+) -> None:
+    # Ids of the file's own: without them they are made of what is asked.
+    named = ("--columns", "question=asked,options=left+right,answer=truth,image=file,id=name")
+    rows = "".join(f"Which shape {number}?,Round,Oval,Oval,a.png,n{number}\n" for number in range(20))
+    data.write_text("asked,left,right,truth,file,name\n" + rows)
+    run(data, gateway, *named)
+    before = (data.parent / "results.jsonl").read_bytes()
+    gateway.requests.clear()
+    run(data, gateway, *named)
+    if change == "picture":
+        Image.new("L", (32, 24), 91).save(data.parent / "a.png")
+    else:
+        old, new = ("Which shape 4?", "What colour?") if change == "text" else ("4?,Round", "4?,Square")
+        data.write_text(data.read_text().replace(old, new))
+    said = run(data, gateway, *named, status=1)[1]
+    assert "results of other questions, options or pictures" in said
+    assert ("'n0', 'n1'" if change == "picture" else "'n4'") in said
+    assert gateway.requests == []
+    assert (data.parent / "results.jsonl").read_bytes() == before
+
+
 def test_a_key_that_is_refused_ends_the_command(data: Path, gateway: FakeGateway) -> None:
     gateway.replies = [(401, problem("key-required", 401, scope="ask"), {})] * 16
     _, said = run(data, gateway, status=1)
