@@ -52,7 +52,7 @@ class ResultsFile:
             write_atomically(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept), 0o644)
         self._file = LineFile(path, _is_result, synced=True)
         self.decisions = {str(row["id"]): str(row["decision"]) for row in kept}
-        self.digests = {str(row["id"]): str(row.get("question_sha256")) for row in kept}
+        self.digests = {str(row["id"]): str(row.get("asked_sha256")) for row in kept}
 
     def __enter__(self) -> Self:
         """Begin."""
@@ -66,7 +66,7 @@ class ResultsFile:
 
     def append(self, outcome: BatchOutcome, digest: str) -> None:
         """Add what came of a question, and the digest of what was asked."""
-        row = _line(outcome, with_guesses=self._with_guesses) | {"question_sha256": digest}
+        row = _line(outcome, with_guesses=self._with_guesses) | {"asked_sha256": digest}
         line = json.dumps(row, ensure_ascii=False)
         self._file.append(line.encode("utf-8", "replace") + b"\n")
         if outcome.result is not None:
