@@ -95,7 +95,8 @@ def _seed(registry: Registry, settings: PolicySettings) -> None:
 
 async def _loader(settings: PolicySettings, start: StartGenerator | None, stack: AsyncExitStack) -> Loader:
     if settings.engine == "transformers":
-        return local_loader(start or partial(start_transformers_engine, settings=settings))
+        shares = settings.guidance_cache_url is not None
+        return local_loader(start or partial(start_transformers_engine, settings=settings), digests=shares)
     pools = [
         HttpPool(url, max_connections=settings.max_in_flight, api_key=settings.upstream_api_key)
         for url in settings.upstream_urls

@@ -90,8 +90,8 @@ class CgpWriter:
         if shared is None:
             return await self._ask(request, version, 1, sampling), False
         async with self._versions.lease(version) as policy:
-            template = policy.template
-        asked = GuidanceKey(version, template, request.question, request.options, self._settings.max_tokens)
+            model, template = policy.model, policy.template
+        asked = GuidanceKey(version, model, template, request.question, request.options, self._settings.max_tokens)
         if (found := await shared.find(asked)) is not None:
             return Generation([found], Cost()), True
         generation = await self._ask(request, version, 1, sampling)

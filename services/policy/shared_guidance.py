@@ -43,6 +43,8 @@ class GuidanceKey:
 
     Attributes:
         version: The policy version.
+        model: What writes: the engine, and a server's name for the model or the digest of its files. One name of a
+            version may stand for different models at two services that share guidance.
         template: Its wording.
         question: The question.
         options: Letter -> text, in the prompt's order.
@@ -50,6 +52,7 @@ class GuidanceKey:
     """
 
     version: str
+    model: str
     template: PromptTemplate
     question: str
     options: Mapping[str, str]
@@ -60,6 +63,7 @@ class GuidanceKey:
         return json.dumps(
             [
                 self.version,
+                self.model,
                 self.template.model_dump(mode="json"),
                 self.question,
                 list(self.options.items()),

@@ -161,11 +161,11 @@ class Authenticator:
 
 
 def is_for_loopback(scope: Scope) -> bool:
-    """Whether a request is for loopback by its name, from a program or the service's own page, and not by a proxy.
+    """Whether a request is for loopback by its name, from a program or the service's own page, past no proxy.
 
     A proxy on this machine reaches the service as its user does, and some name loopback as the host, as nginx does
-    unless it is told otherwise. What they add to a request gives them away, or HTTP/1.0, which no client of today speaks.
-    One that hides all that cannot be told from the user: a service behind a proxy needs keys.
+    unless it is told otherwise. What they add to a request gives them away, or HTTP/1.0, which clients of today
+    do not speak. One that hides all that cannot be told from the user: a service behind a proxy needs keys.
     """
     headers = Headers(scope=scope)
     if scope["http_version"] == "1.0" or any(_is_of_proxy(name) for name in headers):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -42,11 +43,12 @@ def read_template(path: Path) -> PromptTemplate:
         raise UnusableVersionError(str(error)) from error
 
 
-def local_loader(start: StartGenerator) -> Loader:
+def local_loader(start: StartGenerator, *, digests: bool) -> Loader:
     """Load versions into this process.
 
     Args:
         start: Starts a model from its directory.
+        digests: Whether to name models by the digest of their files, as sharing guidance takes: that reads them twice.
 
     Returns:
         The loader. A version that cannot write a first token is refused here, before a request depends on it.
@@ -54,13 +56,14 @@ def local_loader(start: StartGenerator) -> Loader:
 
     async def load(version: str, path: Path) -> LoadedPolicy:
         template = await asyncio.to_thread(_read_local, version, path)
+        digest = await asyncio.to_thread(_digest, path) if digests else "unread"
         try:
             generator = await start(path)
         except Exception as error:
             # Whatever a model library raises on a broken directory: the client learns that, the log learns what.
             _log.error("policy cannot be loaded", version=version, exc_info=error)
             raise UnusableVersionError(f"{version} cannot be loaded ({type(error).__name__})") from error
-        return await _tried(LoadedPolicy(version, template, generator))
+        return await _tried(LoadedPolicy(version, template, generator, f"transformers:{digest}"))
 
     return load
 
@@ -83,7 +86,7 @@ def remote_loader(servers: ModelServers, model: str | None) -> Loader:
             pool = await servers.find(name)
         except NotServedError as error:
             raise UnusableVersionError(f"no model server has {name} ({error})") from error
-        return await _tried(LoadedPolicy(version, template, RemoteGenerator(servers, pool, name)))
+        return await _tried(LoadedPolicy(version, template, RemoteGenerator(servers, pool, name), f"openai:{name}"))
 
     return load
 
@@ -94,6 +97,17 @@ def _read_local(version: str, path: Path) -> PromptTemplate:
     if not any((path / name).is_file() for name in _TOKENIZERS):
         raise UnusableVersionError(f"{version} holds no tokenizer")  # transformers would make an empty one up
     return read_template(path)
+
+
+def _digest(path: Path) -> str:
+    """Compute the SHA-256 of a version's files with their names, as hex; no times, which differ between copies."""
+    found = hashlib.sha256()
+    for each in sorted(path.rglob("*")):
+        if each.is_file():
+            with each.open("rb") as file:
+                found.update(hashlib.file_digest(file, "sha256").digest())
+            found.update(str(each.relative_to(path)).encode() + b"\0")
+    return found.hexdigest()
 
 
 async def _tried(policy: LoadedPolicy) -> LoadedPolicy:

@@ -25,11 +25,20 @@ _log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class LoadedPolicy:
-    """A policy version that is ready to write, with the template that it was trained with."""
+    """A policy version that is ready to write, with the template that it was trained with.
+
+    Attributes:
+        version: Its name.
+        template: The wording of what it is asked.
+        generator: What writes.
+        model: What model that is, whatever the version is called: the engine, and the name that a server is asked for
+            or the digest of the files that were loaded. The same wherever the same model writes.
+    """
 
     version: str
     template: PromptTemplate
     generator: Generator
+    model: str
 
 
 Loader = Callable[[str, Path], Awaitable[LoadedPolicy]]

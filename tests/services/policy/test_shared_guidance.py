@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import shutil
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,18 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from prompt4trust.models import Completion
-from prompt4trust.prompts import load_template
+from prompt4trust.models import Completion, Cost, Generation, Sampling
+from prompt4trust.prompts import Message, load_template
 from services.policy.settings import PolicySettings
 from services.policy.shared_guidance import MOST_BYTES, GuidanceKey, SharedGuidance, open_shared_guidance
+from services.policy.versions.loaders import local_loader
 from tests.services.policy.conftest import ModelServer, Serve, get, post, remote_settings
 from tests.services.policy.redis_server import RedisServer, running_redis
 
 SECRET = "of the tests: 0123456789abcdef0123456789abcdef"
-ASKED = GuidanceKey("policy-1", load_template("guide-compact@1"), "Is Mrs Miller well?", {"A": "Yes", "B": "No"}, 128)
+ASKED = GuidanceKey(
+    "policy-1", "openai:one", load_template("guide-compact@1"), "Is Mrs Miller well?", {"A": "Yes", "B": "No"}, 128
+)
 HINT = Completion("Weigh the border.", "stop")
 
 
@@ -72,6 +76,7 @@ async def test_kept_guidance_is_found_by_who_asks_the_very_same(opened: Opened, 
     assert opened.ended == ["missing", "kept", "found"]
     others = [
         replace(ASKED, version="policy-2"),
+        replace(ASKED, model="openai:two"),
         replace(ASKED, template=load_template("guide-standard@1")),
         replace(ASKED, question="Is Mrs Miller ill?"),
         replace(ASKED, options={"B": "No", "A": "Yes"}),
@@ -272,6 +277,52 @@ def test_services_write_a_prompt_once_for_all_of_them(
             post(f"{two}/v1/cgp", json={**QUESTION, "temperature": 1.0, "seed": 1}).raise_for_status()
         assert len(model_server.bodies) == 4
         assert get(f"{one}/health/ready").json()["dependencies"]["guidance_cache"]["ok"]
+
+
+def test_another_model_under_the_same_version_writes_for_itself(
+    redis: RedisServer, serve_policy: Serve, model_server: ModelServer, paper_policies: Path
+) -> None:
+    settings = shared_settings(redis.url, model_server, paper_policies)
+    with (
+        serve_policy(**settings) as one,
+        serve_policy(**settings, upstream_model="policy-b") as two,
+        serve_policy(**settings, upstream_model="policy-a") as three,
+    ):
+        first, second, third = (
+            post(f"{url}/v1/cgp", json=QUESTION).raise_for_status().json() for url in (one, two, three)
+        )
+        assert first["version"] == second["version"] == third["version"]
+        assert [each["cached"] for each in (first, second, third)] == [False, False, True]
+        assert first["prompts"] != second["prompts"]
+        assert first["prompts"] == third["prompts"]
+
+
+async def test_a_model_in_the_process_is_named_by_what_is_in_its_files(tmp_path: Path, paper_policies: Path) -> None:
+    def version(place: str, weights: bytes) -> Path:
+        path = tmp_path / place / "policy-a"
+        shutil.copytree(paper_policies / "policy-a", path)
+        (path / "model.safetensors").write_bytes(weights)
+        (path / "tokenizer.json").write_text("{}")
+        return path
+
+    async def start(path: Path) -> Any:
+        return Constant()
+
+    load = local_loader(start, digests=True)
+    places = [version("one", b"1"), version("copy", b"1"), version("other", b"2")]
+    one, copy, other = [(await load("policy-a", path)).model for path in places]
+    assert one == copy != other
+    assert re.fullmatch("transformers:[0-9a-f]{64}", one)
+
+
+class Constant:
+    """Writes one word."""
+
+    async def generate(self, messages: Sequence[Message], n: int, sampling: Sampling) -> Generation:
+        return Generation([Completion("Look", "length")] * n, Cost())
+
+    async def aclose(self) -> None:
+        """Hold nothing."""
 
 
 def test_a_service_works_while_redis_is_away_or_does_not_answer(

@@ -37,7 +37,7 @@ class Memory:
             raise UnusableVersionError("it is broken")
         self.open.append(version)
         self.most_open = max(self.most_open, len(self.open))
-        return LoadedPolicy(version, TEMPLATE, Writer(self, version))
+        return LoadedPolicy(version, TEMPLATE, Writer(self, version), f"test:{version}")
 
 
 class Writer:
