@@ -1,6 +1,6 @@
 """SIGKILL at random moments of a run, again and again: it can always be resumed, and comes to what it would have been.
 
-Three cuts in `make test`, fifty by `make test-power-cuts`: POWER_CUTS says how many.
+Two cuts in `make test`, fifty by `make test-power-cuts`: POWER_CUTS says how many.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from tests.services.trainer.grpo.test_crashes import the_same
 from tests.support.openai_app import ScriptedServer
 from tests.support.waiting import wait_until
 
-CUTS = int(os.environ.get("POWER_CUTS", "3"))
+CUTS = int(os.environ.get("POWER_CUTS", "2"))
 PATIENCE_S = 150
 SEED = 20_260_301
 
