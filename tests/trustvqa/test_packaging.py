@@ -146,9 +146,8 @@ def test_every_other_command_needs_no_extra(bare: Environment) -> None:
     assert done.stdout.strip() == "ask batch feedback phantoms evaluate calibrate report guard reference runs policies"
     made = bare.run("trustvqa", "phantoms", "--out", "questions", "--n", "2")
     assert made.returncode == 0, made.stderr
-    shown = bare.run(
-        "trustvqa", "ask", "questions/questions.csv", "What?", "--gateway", "http://127.0.0.1:9", "--patience", "0"
-    )
+    picture = str(ROOT / "services" / "gateway" / "static" / "samples" / "mri.png")
+    shown = bare.run("trustvqa", "ask", picture, "What?", "--gateway", "http://127.0.0.1:9", "--patience", "0")
     assert shown.returncode == 1
     assert "cannot be reached" in shown.stderr
 
