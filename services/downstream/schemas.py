@@ -12,13 +12,12 @@ from pydantic import Field, StringConstraints, model_validator
 
 from services.common.openai.chat_parts import (
     MessageBase,
-    OpenAIModel,
-    StreamOptions,
     TextPart,
     UserMessage,
     inconsistent,
     unserved,
 )
+from services.common.openai.chat_request_base import ChatRequestBase
 from services.common.openai.text_forms import ResponseFormat, StructuredOutputs
 
 _MAX_INT = 2**31 - 1
@@ -60,7 +59,7 @@ class AssistantMessage(MessageBase):
 ChatMessage = Annotated[InstructionMessage | UserMessage | AssistantMessage, Field(discriminator="role")]
 
 
-class ChatCompletionRequest(OpenAIModel):
+class ChatCompletionRequest(ChatRequestBase):
     """Body of POST /v1/chat/completions.
 
     Attributes:
@@ -99,55 +98,27 @@ class ChatCompletionRequest(OpenAIModel):
 
     model: str
     messages: list[ChatMessage] = Field(min_length=1)
-    n: int | None = Field(default=None, ge=1, le=_MAX_INT)
-    seed: int | None = Field(default=None, ge=-(2**63), lt=2**63)
-    temperature: float | None = Field(default=None, ge=0, le=2, allow_inf_nan=False)
-    top_p: float | None = Field(default=None, gt=0, le=1)
     top_k: int | None = Field(default=None, ge=-1, le=_MAX_INT)
-    max_tokens: int | None = Field(default=None, ge=1, le=_MAX_INT)
-    max_completion_tokens: int | None = Field(default=None, ge=1, le=_MAX_INT)
     stop: str | list[str] | None = None
     frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
     presence_penalty: float | None = Field(default=None, ge=-2, le=2)
     repetition_penalty: float | None = Field(default=None, gt=0, le=2)
     logit_bias: dict[TokenNumber, Bias] | None = Field(default=None, max_length=_MAX_BIASES)
     min_p: float | None = Field(default=None, ge=0, le=1)
-    response_format: ResponseFormat | None = None
     structured_outputs: StructuredOutputs | None = None
     logprobs: bool | None = None
     top_logprobs: int | None = Field(default=None, ge=0, le=20)
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
 
     # Without effect on the reply.
     user: str | None = None
     metadata: dict[str, Any] | None = None
     safety_identifier: str | None = None
     prompt_cache_key: str | None = None
-    service_tier: Literal["auto", "default"] | None = None
-    store: Literal[False] | None = None
-    parallel_tool_calls: bool | None = None
-
-    # Not served; only values that ask for nothing are taken.
-    modalities: Annotated[None, unserved(["text"])] = None
-    tools: Annotated[None, unserved([])] = None
-    tool_choice: Annotated[None, unserved("none", "auto")] = None
-    functions: Annotated[None, unserved([])] = None
-    function_call: Annotated[None, unserved("none", "auto")] = None
-    audio: Annotated[None, unserved()] = None
-    prediction: Annotated[None, unserved()] = None
-    reasoning_effort: Annotated[None, unserved()] = None
-    verbosity: Annotated[None, unserved()] = None
-    web_search_options: Annotated[None, unserved()] = None
 
     @model_validator(mode="after")
     def _is_consistent(self) -> ChatCompletionRequest:
         if self.top_logprobs is not None and not self.logprobs:
             raise inconsistent("top_logprobs", "it needs 'logprobs' to be true")
-        if self.stream_options is not None and not self.stream:
-            raise inconsistent("stream_options", "it is only allowed when 'stream' is true")
-        if None not in (self.max_tokens, self.max_completion_tokens) and self.max_tokens != self.max_completion_tokens:
-            raise inconsistent("max_tokens", "'max_completion_tokens' is another number; give one of them")
         if self.structured_outputs is not None and self.response_format not in (None, ResponseFormat(type="text")):
             raise inconsistent("structured_outputs", "'response_format' asks for a form as well; give one of them")
         if len(self.stops) > _MAX_STOPS or any(not 1 <= len(text) <= _MAX_STOP_LENGTH for text in self.stops):
@@ -158,8 +129,3 @@ class ChatCompletionRequest(OpenAIModel):
     def stops(self) -> tuple[str, ...]:
         """The stop strings."""
         return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop or ())
-
-    @property
-    def token_limit(self) -> int | None:
-        """Most tokens of the completion."""
-        return self.max_completion_tokens if self.max_completion_tokens is not None else self.max_tokens

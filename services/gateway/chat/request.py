@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from services.common.openai.chat_parts import OpenAIModel, StreamOptions, UserMessage, inconsistent, unserved
-from services.common.openai.text_forms import ResponseFormat
+from services.common.openai.chat_parts import UserMessage, unserved
+from services.common.openai.chat_request_base import ChatRequestBase
 from services.gateway.schemas import MAX_GROUPS, Options
 
-_MAX_INT = 2**31 - 1
 _Label = Annotated[str, StringConstraints(max_length=512)]
 _MetadataKey = Annotated[str, StringConstraints(max_length=64)]
 _MetadataValue = Annotated[str, StringConstraints(max_length=20_000)]
@@ -35,7 +34,7 @@ class OtherMessage(BaseModel):
     content: Any = None
 
 
-class CalibratedChatRequest(OpenAIModel):
+class CalibratedChatRequest(ChatRequestBase):
     """Body of POST /v1/chat/completions: one picture, one question.
 
     Attributes:
@@ -72,24 +71,11 @@ class CalibratedChatRequest(OpenAIModel):
     coverage: float | None = Field(default=None, gt=0, lt=1)
     groups: dict[str, str] | None = Field(default=None, max_length=MAX_GROUPS)
     metadata: Annotated[dict[_MetadataKey, _MetadataValue], Field(max_length=16)] | None = None
-    response_format: ResponseFormat | None = None
-    stream: bool | None = None
-    stream_options: StreamOptions | None = None
-
-    temperature: float | None = Field(default=None, ge=0, le=2, allow_inf_nan=False)
-    top_p: float | None = Field(default=None, gt=0, le=1)
-    max_tokens: int | None = Field(default=None, ge=1, le=_MAX_INT)
-    max_completion_tokens: int | None = Field(default=None, ge=1, le=_MAX_INT)
-    seed: int | None = Field(default=None, ge=-(2**63), lt=2**63)
-    n: int | None = Field(default=None, ge=1, le=_MAX_INT)
 
     # Without effect on the reply.
     user: _Label | None = None
     safety_identifier: _Label | None = None
     prompt_cache_key: _Label | None = None
-    service_tier: Literal["auto", "default"] | None = None
-    store: Literal[False] | None = None
-    parallel_tool_calls: bool | None = None
 
     # Not served; only values that ask for nothing are taken.
     stop: Annotated[None, unserved([])] = None
@@ -100,26 +86,3 @@ class CalibratedChatRequest(OpenAIModel):
     frequency_penalty: Annotated[None, unserved(0)] = None
     presence_penalty: Annotated[None, unserved(0)] = None
     logit_bias: Annotated[None, unserved({})] = None
-    modalities: Annotated[None, unserved(["text"])] = None
-    tools: Annotated[None, unserved([])] = None
-    tool_choice: Annotated[None, unserved("none", "auto")] = None
-    functions: Annotated[None, unserved([])] = None
-    function_call: Annotated[None, unserved("none", "auto")] = None
-    audio: Annotated[None, unserved()] = None
-    prediction: Annotated[None, unserved()] = None
-    reasoning_effort: Annotated[None, unserved()] = None
-    verbosity: Annotated[None, unserved()] = None
-    web_search_options: Annotated[None, unserved()] = None
-
-    @model_validator(mode="after")
-    def _is_consistent(self) -> CalibratedChatRequest:
-        if self.stream_options is not None and not self.stream:
-            raise inconsistent("stream_options", "it is only allowed when 'stream' is true")
-        if None not in (self.max_tokens, self.max_completion_tokens) and self.max_tokens != self.max_completion_tokens:
-            raise inconsistent("max_tokens", "'max_completion_tokens' is another number; give one of them")
-        return self
-
-    @property
-    def token_limit(self) -> int | None:
-        """Most tokens of the completion."""
-        return self.max_completion_tokens if self.max_completion_tokens is not None else self.max_tokens
