@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.trustvqa.client.gateways import ANSWER, DEFERRAL, FakeGateway, fake_gateway, problem
+from tests.trustvqa.client.gateways import ANSWER, DEFERRAL, FakeGateway, problem
 from trustvqa.client import (
     AsyncClient,
     BatchOutcome,
@@ -24,20 +24,6 @@ from trustvqa.client import (
     UnusablePictureError,
     VqaQuestion,
 )
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FakeGateway]:
-    with fake_gateway() as gateway:
-        yield gateway
-
-
-@pytest.fixture
-def gateway(server: FakeGateway) -> FakeGateway:
-    server.replies.clear()
-    server.requests.clear()
-    server.line = FakeGateway().line
-    return server
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ from starlette.responses import Response
 import trustvqa
 import trustvqa.client
 from tests.support.servers import free_port
-from tests.trustvqa.client.gateways import ANSWER, DEFERRAL, FakeGateway, fake_gateway, problem
+from tests.trustvqa.client.gateways import ANSWER, DEFERRAL, FakeGateway, problem
 from trustvqa.client import (
     AsyncClient,
     BusyGatewayError,
@@ -42,20 +42,6 @@ from trustvqa.client import (
 
 PICTURE = b"\x89PNG pixels"
 _QUESTIONS = [VqaQuestion(PICTURE, "Which?")] * 3
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[FakeGateway]:
-    with fake_gateway() as gateway:
-        yield gateway
-
-
-@pytest.fixture
-def gateway(server: FakeGateway) -> FakeGateway:
-    server.replies.clear()
-    server.requests.clear()
-    server.line = FakeGateway().line
-    return server
 
 
 @pytest.fixture

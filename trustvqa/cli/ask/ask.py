@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -16,6 +15,7 @@ from trustvqa.cli.addresses import GatewayAddress
 from trustvqa.cli.api_key import read_key
 from trustvqa.cli.ask.client_errors import in_words
 from trustvqa.cli.errors import CommandError, fail
+from trustvqa.cli.output import print_json
 from trustvqa.cli.running_stack import default_address
 from trustvqa.client import CalibrationInfo, Client, ClientError, VqaResult
 from trustvqa.client.results import percent
@@ -83,7 +83,7 @@ def ask(
     except ClientError as error:
         fail(in_words(error, gateway))
     if as_json:
-        print(json.dumps(result.raw, indent=2, ensure_ascii=False))  # noqa: T201 - the command's output
+        print_json(result.raw)
     else:
         Console().print(render(result, show_guess=show_guess))
     raise typer.Exit(0 if result.decision == "answer" else 3)

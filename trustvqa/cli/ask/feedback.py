@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from typing import Annotated, Any
 from urllib.parse import quote
 
@@ -13,6 +12,7 @@ from trustvqa.cli.errors import fail
 from trustvqa.cli.output import AsJson, print_result
 from trustvqa.cli.running_stack import default_address
 from trustvqa.cli.service_client import asking, read_reply
+from trustvqa.cli.terminal_user import terminal_user
 
 
 def feedback(
@@ -30,7 +30,7 @@ def feedback(
     """Review an answer: which option was right, or whether the answer was; drift is told by that."""
     if (right is None) == (was_right is None):
         fail("give one of --right LETTER, --was-right and --was-wrong", 2)
-    said: dict[str, Any] = {"who": who or _user()}
+    said: dict[str, Any] = {"who": who or terminal_user()}
     said |= {"right": was_right} if right is None else {"correct_option": right.strip().upper()}
     if comment is not None:
         said["comment"] = comment
@@ -38,10 +38,3 @@ def feedback(
         kept = read_reply(service.post(f"/vqa/{quote(answer_id, safe='')}/feedback", json=said))
         verdict = "right" if kept["right"] else "wrong"
         print_result(dict(kept), lambda _: f"kept: the answer was {verdict}, says {kept['who']}", as_json=as_json)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return "unknown"

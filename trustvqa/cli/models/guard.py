@@ -16,7 +16,7 @@ from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
 from prompt4trust.evaluation import ManifestError, Prediction, RunManifest, TableError, read_manifest, read_predictions
 from prompt4trust.evaluation.prediction_arrays import fitting_hash
 from prompt4trust.evaluation.selection_trials import CoverageTrial, RiskTrial, checked_answers, try_coverages, try_risks
-from prompt4trust.selection import CheckedAnswer, GuardArtifact, fit_guard
+from prompt4trust.selection import GuardArtifact, fit_guard
 from services.common.registry.directory import Registry
 from services.common.registry.errors import RegistryError
 from services.common.registry.live_calibrator import live_calibrator
@@ -87,10 +87,12 @@ def guard(
     documents = []
     for artifact, calibrator in made:
         answers = None if other is None else checked_answers(_of(other, artifact.key.estimator), calibrator)
-        _show(artifact, answers, fitting.delta, console)
+        risks = try_risks(artifact, answers or [], RISKS, fitting.delta)
+        coverages = try_coverages(artifact, answers or [], COVERAGES)
+        _show(artifact, risks, coverages, fitting.delta, console, elsewhere=answers is not None)
         if publish:
             console.print(str(target.guards.publish(artifact)), highlight=False, soft_wrap=True)
-        documents.append(_document(artifact, answers, fitting.delta))
+        documents.append(_document(artifact, risks, coverages, fitting.delta))
     if as_json:
         print_json(documents)
 
@@ -164,29 +166,38 @@ def _calibrator(registry: Registry, key: CalibrationKey, rows: Sequence[Predicti
     return found
 
 
-def _show(artifact: GuardArtifact, other: Sequence[CheckedAnswer] | None, delta: float, console: Console) -> None:
+def _show(
+    artifact: GuardArtifact,
+    risks: Sequence[RiskTrial],
+    coverages: Sequence[CoverageTrial],
+    delta: float,
+    console: Console,
+    *,
+    elsewhere: bool,
+) -> None:
     console.print(
         f"\n[bold]{escape(artifact.key.estimator)}[/], {artifact.scale} confidence, tested on {artifact.rows} "
         f"questions of {escape(artifact.dataset)}; each line holds with {100 * (1 - delta):.3g} % certainty",
         highlight=False,
     )
     rule = artifact.risk_rule(delta)
-    tried = try_risks(artifact, other or [], RISKS, delta)
     heads = ["accepted risk", "confidence from", "answered", "wrong of these"]
-    table = tables.plain(*heads, *(["answered elsewhere", "wrong of these"] if other is not None else []))
-    for each in tried:
-        table.add_row(*_risk_cells(each, artifact.rows), *(_other_cells(each) if other is not None else ()))
+    table = tables.plain(*heads, *(["answered elsewhere", "wrong of these"] if elsewhere else []))
+    for each in risks:
+        table.add_row(*_risk_cells(each, artifact.rows), *(_other_cells(each) if elsewhere else ()))
     console.print(table, highlight=False)
     console.print(f"the least risk at which anything is answered: {_percent(rule.least_risk)}", highlight=False)
     if artifact.options is None:
         console.print("no option sets: this method gives no probability for each option", highlight=False)
-    for each_coverage in try_coverages(artifact, other or [], COVERAGES):
+    for each_coverage in coverages:
         console.print(_coverage_words(each_coverage), highlight=False)
     for warning in artifact.warnings:
         console.print(f"[yellow]warning[/] {escape(warning)}")
 
 
-def _document(artifact: GuardArtifact, other: Sequence[CheckedAnswer] | None, delta: float) -> dict[str, object]:
+def _document(
+    artifact: GuardArtifact, risks: Sequence[RiskTrial], coverages: Sequence[CoverageTrial], delta: float
+) -> dict[str, object]:
     """Put what `_show` prints into an object."""
     return {
         "method": artifact.key.estimator,
@@ -195,8 +206,8 @@ def _document(artifact: GuardArtifact, other: Sequence[CheckedAnswer] | None, de
         "n": artifact.rows,
         "delta": delta,
         "least_risk": artifact.risk_rule(delta).least_risk,
-        "risks": [asdict(each) for each in try_risks(artifact, other or [], RISKS, delta)],
-        "option_sets": [asdict(each) for each in try_coverages(artifact, other or [], COVERAGES)],
+        "risks": [asdict(each) for each in risks],
+        "option_sets": [asdict(each) for each in coverages],
         "warnings": list(artifact.warnings),
     }
 

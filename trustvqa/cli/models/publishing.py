@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import hashlib
 import json
 import re
@@ -18,6 +17,7 @@ from prompt4trust.files import write_atomically
 from services.common.registry.directory import Registry
 from services.common.registry.live_calibrator import live_calibrator
 from trustvqa.cli.runs import tables
+from trustvqa.cli.terminal_user import terminal_user
 from trustvqa.reports.calibrators_page import estimates, judged_words, render_calibrators_page
 
 _LONGEST_NAME = 128  # that the registry takes
@@ -62,7 +62,7 @@ def publish(registry: Registry, artifact: CalibratorArtifact, *, activate: bool,
     Returns:
         The file, and the name of the one that was live before, or None.
     """
-    who = f"{_user()}, {what}"
+    who = f"{terminal_user()}, {what}"
     before = live_calibrator(registry.calibrators.load_all(), artifact.key, registry.active.calibrators())
     if not activate and before is not None and before.name != artifact.name:
         # Where none is named the newest is live, which would be this one.
@@ -131,10 +131,3 @@ def show(artifact: CalibratorArtifact, path: Path, before: str | None, console: 
     else:
         console.print(f"not live: {artifact.name}; {before or 'nothing'} is", highlight=False, soft_wrap=True)
     console.print(str(path), highlight=False, soft_wrap=True)
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container's user may have no name
-        return "unknown"

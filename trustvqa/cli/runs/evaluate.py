@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -90,7 +89,7 @@ def evaluate(
     for path in files.values():
         console.print(str(path), highlight=False, soft_wrap=True)
     if as_json:
-        print_json(json.loads(files["json"].read_text(encoding="utf-8")))
+        print_json(report.model_dump(mode="json"))
     failed = any(method.failed for method in report.methods)
     for name in dict.fromkeys(probe or []):
         failed |= probes.run_probe(name, outcome, request, settings, resamples, progress, console)
