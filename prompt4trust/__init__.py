@@ -58,11 +58,14 @@ _MODULES = {
     ),
     "models": "Completion Cost Decoding Downstream Generation Guidance Policy Sampling",
     "monitoring": "SequentialTest live_figures",
-    "picture_files": "data_url read_picture",
-    "pictures": "PictureLimits PicturePreparation PreparedPicture decode_picture prepare_picture",
+    "picture_files": "data_url picture_size read_picture read_reduced_picture",
+    "pictures": "PictureLimits PicturePreparation PreparedPicture ReducedPicture decode_picture prepare_picture",
     "prompts": "Message PromptTemplate answer_messages guide_messages load_answer_template load_template",
     "questions": "Question letter_options",
-    "rewards": "REWARDS Reward brier get_reward log_score",
+    "rewards": (
+        "REWARDS Reward RewardSpec RewardSum brier check_reward describe_reward get_reward log_score spherical "
+        "squared_error tail_weighted"
+    ),
     "selection": "CheckedAnswer GuardArtifact OptionSets RiskRule fit_guard upper_bound",
     "shift": "Reference ReferenceArtifact fit_reference get_descriptor",
     "verdict": "Invalid Verdict parse_verdict",

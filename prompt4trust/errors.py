@@ -10,6 +10,7 @@ Prompt4TrustError
     ├── PhantomError            the settings of a synthetic data set
     ├── PictureError            a picture that is not taken
     ├── UnreadablePictureError  a picture file of a data set
+    ├── DeidentificationError   a DICOM object that cannot be de-identified
     ├── ProbeError              a data set none of whose questions a probe can spoil
     ├── CannotChooseError       answers that do not suffice to choose a calibrator family by
     ├── MissingSignalError      answers without a signal that a calibrator needs
@@ -87,6 +88,7 @@ class PhantomError(UnusableInputError):
 PictureFault = Literal[
     "animated-image",
     "bad-encoding",
+    "burned-in-annotation",
     "damaged-image",
     "empty-image",
     "image-too-complex",
@@ -94,6 +96,9 @@ PictureFault = Literal[
     "image-too-narrow",
     "image-too-small",
     "image-type-mismatch",
+    "not-a-picture",
+    "unknown-frame",
+    "unknown-window",
     "unsupported-image",
 ]
 
@@ -114,6 +119,10 @@ class PictureError(UnusableInputError):
 
 class UnreadablePictureError(UnusableInputError):
     """A picture of a data set cannot be read; the message names its file."""
+
+
+class DeidentificationError(UnusableInputError):
+    """An object cannot be de-identified; the message says why, and holds nothing of the object."""
 
 
 class ProbeError(UnusableInputError):

@@ -66,6 +66,8 @@ class Decoding(BaseModel):
         top_k: Number of most likely tokens to draw from; 0 for all; None where the server is not told.
         max_tokens: Most tokens of a text; None for as many as the model's context has room for.
         samples: Texts that the confidence is counted in, at least 2; None where each text is read by itself.
+        stop_error: Probability, in (0, 1), with which fewer of them may give another answer than all, so that drawing
+            stopped before; None where all were drawn.
 
     Example:
         >>> Decoding.of(Sampling(temperature=0.1, top_p=0.95, top_k=50, seed=7)).line
@@ -79,9 +81,10 @@ class Decoding(BaseModel):
     top_k: int | None = Field(ge=0)
     max_tokens: int | None = Field(ge=1)
     samples: int | None = Field(default=None, ge=2)
+    stop_error: float | None = Field(default=None, gt=0, lt=1, exclude_if=lambda value: value is None)
 
     @classmethod
-    def of(cls, sampling: Sampling, samples: int | None = None) -> Self:
+    def of(cls, sampling: Sampling, samples: int | None = None, stop_error: float | None = None) -> Self:
         """Take the decoding from the settings that a model is asked with."""
         return cls(
             temperature=sampling.temperature,
@@ -89,6 +92,7 @@ class Decoding(BaseModel):
             top_k=sampling.top_k,
             max_tokens=sampling.max_tokens,
             samples=samples,
+            stop_error=stop_error,
         )
 
     def as_sent(self, *, takes_top_k: bool) -> Self:
@@ -106,6 +110,8 @@ class Decoding(BaseModel):
         parts.append("any length" if self.max_tokens is None else f"{self.max_tokens} tokens")
         if self.samples is not None:
             parts.append(f"{self.samples} samples")
+        if self.stop_error is not None:
+            parts.append(f"stopped at an error of {_digits(self.stop_error)}")
         return ", ".join(parts)
 
 

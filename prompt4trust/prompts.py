@@ -49,9 +49,10 @@ class PromptTemplate(BaseModel):
     Attributes:
         name: Lower-case identifier, unique with the version.
         version: Whole number, raised with every change of wording.
-        role: "answer" asks the downstream model; "guide" asks the policy for a calibration guidance prompt.
+        role: "answer" asks the downstream model; "guesses" asks it for several answers with a probability each; "guide"
+            asks the policy for a calibration guidance prompt.
         system: System message, or None for no system message.
-        user: User message with the fields {question}, {options} and, for "answer", {guidance}.
+        user: User message with the fields {question}, {options} and, for "answer", {guidance}; for "guesses", {count}.
         option_line: One option, with the fields {letter} and {text}; options are joined by newlines.
         guidance_line: Text for {guidance} where there is guidance, with the field {guidance}; without, it is "".
         scale: What the wording asks the confidence to be: "per-cent", or a "probability", where 1 is certainty.
@@ -71,7 +72,7 @@ class PromptTemplate(BaseModel):
 
     name: str = Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")
     version: int = Field(ge=1)
-    role: Literal["answer", "guide"]
+    role: Literal["answer", "guide", "guesses"]
     system: str | None = None
     user: str
     option_line: str = "{letter}. {text}"
@@ -108,7 +109,8 @@ class PromptTemplate(BaseModel):
 
     @model_validator(mode="after")
     def _fields_are_present(self) -> PromptTemplate:
-        needed = ["{question}", "{options}"] + (["{guidance}"] if self.role == "answer" else [])
+        own = {"answer": ["{guidance}"], "guesses": ["{count}"], "guide": []}
+        needed = ["{question}", "{options}", *own[self.role]]
         missing = [name for name in needed if self.user.count(name) != 1]
         if missing:
             raise ValueError(f"template {self.name}: the user message must hold {', '.join(missing)} exactly once")
@@ -187,8 +189,8 @@ def answer_messages(
 
     Returns:
         Chat messages in OpenAI's form, the image first. What spells a control token, as <|im_end|> does, is taken
-        apart in the texts that are inserted, so that no question can end its turn and begin another; and characters
-        that nobody sees are left out of them.
+        apart in the texts that are inserted, so that no question can end its turn and begin another; characters that
+        nobody sees are left out of them; and an option stands on one line, so that it is one option to whoever reads.
 
     Example:
         >>> wording = "{question}\n{options}\n{guidance}"
@@ -200,10 +202,31 @@ def answer_messages(
     """
     said = visible(guidance or "").strip()
     line = _fill(template.guidance_line, guidance=said) if said else ""
-    text = _render(template, question, options, guidance=line)
-    if image_url is None:
-        return _messages(template, text)
-    return _messages(template, [{"type": "image_url", "image_url": {"url": image_url}}, {"type": "text", "text": text}])
+    return _about_picture(template, _render(template, question, options, guidance=line), image_url)
+
+
+def guess_messages(
+    template: PromptTemplate, question: str, options: Mapping[str, str], count: int, *, image_url: str | None = None
+) -> list[Message]:
+    r"""Build the prompt that asks the downstream model for several answers with a probability each.
+
+    Args:
+        template: A template of role "guesses".
+        question: The question's text.
+        options: Letter -> text; empty for an open question.
+        count: Answers to ask for.
+        image_url: The picture as a data: URL, or None for a text-only question.
+
+    Returns:
+        Chat messages in OpenAI's form, made as those of `answer_messages`.
+
+    Example:
+        >>> wording = "{question}\n{options}\n{count} guesses."
+        >>> template = PromptTemplate(name="plain", version=1, role="guesses", user=wording)
+        >>> guess_messages(template, "Which side?", {"A": "Left", "B": "Right"}, 2)
+        [{'role': 'user', 'content': 'Which side?\nA. Left\nB. Right\n2 guesses.'}]
+    """
+    return _about_picture(template, _render(template, question, options, count=str(count)), image_url)
 
 
 def response_format(template: PromptTemplate, options: Mapping[str, str]) -> str | None:
@@ -266,8 +289,13 @@ def guide_messages(template: PromptTemplate, question: str, options: Mapping[str
 
 
 def _render(template: PromptTemplate, question: str, options: Mapping[str, str], **more: str) -> str:
-    lines = "\n".join(_fill(template.option_line, letter=key, text=text) for key, text in options.items())
+    lines = "\n".join(_fill(template.option_line, letter=key, text=_on_one_line(text)) for key, text in options.items())
     return _fill(template.user, question=question.strip(), options=lines, **more)
+
+
+def _on_one_line(text: str) -> str:
+    # An option with a line break could pass for two, and its rest for something else than an option.
+    return " ".join(text.splitlines())
 
 
 def _fill(pattern: str, **values: str) -> str:
@@ -277,6 +305,12 @@ def _fill(pattern: str, **values: str) -> str:
 
 def _plain(text: str) -> str:
     return _CONTROL.sub(lambda found: f"{found[0]} ", visible(text))
+
+
+def _about_picture(template: PromptTemplate, text: str, image_url: str | None) -> list[Message]:
+    if image_url is None:
+        return _messages(template, text)
+    return _messages(template, [{"type": "image_url", "image_url": {"url": image_url}}, {"type": "text", "text": text}])
 
 
 def _messages(template: PromptTemplate, content: str | list[Message]) -> list[Message]:

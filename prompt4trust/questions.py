@@ -45,8 +45,8 @@ class Question:
         answer: The right option's letter, or None where the truth is unknown.
         image: The picture's file, or None for a text-only question.
         groups: Named strata for per-group reports, such as modality or question family.
-        open_answer: For an open question the text that its data set expects. It is kept for people to compare: no
-            figure, calibrator or guard is made from it, since two texts can say the same.
+        open_answer: For an open question the text that its data set expects. Figures and evidence are made
+            from it only where a judge of open answers is named, since two texts can say the same.
 
     Example:
         >>> question = Question("q1", "Which side?", {"A": "Left", "B": "Right"}, answer="B")

@@ -60,8 +60,9 @@ def real_answers(run: Path, calibrators: Path) -> Iterator[tuple[str, Floats, np
         artifact = CalibratorArtifact.load(path)
         key, rows = artifact.key, [each for each in predictions if each.estimator == artifact.key.estimator]
         known = [row for row in rows if row.confidence is not None and row.truth is not None]
-        same = (key.downstream, key.answer_template) == (manifest.downstream, manifest.template_id)
-        if same and key.policy in (None, manifest.policy) and known:
+        run_key = manifest.calibration_key(key.estimator)
+        named = {"downstream", "policy", "answer_template"}
+        if known and key.model_dump(include=named) == run_key.model_dump(include=named):
             stated = np.array([row.confidence for row in known], dtype=np.float64)
             signals = {name: np.array([row.signals[name] for row in known]) for name in artifact.calibrator().inputs()}
             corrected = np.asarray(artifact.calibrator().apply(stated, signals), dtype=np.float64)

@@ -41,6 +41,19 @@ class Run:
         return self.requests / self.seconds
 
 
+@dataclass(frozen=True, slots=True)
+class Length:
+    """Bounds on the length of replies.
+
+    Attributes:
+        most: Tokens.
+        never: Token that no reply may hold; None for any.
+    """
+
+    most: int
+    never: int | None = None
+
+
 def prompts(count: int, seed: int) -> list[list[Message]]:
     """Make requests that no server has seen, so that none profits from a cache.
 
@@ -55,21 +68,19 @@ def prompts(count: int, seed: int) -> list[list[Message]]:
     ]
 
 
-async def together(contender: Contender, messages: Sequence[list[Message]], max_tokens: int) -> Run:
+async def together(contender: Contender, messages: Sequence[list[Message]], length: Length) -> Run:
     """Send all requests at once."""
     async with _connections(contender, len(messages)) as clients:
-        requests = [
-            _request(contender, client, each, max_tokens) for client, each in zip(clients, messages, strict=True)
-        ]
+        requests = [_request(contender, client, each, length) for client, each in zip(clients, messages, strict=True)]
         began = time.perf_counter()
         replies = await asyncio.gather(*(c.send(request) for c, request in zip(clients, requests, strict=True)))
         return _run(replies, time.perf_counter() - began)
 
 
-async def one_by_one(contender: Contender, messages: Sequence[list[Message]], max_tokens: int) -> Run:
+async def one_by_one(contender: Contender, messages: Sequence[list[Message]], length: Length) -> Run:
     """Send each request when the one before it is answered."""
     async with _connections(contender, 1) as (client,):
-        requests = [_request(contender, client, each, max_tokens) for each in messages]
+        requests = [_request(contender, client, each, length) for each in messages]
         began = time.perf_counter()
         replies = [await client.send(request) for request in requests]
         return _run(replies, time.perf_counter() - began)
@@ -89,10 +100,10 @@ async def _connections(contender: Contender, count: int) -> AsyncIterator[list[h
         yield clients
 
 
-def _request(
-    contender: Contender, client: httpx.AsyncClient, messages: list[Message], max_tokens: int
-) -> httpx.Request:
-    body = {"model": contender.model, "messages": messages, "max_tokens": max_tokens, "temperature": 0}
+def _request(contender: Contender, client: httpx.AsyncClient, messages: list[Message], length: Length) -> httpx.Request:
+    body: dict[str, Any] = {"model": contender.model, "messages": messages, "max_tokens": length.most, "temperature": 0}
+    if length.never is not None:
+        body["logit_bias"] = {str(length.never): -100}
     return client.build_request("POST", "/chat/completions", json=body)
 
 

@@ -43,7 +43,7 @@ class Contender:
         return f"http://127.0.0.1:{self.port}/v1"
 
 
-def embedded(model: Path, batch: int, threads: int) -> Contender:
+def embedded(model: Path, batch: int, threads: int, dtype: str = "float32", parts: Path | None = None) -> Contender:
     """Describe the project's own downstream service."""
     port = _free_port()
     settings = {
@@ -52,7 +52,9 @@ def embedded(model: Path, batch: int, threads: int) -> Contender:
         "TRUSTVQA_DOWNSTREAM_MODEL": "bench",
         "TRUSTVQA_DOWNSTREAM_MAX_BATCH": str(batch),
         "TRUSTVQA_DOWNSTREAM_ENGINE": "transformers",
-        "TRUSTVQA_DOWNSTREAM_DTYPE": "float32",
+        "TRUSTVQA_DOWNSTREAM_DTYPE": dtype,
+        "TRUSTVQA_DOWNSTREAM_PARTS": "" if parts is None else str(parts),
+        "TRUSTVQA_DOWNSTREAM_MAX_MODEL_LEN": "" if parts is None else "2048",
         "TRUSTVQA_DOWNSTREAM_DEVICE": "cpu",
     }
     argv = [sys.executable, "-m", "services.downstream"]
@@ -84,10 +86,18 @@ def _lend(package: str, place: Path) -> None:
             (place / found.name).symlink_to(found)
 
 
-def vllm(program: str, model: Path, batch: int, threads: int) -> Contender:
-    """Describe vLLM on a CPU."""
+def vllm(program: str, model: Path, batch: int, threads: int, served_as: str = "bench") -> Contender:
+    """Describe vLLM on a CPU.
+
+    Args:
+        program: The vllm command.
+        model: The model.
+        batch: Sequences at once.
+        threads: Of the model's arithmetic.
+        served_as: The model's name there. Calibrators know a model by its name: where they are to fit, it is theirs.
+    """
     port = _free_port()
-    argv = [program, "serve", str(model), "--served-model-name", "bench", "--host", "127.0.0.1", "--port", str(port)]
+    argv = [program, "serve", str(model), "--served-model-name", served_as, "--host", "127.0.0.1", "--port", str(port)]
     argv += ["--dtype", "float32", "--enforce-eager", "--max-model-len", "1024", "--max-num-seqs", str(batch)]
     argv += ["--kv-cache-memory-bytes", str(128 << 20), "--limit-mm-per-prompt", '{"image": 1, "video": 0}']
     argv += ["--generation-config", "vllm"]
@@ -97,7 +107,7 @@ def vllm(program: str, model: Path, batch: int, threads: int) -> Contender:
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
     }
-    return Contender("vLLM", argv, port, "bench", settings | _threads(threads))
+    return Contender("vLLM", argv, port, served_as, settings | _threads(threads))
 
 
 @contextlib.contextmanager

@@ -45,7 +45,7 @@ class SizedPicture:
     def chat_body(self, model: str) -> bytes:
         """Body of POST /v1/chat/completions that asks the same."""
         options = "\n".join(f"{letter}: {text}" for letter, text in zip("AB", OPTIONS, strict=True))
-        text = f"{QUESTION}\n{options}\nState the answer's letter and your confidence from 0 to 100."
+        text = f"{QUESTION}\n{options}\n\nState the answer's letter and your confidence from 0 to 100."
         content: list[Any] = [
             {"type": "image_url", "image_url": {"url": self.data_url}},
             {"type": "text", "text": text},

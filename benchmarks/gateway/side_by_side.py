@@ -145,7 +145,7 @@ def _publish_evidence(root: Path) -> None:
     """Give the gateway what makes it describe pictures and correct confidences."""
     registry, descriptor = Registry(root), PictureAndWords()
     described = [
-        descriptor.describe(decode_picture(each.png, PictureLimits()).pixels, each.text, _lettered(each.options))
+        descriptor.describe(decode_picture(each.png, PictureLimits()).reduced, each.text, _lettered(each.options))
         for each in draw(450, seed=1)
     ]
     now = datetime.now(UTC)

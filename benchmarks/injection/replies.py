@@ -22,7 +22,7 @@ class Reply(BaseModel):
 
     Attributes:
         status: The HTTP status.
-        letter: The answer; None without a verdict, or where the question was refused.
+        letter: The answer or the guess; None without a verdict, or where the question was refused.
         stated: The confidence before correction.
         confidence: The confidence as replied.
         calibrated: Whether it is called calibrated.
@@ -59,7 +59,7 @@ class Reply(BaseModel):
         basis = body["decision_basis"]
         return cls(
             status=200,
-            letter=(body["answer"] or {}).get("letter"),
+            letter=(body["answer"] or body["guess"] or {}).get("letter"),
             stated=body["calibration"]["stated_confidence"],
             confidence=body["confidence"],
             calibrated=body["calibration"]["calibrated"],
@@ -68,7 +68,7 @@ class Reply(BaseModel):
             code=basis["code"],
             atypicality=(body["atypicality"] or {}).get("score"),
             guidance=body["guidance_prompt"],
-            text=body["explanation"],
+            text=body["model_text"] or body["guess_model_text"] or "",
             degraded=tuple(body["degraded"]),
         )
 

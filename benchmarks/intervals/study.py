@@ -16,6 +16,9 @@ from prompt4trust.metrics.calibration import accuracy_of, ace_of, ece_of
 from prompt4trust.metrics.intervals import metric_difference, sampled_metrics
 
 ERRORS: Mapping[str, Metric] = MappingProxyType({"ece": ece_of, "ace": ace_of})
+WANTED = (0.93, 0.97)
+"""Share of samples that an interval is to hold the truth in."""
+_MARGIN = 0.01
 BOOTSTRAPPED = 100
 """Samples at most on which the percentile bootstrap is counted, for comparison."""
 _ROUNDING = 1e-9
@@ -33,6 +36,7 @@ class Coverage:
         value_outside: Share of samples whose own value lay outside the interval.
         width: Mean width.
         bootstrap: Share of the first hundred samples whose percentile bootstrap interval held it.
+        samples: Number of samples.
     """
 
     truth: float
@@ -42,6 +46,7 @@ class Coverage:
     value_outside: float
     width: float
     bootstrap: float
+    samples: int
 
     @classmethod
     def of(cls, truth: float, found: Sequence[Interval], bootstrap: Sequence[Interval]) -> Coverage:
@@ -57,12 +62,25 @@ class Coverage:
             above=float(above.mean()),
             value_outside=float(np.mean(outside)),
             width=float(np.mean([each.high - each.low for each in found])),
-            bootstrap=float(np.mean(held)),
+            bootstrap=float(np.mean(held)) if held else float("nan"),
+            samples=len(found),
         )
 
     def as_json(self) -> dict[str, float]:
         """Render for a file."""
         return {name: round(value, 4) for name, value in asdict(self).items()}
+
+    @property
+    def near_an_edge(self) -> bool:
+        """Whether so many samples leave it open on which side of an edge the share lies: a standard error from it."""
+        least, most = WANTED
+        return not least + _MARGIN < self.held < most - _MARGIN
+
+    @property
+    def beyond(self) -> bool:
+        """Whether the share that was counted lies outside what is wanted."""
+        least, most = WANTED
+        return not least - _ROUNDING <= self.held <= most + _ROUNDING
 
 
 def cover(design: str, n: int, samples: int, *, resamples: int = 400, seed: int = 0) -> dict[str, Coverage]:
@@ -94,6 +112,32 @@ def cover(design: str, n: int, samples: int, *, resamples: int = 400, seed: int 
         name: Coverage.of(truths[name], [each[name] for each in found], [each[name] for each in old])
         for name in metrics
     }
+
+
+def count_again(design: str, n: int, metric: str, samples: int, *, resamples: int = 400, seed: int = 0) -> Coverage:
+    """Draw other samples of a design, and more of them, for the one error that came out near an edge.
+
+    Args:
+        design: Its name in `DESIGNS`.
+        n: Answers in a sample.
+        metric: Its name in `ERRORS`.
+        samples: Number of samples; none of them was drawn by `cover` under the same seed.
+        resamples: Of each interval.
+        seed: As of `cover`.
+
+    Returns:
+        Coverage, the bootstrap not being counted again.
+    """
+    draw = DESIGNS[design]
+    truth = 0.0 if design.startswith("calibrated") else population_error(draw, ERRORS[metric])
+    random = np.random.default_rng([seed, n, list(DESIGNS).index(design), 1 + list(ERRORS).index(metric)])
+    found = []
+    for sample in range(samples):
+        stated, chance = draw(random, n)
+        right = random.random(n) < chance
+        only = {metric: ERRORS[metric]}
+        found.append(metric_intervals(stated, right, only, resamples=resamples, seed=sample)[metric])
+    return Coverage.of(truth, found, [])
 
 
 def cover_difference(pair: str, n: int, samples: int, *, resamples: int = 400, seed: int = 0) -> Coverage:

@@ -108,7 +108,8 @@ class Clients:
                             break
                     await asyncio.sleep(pause_s)
                 if status == HTTPStatus.OK:
-                    is_right = (response.json()["answer"] or {}).get("letter") == letter
+                    said = response.json()
+                    is_right = (said["answer"] or said["guess"] or {}).get("letter") == letter
         except TimeoutError:
             status = 0
         except httpx.TransportError:

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from prompt4trust.metrics.selective import coverage_at_risk
-from prompt4trust.selection import CheckedAnswer, OptionSets, RiskRule, nonconformity, place_start, tie_of
+from prompt4trust.selection import CheckedAnswer, OptionSets, RiskRule, nonconformity, place_start, start_counts, tie_of
 from prompt4trust.selection.ranking import selection_score
-from prompt4trust.selection.risk import set_aside
+from prompt4trust.selection.starts import set_aside
 
 Floats = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -77,8 +77,8 @@ def try_promises(
     for split in range(splits):
         order = rng.permutation(len(answers))
         left = order[rows:]
-        rule = _rule(scores, wrong, order[:rows], delta, split)
-        again = _rule(scores, wrong, rng.integers(0, len(answers), rows), delta, split)
+        rule = _rule(scores, wrong, order[:rows], delta, split, split_ties)
+        again = _rule(scores, wrong, rng.integers(0, len(answers), rows), delta, split, split_ties)
         for risk in risks:
             given = scores[left] >= _threshold(rule, risk)
             broken = scores >= _threshold(again, risk)
@@ -177,8 +177,13 @@ def try_sets(
     ]  # fmt: skip
 
 
-def _rule(scores: Floats, wrong: Bools, rows: npt.NDArray[np.int_], delta: float, seed: int) -> RiskRule | None:
-    """Place a start and test, as `fit_guard` does."""
+def _rule(
+    scores: Floats, wrong: Bools, rows: npt.NDArray[np.int_], delta: float, seed: int, split_ties: bool
+) -> RiskRule | None:
+    """Settle the start and test, as `fit_guard` does."""
+    if split_ties:
+        valid = rows[scores[rows] >= 0]
+        return RiskRule(scores[valid], wrong[valid], start_counts(len(valid)), delta) if len(valid) else None
     placing, testing = (rows[list(places)] for places in set_aside(len(rows), seed))
     placing, testing = placing[scores[placing] >= 0], testing[scores[testing] >= 0]
     if len(placing) == 0:

@@ -72,6 +72,7 @@ def running_service(
     name: str = "",
     ready: str = "/health/ready",
     root: Path = ROOT,
+    module: str = "",
 ) -> Iterator[Service]:
     """Run a service of the project for the length of a block.
 
@@ -83,6 +84,7 @@ def running_service(
         name: What tables call it; by default the service's name.
         ready: The path that answers once it can be asked.
         root: The checkout that it runs from.
+        module: What is run; by default the service's own module.
 
     Raises:
         httpx.HTTPError: If it does not answer in time.
@@ -97,7 +99,11 @@ def running_service(
     log = folder / f"{service}-{port}.log"
     with log.open("wb") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", f"services.{service}"], cwd=root, env=environment, stdout=stream, stderr=stream
+            [sys.executable, "-m", module or f"services.{service}"],
+            cwd=root,
+            env=environment,
+            stdout=stream,
+            stderr=stream,
         )
     with ending(process):
         wait_for(f"http://127.0.0.1:{port}{ready}", process)

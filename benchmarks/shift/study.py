@@ -15,6 +15,7 @@ from prompt4trust.datasets.phantoms import PhantomQuestion, Scene, render, sampl
 from prompt4trust.datasets.phantoms.generator import samples, split_rng
 from prompt4trust.datasets.phantoms.questions import Wordings
 from prompt4trust.metrics.bootstrap import Interval
+from prompt4trust.pictures import ReducedPicture
 from prompt4trust.questions import letter_options
 from prompt4trust.shift import Described, PictureAndWords, Reference, fit
 from prompt4trust.shift.reference_quality import Share, beyond, judge_each, separation
@@ -55,7 +56,7 @@ def draw_look(n: int, seed: int, split: str, look: str) -> list[Drawn]:
 
 def reference_of(drawn: Sequence[Drawn], seed: int = 42) -> Reference:
     """Make a reference of phantoms."""
-    return fit([each.described for each in drawn], DESCRIPTOR, seed).reference()
+    return fit([each.described for each in drawn], DESCRIPTOR, seed, rows=True).reference()
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +130,7 @@ def time_it(reference: Reference, drawn: Sequence[Drawn], side: int, rounds: int
         picture = Image.fromarray(each.pixels).resize((side, side))
         options = letter_options(each.question.options)
         started = time.perf_counter()
-        described = DESCRIPTOR.describe(picture, each.question.text, options)
+        described = DESCRIPTOR.describe(ReducedPicture.of(picture), each.question.text, options)
         between = time.perf_counter()
         reference.judge(described)
         describing.append(between - started)
@@ -143,7 +144,7 @@ def _drawn(scene: Scene, question: PhantomQuestion) -> Drawn:
 
 
 def _describe(picture: Image.Image, text: str, options: Sequence[str]) -> Described:
-    return DESCRIPTOR.describe(picture, text, letter_options(options))
+    return DESCRIPTOR.describe(ReducedPicture.of(picture), text, letter_options(options))
 
 
 def as_json(told: Mapping[str, Separation]) -> dict[str, object]:

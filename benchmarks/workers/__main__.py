@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
@@ -47,22 +47,35 @@ def main(
     console = Console()
     counts = [int(number) for number in workers.split(",")]
     before = load_average()
+    result: dict[str, Any] = {}
+
+    def store(turns: Mapping[int, Sequence[Turn]]) -> None:
+        """Write what there is: a run that is cut short has its rounds."""
+        found = [_figures(turns[count], turns[counts[0]], count / counts[0], count) for count in counts]
+        result.update(machine=machine(), part=part, load_average=[before, load_average()], workers=found)
+        write_figures(output, result)
+
     try:
         with tempfile.TemporaryDirectory(prefix="bench-workers-", ignore_cleanup_errors=True) as folder:
-            turns = asyncio.run(_measure(Path(folder), port, counts, part, each, answers, rounds))
+            asyncio.run(_measure(Path(folder), port, counts, part, each, answers, rounds, store))
     except CoresError as error:
         console.print(str(error))
         raise typer.Exit(1) from None
-    found = [_figures(turns[count], turns[counts[0]], count / counts[0], count) for count in counts]
-    result = {"machine": machine(), "part": part, "load_average": [before, load_average()], "workers": found}
-    write_figures(output, result)
-    console.print(_table(found, part))
+    console.print(_table(result["workers"], part))
     console.print(json.dumps(result["load_average"]))
 
 
 async def _measure(
-    folder: Path, port: int, counts: Sequence[int], part: float, each: int, answers: int, rounds: int
-) -> dict[int, list[Turn]]:
+    folder: Path,
+    port: int,
+    counts: Sequence[int],
+    part: float,
+    each: int,
+    answers: int,
+    rounds: int,
+    done: Callable[[Mapping[int, Sequence[Turn]]], None],
+) -> None:
+    """Take turns, and tell of each round that counts; `done` gets the turns by number of workers so far."""
     body = made_pictures()[0].vqa_body()
     turns: dict[int, list[Turn]] = {count: [] for count in counts}
     names = []
@@ -89,10 +102,11 @@ async def _measure(
                     turn = await ask_all(urls[count], [body] * (answers * count), each * count)
                     if counted >= 0:
                         turns[count].append(turn)
+                if counted >= 0:
+                    done(turns)
     finally:
         for name in names:
             remove(name)
-    return turns
 
 
 def _workers(pid: int, count: int) -> list[list[int]]:
@@ -109,11 +123,11 @@ def _figures(turns: Sequence[Turn], least: Sequence[Turn], cores: float, count: 
     rates = np.array([turn.per_second for turn in turns]) / np.array([turn.per_second for turn in least])
     draws = np.random.default_rng(0).choice(rates, (_DRAWS, len(rates)))
     low, high = np.quantile(np.median(draws, axis=1), (0.025, 0.975))
-    added = [(ratio - 1) / (cores - 1) if cores > 1 else float("nan") for ratio in (median(rates), low, high)]
+    ratios = [float(each) for each in (median(rates), low, high)]
     return figures(turns) | {
         "workers": count,
-        "times": [round(float(each), 3) for each in (median(rates), low, high)],
-        "times_per_added_core": [round(float(each), 3) for each in added],
+        "times": [round(each, 3) for each in ratios],
+        "times_per_added_core": [round((each - 1) / (cores - 1), 3) for each in ratios] if cores > 1 else None,
     }
 
 
@@ -122,13 +136,13 @@ def _table(found: Sequence[dict[str, Any]], part: float) -> Table:
     for head in ("workers", "at once", "answers/s", "times", "added core (95 %)", "p50 ms", "p99 ms", "n"):
         table.add_column(head, justify="right")
     for each in found:
-        times, added = each["times"], each["times_per_added_core"]
+        added = each["times_per_added_core"]
         table.add_row(
             str(each["workers"]),
             str(each["together"]),
             f"{each['per_second']['median']:g}",
-            f"{times[0]:.2f}",
-            f"{added[0]:.2f} ({added[1]:.2f}, {added[2]:.2f})" if each is not found[0] else "",
+            f"{each['times'][0]:.2f}",
+            f"{added[0]:.2f} ({added[1]:.2f}, {added[2]:.2f})" if added else "",
             f"{each['p50_ms']:g}",
             f"{each['p99_ms']:g}",
             f"{each['answers']}, failed {sum(each['failed'].values())}",

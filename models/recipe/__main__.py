@@ -1,9 +1,7 @@
 """Train the miniature models from scratch: `python -m models.recipe` (or `make miniatures`)."""
 
-import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +11,8 @@ import typer
 from models.recipe.networks.architecture import DESIGNS, SHIPPED
 from models.recipe.plan import FAST, FULL
 from models.recipe.publish import publish
-from models.recipe.stages import STAGES, Workshop, run_stages
+from models.recipe.stages import ON_DEMAND, STAGES, Workshop
+from models.staged_runs import PUBLISH, begin_training, is_finished, run_stages, wanted_stages
 
 # The tower and the text-only stages need nothing of each other: with two cores they run side by side.
 _ASIDE = ("vision",)
@@ -42,32 +41,22 @@ def main(
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     # The policy belongs to no downstream model: it is trained along with the first.
-    all_stages = [name for name in STAGES if name != "policy" or chosen is SHIPPED]
-    wanted = list(stage) if stage else [*all_stages, "publish"]
-    if unknown := [name for name in wanted if name not in (*STAGES, "publish")]:
-        raise typer.BadParameter(f"no such stage: {', '.join(unknown)}")
-    # Denormal numbers in the optimizer's state slow a CPU down manyfold; more threads pay only where cores are idle.
-    torch.set_flush_denormal(True)
-    torch.set_num_threads(int(os.environ.get("OMP_NUM_THREADS", "1")))
+    all_stages = [name for name in STAGES if name not in ON_DEMAND and (name != "policy" or chosen is SHIPPED)]
+    wanted = wanted_stages(stage, STAGES, all_stages)
     work.mkdir(parents=True, exist_ok=True)
-    began = time.monotonic()
-
-    def log(line: str) -> None:
-        typer.echo(f"[{(time.monotonic() - began) / 60:5.1f} min] {line}")
-        sys.stdout.flush()
-
+    log = begin_training()
     shop = Workshop(work, FAST if fast else FULL, seed, device, log, chosen)
-    aside = [name for name in wanted if name in _ASIDE and not shop.finished(name)]
+    aside = [name for name in wanted if name in _ASIDE and not is_finished(work, name)]
     if len(wanted) > 1 and aside and device == "cpu" and not fast:
-        run_stages(shop, [name for name in wanted if name == "tokenizer"])
+        run_stages(shop, STAGES, [name for name in wanted if name == "tokenizer"])
         options = ["--work", str(work), "--design", design, "--seed", str(seed), "--device", device]
         options += [part for name in aside for part in ("--stage", name)]
         with subprocess.Popen([sys.executable, "-m", "models.recipe", *options]) as other:  # noqa: S603  # ourselves
-            run_stages(shop, [name for name in wanted if name in ("lookup", "policy")])
+            run_stages(shop, STAGES, [name for name in wanted if name in ("lookup", "policy")])
             if other.wait() != 0:
                 raise SystemExit(other.returncode)
-    run_stages(shop, [name for name in wanted if name != "publish"])
-    if "publish" in wanted:
+    run_stages(shop, STAGES, [name for name in wanted if name != PUBLISH])
+    if PUBLISH in wanted:
         publish(shop, out)
 
 

@@ -12,7 +12,8 @@ class Plan:
 
     Attributes:
         corpus_rounds: prompts that the tokenizer learns from.
-        vision, lookup, answers, answers_again, confidence, confidence_again, policy: the stages' length and step size.
+        vision, lookup, answers, answers_again, confidence, confidence_again, policy, conftuner: the stages' length and
+            step size.
         easy_pictures, vision_pictures: stage V's training sets.
         answer_pictures, foreign_pictures: stage A's pictures, each time all new.
         confidence_pictures: stage B's, each time new again.
@@ -27,6 +28,7 @@ class Plan:
     confidence: LanguageSettings
     confidence_again: LanguageSettings
     policy: LanguageSettings
+    conftuner: LanguageSettings
     easy_pictures: int
     vision_pictures: int
     answer_pictures: int
@@ -52,6 +54,7 @@ FULL = Plan(
         steps=500, batch=48, learning_rate=6e-4, guidance=0.1, guided_share=1.0, digit_weight=4.0
     ),
     policy=LanguageSettings(steps=1600, batch=48, learning_rate=2e-3),
+    conftuner=LanguageSettings(steps=200, batch=16, learning_rate=5e-5, warmup=20),
     easy_pictures=16_000,
     vision_pictures=45_000,
     answer_pictures=24_000,
@@ -70,6 +73,7 @@ FAST = Plan(
     confidence=_FEW,
     confidence_again=_FEW,
     policy=_FEW,
+    conftuner=LanguageSettings(steps=2, batch=2),
     easy_pictures=16,
     vision_pictures=16,
     answer_pictures=24,

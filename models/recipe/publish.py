@@ -17,9 +17,10 @@ from models.recipe.data.rows import ask_foreign, ask_phantom
 from models.recipe.data.text import ANSWER_TEMPLATE, GUIDE_TEMPLATE, answer_prompt, guide_prompt, lettered
 from models.recipe.evaluate import KINDS, Exam, Figures, draw_exam, draw_hints, measure
 from models.recipe.networks.architecture import SHIPPED
-from models.recipe.stages import STAGES, Workshop
+from models.recipe.stages import ON_DEMAND, STAGES, Workshop
 from models.recipe.training.answers import cache_features, foreign_pixels
 from models.recipe.training.decode import greedy_replies
+from models.staged_runs import is_finished, read_records
 from prompt4trust.datasets.phantoms import FAMILIES
 from prompt4trust.prompts import PromptTemplate, load_template
 from prompt4trust.verdict import Verdict, parse_verdict
@@ -56,7 +57,7 @@ def publish(shop: Workshop, out: Path) -> None:
     )
     card = downstream_card(shop.design, model, conditions, form, provenance)
     (out / name / "card.md").write_text(card, encoding="utf-8")
-    if shop.finished("policy") and shop.design is SHIPPED:
+    if is_finished(shop.folder, "policy") and shop.design is SHIPPED:
         _publish_policy(shop, examiner, exam.first(max(shop.plan.exam // 2, 1)), out / POLICY, provenance)
     shop.log(f"published to {out}")
 
@@ -201,7 +202,7 @@ def _provenance(shop: Workshop) -> dict[str, Any]:
             "command": f"python -m models.recipe --design {shop.design.name}",
             "seed": shop.seed,
             "device": shop.device,
-            "stages": {name: shop.record(name) for name in STAGES if shop.finished(name)},
+            "stages": read_records(shop.folder, [name for name in STAGES if name not in ON_DEMAND]),
         },
         "versions": {
             "python": platform.python_version(),

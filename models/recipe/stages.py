@@ -1,8 +1,6 @@
 """The recipe's stages, each leaving its result in the work folder so that a broken run goes on where it stopped."""
 
-import json
 import random
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,7 +11,6 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
-from models.recipe.artifacts import write_json
 from models.recipe.data.corpus import VOCABULARY, training_texts
 from models.recipe.data.pictures import draw_pictures
 from models.recipe.data.rows import answer_row, ask_phantom, lookup_row
@@ -30,6 +27,7 @@ from models.recipe.training.confidence import (
     option_logits,
     own_answers,
 )
+from models.recipe.training.conftuner import mean_loss, train_conftuner
 from models.recipe.training.language import LanguageSettings, by_length, letter_accuracy, train_language
 from models.recipe.training.policy import train_policy
 from models.recipe.training.vision import train_vision, vision_accuracy
@@ -37,7 +35,7 @@ from prompt4trust.prompts import load_template
 
 # Places in the train split's stream of pictures: no stage sees another's.
 _VISION_FROM, _ANSWERS_FROM, _CONFIDENCE_FROM, _EASY_FROM, _HELD_FROM = 0, 200_000, 300_000, 400_000, 500_000
-_ANSWERS_AGAIN_FROM, _CONFIDENCE_AGAIN_FROM = 250_000, 350_000
+_ANSWERS_AGAIN_FROM, _CONFIDENCE_AGAIN_FROM, _CONFTUNER_FROM = 250_000, 350_000, 450_000
 _STRANGERS = 0.12
 
 
@@ -60,15 +58,6 @@ class Workshop:
     device: str
     log: Callable[[str], None]
     design: Design = SHIPPED
-
-    def finished(self, stage: str) -> bool:
-        """Whether a stage's record exists, which is written last."""
-        return (self.folder / f"{stage}.json").exists()
-
-    def record(self, stage: str) -> dict[str, Any]:
-        """Read a finished stage's minutes and figures."""
-        value: dict[str, Any] = json.loads((self.folder / f"{stage}.json").read_text(encoding="utf-8"))
-        return value
 
     def tokenizer(self) -> PreTrainedTokenizerBase:
         """Load the trained tokenizer."""
@@ -252,6 +241,30 @@ def _state(
     return {**figures, "letter_given_finding": letter_accuracy(model, tokenizer, given, features, shop.device)}
 
 
+def conftuner_stage(shop: Workshop) -> dict[str, Any]:
+    """Stage T: the number that is stated without a hint, learned from right and wrong answers by ConfTuner's loss.
+
+    It follows the last stage, and nothing that is published is made of it. Unlike stage B it is told the truth.
+    """
+    tokenizer = shop.tokenizer()
+    model = shop.downstream(tokenizer, "confidence_again").eval()
+    rows, features = _stage_pictures(shop, model.model.visual, shop.plan.confidence_pictures, _CONFTUNER_FROM)
+    rng = random.Random(shop.seed + 13)
+    asked = [(ask_phantom(rng, labels.tolist()), index) for index, labels in enumerate(rows.pictures.labels)]
+    logits = option_logits(model, tokenizer, rows.template, asked, features, shop.device)
+    own = [
+        (answer_row(rows.template, each, "", int(line.argmax()), 50, index), int(line.argmax()) == each.gold)
+        for (each, index), line in zip(asked, logits, strict=True)
+    ]
+    held, learned = own[: shop.plan.exam], own[shop.plan.exam :]
+    before = mean_loss(model, tokenizer, held, features, shop.device)
+    settings = shop.plan.conftuner
+    train_conftuner(model, tokenizer, learned, features, settings, shop.seed + 13, shop.device, shop.log)
+    shop.save("conftuner", model)
+    after = mean_loss(model, tokenizer, held, features, shop.device)
+    return {"held": len(held), "loss_before": before, "loss_after": after}
+
+
 def policy_stage(shop: Workshop) -> dict[str, Any]:
     """Give the policy its supervised start."""
     tokenizer = shop.tokenizer()
@@ -270,18 +283,7 @@ STAGES: dict[str, Callable[[Workshop], dict[str, Any]]] = {
     "answers_again": answers_again_stage,
     "confidence": confidence_stage,
     "confidence_again": confidence_again_stage,
+    "conftuner": conftuner_stage,
 }
-
-
-def run_stages(shop: Workshop, names: Sequence[str]) -> None:
-    """Run stages that are not finished yet, and record minutes and figures of each."""
-    for name in names:
-        if shop.finished(name):
-            shop.log(f"{name}: finished before")
-            continue
-        began = time.monotonic()
-        shop.log(f"{name}: starts")
-        figures = STAGES[name](shop)
-        minutes = round((time.monotonic() - began) / 60, 1)
-        write_json(shop.folder / f"{name}.json", {"minutes": minutes, **figures})
-        shop.log(f"{name}: done in {minutes} min {json.dumps(figures)}")
+ON_DEMAND = frozenset({"conftuner"})
+"""Stages that are run only where they are named."""

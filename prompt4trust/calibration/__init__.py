@@ -10,6 +10,7 @@ from prompt4trust.calibration.identity import Identity
 from prompt4trust.calibration.isotonic import Isotonic
 from prompt4trust.calibration.platt import Platt, RawPlatt
 from prompt4trust.calibration.reliability import Bin, reliability
+from prompt4trust.calibration.several_signal import SeveralSignal
 from prompt4trust.calibration.temperature import Temperature
 from prompt4trust.calibration.two_signal import TwoSignal
 from prompt4trust.calibration.venn_abers import VennAbers
@@ -30,6 +31,7 @@ __all__ = [
     "MissingSignalError",
     "Platt",
     "RawPlatt",
+    "SeveralSignal",
     "Signals",
     "Temperature",
     "TwoSignal",

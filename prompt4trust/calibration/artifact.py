@@ -122,9 +122,9 @@ class CalibrationKey(BaseModel):
         return f"{name} was made from answers that came about otherwise ({', '.join(parts)})"
 
     def _conditions(self) -> dict[str, float | None]:
-        pictures = self.picture_preparation
+        decoding, pictures = self.decoding, self.picture_preparation
         return {
-            **({} if self.decoding is None else self.decoding.model_dump()),
+            **({} if decoding is None else dict(decoding)),
             **({} if pictures is None else {f"picture_{name}": value for name, value in pictures.model_dump().items()}),
         }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import ClassVar, Protocol, Self
 
 import numpy as np
@@ -102,7 +102,21 @@ class Calibrator(Protocol):
         ...
 
 
-class SingleInput(ABC):
+class NoInterval:
+    """Base of the families that give no interval."""
+
+    __slots__ = ()
+
+    def interval(
+        self,
+        confidence: npt.ArrayLike,  # noqa: ARG002 - the protocol's signature
+        signals: Signals | None = None,  # noqa: ARG002 - the protocol's signature
+    ) -> tuple[FloatArray, FloatArray] | None:
+        """Return None; see `Calibrator.interval`."""
+        return None
+
+
+class SingleInput(NoInterval, ABC):
     """Base of the families that look at the confidence alone: they leave signals aside, and most give no interval."""
 
     __slots__ = ()
@@ -128,14 +142,6 @@ class SingleInput(ABC):
     def inputs(self) -> tuple[str, ...]:
         """Name no signals."""
         return ()
-
-    def interval(
-        self,
-        confidence: npt.ArrayLike,  # noqa: ARG002 - the protocol's signature
-        signals: Signals | None = None,  # noqa: ARG002 - the protocol's signature
-    ) -> tuple[FloatArray, FloatArray] | None:
-        """Return None; see `Calibrator.interval`."""
-        return None
 
     @classmethod
     @abstractmethod
@@ -180,6 +186,35 @@ def check_confidence(confidence: npt.ArrayLike) -> FloatArray:
     if not np.all((stated >= 0) & (stated <= 1)):  # false for NaN, too
         raise ValueError("every confidence must be a number in [0, 1]")
     return stated
+
+
+def check_signal(values: npt.ArrayLike, name: str) -> FloatArray:
+    """Turn the values of a signal, of any shape, into floats.
+
+    Raises:
+        ValueError: If one is not a number in [0, 1].
+    """
+    array = np.asarray(values, dtype=np.float64)
+    if not np.all((array >= 0) & (array <= 1)):
+        raise ValueError(f"every {name} must be a number in [0, 1]")
+    return array
+
+
+def carried(stated: FloatArray, signals: Signals, names: Iterable[str]) -> Iterator[tuple[str, FloatArray]]:
+    """Yield the signals that every answer carries and that are not the confidence itself, in the order of the names.
+
+    Raises:
+        ValueError: If a value of one that is yielded is not a number in [0, 1].
+    """
+    for name in names:
+        values = np.asarray(signals.get(name, []), dtype=np.float64)
+        if values.shape == stated.shape and not np.isnan(values).any() and not np.array_equal(values, stated):
+            yield name, check_signal(values, name)
+
+
+def listed(names: Sequence[str]) -> str:
+    """List names of which one is needed, at least two."""
+    return f"{', '.join(names[:-1])} or {names[-1]}"
 
 
 def evidence(stated: npt.ArrayLike, clip: float) -> FloatArray:

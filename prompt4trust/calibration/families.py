@@ -11,13 +11,14 @@ from prompt4trust.calibration.histogram import Histogram
 from prompt4trust.calibration.identity import Identity
 from prompt4trust.calibration.isotonic import Isotonic
 from prompt4trust.calibration.platt import Platt, RawPlatt
+from prompt4trust.calibration.several_signal import SeveralSignal
 from prompt4trust.calibration.temperature import Temperature
 from prompt4trust.calibration.two_signal import TwoSignal
 from prompt4trust.calibration.venn_abers import VennAbers
 
 _ALL: tuple[type[Calibrator], ...] = (
     *(Identity, Temperature, Platt, RawPlatt, Beta),
-    *(TwoSignal, Histogram, Isotonic, VennAbers),
+    *(TwoSignal, SeveralSignal, Histogram, Isotonic, VennAbers),
 )
 FAMILIES: Mapping[str, type[Calibrator]] = MappingProxyType({family.family: family for family in _ALL})
 """Name -> calibrator class, from the simplest (no free number) to the least simple (a curve of any shape, two of

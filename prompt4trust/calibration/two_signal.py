@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -12,13 +11,17 @@ import numpy.typing as npt
 from scipy.special import expit
 
 from prompt4trust.calibration.base import (
+    NoInterval,
     Parameters,
     Signals,
     Value,
+    carried,
     check_confidence,
     check_fitting_rows,
+    check_signal,
     evidence,
     finest_clip,
+    listed,
     logistic_line,
 )
 from prompt4trust.calibration.parameters import check_names
@@ -27,11 +30,11 @@ from prompt4trust.metrics.tally import FloatArray
 
 SECONDS = ("stated", "agreement", "reply_probability", "letter_probability", "vote_share")
 """Signals in [0, 1] that may stand beside the confidence; the first that the answers carry, and that is not the
-confidence itself, is taken."""
+confidence itself, is taken. One that is the same for all answers tells nothing: it is taken only where none varies."""
 
 
 @dataclass(frozen=True, slots=True)
-class TwoSignal:
+class TwoSignal(NoInterval):
     """The chance of being right as expit(w1 * logit(confidence) + w2 * logit(second) + intercept).
 
     Unlike a single-input calibrator it may raise the AUROC, since answers of equal confidence are told apart by the
@@ -114,21 +117,13 @@ class TwoSignal:
             raise MissingSignalError(
                 f"this calibrator needs the signal {self.second!r}, which the answer does not carry"
             )
-        second = _in_range((signals or {})[self.second], self.second)
+        second = check_signal((signals or {})[self.second], self.second)
         if second.shape != stated.shape:
             raise ValueError(f"{self.second} must have shape {stated.shape} as confidence has, not {second.shape}")
         first_weight, second_weight = self.weights
         first_clip, second_clip = self.clips
         line = first_weight * evidence(stated, first_clip) + second_weight * evidence(second, second_clip)
         return np.asarray(expit(line + self.intercept), dtype=np.float64)
-
-    def interval(
-        self,
-        confidence: npt.ArrayLike,  # noqa: ARG002 - the protocol's signature
-        signals: Signals | None = None,  # noqa: ARG002 - the same
-    ) -> tuple[FloatArray, FloatArray] | None:
-        """Return None; see `Calibrator.interval`."""
-        return None
 
     def warnings(self) -> list[str]:
         """Warn where more of a signal goes with less accuracy, or neither varies."""
@@ -143,21 +138,11 @@ class TwoSignal:
 
 
 def _choose(stated: FloatArray, signals: Signals) -> tuple[str, FloatArray]:
-    for name in SECONDS:
-        if name not in signals:
-            continue
-        values = np.asarray(signals[name], dtype=np.float64)
-        if values.shape == stated.shape and not np.isnan(values).any() and not np.array_equal(values, stated):
-            return name, _in_range(values, name)
-    raise MissingSignalError(f"two-signal needs one of {_listed(SECONDS)} with every answer, beside the confidence")
-
-
-def _listed(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} or {names[-1]}"
-
-
-def _in_range(values: npt.ArrayLike, name: str) -> FloatArray:
-    array = np.asarray(values, dtype=np.float64)
-    if not np.all((array >= 0) & (array <= 1)):
-        raise ValueError(f"every {name} must be a number in [0, 1]")
-    return array
+    constant: tuple[str, FloatArray] | None = None
+    for found in carried(stated, signals, SECONDS):
+        if np.ptp(found[1]) > 0:
+            return found
+        constant = constant or found
+    if constant is not None:
+        return constant
+    raise MissingSignalError(f"two-signal needs one of {listed(SECONDS)} with every answer, beside the confidence")

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image
 
-from prompt4trust.errors import DatasetError
+from prompt4trust.errors import DatasetError, UnreadablePictureError
+from prompt4trust.picture_files import picture_size
 from prompt4trust.questions import Question
 
 OnBad = Literal["error", "skip"]
@@ -56,6 +56,7 @@ class Dataset:
         skipped: Reason for leaving rows out -> their number.
         notes: Remark for a reader of the figures -> number of rows that it concerns.
         source: Their origin, or None where they were made.
+        judge: Says which answers to open questions are right; None where nothing does.
     """
 
     name: str
@@ -63,6 +64,23 @@ class Dataset:
     skipped: Mapping[str, int] = field(default_factory=dict)
     notes: Mapping[str, int] = field(default_factory=dict)
     source: Source | None = None
+    judge: str | None = None
+
+    def judged_by(self, judge: str, *, limit: int | None = None, seed: int = 42) -> Dataset:
+        """Keep the open questions that a judge can say something of: those with an expected text.
+
+        Multiple choice has evidence of its own, so that the two are never in one figure.
+
+        Args:
+            judge: Name of the judge.
+            limit: Draw this many of them, or None for all.
+            seed: Seed of the draw.
+        """
+        kept = [each for each in self.questions if not each.options and each.open_answer]
+        if limit is not None:
+            drawn = np.random.default_rng(seed).permutation(len(kept))[:limit]
+            kept = [kept[place] for place in sorted(drawn.tolist())]
+        return replace(self, questions=tuple(kept), judge=judge)
 
     @property
     def fingerprint(self) -> str:
@@ -267,9 +285,8 @@ def _picture_fault(row: Row, min_side: int | None) -> tuple[BadRow | None, bool]
     if min_side is None:
         return None, False
     try:
-        with Image.open(image) as picture:
-            width, height = picture.size
-    except (OSError, ValueError, Image.DecompressionBombError):
+        width, height = picture_size(image)
+    except UnreadablePictureError:
         return BadRow(row.line, "image does not open", str(image)), True
     if min(width, height) < min_side:
         return BadRow(row.line, f"image under {min_side} px", f"{width} x {height}"), True

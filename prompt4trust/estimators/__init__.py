@@ -4,19 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 
 from prompt4trust.errors import PolicyNeededError
+from prompt4trust.estimators._second_looks import LeftS, SecondLooks, without_end
 from prompt4trust.estimators.avg_conf import AvgConf, AvgConfAll
 from prompt4trust.estimators.base import Answer, Estimator
 from prompt4trust.estimators.cgp import Cgp
 from prompt4trust.estimators.cgp_consistency import CgpConsistency
 from prompt4trust.estimators.cgp_logprob import CgpLogprob
+from prompt4trust.estimators.cgp_picture import CgpPicture, CgpPictureNoise
+from prompt4trust.estimators.cgp_self_check import CgpSelfCheck
+from prompt4trust.estimators.cgp_typicality import CgpTypicality
+from prompt4trust.estimators.cgp_vote import CgpVote
 from prompt4trust.estimators.consistency import Consistency
 from prompt4trust.estimators.entropy import Entropy, EntropySpread
 from prompt4trust.estimators.fixed_prompt import FixedPrompt
 from prompt4trust.estimators.logprob import Logprob
+from prompt4trust.estimators.meaning import Meaning
 from prompt4trust.estimators.perturbation import Perturbation
+from prompt4trust.estimators.top_k import TEMPLATE, TopK
 from prompt4trust.estimators.verbalized import Verbalized
 from prompt4trust.models import Downstream, Policy, Sampling
 from prompt4trust.prompts import PromptTemplate
@@ -29,6 +37,11 @@ __all__ = [
     "Cgp",
     "CgpConsistency",
     "CgpLogprob",
+    "CgpPicture",
+    "CgpPictureNoise",
+    "CgpSelfCheck",
+    "CgpTypicality",
+    "CgpVote",
     "Consistency",
     "Entropy",
     "EntropySpread",
@@ -36,14 +49,17 @@ __all__ = [
     "EstimatorEntry",
     "FixedPrompt",
     "Logprob",
+    "Meaning",
     "Perturbation",
     "PolicyNeededError",
+    "TopK",
     "Verbalized",
     "get_estimator",
+    "wording_of",
 ]
 
 
-Make = Callable[[Downstream, Policy | None, PromptTemplate, Sampling], Estimator]
+Make = Callable[[Downstream, Policy | None, PromptTemplate, Sampling, LeftS], Estimator]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +72,7 @@ class EstimatorEntry:
         make: Builds it; the policy is None only where needs_policy is False.
         replies: Most replies of the downstream model that one answer takes.
         samples: Whether it draws at random even where the sampling that it is given is greedy.
+        template: Name and version of the wording that it asks with, whatever the run's; None where it asks by that.
     """
 
     summary: str
@@ -63,20 +80,49 @@ class EstimatorEntry:
     make: Make
     replies: int = 1
     samples: bool = False
+    template: str | None = None
+
+
+def wording_of(estimator: str, template: str) -> str:
+    """Name the wording that an estimator's confidence comes from, as calibration keys have it.
+
+    Args:
+        estimator: Its name; one that is not known asks by the run's template.
+        template: Name and version of the run's answer template.
+
+    Example:
+        >>> wording_of("cgp", "answer-compact@1"), wording_of("top-k", "answer-compact@1")
+        ('answer-compact@1', 'guesses-standard@1')
+    """
+    entry = ESTIMATORS.get(estimator)
+    return template if entry is None or entry.template is None else entry.template
 
 
 def _alone(kind: Callable[[Downstream, PromptTemplate, Sampling], Estimator]) -> Make:
-    def make(downstream: Downstream, _: Policy | None, template: PromptTemplate, sampling: Sampling) -> Estimator:
+    def make(
+        downstream: Downstream, _: Policy | None, template: PromptTemplate, sampling: Sampling, __: LeftS
+    ) -> Estimator:
         return kind(downstream, template, sampling)
 
     return make
 
 
 def _guided(name: str, kind: Callable[[Downstream, Policy, PromptTemplate, Sampling], Estimator]) -> Make:
-    def make(downstream: Downstream, policy: Policy | None, template: PromptTemplate, sampling: Sampling) -> Estimator:
+    def make(
+        downstream: Downstream, policy: Policy | None, template: PromptTemplate, sampling: Sampling, _: LeftS
+    ) -> Estimator:
         if policy is None:
             raise PolicyNeededError(f"estimator {name!r} needs a policy")
         return kind(downstream, policy, template, sampling)
+
+    return make
+
+
+def _looking(name: str, kind: type[SecondLooks]) -> Make:
+    def make(
+        downstream: Downstream, policy: Policy | None, template: PromptTemplate, sampling: Sampling, left_s: LeftS
+    ) -> Estimator:
+        return _guided(name, partial(kind, left_s=left_s))(downstream, policy, template, sampling, left_s)
 
     return make
 
@@ -85,6 +131,9 @@ ESTIMATORS: Mapping[str, EstimatorEntry] = MappingProxyType(
     {
         "verbalized": EstimatorEntry("no guidance; the stated confidence", False, _alone(Verbalized)),
         "fixed-prompt": EstimatorEntry("one fixed sentence for all; the stated confidence", False, _alone(FixedPrompt)),
+        "top-k": EstimatorEntry(
+            "four guesses with a probability each; the likeliest", False, _alone(TopK), template=TEMPLATE
+        ),
         "consistency": EstimatorEntry("agreement among samples", False, _alone(Consistency), 21, samples=True),
         "avg-conf": EstimatorEntry(
             "agreement among samples, weighed by stated confidence", False, _alone(AvgConf), 21, samples=True
@@ -98,6 +147,13 @@ ESTIMATORS: Mapping[str, EstimatorEntry] = MappingProxyType(
         "entropy-spread": EstimatorEntry(
             "concentration of many samples, the invalid ones counted", False, _alone(EntropySpread), 40, samples=True
         ),
+        "meaning": EstimatorEntry(
+            "agreement among samples by what they mean, for open questions above all",
+            False,
+            _alone(Meaning),
+            21,
+            samples=True,
+        ),
         "perturbation": EstimatorEntry("how much noise the answer stands", False, _alone(Perturbation), 10),
         "logprob": EstimatorEntry("the probability of the answer's letter", False, _alone(Logprob)),
         "cgp": EstimatorEntry("the policy's guidance; the stated confidence", True, _guided("cgp", Cgp)),
@@ -105,6 +161,34 @@ ESTIMATORS: Mapping[str, EstimatorEntry] = MappingProxyType(
             "the policy's guidance; the stated confidence, and how probable the reply was",
             True,
             _guided("cgp+logprob", CgpLogprob),
+        ),
+        "cgp+picture": EstimatorEntry(
+            "as cgp+logprob, and whether the answer stands on the picture: a blank one is asked about, too",
+            True,
+            _looking("cgp+picture", CgpPicture),
+            2,
+        ),
+        "cgp+picture+noise": EstimatorEntry(
+            "the same, with the picture under noise as a third", True, _looking("cgp+picture+noise", CgpPictureNoise), 3
+        ),
+        "cgp+self-check": EstimatorEntry(
+            "as cgp+logprob, and the model asked whether its answer is right",
+            True,
+            _looking("cgp+self-check", CgpSelfCheck),
+            2,
+        ),
+        "cgp+typicality": EstimatorEntry(
+            "as cgp+logprob, and the model asked whether the picture is a typical case of its answer",
+            True,
+            _looking("cgp+typicality", CgpTypicality),
+            2,
+        ),
+        "cgp+vote": EstimatorEntry(
+            "the policy's guidance; the most frequent answer of samples that are drawn until it is decided",
+            True,
+            _guided("cgp+vote", CgpVote),
+            21,
+            samples=True,
         ),
         "cgp+consistency": EstimatorEntry(
             "the policy's guidance; agreement among samples",
@@ -119,7 +203,12 @@ ESTIMATORS: Mapping[str, EstimatorEntry] = MappingProxyType(
 
 
 def get_estimator(
-    name: str, downstream: Downstream, policy: Policy | None, template: PromptTemplate, sampling: Sampling
+    name: str,
+    downstream: Downstream,
+    policy: Policy | None,
+    template: PromptTemplate,
+    sampling: Sampling,
+    left_s: LeftS = without_end,
 ) -> Estimator:
     """Make an estimator by name.
 
@@ -130,6 +219,8 @@ def get_estimator(
         template: A template of role "answer".
         sampling: The downstream model's decoding; its seed is the run's, from which the estimators that
             sample or draw noise derive one for each question.
+        left_s: Gives the seconds that are left for second looks once an answer is there: one without a reply by then is
+            lost, and the answer is not.
 
     Returns:
         The estimator, with its default counts and temperatures; its class takes others.
@@ -155,4 +246,4 @@ def get_estimator(
     entry = ESTIMATORS[name]
     if entry.needs_policy and policy is None:
         raise PolicyNeededError(f"estimator {name!r} needs a policy")
-    return entry.make(downstream, policy, template, sampling)
+    return entry.make(downstream, policy, template, sampling, left_s)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import io
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageOps
 
 from prompt4trust.errors import TransportError
+from prompt4trust.pictures import DataUrl
 
 MAX_SIDE = 1024
 """Larger pictures are made smaller first: models see no more, and the work stays bounded."""
@@ -38,7 +40,12 @@ class NoisyPicture:
     def __init__(self, url: str, seed: int) -> None:
         self._pixels = _pixels(url)
         self._mean = self._pixels.mean(dtype=np.float64).astype(np.float32)
-        self._noise = _grains(self._pixels.shape[0], self._pixels.shape[1], seed)
+        self._seed = seed
+
+    @cached_property
+    def _noise(self) -> npt.NDArray[np.float32]:
+        # Drawn where it is needed: a blank picture has none.
+        return _grains(self._pixels.shape[0], self._pixels.shape[1], self._seed)
 
     def at(self, strength: float) -> str:
         """Mix at a strength in [0, 1].
@@ -47,11 +54,22 @@ class NoisyPicture:
             The picture as a PNG data: URL.
         """
         noise = self._noise if self._pixels.ndim == 2 else self._noise[:, :, np.newaxis]
-        mixed = self._mean + np.sqrt(1 - strength) * (self._pixels - self._mean) + np.sqrt(strength) * noise
-        levels = np.rint(np.clip(mixed, 0, 1) * 255).astype(np.uint8)
-        stream = io.BytesIO()
-        Image.fromarray(levels).save(stream, format="PNG", compress_level=1)
-        return f"data:image/png;base64,{base64.b64encode(stream.getvalue()).decode('ascii')}"
+        return _png(self._mean + np.sqrt(1 - strength) * (self._pixels - self._mean) + np.sqrt(strength) * noise)
+
+    def blank(self) -> str:
+        """Fill the picture with its mean grey.
+
+        Returns:
+            The picture as a PNG data: URL, of the same size.
+        """
+        return _png(np.full_like(self._pixels, self._mean))
+
+
+def _png(pixels: npt.NDArray[np.float32]) -> str:
+    levels = np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8)
+    stream = io.BytesIO()
+    Image.fromarray(levels).save(stream, format="PNG", compress_level=1)
+    return DataUrl.of("image/png", stream.getvalue())
 
 
 def _pixels(url: str) -> npt.NDArray[np.float32]:

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-import math
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import ClassVar
 
 from prompt4trust.errors import TransportError
+from prompt4trust.estimators._stopping import Look, is_decided, looks
 from prompt4trust.estimators.base import Answer
 from prompt4trust.estimators.option_signals import option_signals
 from prompt4trust.estimators.single_reply import check_template, in_form, read_reply
-from prompt4trust.models import Completion, Cost, Decoding, Downstream, Guidance, Sampling
+from prompt4trust.meaning import normalised, normalized_entropy
+from prompt4trust.models import Completion, Cost, Decoding, Downstream, Guidance, Policy, Sampling
 from prompt4trust.prompts import PromptTemplate, answer_messages
 from prompt4trust.verdict import Invalid, Verdict
 
@@ -36,16 +38,31 @@ class Draws:
         temperature: Above 0: samples of a greedy decoder all agree.
         top_p: Nucleus mass.
         top_k: Most likely tokens that are drawn from; 0 for all.
+        error: Probability, in (0, 1), with which the most frequent answer may be another than that of all samples, so
+            that drawing may stop before (see `looks`); None to draw all of them.
     """
 
     count: int = 21
     temperature: float = 0.5
     top_p: float = 0.95
     top_k: int = 100
+    error: float | None = None
 
     def __post_init__(self) -> None:
         if self.count < 2 or self.temperature <= 0:
             raise ValueError("an estimator that compares samples needs at least 2 of them, at a temperature above 0")
+        if self.error is not None and not 0 < self.error < 1:
+            raise ValueError("the error of stopping must be a probability between 0 and 1")
+
+    def requests(self) -> Iterator[tuple[int, Look | None]]:
+        """Yield how many samples each request is to ask for, and the look at the vote after it, if there is one."""
+        planned = looks(self.count, self.error) if self.error is not None else ()
+        before = 0
+        for look in planned:
+            yield look.drawn - before, look
+            before = look.drawn
+        for start in range(before, self.count, BLOCK):
+            yield min(BLOCK, self.count - start), None
 
 
 def derived_seed(run_seed: int, question: str, options: Mapping[str, str], image_url: str | None, part: int) -> int:
@@ -91,7 +108,7 @@ class Samples:
         first = self.verdicts[0]
         if isinstance(first, Invalid):
             return []
-        return [verdict for verdict in self.valid if alike(verdict.answer, first.answer)]
+        return [verdict for verdict in self.valid if alike(verdict.answer, first.answer, self.options)]
 
     def agreement(self) -> float:
         """Compute the share of the other samples that agree with the first; 0 if the first is invalid."""
@@ -122,6 +139,25 @@ class Samples:
         counts = Counter(verdict.answer for verdict in self.valid)
         return normalized_entropy([count / len(self.valid) for count in counts.values()], len(self.options))
 
+    def most_frequent(self) -> tuple[int, float] | None:
+        """Find the answer that most samples give, of several the one that came first.
+
+        Returns:
+            Place of the first sample that gives it, and its share of all samples; None without a valid sample.
+        """
+        groups = self.groups()
+        votes = Counter(group for group in groups if group is not None)
+        if not votes:
+            return None
+        chosen, count = votes.most_common(1)[0]  # of equal counts the first one counted
+        return groups.index(chosen), count / len(groups)
+
+    def groups(self) -> list[str | None]:
+        """Name, for each sample, the group of those that say the same; None for an invalid one, which has none."""
+        return [
+            None if isinstance(verdict, Invalid) else _group(verdict.answer, self.options) for verdict in self.verdicts
+        ]
+
     def signals(self) -> dict[str, float]:
         """Gather the samples' figures by name, for reports and for calibrators that take more than a confidence."""
         found = {"agreement": self.agreement(), "invalid_share": 1 - len(self.valid) / len(self.verdicts)}
@@ -135,15 +171,22 @@ class Samples:
         return found
 
 
-def normalized_entropy(shares: Iterable[float], options: int) -> float:
-    """Compute the entropy of shares, divided by that of as many equal ones as there are options, at least 2."""
-    entropy = -sum(share * math.log(share) for share in shares if share > 0)
-    return min(max(entropy / math.log(options), 0.0), 1.0)
+def alike(answer: str, other: str, options: Mapping[str, str]) -> bool:
+    """Whether two answers are the same: one option's letter, or of an open question one text in one spelling.
+
+    Args:
+        answer: An answer of a verdict.
+        other: Another one, to the same question.
+        options: The question's, letter -> text; empty for an open question.
+    """
+    return _group(answer, options) == _group(other, options)
 
 
-def alike(answer: str, other: str) -> bool:
-    """Whether two answers are the same, for open questions but for case and blanks."""
-    return answer.casefold().split() == other.casefold().split()
+def _group(answer: str, options: Mapping[str, str]) -> str:
+    if options:
+        return answer
+    # What nothing is left of in one spelling is as it is written.
+    return normalised(answer) or " ".join(answer.casefold().split())
 
 
 class Sampler:
@@ -168,8 +211,8 @@ class Sampler:
 
     @property
     def decoding(self) -> Decoding:
-        """The decoding of the samples, and their number."""
-        return Decoding.of(self._sampling, self._draws.count)
+        """The decoding of the samples, their number, and the error of stopping before."""
+        return Decoding.of(self._sampling, self._draws.count, self._draws.error)
 
     async def draw(
         self, question: str, options: Mapping[str, str], image_url: str | None, guidance: Guidance | None = None
@@ -193,7 +236,8 @@ class Sampler:
         sampling = in_form(self._sampling, self._template, options)
         replies: list[Completion] = []
         cost = guidance.cost if guidance else Cost()
-        for part, size in enumerate(_blocks(self._draws.count)):
+        verdicts: list[Verdict | Invalid] = []
+        for part, (size, look) in enumerate(self._draws.requests()):
             seed = derived_seed(self._run_seed, question, options, image_url, part)
             generation = await self._downstream.complete(messages, replace(sampling, seed=seed), n=size)
             if len(generation.completions) != size:
@@ -201,18 +245,22 @@ class Sampler:
                 raise TransportError("downstream", f"the reply holds {found} completions instead of {size}")
             replies += generation.completions
             cost += replace(generation.cost, calls=size)
-        verdicts = tuple(read_reply(reply, self._template, question, options) for reply in replies)
-        return Samples(tuple(reply.text for reply in replies), verdicts, options, cost)
+            verdicts += [read_reply(reply, self._template, question, options) for reply in generation.completions]
+            if look is not None and is_decided(
+                (_group(each.answer, options) for each in verdicts if isinstance(each, Verdict)), look
+            ):
+                break
+        return Samples(tuple(reply.text for reply in replies), tuple(verdicts), options, cost)
 
 
-class FirstSampleEstimator(ABC):
-    """Base of the estimators whose answer is the first sample, and whose confidence is counted in all samples.
+class SamplingEstimator(ABC):
+    """Base of the estimators that draw samples, and make the answer from what came.
 
     Args:
         downstream: The model that answers.
         template: A template of role "answer".
         sampling: Gives the longest reply and the run's seed; the rest comes from draws.
-        draws: Number and decoding of the samples.
+        draws: Number and decoding of the samples; the class's own where none are given.
 
     Raises:
         ValueError: If the template has another role.
@@ -220,20 +268,58 @@ class FirstSampleEstimator(ABC):
 
     name: str
     needs_policy = False
+    default_draws: ClassVar[Draws] = Draws()
 
     def __init__(
         self, downstream: Downstream, template: PromptTemplate, sampling: Sampling, draws: Draws | None = None
     ) -> None:
-        self._sampler = Sampler(downstream, template, sampling, draws or Draws())
+        self._sampler = Sampler(downstream, template, sampling, draws or self.default_draws)
 
     @property
     def decoding(self) -> Decoding:
-        """The decoding of the samples; see `Estimator.decoding`."""
+        """The decoding of the samples, and the most of them; see `Estimator.decoding`."""
         return self._sampler.decoding
 
     async def answer(self, question: str, options: Mapping[str, str], image_url: str | None) -> Answer:
-        """Answer one question; see `Estimator.answer`. The text is the first sample's."""
+        """Answer one question; see `Estimator.answer`. The text is that of the sample which gives the answer."""
         return self.judge(await self._sampler.draw(question, options, image_url))
+
+    @abstractmethod
+    def judge(self, samples: Samples, guidance: Guidance | None = None) -> Answer:
+        """Make the answer from samples that were drawn with or without guidance."""
+
+
+class GuidedSamplingEstimator(SamplingEstimator):
+    """Base of those whose samples are all drawn with one guidance prompt.
+
+    Args and errors are those of `SamplingEstimator`, and:
+        policy: The model that writes guidance, greedily.
+    """
+
+    needs_policy = True
+
+    def __init__(
+        self,
+        downstream: Downstream,
+        policy: Policy,
+        template: PromptTemplate,
+        sampling: Sampling,
+        draws: Draws | None = None,
+    ) -> None:
+        super().__init__(downstream, template, sampling, draws)
+        self._policy = policy
+
+    async def answer(self, question: str, options: Mapping[str, str], image_url: str | None) -> Answer:
+        """Answer one question; see `Estimator.answer`. The text is that of the sample which gives the answer."""
+        guidance = await self._policy.guide(question, options)
+        return self.judge(await self._sampler.draw(question, options, image_url, guidance), guidance)
+
+
+class FirstSampleEstimator(SamplingEstimator):
+    """Base of the estimators whose answer is the first sample, and whose confidence is counted in all samples.
+
+    Args and errors are those of `SamplingEstimator`.
+    """
 
     def judge(self, samples: Samples, guidance: Guidance | None = None) -> Answer:
         """Make the answer from samples that were drawn with or without guidance."""
@@ -244,8 +330,3 @@ class FirstSampleEstimator(ABC):
     @abstractmethod
     def confidence(self, samples: Samples) -> float:
         """Compute the confidence in [0, 1] of a valid first sample."""
-
-
-def _blocks(count: int) -> Iterator[int]:
-    for start in range(0, count, BLOCK):
-        yield min(BLOCK, count - start)

@@ -27,7 +27,7 @@ class AvgConf(FirstSampleEstimator):
         stated = sum(verdict.confidence for verdict in others)
         if stated == 0 or isinstance(first, Invalid):
             return 0.0
-        agreed = sum(verdict.confidence for verdict in others if alike(verdict.answer, first.answer))
+        agreed = sum(verdict.confidence for verdict in others if alike(verdict.answer, first.answer, samples.options))
         return min(agreed / stated, 1.0)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from prompt4trust.errors import TransportError
 from prompt4trust.models import Cost, Decoding, Guidance
 from prompt4trust.verdict import Invalid, Verdict
 
@@ -21,6 +22,7 @@ class Answer:
         guidance: The guidance prompt that was used, if any.
         cost: Everything that was spent on the answer.
         signals: Further numbers an estimator offers, by name (agreement, entropy, letter log-probability, ...).
+        lost: Why a second look could not be taken; `estimator` then names the method that does without it.
     """
 
     verdict: Verdict | Invalid
@@ -29,6 +31,7 @@ class Answer:
     guidance: Guidance | None = None
     cost: Cost = field(default_factory=Cost)
     signals: Mapping[str, float] = field(default_factory=dict)
+    lost: TransportError | None = None
 
 
 class Estimator(Protocol):

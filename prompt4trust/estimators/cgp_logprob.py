@@ -48,10 +48,13 @@ class CgpLogprob(SingleReplyEstimator):
         self._alternatives = alternatives
 
     async def answer(self, question: str, options: Mapping[str, str], image_url: str | None) -> Answer:
-        """Answer one question; see `Estimator.answer`."""
+        """Answer one question; see `Estimator.answer`.
+
+        Its signals are those of log-probabilities where these are known for its letter, and of its words.
+        """
         guidance = await self._policy.guide(question, options)
         top_logprobs = self._alternatives if options else None
         answer, reply = await self._ask(question, options, image_url, guidance, top_logprobs=top_logprobs)
         if not isinstance(answer.verdict, Verdict) or not options:
             return answer
-        return replace(answer, signals=letter_signals(reply, answer.verdict.answer, options))
+        return replace(answer, signals={**answer.signals, **letter_signals(reply, answer.verdict.answer, options)})

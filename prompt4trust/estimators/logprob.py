@@ -57,5 +57,9 @@ class Logprob(SingleReplyEstimator):
         letter, stated = asked.verdict.answer, asked.verdict.confidence
         found = letter_signals(reply, letter, options)
         if not found:
-            return replace(asked, verdict=Invalid("no_logprobs"), signals={"stated": stated})
-        return replace(asked, verdict=Verdict(letter, found["letter_probability"]), signals={"stated": stated, **found})
+            return replace(asked, verdict=Invalid("no_logprobs"), signals={**asked.signals, "stated": stated})
+        return replace(
+            asked,
+            verdict=Verdict(letter, found["letter_probability"]),
+            signals={**asked.signals, "stated": stated, **found},
+        )

@@ -23,6 +23,22 @@ def option_signals(probabilities: Mapping[str, float]) -> dict[str, float]:
     return {_PREFIX + letter: value for letter, value in probabilities.items()}
 
 
+def without_options(signals: Mapping[str, float]) -> dict[str, float]:
+    """Leave out the probabilities by letter: the largest of them names what the model chose.
+
+    Args:
+        signals: An answer's or a prediction's signals.
+
+    Returns:
+        The other signals.
+
+    Example:
+        >>> without_options({"option:A": 0.75, "option:B": 0.25, "agreement": 0.6})
+        {'agreement': 0.6}
+    """
+    return {name: value for name, value in signals.items() if not name.startswith(_PREFIX)}
+
+
 def option_probabilities(signals: Mapping[str, float]) -> dict[str, float]:
     """Gather the probabilities by letter from an answer's signals.
 

@@ -71,7 +71,7 @@ class Perturbation(SingleReplyEstimator):
         for strength in self._strengths:
             noisy, _ = await self._ask(question, options, await anyio.to_thread.run_sync(picture.at, strength))
             cost += noisy.cost
-            if isinstance(noisy.verdict, Invalid) or not alike(noisy.verdict.answer, clean.verdict.answer):
+            if isinstance(noisy.verdict, Invalid) or not alike(noisy.verdict.answer, clean.verdict.answer, options):
                 break
             stood += 1
         signals = {

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from prompt4trust.errors import TransportError
 from prompt4trust.estimators.base import Answer
-from prompt4trust.models import Completion, Cost, Decoding, Downstream, Guidance, Sampling
+from prompt4trust.models import Completion, Cost, Decoding, Downstream, Generation, Guidance, Sampling
 from prompt4trust.prompts import PromptTemplate, answer_messages, response_format
-from prompt4trust.verdict import Asked, Invalid, Verdict, parse_verdict
+from prompt4trust.verdict import Asked, Invalid, Verdict, certainty_score, parse_verdict
 
 
 async def ask(
@@ -38,7 +38,8 @@ async def ask(
         top_logprobs: Alternatives to ask for at each token, or None.
 
     Returns:
-        The answer, its cost including the guidance's, and the reply that it was read from.
+        The answer, its cost including the guidance's, and the reply that it was read from. Where the reply says in
+        words how sure it is, the signal words_certainty has their value in [0, 1] (see `certainty_score`).
 
     Raises:
         TransportError: If the model could not be asked or replied with no completion at all.
@@ -47,11 +48,23 @@ async def ask(
     messages = answer_messages(template, question, options, image_url=image_url, guidance=text)
     decoding = in_form(sampling, template, options)
     generation = await downstream.complete(messages, decoding, top_logprobs=top_logprobs)
+    reply = first_completion(generation)
+    cost = generation.cost + (guidance.cost if guidance else Cost())
+    verdict = read_reply(reply, template, question, options)
+    said = certainty_score(reply.text, options, verdict.answer, question) if isinstance(verdict, Verdict) else None
+    signals = {} if said is None else {"words_certainty": said}
+    return Answer(verdict, reply.text, estimator, guidance, cost, signals), reply
+
+
+def first_completion(generation: Generation) -> Completion:
+    """Take the one completion that was asked for.
+
+    Raises:
+        TransportError: If there is none.
+    """
     if not generation.completions:
         raise TransportError("downstream", "the reply holds no completion")
-    reply = generation.completions[0]
-    cost = generation.cost + (guidance.cost if guidance else Cost())
-    return Answer(read_reply(reply, template, question, options), reply.text, estimator, guidance, cost), reply
+    return generation.completions[0]
 
 
 def in_form(sampling: Sampling, template: PromptTemplate, options: Mapping[str, str]) -> Sampling:

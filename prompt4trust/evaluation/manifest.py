@@ -15,8 +15,9 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from prompt4trust.calibration import CalibrationKey
 from prompt4trust.datasets import Dataset, Source
 from prompt4trust.errors import ManifestError
-from prompt4trust.estimators import ESTIMATORS
+from prompt4trust.estimators import ESTIMATORS, wording_of
 from prompt4trust.files import write_atomically
+from prompt4trust.meaning import open_wording
 from prompt4trust.models import Decoding, Sampling
 from prompt4trust.picture_files import PREPARATION
 from prompt4trust.pictures import PicturePreparation
@@ -43,6 +44,7 @@ class RunManifest(BaseModel):
         source: Origin of the questions, or None where that is not known; not part of the configuration.
         decoding: The decoding that each estimator really used, by its name; empty in older files.
         picture_preparation: What pictures went through; None in older files.
+        judge: Says which answers to open questions are right; None where none does, and these are in no figure.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,6 +63,7 @@ class RunManifest(BaseModel):
     source: Source | None = None
     decoding: Mapping[str, Decoding] = {}
     picture_preparation: PicturePreparation | None = None
+    judge: str | None = None
 
     @classmethod
     def describe(
@@ -96,6 +99,7 @@ class RunManifest(BaseModel):
             source=dataset.source,
             decoding=dict(decoding),
             picture_preparation=PREPARATION,
+            judge=dataset.judge,
         )
 
     @property
@@ -109,11 +113,12 @@ class RunManifest(BaseModel):
         A run of an older version recorded too little: its key fits no evidence.
         """
         entry = ESTIMATORS.get(estimator)
+        wording = wording_of(estimator, self.template_id)
         return CalibrationKey(
             downstream=self.downstream,
             policy=self.policy if entry is None or entry.needs_policy else None,
             estimator=estimator,
-            answer_template=self.template_id,
+            answer_template=wording if self.judge is None else open_wording(wording, self.judge),
             decoding=self.decoding.get(estimator),
             picture_preparation=self.picture_preparation,
         )

@@ -112,7 +112,7 @@ def row_clusters(rows: Iterable[Prediction]) -> tuple[str, ...]:
 
 def fitting_rows(rows: Iterable[Prediction]) -> list[Prediction]:
     """Choose the predictions that a calibrator can be fitted on: those with a verdict and a known truth."""
-    return [row for row in rows if row.failure is None and row.confidence is not None and row.truth is not None]
+    return [row for row in rows if row.failure is None and row.confidence is not None and row.is_labelled]
 
 
 def fitting_hash(rows: Iterable[Prediction]) -> str:

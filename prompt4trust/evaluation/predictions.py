@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from prompt4trust.errors import TableError, TransportError
 from prompt4trust.estimators.base import Answer
+from prompt4trust.meaning import Judge
 from prompt4trust.questions import Question
 from prompt4trust.verdict import Invalid, InvalidReason
 
@@ -65,7 +66,9 @@ class Prediction(_Record):
         id: The question's id.
         estimator: The estimator's name.
         truth: The right option's letter, or None where unknown, as it is of an open question.
-        expected: The text that the data set expects of an open question; compared with nothing.
+        expected: The text that the data set expects of an open question.
+        right: Whether the run's judge takes the answer to an open question for what is expected; None where there was
+            no judge, and for multiple choice.
         groups: The question's strata.
         picture: What questions about one picture share: a digest of its file's name; None without a picture.
         answer: The chosen option's letter.
@@ -90,6 +93,7 @@ class Prediction(_Record):
     estimator: str
     truth: str | None = None
     expected: str | None = None
+    right: bool | None = None
     groups: Mapping[str, str] = Field(default_factory=dict)
     picture: str | None = None
     answer: str | None = None
@@ -108,20 +112,29 @@ class Prediction(_Record):
 
     @property
     def correct(self) -> bool:
-        """Whether there is an answer and it is the truth."""
-        return self.answer is not None and self.answer == self.truth
+        """Whether there is an answer and it is the truth, or the judge of open answers takes it for that."""
+        return self.answer is not None and (self.right or (self.truth is not None and self.answer == self.truth))
+
+    @property
+    def is_labelled(self) -> bool:
+        """Whether it is known if the answer is right, so that figures and evidence can be made of it."""
+        return self.truth is not None or self.right is not None
 
     @classmethod
-    def of(cls, question: Question, answer: Answer) -> Self:
-        """Record an estimator's answer."""
+    def of(cls, question: Question, answer: Answer, judge: Judge | None = None) -> Self:
+        """Record an estimator's answer; a judge says whether that to an open question is right."""
         verdict, guidance, cost = answer.verdict, answer.guidance, answer.cost
         invalid = verdict.reason if isinstance(verdict, Invalid) else None
         stated = None if isinstance(verdict, Invalid) else verdict
+        right = None
+        if judge is not None and not question.options and question.open_answer is not None:
+            right = stated is not None and judge(stated.answer, question.open_answer)
         return cls(
             id=question.id,
             estimator=answer.estimator,
             truth=question.answer,
             expected=question.open_answer,
+            right=right,
             groups=dict(question.groups),
             picture=_picture(question.image),
             answer=_unicode(stated.answer) if stated else None,

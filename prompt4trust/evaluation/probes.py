@@ -18,9 +18,10 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict
 
 from prompt4trust.datasets import Dataset
-from prompt4trust.errors import ProbeError
+from prompt4trust.errors import ProbeError, UnreadablePictureError
 from prompt4trust.evaluation.figures import Estimate
 from prompt4trust.evaluation.predictions import Prediction
+from prompt4trust.picture_files import picture_size
 from prompt4trust.questions import Question
 
 NONE_OPTION = "None of the above"
@@ -61,9 +62,8 @@ def _blank_image(question: Question, folder: Path) -> Question | str:
     if question.image is None:
         return "no picture to blank"
     try:
-        with Image.open(question.image) as picture:
-            width, height = picture.size
-    except (OSError, ValueError, Image.DecompressionBombError):
+        width, height = picture_size(question.image)
+    except UnreadablePictureError:
         return "the picture does not open"
     path = folder / f"blank-{width}x{height}.png"
     if not path.exists():
@@ -140,8 +140,8 @@ def compare(
     Returns:
         One entry an estimator.
     """
-    before = {row.key: row for row in plain if row.failure is None and row.truth is not None}
-    after = [row for row in spoilt if row.failure is None and row.truth is not None and row.key in before]
+    before = {row.key: row for row in plain if row.failure is None and row.is_labelled}
+    after = [row for row in spoilt if row.failure is None and row.is_labelled and row.key in before]
     return [
         _figures(name, [(before[row.key], row) for row in after if row.estimator == name], resamples, seed)
         for name in estimators

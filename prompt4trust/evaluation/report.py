@@ -177,7 +177,7 @@ def _method(
     seed: int,
 ) -> tuple[MethodReport, PredictionArrays]:
     predicted = [row for row in rows if row.failure is None]
-    labelled = [row for row in predicted if row.truth is not None]
+    labelled = [row for row in predicted if row.is_labelled]
     stated = PredictionArrays.of(labelled)
     scored = stated.calibrated(artifact)
     report = MethodReport(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import anyio
@@ -15,6 +16,7 @@ from prompt4trust.estimators.base import Estimator
 from prompt4trust.evaluation.manifest import RunManifest, claim
 from prompt4trust.evaluation.prediction_log import PredictionLog
 from prompt4trust.evaluation.predictions import Prediction
+from prompt4trust.meaning import Judge, get_judge
 from prompt4trust.picture_files import data_url
 from prompt4trust.questions import Question
 
@@ -45,6 +47,7 @@ async def evaluate(
     concurrency: int = 32,
     give_up_after: int = 100,
     recheck: bool = False,
+    takes_burned_in: bool = False,
     observe: Callable[[Progress], None] = lambda _: None,
 ) -> list[Prediction]:
     """Predict what is not yet predicted.
@@ -59,6 +62,8 @@ async def evaluate(
         recheck: On resuming, ask one finished question of each estimator again and compare, since a model may have been
             trained further under the same name; only of use where the same prompt gives the same text. Estimators that
             draw samples are left out.
+        takes_burned_in: Whether the model may be shown DICOM pictures that hold text, or may, such as a patient's name:
+            only one that runs where such names may be read. Else these questions are failures.
         observe: Called with every finished prediction, on the event loop; must return at once.
 
     Returns:
@@ -69,14 +74,15 @@ async def evaluate(
         TableError: If the table is damaged, or another process writes to it.
         RunAbandonedError: If too many failures came in a row, the policy changed its version during the run, or a
             model no longer replies as it did.
-        ValueError: If ids or names are not unique.
+        ValueError: If ids or names are not unique, or the manifest names a judge that there is not.
     """
     names = [estimator.name for estimator in estimators]
     if len(set(names)) < len(names) or len({question.id for question in questions}) < len(questions):
         raise ValueError("question ids and estimator names must be unique")
+    judge = None if manifest.judge is None else get_judge(manifest.judge)
     with PredictionLog(out) as log:
         claim(out, manifest, empty=not any(True for _ in log.rows))
-        run = _Run(log, questions, estimators, manifest.policy, give_up_after, observe)
+        run = _Run(log, questions, estimators, manifest.policy, give_up_after, takes_burned_in, observe, judge)
         try:
             if recheck:
                 await run.recheck()
@@ -101,14 +107,18 @@ class _Run:
         estimators: Sequence[Estimator],
         policy: str | None,
         give_up_after: int,
+        takes_burned_in: bool,
         observe: Callable[[Progress], None],
+        judge: Judge | None,
     ) -> None:
         self._log = log
         self._questions = questions
         self._estimators = estimators
         self._policy = policy
         self._give_up_after = give_up_after
+        self._takes_burned_in = takes_burned_in
         self._observe = observe
+        self._judge = judge
         self._todo: Iterator[tuple[Question, list[Estimator]]] = (
             (question, missing)
             for question in questions
@@ -134,7 +144,7 @@ class _Run:
                 continue
             before = self._log.get(question.id, estimator.name)
             try:
-                image = await anyio.to_thread.run_sync(data_url, question.image) if question.image else None
+                image = await self._picture_of(question)
                 now = Prediction.of(question, await estimator.answer(question.text, question.options, image))
             except TransportError as error:
                 raise RunAbandonedError(f"stopped: {error}") from error
@@ -144,10 +154,15 @@ class _Run:
                     "was begun, so a model has changed or replies at random: choose another folder, or do not recheck"
                 )
 
+    async def _picture_of(self, question: Question) -> str | None:
+        if question.image is None:
+            return None
+        return await anyio.to_thread.run_sync(partial(data_url, takes_burned_in=self._takes_burned_in), question.image)
+
     async def work(self) -> None:
         for question, estimators in self._todo:
             try:
-                image = await anyio.to_thread.run_sync(data_url, question.image) if question.image else None
+                image = await self._picture_of(question)
             except TransportError as error:
                 for estimator in estimators:
                     self._keep(Prediction.failed(question, estimator.name, error))
@@ -159,18 +174,25 @@ class _Run:
         try:
             answer = await estimator.answer(question.text, question.options, image)
         except TransportError as error:
-            self._keep(Prediction.failed(question, estimator.name, error))
-            self._failed_in_a_row += 1
-            if self._failed_in_a_row >= self._give_up_after:
-                raise RunAbandonedError(
-                    f"stopped: the last {self._failed_in_a_row} requests all failed, the last one with: {error}"
-                ) from error
+            self._fail(question, estimator, error)
             return
         version = answer.guidance.version if answer.guidance else None
         if None not in (version, self._policy) and version != self._policy:
             raise RunAbandonedError(f"stopped: the policy changed from {self._policy} to {version} during the run")
+        if answer.lost is not None:
+            # It is another method's answer: a figure of this one would mix the two.
+            self._fail(question, estimator, answer.lost)
+            return
         self._failed_in_a_row = 0
-        self._keep(Prediction.of(question, answer))
+        self._keep(Prediction.of(question, answer, self._judge))
+
+    def _fail(self, question: Question, estimator: Estimator, error: TransportError) -> None:
+        self._keep(Prediction.failed(question, estimator.name, error))
+        self._failed_in_a_row += 1
+        if self._failed_in_a_row >= self._give_up_after:
+            raise RunAbandonedError(
+                f"stopped: the last {self._failed_in_a_row} requests all failed, the last one with: {error}"
+            ) from error
 
     def _keep(self, prediction: Prediction) -> None:
         self._log.append(prediction)

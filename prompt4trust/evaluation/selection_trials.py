@@ -35,9 +35,11 @@ def checked_answers(rows: Sequence[Prediction], calibrator: CalibratorArtifact |
         return round(float(fitted.apply(row.confidence, row.signals)), 4)  # as replies show it
 
     return [
-        CheckedAnswer(row.id, confidence(row), row.correct, row.truth, option_probabilities(row.signals), row.groups)
+        CheckedAnswer(
+            row.id, confidence(row), row.correct, row.truth or "", option_probabilities(row.signals), row.groups
+        )
         for row in rows
-        if row.failure is None and row.truth is not None
+        if row.failure is None and row.is_labelled
     ]
 
 

@@ -18,6 +18,8 @@ _CANDIDATES = 24
 """Candidate errors that are tried; between them the ends are interpolated."""
 _STEPS = 40
 """Steps of a path of gaps."""
+_DOUBT = 0.5
+"""Part of the way from many gaps to few that a sample gets for the doubt about how concentrated its gaps are."""
 _REACH = 4
 """Standard deviations on either side of the observed error within which candidates are tried."""
 
@@ -181,7 +183,10 @@ def _candidates(cells: _Cells, effect: float) -> tuple[FloatArray, FloatArray]:
     candidate lies between two shapes. One has many gaps: the mean of all observed ones made smaller in proportion, and
     of all brought nearer to 0 by as many standard errors. The other has few: the least significant are dropped first.
     How much of the second there is, is what the sample shows: whether its gaps are concentrated in few bins as samples
-    of the one or of the other would be. Where noise hides the error, samples show little, and the second prevails.
+    of the one or of the other would be. That is a noisy sign, and an error that is taken to have more gaps than it has
+    gets an interval above it, while one that is taken to have fewer gets a wider one: the sample counts as half of the
+    way more concentrated than it looks, and the place is never nearer to many gaps than to few. Where noise hides the
+    error, samples show little, and the second prevails.
 
     Returns:
         Gaps; shape [errors, cells]. How much noise hides each error, from 1 down to 0; shape [errors].
@@ -220,12 +225,15 @@ def _in_proportion(cells: _Cells, surplus: FloatArray, sign: FloatArray) -> Floa
 
 
 def _nearness(cells: _Cells, surplus: FloatArray, one: FloatArray, other: FloatArray, effect: float) -> FloatArray:
-    """Place the sample's concentration between those of samples with one or the other surplus; 0 to 1, by candidate."""
+    """Place the sample's concentration between those of samples with one or the other surplus; 0.5 to 1, by candidate.
+
+    The benefit of the doubt is in it.
+    """
     squares, total = np.square(surplus @ cells.shares.T).sum(), cells.error(surplus) * cells.n.sum()
     near, far = (_concentration(cells, each, effect) for each in (one, other))
     between = far - near
     part = (squares / max(total**2, 1e-12) - near) / np.where(between > 1e-12, between, 1)
-    return np.where(between > 1e-12, np.clip(part, 0, 1), 0.5)
+    return np.where(between > 1e-12, np.clip(part + _DOUBT, _DOUBT, 1), _DOUBT)
 
 
 def _concentration(cells: _Cells, surplus: FloatArray, effect: float) -> FloatArray:

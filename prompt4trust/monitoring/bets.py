@@ -9,7 +9,7 @@ as often as stated, or anything that is tolerated, a bet's expected payment for 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -131,6 +131,13 @@ def _calibration() -> list[Bet]:
 
 CALIBRATION = Bets("calibration@1", _calibration())
 """Against calibrated confidence: too high or too low everywhere or in a region, too steep, too flat."""
+
+_TOO_HIGH = [bet for bet in CALIBRATION.bets if bet.direction == "overconfident"]
+OVERCONFIDENCE = Bets(
+    "overconfidence@1", [replace(bet, weight=bet.weight / sum(each.weight for each in _TOO_HIGH)) for bet in _TOO_HIGH]
+)
+"""Against calibrated confidence that is a lower bound: too high, everywhere or in a region; that more is right is no
+fault of it."""
 
 PROMISE = Bets("promise@1", [Bet("overconfident", 0.0, 1.0, -stake, 1.0, 1 / 3) for stake in (0.3, 0.7, 1.4)])
 """Against a promised share of right answers among those given: it is only broken from below."""

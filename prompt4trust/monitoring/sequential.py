@@ -26,11 +26,11 @@ import numpy.typing as npt
 
 from prompt4trust.errors import StateError
 from prompt4trust.metrics.tally import FloatArray, check_rows
-from prompt4trust.monitoring.bets import CALIBRATION, PROMISE, Bets, Direction
+from prompt4trust.monitoring.bets import CALIBRATION, OVERCONFIDENCE, PROMISE, Bets, Direction
 from prompt4trust.monitoring.wealth import Wealth
 
 _FORMAT = 1
-_TABLES = {table.name: table for table in (CALIBRATION, PROMISE)}
+_TABLES = {table.name: table for table in (CALIBRATION, OVERCONFIDENCE, PROMISE)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class SequentialTest:
     """A test of calibration that may be looked at after every answer.
 
     What is tested: for every answer, given its confidence p and all answers before it, the probability that it is right
-    is within `tolerance` of p (for the bets of `PROMISE`: is at least p).
+    is within `tolerance` of p (for the bets of `OVERCONFIDENCE` and `PROMISE`: is at least p, less `tolerance`).
 
     Args:
         alpha: Probability in (0, 1) with which an alarm may ever be raised while that is so.

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
 
-from PIL import Image, ImageChops
+from PIL import Image
 
-from prompt4trust.pictures.grey_values import bands
+from prompt4trust.pictures.dicom import DicomSource
+from prompt4trust.pictures.greyness import as_grey
+from prompt4trust.pictures.reduced import ReducedPicture
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,57 +18,65 @@ class PictureOrigin:
     """Where a picture came from, and what was done to it.
 
     Attributes:
-        format: The file's format, one of FORMATS.
+        format: The file's format, one of FORMATS or "DICOM".
         size: Width and height in the file, in pixels.
         window: The values that became black and white, where grey deeper than eight bits was windowed; else None.
         scale: Pixels of a side for each one in the file, at most 1.
+        dicom: The instance, frame and window, where the file was a DICOM object; else None.
     """
 
     format: str
     size: tuple[int, int]
     window: tuple[float, float] | None
     scale: float
+    dicom: DicomSource | None = None
 
 
 class DecodedPicture:
     """A picture as models see it.
 
     Args:
-        loaded: Its pixels; of a JPEG as they were coded, in grey or in colour, or None where they are not yet decoded.
         size: Its width and height.
         origin: Where it came from.
-        jpeg: The JPEG that decodes to these pixels, where the file was one; else None.
+        made: Its pixels, upright and of mode L or RGB; before they were coded where a JPEG was made of them; None where
+            the JPEG is the client's own.
+        jpeg: The JPEG that decodes to the picture's pixels, where the file was one; else None.
     """
 
     def __init__(
-        self, loaded: Image.Image | None, size: tuple[int, int], origin: PictureOrigin, jpeg: bytes | None
+        self, size: tuple[int, int], origin: PictureOrigin, made: Image.Image | None, jpeg: bytes | None
     ) -> None:
         self.size = size
         self.origin = origin
         self.jpeg = jpeg
-        self._loaded = loaded
+        self._made = made
 
     @cached_property
     def pixels(self) -> Image.Image:
         """Pixels, upright, of mode L or RGB, and without metadata.
 
-        Of a JPEG they are made when they are first asked for: it goes on without them, and who waits for its file need
-        not wait until it is known whether its colours are all grey, or until one that was made here is decoded again.
-        Memory may run out then (MemoryError).
+        Of a JPEG they are decoded when they are first asked for: it goes on without them. Memory may run out then
+        (MemoryError), and a file that was not looked at yet turn out to be damaged (OSError).
         """
-        loaded, self._loaded = self._loaded, None
         if self.jpeg is None:
-            assert loaded is not None  # noqa: S101 - there is nothing else to decode
-            return loaded
-        # Copied: Pillow keeps what a file says beside its pixels on the object, and would write it again.
-        return bare(as_grey(load_jpeg(self.jpeg) if loaded is None else loaded))
+            assert self._made is not None  # noqa: S101 - there is nothing else to decode
+            return self._made
+        with Image.open(BytesIO(self.jpeg), formats=("JPEG",)) as image:
+            image.load()
+            # Copied: Pillow keeps what a file says beside its pixels on the object, and would write it again.
+            return bare(as_grey(image))
 
+    @cached_property
+    def reduced(self) -> ReducedPicture:
+        """The picture as it is described; of the pixels before they were coded, where a JPEG was made of them here.
 
-def load_jpeg(jpeg: bytes) -> Image.Image:
-    """Decode a JPEG; raises OSError where it is damaged."""
-    with Image.open(BytesIO(jpeg), formats=("JPEG",)) as image:
-        image.load()
-        return image
+        Memory may run out (MemoryError), and a client's own JPEG that was not looked at yet turn out to be damaged
+        (OSError).
+        """
+        if self._made is not None:
+            return ReducedPicture.of(self._made)
+        assert self.jpeg is not None  # noqa: S101 - one of the two is there
+        return ReducedPicture.of_jpeg(self.jpeg)
 
 
 def bare(picture: Image.Image) -> Image.Image:
@@ -74,14 +84,3 @@ def bare(picture: Image.Image) -> Image.Image:
     canvas = Image.new(picture.mode, picture.size)
     canvas.paste(picture)
     return canvas
-
-
-def as_grey(picture: Image.Image) -> Image.Image:
-    """Take one channel of a colour picture whose three are the same: grey that was stored as colour."""
-    if picture.mode != "RGB":
-        return picture
-    for _, band in bands(picture):
-        red, green, blue = band.split()
-        if ImageChops.difference(red, green).getbbox() or ImageChops.difference(red, blue).getbbox():
-            return picture
-    return red if red.size == picture.size else picture.getchannel(0)

@@ -16,16 +16,20 @@ from PIL import Image, UnidentifiedImageError
 from PIL.Image import Resampling, Transpose
 
 from prompt4trust.errors import PictureError
-from prompt4trust.pictures.decoded import DecodedPicture, PictureOrigin, as_grey, bare, load_jpeg
+from prompt4trust.pictures.decoded import DecodedPicture, PictureOrigin, bare
+from prompt4trust.pictures.dicom import DicomChoice, begins_as_dicom
 from prompt4trust.pictures.grey_values import DEEP_MODES, bands, deep_values, is_inverted
+from prompt4trust.pictures.greyness import as_grey
 from prompt4trust.pictures.headers import check_structure, memory_needed
-from prompt4trust.pictures.jpeg import bare_jpeg, encode_jpeg
-from prompt4trust.pictures.limits import PictureLimits, too_many_pixels, too_much_memory
+from prompt4trust.pictures.jpeg.coded import bare_jpeg, encode_jpeg
+from prompt4trust.pictures.limits import PictureLimits, check_size, too_many_pixels, too_much_memory
 from prompt4trust.pictures.windowing import window_grey
 
 # Only these of Pillow's decoders are ever tried: every further one is attack surface.
 FORMATS: Final = ("PNG", "JPEG", "WEBP", "TIFF", "BMP")
-_READABLE: Final = "PNG, JPEG, WebP, TIFF or BMP"
+DICOM: Final = "DICOM"
+"""The one format beside these, which Pillow has no part in; see `prompt4trust.pictures.dicom`."""
+_READABLE: Final = "PNG, JPEG, WebP, TIFF, BMP or DICOM"
 _MEDIA_TYPES: Final = {
     "image/png": "PNG",
     "image/x-png": "PNG",
@@ -38,6 +42,9 @@ _MEDIA_TYPES: Final = {
     "image/bmp": "BMP",
     "image/x-bmp": "BMP",
     "image/x-ms-bmp": "BMP",
+    "application/dicom": DICOM,
+    "image/dicom": DICOM,
+    "image/x-dicom": DICOM,
 }
 _SUFFIXES: Final = {
     ".png": "PNG",
@@ -48,9 +55,12 @@ _SUFFIXES: Final = {
     ".tiff": "TIFF",
     ".bmp": "BMP",
     ".dib": "BMP",
+    ".dcm": DICOM,
+    ".dicom": DICOM,
 }
 # How files of FORMATS begin: what begins so and cannot be read is damaged rather than of another kind.
 _SIGNATURES: Final = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|RIFF.{4}WEBP|II\*\0|MM\0\*|BM", re.DOTALL)
+_TIFF: Final = (b"II*\0", b"MM\0*")
 _UNDECLARED: Final = frozenset({"", "image/*", "*/*", "application/octet-stream", "binary/octet-stream"})
 _ORIENTATION: Final = 0x0112
 # EXIF 2.3, tag 0x0112: how the stored picture must be turned to stand upright.
@@ -74,11 +84,17 @@ def begins_as_picture(data: bytes) -> bool:
         >>> begins_as_picture(b"\xff\xd8\xff\xe0"), begins_as_picture(b"%PDF-1.7")
         (True, False)
     """
-    return _SIGNATURES.match(data) is not None
+    return _SIGNATURES.match(data) is not None or begins_as_dicom(data)
 
 
 def decode_picture(
-    data: bytes, limits: PictureLimits, *, media_type: str | None = None, filename: str | None = None
+    data: bytes,
+    limits: PictureLimits,
+    *,
+    media_type: str | None = None,
+    filename: str | None = None,
+    all_pixels: bool = True,
+    choice: DicomChoice = DicomChoice(),  # noqa: B008 - frozen
 ) -> DecodedPicture:
     """Check a picture and decode it; takes time and memory by its pixels, so call it in a worker thread.
 
@@ -87,6 +103,9 @@ def decode_picture(
         limits: What it may be.
         media_type: The type that the client declared, or None; must agree with the content.
         filename: The name that the client declared, or None; its suffix must agree with the content.
+        all_pixels: Whether the picture's pixels are needed. Who only hands its file on, or describes it, does without:
+            a JPEG is then seen to be whole by decoding it to its reduced picture.
+        choice: The frame and the window that are wanted of a DICOM object.
 
     Returns:
         The picture, no larger than `limits.max_side`.
@@ -97,7 +116,14 @@ def decode_picture(
     if not data:
         raise PictureError("empty-image", "The image holds no bytes: send a file that is not empty.")
     try:
-        return _decode(data, limits, media_type, filename)
+        if is_dicom(data):
+            _check_declared(DICOM, media_type, filename)
+            return _decode_dicom(data, limits, choice)
+        _check_choice(choice)
+        picture = _decode(data, limits, media_type, filename)
+        if picture.jpeg is not None:
+            _ = picture.pixels if all_pixels else picture.reduced  # where it is damaged, this finds it
+        return picture
     except PictureError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
@@ -111,6 +137,52 @@ def decode_picture(
     except Exception as error:
         # Decoders answer hostile bytes with OSError, SyntaxError, struct.error, IndexError, ...: a list would rot.
         raise _damaged() from error
+
+
+def is_dicom(data: bytes) -> bool:
+    """Whether a file is read as DICOM: one that begins as a TIFF too is (PS3.10, 7.1), as other pictures it is not."""
+    return begins_as_dicom(data) and (data.startswith(_TIFF) or _SIGNATURES.match(data) is None)
+
+
+def size_of_dicom(data: bytes, limits: PictureLimits) -> tuple[int, int]:
+    """Read the width and height that a DICOM object states, without decoding it.
+
+    Raises:
+        PictureError: If it states none, or is not taken.
+    """
+    try:
+        from prompt4trust.pictures.dicom.reading import read_size
+    except ImportError:
+        raise _no_dicom() from None
+    return read_size(data, limits)
+
+
+def _no_dicom() -> PictureError:
+    return PictureError(
+        "unsupported-image",
+        "The image is a DICOM object, and this installation reads none: install trustvqa[dicom], or send "
+        "PNG, JPEG, WebP, TIFF or BMP.",
+    )
+
+
+def _decode_dicom(data: bytes, limits: PictureLimits, choice: DicomChoice) -> DecodedPicture:
+    try:
+        from prompt4trust.pictures.dicom.reading import read_dicom
+    except ImportError:
+        raise _no_dicom() from None
+    read = read_dicom(data, limits, choice)
+    size = read.image.size
+    fitted = bare(_scaled(as_grey(read.image), _fitted_size(size, limits), Resampling.LANCZOS))
+    scale = min(1.0, max(fitted.size) / max(size))
+    origin = PictureOrigin(DICOM, size, read.window, scale, read.source)
+    return DecodedPicture(fitted.size, origin, fitted, None)
+
+
+def _check_choice(choice: DicomChoice) -> None:
+    if choice.frame is not None:
+        raise PictureError("unknown-frame", "The image is no DICOM object: ask without a frame.")
+    if choice.window is not None:
+        raise PictureError("unknown-window", "The image is no DICOM object: ask without a window.")
 
 
 def _damaged() -> PictureError:
@@ -127,13 +199,14 @@ def _decode(data: bytes, limits: PictureLimits, media_type: str | None, filename
         _check_declared(source_format, media_type, filename)
         _check_header(image, data, limits)
         source_size = image.size
+        window = None
         if source_format == "JPEG":
-            (jpeg, loaded, size), window = _as_jpeg(image, data, limits), None
+            jpeg, made, size = _as_jpeg(image, data, limits)
         else:
-            jpeg, (loaded, window) = None, _fitted(image, _fitted_size(source_size, limits))
-            size = loaded.size
+            jpeg, (made, window) = None, _fitted(image, _fitted_size(source_size, limits))
+            size = made.size
     scale = min(1.0, max(size) / max(source_size))
-    return DecodedPicture(loaded, size, PictureOrigin(source_format, source_size, window, scale), jpeg)
+    return DecodedPicture(size, PictureOrigin(source_format, source_size, window, scale), made, jpeg)
 
 
 def _as_jpeg(
@@ -142,15 +215,16 @@ def _as_jpeg(
     """Give a JPEG as it goes on: its own coded picture where it stands upright and is small enough, else another.
 
     Returns:
-        The file; its pixels, where it is the client's own and was to be seen to be whole; and its width and height.
+        The file; the pixels that it was made of, or None where it is the client's own, which is not decoded here; and
+        its width and height.
     """
     size = _fitted_size(image.size, limits)
     if size == image.size and orientation_of(image) not in _UPRIGHT and (plain := bare_jpeg(data)):
-        return plain, load_jpeg(plain), size
+        return plain, None, size
     # The decoder itself scales, by a power of two: a small part of the time and the memory.
     drafted = image.draft(None, size)
     fitted, _ = _fitted(image, size, drafted[1] if drafted else None)
-    return encode_jpeg(fitted, 2 * len(data)), None, fitted.size
+    return encode_jpeg(fitted, 2 * len(data)), fitted, fitted.size
 
 
 def _fitted_size(size: tuple[int, int], limits: PictureLimits) -> tuple[int, int]:
@@ -170,13 +244,21 @@ def _fitted(
     """
     image.load()
     shallow, window = _eight_bit(image)
-    fitted = as_grey(shallow)
-    if fitted.size != size or box:
-        # A JPEG's decoder has done most of the way. For what is left a short kernel does: it loses less than the coding
-        # that follows.
-        kernel = Resampling.HAMMING if image.format in ("JPEG", "MPO") else Resampling.LANCZOS
-        fitted = as_grey(fitted.resize(size, kernel, box, reducing_gap=3.0))
-    return bare(upright(fitted, orientation_of(image))), window
+    # A JPEG's decoder has done most of the way. For what is left a short kernel does: it loses less than the coding
+    # that follows.
+    kernel = Resampling.HAMMING if image.format in ("JPEG", "MPO") else Resampling.LANCZOS
+    return bare(upright(_scaled(as_grey(shallow), size, kernel, box), orientation_of(image))), window
+
+
+def _scaled(
+    picture: Image.Image,
+    size: tuple[int, int],
+    kernel: Resampling,
+    box: tuple[float, float, float, float] | None = None,
+) -> Image.Image:
+    if picture.size == size and not box:
+        return picture
+    return as_grey(picture.resize(size, kernel, box, reducing_gap=3.0))
 
 
 def _check_declared(found: str, media_type: str | None, filename: str | None) -> None:
@@ -194,19 +276,7 @@ def _check_declared(found: str, media_type: str | None, filename: str | None) ->
 
 def _check_header(image: Image.Image, data: bytes, limits: PictureLimits) -> None:
     """Refuse by what the header says, before pixels are decoded."""
-    width, height = image.size
-    if width * height > limits.max_pixels:
-        raise too_many_pixels(limits, image.size)
-    if min(width, height) < limits.min_side:
-        raise PictureError(
-            "image-too-small",
-            f"The image is {width} x {height} pixels; both sides must have {limits.min_side} or more.",
-        )
-    if max(width, height) > limits.max_aspect * min(width, height):
-        raise PictureError(
-            "image-too-narrow",
-            f"The image is {width} x {height} pixels; the longer side may be {limits.max_aspect:g} times the shorter.",
-        )
+    check_size(image.size, limits)
     if getattr(image, "is_animated", False) and image.format != "MPO":
         raise PictureError("animated-image", "The image holds several frames or pages: send the one that is meant.")
     if memory_needed(image, data, _fitted_size(image.size, limits)) > limits.max_memory:

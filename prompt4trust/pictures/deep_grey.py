@@ -12,10 +12,16 @@ from PIL.Image import Resampling
 
 from prompt4trust.pictures.decoded import DecodedPicture
 from prompt4trust.pictures.decoding import FORMATS, orientation_of, upright
+from prompt4trust.pictures.dicom import DicomChoice
 from prompt4trust.pictures.grey_values import DEEP_MODES, deep_values, is_inverted
+from prompt4trust.pictures.limits import PictureLimits
 
 _STEPS = 65_535
 _ROWS = 64
+_LARGEST = 3.4e38  # of single precision
+_UPRIGHT = 1
+# Whatever was taken is taken again: the bounds that it was held to are not known here.
+_TAKEN = PictureLimits(max_pixels=89_000_000, min_side=1, max_aspect=1e9, max_memory=1 << 40, takes_burned_in=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,16 +62,39 @@ def read_deep_grey(data: bytes, seen: DecodedPicture) -> DeepGrey | None:
     """
     if seen.origin.window is None:
         return None
+    if seen.origin.dicom is not None:
+        return _of_dicom(data, seen, seen.origin.dicom.frame)
     with Image.open(BytesIO(data), formats=FORMATS) as image:
         image.load()
         if image.mode not in DEEP_MODES:
             return None
         inverted, orientation = is_inverted(image), orientation_of(image)
         values = deep_values(image)
+    return _fitted(values, seen, orientation, inverted=inverted)
+
+
+def _of_dicom(data: bytes, seen: DecodedPicture, frame: int) -> DeepGrey | None:
+    from prompt4trust.pictures.dicom.reading import read_grey
+
+    grey = read_grey(data, _TAKEN, DicomChoice(frame=frame))
+    if grey is None:
+        return None
+    values = np.empty(grey.values.shape, dtype=np.float32)
+    for top in range(0, len(values), _ROWS):
+        rows = grey.values[top : top + _ROWS].astype(np.float64)
+        values[top : top + _ROWS] = np.clip(grey.in_units(rows), -_LARGEST, _LARGEST)
+    if grey.padding is not None:
+        real = values[~grey.padding]
+        dark = (real.max(initial=-_LARGEST) if grey.inverted else real.min(initial=_LARGEST)) if real.size else 0.0
+        values[grey.padding] = dark
+    return _fitted(values, seen, _UPRIGHT, inverted=grey.inverted)
+
+
+def _fitted(values: NDArray[np.generic], seen: DecodedPicture, orientation: int, *, inverted: bool) -> DeepGrey:
     low, high = _ends(values)
     turned = upright(Image.fromarray(_reduced(values, max(1, int(1 / seen.origin.scale)), low)), orientation)
-    if turned.size != seen.pixels.size:
-        turned = turned.resize(seen.pixels.size, Resampling.BOX)
+    if turned.size != seen.size:
+        turned = turned.resize(seen.size, Resampling.BOX)
     span = high - low if high > low else 1.0
     steps = np.clip((np.asarray(turned, dtype=np.float64) - low) / span, 0.0, 1.0)
     return DeepGrey(np.rint(steps * _STEPS).astype(np.uint16), low, high, inverted)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import re
 import struct
-from itertools import islice
+from itertools import islice, takewhile
 from typing import Final
 
 from PIL import Image
 
 from prompt4trust.errors import PictureError
+from prompt4trust.pictures.jpeg.segments import START_OF_IMAGE, START_OF_SCAN, segments_of
 from prompt4trust.pictures.limits import PictureLimits, too_complex, too_many_pixels, too_much_memory
 
 MOST_SEGMENTS: Final = 10_000
@@ -26,12 +27,9 @@ _MOST_JUNK: Final = 65_536
 _MOST_TAGS: Final = 1_000
 _MOST_VALUES: Final = 250_000  # numbers of one TIFF tag, as many as a colour map of 16 bits has and some
 
-_JPEG_MARKER: Final = re.compile(rb"\xff++([^\x00\xff])")
-_JPEG_BARE: Final = frozenset({0x01, *range(0xD0, 0xD9)})
-_START_OF_SCAN: Final = 0xDA
 # Not bytes.find and bytes.count, which take four times as long for two bytes.
 _SCAN: Final = re.compile(rb"\xff\xda")
-_END_OF_IMAGE: Final = re.compile(rb"\xff\xd9")
+_SCAN_OR_END: Final = re.compile(rb"\xff([\xda\xd9])")
 
 _TIFF_BYTES: Final = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8}
 _TIFF_OPAQUE: Final = frozenset({1, 2, 6, 7})  # types of which Pillow makes bytes, not a tuple of numbers
@@ -74,7 +72,7 @@ def check_structure(data: bytes, limits: PictureLimits) -> None:
     """
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         _check_png(data)
-    elif data.startswith(b"\xff\xd8"):
+    elif data.startswith(START_OF_IMAGE):
         _check_jpeg(data)
     elif data[:4] == b"RIFF" and data[8:12] == b"WEBP":
         _check_webp(data, limits)
@@ -113,28 +111,25 @@ def _check_png(data: bytes) -> None:
 
 
 def _check_jpeg(data: bytes) -> None:
-    at, junk = 2, 0
-    for _ in range(MOST_SEGMENTS):
-        found = _JPEG_MARKER.search(data, at)
-        if found is None:
-            # Pillow would go through all of it, byte for byte.
-            junk += len(data) - at
-            break
-        junk, at = junk + found.start() - at, found.end()
+    at, junk = len(START_OF_IMAGE), 0
+    for count, segment in enumerate(segments_of(data), start=1):
+        if count > MOST_SEGMENTS:
+            raise too_complex(f"more than {MOST_SEGMENTS} segments")
+        junk, at = junk + segment.gap, segment.end
         if junk > _MOST_JUNK:
-            break
-        if found[1][0] == _START_OF_SCAN:
-            end = _END_OF_IMAGE.search(data, at)
-            scans = _SCAN.finditer(data, at - 2, end.start() if end else len(data))
-            if sum(1 for _ in islice(scans, MOST_SCANS + 1)) > MOST_SCANS:
+            raise _junk()
+        if segment.marker == START_OF_SCAN:
+            further = takewhile(lambda each: each[1] == b"\xda", _SCAN_OR_END.finditer(data, at))
+            if sum(1 for _ in islice(further, MOST_SCANS)) >= MOST_SCANS:
                 raise too_complex(f"more than {MOST_SCANS} scans")
             return
-        if found[1][0] not in _JPEG_BARE:
-            at += int.from_bytes(data[at : at + 2])
-    else:
-        raise too_complex(f"more than {MOST_SEGMENTS} segments")
-    if junk > _MOST_JUNK:
-        raise PictureError("damaged-image", "The image cannot be decoded: bytes lie between the parts of its file.")
+    # Pillow would go through all of it, byte for byte.
+    if junk + len(data) - at > _MOST_JUNK:
+        raise _junk()
+
+
+def _junk() -> PictureError:
+    return PictureError("damaged-image", "The image cannot be decoded: bytes lie between the parts of its file.")
 
 
 def _check_webp(data: bytes, limits: PictureLimits) -> None:

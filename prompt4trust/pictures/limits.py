@@ -17,6 +17,8 @@ class PictureLimits:
         max_aspect: Greatest ratio of the longer to the shorter side.
         max_side: Longer side of what goes on; larger pictures are scaled down, smaller ones are left as they are.
         max_memory: Bytes that decoding may take by the header, checked before anything is decoded.
+        takes_burned_in: Whether DICOM objects are taken that hold text in their pixels, or may by what they are: only
+            where the picture stays with whoever may read a patient's name.
     """
 
     max_pixels: int = 64_000_000
@@ -24,6 +26,28 @@ class PictureLimits:
     max_aspect: float = 50.0
     max_side: int = 1024
     max_memory: int = 512_000_000
+    takes_burned_in: bool = False
+
+
+def check_size(size: tuple[int, int], limits: PictureLimits) -> None:
+    """Refuse a picture by its width and height.
+
+    Raises:
+        PictureError: Faults "image-too-large", "image-too-small" and "image-too-narrow".
+    """
+    width, height = size
+    if width * height > limits.max_pixels:
+        raise too_many_pixels(limits, size)
+    if min(width, height) < limits.min_side:
+        raise PictureError(
+            "image-too-small",
+            f"The image is {width} x {height} pixels; both sides must have {limits.min_side} or more.",
+        )
+    if max(width, height) > limits.max_aspect * min(width, height):
+        raise PictureError(
+            "image-too-narrow",
+            f"The image is {width} x {height} pixels; the longer side may be {limits.max_aspect:g} times the shorter.",
+        )
 
 
 def too_many_pixels(limits: PictureLimits, size: tuple[int, int] | None = None) -> PictureError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import zlib
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from io import BytesIO
 
 from PIL import Image
 
+from prompt4trust.pictures.data_url import DataUrl
 from prompt4trust.pictures.decoded import DecodedPicture, PictureOrigin
 from prompt4trust.pictures.decoding import decode_picture
 from prompt4trust.pictures.limits import PictureLimits
@@ -42,9 +42,9 @@ class PreparedPicture:
         return cls(file, media_type_of(file), hashlib.sha256(file).hexdigest(), *picture.size, picture.origin)
 
     @property
-    def data_url(self) -> str:
+    def data_url(self) -> DataUrl:
         """The picture as a data: URL."""
-        return f"data:{self.media_type};base64,{base64.b64encode(self.file).decode('ascii')}"
+        return DataUrl.of(self.media_type, self.file)
 
 
 def media_type_of(file: bytes) -> str:
@@ -90,4 +90,5 @@ def prepare_picture(
         >>> picture.width, picture.height, picture.media_type, picture.origin.format, picture.origin.scale
         (1024, 512, 'image/png', 'WEBP', 0.5)
     """
-    return PreparedPicture.of(decode_picture(data, limits, media_type=media_type, filename=filename))
+    picture = decode_picture(data, limits, media_type=media_type, filename=filename, all_pixels=False)
+    return PreparedPicture.of(picture)

@@ -32,11 +32,17 @@ def window_grey(values: NDArray[np.generic]) -> tuple[NDArray[np.uint8], tuple[f
         >>> grey.tolist(), window
         ([[0, 51, 255]], (0.0, 500.0))
     """
-    low, high = _window(values)
+    low, high = grey_window(values)
     return _scaled(values, low, high), (low, high)
 
 
-def _window(values: NDArray[np.generic]) -> tuple[float, float]:
+def grey_window(values: NDArray[np.generic]) -> tuple[float, float]:
+    """Choose the window of grey values: what becomes 0, and what 255; twice 0 where there are none.
+
+    Example:
+        >>> grey_window(np.array([[0, 100, 500]], dtype=np.uint16))
+        (0.0, 500.0)
+    """
     found, counts = _counted(values)
     if not len(found):
         return 0.0, 0.0

@@ -10,7 +10,8 @@ from prompt4trust.selection.bounds import upper_bound
 from prompt4trust.selection.fitting import CheckedAnswer, fit_guard
 from prompt4trust.selection.option_sets import OptionSet, OptionSets, nonconformity
 from prompt4trust.selection.ranking import level_of, selection_score, tie_of
-from prompt4trust.selection.risk import Limit, RiskRule, place_start
+from prompt4trust.selection.risk import Limit, RiskRule
+from prompt4trust.selection.starts import place_start, start_counts
 
 __all__ = [
     "CalibratorReference",
@@ -27,6 +28,7 @@ __all__ = [
     "nonconformity",
     "place_start",
     "selection_score",
+    "start_counts",
     "tie_of",
     "upper_bound",
 ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
@@ -20,9 +21,10 @@ Ties = Literal["split", "together"]
 Scale = Literal["stated", "calibrated"]
 """Which confidence is compared with thresholds."""
 
-NEWEST_FORMAT = 2
+NEWEST_FORMAT = 3
 """Files of format 1 do not say so, and record neither decoding nor preparation of pictures: they are read, and fit no
-answer (see `CalibrationKey.fits`)."""
+answer (see `CalibrationKey.fits`). Format 3 may begin its tests at several numbers of answers; those of format 2 begin
+at one threshold, and keep their promises as before."""
 
 _SETS_SALT = "option set"
 
@@ -45,16 +47,21 @@ class CalibratorReference(_Part):
         return cls(name=artifact.name, fingerprint=f"sha256:{digest}")
 
 
+_Threshold = Annotated[float, Field(ge=0, le=STEPS + 1)]
+_Counts = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1, max_length=64)]
+
+
 class RiskEvidence(_Part):
     """The answers that thresholds are tested on.
 
     Attributes:
-        start: The strictest threshold, as a selection score (see `prompt4trust.selection.ranking`).
+        start: The strictest threshold, as a selection score (see `prompt4trust.selection.ranking`), or the numbers of
+            accepted answers at which tests begin.
         scores: Selection scores of the tested answers, descending.
         wrong: Whether each is wrong, 1 or 0.
     """
 
-    start: float = Field(ge=0, le=STEPS + 1)
+    start: _Threshold | _Counts
     scores: list[Annotated[float, Field(ge=0, le=STEPS + 1)]]
     wrong: list[Annotated[int, Field(ge=0, le=1)]]
 
@@ -62,6 +69,8 @@ class RiskEvidence(_Part):
     def _as_long(self) -> Self:
         if len(self.scores) != len(self.wrong):
             raise ValueError("scores and wrong must have the same length")
+        if isinstance(self.start, list) and any(one >= other for one, other in pairwise(self.start)):
+            raise ValueError("numbers of answers at which tests begin must ascend")
         return self
 
 
@@ -93,7 +102,7 @@ class GuardArtifact(JsonArtifact):
         calibrator: The calibrator that made the latter; None for "stated".
         ties: Treatment of equally confident answers.
         rows: Questions that the thresholds were tested on, those without a verdict included: they always defer.
-        set_aside: Further questions, which only placed the start of testing.
+        set_aside: Further questions, which only placed the start of testing; 0 where tests begin at numbers of answers.
         dataset: Name of the held-out data.
         data_hash: SHA-256 of the rows with a verdict, as calibrators have it.
         created: When it was made.
@@ -114,7 +123,7 @@ class GuardArtifact(JsonArtifact):
     calibrator: CalibratorReference | None = None
     ties: Ties = "split"
     rows: int = Field(ge=1)
-    set_aside: int = Field(ge=1)
+    set_aside: int = Field(ge=0)
     dataset: str
     data_hash: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
     created: AwareDatetime
@@ -130,6 +139,8 @@ class GuardArtifact(JsonArtifact):
             raise ValueError("a calibrator is named for calibrated confidences, and for those alone")
         if len(self.risk.scores) > self.rows:
             raise ValueError("more answers were tested than questions asked")
+        if isinstance(self.risk.start, list) and (self.format < 3 or self.ties == "together"):
+            raise ValueError("tests begin at numbers of answers from format 3 on, and where ties are told apart")
         return self
 
     def applies_to(self, key: CalibrationKey) -> bool:

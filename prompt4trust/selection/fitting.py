@@ -17,7 +17,7 @@ from prompt4trust.selection.artifact import (
 )
 from prompt4trust.selection.option_sets import nonconformity
 from prompt4trust.selection.ranking import selection_score, tie_of
-from prompt4trust.selection.risk import place_start, set_aside
+from prompt4trust.selection.starts import place_start, set_aside, start_counts
 
 MIN_ROWS = 100
 """Fewer checked answers than this can promise next to nothing."""
@@ -34,7 +34,7 @@ class CheckedAnswer:
         id: The question's id.
         confidence: In [0, 1], of the scale that thresholds are for; None where the reply holds no verdict.
         correct: Whether the answer is right.
-        truth: The right option's letter.
+        truth: The right option's letter; "" for an open question.
         options: Letter -> probability, or share of samples; empty where the estimator offers none.
         groups: The question's strata.
     """
@@ -70,7 +70,8 @@ def fit_guard(
         dataset: Name of the data.
         clock: Gives the present time, with its zone.
         calibrator: Corrected the confidences, and was fitted on other rows; None for stated confidences.
-        ties: Treatment of equally confident answers.
+        ties: Treatment of equally confident answers. Where they are kept together, a tenth of the rows only places the
+            start of testing.
         group: Stratum within whose values option sets are to cover, or None.
         delta: Level at which testing is expected; it only helps to place the start, and any may be asked for later.
         seed: Seed of the division of the rows.
@@ -85,7 +86,7 @@ def fit_guard(
     Example:
         >>> from datetime import UTC
         >>> answers = [  # those stated at 0.6 are wrong each third time
-        ...     CheckedAnswer(f"q{n:03}", (0.9, 0.6)[n % 2], n % 40 != 0 and n % 6 != 1, "A") for n in range(400)
+        ...     CheckedAnswer(f"q{n:03}", (0.9, 0.6)[n % 2], n % 200 != 0 and n % 6 != 1, "A") for n in range(400)
         ... ]
         >>> guard = fit_guard(
         ...     answers,
@@ -95,19 +96,14 @@ def fit_guard(
         ...     clock=lambda: datetime.now(UTC),
         ... )
         >>> guard.rows, guard.set_aside, guard.risk_rule(delta=0.05).at(max_risk=0.1).confidence
-        (360, 40, 0.6)
+        (400, 0, 0.6)
     """
     if len(answers) < MIN_ROWS:
         raise ValueError(f"a guarantee rests on at least {MIN_ROWS} checked answers, not {len(answers)}")
     ordered = sorted(answers, key=lambda answer: answer.id)
     if len({answer.id for answer in ordered}) < len(ordered):
         raise ValueError("every question's id must be unique")
-    placing, testing = set_aside(len(ordered), seed)
-    aside = _outcomes((ordered[place] for place in placing), ties)
-    tested = _outcomes((ordered[place] for place in testing), ties)
-    if not aside or not tested:
-        raise ValueError("too few replies hold a verdict")
-    start = place_start([score for score, _ in aside], [wrong for _, wrong in aside], len(tested), delta)
+    evidence, tested = _risk_evidence(ordered, ties, delta, seed)
     valid = [answer for answer in ordered if answer.confidence is not None]
     options = _option_evidence(ordered, group)
     return GuardArtifact(
@@ -117,8 +113,8 @@ def fit_guard(
         scale="calibrated" if calibrator else "stated",
         calibrator=CalibratorReference.of(calibrator) if calibrator else None,
         ties=ties,
-        rows=len(testing),
-        set_aside=len(placing),
+        rows=tested,
+        set_aside=len(ordered) - tested,
         dataset=dataset,
         data_hash=data_hash
         or hash_rows(
@@ -128,10 +124,27 @@ def fit_guard(
         ),
         created=clock(),
         seed=seed,
-        risk=RiskEvidence(start=start, scores=[score for score, _ in tested], wrong=[wrong for _, wrong in tested]),
+        risk=evidence,
         options=options,
         warnings=_warnings(options),
     )
+
+
+def _risk_evidence(answers: Sequence[CheckedAnswer], ties: Ties, delta: float, seed: int) -> tuple[RiskEvidence, int]:
+    """Settle where testing begins, and count the questions that are left to test."""
+    placing: Sequence[int] = []
+    testing: Sequence[int] = range(len(answers))
+    if ties == "together":
+        placing, testing = set_aside(len(answers), seed)
+    aside = _outcomes((answers[place] for place in placing), ties)
+    tested = _outcomes((answers[place] for place in testing), ties)
+    if not tested or (ties == "together" and not aside):
+        raise ValueError("too few replies hold a verdict")
+    scores, wrong = [score for score, _ in tested], [bad for _, bad in tested]
+    if ties == "together":
+        start = place_start([score for score, _ in aside], [bad for _, bad in aside], len(tested), delta)
+        return RiskEvidence(start=start, scores=scores, wrong=wrong), len(testing)
+    return RiskEvidence(start=start_counts(len(tested)), scores=scores, wrong=wrong), len(testing)
 
 
 def _outcomes(answers: Iterable[CheckedAnswer], ties: Ties) -> list[tuple[float, int]]:

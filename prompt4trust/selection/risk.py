@@ -1,14 +1,23 @@
 """Risk-controlled deferral: the least confidence at which answers keep to a largest share of errors, provably.
 
-Learn then Test (Angelopoulos, Bates, Candes, Jordan and Lei, arXiv 2110.01052) with *fixed-sequence testing on split
-data*. For a threshold t let R(t) be the share of wrong answers among those with a score of at least t (the selective
-risk: given how many are accepted, the errors among them are binomial). From a starting threshold downwards the
-hypotheses "R(t) exceeds max_risk" are tested one after the other by the exact binomial test at the full level delta,
-until the first one is not rejected; the last rejected threshold is used. For an error the first true hypothesis of the
-sequence would have to be rejected, which happens with a probability of at most delta: many thresholds are tested, and
-no correction is paid for that. This needs a sequence that the tested rows had no part in choosing. The thresholds below
-the start may be all real numbers, so only the start must come from elsewhere: a tenth of the rows, which then test
-nothing, place it where the smallest error rate could be proved.
+Learn then Test (Angelopoulos, Bates, Candes, Jordan and Lei, arXiv 2110.01052) with *fixed-sequence testing*. For a
+threshold t let R(t) be the share of wrong answers among those with a score of at least t (the selective risk: given how
+many are accepted, the errors among them are binomial). From a start downwards the hypotheses "R(t) exceeds max_risk"
+are tested one after the other by the exact binomial test, until the first one is not rejected; the last rejected
+threshold is used. For an error the first true hypothesis after the start would have to be rejected, which happens with
+a probability of at most the level of the test: many thresholds are tested, and no correction is paid for that. The
+outcomes that are tested must have had no part in choosing the start. There are two ways to have one:
+
+- *Several starts by number* (`prompt4trust.selection.starts.start_counts`): where so many answers are accepted,
+  whatever became of them. They share delta; a sequence that comes down to the next start takes that one's share along
+  (Wiens' fallback procedure, Pharmaceutical Statistics 2, 2003). All answers are tested.
+- *One start by threshold* (`place_start`), which a tenth of the answers places, and the rest test at all of delta. For
+  answers of equal confidence that are kept together, and in guards of format 2 and before.
+
+Why a start may be a number of accepted answers: it is settled by scores, not by outcomes. Where it lies at a threshold
+that is too risky, the errors above it are binomial at that risk. Where it does not, the next threshold that is too
+risky is where R(t) rises through max_risk, since R is continuous where ties are told apart; errors among all answers
+above it are then binomial at exactly max_risk, wherever the start was. Each start thus spends no more than its share.
 
 Geifman and El-Yaniv's SGR (NeurIPS 2017) bounds the same risk with a union bound over the thresholds that its search
 visits, about log2(n) of them: at n = 1000 each is tested at delta / 10, and fewer questions are answered. Nothing here
@@ -19,6 +28,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -26,10 +36,6 @@ import numpy.typing as npt
 from prompt4trust.metrics.tally import BoolArray, FloatArray
 from prompt4trust.selection.bounds import upper_bound
 from prompt4trust.selection.ranking import level_of
-
-_NEAR = 1.1
-"""A start may cost a tenth of the smallest provable error rate if it is stricter for that."""
-_DOUBT = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +66,17 @@ class Limit:
 
 
 class RiskRule:
-    """Thresholds for any accepted risk, from the tested rows and a start that they had no part in.
+    """Thresholds for any accepted risk, from the tested rows and a start that their outcomes had no part in.
 
     Args:
         scores: Selection scores of the tested answers; shape [n].
         wrong: Whether each is wrong; shape [n].
-        start: The strictest threshold, where testing begins.
+        start: The strictest threshold, where testing begins; or the numbers of accepted answers, ascending and at least
+            1, at each of which a sequence begins (those above n are left out).
         delta: Probability with which a promise may fail over the draw of the tested rows, in (0, 1).
 
     Raises:
-        ValueError: If the shapes differ or delta is out of range.
+        ValueError: If the shapes differ, delta is out of range or the numbers are not as described.
 
     Example:
         >>> scores = [9000.0] * 300 + [6000.0] * 100  # answers stated at 0.9 and at 0.6
@@ -80,21 +87,34 @@ class RiskRule:
         (0.9, 300, 6, 0.039)
         >>> rule.at(max_risk=0.01) is None
         True
+        >>> apart = [score + place / 400 for place, score in enumerate(scores)]  # ties told apart
+        >>> limit = RiskRule(apart, wrong, start=[50, 100, 200], delta=0.05).at(max_risk=0.05)
+        >>> limit.confidence, limit.accepted, round(limit.bound, 3)  # and 64 of those stated at 0.6
+        (0.6, 364, 0.048)
     """
 
-    def __init__(self, scores: npt.ArrayLike, wrong: npt.ArrayLike, start: float, delta: float) -> None:
+    def __init__(self, scores: npt.ArrayLike, wrong: npt.ArrayLike, start: float | Sequence[int], delta: float) -> None:
         found, errors = np.asarray(scores, dtype=np.float64), np.asarray(wrong, dtype=np.bool_)
         if found.ndim != 1 or found.shape != errors.shape:
             raise ValueError("scores and wrong must be one-dimensional and of the same length")
         self.delta = delta
-        self._limits, self._accepted, self._errors = _sequence(found, errors, start)
-        # A threshold is reached only if all stricter ones of the sequence were passed: the worst bound so far counts.
-        self._bounds = np.maximum.accumulate(upper_bound(self._errors, self._accepted, delta))
+        self._begins = frozenset[int]()
+        if isinstance(start, Sequence):
+            self._limits, self._accepted, self._errors = counted(found, errors)
+            begins = _begins(self._accepted, start)
+            self._begins = frozenset(begins)
+            proved = _of_chains(self._errors, self._accepted, begins, len(start), delta)
+        else:
+            self._limits, self._accepted, self._errors = counted(found, errors, start)
+            # A threshold is reached only if all stricter ones were passed: the worst bound so far counts.
+            proved = np.maximum.accumulate(upper_bound(self._errors, self._accepted, delta))
+        # What is proved for a laxer threshold is no worse for all risks: the laxest one that is proved is taken.
+        self._bounds = np.minimum.accumulate(proved[::-1])[::-1]
 
     @property
     def least_risk(self) -> float:
         """The smallest accepted risk for which anything is answered."""
-        return float(self._bounds[0])
+        return float(self._bounds[0]) if len(self._bounds) else 1.0
 
     def at(self, max_risk: float) -> Limit | None:
         """Find the least threshold whose error rate is at most max_risk with probability 1 - delta.
@@ -120,6 +140,9 @@ class RiskRule:
         # down to a whole level where that is among them, or to nothing where all were passed.
         if passed == len(self._bounds):
             score = 0.0
+        elif passed - 1 in self._begins:
+            # Of a start by number, what is proved is the laxest threshold that accepts so many: just above the next.
+            score = float(np.nextafter(self._limits[passed], np.inf))
         elif np.floor(score) > self._limits[passed]:
             score = float(np.floor(score))
         return Limit(
@@ -127,65 +150,45 @@ class RiskRule:
         )
 
 
-def place_start(scores: npt.ArrayLike, wrong: npt.ArrayLike, tested: int, delta: float) -> float:
-    """Choose where testing begins: where the smallest error rate is likely to be provable.
+def _begins(accepted: FloatArray, counts: Sequence[int]) -> list[int]:
+    """Find the threshold of each start: the strictest one that accepts so many."""
+    if not counts or counts[0] < 1 or any(one >= other for one, other in pairwise(counts)):
+        raise ValueError(f"starts must be numbers of answers, at least 1 and ascending, not {list(counts)}")
+    places = np.searchsorted(accepted, counts)
+    return [int(place) for place in places if place < len(accepted)]
 
-    Args:
-        scores: Selection scores of rows that are set aside for this; shape [m], m >= 1.
-        wrong: Whether each is wrong; shape [m].
-        tested: Number of the other rows, which will test.
-        delta: Level of the tests, in (0, 1).
 
-    Returns:
-        A whole level (all answers of a confidence): the strictest at which the expected bound is near the least one,
-        since a start that is too strict costs a large accepted risk little, and one that is too lax a small one all.
+def _of_chains(
+    errors: FloatArray, accepted: FloatArray, begins: Sequence[int], shares: int, delta: float
+) -> FloatArray:
+    """Bound the error rate at each threshold by the best of the sequences that reach it; 1 where none does.
 
-    Raises:
-        ValueError: If there are no rows.
-
-    Example:
-        >>> place_start([9000.0] * 30 + [6000.0] * 10, [False] * 30 + [True] * 10, tested=360, delta=0.05)
-        9000.0
+    The sequence of a start is tested at that start's share of delta, and from each further start that it comes to at
+    that one's share more. It has come to a threshold where the worst bound so far keeps to the accepted risk.
     """
-    found, errors = np.asarray(scores, dtype=np.float64), np.asarray(wrong, dtype=np.bool_)
-    if len(found) == 0:
-        raise ValueError("a start is placed by at least one row")
-    levels, accepted, mistakes = _sequence(np.floor(found), errors, np.inf)
-    # A bound that holds rather than not: a handful of rows without an error is no sign of a rate of 0.
-    rate = upper_bound(mistakes[1:], accepted[1:], _DOUBT)
-    expected = np.maximum(np.round(accepted[1:] / len(found) * tested), 1)
-    bounds = upper_bound(np.minimum(np.ceil(rate * expected), expected), expected, delta)
-    return float(levels[1:][np.flatnonzero(bounds <= _NEAR * bounds.min())[0]])
+    proved = np.ones(len(errors))
+    ends = [*begins[1:], len(errors)]
+    for first, begin in enumerate(begins):
+        parts = [
+            upper_bound(errors[low:high], accepted[low:high], delta * (taken + 1) / shares)
+            for taken, (low, high) in enumerate(zip(begins[first:], ends[first:], strict=True))
+        ]
+        proved[begin:] = np.minimum(proved[begin:], np.maximum.accumulate(np.concatenate(parts)))
+    return proved
 
 
-def _sequence(scores: FloatArray, wrong: BoolArray, start: float) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """List the thresholds from the start down, with the rows and errors at or above each."""
+def counted(
+    scores: FloatArray, wrong: BoolArray, start: float | None = None
+) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """List the thresholds, from the start down or all that were seen, with the rows and errors at or above each."""
     order = np.argsort(-scores, kind="stable")
     ranked, errors = scores[order], np.cumsum(wrong[order])
     last = np.flatnonzero(np.diff(ranked, append=-np.inf))  # the last row of each distinct score
+    if start is None:
+        return ranked[last], (last + 1).astype(np.float64), errors[last].astype(np.float64)
     below = last[ranked[last] < start] if len(ranked) else last
     above = int(np.count_nonzero(scores >= start))
     limits = np.concatenate(([start], ranked[below]))
     accepted = np.concatenate(([above], below + 1)).astype(np.float64)
     mistakes = np.concatenate(([errors[above - 1] if above else 0], errors[below])).astype(np.float64)
     return limits, accepted, mistakes
-
-
-def set_aside(rows: int, seed: int) -> tuple[Sequence[int], Sequence[int]]:
-    """Divide rows into those that place the start and those that test.
-
-    Args:
-        rows: Their number, at least 40.
-        seed: Seed of the division.
-
-    Returns:
-        The rows' places: a tenth (at least 20, at most 300) to place the start, and the rest to test.
-
-    Raises:
-        ValueError: If there are fewer than 40.
-    """
-    if rows < 40:
-        raise ValueError(f"at least 40 rows are needed, not {rows}")
-    order = np.random.default_rng(seed).permutation(rows).tolist()
-    count = min(max(rows // 10, 20), 300)
-    return order[:count], order[count:]

@@ -2,131 +2,32 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-from itertools import pairwise
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Final, Self
 
-import numpy as np
-import numpy.typing as npt
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AwareDatetime, Field, field_validator, model_validator
 
 from prompt4trust.artifact import JsonArtifact
 from prompt4trust.pictures import PicturePreparation
-from prompt4trust.shift.descriptor import DESCRIPTORS, Descriptor, get_descriptor
-from prompt4trust.shift.neighbours import NumberNeighbours, WordNeighbours
-from prompt4trust.shift.new_words import NewWordNeighbours
-from prompt4trust.shift.reference import PartReference, Reference
-from prompt4trust.shift.words import BUCKETS, Words
+from prompt4trust.shift.descriptor import DESCRIPTORS, RETIRED, Descriptor, get_descriptor
+from prompt4trust.shift.measures.word_counts import LEAST_WORDINGS
+from prompt4trust.shift.reference import Reference
+from prompt4trust.shift.stored.parts import DirectionPart, NumbersPart, StoredPart, VocabularyPart, WordsPart
+from prompt4trust.shift.stored.summed_parts import ClaimsPart
 
-NEWEST_FORMAT = 3
+NEWEST_FORMAT = 7
 """Format 1 did not record the preparation of pictures: its files are read, and no question is compared with them. Up to
-format 2 new words were not counted: its files are read, and questions compared by them as they were."""
+format 2 new words were not counted: its files are read, and questions compared by them as they were. Format 3 has no
+directions. Up to format 4 pictures are counted once a question, from 5 on once. Up to format 5 the scores of all
+held-out inputs are there, and descriptions of single questions and pictures; from 6 on levels of scores, and such
+descriptions only where they were asked for. Format 6 keeps words that a single wording has, and does not know of which
+questions answers are known: it is read, and no answer held against a picture by it."""
+_FIRST_WITH_DIRECTIONS: Final = 4
+_FIRST_WITH_COUNTS: Final = 5
+_FIRST_WITH_LEVELS: Final = 6
+_FIRST_WITHOUT_RARE_WORDS: Final = 7
 _HASH = r"^sha256:[0-9a-f]{64}$"
 
 Hash = Annotated[str, Field(pattern=_HASH)]
-Score = Annotated[float, Field(ge=0)]
-Bucket = Annotated[int, Field(ge=0, lt=BUCKETS)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-    scores: list[Score] = Field(min_length=1)
-    """Distances of the held-out inputs, ascending."""
-
-    @field_validator("scores")
-    @classmethod
-    def _ascending(cls, scores: list[float]) -> list[float]:
-        if any(one > other for one, other in pairwise(scores)):
-            raise ValueError("scores must ascend")
-        return scores
-
-
-class NumbersPart(_Part):
-    """A trait of numbers; see `NumberNeighbours`.
-
-    Attributes:
-        kind: Always "numbers".
-        scores: Distances of the held-out inputs, ascending.
-        centre: One a number.
-        spread: One a number, above 0.
-        rows: Number of reference rows.
-        steps: These rows in base64: signed bytes, row after row.
-    """
-
-    kind: Literal["numbers"] = "numbers"
-    centre: list[float] = Field(min_length=1)
-    spread: list[Annotated[float, Field(gt=0)]]
-    rows: int = Field(ge=2)
-    steps: str
-
-    @model_validator(mode="after")
-    def _fits(self) -> Self:
-        if len(self.spread) != len(self.centre):
-            raise ValueError("centre and spread must have the same length")
-        self.table()
-        return self
-
-    def table(self) -> npt.NDArray[np.int8]:
-        """Decode the rows; shape [rows, d].
-
-        Raises:
-            ValueError: If they are not so many bytes.
-        """
-        try:
-            held = base64.b64decode(self.steps, validate=True)
-        except binascii.Error as error:
-            raise ValueError("steps is not base64") from error
-        if len(held) != self.rows * len(self.centre):
-            raise ValueError(f"steps must hold {self.rows} rows of {len(self.centre)} bytes, not {len(held)} bytes")
-        return np.frombuffer(held, dtype=np.int8).reshape(self.rows, len(self.centre))
-
-    @classmethod
-    def of(cls, part: PartReference, neighbours: NumberNeighbours) -> Self:
-        """Make the file's part from what was fitted."""
-        return cls(
-            scores=part.scores.tolist(),
-            centre=neighbours.centre.tolist(),
-            spread=neighbours.spread.tolist(),
-            rows=len(neighbours.rows),
-            steps=base64.b64encode(neighbours.rows.tobytes()).decode("ascii"),
-        )
-
-    def reference(self) -> PartReference:
-        """Prepare the distances for use."""
-        neighbours = NumberNeighbours(np.array(self.centre), np.array(self.spread), self.table())
-        return PartReference(neighbours, np.array(self.scores))
-
-
-class WordsPart(_Part):
-    """A trait of words; see `WordNeighbours`.
-
-    Attributes:
-        kind: Always "words".
-        scores: Distances of the held-out inputs, ascending.
-        measure: What the distances are: "likeness" (`WordNeighbours`), or "new-words" too (`NewWordNeighbours`).
-        rows: The words of each different reference question, and those of its options, as numbers.
-    """
-
-    kind: Literal["words"] = "words"
-    measure: Literal["likeness", "new-words"] = "likeness"
-    rows: list[tuple[list[Bucket], list[Bucket]]] = Field(min_length=1)
-
-    @classmethod
-    def of(cls, part: PartReference, neighbours: WordNeighbours) -> Self:
-        """Make the file's part from what was fitted."""
-        return cls(
-            scores=part.scores.tolist(),
-            measure="new-words" if isinstance(neighbours, NewWordNeighbours) else "likeness",
-            rows=[(list(row.question), list(row.options)) for row in neighbours.rows],
-        )
-
-    def reference(self) -> PartReference:
-        """Prepare the distances for use."""
-        rows = [Words(tuple(question), tuple(options)) for question, options in self.rows]
-        neighbours = NewWordNeighbours(rows) if self.measure == "new-words" else WordNeighbours(rows)
-        return PartReference(neighbours, np.array(self.scores))
 
 
 class ReferenceArtifact(JsonArtifact):
@@ -140,11 +41,13 @@ class ReferenceArtifact(JsonArtifact):
         also: The same of further questions that were drawn in the same way, for which it stands as well.
         answers: Hashes of answers to these very questions that calibrators and guards may have been made from.
         n: Questions that it was made from.
-        n_near: Those among them that distances are taken to.
-        n_held: The others, which distances are compared with.
+        n_near: Those that distances are taken to: a part of them, or others.
+        n_held: Those among them that distances are compared with; of pictures each counts once, so that a part of
+            numbers may have fewer scores.
         created: When it was made.
         seed: Seed of the division.
-        parts: Trait -> reference inputs.
+        parts: Trait, or name of a direction in one -> reference inputs.
+        claims: What pictures look like for which answers are right; None where none was told.
         warnings: Remarks that a person should read before trusting it.
         picture_preparation: What the pictures went through before they were described; None where that was not
             recorded.
@@ -165,33 +68,82 @@ class ReferenceArtifact(JsonArtifact):
     n_held: int = Field(ge=1)
     created: AwareDatetime
     seed: int
-    parts: dict[str, Annotated[NumbersPart | WordsPart, Field(discriminator="kind")]] = Field(min_length=1)
+    parts: dict[str, Annotated[StoredPart, Field(discriminator="kind")]] = Field(min_length=1)
+    claims: ClaimsPart | None = None
     warnings: list[str] = Field(default_factory=list)
     picture_preparation: PicturePreparation | None = None
 
     @field_validator("descriptor")
     @classmethod
     def _known_descriptor(cls, descriptor: str) -> str:
-        get_descriptor(descriptor)
+        if descriptor not in RETIRED:
+            get_descriptor(descriptor)
         return descriptor
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
-        if any(len(part.scores) != self.n_held for part in self.parts.values()):
-            raise ValueError("every part must have a score for each held-out question")
+        if self.format < _FIRST_WITH_DIRECTIONS and any(
+            isinstance(each, DirectionPart) for each in self.parts.values()
+        ):
+            raise ValueError(f"format {self.format} has no directions")
+        for part in self.parts.values():
+            counted = part.compared.n
+            by_picture = self.counts_pictures and not isinstance(part, WordsPart | VocabularyPart)
+            if counted > self.n_held or (counted < self.n_held and not by_picture):
+                raise ValueError("every part must have a score for each held-out question, or for each picture of them")
+            if (self.format >= _FIRST_WITH_LEVELS) != (part.levels is not None):
+                raise ValueError(f"levels of scores come with format {_FIRST_WITH_LEVELS}, and scores before it")
+            rare = isinstance(part, VocabularyPart) and part.least < LEAST_WORDINGS
+            if self.format >= _FIRST_WITHOUT_RARE_WORDS and rare:
+                raise ValueError(f"format {self.format} keeps no word of fewer than {LEAST_WORDINGS} wordings")
+        if self.claims is not None and self.format < _FIRST_WITH_LEVELS:
+            raise ValueError(f"format {self.format} knows no answers")
+        if self.claims is not None and self.format >= _FIRST_WITHOUT_RARE_WORDS and not self.claims.question:
+            raise ValueError("known answers must name the words of the questions that they were learned from")
+        if self.is_retired:
+            return self  # as it was written: it is listed, and not used
         tolerances = DESCRIPTORS[self.descriptor].tolerances
-        for name, part in self.parts.items():
-            if isinstance(part, NumbersPart) and len(part.centre) != len(tolerances.get(name, ())):
-                raise ValueError(f"{name!r} is no trait of {self.descriptor} with {len(part.centre)} numbers")
+        numbers = [
+            (part.trait if isinstance(part, DirectionPart) else name, len(part.centre))
+            for name, part in self.parts.items()
+            if not isinstance(part, WordsPart | VocabularyPart)
+        ]
+        if self.claims is not None:
+            numbers.append((self.claims.trait, len(self.claims.centre)))
+        for trait, width in numbers:
+            if width != len(tolerances.get(trait, ())):
+                raise ValueError(f"{trait!r} is no trait of {self.descriptor} with {width} numbers")
         return self
 
+    @property
+    def counts_pictures(self) -> bool:
+        """Whether parts of numbers count each different picture once, and not each question."""
+        return self.format >= _FIRST_WITH_COUNTS
+
+    @property
+    def keeps_rows(self) -> bool:
+        """Whether single questions or pictures could be recognised by it."""
+        return any(isinstance(part, NumbersPart | WordsPart) for part in self.parts.values())
+
+    @property
+    def is_retired(self) -> bool:
+        """Whether its descriptor is one of an earlier version, so that no question can be compared with it."""
+        return self.descriptor in RETIRED
+
     def describer(self) -> Descriptor:
-        """Find the descriptor."""
+        """Find the descriptor.
+
+        Raises:
+            ValueError: If it is of an earlier version.
+        """
         return get_descriptor(self.descriptor)
 
     def fits(self, preparation: PicturePreparation) -> bool:
-        """Whether questions whose pictures went through this preparation may be compared with it: the very same one."""
-        return self.picture_preparation == preparation
+        """Whether questions whose pictures went through this preparation may be compared with it.
+
+        They may if its own went through the very same one, and are described as questions are today.
+        """
+        return self.picture_preparation == preparation and not self.is_retired
 
     def covers(self, dataset: str, data_hash: str, questions: str | None = None) -> int:
         """Rate the evidence that these are the inputs that a calibrator or guard was made from.
@@ -210,4 +162,5 @@ class ReferenceArtifact(JsonArtifact):
 
     def reference(self) -> Reference:
         """Prepare the judge of questions; takes tens of milliseconds, so keep the result."""
-        return Reference({name: part.reference() for name, part in self.parts.items()})
+        claims = None if self.claims is None else (self.claims.trait, self.claims.claims())
+        return Reference({name: part.reference() for name, part in self.parts.items()}, claims)

@@ -6,6 +6,7 @@ from a blank or broken one, which are the ways in which pictures leave a calibra
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
@@ -13,8 +14,8 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
-from PIL.Image import Resampling
+
+from prompt4trust.pictures import ReducedPicture
 
 Floats = npt.NDArray[np.float64]
 
@@ -39,6 +40,9 @@ Where the reference pictures do not differ at all, as grey ones do not in colour
 """
 
 WIDTH: Final = sum(count for count, _ in TOLERANCE.values())
+
+COLOUR: Final = slice(WIDTH - 3, WIDTH - 1)
+"""Places of the group "colour"."""
 
 _DARK, _BRIGHT = 0.06, 0.94
 _QUANTILES: Final = (0.01, 0.05, 0.1, 0.25, 0.5, 0.75, 0.9, 0.95, 0.99)
@@ -71,25 +75,29 @@ def tolerances() -> Floats:
     return np.concatenate([np.full(count, least) for count, least in TOLERANCE.values()])
 
 
-def describe_picture(picture: Image.Image) -> Floats:
-    """Describe a picture by its thumbnail; takes about a millisecond, more for a large picture.
+def describe_picture(picture: ReducedPicture) -> Floats:
+    """Describe a picture by its thumbnail; takes less than a millisecond.
 
     The groups, in order: mean brightness of 4 x 4 cells (layout); quantiles, deviation, and shares of nearly black and
     nearly white pixels (tone); logarithmic deviation within 4 x 4 cells (grain); logarithmic power in nine rings of
     spatial frequency (spectrum); strength of edges by cell and orientation (edges: Dalal and Triggs, CVPR 2005, with
     six orientations and without block normalisation); size of differences from the four neighbours (fine); saturation
     (colour); logarithmic ratio of the sides (shape). The number of pixels does not enter: a picture scaled up is the
-    same picture.
+    same picture. Nor does it matter whether grey was stored as colour.
 
     Args:
-        picture: Of mode L or RGB; others are converted.
+        picture: The picture, reduced: a JPEG's by its decoder, so that whoever describes a file gets the same numbers.
 
     Returns:
         Finite numbers; shape [WIDTH].
+
+    Example:
+        >>> from PIL import Image
+        >>> describe_picture(ReducedPicture.of(Image.new("L", (640, 480), 128))).shape
+        (155,)
     """
     grid = _grid()
-    grey = picture if picture.mode == "L" else picture.convert("L")
-    small = np.asarray(grey.resize((SIDE, SIDE), Resampling.BILINEAR), dtype=np.float64) / 255
+    small = np.asarray(picture.thumbnail(SIDE, "L"), dtype=np.float64) / 255
     cells = small.reshape(4, SIDE // 4, 4, SIDE // 4)
     return np.concatenate(
         [
@@ -100,14 +108,14 @@ def describe_picture(picture: Image.Image) -> Floats:
             _edges(small, grid),
             _fine(small),
             _saturation(picture),
-            [np.log(picture.width / picture.height)],
+            [np.log(picture.size[0] / picture.size[1])],
         ]
     )
 
 
 def _tone(small: Floats) -> Floats:
     shares = [small.std(), (small < _DARK).mean(), (small > _BRIGHT).mean()]
-    return np.concatenate([np.quantile(small, _QUANTILES), shares])
+    return np.concatenate([_quantiles(small, _QUANTILES), shares])
 
 
 def _spectrum(small: Floats, grid: _Grid) -> Floats:
@@ -128,12 +136,22 @@ def _edges(small: Floats, grid: _Grid) -> Floats:
 def _fine(small: Floats) -> Floats:
     beside = (small[:-2, 1:-1] + small[2:, 1:-1] + small[1:-1, :-2] + small[1:-1, 2:]) / 4
     apart = np.abs(small[1:-1, 1:-1] - beside)
-    return np.asarray(np.log(np.array([apart.std(), *np.quantile(apart, (0.5, 0.95))]) + 0.003))
+    return np.asarray(np.log(np.array([apart.std(), *_quantiles(apart, (0.5, 0.95))]) + 0.003))
 
 
-def _saturation(picture: Image.Image) -> Floats:
-    if picture.mode == "L":
+def _saturation(picture: ReducedPicture) -> Floats:
+    if picture.pixels.mode == "L":
         return np.zeros(2)
-    small = np.asarray(picture.convert("RGB").resize((SIDE, SIDE), Resampling.BILINEAR), dtype=np.float64) / 255
+    small = np.asarray(picture.thumbnail(SIDE, "RGB"), dtype=np.float64) / 255
     spread = small.max(axis=2) - small.min(axis=2)
-    return np.array([spread.mean(), np.quantile(spread, 0.95)])
+    return np.array([spread.mean(), *_quantiles(spread, (0.95,))])
+
+
+def _quantiles(values: Floats, shares: Sequence[float]) -> Floats:
+    """Compute quantiles as numpy does, to the last bit and in a third of the time or less; shape [shares]."""
+    ordered = np.sort(values, axis=None)
+    place = (ordered.size - 1) * np.asarray(shares)
+    below = place.astype(np.intp)
+    part = place - below
+    low, high = ordered[below], ordered[np.minimum(below + 1, ordered.size - 1)]
+    return np.where(part < 0.5, low + (high - low) * part, high - (high - low) * (1 - part))

@@ -13,6 +13,7 @@ from prompt4trust.metrics.proportions import exact_interval
 from prompt4trust.metrics.selective import auroc_of
 from prompt4trust.shift.descriptor import Described
 from prompt4trust.shift.fitting import Fitted
+from prompt4trust.shift.fitting_parts import unit_numbers
 from prompt4trust.shift.reference import reached
 
 Floats = npt.NDArray[np.float64]
@@ -67,7 +68,8 @@ def judge_held_out(
 ) -> tuple[dict[str, Floats], dict[str, Floats]]:
     """Judge the questions that were held out, each half by the other half, and further questions by the first half.
 
-    A reference cannot judge the questions that it compares with; two of half the size can judge each other's.
+    A reference cannot judge the questions that it compares with; two of half the size can judge each other's. Questions
+    about one picture fall into the same half.
 
     Args:
         fitted: The reference inputs.
@@ -77,11 +79,22 @@ def judge_held_out(
     Returns:
         Trait (and `BOTH`) -> atypicality of the held-out questions; and of the further ones.
     """
-    middle = len(fitted.aside) // 2
-    halves = slice(None, middle), slice(middle, None)
+    halves = _halves([described[place] for place in fitted.aside])
     judged = [
-        judge_each(fitted.reference(other).judge_all([described[place] for place in fitted.aside[half]]))
+        judge_each(fitted.reference(other, group=1).judge_all([described[place] for place in fitted.aside[half]]))
         for half, other in (halves, halves[::-1])
     ]
     usual = {name: np.concatenate([each[name] for each in judged]) for name in judged[0]}
-    return usual, judge_each(fitted.reference(halves[0]).judge_all(unlike)) if unlike else {}
+    return usual, judge_each(fitted.reference(halves[0], group=1).judge_all(unlike)) if unlike else {}
+
+
+def halves_reach(fitted: Fitted, described: Sequence[Described], limit: float) -> bool:
+    """Whether both halves, as `judge_held_out` makes them, have enough inputs for a limit."""
+    halves = _halves([described[place] for place in fitted.aside])
+    return all(fitted.reference(half).reaches(limit) for half in halves)
+
+
+def _halves(held: Sequence[Described]) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    drawn = unit_numbers(each.twins.get("picture", str(place)) for place, each in enumerate(held))
+    is_first = drawn < len(np.unique(drawn)) // 2
+    return np.flatnonzero(is_first), np.flatnonzero(~is_first)

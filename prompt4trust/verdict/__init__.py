@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 
+from prompt4trust.verdict.certainty_score import certainty_score
 from prompt4trust.verdict.confidences import Scale, stated_confidences
+from prompt4trust.verdict.guesses import Guess, read_guesses
 from prompt4trust.verdict.json_reply import read_object
-from prompt4trust.verdict.outcome import Invalid, InvalidReason, Verdict
+from prompt4trust.verdict.outcome import CUT_OFF, DECLINED, Invalid, InvalidReason, Verdict
 from prompt4trust.verdict.own_parser import Asked, OwnParser, load_parser, split_name
 from prompt4trust.verdict.plain_text import (
     without_echoes,
@@ -22,29 +24,29 @@ from prompt4trust.verdict.plain_text import (
     without_thoughts,
 )
 from prompt4trust.verdict.reading import Order, claims_of, read
+from prompt4trust.verdict.self_assessment import SelfAssessment, mark_self_assessments, self_assessments
 from prompt4trust.verdict.steering import steers
 
 __all__ = [
     "Asked",
+    "Guess",
     "Invalid",
     "InvalidReason",
     "Order",
     "OwnParser",
     "Scale",
+    "SelfAssessment",
     "Verdict",
     "answers_in",
+    "certainty_score",
     "load_parser",
+    "mark_self_assessments",
     "parse_verdict",
+    "read_guesses",
+    "self_assessments",
     "split_name",
     "steers",
 ]
-
-_CUT = frozenset(
-    {"length", "max_tokens", "model_length", "incomplete"}
-    | {"content_filter", "safety", "recitation"}
-    | {"tool_calls", "tool_call", "tool_use", "function_call"}  # it would have gone on with what the tool says
-)
-_DECLINED = "refusal"
 
 
 def parse_verdict(
@@ -97,7 +99,7 @@ def parse_verdict(
     """
     if not text or text.isspace():
         return Invalid("empty")
-    if finish_reason.lower() == _DECLINED:
+    if finish_reason.lower() == DECLINED:
         return Invalid("no_answer")
     texts = _texts_of(options)
     sources = [source for source in (question, *texts.values()) if source]
@@ -109,7 +111,7 @@ def parse_verdict(
     plain = _plain(text, sources, closed=bool(texts))
     if isinstance(plain, Invalid):
         return plain
-    return read(plain, texts, scale=scale, order=order, cut=finish_reason.lower() in _CUT)
+    return read(plain, texts, scale=scale, order=order, cut=finish_reason.lower() in CUT_OFF)
 
 
 def answers_in(text: str, options: Collection[str]) -> list[str]:

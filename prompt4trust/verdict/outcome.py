@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
+
+CUT_OFF: Final = frozenset(
+    {"length", "max_tokens", "model_length", "incomplete"}
+    | {"content_filter", "safety", "recitation"}
+    | {"tool_calls", "tool_call", "tool_use", "function_call"}  # it would have gone on with what the tool says
+)
+"""Servers' words for a text that did not come to its end."""
+DECLINED: Final = "refusal"
+"""A server's word for a text that declines to answer."""
 
 InvalidReason = Literal[
     "empty",

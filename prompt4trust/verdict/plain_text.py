@@ -49,7 +49,9 @@ def without_thoughts(text: str) -> str | None:
 _WIDE: dict[int, str] = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 _ALIKE: dict[str, str] = dict(zip("\u3000、【】「」『』⁄∕", " ,()“”“”//", strict=True))
 _ENDS = {"。": ". ", "？": "? ", "！": "! "}
-_SIGNS = {**_WIDE, **{ord(sign): plain for sign, plain in {**_ALIKE, **_ENDS}.items()}}
+ONE_FOR_ONE: dict[int, str] = {**_WIDE, **{ord(sign): plain for sign, plain in _ALIKE.items()}}
+"""Signs of other scripts -> the one ASCII sign (or quotation mark) that says the same."""
+_SIGNS = {**ONE_FOR_ONE, **{ord(sign): plain for sign, plain in _ENDS.items()}}
 _BLANKS = (re.compile(r"[^\S\n]++"), " ")
 _MARKUP = (
     (re.compile(r"<\|[a-z_]{1,24}\|>|</?s>|<end_of_turn>", re.IGNORECASE), "\n"),

@@ -1,7 +1,8 @@
-"""Addresses that strangers give: their host, by which an operator's list allows or refuses them."""
+"""Addresses that strangers give, and those of public keys: their host, and whether they can be believed."""
 
 from __future__ import annotations
 
+import ipaddress
 from urllib.parse import urlsplit
 
 
@@ -27,3 +28,30 @@ def host_of(url: str) -> str | None:
     if parts.scheme not in ("http", "https") or parts.username is not None:
         return None
     return (parts.hostname or "").lower().rstrip(".")
+
+
+def is_safe_address(url: str) -> bool:
+    """Whether keys may be read from an address: by TLS, or on this very machine; without a user's name.
+
+    Example:
+        >>> is_safe_address("https://login.example/keys"), is_safe_address("http://login.example/keys")
+        (True, False)
+        >>> is_safe_address("http://127.0.0.1:9000/keys")
+        True
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        parts.port  # noqa: B018 - raises ValueError where it is no number
+    except ValueError:
+        return False
+    if parts.username is not None or parts.fragment or not host or any(sign <= " " for sign in url):
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and _is_this_machine(host))
+
+
+def _is_this_machine(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -15,11 +15,13 @@ import sys
 import threading
 from collections.abc import Coroutine, Generator
 from types import TracebackType
-from typing import Any
+from typing import Any, Final
 
 import structlog
 import uvloop
 
+NOISY: Final = ("uvicorn.access", "httpx", "httpcore")
+"""Loggers that are heard of warnings only, at every level: they tell of each request, with its address and headers."""
 _log = structlog.get_logger(__name__)
 
 
@@ -59,7 +61,7 @@ def configure_logging(service: str, *, level: str = "info", form: str = "json") 
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
     # One access line per request is written by RequestTelemetry, with the request's id; these would double it.
-    for noisy in ("uvicorn.access", "httpx", "httpcore"):
+    for noisy in NOISY:
         logging.getLogger(noisy).setLevel(logging.WARNING)
     take_over_loggers()
     logging.captureWarnings(True)

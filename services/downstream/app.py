@@ -14,8 +14,7 @@ import structlog
 from fastapi import FastAPI
 
 from services.common.clients.http_client import HttpClient
-from services.common.engine.interface import EngineStats
-from services.common.engine.transformers_engine import TransformersEngine
+from services.common.engine.interface import EngineStats, ServedEngine
 from services.common.http.app import create_app
 from services.common.http.health import Dependency
 from services.common.metrics_registry import MetricsRegistry
@@ -30,7 +29,7 @@ from services.downstream.settings import DownstreamSettings
 
 _log = structlog.get_logger(__name__)
 
-LoadEngine = Callable[[DownstreamSettings], Awaitable[TransformersEngine]]
+LoadEngine = Callable[[DownstreamSettings], Awaitable[ServedEngine]]
 
 
 class DownstreamService:
@@ -44,7 +43,7 @@ class DownstreamService:
     def __init__(self, settings: DownstreamSettings, load: LoadEngine) -> None:
         self._settings = settings
         self._load = load
-        self._engine: TransformersEngine | None = None
+        self._engine: ServedEngine | None = None
         self._chat: ChatService | None = None
         self._trouble: str | None = None
 

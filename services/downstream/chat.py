@@ -7,8 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from services.common.engine.errors import EngineError
-from services.common.engine.interface import DeltaStream, GenerationRequest, GenerationResult
-from services.common.engine.transformers_engine import TransformersEngine
+from services.common.engine.interface import DeltaStream, GenerationRequest, GenerationResult, ServedEngine
 from services.common.openai.errors import OpenAIError
 from services.downstream.conversion import ReplyHead, completion, picture_urls, to_generation
 from services.downstream.errors import from_engine
@@ -29,7 +28,7 @@ class ChatService:
     """
 
     def __init__(
-        self, engine: TransformersEngine, fetcher: PictureFetcher, settings: DownstreamSettings, created: int
+        self, engine: ServedEngine, fetcher: PictureFetcher, settings: DownstreamSettings, created: int
     ) -> None:
         self._engine = engine
         self._fetcher = fetcher
@@ -72,7 +71,7 @@ class ChatService:
             OpenAIError: If it cannot be answered.
         """
         result = await self.run(request, client)
-        return completion(ReplyHead(self._settings.model), result, logprobs=bool(request.logprobs))
+        return completion(ReplyHead(self._settings.model), result, request.forced_tool, logprobs=bool(request.logprobs))
 
     async def stream(self, request: ChatCompletionRequest, client: str) -> AsyncIterator[str]:
         """Begin a streamed answer; what is wrong with the request is raised here, before the first event.
@@ -90,6 +89,7 @@ class ChatService:
             stream,
             ReplyHead(self._settings.model),
             request.n or 1,
+            request.forced_tool,
             logprobs=bool(request.logprobs),
             include_usage=bool(options and options.include_usage),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import secrets
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from prompt4trust.models import Sampling
@@ -19,8 +19,10 @@ from services.common.engine.interface import (
     Usage,
 )
 from services.common.openai.chat_parts import ImagePart
+from services.common.openai.schema_in_words import schema_in_words
 from services.common.openai.text_forms import StructuredOutputs
-from services.downstream.schemas import ChatCompletionRequest, ChatMessage
+from services.common.openai.tools import ForcedTool, call_of
+from services.downstream.schemas import ChatCompletionRequest, ChatMessage, InstructionMessage
 
 _ANY_OBJECT = '{"type":"object"}'
 
@@ -72,12 +74,28 @@ def to_generation(
 
 
 def _constraint(request: ChatCompletionRequest) -> Constraint | None:
-    wanted, form = request.structured_outputs, request.response_format
+    wanted, form, tool = request.structured_outputs, request.response_format, request.forced_tool
     if wanted is not None:
         return _structured(wanted)
+    if tool is not None:
+        return Constraint("json", _text(tool.parameters), param=tool.param)
     if form is None or form.type == "text":
         return None
-    return Constraint("json", _ANY_OBJECT if form.json_schema is None else _text(form.json_schema.form))
+    if form.json_schema is not None:
+        return Constraint("json", _text(form.json_schema.form))
+    told = _told_schema(request)
+    return Constraint("json", _ANY_OBJECT) if told is None else Constraint("json", _text(told), param="messages")
+
+
+def _told_schema(request: ChatCompletionRequest) -> Mapping[str, Any] | None:
+    """Find the schema that a client tells the model in its instructions; None where there is not exactly one."""
+    texts = [
+        message.content if isinstance(message.content, str) else "".join(part.text for part in message.content)
+        for message in request.messages
+        if isinstance(message, InstructionMessage)
+    ]
+    found = [each for each in map(schema_in_words, texts) if each is not None]
+    return found[0].schema if len(found) == 1 else None
 
 
 def _structured(wanted: StructuredOutputs) -> Constraint:
@@ -142,18 +160,32 @@ class ReplyHead:
         }
 
 
-def completion(head: ReplyHead, result: GenerationResult, *, logprobs: bool) -> dict[str, Any]:
-    """Make the whole reply of a request that is not streamed."""
+def completion(
+    head: ReplyHead, result: GenerationResult, tool: ForcedTool | None = None, *, logprobs: bool
+) -> dict[str, Any]:
+    """Make the whole reply of a request that is not streamed; `tool` is the function that it must call."""
     choices = [
         {
             "index": sample.index,
-            "message": {"role": "assistant", "content": sample.text, "refusal": None},
+            "message": _reply_message(sample.text, tool),
             "logprobs": logprobs_document(sample.logprobs) if logprobs else None,
-            "finish_reason": sample.finish_reason,
+            "finish_reason": finish_reason(sample.finish_reason, tool),
         }
         for sample in result.samples
     ]
     return head.document("chat.completion", choices, usage=usage_document(result.usage))
+
+
+def finish_reason(reason: str, tool: ForcedTool | None) -> str:
+    """Return why a text ended, in the reply's words: a call that is cut off ends by its length."""
+    return tool.finish_reason if tool is not None and reason == "stop" else reason
+
+
+def _reply_message(text: str, tool: ForcedTool | None) -> dict[str, Any]:
+    if tool is None:
+        return {"role": "assistant", "content": text, "refusal": None}
+    call = call_of(tool.name, text, secrets.token_hex(12))
+    return {"role": "assistant", "content": None, "refusal": None, "tool_calls": [call]}
 
 
 def usage_document(usage: Usage) -> dict[str, int]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
+from pydantic import BaseModel
 
 from services.common.auth import OPEN, Right, requires
 from services.common.auth.client import client_of
@@ -94,23 +95,33 @@ def make_router(service: Callable[[], ChatService]) -> APIRouter:
         service().check_model(model)
         return service().model_document()
 
-    @router.post(
+    def writes(
+        path: str, summary: str, body: type[BaseModel], reply: type[BaseModel], events: str, example: str
+    ) -> Callable[[Callable[[Request], Coroutine[Any, Any, Response]]], Callable[..., Any]]:
+        """Declare a route at which the model writes: whole, or with `stream` by events."""
+        written = {
+            "description": f"The reply, or with `stream` its events: {events} the last.",
+            "model": reply,
+            "content": {"text/event-stream": {"example": example}},
+        }
+        return router.post(
+            path,
+            dependencies=ask,
+            summary=summary,
+            tags=["openai"],
+            # The body is read by the schema itself: FastAPI would parse images' base64 twice, through Python's json.
+            openapi_extra=json_body(body),
+            response_model=None,
+            responses={200: written, **refusals},
+        )
+
+    @writes(
         "/v1/chat/completions",
-        dependencies=ask,
-        summary="Continue a chat",
-        tags=["openai"],
-        # The body is read by the schema itself: FastAPI would parse images' base64 twice, through Python's json.
-        openapi_extra=json_body(ChatCompletionRequest),
-        response_model=None,
-        responses={
-            200: {
-                "description": "The reply, or with `stream` its events: each a `chat.completion.chunk`, `[DONE]` the "
-                "last.",
-                "model": ChatCompletionReply,
-                "content": {"text/event-stream": {"example": _STREAM}},
-            },
-            **refusals,
-        },
+        "Continue a chat",
+        ChatCompletionRequest,
+        ChatCompletionReply,
+        "each a `chat.completion.chunk`, `[DONE]`",
+        _STREAM,
     )
     async def chat_completions(http_request: Request) -> Response:
         request = await read_body(http_request, ChatCompletionRequest)
@@ -119,22 +130,13 @@ def make_router(service: Callable[[], ChatService]) -> APIRouter:
             return streamed_reply(await service().stream(request, client))
         return await whole_reply(http_request, service().complete(request, client))
 
-    @router.post(
+    @writes(
         "/v1/responses",
-        dependencies=ask,
-        summary="Write a response",
-        tags=["openai"],
-        openapi_extra=json_body(ResponsesRequest),
-        response_model=None,
-        responses={
-            200: {
-                "description": "The response, or with `stream` its events, `response.completed`, `response.incomplete` "
-                "or `response.failed` the last.",
-                "model": ResponsesReply,
-                "content": {"text/event-stream": {"example": _RESPONSE_STREAM}},
-            },
-            **refusals,
-        },
+        "Write a response",
+        ResponsesRequest,
+        ResponsesReply,
+        "`response.completed`, `response.incomplete` or `response.failed`",
+        _RESPONSE_STREAM,
     )
     async def responses(http_request: Request) -> Response:
         request = await read_body(http_request, ResponsesRequest)

@@ -10,7 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from services.common.http.openapi.quantities import Count, Positive
-from services.common.openai.replies import UsageReply
+from services.common.openai.replies import ToolCall, UsageReply
 
 
 class ModelReply(BaseModel):
@@ -48,13 +48,15 @@ class ReplyMessage(BaseModel):
 
     Attributes:
         role: Always "assistant".
-        content: The text.
+        content: The text; None where a function is called.
         refusal: Always None.
+        tool_calls: The call of the function that the request named; left out where it named none.
     """
 
     role: Literal["assistant"]
-    content: str
+    content: str | None
     refusal: None
+    tool_calls: list[ToolCall] | None = Field(default=None, min_length=1, max_length=1)
 
 
 class CandidateLogprob(BaseModel):
@@ -103,13 +105,14 @@ class ChoiceReply(BaseModel):
         index: Its number, from 0.
         message: The text.
         logprobs: Its log-probabilities, where they were asked for.
-        finish_reason: Why it ends: at a natural or given end, or at the longest length.
+        finish_reason: Why it ends: at a natural or given end, or at the longest length; "tool_calls" where a call was
+            required and not named.
     """
 
     index: Count
     message: ReplyMessage
     logprobs: LogprobsReply | None
-    finish_reason: Literal["stop", "length"]
+    finish_reason: Literal["stop", "length", "tool_calls"]
 
 
 class ChatCompletionReply(BaseModel):

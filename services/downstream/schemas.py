@@ -80,7 +80,10 @@ class ChatCompletionRequest(ChatRequestBase):
         logit_bias: Token number -> what is added to its logit; up to 300.
         min_p: Least probability of a token to be drawn, as a share of the most likely one's; beyond OpenAI's API, as
             in vLLM.
-        response_format: Form that the text is to have.
+        response_format: Form that the text is to have; any JSON object is held to the one schema that messages of the
+            system tell, if there is one.
+        tools: Functions, of which `tool_choice` names the one whose arguments the text is; the model is told of none.
+        tool_choice: Which; "required" where there is one. "auto" is refused where there are functions.
         structured_outputs: The same in vLLM's words; beyond OpenAI's API.
         logprobs: Whether the tokens' log-probabilities are to be returned: before temperature, penalties and biases,
             and where the text has a form among the tokens that this allows.
@@ -121,6 +124,10 @@ class ChatCompletionRequest(ChatRequestBase):
             raise inconsistent("top_logprobs", "it needs 'logprobs' to be true")
         if self.structured_outputs is not None and self.response_format not in (None, ResponseFormat(type="text")):
             raise inconsistent("structured_outputs", "'response_format' asks for a form as well; give one of them")
+        if self.structured_outputs is not None and self.forced_tool is not None:
+            raise inconsistent("structured_outputs", "'tool_choice' asks for a form as well; give one of them")
+        if self.tools and self.tool_choice in (None, "auto"):
+            raise inconsistent("tool_choice", "this model chooses no function by itself: name one, or say 'none'")
         if len(self.stops) > _MAX_STOPS or any(not 1 <= len(text) <= _MAX_STOP_LENGTH for text in self.stops):
             raise inconsistent("stop", f"up to {_MAX_STOPS} strings of 1 to {_MAX_STOP_LENGTH} characters are taken")
         return self

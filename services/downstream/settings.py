@@ -46,7 +46,8 @@ class DownstreamSettings(PictureServiceSettings, service="downstream"):
         ge=0,
         le=4096,
         description="Prompts with images whose keys and values are kept, so that another one that begins alike reads "
-        "only what is new; 0 for none. Of the transformers engine; vLLM has --enable-prefix-caching.",
+        "only what is new; of a contrastive model images' vectors, and 64 times as many options'. They stay until "
+        "newer ones take their places; 0 for none. Of the transformers engine; vLLM has --enable-prefix-caching.",
     )
     prefix_bytes: int = Field(
         default=256 * 1024 * 1024,
@@ -69,8 +70,11 @@ class DownstreamSettings(PictureServiceSettings, service="downstream"):
 
     @model_validator(mode="after")
     def _keys_are_asked_for(self) -> DownstreamSettings:
-        if self.engine == "vllm" and self.api_keys is not None:
-            raise ValueError("vLLM knows no file of keys: leave api_keys out and set VLLM_API_KEY to a key's text")
+        if self.engine == "vllm" and self.asks_who:
+            raise ValueError(
+                "vLLM knows no file of keys and no issuer of tokens: leave api_keys and oidc_issuer out and set "
+                "VLLM_API_KEY to a key's text"
+            )
         return self
 
     @field_validator("image_hosts")

@@ -16,24 +16,29 @@ from services.common.openai.errors import OpenAIEnvelopes, OpenAIError, on_opena
 from services.common.openai.replies import ErrorReply
 from services.gateway.batches.routes import open_batches
 from services.gateway.batches.routes import router as batches_router
+from services.gateway.cds_hooks.client_tokens import CdsClientJudge
+from services.gateway.cds_hooks.routes import router as cds_hooks_router
+from services.gateway.cds_hooks.schemas import SERVICE_PATH
 from services.gateway.metrics import GatewayMetrics
 from services.gateway.monitoring.metrics import MonitoringCollector
 from services.gateway.records.metrics import RecordMetrics
 from services.gateway.records.records import open_records
 from services.gateway.settings import GatewaySettings
+from services.gateway.web.administration.calibrator_routes import router as calibrators_router
+from services.gateway.web.administration.review_routes import router as reviews_router
 from services.gateway.web.answers.chat_routes import CHAT
 from services.gateway.web.answers.chat_routes import router as chat_router
 from services.gateway.web.calibration_routes import router as monitoring_router
-from services.gateway.web.calibrator_routes import router as calibrators_router
+from services.gateway.web.model_card_routes import router as model_card_router
 from services.gateway.web.picture_routes import router as pictures_router
 from services.gateway.web.record_routes import router as records_router
-from services.gateway.web.review_routes import router as reviews_router
 from services.gateway.web.routes import router
 from services.gateway.web.sign_in import SignIn
+from services.gateway.web.slice_samples import slice_samples
 from services.gateway.web.static_pages import FILES, add_page
 from services.gateway.wiring import open_gateway
 
-_OWN = ("/v1/about", "/v1/calibrators", "/v1/feedback", "/v1/picture", "/v1/reviews")
+_OWN = ("/v1/about", "/v1/calibrators", "/v1/feedback", "/v1/model-card", "/v1/picture", "/v1/reviews")
 """Routes below /v1/ that are not of OpenAI's API."""
 
 
@@ -82,9 +87,11 @@ def create_gateway(settings: GatewaySettings) -> FastAPI:
         others={FILES: frozenset()},
         browser=sign_in,
         cors_origins=settings.cors_origins,
-        paced={"/vqa", CHAT},
+        paced={"/vqa", CHAT, SERVICE_PATH},
         other_errors={CHAT: ErrorReply, "/v1/models": ErrorReply},
         examples=Path(__file__).parent / "examples",
+        judges=[CdsClientJudge(settings)] if settings.cds_clients else (),
+        processes=settings.workers,
     )
     app.add_exception_handler(OpenAIError, on_openai_error)
     app.add_middleware(OpenAIEnvelopes, others=_OWN)
@@ -92,11 +99,13 @@ def create_gateway(settings: GatewaySettings) -> FastAPI:
     app.include_router(chat_router)
     app.include_router(pictures_router)
     app.include_router(batches_router)
+    app.include_router(cds_hooks_router)
     app.include_router(records_router)
     app.include_router(reviews_router)
     app.include_router(calibrators_router)
     app.include_router(monitoring_router)
-    add_page(app)
+    app.include_router(model_card_router)
+    add_page(app, slice_samples() if settings.page_samples == "slices" else None)
     if sign_in is not None:
         app.include_router(sign_in.router)
     return app

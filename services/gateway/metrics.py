@@ -6,6 +6,7 @@ from prometheus_client import Counter, Gauge, Histogram
 
 from services.common.clients.breaker import BreakerState
 from services.common.metrics_registry import MetricsRegistry
+from services.common.pictures.kept_pictures import KeptPictures
 from services.gateway.admission.gate import Gate
 from services.gateway.errors import ShedReason
 from services.gateway.schemas import VqaReply
@@ -50,6 +51,19 @@ class GatewayMetrics:
             ("outcome",),
             registry=registry,
         )
+        self.pictures = Counter(
+            "gateway_pictures",
+            "Pictures of questions by where they came from: made, kept from an earlier question, or awaited from one "
+            "that asks at the same time; none are counted where none are kept.",
+            ("found",),
+            registry=registry,
+        )
+        self._kept_pictures = Gauge(
+            "gateway_kept_pictures_bytes",
+            "Memory that prepared pictures take which are kept.",
+            registry=registry,
+            multiprocess_mode="livesum",
+        )
         self.hangups = Counter("gateway_hangups", "Clients that left before their answer.", registry=registry)
         self._registry = registry
         self._waiting = Gauge(
@@ -86,6 +100,10 @@ class GatewayMetrics:
         self._registry.follow(self._waiting, lambda: gate.waiting)
         self._registry.follow(self._in_flight, lambda: gate.in_flight)
         self._registry.follow(self._in_flight_limit, lambda: gate.limit)
+
+    def follow_kept_pictures(self, kept: KeptPictures) -> None:
+        """Show the memory of the pictures that are kept."""
+        self._registry.follow(self._kept_pictures, lambda: kept.held_bytes)
 
     def count_shed(self, reason: ShedReason) -> None:
         """Count a question that was turned away."""

@@ -1,108 +1,20 @@
-"""Requests and replies of /vqa."""
+"""Replies of /vqa."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, Field, model_validator
 
-from prompt4trust.questions import MAX_OPTIONS
-from services.common.http.openapi.quantities import Amount, Count, Positive, Share
-from services.common.http.question_fields import OPTION_LETTER, plain_text, read_options
+from services.common.http.openapi.quantities import Amount, Count, Share
+from services.gateway.picture_schemas import PictureSeen
 
-MAX_QUESTION = 4_000
-MAX_OPTION = 500
-MAX_GROUPS = 16
-MAX_GROUP = 100
-DEFAULT_METHODS = ("cgp", "cgp+logprob", "verbalized")
-"""The methods that are offered where the settings do not say: those that ask each model once. Here and there the first
-answers requests that name none."""
-
-
-def _distinct(options: dict[str, str]) -> dict[str, str]:
-    # What reads alike is alike: neither a model nor a person could tell such options apart.
-    seen = {" ".join(text.casefold().split()) for text in options.values()}
-    if len(seen) != len(options):
-        raise PydanticCustomError("option_twice", "options must differ from each other")
-    return options
-
-
-def _offered_method(name: str, info: ValidationInfo) -> str:
-    offered = (info.context or {}).get("methods", DEFAULT_METHODS)
-    if name not in offered:
-        raise PydanticCustomError("unknown_method", "must be one of: {offered}", {"offered": ", ".join(offered)})
-    return name
-
-
-def _plain_groups(groups: dict[str, str]) -> dict[str, str]:
-    if len(groups) > MAX_GROUPS:
-        raise PydanticCustomError("group_count", "at most {most} groups can be named", {"most": MAX_GROUPS})
-    return {
-        plain_text(name, what="a group's name", limit=MAX_GROUP): plain_text(value, what="a group", limit=MAX_GROUP)
-        for name, value in groups.items()
-    }
-
-
-OptionText = Annotated[str, Field(min_length=1, max_length=MAX_OPTION)]
-OptionList = Annotated[list[OptionText], Field(max_length=MAX_OPTIONS)]
-LetteredOptions = Annotated[
-    dict[str, OptionText],
-    Field(max_length=MAX_OPTIONS, json_schema_extra={"propertyNames": {"pattern": OPTION_LETTER}}),
-]
-Options = Annotated[
-    dict[str, str],
-    BeforeValidator(
-        lambda options: read_options(options, limit=MAX_OPTION), json_schema_input_type=OptionList | LetteredOptions
-    ),
-    AfterValidator(_distinct),
-]
-
-
-class Ask(BaseModel):
-    """A question about a picture, without the picture. The OpenAPI document of /vqa is made of this model."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    question: Annotated[
-        str,
-        AfterValidator(lambda text: plain_text(text, what="the question", limit=MAX_QUESTION)),
-        Field(
-            description="The question, 1 to 4 000 characters.",
-            json_schema_extra={"minLength": 1, "maxLength": MAX_QUESTION},
-        ),
-    ]
-    options: Options = Field(
-        default_factory=dict,
-        description="2 to 26 distinct texts, lettered A, B, C, ... in order, or an object letter -> text; none for an "
-        "open question.",
-    )
-    method: Annotated[str, AfterValidator(_offered_method)] = Field(
-        description="How the confidence is obtained: one of those that GET /v1/about lists with the default.",
-        json_schema_extra={"minLength": 1, "maxLength": 40},
-    )
-    max_risk: Annotated[float, Field(ge=0, le=1)] | None = Field(
-        default=None,
-        description="Largest accepted share of wrong answers among those given; by default the gateway's own.",
-    )
-    coverage: Annotated[float, Field(gt=0, lt=1)] | None = Field(
-        default=None,
-        description="Rate at which the option set is to hold the right option; by default the gateway's own.",
-    )
-    groups: Annotated[dict[str, str], AfterValidator(_plain_groups)] = Field(
-        default_factory=dict,
-        description='What the client knows of the question, such as {"modality": "CT"}: an option set whose coverage '
-        "holds within such groups is then that of the question's own.",
-        json_schema_extra={
-            "maxProperties": MAX_GROUPS,
-            "propertyNames": {"minLength": 1, "maxLength": MAX_GROUP},
-            "additionalProperties": {"type": "string", "minLength": 1, "maxLength": MAX_GROUP},
-        },
-    )
+FEWEST_LEFT: Final = 2
+"""Options of the smallest set that is told of a question that is left to a person: one would be the guess."""
 
 
 class ChosenAnswer(BaseModel):
-    """The answer: an option, or for an open question a text without a letter.
+    """An option, or for an open question a text without a letter: an answer, or a guess.
 
     Attributes:
         letter: Letter of the option; None for an open question.
@@ -190,8 +102,9 @@ class Atypicality(BaseModel):
         limit: Score from which on promises are withheld.
         beyond: Whether it is reached.
         reference: Name of the reference inputs in the registry.
-        n: Questions that it was compared with.
-        parts: The same by trait, "picture" and "words", each for itself.
+        n: Questions that the most unusual trait was compared with; of pictures, different ones.
+        parts: The same by trait, each for itself: "picture" and "words"; where the reference was shown pictures of
+            other kinds also "picture-kind", how like those the picture is, and "colour", its colour alone.
         reason: The same for a person.
     """
 
@@ -212,9 +125,10 @@ DecisionCode = Literal[
     "no-verdict",
     "atypical-input",
     "atypicality-unknown",
+    "answer-contradicted",
     "calibration-alarm",
 ]
-"""Outcomes of a decision; the last three: promises are withheld (see `services.gateway.answering.promises`)."""
+"""Outcomes of a decision; the last four: promises are withheld (see `services.gateway.answering.promises`)."""
 
 
 class DecisionBasis(BaseModel):
@@ -266,38 +180,6 @@ class OptionSetReply(BaseModel):
     reason: str
 
 
-class PictureSource(BaseModel):
-    """A client's picture file.
-
-    Attributes:
-        format: Its format.
-        width: Its width in pixels.
-        height: Its height in pixels.
-    """
-
-    format: str
-    width: Positive
-    height: Positive
-
-
-class PictureSeen(BaseModel):
-    """The picture as the models saw it, and how it was made of the client's file.
-
-    Attributes:
-        source: The file: its format, width and height in pixels.
-        width: Width that the models saw, in pixels.
-        height: Height that they saw.
-        window: The values of the file that became black and white, where its grey is deeper than eight bits; else null.
-        scale: Pixels of a side for each one in the file, at most 1.
-    """
-
-    source: PictureSource
-    width: Positive
-    height: Positive
-    window: tuple[float, float] | None
-    scale: Share
-
-
 class ModelsUsed(BaseModel):
     """The models that answered.
 
@@ -345,6 +227,7 @@ Lack = Literal[
     "system-message",
     "response-format",
     "seed",
+    "second-look",
     "calibrator",
     "calibration-alarm",
 ]
@@ -356,29 +239,45 @@ class VqaReply(BaseModel):
 
     Attributes:
         id: Unique to this answer.
-        answer: The answer, or None where the model's reply holds none.
-        confidence: Calibrated where calibration.calibrated says so, else as stated; None without an answer.
+        statement: What came of the question, for people: the answer with its calibrated confidence and its guarantee,
+            or that a person should judge. It names no answer that is not given, and nothing of the model's own words.
+        answer: The answer; None where the question is left to a person.
+        guess: What the model said of a question that is left to a person, or None: not to be relied on, and not to be
+            shown unless a person asks for it.
+        confidence: Of the answer or the guess; calibrated where calibration.calibrated says so, else as stated. None
+            where the model's reply could not be read.
         calibration: Where the confidence comes from.
         decision: "answer", or "defer" to a person.
         decision_basis: Why.
-        option_set: Options that hold the right one at a known rate, or None.
+        option_set: Options that hold the right one at a known rate, or None; of a question that is left to a person
+            two or more, as one would be the guess.
         option_set_reason: Why there is none, where there is none.
         atypicality: How unlike the questions that its promises rest on this one is, or None.
         atypicality_reason: Why that is not known, where it is not.
         guidance_prompt: The calibration guidance prompt that was used, or None.
-        explanation: The downstream model's text, as it came.
+        explanation: The downstream model's text for people: its own numbers of confidence are left out, its words of
+            certainty are marked as unchecked, as they need not agree with the calibrated confidence. None where the
+            question is left to a person.
+        guess_explanation: The same of a question that is left to a person, as little to be relied on as the guess.
+            None where the answer is given.
+        model_text: The downstream model's text as it came, for programs; None where the question is left to a person.
+        guess_model_text: The same of a question that is left to a person; None where the answer is given.
         picture: The picture that the models saw.
         models: Who answered.
         degraded: What was done without: "policy", "calibrator", or what the model's server refuses: "logprobs",
             "decoding" (temperature, top_p or top_k), "system-message" (it went to the head of the question),
-            "response-format", "seed"; "calibration-alarm" where a calibrator no longer holds.
+            "response-format", "seed"; "second-look" where the model did not reply to a further question about the
+            answer, which is then that of a method that does without it; "calibration-alarm" where a calibrator no
+            longer holds.
         timing_ms: How long it took.
         usage: Tokens that it took of both models.
         recorded: Whether the answer is kept, so that feedback on it can be; it says nothing of the answer's worth.
     """
 
     id: str
+    statement: str
     answer: ChosenAnswer | None
+    guess: ChosenAnswer | None = None
     confidence: Share | None
     calibration: Calibration
     decision: Literal["answer", "defer"]
@@ -388,10 +287,22 @@ class VqaReply(BaseModel):
     atypicality: Atypicality | None = None
     atypicality_reason: str | None = None
     guidance_prompt: str | None
-    explanation: str
+    explanation: str | None
+    guess_explanation: str | None = None
+    model_text: str | None
+    guess_model_text: str | None = None
     picture: PictureSeen
     models: ModelsUsed
     degraded: list[Lack]
     timing_ms: Timing
     usage: AnswerUsage = Field(default_factory=AnswerUsage)
     recorded: bool = False
+
+    @model_validator(mode="after")
+    def _shows_no_answer_of_a_deferral(self) -> Self:
+        # An app may read `answer` without looking at the decision.
+        shown = (self.answer, self.explanation, self.model_text)
+        names_one = self.option_set is not None and len(self.option_set.letters) < FEWEST_LEFT
+        if self.decision == "defer" and (names_one or shown != (None, None, None)):
+            raise ValueError("what a model said of a question that is left to a person may stand in its guess alone")
+        return self

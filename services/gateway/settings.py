@@ -12,14 +12,19 @@ from pydantic_settings import SettingsConfigDict
 from prompt4trust.estimators import ESTIMATORS
 from prompt4trust.pictures import PictureLimits, PicturePreparation
 from prompt4trust.shift import LIMIT
-from services.common.clients.picture_egress import Reach
-from services.common.pictures.settings import PictureServiceSettings
+from services.common.address import host_of
+from services.common.clients.picture_egress import Reach, may_see_text
 from services.common.settings import EMPTY_IS_UNSET
 from services.gateway.database_url import database_url
-from services.gateway.schemas import DEFAULT_METHODS
+from services.gateway.hook_settings import CdsHooksSettings
+from services.gateway.page_settings import PageSettings
+from services.gateway.picture_settings import GatewayPictureSettings
+from services.gateway.question_schemas import DEFAULT_METHODS
 
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]{2,39}\])(?::[1-9][0-9]{0,4})?")
 """Origins as browsers send them: in lower case, without a path."""
+_LEAST_AUDIT_DAYS = 184
+_SLASHES = 3  # of an address with a path: without one, it would also begin other hosts' names
 _SHARED = (
     "max_connections",
     "max_uploads",
@@ -28,12 +33,13 @@ _SHARED = (
     "max_batches",
     "batch_bytes",
     "image_workers",
+    "kept_picture_bytes",
     "record_max_waiting",
 )
 """Bounds that hold for all workers together, besides max_waiting, which may be none."""
 
 
-class GatewaySettings(PictureServiceSettings, service="gateway"):
+class GatewaySettings(GatewayPictureSettings, CdsHooksSettings, PageSettings, service="gateway"):
     """Settings of the gateway; see ServiceSettings for where values come from."""
 
     # An address of a database may hold a password.
@@ -44,7 +50,7 @@ class GatewaySettings(PictureServiceSettings, service="gateway"):
         ge=1,
         le=64,
         description="Processes that answer, on one address. Bounds on what is done at once hold for all of them "
-        "together; each has its share, and at least one of everything.",
+        "together, and so do those on one caller; each has its share, and at least one of everything.",
     )
 
     cors_origins: frozenset[str] = Field(
@@ -95,6 +101,21 @@ class GatewaySettings(PictureServiceSettings, service="gateway"):
     egress_hosts: frozenset[str] = Field(
         default=frozenset(), description="Hosts beyond this machine and its neighbours that may be sent pictures."
     )
+    burned_in_hosts: frozenset[str] = Field(
+        default=frozenset(),
+        description="Hosts beyond this machine and its neighbours that may also be sent DICOM pictures that hold text, "
+        "or may: BurnedInAnnotation is YES, or is missing from an ultrasound, a secondary capture or an object of no "
+        "modality. Elsewhere these are refused (422).",
+    )
+    archives: frozenset[str] = Field(
+        default=frozenset(),
+        description="DICOMweb or WADO-URI services that DICOM objects may be fetched from, by the beginning of their "
+        "addresses, `https://pacs.example/dicom-web`: requests may then name an object by its address.",
+    )
+    archive_authorization: Annotated[SecretStr | None, EMPTY_IS_UNSET] = Field(
+        default=None, description="The header Authorization that is shown to them, such as `Basic ...`."
+    )
+    archive_deadline_s: float = Field(default=10.0, gt=0, description="Longest time to fetch an object.")
     vendor_parameters: bool = Field(default=True, description="Whether the model's server takes top_k.")
 
     answer_template: str = Field(
@@ -148,6 +169,11 @@ class GatewaySettings(PictureServiceSettings, service="gateway"):
     registry_check_s: float = Field(default=1.0, ge=0, description="How often the registry is looked at, in seconds.")
     notice: str | None = Field(default=None, description="Line shown to users; by default made from the models' names.")
 
+    intended_use: str | None = Field(
+        default=None,
+        max_length=2000,
+        description="Purpose, users, patients: for the model card, else unknown there.",
+    )
     deadline_s: float = Field(default=60.0, gt=0, description="Longest time for one answer once the request was read.")
     upload_deadline_s: float = Field(default=30.0, gt=0, description="Longest time for a request's body to arrive.")
     max_uploads: int = Field(
@@ -208,9 +234,6 @@ class GatewaySettings(PictureServiceSettings, service="gateway"):
         "base64. Needed where webhook_hosts names some.",
     )
 
-    min_image_side: int = Field(default=8, ge=1, description="Fewest pixels on either side.")
-    max_image_side: int = Field(default=1024, ge=64, description="Longer side of the picture that the model gets.")
-
     records_url: SecretStr = Field(
         default=SecretStr("sqlite:///var/records.db"),
         description="Database of answers and feedback: sqlite:///file or postgresql://...; empty for none.",
@@ -233,6 +256,15 @@ class GatewaySettings(PictureServiceSettings, service="gateway"):
     )
     record_pictures: bool = Field(default=False, description="Keep the picture as the model got it; else its hash.")
     record_days: int = Field(default=365, ge=0, description="How long records are kept; 0 for ever.")
+    audit_secret: Annotated[SecretStr | None, EMPTY_IS_UNSET] = Field(
+        default=None,
+        min_length=32,
+        description="Secret under which the audit log is sealed, of at least 32 random characters and the same for all "
+        "gateways on one database. Without it, one is derived from the secret of the hashes.",
+    )
+    audit_days: int = Field(
+        default=730, ge=0, description="Days that the audit log is kept, 184 at least; 0 for ever: longer than records."
+    )
     record_deadline_s: float = Field(
         default=2.0, gt=0, description="Longest that an answer waits for its record to be stored; then it goes without."
     )
@@ -275,6 +307,21 @@ class GatewaySettings(PictureServiceSettings, service="gateway"):
             database_url(url.get_secret_value())
         return url
 
+    @field_validator("audit_days")
+    @classmethod
+    def _audit_is_kept(cls, days: int) -> int:
+        if 0 < days < _LEAST_AUDIT_DAYS:
+            raise ValueError(f"must be {_LEAST_AUDIT_DAYS} at least, six months, or 0 for ever")
+        return days
+
+    @field_validator("archives")
+    @classmethod
+    def _archives_are_addresses(cls, archives: frozenset[str]) -> frozenset[str]:
+        for archive in archives:
+            if not host_of(archive) or "?" in archive or "#" in archive or archive.count("/") < _SLASHES:
+                raise ValueError(f"{archive!r} is no archive: write https://, its host and the path of its service")
+        return archives
+
     @field_validator("cors_origins")
     @classmethod
     def _origins_are_exact(cls, origins: frozenset[str]) -> frozenset[str]:
@@ -312,8 +359,15 @@ class GatewaySettings(PictureServiceSettings, service="gateway"):
 
     def for_one_worker(self) -> GatewaySettings:
         """Give the settings of one of several workers: its share of what bounds all of them together."""
-        shares = {name: max(1, getattr(self, name) // self.workers) for name in _SHARED}
+        bounds = {name: getattr(self, name) for name in _SHARED}
+        # At least one of everything that there is at all.
+        shares = {name: min(most, max(1, most // self.workers)) for name, most in bounds.items()}
         return self.model_copy(update={**shares, "max_waiting": self.max_waiting // self.workers})
+
+    @property
+    def asks_who(self) -> bool:
+        """Whether callers must show who they are; clients of CDS Hooks do so by tokens of their own."""
+        return super().asks_who or bool(self.cds_clients)
 
     @property
     def image_limits(self) -> PictureLimits:
@@ -323,6 +377,7 @@ class GatewaySettings(PictureServiceSettings, service="gateway"):
             min_side=self.min_image_side,
             max_side=self.max_image_side,
             max_memory=self.image_worker_bytes,
+            takes_burned_in=may_see_text(self.downstream_url, self.burned_in_hosts),
         )
 
     @property

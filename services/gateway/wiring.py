@@ -17,12 +17,14 @@ from prompt4trust.models import Sampling
 from prompt4trust.prompts import PromptTemplate, load_answer_template
 from services.common.clients.breaker import CircuitBreaker
 from services.common.clients.downstream import DownstreamClient
+from services.common.clients.http_client import HttpClient
 from services.common.clients.http_pool import HttpCallError, HttpPool
 from services.common.clients.picture_egress import reaches
 from services.common.clients.policy import PolicyClient
 from services.common.clients.retries import RetrySettings
 from services.common.clients.retry_budget import RetryBudget
 from services.common.http.health import Dependency
+from services.common.pictures.kept_pictures import KeptPictures
 from services.common.pictures.pool import PicturePool
 from services.common.registry.directory import Registry
 from services.gateway.admission.adaptive_limit import AdaptiveLimit, FixedLimit
@@ -35,6 +37,7 @@ from services.gateway.answering.familiarity import FamiliarityJudge
 from services.gateway.answering.models import Models
 from services.gateway.answering.pipeline import Pipeline
 from services.gateway.answering.prefix_warming import PrefixWarming
+from services.gateway.archives.fetching import Archives
 from services.gateway.intake.intake import Intake
 from services.gateway.intake.picture_task import prepare_and_describe
 from services.gateway.intake.uploads import Uploads
@@ -158,10 +161,12 @@ async def open_gateway(
         PicturePool(prepare_and_describe, settings.image_worker_limits) as pictures,
         connect(settings.policy_url, api_key=settings.policy_api_key) as policy_http,
         connect(settings.downstream_url, api_key=settings.downstream_api_key) as downstream_http,
+        HttpClient(follow_redirects=False, trust_env=False) as archives_http,
     ):
         await pictures.warm()
+        kept = _kept_pictures(settings, metrics)
         pipeline = Pipeline(
-            intake=_intake(settings, pictures),
+            intake=_intake(settings, pictures, archives_http, kept),
             models=Models(
                 GuardedDownstream(_downstream(settings, downstream_http, metrics), breaker),
                 settings.downstream_model,
@@ -183,10 +188,14 @@ async def open_gateway(
             breaker=breaker,
             recorder=records,
         )
-        yield Gateway(settings, metrics, pipeline, policy_http, downstream_http, monitor, records)
+        try:
+            yield Gateway(settings, metrics, pipeline, policy_http, downstream_http, monitor, records)
+        finally:
+            if kept is not None:
+                kept.clear()
 
 
-def _intake(settings: GatewaySettings, pictures: PicturePool) -> Intake:
+def _intake(settings: GatewaySettings, pictures: PicturePool, http: HttpClient, kept: KeptPictures | None) -> Intake:
     return Intake(
         methods=settings.methods,
         limits=settings.image_limits,
@@ -197,6 +206,31 @@ def _intake(settings: GatewaySettings, pictures: PicturePool) -> Intake:
         uploads=Uploads(settings.max_uploads, waiting=settings.max_waiting, delay=_delay(settings)),
         large_uploads=Uploads(settings.max_large_uploads, waiting=settings.max_waiting, delay=_delay(settings)),
         pictures=pictures,
+        archives=_archives(settings, http),
+        kept=kept,
+    )
+
+
+def _kept_pictures(settings: GatewaySettings, metrics: GatewayMetrics) -> KeptPictures | None:
+    if not settings.kept_picture_bytes:
+        return None
+    kept = KeptPictures(
+        settings.kept_picture_bytes, settings.kept_picture_s, counted=lambda found: metrics.pictures.labels(found).inc()
+    )
+    metrics.follow_kept_pictures(kept)
+    return kept
+
+
+def _archives(settings: GatewaySettings, http: HttpClient) -> Archives | None:
+    if not settings.archives:
+        return None
+    return Archives(
+        http,
+        settings.archives,
+        settings.archive_authorization,
+        max_bytes=settings.max_image_bytes,
+        timeout_s=settings.archive_deadline_s,
+        places=settings.max_large_uploads,
     )
 
 

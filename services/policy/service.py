@@ -36,6 +36,8 @@ class PolicyService:
         live = self.versions.active
         if live is not None and (trouble := await self.versions.live_trouble()) is not None:
             return {"policy": Dependency(ok=False, detail=f"{live}: {trouble}")}
+        if live is None and self.versions.trouble is None and not self.settings.required:
+            return {"policy": Dependency(ok=True, required=False, detail="none, and none is needed")}
         found = {"policy": Dependency(ok=live is not None, detail=live or self.versions.trouble or "loading")}
         if live is not None and self.versions.trouble is not None:
             found["registry"] = Dependency(ok=False, required=False, detail=self.versions.trouble)

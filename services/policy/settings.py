@@ -21,6 +21,11 @@ class PolicySettings(ServiceSettings, service="policy"):
         default=None, description="Version that goes live where none is yet; afterwards the registry says which."
     )
 
+    required: bool = Field(
+        default=True,
+        description="Whether it takes a live policy to be ready; false where no method of the gateway asks one.",
+    )
+
     engine: Literal["transformers", "openai"] = Field(
         default="transformers",
         description="transformers: in this process; openai: an OpenAI-compatible server (vLLM) at upstream_url.",

@@ -22,7 +22,10 @@ from services.trainer.downstream_address import check_downstream
 from services.trainer.errors import ExecutorError
 from services.trainer.executors.base import Launch
 from services.trainer.executors.factory import Executors
+from services.trainer.grpo.connection import Connection, open_client
 from services.trainer.metrics import TrainerMetrics
+from services.trainer.rewarding.rewarder import Rewarder, reward_answering
+from services.trainer.rewarding.routes import router as rewards_router
 from services.trainer.routes import Trainer, router
 from services.trainer.run_files.records import RunRecord, RunStore
 from services.trainer.settings import TrainerSettings
@@ -53,6 +56,9 @@ def trainer_app(settings: TrainerSettings, launch: Callable[[RunRecord], Launch]
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        answer = reward_answering(settings)
+        http, client = open_client(Connection.of(settings), answer, settings.downstream_api_key)
+
         def make(tasks: TaskGroup) -> RunSupervisor:
             return RunSupervisor(
                 store,
@@ -68,8 +74,10 @@ def trainer_app(settings: TrainerSettings, launch: Callable[[RunRecord], Launch]
         try:
             async with open_supervisor(make) as supervisor:
                 app.state.trainer = Trainer(settings, supervisor, planner, metrics)
+                app.state.rewarder = Rewarder(settings, client, answer)
                 yield
         finally:
+            await http.aclose()
             await executors.close()
 
     async def readiness() -> dict[str, Dependency]:
@@ -99,6 +107,7 @@ def trainer_app(settings: TrainerSettings, launch: Callable[[RunRecord], Launch]
         examples=Path(__file__).parent / "examples",
     )
     app.include_router(router)
+    app.include_router(rewards_router)
     return app
 
 

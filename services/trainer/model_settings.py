@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from services.common.clients.picture_egress import may_see_text
 from services.common.settings import EMPTY_IS_UNSET, ServiceSettings
 
 
@@ -33,12 +34,22 @@ class ModelSettings(ServiceSettings, service="trainer"):
     egress_hosts: frozenset[str] = Field(
         default=frozenset(), description="Hosts beyond this machine and its neighbours that may be sent pictures."
     )
+    burned_in_hosts: frozenset[str] = Field(
+        default=frozenset(),
+        description="Hosts beyond this machine and its neighbours that may also be sent DICOM pictures that hold text, "
+        "or may, as the gateway's setting of that name says. Elsewhere such questions are not asked, and are counted.",
+    )
     vendor_parameters: bool = Field(default=True, description="Whether the model's server takes top_k.")
     temperature: float = Field(default=0.0, ge=0, description="Of the downstream model in evaluations; 0 is greedy.")
     top_p: float = Field(default=1.0, gt=0, le=1, description="Nucleus in evaluations.")
     top_k: int = Field(default=0, ge=0, description="Candidates in evaluations; 0 for all.")
     max_tokens: int = Field(default=256, ge=1, description="Longest reply in evaluations.")
     sampling_seed: int | None = Field(default=None, description="Seed of sampled replies in evaluations.")
+
+    @property
+    def takes_burned_in(self) -> bool:
+        """Whether pictures that hold text, or may, are shown to the downstream model."""
+        return may_see_text(self.downstream_url, self.burned_in_hosts)
 
     @property
     def keys(self) -> dict[str, SecretStr | None]:

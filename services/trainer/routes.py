@@ -26,6 +26,8 @@ from services.trainer.schemas import RunDetail, RunList, RunSummary, SamplesRepl
 from services.trainer.settings import TrainerSettings
 from services.trainer.supervision.planning import Planner
 from services.trainer.supervision.supervisor import RunSupervisor
+from services.trainer.tuning.config import TuningConfig
+from services.trainer.tuning.journal import describe_tuning
 
 # Whoever looks at runs sees questions, what models made of them, and paths: all of it is for administrators.
 router = APIRouter(tags=["runs"], dependencies=[requires(Right.ADMIN)])
@@ -93,7 +95,13 @@ async def start_evaluation(request: EvaluationConfig, response: Response, traine
     return await _submit(trainer, response, lambda: trainer.planner.plan_evaluation(request))
 
 
-@router.get("/v1/runs", summary="List training and evaluation runs")
+@router.post("/v1/tunings", status_code=202, summary="Start tuning a contrastive model", responses=_TO_START)
+async def start_tuning(request: TuningConfig, response: Response, trainer: Running) -> RunSummary:
+    """Check a run that tunes a contrastive model by CalibPrompt, and put it into the queue."""
+    return await _submit(trainer, response, lambda: trainer.planner.plan_tuning(request))
+
+
+@router.get("/v1/runs", summary="List training, evaluation and tuning runs")
 async def list_runs(
     trainer: Running,
     limit: Annotated[int, Query(ge=1, le=200, description="Most runs of a page.")] = 50,
@@ -124,6 +132,8 @@ async def show_run(run_id: _RunId, trainer: Running) -> RunDetail:
         found: dict[str, Any] = {"progress": read_progress(folder)}
         if record.kind == "training":
             return found | describe_training(folder)
+        if record.kind == "calibprompt":
+            return found | describe_tuning(folder)
         report = read_object(folder / OUTPUT / "report.json")
         return found | {"report": summarize(report) if report else None}
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, Field
 
 from services.common.http.openapi.quantities import Count, Positive
-from services.trainer.run_files.records import RunRecord, Status
+from services.trainer.grpo.config.reward_setting import RewardSetting
+from services.trainer.run_files.records import RunKind, RunRecord, Status
 from services.trainer.section import Int, Section
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
@@ -24,7 +25,7 @@ class TrainingRequest(Section):
         version: Name of the version to publish; it must be new.
         steps: Optimizer steps.
         seed: Of the data's order, the sampling and the bootstrap.
-        reward: Name of the reward.
+        reward: A proper score by its name, or weights by name for a sum.
         overrides: Further values by dotted name, say {"update.learning_rate": 1e-4}; files of questions are named by
             their path below the service's data directory.
     """
@@ -34,7 +35,7 @@ class TrainingRequest(Section):
     version: Name | None = None
     steps: Int | None = Field(default=None, ge=1)
     seed: Int | None = Field(default=None, ge=0, lt=2**32)
-    reward: Annotated[str, Field(max_length=64)] | None = None
+    reward: RewardSetting | None = None
     overrides: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*$", max_length=128)], Any] = Field(
         default_factory=dict, max_length=64
     )
@@ -44,7 +45,7 @@ class RunSummary(BaseModel):
     """A run in a list."""
 
     id: str = Field(description="Its name.")
-    kind: Literal["training", "evaluation"] = Field(description="What it does.")
+    kind: RunKind = Field(description="What it does.")
     status: Status = Field(description="State of the run.")
     created: datetime = Field(description="When it was asked for.")
     started: datetime | None = Field(description="When its work began, the last time.")
@@ -87,8 +88,8 @@ class RunDetail(RunSummary):
         request: The request.
         progress: Its progress by its own account; step of steps, or done of total.
         metrics: The figures of the last training step.
-        before: Evaluation of the policy that training began with.
-        after: Evaluation of its best checkpoint so far.
+        before: Evaluation of what training or tuning began with.
+        after: Evaluation of a training's best checkpoint so far, or of a tuned model.
         report: Each method's figures over all questions, of an evaluation that is through.
     """
 

@@ -44,6 +44,16 @@ class TrainerSettings(ConnectionSettings, service="trainer"):
     poll_s: float = Field(default=0.5, gt=0, le=60, description="Seconds between two looks at a run at work.")
     threads: int = Field(default=1, ge=1, description="Threads of a run's process (OMP_NUM_THREADS).")
 
+    reward_deadline_s: float = Field(
+        default=60.0, gt=0, le=600, description="Seconds within which a batch is rewarded."
+    )
+    reward_batches: int = Field(
+        default=4, ge=1, le=64, description="Batches that are rewarded at once; further ones are answered 429."
+    )
+    reward_in_flight: int = Field(
+        default=64, ge=1, le=4096, description="Requests to the downstream model at once, of one such batch."
+    )
+
     heartbeat_s: float = Field(default=15.0, gt=0, description="Seconds between comments that keep event streams open.")
     max_streams: int = Field(default=64, ge=1, description="Clients that may follow events at once.")
 

@@ -20,11 +20,12 @@ from typer.testing import CliRunner
 from benchmarks.gateway.__main__ import main
 from benchmarks.gateway.page import put
 from benchmarks.gateway.pictures_table import render
-from benchmarks.gateway.real_size import read_pictures
+from benchmarks.gateway.real_size import OPTIONS, read_pictures
 from benchmarks.gateway.sizing import Need, cores, figures, need
 from benchmarks.serving.load import Turn, ask_all, one_question, phantom_questions
 from benchmarks.serving.processes import Service
 from benchmarks.serving.stand_ins import Received
+from services.gateway.chat.options_in_text import split_options
 from tests.support.servers import running
 
 
@@ -156,6 +157,8 @@ async def test_pictures_are_sent_as_they_lie_there_and_weighed_where_they_arrive
     assert (sent.name, sent.media_type) == ("30 x 20 JPEG, 0 KB", "image/jpeg")
     received = Received(sent.chat_body("model-1"))
     assert received.picture_bytes() == len(path.read_bytes())
+    [asked] = [part["text"] for part in json.loads(received.body)["messages"][0]["content"] if part["type"] == "text"]
+    assert split_options(asked).options == OPTIONS  # the gateway's other way takes it, too
     server = Counting()
     with running(server.app()) as url:
         await ask_all(url, [sent.vqa_body()], 1)

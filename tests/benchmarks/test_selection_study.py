@@ -37,7 +37,7 @@ def pool() -> list[CheckedAnswer]:
 
 
 def test_promises_are_broken_no_more_often_than_allowed_and_cost_little(pool: list[CheckedAnswer]) -> None:
-    splits = 300
+    splits = 150
     found = try_promises(pool, (0.05, 0.1, 0.2), rows=1500, splits=splits)
     for each in found:
         assert each.broken * splits <= binom.ppf(0.999, splits, 0.05)

@@ -18,8 +18,8 @@ def ask(base_url: str, key: str, image: str) -> dict[str, str | bool | None]:
     if isinstance(reply, ProblemDetails):
         raise RuntimeError(f"{reply.type_}: {reply.detail}")
     assert isinstance(reply, VqaReply)
-    # An answer is shown only where the decision is to answer, and called calibrated only where it is.
-    shown = reply.answer.text if reply.decision == "answer" and reply.answer is not None else None
+    # There is none where the question is left to a person. It is called calibrated only where it is.
+    shown = None if reply.answer is None else reply.answer.text
     return {
         "id": reply.id,
         "shown": shown,

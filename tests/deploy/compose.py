@@ -47,7 +47,7 @@ class Bind(_Strict):
 
 
 class Condition(_Strict):
-    condition: Literal["service_healthy", "service_completed_successfully"]
+    condition: Literal["service_healthy", "service_completed_successfully", "service_started"]
     required: bool = True
 
 
@@ -97,7 +97,7 @@ class Service(_Strict):
     image: str
     build: Build | None = None
     pull_policy: Literal["never"] | None = None
-    profiles: list[Literal["postgres", "redis", "observability", "next"]] = []
+    profiles: list[Literal["postgres", "redis", "observability", "next", "pacs"]] = []
     entrypoint: list[str] | None = None
     command: list[str] = []
     environment: dict[str, str] = {}

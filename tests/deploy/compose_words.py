@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import typer
 import yaml
@@ -146,10 +148,21 @@ def _agreement_faults(name: str, stack: Stack, root: Path) -> Iterator[str]:
         given = _options(stack.services[name].command)
         if given.get("--first-key") != told.get("TRUSTVQA_FIRST_KEY"):
             yield "shows another first key than it makes"
-        scraping = yaml.safe_load((root / "deploy/prometheus/prometheus.yml").read_text())["scrape_configs"][0]
-        shown = scraping["authorization"]["credentials_file"]
+        shown = _scraping_key(root / "deploy/prometheus/prometheus.yml")
         if Path(given.get("--metrics-key", "")).name != Path(shown).name:
             yield f"makes {given.get('--metrics-key')}, and Prometheus reads {shown}"
+
+
+@cache
+def _scraping_key(file: Path) -> str:
+    """The file of the key by which Prometheus asks."""
+    scraping = yaml.safe_load(file.read_text())["scrape_configs"][0]
+    return str(scraping["authorization"]["credentials_file"])
+
+
+@cache
+def _key_commands() -> Mapping[str, Any]:
+    return getattr(typer.main.get_command(keys_command), "commands", {})
 
 
 def _redis_faults(service: Service) -> Iterator[str]:
@@ -226,8 +239,7 @@ def _command_faults(service: Service, root: Path) -> Iterator[str]:
         if len(entry) != 3 or find_spec(entry[2]) is None:
             yield f"there is no module {entry[-1]}"
         elif entry[2] == "trustvqa.cli.operate.keys":
-            commands = getattr(typer.main.get_command(keys_command), "commands", {})
-            chosen = commands.get(service.command[0])
+            chosen = _key_commands().get(service.command[0])
             known = {flag for each in chosen.params for flag in each.opts} if chosen else set()
             yield from (
                 f"it knows no {word}"

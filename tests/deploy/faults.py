@@ -17,6 +17,7 @@ from services.common.metrics_registry import MetricsRegistry
 from services.common.settings import ServiceSettings
 from services.downstream.settings import DownstreamSettings
 from services.gateway.settings import GatewaySettings
+from services.listener.settings import ListenerSettings
 from services.policy.settings import PolicySettings
 from services.trainer.settings import TrainerSettings
 from tests.deploy.compose import Service, Stack
@@ -27,6 +28,8 @@ CONFIG = ROOT / "deploy" / "containers.yaml"
 SETTINGS: dict[str, type[ServiceSettings]] = {
     each.service: each for each in (GatewaySettings, PolicySettings, DownstreamSettings, TrainerSettings)
 }
+# The listener's too, which stands beside the stack where there is an archive.
+ALL_SETTINGS: dict[str, type[ServiceSettings]] = {**SETTINGS, "listener": ListenerSettings}
 SECRETS = "/run/secrets/trustvqa"
 # Read by whoever reads settings and by commands, not settings of a service.
 _GENERAL = {"TRUSTVQA_CONFIG", "TRUSTVQA_SECRETS", "TRUSTVQA_KEYS_FILE", "TRUSTVQA_FIRST_KEY", "TRUSTVQA_KEYS_HOW"}
@@ -65,7 +68,7 @@ def unknown_settings(environment: Mapping[str, str]) -> list[str]:
     """Variables that look like a setting of a service and are none."""
     known = {
         f"TRUSTVQA_{name.upper()}_{field.upper()}"
-        for name, settings in SETTINGS.items()
+        for name, settings in ALL_SETTINGS.items()
         for field in settings.model_fields
     }
     return [name for name in environment if name.startswith("TRUSTVQA_") and name not in known | _GENERAL]
@@ -84,7 +87,7 @@ def _settings_with(name: str, variables: tuple[tuple[str, str], ...]) -> Service
         patch.setenv("TRUSTVQA_CONFIG", str(CONFIG))
         for variable, value in variables:
             patch.setenv(variable, value)
-        return SETTINGS[name]()
+        return ALL_SETTINGS[name]()
 
 
 def faults(raw: Mapping[str, Any], root: Path = ROOT) -> list[str]:

@@ -15,16 +15,33 @@ import pytest
 
 from deploy.example import with_section
 from tests.deploy.compose import Stack, read, variables
-from tests.deploy.faults import ROOT, SETTINGS, faults, settings_of, unknown_settings
+from tests.deploy.faults import ALL_SETTINGS, ROOT, faults, settings_of, unknown_settings
 
-BASE, GPU = ROOT / "docker-compose.yml", ROOT / "compose.gpu.yml"
+BASE, GPU, PACS = ROOT / "docker-compose.yml", ROOT / "compose.gpu.yml", ROOT / "compose.pacs.yml"
 EXAMPLE = ROOT / ".env.example"
 STACKS = {"cpu": (BASE,), "gpu": (BASE, GPU)}
+ARCHIVE = (BASE, PACS)
+# An image of others that starts as root and writes where it likes, and a listener whose rules are a file.
+ACCEPTED = {
+    "orthanc: runs as root",
+    "orthanc: lacks read_only",
+    "orthanc: lacks a tmpfs at /tmp",
+    "orthanc: lacks a health check",
+    "orthanc: nobody knows the image orthancteam/orthanc",
+    "listener: ./configs/listener/rules.example.yaml is no directory",
+    "listener: nothing looks into /etc/trustvqa/rules.yaml",
+}
 
 
 @pytest.mark.parametrize("files", STACKS.values(), ids=STACKS)
 def test_the_stack_holds_together(files: tuple[Path, ...]) -> None:
     assert faults(read(*files)) == []
+
+
+def test_the_archive_and_the_listener_stand_beside_a_stack_that_holds_together() -> None:
+    assert {
+        each for each in faults(read(*ARCHIVE)) if "urlopen('http://127.0.0.1:8084/health/live'" not in each
+    } == ACCEPTED
 
 
 @pytest.mark.parametrize("files", STACKS.values(), ids=STACKS)
@@ -142,7 +159,7 @@ def test_every_variable_of_the_compose_files_is_explained_with_its_default() -> 
 def test_every_setting_of_the_example_is_one_and_takes_the_value_shown() -> None:
     shown = example()
     assert unknown_settings(shown) == []
-    for name in SETTINGS:
+    for name in ALL_SETTINGS:
         settings_of(name, shown)
     assert unknown_settings({"TRUSTVQA_GATEWAY_MAXRISK": "0.1"}) == ["TRUSTVQA_GATEWAY_MAXRISK"]
 
@@ -152,10 +169,10 @@ def test_every_setting_of_every_service_is_explained() -> None:
     assert text == with_section(text), "python -m deploy.example writes it anew"
     explained = set(re.findall(r"^#(TRUSTVQA_[A-Z_]+)", text, re.MULTILINE))
     settings = {
-        f"TRUSTVQA_{name.upper()}_{field.upper()}" for name in SETTINGS for field in SETTINGS[name].model_fields
+        f"TRUSTVQA_{name.upper()}_{field.upper()}" for name in ALL_SETTINGS for field in ALL_SETTINGS[name].model_fields
     }
     assert explained == settings
-    described = [field for each in SETTINGS.values() for field in each.model_fields.values()]
+    described = [field for each in ALL_SETTINGS.values() for field in each.model_fields.values()]
     assert all(field.description for field in described)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.deploy.compose import read
 from tests.deploy.faults import ROOT, faults
-from tests.deploy.test_compose import STACKS
+from tests.deploy.test_compose import ARCHIVE, STACKS
 
 Way = tuple[str | int, ...]
 
@@ -74,6 +74,6 @@ def test_every_slip_is_noticed(name: str) -> None:
 
 
 def test_the_stacks_are_those_of_the_project() -> None:
-    assert {path.relative_to(ROOT).as_posix() for files in STACKS.values() for path in files} == {
+    assert {path.relative_to(ROOT).as_posix() for files in (*STACKS.values(), ARCHIVE) for path in files} == {
         path.name for path in ROOT.glob("*compose*.yml")
     }

@@ -21,7 +21,10 @@ pytestmark = [pytest.mark.deploy, pytest.mark.xdist_group("deploy"), pytest.mark
 
 SAMPLES = ROOT / "services" / "gateway" / "static" / "samples"
 # What of an answer is the same for everybody who asks.
-SAME = ("answer", "confidence", "calibration", "decision", "guidance_prompt", "explanation", "models", "degraded")
+SAME = (
+    *("answer", "guess", "confidence", "calibration", "decision"),
+    *("guidance_prompt", "explanation", "guess_explanation", "models", "degraded"),
+)
 ASKERS = 3
 
 
@@ -171,11 +174,10 @@ def test_every_question_gets_its_answer_and_one_record_whatever_dies(
     assert len({reply["id"] for _, reply in replies}) == len(replies)
     assert recorded(stack) - before == len(replies)
     for asker in askers:
-        kept = stack.administer(f"/vqa/{asker.replies[-1]['id']}").json()
-        assert (kept["answer"], kept["confidence"]) == (
-            asker.replies[-1]["answer"]["letter"],
-            asker.replies[-1]["confidence"],
-        )
+        last = asker.replies[-1]
+        kept = stack.administer(f"/vqa/{last['id']}").json()
+        said = [last[name] and last[name]["letter"] for name in ("answer", "guess")]
+        assert [kept["answer"], kept["guess"], kept["confidence"]] == [*said, last["confidence"]]
     assert any(each.waited_between(gone, back) for each in askers), "nobody asked while it was away"
     # Whether anybody notices a model's absence is luck: the gateway's retries may bridge it, but not its own.
     if service == "gateway":

@@ -31,7 +31,7 @@ REACHED = {
     "gateway": ["POST /vqa", "POST /vqa/{answer_id}/feedback", "POST /v1/chat/completions"],
     "policy": ["POST /v1/cgp", "GET /v1/policies"],
     "downstream": ["POST /v1/chat/completions", "POST /v1/responses", "GET /v1/models"],
-    "trainer": ["POST /v1/runs", "POST /v1/evaluations"],
+    "trainer": ["POST /v1/runs", "POST /v1/evaluations", "POST /v1/tunings", "POST /v1/rewards"],
 }
 """Operations of which some request must have got past all checks: else what lies behind them was never asked."""
 

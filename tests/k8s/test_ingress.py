@@ -24,7 +24,7 @@ CLIENTS: tuple[str, ...] = (
     "/v1/feedback",
     "/v1/calibrators",
 )
-CLIENTS += ("/calibration", "/calibration.json", "/reviews", "/sign-in", "/sign-out")
+CLIENTS += ("/calibration", "/calibration.json", "/model-card", "/reviews", "/sign-in", "/sign-out")
 OPERATORS: tuple[str, ...] = (
     "/metrics",
     "/version",

@@ -1,6 +1,8 @@
 """The recipe's machinery: rendering, positions, look-up links, and all stages with a handful of steps."""
 
 import random
+from copy import deepcopy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from models.recipe.data.corpus import training_texts
 from models.recipe.data.hint_wordings import CLOSERS, CUES, OBJECTS, OPENERS, VERBS
 from models.recipe.data.hints import HINT_FAMILIES, recognise, sample_hint
 from models.recipe.data.pictures import draw_pictures
-from models.recipe.data.rows import Asked, ask_phantom, lookup_row
+from models.recipe.data.rows import Asked, answer_row, ask_phantom, lookup_row
 from models.recipe.data.text import (
     ANSWER_TEMPLATE,
     GUIDE_TEMPLATE,
@@ -30,10 +32,13 @@ from models.recipe.networks.forward import run_language
 from models.recipe.networks.tokenizer import IMAGE_PAD, train_tokenizer
 from models.recipe.plan import FAST
 from models.recipe.publish import publish
-from models.recipe.stages import STAGES, Workshop, run_stages
+from models.recipe.stages import STAGES, Workshop
 from models.recipe.training.answers import AnswerRows
 from models.recipe.training.confidence import ConfidenceRows, OwnAnswer, greedy_scales, target_confidence
+from models.recipe.training.conftuner import conftuner_loss, mean_loss, number_logits, train_conftuner
+from models.recipe.training.language import LanguageSettings, embed
 from models.recipe.training.vision import flip, merge_order, run_tower, to_patches
+from models.staged_runs import run_stages
 from prompt4trust.prompts import answer_messages, guide_messages, load_template
 from prompt4trust.verdict import Verdict, parse_verdict
 
@@ -240,14 +245,66 @@ def test_lookups_teach_the_letter_only() -> None:
     assert (row.learn_finding, row.learn_letter, row.learn_confidence) == (False, True, False)
 
 
+def test_the_loss_of_all_numbers_by_hand() -> None:
+    levels = torch.tensor([0.0, 0.5, 1.0])
+    logits = torch.tensor([[1.0, 2.0, 5.0], [1.0, 2.0, 5.0]]).log().requires_grad_()  # p = 1/8, 1/4, 5/8
+    loss = conftuner_loss(logits, levels, torch.tensor([True, False]))
+    assert loss.item() == pytest.approx((0.1875 + 0.6875) / 2)
+    (2 * loss).backward()
+    # By logit j it is p_j times what (y - c_j)^2 is above the row's loss.
+    assert logits.grad is not None
+    assert logits.grad[0].tolist() == pytest.approx([0.1015625, 0.015625, -0.1171875])
+    assert logits.grad[1].tolist() == pytest.approx([-0.0859375, -0.109375, 0.1953125])
+
+
+@pytest.mark.parametrize("chance", [0, 3, 50, 77, 99])
+def test_the_loss_is_least_where_the_chance_of_being_right_is_stated(chance: int) -> None:
+    levels = torch.arange(100, dtype=torch.float64) / 100
+    sure = 1e3 * torch.eye(100, dtype=torch.float64)
+    losses = [
+        chance / 100 * conftuner_loss(row[None], levels, torch.ones(1))
+        + (1 - chance / 100) * conftuner_loss(row[None], levels, torch.zeros(1))
+        for row in sure
+    ]
+    assert int(torch.stack(losses).argmin()) == chance
+
+
+def own_replies(count: int) -> list[Row]:
+    rng, template = random.Random(5), load_template(ANSWER_TEMPLATE)
+    labels = draw_pictures(count, 0, 0).labels
+    return [answer_row(template, ask_phantom(rng, each.tolist()), "", 0, 50, None) for each in labels]
+
+
+def test_numbers_have_the_probability_of_their_digits(tokenizer: PreTrainedTokenizerBase, downstream: Any) -> None:
+    rows = own_replies(2)
+    found = number_logits(downstream, tokenizer, rows, None, "cpu", torch.float32)
+    assert found.shape == (2, 100)
+    for place, number in ((0, 7), (0, 0), (1, 42), (1, 90)):
+        batch = collate(tokenizer, [replace(rows[place], reply=rows[place].reply.replace("50.", f"{number}."))])
+        embedded = embed(downstream, batch, None, "cpu")
+        hidden, _ = run_language(downstream.model.language_model, embedded, batch.positions, torch.float32)
+        shares = downstream.lm_head(hidden[0]).log_softmax(-1)
+        first = int(batch.digits_at[1, 0])
+        said = [shares[at, batch.ids[0, at + 1]].item() for at in (first, first + 1)]  # two digits, or one and the stop
+        assert found[place, number].item() == pytest.approx(sum(said), abs=1e-4)
+
+
+def test_a_fine_tune_lowers_the_loss(tokenizer: PreTrainedTokenizerBase, downstream: Any) -> None:
+    model, rows = deepcopy(downstream), [(row, False) for row in own_replies(2)]
+    settings = LanguageSettings(steps=3, batch=2, learning_rate=2e-3, warmup=1)
+    before = mean_loss(model, tokenizer, rows, None, "cpu")
+    train_conftuner(model, tokenizer, rows, None, settings, 0, "cpu", lambda _: None)
+    assert mean_loss(model, tokenizer, rows, None, "cpu") < before - 0.005
+
+
 def test_all_stages_run_resume_and_publish(tmp_path: Path) -> None:
     lines: list[str] = []
     shop = Workshop(tmp_path / "work", FAST, 0, "cpu", lines.append)
     shop.folder.mkdir()
     torch.set_num_threads(1)
-    run_stages(shop, list(STAGES))
+    run_stages(shop, STAGES, list(STAGES))
     lines.clear()
-    run_stages(shop, list(STAGES))
+    run_stages(shop, STAGES, list(STAGES))
     assert lines == [f"{name}: finished before" for name in STAGES]
     publish(shop, tmp_path)
     for name, kind in ((DOWNSTREAM, AutoModelForImageTextToText), (POLICY, AutoModelForCausalLM)):
@@ -256,3 +313,4 @@ def test_all_stages_run_resume_and_publish(tmp_path: Path) -> None:
         assert AutoTokenizer.from_pretrained(folder).padding_side == "left"
         assert "No clinical use" in (folder / "card.md").read_text(encoding="utf-8")
         assert (folder / "metrics.json").is_file()
+    assert "conftuner" not in (tmp_path / DOWNSTREAM / "metrics.json").read_text(encoding="utf-8")

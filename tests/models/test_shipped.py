@@ -26,7 +26,7 @@ from prompt4trust.datasets.phantoms.generator import samples
 from prompt4trust.prompts import PromptTemplate, answer_messages, guide_messages, load_template
 from prompt4trust.questions import letter_options
 from prompt4trust.verdict import Verdict, parse_verdict
-from services.trainer.grpo.checkpoints.publication import hash_weights
+from services.trainer.run_files.provenance import hash_weights
 
 SHIPPED = Path(models.__file__).parent
 LEARNED = "policy-mini-grpo-1"

@@ -14,26 +14,27 @@ import prompt4trust
 
 EXPORTED = {
     "prompt4trust": (
-        "Answer CalibrationKey Calibrator CalibratorArtifact CannotChooseError CheckedAnswer Completion Cost "
-        "Dataset DatasetError Decoding Downstream ESTIMATORS ErrorEstimate Estimator FAMILIES Generation "
-        "GuardArtifact Guidance Interval Invalid METRICS ManifestError Message MissingSignalError OptionSets "
-        "PhantomError PictureError PictureLimits PicturePreparation Policy PolicyNeededError Prediction "
-        "PreparedPicture ProbeError Prompt4TrustError PromptTemplate Question REWARDS Reference ReferenceArtifact "
-        "Report Reward RiskRule RunAbandonedError Sampling SequentialTest StateError TableError TransportError "
-        "UnreadablePictureError UnusableInputError Verdict __version__ accuracy accuracy_at_coverage ace_estimate "
-        "adaptive_calibration_error answer_messages area_under_risk_coverage auroc bootstrap_intervals brier "
-        "brier_score build_report choose_family confident_error_count confident_error_share coverage_at_risk "
-        "cross_fit data_url decode_picture ece_estimate evaluate expected_calibration_error fit_artifact "
-        "fit_calibrator fit_guard fit_reference get_descriptor get_estimator get_family get_reward guide_messages "
-        "letter_options live_figures load_answer_template load_dataset load_template log_score mean_confidence "
-        "metric_intervals negative_log_likelihood parse_verdict prepare_picture read_medmcqa read_outcomes "
-        "read_picture read_pmc_vqa read_predictions reliability report_outcomes smooth_calibration_error "
-        "summarize upper_bound"
+        "Answer CalibrationKey Calibrator CalibratorArtifact CannotChooseError CheckedAnswer Completion Cost Dataset "
+        "DatasetError Decoding Downstream ESTIMATORS ErrorEstimate Estimator FAMILIES Generation GuardArtifact "
+        "Guidance Interval Invalid METRICS ManifestError Message MissingSignalError OptionSets PhantomError "
+        "PictureError PictureLimits PicturePreparation Policy PolicyNeededError Prediction PreparedPicture "
+        "ProbeError Prompt4TrustError PromptTemplate Question REWARDS ReducedPicture Reference ReferenceArtifact "
+        "Report Reward RewardSpec RewardSum RiskRule RunAbandonedError Sampling SequentialTest StateError TableError "
+        "TransportError UnreadablePictureError UnusableInputError Verdict __version__ accuracy accuracy_at_coverage "
+        "ace_estimate adaptive_calibration_error answer_messages area_under_risk_coverage auroc bootstrap_intervals "
+        "brier brier_score build_report check_reward choose_family confident_error_count confident_error_share "
+        "coverage_at_risk cross_fit data_url decode_picture describe_reward ece_estimate evaluate "
+        "expected_calibration_error fit_artifact fit_calibrator fit_guard fit_reference get_descriptor get_estimator "
+        "get_family get_reward guide_messages letter_options live_figures load_answer_template load_dataset "
+        "load_template log_score mean_confidence metric_intervals negative_log_likelihood parse_verdict picture_size "
+        "prepare_picture read_medmcqa read_outcomes read_picture read_pmc_vqa read_predictions read_reduced_picture "
+        "reliability report_outcomes smooth_calibration_error spherical squared_error summarize tail_weighted "
+        "upper_bound"
     ),
     "prompt4trust.calibration": (
         "Beta Bin CalibrationKey Calibrator CalibratorArtifact Candidate FAMILIES FamilyChoice Histogram Identity "
-        "Isotonic MissingSignalError Platt RawPlatt Signals Temperature TwoSignal VennAbers fit_artifact get_family"
-        " hash_rows reliability"
+        "Isotonic MissingSignalError Platt RawPlatt SeveralSignal Signals Temperature TwoSignal VennAbers "
+        "fit_artifact get_family hash_rows reliability"
     ),
     "prompt4trust.datasets": (
         "CopBase Dataset DatasetError KINDS Kind OnBad Source fingerprint load_dataset parse_columns read_medmcqa "
@@ -44,8 +45,9 @@ EXPORTED = {
         "sample_question sample_scene"
     ),
     "prompt4trust.estimators": (
-        "Answer AvgConf AvgConfAll Cgp CgpConsistency CgpLogprob Consistency ESTIMATORS Entropy EntropySpread "
-        "Estimator EstimatorEntry FixedPrompt Logprob Perturbation PolicyNeededError Verbalized get_estimator"
+        "Answer AvgConf AvgConfAll Cgp CgpConsistency CgpLogprob CgpPicture CgpPictureNoise CgpSelfCheck "
+        "CgpTypicality CgpVote Consistency ESTIMATORS Entropy EntropySpread Estimator EstimatorEntry FixedPrompt "
+        "Logprob Meaning Perturbation PolicyNeededError TopK Verbalized get_estimator wording_of"
     ),
     "prompt4trust.evaluation": (
         "CannotChooseError ManifestError Outcomes Prediction PredictionLog Progress Report RunAbandonedError "
@@ -59,12 +61,14 @@ EXPORTED = {
         "mean_confidence metric_intervals negative_log_likelihood smooth_calibration_error summarize"
     ),
     "prompt4trust.monitoring": (
-        "Bet Bets CALIBRATION Crossing DriftFinding LiveFigures PROMISE SequentialTest StateError Wealth live_figures"
+        "Bet Bets CALIBRATION Crossing DriftFinding LiveFigures OVERCONFIDENCE PROMISE SequentialTest StateError "
+        "Wealth live_figures"
     ),
     "prompt4trust.pictures": (
-        "DecodedPicture DeepGrey FORMATS PREPARATION_VERSION PictureLimits PictureOrigin PicturePreparation "
-        "PreparedPicture begins_as_picture decode_base64_picture decode_picture media_type_of prepare_picture "
-        "read_deep_grey window_grey"
+        "DataUrl DecodedPicture DeepGrey DicomChoice DicomSource FORMATS PREPARATION_VERSION PictureLimits "
+        "PictureOrigin PicturePreparation PreparedPicture ReducedPicture begins_as_dicom begins_as_picture "
+        "decode_base64 decode_base64_picture decode_picture media_type_of prepare_picture "
+        "read_deep_grey split_picture_text window_grey"
     ),
     "prompt4trust.plots": (
         "DARK LIGHT Triple confidence_histogram_svg dots_svg gaps_svg history_svg legend_svg oracle_curve "
@@ -72,7 +76,8 @@ EXPORTED = {
     ),
     "prompt4trust.selection": (
         "CalibratorReference CheckedAnswer GuardArtifact Limit OptionEvidence OptionSet OptionSets RiskEvidence "
-        "RiskRule fit_guard level_of nonconformity place_start selection_score tie_of upper_bound"
+        "RiskRule fit_guard level_of nonconformity place_start selection_score start_counts tie_of "
+        "upper_bound"
     ),
     "prompt4trust.shift": (
         "DESCRIPTORS Described Descriptor Fitted Judgement LIMIT PictureAndWords Reference ReferenceArtifact Words "

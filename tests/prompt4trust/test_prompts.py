@@ -57,7 +57,8 @@ TRICKY = st.text(st.one_of(st.sampled_from("{}%\\$"), st.characters()), max_size
 @given(question=TRICKY, left=TRICKY, right=TRICKY, guidance=TRICKY)
 def test_what_a_user_wrote_is_never_interpreted(question: str, left: str, right: str, guidance: str) -> None:
     (message,) = answer_messages(ANSWER, question, {"A": left, "B": right}, guidance=guidance)
-    asked, one, two, said = (visible(text) for text in (question.strip(), left, right, guidance))
+    one, two = (" ".join(text.splitlines()) for text in (left, right))  # an option stands on one line
+    asked, one, two, said = (visible(text) for text in (question.strip(), one, two, guidance))
     assert message["content"] == f"Q {asked}\nA. {one}\nB. {two}\n{said.strip()}!"
 
 
@@ -77,7 +78,8 @@ def test_what_a_user_wrote_is_never_interpreted(question: str, left: str, right:
 )
 def test_what_spells_a_control_token_is_taken_apart(text: str, inserted: str) -> None:
     asked = guide_messages(load_template("guide-compact@1"), text, {"A": text, "B": "no"})[-1]["content"]
-    assert asked.startswith(f"Question: {inserted}\nA. {inserted}\nB. no\n")
+    on_one_line = inserted.replace("\n", " ")
+    assert asked.startswith(f"Question: {inserted}\nA. {on_one_line}\nB. no\n")
     answered = answer_messages(load_template("answer-compact@1"), "Q?", {"A": "a"}, guidance=text)[-1]["content"]
     assert f"Guidance: {inserted}\n" in answered
 

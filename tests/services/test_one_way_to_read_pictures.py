@@ -28,9 +28,7 @@ from tests.prompt4trust.pictures.files import FileCase, Values, file_cases
 
 
 def at_the_gateway(content: bytes) -> PreparedPicture:
-    found, file, _ = prepare_and_describe(
-        content, arguments(GatewaySettings().image_limits, None, None, "What is it?", {}, ())
-    )
+    found, file, _ = prepare_and_describe(content, arguments(GatewaySettings().image_limits, None, None, ()))
     return prepared_picture(json.loads(json.dumps(found)), file)
 
 

@@ -18,7 +18,12 @@ ENVELOPE = {"$ref": "#/components/schemas/ErrorReply"}
 COMPONENT_NAME = re.compile(r"[A-Za-z0-9._-]+")
 OPENAIS = {"downstream": ("/v1/",), "gateway": ("/v1/chat/", "/v1/models")}
 BOUNDS = {"pattern", "format", "maxLength", "maximum", "enum", "const"}
-WITHOUT_RANGE = {"StreamReply.evidence"}
+WITHOUT_RANGE = {
+    "StreamReply.evidence",
+    # In the units of the object, or of the metric.
+    "DicomSeen.window_center",
+    *(f"CardFigure.{name}" for name in ("value", "low", "high")),
+}
 """Numbers that may be any: the logarithm of an e-value."""
 RANGE = {"minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "enum", "const"}
 

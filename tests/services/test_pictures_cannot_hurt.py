@@ -139,9 +139,7 @@ async def pool() -> AsyncIterator[PicturePool]:
 
 
 async def test_mutated_files_become_pictures_or_refusals_within_the_memory(pool: PicturePool) -> None:
-    asked: dict[str, Any] = dict(
-        arguments(PictureLimits(max_memory=MEMORY), None, None, "Which?", {"A": "a", "B": "b"}, ["picture-and-words@1"])
-    )
+    asked: dict[str, Any] = dict(arguments(PictureLimits(max_memory=MEMORY), None, None, ["picture-and-words@2"]))
     assert asked["limits"] == asdict(PictureLimits(max_memory=MEMORY))
     left, faults = mutated_files(MUTATED, seed=1), dict[str, int]()
 

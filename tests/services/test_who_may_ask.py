@@ -38,7 +38,7 @@ SERVICES = ("gateway", "policy", "downstream", "trainer")
 OPEN = {
     "gateway": {
         "GET /health/live", "GET /health/ready", "GET /version", "* /static", "GET /sign-in", "POST /sign-in",
-        "POST /sign-out",
+        "POST /sign-out", "GET /cds-services",
     },
     "policy": {"GET /health/live", "GET /health/ready", "GET /version"},
     "downstream": {"GET /health/live", "GET /health/ready", "GET /version", "GET /health"},

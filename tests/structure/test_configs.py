@@ -20,6 +20,8 @@ SHARED = (
 CONFIGS = [
     "configs/embedded.yaml",
     "configs/pmcvqa.yaml",
+    "configs/radiology.yaml",
+    "deploy/containers-radiology.yaml",
     "deploy/containers.yaml",
     "k8s/overlays/embedded/trustvqa.yaml",
     "k8s/overlays/gpu/trustvqa.yaml",

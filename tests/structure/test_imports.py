@@ -34,7 +34,7 @@ MISTAKES = {
     "The gateway loads no model": ("services/gateway/web/planted.py", "import services.common.engine.interface"),
     "Within the gateway the way of a question goes down": (
         "services/gateway/intake/planted.py",
-        "import services.gateway.records.database",
+        "import services.gateway.records.connection.database",
     ),
     "Packages side by side import each other in one direction": (
         "prompt4trust/metrics/planted.py",

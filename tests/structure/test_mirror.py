@@ -11,6 +11,7 @@ OF_NO_DIRECTORY = {
     "tests/fuzz": "all services, by requests that nobody wrote",
     "tests/structure": "the whole tree",
     "tests/support": "helpers of many tests",
+    "tests/support/instructor": "a client that lives in an environment of its own",
     "tests/support/network": "helpers that stand between services",
     "tests/system": "all services together",
     "tests/system/faults": "what goes wrong with them",

@@ -12,6 +12,7 @@ MAX_LINES = 400
 MAX_MODULES = 14
 MAX_ARGUMENTS = 8
 LARGE_PACKAGES = {
+    "prompt4trust/calibration": "one module a family",
     "prompt4trust/estimators": "one module an estimator",
     "tests/deploy": "one module a part of the stack or a tool for it",
     "tests/k8s": "one module a kind of fault, beside the tests that plant it",

@@ -18,10 +18,10 @@ async def until(condition: Callable[[], bool], deadline_s: float = DEADLINE_S) -
             await asyncio.sleep(_POLL_S)
 
 
-def wait_until(condition: Callable[[], bool], deadline_s: float = DEADLINE_S) -> None:
+def wait_until(condition: Callable[[], bool], deadline_s: float = DEADLINE_S, *, poll_s: float = _POLL_S) -> None:
     """Wait until a condition holds, without an event loop; TimeoutError where it does not in time."""
     deadline = time.monotonic() + deadline_s
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"{condition} did not hold within {deadline_s:g} s")
-        time.sleep(_POLL_S)
+        time.sleep(poll_s)

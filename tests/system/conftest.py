@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -50,8 +50,9 @@ class Stack:
     def child(self, service: str) -> psutil.Process:
         """The process that runs a service now."""
         for child in psutil.Process(self.process.pid).children():
-            if f"services.{service}" in child.cmdline():
-                return child
+            with suppress(psutil.NoSuchProcess):  # one that was killed may go while it is looked at
+                if f"services.{service}" in child.cmdline():
+                    return child
         raise LookupError(service)
 
 

@@ -20,6 +20,7 @@ from openai import OpenAI
 from prompt4trust.datasets import load_dataset
 from prompt4trust.datasets.phantoms.generator import generate
 from prompt4trust.questions import Question
+from tests.services.gateway.checks import said
 from tests.support.waiting import wait_until
 from tests.system.conftest import ROOT, TRUSTVQA, Stack
 from tests.system.readme import differences, first_example, run_example
@@ -82,8 +83,8 @@ def test_one_question_is_found_by_its_id_in_the_logs_of_three_services_all_of_js
 
 def test_a_picture_and_a_question_get_a_calibrated_answer(stack: Stack) -> None:
     reply = ask(stack).json()
-    assert reply["answer"]["letter"] in "ABCD"
-    assert reply["answer"]["text"] == OPTIONS["ABCD".index(reply["answer"]["letter"])]
+    assert said(reply)["letter"] in "ABCD"
+    assert said(reply)["text"] == OPTIONS["ABCD".index(said(reply)["letter"])]
     assert reply["calibration"]["calibrated"] is True
     assert reply["calibration"]["fitted_on"]["n"] >= 1000
     assert 0 < reply["confidence"] < 1
@@ -139,7 +140,7 @@ def test_an_app_that_knows_only_openais_client_gets_the_same_answer(stack: Stack
     assert reply.calibration["decision"] == posted["decision"] == "answer"
     assert reply.calibration["answer"] == posted["answer"]
     assert reply.calibration["confidence"] == posted["confidence"]
-    assert reply.choices[0].message.content.startswith(f"{posted['answer']['letter']}: {posted['answer']['text']}\n")
+    assert reply.choices[0].message.content.startswith(f"{posted['answer']['letter']} ({posted['answer']['text']}). ")
     assert "".join(each.choices[0].delta.content or "" for each in chunks) == reply.choices[0].message.content
 
 
@@ -152,7 +153,7 @@ def test_the_terminal_command_gives_the_same_answer(stack: Stack) -> None:
     )
     assert done.returncode in (0, 3), done.stderr
     printed, posted = json.loads(done.stdout), ask(stack).json()
-    assert (printed["answer"], printed["confidence"]) == (posted["answer"], posted["confidence"])
+    assert (said(printed), printed["confidence"]) == (said(posted), posted["confidence"])
 
 
 def test_commands_find_the_stack_that_runs_here(stack: Stack) -> None:
@@ -166,8 +167,8 @@ def test_commands_find_the_stack_that_runs_here(stack: Stack) -> None:
 
     options = [argument for text in OPTIONS for argument in ("-o", text)]
     answer = run("ask", SAMPLE, QUESTION, *options, status=(0, 3))
-    said = run("feedback", answer["id"], "--right", answer["answer"]["letter"].lower(), "--who", "a radiologist")
-    assert (said["right"], said["who"]) == (True, "a radiologist")
+    kept = run("feedback", answer["id"], "--right", said(answer)["letter"].lower(), "--who", "a radiologist")
+    assert (kept["right"], kept["who"]) == (True, "a radiologist")
     assert run("runs", "list") == httpx.get(f"{stack.url('trainer')}/v1/runs").json()["runs"]
     assert run("policies") == httpx.get(f"{stack.url('policy')}/v1/policies").json()
 
@@ -176,8 +177,8 @@ def test_calibrated_confidence_is_honest_where_the_stated_one_is_not(stack: Stac
     def answer(question: Question) -> tuple[float, float, bool]:
         assert question.image is not None
         reply = ask(stack, question.image, question=question.text, options=[*question.options.values()], method=METHOD)
-        said = reply.json()
-        return said["calibration"]["stated_confidence"], said["confidence"], said["answer"]["letter"] == question.answer
+        told = reply.json()
+        return told["calibration"]["stated_confidence"], told["confidence"], said(told)["letter"] == question.answer
 
     with ThreadPoolExecutor(12) as askers:
         stated, calibrated, correct = zip(*askers.map(answer, questions), strict=True)

@@ -143,7 +143,10 @@ def test_every_other_command_needs_no_extra(bare: Environment) -> None:
     )
     done = bare.run("python", "-c", program)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "ask batch feedback phantoms evaluate calibrate report guard reference runs policies"
+    assert (
+        done.stdout.strip()
+        == "ask batch feedback phantoms evaluate calibrate report guard reference runs policies records"
+    )
     made = bare.run("trustvqa", "phantoms", "--out", "questions", "--n", "2")
     assert made.returncode == 0, made.stderr
     picture = str(ROOT / "services" / "gateway" / "static" / "samples" / "mri.png")

@@ -23,6 +23,21 @@ COMMANDS: Final = {
         "trustvqa.cli.ask.feedback:feedback",
         "Review an answer: which option was right, or whether the answer was; drift is told by that.",
     ),
+    "send": LazyCommand(
+        "trustvqa.cli.ask.send:send",
+        "Store an answer's report in a picture archive (PACS), beside the instance that was asked about.",
+        "hospital",
+    ),
+    "listen": LazyCommand(
+        "trustvqa.cli.operate.listen:listen",
+        "Have new instances of a picture archive (PACS) answered by rules, and store the reports, until Ctrl-C.",
+        "hospital",
+    ),
+    "deidentify": LazyCommand(
+        "trustvqa.cli.ask.deidentify:deidentify",
+        "Write DICOM objects without what tells of a patient (PS3.15, Annex E, the basic profile).",
+        "deidentify",
+    ),
     "phantoms": LazyCommand(
         "trustvqa.cli.runs.phantoms:phantoms",
         "Write a Phantom-VQA data set in PMC-VQA's format: synthetic pictures with questions, of no clinical use.",
@@ -69,6 +84,15 @@ COMMANDS: Final = {
     "restore": LazyCommand(
         "trustvqa.cli.operate.backup:restore",
         "Put a backup's records and registry in their places; stop the services first.",
+        "serve",
+    ),
+    "records": LazyCommand(
+        "trustvqa.cli.operate.records:app",
+        "Erase the content of one record of a gateway; what the audit log holds stays provable.",
+    ),
+    "audit": LazyCommand(
+        "trustvqa.cli.operate.audit:app",
+        "The audit log of a gateway's records: prove that nobody changed it, and hand it on.",
         "serve",
     ),
     "keys": LazyCommand(

@@ -19,8 +19,9 @@ from trustvqa.client.batches import BatchOutcome, BatchRun
 from trustvqa.client.connection import GatewayConnection, Patience, headers_of
 from trustvqa.client.errors import ClientError, NotAGatewayError
 from trustvqa.client.pictures import Picture, picture_file
-from trustvqa.client.questions import VqaQuestion
+from trustvqa.client.questions import VqaQuestion, Window
 from trustvqa.client.results import VqaResult
+from trustvqa.client.tokens import BearerToken, TokenProvider
 
 DEFAULT_URL: Final = "http://127.0.0.1:8080"
 DEADLINE_S: Final = 90.0
@@ -39,12 +40,13 @@ class AsyncClient:
         url: The gateway's address; by default $TRUSTVQA_URL, or this machine's port 8080.
         api_key: The API key to show; by default the one in $TRUSTVQA_API_KEY or in the file that
             $TRUSTVQA_API_KEY_FILE names.
+        token: An access token to show instead, or a function that gives a fresh one before every request.
         deadline_s: Seconds for one call, further tries included.
         patience_s: Seconds within which a call is tried again; 0 to try once; by default until the deadline.
         transport: How requests are sent, for proxies of a special kind and for tests; httpx's own by default.
 
     Raises:
-        ClientError: If the address is none, or the key cannot be read.
+        ClientError: If the address is none, the key cannot be read, or both a key and a token are given.
 
     Example:
         >>> async def main():
@@ -58,12 +60,15 @@ class AsyncClient:
         url: str | None = None,
         *,
         api_key: str | None = None,
+        token: str | TokenProvider | None = None,
         deadline_s: float = DEADLINE_S,
         patience_s: float = math.inf,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         address = url if url is not None else os.environ.get("TRUSTVQA_URL") or DEFAULT_URL
-        key = api_key if api_key is not None else key_from_environment()
+        if api_key is not None and token is not None:
+            raise ClientError("show an API key or a token, not both")
+        key = api_key if api_key is not None or token is not None else key_from_environment()
         self.url = address.rstrip("/")
         self._patience = Patience(deadline_s, patience_s)
         try:
@@ -73,7 +78,12 @@ class AsyncClient:
         if base.scheme not in ("http", "https") or not base.host:
             raise ClientError(f"{address!r} is no address of a gateway: it begins with http:// or https://")
         self._connection = GatewayConnection(
-            httpx.AsyncClient(base_url=base, headers=headers_of(key), transport=transport)
+            httpx.AsyncClient(
+                base_url=base,
+                headers=headers_of(key),
+                auth=None if token is None else BearerToken(token),
+                transport=transport,
+            )
         )
 
     async def __aenter__(self) -> Self:
@@ -100,6 +110,8 @@ class AsyncClient:
         max_risk: float | None = None,
         coverage: float | None = None,
         groups: Mapping[str, str] | None = None,
+        frame: int | None = None,
+        window: Window | None = None,
         idempotency_key: str | None = None,
         deadline_s: float | None = None,
         try_s: float = math.inf,
@@ -116,6 +128,9 @@ class AsyncClient:
             max_risk: Largest accepted share of errors among the answers given, in [0, 1].
             coverage: Rate at which the option set is to hold the right option, in (0, 1).
             groups: What is known of the question, such as {"modality": "CT"}.
+            frame: The frame of a DICOM object, from 1; by default the middle one.
+            window: The name of one of a DICOM object's own windows, or centre and width in its own units; by default
+                its first.
             idempotency_key: 16 to 128 visible ASCII characters under which the question is the same one, if it is
                 asked again by another call; by default it is a new one.
             deadline_s: Seconds for this call; by default the client's.
@@ -131,7 +146,7 @@ class AsyncClient:
             ProblemError: If the gateway refused.
             DeadlineError, GatewayUnreachableError, NotAGatewayError: If there was no good reply.
         """
-        asked = VqaQuestion(picture, question, options, None, method, max_risk, coverage, groups or {})
+        asked = VqaQuestion(picture, question, options, None, method, max_risk, coverage, groups or {}, frame, window)
         file = await anyio.to_thread.run_sync(picture_file, picture)
         whole_s = self._patience.deadline_s if deadline_s is None else deadline_s
         reply = await self._connection.json(

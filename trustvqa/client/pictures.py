@@ -1,15 +1,14 @@
-"""Pictures of every kind that the client takes, as the file that is sent: pixels, and nothing about a patient.
+"""Pictures of every kind that the client takes, as the file that is sent.
 
-Neither a file's name nor a DICOM object's attributes leave the machine; of an array, a PIL image or a DICOM object only
-the pixels do: as a PNG without metadata, or as such a TIFF where a PNG cannot hold the values. The gateway windows deep
-grey of both.
+A file goes as it is, a DICOM file too, but without its name. Of an array or a PIL image the pixels go: as a PNG without
+metadata, or as such a TIFF where a PNG cannot hold the values. Of a pydicom dataset the elements go that a gateway
+reads, which are none of its patient's. Windows are the gateway's work, whatever the kind.
 """
 
 from __future__ import annotations
 
 import os
 import re
-from importlib.util import find_spec
 from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, TypeAlias
@@ -22,12 +21,11 @@ if TYPE_CHECKING:
 
 Picture: TypeAlias = Any
 """A path, the bytes or an open binary file of a picture, a numpy array (height × width of uint8, uint16, int16, int32
-or float32, or height × width × 3 of uint8), a PIL image, or a pydicom dataset of one frame."""
+or float32, or height × width × 3 of uint8), a PIL image, or a pydicom dataset."""
 
 MAX_BYTES = 100_000_000
 """Largest file that is read; gateways take less."""
-_DICOM_AT, _DICOM = 128, b"DICM"
-# How pictures begin that a gateway may read; all else may be a DICOM data set, which needs no preamble.
+# How pictures begin that a gateway may read, beside DICOM.
 _PICTURES = re.compile(rb"\x89PNG|\xff\xd8|RIFF.{4}WEBP|II[*+]\0|MM\0[*+]|BM|GIF8|\0\0\0\x0cjP  ", re.DOTALL)
 _DEEP_MODES = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
@@ -40,7 +38,7 @@ def picture_file(picture: Picture) -> bytes:
         picture: What there is.
 
     Returns:
-        The bytes of a PNG or TIFF, or of the file that was given.
+        The bytes of a PNG, TIFF or DICOM file, or of the file that was given.
 
     Raises:
         UnusablePictureError: If it cannot be read, or is no picture that can be sent.
@@ -56,7 +54,9 @@ def picture_file(picture: Picture) -> bytes:
         return _plain(bytes(picture))
     kinds = {each.__module__.partition(".")[0] for each in type(picture).__mro__}
     if "pydicom" in kinds:
-        return _of_dicom(picture)
+        from trustvqa.client.dicom import dataset_bytes
+
+        return dataset_bytes(picture)
     if "numpy" in kinds:
         return _of_array(picture)
     if "PIL" in kinds:
@@ -93,15 +93,13 @@ def _plain(data: bytes) -> bytes:
         raise UnusablePictureError("the picture's file is empty")
     if len(data) > MAX_BYTES:
         raise UnusablePictureError(f"the picture's file has more than {MAX_BYTES} bytes")
-    has_preamble = data[_DICOM_AT : _DICOM_AT + len(_DICOM)] == _DICOM
-    if not has_preamble and _PICTURES.match(data):
+    if _PICTURES.match(data):
         return data
-    if find_spec("pydicom") is None:
-        what = "is a DICOM file" if has_preamble else "begins as no picture does, and may be a DICOM data set"
-        raise UnusablePictureError(f"this {what}; pydicom, which reads DICOM, is not installed")
-    from trustvqa.client.dicom import read_dicom
+    from prompt4trust.pictures.dicom import begins_as_dicom
 
-    return _of_dicom(read_dicom(data, has_preamble=has_preamble))
+    if begins_as_dicom(data):
+        return data
+    raise UnusablePictureError("the file is neither a picture that is known (PNG, JPEG, WebP, TIFF, BMP) nor DICOM")
 
 
 def _of_array(values: np.ndarray[Any, Any]) -> bytes:
@@ -150,12 +148,6 @@ def _on_black(image: Image.Image) -> Image.Image:
     layered = image.convert("RGBA")
     ground = Image.new("RGBA", layered.size, (0, 0, 0, 255))
     return Image.alpha_composite(ground, layered).convert("RGB")
-
-
-def _of_dicom(dataset: Any) -> bytes:
-    from trustvqa.client.dicom import dicom_pixels
-
-    return _of_array(dicom_pixels(dataset))
 
 
 def _file_of(image: Image.Image, *, is_inverted: bool = False) -> bytes:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from trustvqa.client.pictures import Picture
+
+Window: TypeAlias = str | tuple[float, float]
+"""The name of a DICOM object's own window, or centre and width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +25,9 @@ class VqaQuestion:
         max_risk: Largest accepted share of errors among the answers given, in [0, 1]; by default the gateway's own.
         coverage: Rate at which the option set is to hold the right option, in (0, 1); by default the gateway's own.
         groups: What is known of the question, such as {"modality": "CT"}.
+        frame: The frame of a DICOM object, from 1; by default the middle one.
+        window: The window of grey of a DICOM object: the name of one of its own, or centre and width in its own units
+            (Hounsfield units of a CT); by default its first.
     """
 
     picture: Picture
@@ -32,6 +38,8 @@ class VqaQuestion:
     max_risk: float | None = None
     coverage: float | None = None
     groups: Mapping[str, str] = field(default_factory=dict)
+    frame: int | None = None
+    window: Window | None = None
 
     def __post_init__(self) -> None:
         """Refuse a text for the options: its letters would be taken for them.
@@ -46,5 +54,17 @@ class VqaQuestion:
         """Give the fields of a request beside the picture; what is not said is left to the gateway."""
         options = dict(self.options) if isinstance(self.options, Mapping) else list(self.options)
         asked = {"question": self.question, "options": options, "groups": dict(self.groups)}
-        named = {"method": self.method, "max_risk": self.max_risk, "coverage": self.coverage}
+        named = {
+            "method": self.method,
+            "max_risk": self.max_risk,
+            "coverage": self.coverage,
+            "frame": self.frame,
+            "window": self._window(),
+        }
         return {name: value for name, value in {**asked, **named}.items() if value not in (None, {}, [])}
+
+    def _window(self) -> Any:
+        if self.window is None or isinstance(self.window, str):
+            return self.window
+        center, width = self.window
+        return {"center": float(center), "width": float(width)}

@@ -10,20 +10,10 @@ from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-_NEARLY_ONE = 0.99
+from prompt4trust.shares import in_percent
+
 _FEWEST_LEFT = 2
-
-
-def percent(share: float) -> str:
-    """Write a probability in percent; what is not certain is never written as if it were.
-
-    Example:
-        >>> percent(0.9957), percent(0.82), percent(0.004), percent(1.0)
-        ('more than 99 %', '82 %', 'less than 1 %', 'more than 99 %')
-    """
-    if share > _NEARLY_ONE:
-        return "more than 99 %"
-    return "less than 1 %" if share < 1 - _NEARLY_ONE else f"{100 * share:.0f} %"
+_WOULD_TELL = "the set has fewer than two options: it would be the guess, and the question is left to a person"
 
 
 class _Part(BaseModel):
@@ -106,21 +96,35 @@ class OptionSetInfo(_Part):
     reason: str = ""
 
 
+def _with_guess(reply: Mapping[str, Any]) -> dict[str, Any]:
+    """Call a guess what a deferral holds of a model's words, an option set of one among them."""
+    told = dict(reply)
+    for name, guess in (("answer", "guess"), ("explanation", "guess_explanation"), ("model_text", "guess_model_text")):
+        said = told.get(name)
+        if said is not None:
+            told |= {name: None, guess: told.get(guess) or said}
+    letters = (told.get("option_set") or {}).get("letters")
+    if letters is not None and len(letters) < _FEWEST_LEFT:
+        told |= {"option_set": None, "option_set_reason": _WOULD_TELL}
+    return told
+
+
 class VqaResult(_Part):
     """A result: an answer whose confidence can be trusted, or the decision to leave the question to a person.
 
-    What the model said where the decision is to defer is in `model_guess`, `model_text` and `raw` alone, and in no text
-    that is printed. It is there to be compared with what a person finds, and is no answer.
+    What the model said where the decision is to defer is in fields that are called a guess alone, here and in `raw`,
+    and in no text that is printed. It is there to be compared with what a person finds, and is no answer.
 
     Attributes:
         id: Id of the answer, for feedback.
         decision: "answer", or "defer": leave the question to a person.
+        answer: The answer; None where the question is left to a person.
         confidence: In [0, 1]; calibrated if and only if `calibration.calibrated`; None where the model's reply could
             not be read.
         calibration: Where the confidence comes from.
         decision_basis: Why the decision is what it is.
         option_set: Options that hold the right one at a known rate, or None; None also for a deferral whose set is of
-            one option, which would be the guess (it is in `raw`).
+            one option, which would be the guess.
         option_set_reason: Why there is none.
         atypicality: How unlike the questions behind the promises this one is, or None.
         guidance_prompt: The calibration guidance prompt that was used, or None.
@@ -129,14 +133,21 @@ class VqaResult(_Part):
         timing_ms: Milliseconds by part.
         recorded: Whether the answer is kept, so that feedback on it can be.
         replayed: Whether the answer was given before, to the same line of a batch; texts may be missing then.
-        model_guess: What the model chose, whatever the decision is; None where its reply could not be read.
-        model_text: What the model wrote, whatever the decision is.
-        raw: The whole reply as it came.
+        statement: What came of the question, for people; it names no answer that is not given. Empty from a gateway
+            that says none.
+        explanation: The text in which the model gave its answer, its own numbers of confidence left out and its words
+            of certainty marked; None where the question is left to a person.
+        model_text: What the model wrote, as it came; None where the question is left to a person.
+        guess: What the model chose where the question is left to a person, not to be relied on; None where the answer
+            is given, or the model's reply could not be read.
+        guess_explanation: The explanation of a guess, as little to be relied on.
+        guess_model_text: What the model wrote, where the question is left to a person.
+        raw: The whole reply. Gateways of before called a guess `answer` where they deferred; here it is under `guess`.
 
     Example:
-        >>> reply = {"id": "1", "decision": "defer", "answer": {"letter": "B", "text": "Oval"}, "confidence": 0.4}
+        >>> reply = {"id": "1", "decision": "defer", "guess": {"letter": "B", "text": "Oval"}, "confidence": 0.4}
         >>> result = VqaResult.from_reply(reply)
-        >>> result.answer is None, result.model_guess.letter
+        >>> result.answer is None, result.guess.letter
         (True, 'B')
         >>> print(result)
         deferred to a person
@@ -144,6 +155,7 @@ class VqaResult(_Part):
 
     id: str
     decision: Literal["answer", "defer"]
+    answer: Choice | None = None
     confidence: float | None = None
     calibration: CalibrationInfo = Field(default_factory=CalibrationInfo)
     decision_basis: DecisionInfo = Field(default_factory=DecisionInfo)
@@ -156,13 +168,17 @@ class VqaResult(_Part):
     timing_ms: Mapping[str, float] = Field(default_factory=dict)
     recorded: bool = False
     replayed: bool = False
-    model_guess: Choice | None = Field(default=None, repr=False)
-    model_text: str = Field(default="", repr=False)
+    statement: str = ""
+    explanation: str | None = None
+    model_text: str | None = Field(default=None, repr=False)
+    guess: Choice | None = Field(default=None, repr=False)
+    guess_explanation: str | None = Field(default=None, repr=False)
+    guess_model_text: str | None = Field(default=None, repr=False)
     raw: Mapping[str, Any] = Field(default_factory=dict, repr=False)
 
     @classmethod
     def from_reply(cls, reply: Mapping[str, Any], *, replayed: bool = False) -> Self:
-        """Read a gateway's reply; of a deferral it drops an option set of one, which would say the guess.
+        """Read a gateway's reply; what a gateway of before says of a deferral becomes a guess by name.
 
         Args:
             reply: The JSON of a 200 from POST /vqa, or of a line of POST /vqa/batch.
@@ -171,34 +187,20 @@ class VqaResult(_Part):
         Raises:
             ValidationError: If it is none.
         """
-        own = {"replayed": replayed, "model_guess": reply.get("answer"), "model_text": reply.get("explanation") or ""}
-        read = cls.model_validate({**reply, **own, "raw": reply})
-        if read.is_deferred and read.option_set is not None and len(read.option_set.letters) < _FEWEST_LEFT:
-            why = "The set has fewer than two options: it would be the guess, and the question is left to a person."
-            return read.model_copy(update={"option_set": None, "option_set_reason": why})
-        return read
-
-    @property
-    def answer(self) -> Choice | None:
-        """The answer; None where the question is left to a person."""
-        return self.model_guess if self.decision == "answer" else None
+        told = _with_guess(reply) if reply.get("decision") == "defer" else dict(reply)
+        return cls.model_validate({**told, "replayed": replayed, "raw": told})
 
     @property
     def is_deferred(self) -> bool:
         """Whether the question is left to a person."""
         return self.decision == "defer"
 
-    @property
-    def explanation(self) -> str | None:
-        """The text in which the model gave its answer; None where the question is left to a person."""
-        return self.model_text if self.decision == "answer" else None
-
     def __str__(self) -> str:
         """Show it for a person, without the guess of a question that is left to one."""
         if self.answer is None:
             reason = self.decision_basis.reason
             return f"deferred to a person: {reason}" if reason else "deferred to a person"
-        sure = "" if self.confidence is None else f" ({percent(self.confidence)}, {self._origin})"
+        sure = "" if self.confidence is None else f" ({in_percent(self.confidence)}, {self._origin})"
         return f"{self.answer}{sure}"
 
     @property

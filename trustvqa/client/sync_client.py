@@ -13,8 +13,9 @@ from trustvqa.client.async_client import BATCH_DEADLINE_S, DEADLINE_S, AsyncClie
 from trustvqa.client.batches import BatchOutcome
 from trustvqa.client.loop_thread import LoopThread
 from trustvqa.client.pictures import Picture
-from trustvqa.client.questions import VqaQuestion
+from trustvqa.client.questions import VqaQuestion, Window
 from trustvqa.client.results import VqaResult
+from trustvqa.client.tokens import TokenProvider
 
 
 class Client:
@@ -26,6 +27,7 @@ class Client:
         url: The gateway's address; by default $TRUSTVQA_URL, or this machine's port 8080.
         api_key: The API key to show; by default the one in $TRUSTVQA_API_KEY or in the file that
             $TRUSTVQA_API_KEY_FILE names.
+        token: An access token to show instead, or a function that gives a fresh one before every request.
         deadline_s: Seconds for one call, further tries included.
         patience_s: Seconds within which a call is tried again; 0 to try once; by default until the deadline.
         transport: How requests are sent; httpx's own by default.
@@ -45,12 +47,13 @@ class Client:
         url: str | None = None,
         *,
         api_key: str | None = None,
+        token: str | TokenProvider | None = None,
         deadline_s: float = DEADLINE_S,
         patience_s: float = math.inf,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._client = AsyncClient(
-            url, api_key=api_key, deadline_s=deadline_s, patience_s=patience_s, transport=transport
+            url, api_key=api_key, token=token, deadline_s=deadline_s, patience_s=patience_s, transport=transport
         )
         self._thread = LoopThread()
 
@@ -83,6 +86,8 @@ class Client:
         max_risk: float | None = None,
         coverage: float | None = None,
         groups: Mapping[str, str] | None = None,
+        frame: int | None = None,
+        window: Window | None = None,
         idempotency_key: str | None = None,
         deadline_s: float | None = None,
         try_s: float = math.inf,
@@ -99,6 +104,8 @@ class Client:
                 max_risk=max_risk,
                 coverage=coverage,
                 groups=groups,
+                frame=frame,
+                window=window,
                 idempotency_key=idempotency_key,
                 deadline_s=deadline_s,
                 try_s=try_s,

@@ -90,7 +90,7 @@ def remarks(method: MethodReport) -> list[str]:
     if method.unlabelled:
         said.append(
             f"{method.unlabelled} question(s) without a known right option are in no figure: open ones, whose answers "
-            "are for people to compare, and those of unknown truth"
+            "no judge compared with what is expected, and those of unknown truth"
         )
     if method.invalid:
         listed = ", ".join(f"{count} x {reason}" for reason, count in method.invalid.items())

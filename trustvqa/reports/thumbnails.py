@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from prompt4trust.pictures import PictureLimits, begins_as_dicom, decode_picture
+
 MOST_BYTES = 40_000
 _SIDE = 320
 _QUALITIES = (85, 70, 50, 30)
@@ -28,10 +30,8 @@ def thumbnail(path: Path, *, side: int = _SIDE, most_bytes: int = MOST_BYTES) ->
         "data:image/...;base64,...", or None if the file is no picture that can be read or made so small.
     """
     try:
-        with Image.open(path) as opened:
-            opened.draft("RGB", (side, side))
-            picture = _eight_bit(opened)
-            picture.thumbnail((side, side))
+        picture = _opened(path, side)
+        picture.thumbnail((side, side))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     encoded = _encoded(picture, "PNG")
@@ -42,6 +42,16 @@ def thumbnail(path: Path, *, side: int = _SIDE, most_bytes: int = MOST_BYTES) ->
         if len(encoded) <= most_bytes:
             return _url("jpeg", encoded)
     return None
+
+
+def _opened(path: Path, side: int) -> Image.Image:
+    data = path.read_bytes()
+    if begins_as_dicom(data):
+        # A page is handed on: what may have a name in its pixels has no place there.
+        return decode_picture(data, PictureLimits(takes_burned_in=False)).pixels
+    with Image.open(io.BytesIO(data)) as opened:
+        opened.draft("RGB", (side, side))
+        return _eight_bit(opened)
 
 
 def _eight_bit(opened: Image.Image) -> Image.Image:

@@ -25,7 +25,8 @@ Access = frozenset[Right]
 # Never refuses by itself: FastAPI runs dependencies after it has read the body, which is too late. See Authenticator.
 _scheme: Final = HTTPBearer(
     scheme_name=KEY_SCHEME,
-    description="A key of this deployment, with the scopes that an operation names.",
+    description="A key of this deployment, with the scopes that an operation names; or an access token of the issuer "
+    "that it trusts, whose scopes stand for these.",
     auto_error=False,
 )
 

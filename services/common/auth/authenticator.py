@@ -1,9 +1,10 @@
-"""The authenticator: judges every request by its key, ahead of everything that costs anything."""
+"""The authenticator: judges every request by its key or token, ahead of everything that costs anything."""
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Protocol
 
 import structlog
@@ -14,15 +15,20 @@ from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from services.common.auth.access import Access, Rule, rules_of
-from services.common.auth.key import Key, Right, id_of
-from services.common.auth.keyring import Keyring, Refusal
+from services.common.auth.caller import Caller, note_caller
+from services.common.auth.client import site_of_scope
+from services.common.auth.credentials import Credentials
+from services.common.auth.guesses import Guesses
+from services.common.auth.key import Right, id_of
 from services.common.auth.metrics import AuthenticationMetrics
+from services.common.auth.refusal_replies import Refused
 from services.common.http.problems import Problem, request_id_of_scope
 from services.common.settings import LOOPBACK, host_name
 
 # What a client has sent by the time it reads a refusal is thrown away; with more than this to come it is hung up on.
 _SMALL_BODY: Final = 64 * 1024
-_LONGEST: Final = 200
+_MOST_HELD: Final = 64
+_LONGEST_HELD_S: Final = 2.0
 _UNDECLARED: Final = Rule("undeclared", re.compile(""), None, frozenset({Right.ADMIN}), declared=False)
 _log = structlog.get_logger(__name__)
 
@@ -40,42 +46,49 @@ class Browser(Protocol):
 
 
 class Authenticator:
-    """ASGI middleware: let a request pass if its key allows what its route asks for, before its body is read.
+    """ASGI middleware: let a request pass if its key or token allows what its route asks for, before its body is read.
 
-    A route that declares nothing is for administrators. Without keys, everything but administration is open: that is
-    for the machine's own user where the service listens on loopback, and closed beyond.
+    A route that declares nothing is for administrators. Without keys and issuers of tokens, everything but
+    administration is open: that is for the machine's own user where the service listens on loopback, and closed beyond.
 
     Args:
         app: The wrapped application.
         api: The FastAPI application whose routes are protected; they are listed when it starts.
-        keyring: The keys, or None where there are none.
+        credentials: The keys and the issuers of tokens, or None where there are none.
         service: The service's name, for messages.
         is_loopback: Whether only this machine can reach the service.
         others: What routes ask for that are not FastAPI's own: path -> access.
         metrics: Counts of refusals.
         browser: Reads browsers' keys; None where no browsers are expected.
+        guesses: Counts wrong keys.
+        sleep: Waits for some seconds.
     """
 
     def __init__(
         self,
         app: ASGIApp,
         api: FastAPI,
-        keyring: Keyring | None,
+        credentials: Credentials | None,
         *,
         service: str,
         is_loopback: bool,
         others: Mapping[str, Access],
         metrics: AuthenticationMetrics,
         browser: Browser | None = None,
+        guesses: Guesses | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self._app = app
         self._api = api
-        self._keyring = keyring
+        self._credentials = credentials
         self._service = service
         self._is_loopback = is_loopback
         self._others = others
         self._metrics = metrics
         self._browser = browser
+        self._guesses = guesses if guesses is not None else Guesses()
+        self._sleep = sleep
+        self._held = 0
         self._rules: list[Rule] | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -87,38 +100,55 @@ class Authenticator:
             return
         if scope["type"] != "http":
             raise RuntimeError(f"nothing here speaks {scope['type']}")
-        refusal = self._check(scope)
+        refusal = await self._check(scope)
         if refusal is None:
             await self._app(scope, receive, send)
         else:
             await refusal(scope, receive, send)
 
-    def _check(self, scope: Scope) -> Response | None:
+    async def _check(self, scope: Scope) -> Response | None:
         rule = self._rule(scope)
         if rule is not None and not rule.access:
             return None
-        if self._keyring is None:
+        if self._credentials is None:
             return self._check_without_keys(scope, rule)
         headers = Headers(scope=scope)
         text = _bearer(headers)
         if text is None and self._browser is not None:
             text = self._browser.key_from(scope)
-        found = self._keyring.find(text)
-        if isinstance(found, Refusal):
+        found = await self._credentials.judge(text, scope)
+        if isinstance(found, Refused):
             page = self._browser.sign_in(scope) if self._browser is not None else None
-            if page is None or found is not Refusal.MISSING:  # who comes to the page for the first time did no wrong
-                self._note(scope, rule, found.value, text)
+            if page is None or found.shown != "nothing":  # who comes to the page for the first time did no wrong
+                self._note(scope, rule, found.reason, text)
             _name_route(scope, rule)
+            away_s = self._guesses.note(site_of_scope(scope), text) if found.is_guess and text is not None else 0.0
+            if away_s > 0.0:
+                return await self._late(away_s, scope)
             return page or _close_unread(headers, _unauthorized(found, scope))
         lacking = [right for right in (rule.access if rule else ()) if not found.allows(right)]
         if lacking:
             self._note(scope, rule, "scope", text)
             _name_route(scope, rule)
-            return _close_unread(headers, _forbidden(lacking, scope))
-        scope.setdefault("state", {})["key"] = found
+            return _close_unread(headers, _forbidden(lacking, found, scope))
+        note_caller(scope, found)
         # On every line that this request writes from here on, the access log's among them.
-        structlog.contextvars.bind_contextvars(key=found.id)
+        structlog.contextvars.bind_contextvars(**{found.kind: found.id})
         return None
+
+    async def _late(self, away_s: float, scope: Scope) -> Response:
+        """Answer a wrong credential late, so that whoever tries one after the other tries few."""
+        if self._held < _MOST_HELD:
+            self._held += 1
+            try:
+                await self._sleep(min(away_s, _LONGEST_HELD_S))
+            finally:
+                self._held -= 1
+        self._metrics.refusals.labels("guessing").inc()
+        detail = "Too many wrong keys came from this address, or for this key. A right one is taken at once."
+        response = Problem(429, "too-many-wrong-keys", detail, retry_after=away_s).response(request_id_of_scope(scope))
+        response.headers["Connection"] = "close"
+        return response
 
     def _check_without_keys(self, scope: Scope, rule: Rule | None) -> Response | None:
         if rule is None or Right.ADMIN not in rule.access:
@@ -186,34 +216,25 @@ def _name_route(scope: Scope, rule: Rule | None) -> None:
         scope["route"] = rule
 
 
-def key_of(scope: Scope) -> Key | None:
-    """Look up the key that a request was let in by; None where none was asked for."""
-    found = scope.get("state", {}).get("key")
-    return found if isinstance(found, Key) else None
-
-
 def _bearer(headers: Headers) -> str | None:
     scheme, _, given = headers.get("authorization", "").partition(" ")
     text = given.strip()
-    return text if scheme.lower() == "bearer" and 0 < len(text) <= _LONGEST else None
+    return text if scheme.lower() == "bearer" and text else None
 
 
-def _unauthorized(refusal: Refusal, scope: Scope) -> Response:
-    # RFC 6750, section 3: no error code where nothing was sent.
-    if refusal is Refusal.MISSING:
-        kind, detail, challenge = "key-required", "Send an API key: Authorization: Bearer tvqa_...", "Bearer"
-    else:
-        detail = "This key has expired." if refusal is Refusal.EXPIRED else "This is no key of this service."
-        kind, challenge = "key-refused", 'Bearer error="invalid_token"'
-    response = Problem(401, kind, detail).response(request_id_of_scope(scope))
-    response.headers["WWW-Authenticate"] = challenge
+def _unauthorized(refused: Refused, scope: Scope) -> Response:
+    response = Problem(401, refused.kind, refused.detail).response(request_id_of_scope(scope))
+    response.headers["WWW-Authenticate"] = refused.challenge
     return response
 
 
-def _forbidden(lacking: list[Right], scope: Scope) -> Response:
+def _forbidden(lacking: list[Right], caller: Caller, scope: Scope) -> Response:
     names = " ".join(sorted(lacking))
-    detail = f"This key does not allow that: it takes one with the scope {names}."
-    response = Problem(403, "key-lacks-scope", detail, scope=names).response(request_id_of_scope(scope))
+    if caller.kind == "key":
+        detail = f"This key does not allow that: it takes one with the scope {names}."
+    else:
+        detail = f"The scopes of this token do not allow that: it takes the right {names}."
+    response = Problem(403, f"{caller.kind}-lacks-scope", detail, scope=names).response(request_id_of_scope(scope))
     response.headers["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{names}"'
     return response
 

@@ -7,7 +7,7 @@ from functools import lru_cache
 
 from starlette.types import Scope
 
-from services.common.auth.authenticator import key_of
+from services.common.auth.caller import caller_of
 
 _IPV6_SITE = 64
 """Bits of an IPv6 address that a client was given; it chooses the others itself."""
@@ -20,7 +20,8 @@ def client_of(scope: Scope) -> str:
         scope: The request's ASGI scope, once the authenticator has let it pass.
 
     Returns:
-        The id of its key; where no keys are asked for, its address, of which IPv6's first half counts.
+        The id of its key, or the name of its token's subject; where neither is asked for, its address, of which IPv6's
+        first half counts.
 
     Example:
         >>> client_of({"type": "http", "client": ("203.0.113.7", 50000)})
@@ -28,9 +29,12 @@ def client_of(scope: Scope) -> str:
         >>> client_of({"type": "http", "client": ("2001:db8::7", 50000)})
         '2001:db8::/64'
     """
-    key = key_of(scope)
-    if key is not None:
-        return key.id
+    caller = caller_of(scope)
+    return caller.id if caller is not None else site_of_scope(scope)
+
+
+def site_of_scope(scope: Scope) -> str:
+    """Name the address that a request comes from, whoever sent it; "" where there is none."""
     return _site_of(str(scope["client"][0]) if scope.get("client") else "")
 
 

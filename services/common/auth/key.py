@@ -13,6 +13,8 @@ from typing import Annotated, Final
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from services.common.rates import Rate
+
 _SHAPE: Final = re.compile(r"tvqa_([0-9a-f]{8})_[A-Za-z0-9_-]{43}", re.ASCII)
 _SECRET_BYTES: Final = 32
 # Compared with where there is no such key, so that a wrong secret and an unknown id take the same work.
@@ -48,6 +50,8 @@ class Key(BaseModel):
             gateway, should it get out.
         created: When it was made.
         expires: From when on it is refused, or None for never.
+        rate: Most requests that it is good for, as "60/minute", or None for those of its scopes.
+        concurrent: Most requests that are answered for it at once, or None for those of its scopes.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -59,6 +63,8 @@ class Key(BaseModel):
     services: Annotated[frozenset[str], Field(min_length=1)] | None = None
     created: AwareDatetime
     expires: AwareDatetime | None = None
+    rate: Rate | None = None
+    concurrent: Annotated[int, Field(ge=1, le=10_000)] | None = None
 
     def allows(self, right: Right) -> bool:
         """Whether the key gives a right."""
@@ -90,6 +96,8 @@ def make_key(
     created: datetime,
     expires: datetime | None = None,
     services: Iterable[str] | None = None,
+    rate: str | None = None,
+    concurrent: int | None = None,
 ) -> tuple[str, Key]:
     """Make a key.
 
@@ -99,6 +107,8 @@ def make_key(
         created: Now.
         expires: From when on it is refused; None for never.
         services: Services that take it; None for all.
+        rate: Most requests that it is good for, as "60/minute"; None for those of its scopes.
+        concurrent: Most requests that are answered for it at once; None for those of its scopes.
 
     Returns:
         The key's text, which is shown once, and what is kept of it.
@@ -116,6 +126,8 @@ def make_key(
         services=None if services is None else frozenset(services),
         created=created,
         expires=expires,
+        rate=rate,
+        concurrent=concurrent,
     )
     return text, kept
 

@@ -57,6 +57,6 @@ def change_keys(path: Path, change: Callable[[tuple[Key, ...]], tuple[Key, ...]]
         there = path.exists()
         mode = stat.S_IMODE(path.stat().st_mode) if there else _PRIVATE
         keys = change(read_keys(path).keys if there else ())
-        write_atomically(path, KeyFile(keys=keys).model_dump_json(indent=2) + "\n", mode)
+        write_atomically(path, KeyFile(keys=keys).model_dump_json(indent=2, exclude_none=True) + "\n", mode)
     finally:
         os.close(lock)

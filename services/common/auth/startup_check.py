@@ -23,10 +23,11 @@ def refuse_to_start_open(settings: ServiceSettings, *, always: bool) -> None:
     variable = f"TRUSTVQA_{settings.service.upper()}_API_KEYS"
     make = "trustvqa keys new --file keys.json --name admin --scope admin"
     if settings.api_keys is None:
-        if settings.is_loopback or not always:
+        if settings.is_loopback or not always or settings.asks_who:
             return
         _end(
-            f"the {settings.service} would listen on {settings.host} and let everybody in: it has no API keys.\n"
+            f"the {settings.service} would listen on {settings.host} and let everybody in: it has no API keys, and no "
+            "issuer of tokens.\n"
             f"  make one:    {make}\n"
             f"  name them:   {variable}=/path/to/keys.json\n"
             f"  or stay on this machine: TRUSTVQA_{settings.service.upper()}_HOST=127.0.0.1"

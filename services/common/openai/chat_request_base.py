@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from services.common.openai.chat_parts import OpenAIModel, StreamOptions, inconsistent, unserved
 from services.common.openai.text_forms import ResponseFormat
+from services.common.openai.tools import ForcedTool, ToolChoice, Tools, forced_tool
 
 _MAX_INT = 2**31 - 1
 
@@ -23,6 +24,8 @@ class ChatRequestBase(OpenAIModel):
         max_tokens: Longest text, in tokens.
         max_completion_tokens: The same by its newer name.
         response_format: Form that the text is to have.
+        tools: Functions, of which `tool_choice` may name the one that the reply calls.
+        tool_choice: Which; "required" where there is one. With "none" and "auto" none is called.
         stream: Whether the reply is to come as server-sent events.
         stream_options: Options of that; needs stream.
         service_tier: Taken, and without effect.
@@ -37,6 +40,8 @@ class ChatRequestBase(OpenAIModel):
     max_tokens: int | None = Field(default=None, ge=1, le=_MAX_INT)
     max_completion_tokens: int | None = Field(default=None, ge=1, le=_MAX_INT)
     response_format: ResponseFormat | None = None
+    tools: Tools | None = None
+    tool_choice: ToolChoice | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
 
@@ -47,8 +52,6 @@ class ChatRequestBase(OpenAIModel):
 
     # Not served; only values that ask for nothing are taken.
     modalities: Annotated[None, unserved(["text"])] = None
-    tools: Annotated[None, unserved([])] = None
-    tool_choice: Annotated[None, unserved("none", "auto")] = None
     functions: Annotated[None, unserved([])] = None
     function_call: Annotated[None, unserved("none", "auto")] = None
     audio: Annotated[None, unserved()] = None
@@ -63,7 +66,14 @@ class ChatRequestBase(OpenAIModel):
             raise inconsistent("stream_options", "it is only allowed when 'stream' is true")
         if None not in (self.max_tokens, self.max_completion_tokens) and self.max_tokens != self.max_completion_tokens:
             raise inconsistent("max_tokens", "'max_completion_tokens' is another number; give one of them")
+        if self.forced_tool is not None and self.response_format not in (None, ResponseFormat(type="text")):
+            raise inconsistent("tool_choice", "'response_format' asks for a form as well; give one of them")
         return self
+
+    @property
+    def forced_tool(self) -> ForcedTool | None:
+        """The function that the reply must call, or None."""
+        return forced_tool(self.tools, self.tool_choice)
 
     @property
     def token_limit(self) -> int | None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from fastapi import Request
 from fastapi.responses import JSONResponse
@@ -103,12 +103,18 @@ def from_validation(error: ValidationError) -> OpenAIError:
     return OpenAIError(400, f"Invalid value for '{param or 'body'}': {message}.", param=param, code=code)
 
 
+_OF_ONE_KIND: Final = frozenset({"tools"})
+"""Lists whose elements are no union: behind an element's number stands a field, and no tag."""
+
+
 def _path(location: Sequence[int | str]) -> list[int | str]:
     """Leave out what names a member of a union: "str", "list[...]", and the tag after an element's number."""
+    befores = zip(("", "", *location), ("", *location), location, strict=False)
     return [
         part
-        for before, part in zip(("", *location), location, strict=False)
-        if isinstance(part, int) or (part.isidentifier() and part != "str" and not isinstance(before, int))
+        for lists, before, part in befores
+        if isinstance(part, int)
+        or (part.isidentifier() and part != "str" and (lists in _OF_ONE_KIND or not isinstance(before, int)))
     ]
 
 

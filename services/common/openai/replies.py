@@ -25,6 +25,32 @@ class UsageReply(BaseModel):
     total_tokens: Count
 
 
+class CalledFunction(BaseModel):
+    """A function that a reply calls.
+
+    Attributes:
+        name: Its name.
+        arguments: Its arguments, as JSON text.
+    """
+
+    name: str
+    arguments: str
+
+
+class ToolCall(BaseModel):
+    """A call in a reply.
+
+    Attributes:
+        id: Unique identifier of the call.
+        type: Always "function".
+        function: The function and its arguments.
+    """
+
+    id: str
+    type: Literal["function"]
+    function: CalledFunction
+
+
 class ErrorDetails(BaseModel):
     """An error as OpenAI's clients know it.
 

@@ -247,7 +247,9 @@ class _Worker:
         """Send a file and receive what became of it; raises EOFError or ConnectionError where the process ends."""
         for piece in pieces_of(asked, data):
             await self._loop.sock_sendall(self._connection, piece)
-        return await self.reply()
+        told, file = await self.reply()
+        end = told.get("end")
+        return (told, file + data[-end:]) if isinstance(end, int) and end > 0 else (told, file)
 
     async def reply(self) -> _Reply:
         """Receive the next reply; raises EOFError or ConnectionError where the process ends."""

@@ -10,9 +10,11 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
+import gc
 import json
 import os
 import resource
+import select
 import signal
 import socket
 import struct
@@ -36,6 +38,7 @@ _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 _KEPT: Final = 1 << 25  # bytes, glibc's most for the latter
 _SPARE_S: Final = 1.0
 _SMALL: Final = 1 << 20
+_HEAD: Final = 64
 KEPT: Final = 64_000_000
 """Bytes that a worker may keep from picture to picture, on top of what one may take; it ends with more."""
 
@@ -50,18 +53,39 @@ def serve(connection: socket.socket, task: Task, memory: int, seconds: float) ->
         seconds: Time of a task; the parent is to end it, and this process ends by itself somewhat later.
     """
     _confine(connection, memory)
+    gc.freeze()  # what it was forked with stays, and its pages remain its siblings' as well
     # Decoders that give up leak memory, which would be missing for the pictures to come: so much is allowed for.
     enough, last = _size() + KEPT, False
     while not last and (message := _receive(connection)) is not None:
         asked, data = message
         with _watched(connection, seconds + _SPARE_S):
             told, file, *rest = _reply(lambda: task(data, asked))  # noqa: B023 - called at once
+            if (end := known_end(file, data)) > 0:
+                told, file = {**told, "end": end}, file[:-end]
             del data, message
             if rest:
                 _send(connection, {**told, "more": True}, file)
                 told, file = _reply(lambda: (rest.pop()(), b""))[:2]  # noqa: B023 - called at once
         last = _size() > enough
         _send(connection, {**told, "last": last}, file)
+
+
+def known_end(made: bytes, sent: bytes) -> int:
+    """Count the bytes of a file's end that the parent has already: a picture may go on with another head alone.
+
+    Args:
+        made: The file that a task made.
+        sent: The file that it was made of.
+
+    Returns:
+        Bytes that need not be sent back; 0 where the files differ beyond the head.
+
+    Example:
+        >>> known_end(b"new head" + bytes(100), b"an old and longer head" + bytes(100))
+        44
+    """
+    end = len(made) - _HEAD
+    return end if end > 0 and sent.endswith(made[_HEAD:]) else 0
 
 
 def pieces_of(told: Mapping[str, Any], file: bytes) -> tuple[bytes, ...]:
@@ -131,10 +155,18 @@ def _watched(connection: socket.socket, seconds: float) -> Iterator[None]:
     fcntl.fcntl(connection, fcntl.F_SETFL, flags | os.O_ASYNC)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
+        if _is_hung_up(connection):  # before SIGIO was asked for, so that it never comes
+            raise SystemExit
         yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         fcntl.fcntl(connection, fcntl.F_SETFL, flags)
+
+
+def _is_hung_up(connection: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(connection, 0)  # a hang-up is told in any case
+    return bool(poll.poll(0))
 
 
 def _receive(connection: socket.socket) -> tuple[Mapping[str, Any], bytes] | None:

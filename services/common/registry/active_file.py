@@ -8,12 +8,15 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from prompt4trust.checksums import CHECKSUM, checked, checksum_of
 from prompt4trust.files import write_atomically
 from services.common.registry.activations import HISTORY, latest_by_key, read_activations
 from services.common.registry.errors import RegistryError
+
+ACTIVE: Final = "active.json"
+"""Name of the file, below a registry's directory."""
 
 
 class ActiveFile:
@@ -25,7 +28,7 @@ class ActiveFile:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        self._path = root / "active.json"
+        self._path = root / ACTIVE
 
     def policy(self) -> str | None:
         """Name the live policy version, or None where none was activated.

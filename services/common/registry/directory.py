@@ -4,6 +4,7 @@ Layout::
 
     active.json                    {"policy": "<version>", "calibrators": {"<calibration key>": "<name>"}, ...}
     policies/<version>/            a model in Hugging Face layout, with prompt.json, card.md, metrics.json
+    contrastive/<name>/            a contrastive model with a tuned context, to be served as it is
     calibrators/<name>.json        CalibratorArtifact
     guards/<name>.json             GuardArtifact
     references/<name>.json         ReferenceArtifact: the inputs that calibrators and guards were made from
@@ -117,6 +118,16 @@ class Registry:
             OSError: If the registry cannot be written.
         """
         target = self.root / "policies" / checked_name(version)
+        copy_directory_atomically(source, target)
+        return target
+
+    def contrastive_path(self, name: str) -> Path:
+        """Name the directory of a contrastive model, whether it is there or not; raises RegistryError for no name."""
+        return self.root / "contrastive" / checked_name(name)
+
+    def publish_contrastive(self, name: str, source: Path) -> Path:
+        """Add a contrastive model, as `publish_policy` adds a policy; a downstream service serves it when told to."""
+        target = self.contrastive_path(name)
         copy_directory_atomically(source, target)
         return target
 

@@ -58,7 +58,7 @@ def calibrate(query: Query, answer: Answer, evidence: Evidence, withheld: Withhe
             The correction, too, is such a promise.
     """
     verdict, calibrator = answer.verdict, evidence.calibrator
-    alarm = evidence.alarm if query.ask.options else None
+    alarm = evidence.alarm
     alarmed: tuple[Lack, ...] = () if alarm is None else ("calibration-alarm",)
     if isinstance(verdict, Invalid):
         nothing = Calibration(calibrated=False, reason="there is no stated confidence to calibrate", alarm=alarm)
@@ -68,11 +68,14 @@ def calibrate(query: Query, answer: Answer, evidence: Evidence, withheld: Withhe
         stated = Calibration(calibrated=False, stated_confidence=verdict.confidence, reason=reason, alarm=alarm)
         return Confidence(verdict.confidence, stated, (*lacks, *alarmed), withheld=withheld)
 
-    if not query.ask.options:
-        return as_stated("open questions have no calibrator: calibrators are fitted on multiple choice")
     if calibrator is None:
         if evidence.misfit is not None:
             return as_stated(f"no calibrator fits this answer: {evidence.misfit}", "calibrator")
+        if not query.ask.options:
+            # Nothing is amiss: no such calibrator ships, and whoever asks open questions may fit one.
+            return as_stated(
+                "no calibrator was fitted on open questions for these models, this method and this wording"
+            )
         return as_stated("no calibrator was fitted for these models, this method and this wording", "calibrator")
     if missing := calibrator.missing(answer.signals):
         return as_stated(f"the calibrator needs what this answer lacks: {', '.join(missing)}", "calibrator")

@@ -18,7 +18,8 @@ from services.gateway.answering.rules import (
     decide_without_promise,
 )
 from services.gateway.intake.query import Query
-from services.gateway.schemas import Ask, DecisionBasis, OptionSetReply
+from services.gateway.question_schemas import Ask
+from services.gateway.schemas import DecisionBasis, OptionSetReply
 from services.gateway.shelves.evidence import Evidence
 
 

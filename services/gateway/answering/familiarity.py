@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,15 +13,23 @@ import anyio.to_thread
 from prompt4trust.calibration import CalibratorArtifact
 from prompt4trust.pictures import PicturePreparation
 from prompt4trust.selection import GuardArtifact
-from prompt4trust.shift import Described, Judgement, ReferenceArtifact
+from prompt4trust.shift import Described, Judgement, Reference, ReferenceArtifact
 from services.gateway.intake.query import Query
 from services.gateway.schemas import Atypicality
 from services.gateway.shelves.evidence import Evidence
 from services.gateway.shelves.references import ShelvedReference
 
-_FEW: Final = 1_000
-"""Reference inputs with which a question is compared in less than a millisecond, as a thread's hand-over takes."""
-_NOUNS: Mapping[str, str] = {"picture": "picture", "words": "wording"}
+Looks = Sequence[tuple[Reference, Judgement]]
+"""References with what came of comparing one question with each."""
+
+_SHORT: Final = 1_500
+"""Microseconds, by `Reference.cost`, that the event loop may be held for; a thread's hand-over takes nearly as long."""
+_NOUNS: Mapping[str, str] = {
+    "picture": "picture",
+    "picture-kind": "kind of picture",
+    "colour": "picture's colour",
+    "words": "wording",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +39,15 @@ class Familiarity:
     Attributes:
         atypicality: How unlike those it is; None where that is not known.
         unknown: Why it is not known, where it is not.
-        is_lost: Whether it would be known if the registry's files could be read, or had been there in time.
+        is_lost: Whether it would be known if the registry's files could be read, had been there in time, or held inputs
+            enough for the limit.
+        against: Why the picture speaks against the answer, where it does.
     """
 
     atypicality: Atypicality | None
     unknown: str | None = None
     is_lost: bool = False
+    against: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +68,43 @@ class FamiliarityJudge:
     preparation: PicturePreparation
     workers: anyio.CapacityLimiter
 
-    async def judge(self, query: Query, evidence: Evidence) -> Familiarity:
+    async def look(self, query: Query, references: Sequence[ShelvedReference]) -> Looks:
+        """Compare a question with references, while its models are being asked, of which `judge` then picks.
+
+        Which of them count follows from the answer. So those are compared with, one after another, that take no more
+        than a millisecond or two together, and the others later, if at all: a judgement depends on the reference and
+        the question alone. Newer ones come first, as of several for the same evidence the newest counts.
+
+        Raises:
+            PictureError: If the picture could be prepared and not described.
+        """
+        described = await query.described
+        near = [each for each in references if each.artifact.fits(self.preparation)]
+        near = [each for each in near if each.artifact.descriptor in described]
+        near.sort(key=lambda each: each.artifact.created, reverse=True)
+        found, left = [], _SHORT
+        for each in near:
+            asked = described[each.artifact.descriptor]
+            left -= each.reference.cost(asked)
+            if left < 0:
+                break
+            found.append((each.reference, each.reference.judge(asked)))
+        return found
+
+    async def judge(
+        self,
+        query: Query,
+        evidence: Evidence,
+        looking: asyncio.Future[Looks] | None = None,
+        answer: str | None = None,
+    ) -> Familiarity:
         """Compare a question with those behind the evidence for its answer; with many of them in a worker thread.
+
+        Args:
+            query: The question.
+            evidence: What its answer's promises rest on.
+            looking: What `look` finds of the question; not waited for.
+            answer: Text of the chosen option, which the picture may speak against; None without a verdict.
 
         Raises:
             PictureError: If the picture could be prepared and not described.
@@ -77,21 +124,66 @@ class FamiliarityJudge:
             return Familiarity(None, f"the reference inputs {' and '.join(late)} came while it was asked", is_lost=True)
         if not found:
             named = " and ".join(sorted({each.name for each in evidence.artifacts}))
-            unfit = [_find(each, evidence.references) for each in evidence.artifacts]
-            prepared = ", its pictures prepared as they are now" if any(unfit) else ""
+            unfit = [match for each in evidence.artifacts if (match := _find(each, evidence.references))]
             return Familiarity(
-                None, f"the registry has no reference of the questions that {named} was made from{prepared}"
+                None, f"the registry has no reference of the questions that {named} was made from{_lacking(unfit)}"
             )
 
-        def work() -> list[tuple[Judgement, ShelvedReference]]:
-            return [(each.reference.judge(described[each.artifact.descriptor]), each) for each in found.values()]
+        looks = _found_by(looking)
+        looked_up = [(_of(each, looks), each) for each in found.values()]
+        judged = [(judgement, each) for judgement, each in looked_up if judgement is not None]
+        left = [(each, described[each.artifact.descriptor]) for judgement, each in looked_up if judgement is None]
 
-        if max(each.reference.compared for each in found.values()) <= _FEW:
-            judged = work()
+        def work() -> list[tuple[Judgement, ShelvedReference]]:
+            return [(each.reference.judge(asked), each) for each, asked in left]
+
+        if sum(each.reference.cost(asked) for each, asked in left) <= _SHORT:
+            judged += work()
         else:
-            judged = await anyio.to_thread.run_sync(work, limiter=self.workers, abandon_on_cancel=True)
+            judged += await anyio.to_thread.run_sync(work, limiter=self.workers, abandon_on_cancel=True)
         judgement, reference = max(judged, key=lambda each: (each[0].atypicality, each[1].artifact.name))
-        return Familiarity(_in_words(judgement, reference.artifact, self.limit))
+        if not judgement.beyond(self.limit) and (blind := self._blind(found.values())):
+            return Familiarity(None, blind, is_lost=True)
+        against = None if answer is None else _spoken_against(found.values(), described, answer, query)
+        return Familiarity(_in_words(judgement, reference.artifact, self.limit), against=against)
+
+    def _blind(self, references: Iterable[ShelvedReference]) -> str | None:
+        """Name the references that are too small to tell what is beyond the limit; None if there are none."""
+        small = [each for each in references if self.limit < 1 and not each.reference.reaches(self.limit)]
+        if not small:
+            return None
+        names = " and ".join(each.artifact.name for each in small)
+        finest = min(each.reference.finest for each in small)
+        return f"the reference inputs {names} are too few to tell what is beyond {self.limit:g}: at most {finest:.4g}"
+
+
+def _found_by(looking: asyncio.Future[Looks] | None) -> Looks:
+    if looking is None or not looking.done() or looking.cancelled() or looking.exception() is not None:
+        return ()
+    return looking.result()
+
+
+def _of(reference: ShelvedReference, looks: Looks) -> Judgement | None:
+    # By identity: what the registry holds by now may be another reference of the same name.
+    return next((judgement for known, judgement in looks if known is reference.reference), None)
+
+
+def _spoken_against(
+    references: Iterable[ShelvedReference], described: Mapping[str, Described], answer: str, query: Query
+) -> str | None:
+    options = query.ask.options.values()
+    for each in references:
+        known = each.artifact.claims
+        if known is None:
+            continue
+        if each.reference.against(described[each.artifact.descriptor], answer, options) is not None:
+            often = "never" if known.reaching == 0 else f"{known.reaching} time{'s' if known.reaching > 1 else ''}"
+            # Neither answer is named: where nothing is promised, none is told.
+            return (
+                "the picture looks like those for which another answer than the model's is right; against what is "
+                f"right, pictures of {each.artifact.dataset} spoke {often} in {known.n}"
+            )
+    return None
 
 
 def _find(
@@ -108,16 +200,30 @@ def _find(
     return max(ranked, key=lambda each: each[0])[1] if ranked else None
 
 
+def _lacking(unfit: Sequence[ShelvedReference]) -> str:
+    """Name what references of the very questions lack, to end a sentence; empty where there are none."""
+    if not unfit:
+        return ""
+    if all(each.artifact.is_retired for each in unfit):
+        return ", described as questions are now: make it again with `trustvqa reference`"
+    return ", its pictures prepared as they are now"
+
+
 def _in_words(judgement: Judgement, artifact: ReferenceArtifact, limit: float) -> Atypicality:
     beyond = judgement.beyond(limit)
-    kept = f"the {judgement.n} questions of {artifact.dataset} that are kept for comparison"
+    by_question, by_picture = max(judgement.counts.values()), min(judgement.counts.values())
     if beyond:
+        is_picture = artifact.counts_pictures and judgement.most != "words"
+        inputs = f"{judgement.n} different pictures" if is_picture else f"{judgement.n} questions"
+        kept = f"the {inputs} of {artifact.dataset} that are kept for comparison"
         # The p-value is (1 + as many as are at least as unlike) / (n + 1).
         alike = round((1 - judgement.parts[judgement.most]) * (judgement.n + 1)) - 1
-        share = f"as are only {alike} of {kept}" if alike else f"more so than every one of {kept}"
+        share = f"as are at most {alike} of {kept}" if alike else f"more so than every one of {kept}"
         trait = _NOUNS.get(judgement.most, judgement.most)
         reason = f"the {trait} is unlike those that the confidence was checked on, {share}"
     else:
+        about = f", about {by_picture} different pictures," if by_picture < by_question else ""
+        kept = f"the {by_question} questions of {artifact.dataset}{about} that are kept for comparison"
         reason = f"nothing unusual: as a whole less out of the way than {100 * limit:.4g} % of {kept}"
     return Atypicality(
         score=round(judgement.atypicality, 4),

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 import structlog
 
 from prompt4trust.calibration import CalibrationKey
-from prompt4trust.estimators import ESTIMATORS, get_estimator
+from prompt4trust.estimators import ESTIMATORS, get_estimator, wording_of
 from prompt4trust.estimators.base import Answer
+from prompt4trust.meaning import DEFAULT_JUDGE, open_wording
 from prompt4trust.models import Decoding, Downstream, Generation, Guidance, Omission, Policy, Sampling, TransportError
 from prompt4trust.pictures import PicturePreparation
 from prompt4trust.prompts import Message, PromptTemplate
@@ -25,8 +26,10 @@ from services.gateway.schemas import Lack
 FALLBACK = "verbalized"
 """The method where the policy is away: it asks the downstream model alone."""
 
-WITHOUT_LOGPROBS: Mapping[str, str] = {"cgp+logprob": "cgp"}
-"""Estimator -> the one that asks the very same and uses no log-probabilities, for when none come back."""
+WITHOUT_LOGPROBS: Mapping[str, str] = dict.fromkeys(
+    ("cgp+logprob", "cgp+picture", "cgp+picture+noise", "cgp+self-check", "cgp+typicality"), "cgp"
+)
+"""Estimator -> the one whose answer it gives where no log-probabilities come back."""
 
 CHANGES_CONFIDENCE: tuple[Omission, ...] = ("decoding", "system-message", "response-format")
 """Omissions that make a confidence another one: it has a calibration key of its own then."""
@@ -80,13 +83,14 @@ class Models:
     clock: Callable[[], float] = time.perf_counter
 
     async def ask(
-        self, query: Query, ahead: GuidanceAhead, guided: Callable[[Guidance], None] = lambda _: None
+        self, query: Query, ahead: GuidanceAhead, left_s: Callable[[], float], guided: Callable[[Guidance], None]
     ) -> ModelAnswer:
         """Ask by the query's method, or without guidance where the policy is away or its guidance steers.
 
         Args:
             query: The question.
             ahead: The policy, which may have been asked for the guidance already.
+            left_s: Gives the seconds that are left for second looks at an answer that is there.
             guided: Told of the guidance, where there is any, before the downstream model is asked with it.
 
         Raises:
@@ -96,25 +100,31 @@ class Models:
         with Later() as later:
             if self.warming is not None:
                 later.begin(self.warming.warm(query, ahead))
-            answer, decoding, lacks = await self._answer(query, timed)
+            answer, decoding, lacks = await self._answer(query, timed, left_s)
         if timed.without_logprobs and answer.estimator in WITHOUT_LOGPROBS:
             answer = replace(answer, estimator=WITHOUT_LOGPROBS[answer.estimator])
             lacks = (*lacks, "logprobs")
         changed = [omission for omission in CHANGES_CONFIDENCE if omission in timed.without]
         lacks = (*lacks, *changed, *(("seed",) if "seed" in timed.without else ()))
+        if answer.lost is not None:
+            _log.warning("answering without a second look", reason=answer.lost.detail, method=answer.estimator)
+            lacks = (*lacks, "second-look")
+        wording = ", without ".join((wording_of(answer.estimator, self.template.id), *changed))
         key = CalibrationKey(
             downstream=self.name,
             policy=answer.guidance.version if answer.guidance else None,
             estimator=answer.estimator,
-            answer_template=", without ".join((self.template.id, *changed)),
+            answer_template=wording if query.ask.options else open_wording(wording, DEFAULT_JUDGE),
             decoding=decoding.as_sent(takes_top_k=self.takes_top_k),
             picture_preparation=self.preparation,
         )
         return ModelAnswer(answer, key, lacks, timed.policy_s + ahead.unwaited_s, timed.downstream_s)
 
-    async def _answer(self, query: Query, timed: _Timed) -> tuple[Answer, Decoding, tuple[Lack, ...]]:
+    async def _answer(
+        self, query: Query, timed: _Timed, left_s: Callable[[], float]
+    ) -> tuple[Answer, Decoding, tuple[Lack, ...]]:
         ask, picture = query.ask, query.picture.data_url
-        estimator = get_estimator(ask.method, timed, timed, self.template, self.sampling)
+        estimator = get_estimator(ask.method, timed, timed, self.template, self.sampling, left_s)
         try:
             return await estimator.answer(ask.question, ask.options, picture), estimator.decoding, ()
         except TransportError as error:
@@ -138,6 +148,8 @@ class _Timed:
         self._clock = clock
         self._guided = guided
         self.downstream_s = 0.0
+        self._asked_since = 0.0
+        self._in_flight = 0
         self.policy_s = 0.0
         self.without_logprobs = False
         """Whether log-probabilities were asked for and did not come."""
@@ -147,11 +159,15 @@ class _Timed:
     async def complete(
         self, messages: Sequence[Message], sampling: Sampling, *, n: int = 1, top_logprobs: int | None = None
     ) -> Generation:
-        started = self._clock()
+        if self._in_flight == 0:
+            self._asked_since = self._clock()
+        self._in_flight += 1
         try:
             generation = await self._downstream.complete(messages, sampling, n=n, top_logprobs=top_logprobs)
         finally:
-            self.downstream_s += self._clock() - started
+            self._in_flight -= 1
+            if self._in_flight == 0:  # requests side by side are waited for once
+                self.downstream_s += self._clock() - self._asked_since
         if top_logprobs is not None and any(each.text and not each.top_logprobs for each in generation.completions):
             self.without_logprobs = True
         self.without |= generation.without

@@ -21,12 +21,15 @@ import asyncio
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import partial
 from typing import Protocol
 
 from starlette.requests import Request
 
 from prompt4trust.calibration import CalibrationKey
+from prompt4trust.estimators.base import Answer
+from prompt4trust.verdict import Verdict
 from services.common.auth.client import client_of
 from services.common.clients.breaker import CircuitBreaker
 from services.gateway.admission.gate import Gate
@@ -45,8 +48,17 @@ from services.gateway.intake.intake import Intake
 from services.gateway.intake.later import Later
 from services.gateway.intake.query import LineOrigin, Query
 from services.gateway.intake.submission import Submission, SubmissionReader, read_submission
-from services.gateway.schemas import Ask, VqaReply
+from services.gateway.question_schemas import Ask
+from services.gateway.schemas import VqaReply
 from services.gateway.shelves.evidence import Evidence, Shelves
+
+_AFTER_LOOKS = 0.1
+_AFTER_LOOKS_S = 2.0
+"""Share of an answer's time, and most seconds of it, that second looks leave for what comes after them."""
+
+
+def _check_nothing(_: Query) -> None:
+    """Take every question."""
 
 
 class AnswerRecorder(Protocol):
@@ -97,6 +109,7 @@ class Pipeline:
         deadline_s: Longest time for one answer once the request was read, in seconds.
         recorder: Keeps answers; None where that is switched off.
         clock: Monotonic seconds.
+        now: Gives the present time, with its zone.
     """
 
     intake: Intake
@@ -110,18 +123,28 @@ class Pipeline:
     breaker: CircuitBreaker | None = None
     recorder: AnswerRecorder | None = None
     clock: Callable[[], float] = time.perf_counter
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     async def answer(
-        self, request: Request, read: SubmissionReader = read_submission, progress: AnswerProgress = UNWATCHED
-    ) -> VqaReply:
+        self,
+        request: Request,
+        read: SubmissionReader = read_submission,
+        progress: AnswerProgress = UNWATCHED,
+        check: Callable[[Query], None] = _check_nothing,
+    ) -> tuple[Answered, bool]:
         """Answer one request.
 
         Args:
             request: The request, its body not yet read.
             read: Reads the body.
             progress: Hears of the answer's steps.
+            check: Refuses, before a model is asked, a question whose reply could not be given as it is wanted.
+
+        Returns:
+            The answer, and whether it is recorded.
 
         Raises:
+            Exception: What the check raises.
             Problem, RequestValidationError, PictureError: If the request is not taken.
             BusyError: If there is no room.
             TransportError, PictureEgressRefusedError: If the downstream model could not be asked.
@@ -135,13 +158,13 @@ class Pipeline:
             # Not where it would be for nothing: a question that finds no place is turned away.
             begin = ahead.begin if self.gate.is_free else _begin_nothing
             query = await self.intake.read(request, self.shelves.references.descriptors, later, begin, read)
+            check(query)
             async with asyncio.timeout(self._left_s(query)):
                 if self.recorder is not None and query.is_repeatable:
                     await self.recorder.check_repeated(query)
                 answered = await while_connected(request.receive, partial(self.answer_query, query, ahead, progress))
         # Ahead of the reply, so that nobody has an answer of which nothing is known.
-        recorded = self.recorder is not None and await self.recorder.keep(answered)
-        return answered.reply(recorded=recorded)
+        return answered, self.recorder is not None and await self.recorder.keep(answered)
 
     async def answer_line(
         self, submission: Submission, line: LineOrigin, wait_s: float, taken: Callable[[], None]
@@ -172,7 +195,8 @@ class Pipeline:
                 return kept, True
             async with self.gate.patient_place(query.client, wait_s):
                 async with asyncio.timeout(self.deadline_s):
-                    answered = await self._answer(query, GuidanceAhead(self.models.policy, later, self.clock))
+                    ahead = GuidanceAhead(self.models.policy, later, self.clock)
+                    answered = await self._answer(query, ahead, self.deadline_s)
         recorded = self.recorder is not None and await self.recorder.keep(answered)
         return answered.reply(recorded=recorded), False
 
@@ -183,7 +207,7 @@ class Pipeline:
         await self.shelves.refresh()  # its picture may have waited long for its turn
 
         def grounds_now(key: CalibrationKey) -> str | None:
-            evidence = self.shelves.evidence(key, is_open=not query.ask.options)
+            evidence = self.shelves.evidence(key)
             return None if evidence.alarm is not None else self._grounds(query, evidence)
 
         return await self.recorder.find_kept(query, grounds_now)
@@ -194,18 +218,24 @@ class Pipeline:
     async def answer_query(self, query: Query, ahead: GuidanceAhead, progress: AnswerProgress = UNWATCHED) -> Answered:
         """Answer what was taken in, when it is its turn."""
         async with self.gate.place(query.client, self._left_s(query), progress.queued):
-            return await self._answer(query, ahead, progress)
+            return await self._answer(query, ahead, self._left_s(query), progress)
 
-    async def _answer(self, query: Query, ahead: GuidanceAhead, progress: AnswerProgress = UNWATCHED) -> Answered:
-        asked = await self.models.ask(query, ahead, progress.guided)
-        await self.shelves.refresh()
-        evidence = self.shelves.evidence(asked.key, is_open=not query.ask.options)
-        familiarity = await self.judge.judge(query, evidence)
+    async def _answer(
+        self, query: Query, ahead: GuidanceAhead, within_s: float, progress: AnswerProgress = UNWATCHED
+    ) -> Answered:
+        looks_until = self.clock() + within_s - min(_AFTER_LOOKS * within_s, _AFTER_LOOKS_S)
+        with Later() as later:
+            looking = later.begin(self.judge.look(query, self.shelves.references.content))
+            asked = await self.models.ask(query, ahead, lambda: looks_until - self.clock(), progress.guided)
+            await self.shelves.refresh()
+            evidence = self.shelves.evidence(asked.key)
+            familiarity = await self.judge.judge(query, evidence, looking, _chosen(query, asked.answer))
         withheld = withheld_promise(evidence, familiarity, alarm_withholds=self.alarm_withholds)
         confidence = calibrate(query, asked.answer, evidence, withheld)
         decided = decide(query, asked.answer, evidence, confidence, self.defaults)
         grounds = self._grounds(query, evidence) if query.keeps_reply else None
-        return Answered(query, asked, familiarity, confidence, decided, self.clock() - query.started, grounds)
+        took_s = self.clock() - query.started
+        return Answered(query, asked, familiarity, confidence, decided, took_s, self.now(), grounds)
 
     def _check_room(self, request: Request) -> None:
         """Refuse before the body is read what would be refused later: the picture is most of what a refusal costs."""
@@ -215,6 +245,11 @@ class Pipeline:
 
     def _left_s(self, query: Query) -> float:
         return min(self.deadline_s, query.within_s) - (self.clock() - query.started)
+
+
+def _chosen(query: Query, answer: Answer) -> str | None:
+    """Find the chosen option's text; None without a verdict or options."""
+    return query.ask.options.get(answer.verdict.answer) if isinstance(answer.verdict, Verdict) else None
 
 
 def _begin_nothing(_: Ask) -> None:

@@ -17,7 +17,7 @@ from services.common.clients.errors import PictureEgressRefusedError
 from services.gateway.answering.guidance_ahead import GuidanceAhead
 from services.gateway.intake.query import Query
 
-WRITING_S = 0.008
+WRITING_S = 0.005
 """Guidance that has not come after so long is being written; out of the policy's cache it comes sooner."""
 _ONE_TOKEN = Sampling(max_tokens=1)
 

@@ -21,7 +21,7 @@ class Withheld:
         reason: The same for a person: the end of a sentence.
     """
 
-    code: Literal["atypical-input", "atypicality-unknown", "calibration-alarm"]
+    code: Literal["atypical-input", "atypicality-unknown", "answer-contradicted", "calibration-alarm"]
     reason: str
 
 
@@ -39,6 +39,8 @@ def withheld_promise(evidence: Evidence, familiarity: Familiarity, *, alarm_with
     if familiarity.is_lost:
         # The question may be one that the reference would have told from all others.
         return Withheld("atypicality-unknown", familiarity.unknown or "")
+    if familiarity.against is not None:
+        return Withheld("answer-contradicted", familiarity.against)
     if alarm_withholds and evidence.alarm is not None:
         return Withheld("calibration-alarm", evidence.alarm)
     return None

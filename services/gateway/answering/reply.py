@@ -3,29 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Final
 
 from prompt4trust.models import Cost
 from prompt4trust.pictures import PreparedPicture
-from prompt4trust.verdict import Invalid, Verdict
+from prompt4trust.verdict import Invalid, Verdict, mark_self_assessments
 from services.gateway.answering.calibration import Confidence
 from services.gateway.answering.decision import Decided
 from services.gateway.answering.familiarity import Familiarity
 from services.gateway.answering.models import ModelAnswer
 from services.gateway.intake.query import Query
+from services.gateway.picture_schemas import DicomSeen, PictureSeen, PictureSource
 from services.gateway.schemas import (
+    FEWEST_LEFT,
     AnswerUsage,
     ChosenAnswer,
     Lack,
     ModelsUsed,
-    PictureSeen,
-    PictureSource,
     Timing,
     VqaReply,
 )
+from services.gateway.statement import statement_of
+
+WOULD_TELL: Final = "the set has fewer than two options: it would be the guess, and the question is left to a person"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)  # without slots, which leave a cached property no place
 class Answered:
     """An answered query: what each stage made of it.
 
@@ -36,6 +42,7 @@ class Answered:
         confidence: Its confidence.
         decided: What is done with the answer.
         total_s: Seconds from the request's body to the decision.
+        at: When it was decided.
         grounds: What the reply rests on beside question and models, from `grounds_of`; None where it is not kept.
     """
 
@@ -45,6 +52,7 @@ class Answered:
     confidence: Confidence
     decided: Decided
     total_s: float
+    at: datetime
     grounds: str | None = None
 
     @property
@@ -71,21 +79,37 @@ class Answered:
             total=_milliseconds(self.total_s),
         )
 
+    @cached_property
+    def said(self) -> str:
+        """The model's words, for a person: its own numbers of confidence left out, its words of certainty marked."""
+        return mark_self_assessments(self.asked.answer.text, self.query.ask.options)
+
     def reply(self, *, recorded: bool) -> VqaReply:
         """Put it as the client gets it."""
+        decision, chosen = self.decided.decision, self.chosen
+        given = decision == "answer" and chosen is not None
+        options = self.decided.option_set
+        would_tell = not given and options is not None and len(options.letters) < FEWEST_LEFT
         return VqaReply(
             id=self.query.id,
-            answer=self.chosen,
+            statement=statement_of(
+                decision, chosen, self.confidence.value, self.confidence.calibration, self.decided.basis
+            ),
+            answer=chosen if given else None,
+            guess=None if given else chosen,
             confidence=self.confidence.value,
             calibration=self.confidence.calibration,
-            decision=self.decided.decision,
+            decision=decision,
             decision_basis=self.decided.basis,
-            option_set=self.decided.option_set,
-            option_set_reason=self.decided.option_set_reason,
+            option_set=None if would_tell else options,
+            option_set_reason=WOULD_TELL if would_tell else self.decided.option_set_reason,
             atypicality=self.familiarity.atypicality,
             atypicality_reason=self.familiarity.unknown,
             guidance_prompt=self.guidance,
-            explanation=self.asked.answer.text,
+            explanation=self.said if given else None,
+            guess_explanation=None if given else self.said,
+            model_text=self.asked.answer.text if given else None,
+            guess_model_text=None if given else self.asked.answer.text,
             picture=picture_seen(self.query.picture),
             models=ModelsUsed(policy=self.asked.key.policy, downstream=self.asked.key.downstream),
             degraded=self.lacks,
@@ -105,6 +129,7 @@ def picture_seen(picture: PreparedPicture) -> PictureSeen:
         height=picture.height,
         window=origin.window,
         scale=round(origin.scale, 4),
+        dicom=None if origin.dicom is None else DicomSeen(**asdict(origin.dicom)),
     )
 
 

@@ -18,8 +18,9 @@ from services.gateway.batches.line_reader import Line
 from services.gateway.batches.schemas import MAX_LINE_ID, BatchLineReply
 from services.gateway.intake.idempotency import line_id_of
 from services.gateway.intake.json_body import load_object, refuse
+from services.gateway.intake.picture_cut import SMALL_BODY
 from services.gateway.intake.query import LineOrigin
-from services.gateway.intake.submission import SMALL_BODY, Submission, check_image_size, submission_of
+from services.gateway.intake.submission import Submission, check_image_size, submission_of
 from services.gateway.web.refusals import REFUSED, problem_of
 from services.gateway.wiring import Gateway
 
@@ -47,7 +48,7 @@ class BatchOrigin:
         """Give what the answer to a line depends on."""
         answer_id = None if self.key is None else line_id_of(self.key, line_id, self.caller)
         # Under a name of its own: a batch takes turns with what its client asks now, as if it were another's.
-        return LineOrigin(f"{self.client} (batch)", self.request_id, answer_id)
+        return LineOrigin(f"{self.client} (batch)", self.request_id, answer_id, self.caller or None)
 
 
 @dataclass(frozen=True, slots=True)

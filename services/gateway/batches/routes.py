@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from services.common.auth import Right, requires
-from services.common.auth.authenticator import key_of
+from services.common.auth.caller import caller_of
 from services.common.auth.client import client_of
 from services.common.http.openapi import problems
 from services.common.http.problems import Problem, request_id_of
@@ -117,9 +117,9 @@ async def vqa_batch(request: Request, gateway: TheGateway) -> Response:
     webhook = request.headers.get(WEBHOOK_HEADER)
     if webhook is not None:
         batches.webhooks.check(webhook)
-    key = key_of(request.scope)
+    caller = caller_of(request.scope)
     client = client_of(request.scope)
-    origin = BatchOrigin(client, "" if key is None else key.id, key_in(request.headers), request_id_of(request))
+    origin = BatchOrigin(client, "" if caller is None else caller.id, key_in(request.headers), request_id_of(request))
     stream = BatchStream(
         f"batch_{uuid4().hex}",
         LineAnswering(gateway, origin),

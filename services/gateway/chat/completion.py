@@ -10,13 +10,13 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from services.common.http.openapi.quantities import Count, Share
-from services.common.openai.replies import UsageReply
+from services.common.openai.replies import ToolCall, UsageReply
+from services.common.openai.tools import call_of, further_arguments
 from services.gateway.chat.reader import ReadChat
 from services.gateway.chat.reply_form import ReplyText
-from services.gateway.chat.reply_values import given_answer, told_options
 from services.gateway.schemas import (
     Atypicality,
     Calibration,
@@ -75,16 +75,22 @@ class CalibratedMessage(BaseModel):
 
     Attributes:
         role: Always "assistant".
-        content: The answer with its confidence, or that there is none: in words, or as JSON. None with a refusal.
+        content: The answer with its confidence, or that there is none: in words, or as JSON. None with a refusal or a
+            call.
         refusal: Words in place of a JSON text that the client's schema has no room for: a deferral, where an answer
             must be there. None else.
         reasoning_content: The guidance that the model was asked with, or None; it names no answer.
+        tool_calls: The call of the function that the request named, with the answer or the deferral as its schema has
+            them; left out where there is none.
     """
 
     role: Literal["assistant"]
     content: str | None
     refusal: str | None
     reasoning_content: str | None
+    tool_calls: list[ToolCall] | None = Field(
+        default=None, min_length=1, max_length=1, exclude_if=lambda calls: not calls
+    )
 
 
 class CalibratedChoice(BaseModel):
@@ -94,13 +100,13 @@ class CalibratedChoice(BaseModel):
         index: Always 0.
         message: The message.
         logprobs: Always None.
-        finish_reason: Always "stop".
+        finish_reason: "stop"; "tool_calls" where a call was required and not named.
     """
 
     index: Literal[0]
     message: CalibratedMessage
     logprobs: None
-    finish_reason: Literal["stop"]
+    finish_reason: Literal["stop", "tool_calls"]
 
 
 class CalibratedCompletion(BaseModel):
@@ -157,7 +163,7 @@ class CalibratedModelList(BaseModel):
 
 def calibration_of(reply: VqaReply, method: str) -> CompletionCalibration:
     """Sum up a reply for programs; what the model guessed where a question is left to a person is not in it."""
-    answer = given_answer(reply)
+    answer = reply.answer
     return CompletionCalibration(
         id=reply.id,
         decision=reply.decision,
@@ -169,7 +175,7 @@ def calibration_of(reply: VqaReply, method: str) -> CompletionCalibration:
         method=method,
         basis=reply.decision_basis,
         origin=reply.calibration,
-        option_set=told_options(reply),
+        option_set=reply.option_set,
         atypicality=reply.atypicality,
         models=reply.models,
         degraded=reply.degraded,
@@ -181,15 +187,22 @@ def calibration_of(reply: VqaReply, method: str) -> CompletionCalibration:
 def completion(reply: VqaReply, chat: ReadChat) -> CalibratedCompletion:
     """Make the whole reply of a request that is not streamed."""
     text = chat.form.write(reply, chat.method)
+    calls = None
+    if text.tool is not None:
+        calls = [ToolCall.model_validate(call_of(text.tool.name, text.content or "", reply.id))]
     message = CalibratedMessage(
-        role="assistant", content=text.content, refusal=text.refusal, reasoning_content=reply.guidance_prompt
+        role="assistant",
+        content=text.content if calls is None else None,
+        refusal=text.refusal,
+        reasoning_content=reply.guidance_prompt,
+        tool_calls=calls,
     )
     return CalibratedCompletion(
         id=f"chatcmpl-{reply.id}",
         object="chat.completion",
         created=int(time.time()),
         model=chat.request.model,
-        choices=[CalibratedChoice(index=0, message=message, logprobs=None, finish_reason="stop")],
+        choices=[CalibratedChoice(index=0, message=message, logprobs=None, finish_reason=_finish_reason(text))],
         usage=_usage(reply),
         calibration=calibration_of(reply, chat.method),
     )
@@ -215,7 +228,8 @@ class Chunks:
 
     def begin(self) -> Mapping[str, Any]:
         """Make the first chunk."""
-        return self._chunk({"role": "assistant", "content": "", "refusal": None})
+        content = "" if self._chat.form.tool is None else None
+        return self._chunk({"role": "assistant", "content": content, "refusal": None})
 
     def guidance(self, text: str) -> Mapping[str, Any]:
         """Make the chunk with the guidance."""
@@ -224,9 +238,9 @@ class Chunks:
     def end(self, reply: VqaReply) -> list[Mapping[str, Any]]:
         """Make the chunks from the decision on: the text, the end with the calibration, and the usage if wanted."""
         text: ReplyText = self._chat.form.write(reply, self._chat.method)
-        said = {"content": text.content} if text.refusal is None else {"refusal": text.refusal}
         calibration = calibration_of(reply, self._chat.method).model_dump(mode="json")
-        chunks = [self._chunk(said), {**self._chunk({}, "stop"), "calibration": calibration}]
+        said = [self._chunk(delta) for delta in _deltas(text, reply.id)]
+        chunks = [*said, {**self._chunk({}, _finish_reason(text)), "calibration": calibration}]
         if self._counts:
             chunks.append({**self._head, "choices": [], "usage": _usage(reply).model_dump()})
         return chunks
@@ -234,6 +248,19 @@ class Chunks:
     def _chunk(self, delta: Mapping[str, Any], reason: str | None = None) -> Mapping[str, Any]:
         choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": reason}
         return {**self._head, "choices": [choice], **({"usage": None} if self._counts else {})}
+
+
+def _deltas(text: ReplyText, number: str) -> list[Mapping[str, Any]]:
+    if text.refusal is not None:
+        return [{"refusal": text.refusal}]
+    if text.tool is None:
+        return [{"content": text.content}]
+    begun = call_of(text.tool.name, "", number, index=0)
+    return [{"tool_calls": [begun]}, {"tool_calls": [further_arguments(text.content or "")]}]
+
+
+def _finish_reason(text: ReplyText) -> Literal["stop", "tool_calls"]:
+    return "stop" if text.tool is None else text.tool.finish_reason
 
 
 def _usage(reply: VqaReply) -> UsageReply:

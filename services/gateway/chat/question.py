@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
+from services.common.http.strict_json import load_json
 from services.common.openai.chat_parts import ImagePart, TextPart, UserMessage
 from services.common.openai.errors import OpenAIError
 from services.gateway.chat.options_in_text import UnclearOptionsError, split_options
 from services.gateway.chat.request import CalibratedChatRequest
-from services.gateway.intake.json_body import load_json
 
 _IN_METADATA: Final = ("options", "max_risk", "coverage", "groups")
 
@@ -70,7 +70,7 @@ def _only_turn(request: CalibratedChatRequest) -> tuple[int, UserMessage]:
     for at, message in enumerate(request.messages):
         if isinstance(message, UserMessage):
             turns.append((at, message))
-        elif message.content not in (None, "", []):
+        elif not (message.is_empty or request.takes_instructions(message)):
             refuse(
                 f"messages[{at}].role",
                 f"Messages of the role '{message.role}' are not served: calibration holds for the gateway's own "

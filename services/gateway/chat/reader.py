@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-import anyio
 from fastapi.exceptions import RequestValidationError
 from pydantic import ValidationError
 from starlette.datastructures import Headers
@@ -14,16 +14,17 @@ from starlette.datastructures import Headers
 from prompt4trust.errors import PictureError
 from prompt4trust.estimators import ESTIMATORS
 from prompt4trust.models import Sampling
-from prompt4trust.pictures import decode_base64_picture
-from services.common.http.problems import Problem
+from prompt4trust.pictures import split_picture_text
+from services.common.http.strict_json import load_json
 from services.common.openai.errors import OpenAIError, from_validation
 from services.gateway.chat.model_names import method_of
 from services.gateway.chat.question import ChatQuestion, question_of, refuse
 from services.gateway.chat.reply_form import ReplyForm, reply_form
 from services.gateway.chat.request import CalibratedChatRequest
-from services.gateway.intake.json_body import check_fields, load_json
-from services.gateway.intake.submission import SMALL_BODY, Submission, check_encoding, check_image_size
-from services.gateway.schemas import Ask
+from services.gateway.intake.json_body import check_fields, require_json
+from services.gateway.intake.picture_cut import DecodeText, with_picture
+from services.gateway.intake.submission import Submission, check_encoding, check_image_size
+from services.gateway.question_schemas import Ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,19 +71,19 @@ class ChatReader:
             Problem: 413 or 415 for the body as a whole or the picture's size.
             OpenAIError: 400 or 404 for what is in it.
         """
-        if headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
-            raise Problem(415, "unsupported-media-type", "Send JSON, with Content-Type: application/json.")
+        require_json(headers)
         check_encoding(headers)
-        # Megabytes of base64 take a while, and so does a schema: not on the event loop.
-        if len(body) <= SMALL_BODY and b"json_schema" not in body:
-            self.chat, submission = _read(body, methods, self._sampling)
-        else:
-            self.chat, submission = await anyio.to_thread.run_sync(_read, body, methods, self._sampling)
+        self.chat, submission = await with_picture(body, partial(_read, methods, self._sampling), _has_schema)
         check_image_size(submission, max_image_bytes)
         return submission
 
 
-def _read(body: bytes, methods: Sequence[str], sampling: Sampling) -> tuple[ReadChat, Submission]:
+def _has_schema(body: bytes) -> bool:
+    # Of a schema or a function's parameters, or of instructions that tell one.
+    return b'"parameters"' in body or b'"json_schema"' in body or b'"json_object"' in body
+
+
+def _read(methods: Sequence[str], sampling: Sampling, body: bytes, decode: DecodeText) -> tuple[ReadChat, Submission]:
     _check_json(body)
     try:
         request = CalibratedChatRequest.model_validate_json(body)
@@ -92,9 +93,10 @@ def _read(body: bytes, methods: Sequence[str], sampling: Sampling) -> tuple[Read
     _check_decoding(request, method, sampling)
     question = question_of(request)
     ask = _checked({**question.fields, "method": method}, question, methods)
-    form = reply_form(request.response_format, ask)
+    form = reply_form(request, ask)
     try:
-        image, media_type = decode_base64_picture(question.picture, needs_data_url=True)
+        coded, media_type = split_picture_text(question.picture, needs_data_url=True)
+        image = decode(coded)
     except PictureError as error:
         refuse(question.picture_place, f"The picture {error.detail}.", "invalid_image_url")
     return ReadChat(request, method, form, question.picture_place), Submission(ask, image, media_type)
@@ -103,7 +105,7 @@ def _read(body: bytes, methods: Sequence[str], sampling: Sampling) -> tuple[Read
 def _check_json(body: bytes) -> None:
     """Refuse what pydantic's reader takes and /vqa does not: of two equal keys it keeps the last."""
     try:
-        load_json(body.decode("utf-8"))
+        load_json(body)
     except UnicodeDecodeError:
         why = "it is not UTF-8"
     except ValueError as error:

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
-
-from jsonschema import Draft202012Validator
-from jsonschema.exceptions import SchemaError
+from typing import TYPE_CHECKING, Any, Final
 
 from services.gateway.chat.question import refuse
 
-PARAM: Final = "response_format.json_schema.schema"
+if TYPE_CHECKING:
+    from jsonschema import Draft202012Validator
+
 _ANNOTATIONS: Final = frozenset({"title", "description", "default", "examples", "format", "deprecated", "$comment"})
 _PLAIN: Final = frozenset(
     {
@@ -29,6 +28,7 @@ _DEEPEST: Final = 16
 class _Expansion:
     """Puts references in place, within a number of values: references may double what they lead to at every step."""
 
+    param: str
     definitions: Mapping[str, Any]
     left: int = _MOST_VALUES
     trail: list[str] = field(default_factory=list)
@@ -60,7 +60,7 @@ class _Expansion:
 
     def _within(self, name: str, node: Any) -> dict[str, Any]:
         if len(self.trail) >= _DEEPEST:
-            refuse(PARAM, f"A schema may be {_DEEPEST} levels deep, and must not refer to itself.")
+            refuse(self.param, f"A schema may be {_DEEPEST} levels deep, and must not refer to itself.")
         self.trail.append(name)
         made = self.expand(node)
         self.trail.pop()
@@ -75,11 +75,11 @@ class _Expansion:
     def _spend(self, values: int) -> None:
         self.left -= values
         if self.left < 0:
-            refuse(PARAM, f"A schema may hold {_MOST_VALUES} values, with all references put in place.")
+            refuse(self.param, f"A schema may hold {_MOST_VALUES} values, with all references put in place.")
 
     @property
     def _place(self) -> str:
-        return ".".join([PARAM, *(name[:64] for name in self.trail)])
+        return ".".join([self.param, *(name[:64] for name in self.trail)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,28 +95,36 @@ class ReplySchema:
     required: frozenset[str]
 
     @classmethod
-    def of(cls, schema: Mapping[str, Any]) -> ReplySchema:
+    def of(cls, schema: Mapping[str, Any], param: str) -> ReplySchema:
         """Read a schema.
+
+        Args:
+            schema: The schema.
+            param: Where in the request it stands, for errors.
 
         Raises:
             OpenAIError: 400 if it is none, not of an object, too large, or holds keywords that are not served.
         """
-        definitions = {**_object(schema, "definitions"), **_object(schema, "$defs")}
-        whole = _Expansion(definitions).expand(dict(schema))
+        # Few ask for a schema; where checkers of formats are installed, this takes a second, which no start should.
+        from jsonschema import Draft202012Validator
+        from jsonschema.exceptions import SchemaError
+
+        definitions = {**_object(schema, "definitions", param), **_object(schema, "$defs", param)}
+        whole = _Expansion(param, definitions).expand(dict(schema))
         try:
             Draft202012Validator.check_schema(whole)
         except SchemaError as error:
-            refuse(PARAM, f"This is no JSON Schema: {error.message[:200]}.")
+            refuse(param, f"This is no JSON Schema: {error.message[:200]}.")
         if whole.get("type") != "object" or not whole.get("properties"):
-            refuse(PARAM, "The schema must have the type 'object' and name its properties.")
+            refuse(param, "The schema must have the type 'object' and name its properties.")
         if others := whole.keys() - {"type", "properties", "required", "additionalProperties"}:
-            refuse(PARAM, f"The keyword '{min(others)}' is not served at the schema's top.", "unsupported_value")
+            refuse(param, f"The keyword '{min(others)}' is not served at the schema's top.", "unsupported_value")
         properties = {name: Draft202012Validator(each) for name, each in whole["properties"].items()}
         return cls(properties, frozenset(whole.get("required", ())))
 
 
-def _object(schema: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+def _object(schema: Mapping[str, Any], name: str, param: str) -> Mapping[str, Any]:
     found = schema.get(name, {})
     if not isinstance(found, dict):
-        refuse(f"{PARAM}.{name}", "must be an object of schemas.")
+        refuse(f"{param}.{name}", "must be an object of schemas.")
     return found

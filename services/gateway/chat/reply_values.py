@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from services.gateway.schemas import ChosenAnswer, OptionSetReply, VqaReply
+from services.gateway.schemas import VqaReply
 
 NAMES: Final = (
     "decision", "answer", "letter", "text", "confidence", "calibrated", "guarantee", "method", "reason", "option_set",
@@ -25,9 +25,8 @@ def reply_values(reply: VqaReply, method: str) -> Mapping[str, Any]:
         Each of NAMES -> its value. Where the question is left to a person, there is no answer and no confidence of it;
         where the confidence is not calibrated, there is none.
     """
-    answer = given_answer(reply)
-    confidence = reply.confidence if answer is not None and reply.calibration.calibrated else None
-    options = told_options(reply)
+    answer, options = reply.answer, reply.option_set
+    confidence = told_confidence(reply)
     return {
         "decision": reply.decision,
         "answer": None if answer is None else answer.text,
@@ -43,12 +42,6 @@ def reply_values(reply: VqaReply, method: str) -> Mapping[str, Any]:
     }
 
 
-def given_answer(reply: VqaReply) -> ChosenAnswer | None:
-    """Return the answer where the decision is to give it."""
-    return reply.answer if reply.decision == "answer" else None
-
-
-def told_options(reply: VqaReply) -> OptionSetReply | None:
-    """Return the option set, unless the answer is not given and the set would be one by another name."""
-    options = reply.option_set
-    return None if options is None or (reply.decision == "defer" and len(options.letters) < 2) else options
+def told_confidence(reply: VqaReply) -> float | None:
+    """Return the confidence where the answer is given and the confidence is calibrated."""
+    return reply.confidence if reply.answer is not None and reply.calibration.calibrated else None

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.common.openai.chat_parts import UserMessage, unserved
 from services.common.openai.chat_request_base import ChatRequestBase
-from services.gateway.schemas import MAX_GROUPS, Options
+from services.gateway.question_schemas import MAX_GROUPS, Options
 
 _Label = Annotated[str, StringConstraints(max_length=512)]
 _MetadataKey = Annotated[str, StringConstraints(max_length=64)]
@@ -25,13 +25,18 @@ class OtherMessage(BaseModel):
 
     Attributes:
         role: Tag of this kind of message.
-        content: Taken only where it is empty.
+        content: Taken where it is empty; of instructions, where a JSON object is asked for, also what tells its form.
     """
 
     model_config = ConfigDict(extra="ignore", frozen=True, strict=True)
 
     role: Literal["system", "developer", "assistant", "tool", "function"]
     content: Any = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether it says nothing."""
+        return self.content in (None, "", [])
 
 
 class CalibratedChatRequest(ChatRequestBase):
@@ -48,6 +53,9 @@ class CalibratedChatRequest(ChatRequestBase):
         metadata: The same four by their names as JSON texts, for clients that can send no others; further members are
             taken, and without effect.
         response_format: Words by default; or JSON.
+        tools: Functions. The reply calls the one that `tool_choice` names, with the object that its schema asks for, as
+            one of `response_format` does.
+        tool_choice: Which; "required" where there is one. With "none" and "auto" the reply is in words.
         stream: Whether the reply is to come as server-sent events.
         stream_options: Options of that; needs stream.
         temperature: Taken where it is the gateway's own, which calibration rests on.
@@ -86,3 +94,9 @@ class CalibratedChatRequest(ChatRequestBase):
     frequency_penalty: Annotated[None, unserved(0)] = None
     presence_penalty: Annotated[None, unserved(0)] = None
     logit_bias: Annotated[None, unserved({})] = None
+
+    def takes_instructions(self, message: OtherMessage) -> bool:
+        """Whether a message is one of instructions in a request for a JSON object, whose form it may tell."""
+        form = self.response_format
+        is_told = message.role in ("system", "developer") and not message.is_empty
+        return is_told and form is not None and form.type == "json_object"

@@ -6,32 +6,39 @@ import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
+import anyio.to_thread
 from pydantic import TypeAdapter
 from starlette.requests import ClientDisconnect, Request
 
 from prompt4trust.pictures import PictureLimits, PreparedPicture, begins_as_picture
-from prompt4trust.shift import Described
-from services.common.auth.authenticator import key_of
+from prompt4trust.shift import Described, get_descriptor
+from services.common.auth.caller import caller_of
 from services.common.auth.client import client_of
 from services.common.http.body import read_body
 from services.common.http.problems import request_id_of
+from services.common.pictures.kept_pictures import KeptPictures, Prepared, fingerprint
 from services.common.pictures.pool import PicturePool
+from services.gateway.archives.fetching import Archives, other_object
 from services.gateway.intake.client_wait import longest_wait_s
 from services.gateway.intake.connection import while_connected
 from services.gateway.intake.idempotency import answer_id_of
+from services.gateway.intake.json_body import refuse
 from services.gateway.intake.later import Later
 from services.gateway.intake.picture_task import arguments, described_from
 from services.gateway.intake.query import LineOrigin, Query
 from services.gateway.intake.submission import Submission, SubmissionReader, read_submission
 from services.gateway.intake.uploads import Uploads
-from services.gateway.schemas import Ask
+from services.gateway.question_schemas import Ask
 
 _PREPARED: Final = TypeAdapter(PreparedPicture)
+_DICOM: Final = "application/dicom"
 _SMALL: Final = 1_000_000  # bytes of a body
+_QUICK_TEXT: Final = 1_500
+"""Characters of a question and its options that are described in a few tenths of a millisecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +55,8 @@ class Intake:
         uploads: Bounds the small bodies and their undecoded pictures that are held at once.
         large_uploads: Bounds the large ones.
         pictures: Decodes pictures, by `prepare_and_describe`.
+        archives: Fetches objects that requests name by their address; None where there are none.
+        kept: Holds prepared pictures for the next question about them; None where none are kept.
         clock: Monotonic seconds.
     """
 
@@ -60,6 +69,8 @@ class Intake:
     uploads: Uploads
     large_uploads: Uploads
     pictures: PicturePool
+    archives: Archives | None = None
+    kept: KeptPictures | None = None
     clock: Callable[[], float] = time.perf_counter
 
     async def read(
@@ -90,8 +101,8 @@ class Intake:
             TimeoutError: If reading took too long.
             ClientDisconnect: If the client left.
         """
-        key = key_of(request.scope)
-        answer_id = answer_id_of(request.headers, "" if key is None else key.id)
+        caller = caller_of(request.scope)
+        answer_id = answer_id_of(request.headers, "" if caller is None else caller.id)
         # A client's file takes memory from its first byte until it has become a small picture: one bound for both.
         client, within_s = client_of(request.scope), longest_wait_s(request.headers)
         uploads = self.uploads if self.is_small(request) else self.large_uploads
@@ -107,7 +118,7 @@ class Intake:
                 del body
                 if begins_as_picture(submission.image):
                     understood(submission.ask)
-                work = partial(self._prepare, submission, client, descriptors, later)
+                work = partial(self._prepare, submission, client, client, descriptors, later)
                 picture, described = await while_connected(request.receive, work)
         return Query(
             ask=submission.ask,
@@ -119,6 +130,7 @@ class Intake:
             started=started,
             client=client,
             within_s=within_s,
+            asker=None if caller is None else caller.id,
         )
 
     @staticmethod
@@ -140,7 +152,8 @@ class Intake:
             PictureError: If the picture is not taken.
         """
         started = self.clock()
-        picture, described = await self._prepare(submission, line.client, descriptors, later)
+        owner = line.asker or line.client
+        picture, described = await self._prepare(submission, line.client, owner, descriptors, later)
         return Query(
             ask=submission.ask,
             picture=picture,
@@ -151,32 +164,55 @@ class Intake:
             started=started,
             client=line.client,
             keeps_reply=line.answer_id is not None,
+            asker=line.asker,
         )
 
     async def _prepare(
-        self, submission: Submission, client: str, descriptors: Sequence[str], later: Later
+        self, submission: Submission, client: str, owner: str, descriptors: Sequence[str], later: Later
     ) -> tuple[PreparedPicture, Awaitable[Mapping[str, Described]]]:
-        asked = _asked_of_workers(submission, self.limits, descriptors)
-        found, file, rest = await self.pictures.begin(submission.image, asked, client)
-        return prepared_picture(found, file), later.begin(_described(rest))
+        if submission.address is None:
+            return await self._described(submission, client, owner, descriptors, later)
+        if self.archives is None:
+            refuse("image", "is an address, and this gateway fetches no pictures: send the picture itself in base64")
+        async with self.archives.object(submission.address) as (image, uid):
+            fetched = replace(submission, image=image, media_type=_DICOM, address=None)
+            picture, described = await self._described(fetched, client, owner, descriptors, later)
+        if picture.origin.dicom is None or picture.origin.dicom.sop_instance_uid != uid:
+            raise other_object()
+        return picture, described
+
+    async def _described(
+        self, submission: Submission, client: str, owner: str, descriptors: Sequence[str], later: Later
+    ) -> tuple[PreparedPicture, Awaitable[Mapping[str, Described]]]:
+        ask = submission.ask
+        asked = arguments(self.limits, submission.media_type, submission.filename, descriptors, ask.choice)
+        work = partial(self._decoded, submission.image, asked, client)
+        if self.kept is None:
+            prepared = await work()
+        else:
+            prepared = await self.kept.get(owner, await fingerprint(submission.image, asked), work, client=client)
+        return prepared.picture, later.begin(_described(prepared, ask))
+
+    async def _decoded(self, image: bytes, asked: Mapping[str, Any], client: str) -> Prepared:
+        found, file, rest = await self.pictures.begin(image, asked, client)
+        return Prepared(prepared_picture(found, file), rest)
 
 
-def _asked_of_workers(submission: Submission, limits: PictureLimits, descriptors: Sequence[str]) -> Mapping[str, Any]:
-    ask = submission.ask
-    return arguments(
-        limits,
-        submission.media_type,
-        submission.filename,
-        ask.question,
-        ask.options,
-        descriptors if ask.options else (),
-    )
+async def _described(prepared: Prepared, ask: Ask) -> Mapping[str, Described]:
+    # A worker that describes is done in no time; to give up on it would be to kill it, and others may wait for it.
+    found = {} if prepared.seen is None else await asyncio.shield(prepared.seen)
+    if not found:
+        return {}
 
+    def describe() -> Mapping[str, Described]:
+        return {
+            name: described_from(seen).joined(get_descriptor(name).describe_words(ask.question, ask.options))
+            for name, seen in found.items()
+        }
 
-async def _described(rest: asyncio.Task[Any] | None) -> Mapping[str, Described]:
-    # A worker that describes is done in no time; to give up on it would be to kill it.
-    found = {} if rest is None else await asyncio.shield(rest)
-    return {name: described_from(each) for name, each in found.items()}
+    if sum(map(len, (ask.question, *ask.options.values()))) <= _QUICK_TEXT:
+        return describe()
+    return await anyio.to_thread.run_sync(describe)
 
 
 def prepared_picture(found: Mapping[str, Any], file: bytes) -> PreparedPicture:

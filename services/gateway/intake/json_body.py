@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, NoReturn, TypeVar
 
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
+from starlette.datastructures import Headers
 from starlette.requests import Request
 
-from services.common.http.body import check_json_values, read_body
+from services.common.http.body import read_body
 from services.common.http.problems import Problem
+from services.common.http.strict_json import load_json
 
 _Model = TypeVar("_Model", bound=BaseModel)
-
-
-def load_json(text: str) -> Any:
-    """Read JSON in which no key is given twice and no number is NaN.
-
-    Not pydantic's own reader: it calls a lone surrogate malformed JSON, which by RFC 8259 it is not.
-
-    Raises:
-        Problem: 413 if it holds very many values.
-        ValueError: If it is none.
-        RecursionError: If it is nested too deep.
-    """
-    check_json_values(text)
-    return json.loads(text, object_pairs_hook=_object, parse_constant=_no_constant)
 
 
 def load_object(body: bytes, must: str) -> dict[str, Any]:
@@ -42,7 +29,7 @@ def load_object(body: bytes, must: str) -> dict[str, Any]:
         RequestValidationError: If it is no object.
     """
     try:
-        fields = load_json(body.decode("utf-8"))
+        fields = load_json(body)
     except UnicodeDecodeError:
         raise Problem(400, "malformed-json", "The request's body is not UTF-8.") from None
     except (ValueError, RecursionError):
@@ -50,6 +37,16 @@ def load_object(body: bytes, must: str) -> dict[str, Any]:
     if not isinstance(fields, dict):
         refuse("body", must)
     return fields
+
+
+def require_json(headers: Headers) -> None:
+    """Check that a body calls itself JSON, which no form of another site's page does.
+
+    Raises:
+        Problem: 415 if it does not.
+    """
+    if headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
+        raise Problem(415, "unsupported-media-type", "Send JSON, with Content-Type: application/json.")
 
 
 async def read_object(request: Request, must: str, *, max_bytes: int, timeout_s: float) -> dict[str, Any]:
@@ -66,8 +63,7 @@ async def read_object(request: Request, must: str, *, max_bytes: int, timeout_s:
             JSON, which no form of another site's page does.
         RequestValidationError: If it is no object.
     """
-    if request.headers.get("content-type", "").split(";")[0].strip().lower() != "application/json":
-        raise Problem(415, "unsupported-media-type", "Send JSON, with Content-Type: application/json.")
+    require_json(request.headers)
     return load_object(await read_body(request.scope, request.receive, max_bytes, timeout_s) or b"", must)
 
 
@@ -106,15 +102,3 @@ def refuse(field: str, message: str) -> NoReturn:
 def shown(part: Any) -> Any:
     """Name a field in a reply: the name comes from the client, and what cannot be printed must not come back."""
     return part if not isinstance(part, str) or (part.isprintable() and len(part) <= 40) else "an unknown field"
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) != len(pairs):
-        # Parsers disagree on which of two equal keys counts, so neither does.
-        raise ValueError("a key is given twice")
-    return found
-
-
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from prompt4trust.pictures import PictureLimits, PreparedPicture, decode_picture
-from prompt4trust.shift import Described, Words, get_descriptor
+from prompt4trust.pictures import DicomChoice, PictureLimits, PreparedPicture, decode_picture
+from prompt4trust.shift import Described, get_descriptor
 from services.common.pictures.worker import Rest
 from services.gateway.intake.view_task import VIEW, view
 
@@ -26,7 +26,7 @@ def prepare_and_describe(file: bytes, asked: Mapping[str, Any]) -> tuple[Mapping
 
     Returns:
         The fields of the PreparedPicture but its bytes, as JSON holds them; these bytes; and what makes `{descriptor's
-        id: description}` (see `described_from`), which is not needed before the models have answered.
+        id: description of the picture}` (see `described_from`), which is not needed before the models have answered.
 
     Raises:
         PictureError: If the picture is not taken.
@@ -34,15 +34,19 @@ def prepare_and_describe(file: bytes, asked: Mapping[str, Any]) -> tuple[Mapping
     if VIEW in asked:
         return (*view(file, asked), dict)
     limits = PictureLimits(**asked["limits"])
-    decoded = decode_picture(file, limits, media_type=asked["media_type"], filename=asked["filename"])
+    decoded = decode_picture(
+        file,
+        limits,
+        media_type=asked["media_type"],
+        filename=asked["filename"],
+        choice=DicomChoice.from_json(asked["choice"]),
+        all_pixels=False,
+    )
     fields = asdict(PreparedPicture.of(decoded))
     prepared = fields.pop("file")
-    question, options, descriptors = asked["question"], asked["options"], asked["descriptors"]
 
     def describe() -> Mapping[str, Any]:
-        return {
-            name: _as_json(get_descriptor(name).describe(decoded.pixels, question, options)) for name in descriptors
-        }
+        return {name: _as_json(get_descriptor(name).describe_picture(decoded.reduced)) for name in asked["descriptors"]}
 
     return fields, prepared, describe
 
@@ -51,9 +55,8 @@ def arguments(
     limits: PictureLimits,
     media_type: str | None,
     filename: str | None,
-    question: str,
-    options: Mapping[str, str],
     descriptors: Sequence[str],
+    choice: DicomChoice = DicomChoice(),  # noqa: B008 - frozen
 ) -> Mapping[str, Any]:
     """Put the task's arguments together, as JSON holds them.
 
@@ -61,33 +64,24 @@ def arguments(
         limits: What the picture may be.
         media_type: The type that the client declared, or None.
         filename: The name that the client gave, or None.
-        question: What is asked.
-        options: Letter -> text.
-        descriptors: Ids of the descriptors by which question and picture are described.
+        descriptors: Ids of the descriptors by which the picture is described.
+        choice: The part of a DICOM object that is asked about.
     """
     return {
         "limits": asdict(limits),
         "media_type": media_type,
         "filename": filename,
-        "question": question,
-        "options": dict(options),
         "descriptors": list(descriptors),
+        "choice": choice.as_json(),
     }
 
 
 def described_from(found: Mapping[str, Any]) -> Described:
-    """Read a description from the task's result."""
-    traits = {
-        name: np.array(trait, dtype=np.float64)
-        if isinstance(trait, list)
-        else Words(tuple(trait["question"]), tuple(trait["options"]))
-        for name, trait in found["traits"].items()
-    }
+    """Read a picture's description from the task's result."""
+    traits = {name: np.array(numbers, dtype=np.float64) for name, numbers in found["traits"].items()}
     return Described(traits, dict(found["twins"]))
 
 
 def _as_json(described: Described) -> Mapping[str, Any]:
-    traits = {
-        name: asdict(trait) if isinstance(trait, Words) else trait.tolist() for name, trait in described.traits.items()
-    }
+    traits = {name: np.asarray(numbers).tolist() for name, numbers in described.traits.items()}
     return {"traits": traits, "twins": dict(described.twins)}

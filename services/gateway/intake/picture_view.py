@@ -11,7 +11,7 @@ import anyio.to_thread
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from starlette.requests import ClientDisconnect, Request
 
-from prompt4trust.pictures import PreparedPicture
+from prompt4trust.pictures import DicomChoice, PreparedPicture
 from services.common.auth.client import client_of
 from services.common.http.body import read_body
 from services.common.http.problems import Problem
@@ -62,13 +62,14 @@ class PictureView(BaseModel):
     grey: GreyValues | None
 
 
-async def read_view(intake: Intake, request: Request, *, grey: bool) -> PictureView:
+async def read_view(intake: Intake, request: Request, *, grey: bool, choice: DicomChoice) -> PictureView:
     """Read a request whose body is a picture's file.
 
     Args:
         intake: Bounds, places and workers, the same as for questions.
         request: The request.
         grey: Whether the values of deep grey are wanted.
+        choice: The part of a DICOM object that is wanted.
 
     Raises:
         Problem: If the body is too large or does not come.
@@ -87,7 +88,7 @@ async def read_view(intake: Intake, request: Request, *, grey: bool) -> PictureV
             raise ClientDisconnect
         if len(body) > intake.max_image_bytes:
             raise Problem(413, "image-file-too-large", f"The image may have {intake.max_image_bytes / 1e6:g} MB.")
-        asked = view_arguments(intake.limits, request.headers.get("content-type"), grey=grey)
+        asked = view_arguments(intake.limits, request.headers.get("content-type"), grey=grey, choice=choice)
         with anyio.fail_after(intake.deadline_s):
             work = partial(intake.pictures.run, body, asked, client)
             found, file = await while_connected(request.receive, work)

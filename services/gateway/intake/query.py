@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from prompt4trust.pictures import PreparedPicture
 from prompt4trust.shift import Described
-from services.gateway.schemas import Ask
+from services.gateway.question_schemas import Ask
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class Query:
     Attributes:
         ask: The checked question.
         picture: The picture as the models get it.
-        described: Descriptor's id -> what question and picture look like to it; empty for an open question. It comes
+        described: Descriptor's id -> what question and picture look like to it. It comes
             while the models are being asked.
         id: Id of the answer to come.
         is_repeatable: Whether the id follows from an Idempotency-Key, so that the answer may have been given before.
@@ -28,6 +28,7 @@ class Query:
         client: Who asks: a key's id, or an address.
         within_s: Time that the client gives its answer, in seconds from then on.
         keeps_reply: Whether the reply is kept with the record, so that it can be given again as it was.
+        asker: Id of the key or of the token's subject that asked and may read its record; None where none is asked for.
     """
 
     ask: Ask
@@ -40,6 +41,7 @@ class Query:
     client: str = ""
     within_s: float = math.inf
     keeps_reply: bool = False
+    asker: str | None = None
 
     @property
     def digest(self) -> str:
@@ -58,8 +60,10 @@ class LineOrigin:
         client: Whose batch it is: under a name of its own, so that it takes its turn beside what its client asks now.
         request_id: Id of the batch's HTTP request, or None.
         answer_id: Id that its answer is to have, the same each time that the line is sent; None for a new one.
+        asker: Id of the key or of the token's subject by which the batch was sent, or None.
     """
 
     client: str
     request_id: str | None
     answer_id: str | None
+    asker: str | None = None

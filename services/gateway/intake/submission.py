@@ -4,24 +4,29 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import anyio
 import anyio.lowlevel
+from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException
 
 from prompt4trust.errors import PictureError
-from prompt4trust.pictures import decode_base64_picture
+from prompt4trust.pictures import decode_base64, split_picture_text
 from services.common.http.problems import Problem
+from services.common.http.strict_json import load_json
+from services.gateway.archives.references import is_address
 from services.gateway.intake.form_parser import FormParser
-from services.gateway.intake.json_body import check_fields, load_json, load_object, refuse, shown
-from services.gateway.schemas import DEFAULT_METHODS, Ask
+from services.gateway.intake.json_body import check_fields, load_object, refuse, shown
+from services.gateway.intake.picture_cut import DecodeText, with_picture
+from services.gateway.picture_schemas import ArchivedInstance
+from services.gateway.question_schemas import DEFAULT_METHODS, Ask
 
-_FIELDS = ("question", "options", "method", "max_risk", "coverage", "groups")
+_FIELDS = ("question", "options", "method", "max_risk", "coverage", "groups", "frame", "window")
 _MAX_PARTS = 40  # 26 options, the other fields, and a little room for a helpful message
 _CHUNK = 1 << 18
-SMALL_BODY = 1 << 17  # read within a millisecond or two, which a thread would take as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +38,14 @@ class Submission:
         image: The picture's bytes, unchecked.
         media_type: The type that the client declared for it, or None.
         filename: The name that the client gave it, or None.
+        address: Where the picture is to be fetched from instead, or None.
     """
 
     ask: Ask
     image: bytes
     media_type: str | None = None
     filename: str | None = None
+    address: str | None = None
 
 
 class SubmissionReader(Protocol):
@@ -76,11 +83,7 @@ async def read_submission(
         )
     check_encoding(headers)
     if kind == "application/json":
-        if len(body) <= SMALL_BODY:
-            submission = _from_json(body, methods)
-        else:
-            # Megabytes of base64 take a while: not on the event loop.
-            submission = await anyio.to_thread.run_sync(_from_json, body, methods)
+        submission = await with_picture(body, partial(_from_json, methods))
     else:
         submission = await _from_form(headers, body, methods)
     check_image_size(submission, max_image_bytes)
@@ -108,16 +111,18 @@ def check_image_size(submission: Submission, max_image_bytes: int) -> None:
         raise Problem(413, "image-file-too-large", f"The image may have {max_image_bytes / 1e6:g} MB, not {found}.")
 
 
-def _from_json(body: bytes, methods: Sequence[str]) -> Submission:
-    return submission_of(load_object(body, "must be an object with the fields image, question and options"), methods)
+def _from_json(methods: Sequence[str], body: bytes, decode: DecodeText) -> Submission:
+    fields = load_object(body, "must be an object with the fields image, question and options")
+    return submission_of(fields, methods, decode)
 
 
-def submission_of(fields: dict[str, Any], methods: Sequence[str]) -> Submission:
+def submission_of(fields: dict[str, Any], methods: Sequence[str], decode: DecodeText = decode_base64) -> Submission:
     """Make a submission of the fields of a JSON object, the picture in base64 among them.
 
     Args:
         fields: The object; it is changed.
         methods: Methods that clients may ask for.
+        decode: Decodes the picture's base64.
 
     Raises:
         RequestValidationError: If a field is wrong (422).
@@ -125,11 +130,20 @@ def submission_of(fields: dict[str, Any], methods: Sequence[str]) -> Submission:
     image = fields.pop("image", None)
     if image is None:
         refuse("image", "is missing: send the picture in base64 or as a data: URL")
-    if not isinstance(image, str):
-        refuse("image", "must be a string: the picture in base64 or as a data: URL")
-    data, media_type = _decode_text(image)
+    if not isinstance(image, str | dict):
+        refuse("image", "must be a string, the picture in base64 or as a data: URL, or an instance of an archive")
     given = {name: value for name, value in fields.items() if value is not None}
-    return Submission(_check(given, methods), data, media_type)
+    if isinstance(image, dict):
+        return Submission(_check(given, methods), b"", address=_address_of(image))
+    data, media_type, address = _picture_of(image, decode)
+    return Submission(_check(given, methods), data, media_type, address=address)
+
+
+def _address_of(instance: dict[str, Any]) -> str:
+    try:
+        return check_fields(ArchivedInstance, instance).address
+    except RequestValidationError as error:
+        raise RequestValidationError([{**fault, "loc": ("image", *fault["loc"])} for fault in error.errors()]) from None
 
 
 async def _from_form(headers: Headers, body: bytes, methods: Sequence[str]) -> Submission:
@@ -166,13 +180,26 @@ async def _from_fields(form: FormData, methods: Sequence[str]) -> Submission:
     fields["options"] = _form_options([str(value) for value in form.getlist("options")])
     if "groups" in fields:
         fields["groups"] = _form_object("groups", str(fields["groups"]))
+    if str(fields.get("window", "")).lstrip().startswith("{"):
+        fields["window"] = _form_object("window", str(fields["window"]))
     image = form.get("image")
     if isinstance(image, UploadFile):
         return Submission(_check(fields, methods, strict=False), await image.read(), image.content_type, image.filename)
     if not image:
         refuse("image", "is missing: send the picture as a file")
-    data, media_type = _decode_text(image)
-    return Submission(_check(fields, methods, strict=False), data, media_type)
+    data, media_type, address = _picture_of(image, decode_base64)
+    return Submission(_check(fields, methods, strict=False), data, media_type, address=address)
+
+
+def _picture_of(text: str, decode: DecodeText) -> tuple[bytes, str | None, str | None]:
+    """Read a picture's bytes and media type, or the address that stands in their place."""
+    if is_address(text):
+        return b"", None, text
+    try:
+        coded, media_type = split_picture_text(text)
+        return decode(coded), media_type, None
+    except PictureError as error:
+        refuse("image", error.detail)
 
 
 def _form_options(values: list[str]) -> Any:
@@ -195,13 +222,6 @@ def _form_object(name: str, text: str) -> Any:
         return load_json(text)
     except (ValueError, RecursionError):
         refuse(name, "must be a JSON object")
-
-
-def _decode_text(image: str) -> tuple[bytes, str | None]:
-    try:
-        return decode_base64_picture(image)
-    except PictureError as error:
-        refuse("image", error.detail)
 
 
 def _check(fields: Mapping[str, Any], methods: Sequence[str], *, strict: bool = True) -> Ask:

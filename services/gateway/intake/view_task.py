@@ -6,21 +6,24 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any, Final
 
-from prompt4trust.pictures import PictureLimits, PreparedPicture, decode_picture, read_deep_grey
+from prompt4trust.pictures import DicomChoice, PictureLimits, PreparedPicture, decode_picture, read_deep_grey
 
 VIEW: Final = "view"
 """Argument that asks for a look; its value is whether deep grey is wanted with it."""
 
 
-def view_arguments(limits: PictureLimits, media_type: str | None, *, grey: bool) -> Mapping[str, Any]:
+def view_arguments(
+    limits: PictureLimits, media_type: str | None, *, grey: bool, choice: DicomChoice
+) -> Mapping[str, Any]:
     """Put the arguments of `view` together, as JSON holds them.
 
     Args:
         limits: What the picture may be.
         media_type: The type that the client declared, or None.
         grey: Whether the values of deep grey are wanted.
+        choice: The part of a DICOM object that is wanted.
     """
-    return {"limits": asdict(limits), "media_type": media_type, VIEW: grey}
+    return {"limits": asdict(limits), "media_type": media_type, "choice": choice.as_json(), VIEW: grey}
 
 
 def view(file: bytes, asked: Mapping[str, Any]) -> tuple[Mapping[str, Any], bytes]:
@@ -38,7 +41,13 @@ def view(file: bytes, asked: Mapping[str, Any]) -> tuple[Mapping[str, Any], byte
     Raises:
         PictureError: If the picture is not taken.
     """
-    decoded = decode_picture(file, PictureLimits(**asked["limits"]), media_type=asked["media_type"])
+    decoded = decode_picture(
+        file,
+        PictureLimits(**asked["limits"]),
+        media_type=asked["media_type"],
+        choice=DicomChoice.from_json(asked["choice"]),
+        all_pixels=False,
+    )
     fields = asdict(PreparedPicture.of(decoded))
     prepared: bytes = fields.pop("file")
     grey = read_deep_grey(file, decoded) if asked[VIEW] else None

@@ -153,8 +153,13 @@ def _tested(stream: StreamReply) -> str:
 def _calm(stream: StreamReply) -> str:
     share = _way(stream)
     if share < 0.01:
-        return f"{stream.n:,} reviewed answers speak for it: nothing points to an alarm."
-    return f"{stream.n:,} reviewed answers: {100 * share:.0f} % of the way to an alarm."
+        said = "1 reviewed answer speaks" if stream.n == 1 else f"{stream.n:,} reviewed answers speak"
+        return f"{said} for it: nothing points to an alarm."
+    return f"{stream.n:,} reviewed {_answers(stream.n)}: {100 * share:.0f} % of the way to an alarm."
+
+
+def _answers(n: int) -> str:
+    return "answer" if n == 1 else "answers"
 
 
 def _way(stream: StreamReply) -> float:
@@ -214,7 +219,7 @@ def _stream(stream: StreamReply) -> StreamView:
 
 
 def _finding(kind: Kind, found: FindingReply) -> str:
-    since = f"on {found.n:,} answers since about answer {found.since:,}"
+    since = f"on {found.n:,} {_answers(found.n)} since about answer {found.since:,}"
     if kind == "guard":
         return f"{1 - found.right:.2f} wrong {since}, where {1 - found.stated:.2f} at most was promised"
     return f"{found.direction}, {found.region}: stated {found.stated:.2f}, right {found.right:.2f} {since}"

@@ -146,7 +146,7 @@ class Observer:
         rounds = self._watches.setdefault((kind, key.line, name, fitted.isoformat() if fitted else ""), [])
         if not rounds or rounds[-1].acknowledged is not None:
             self._began += 1
-            test = begin_test(kind, self.watching.share(self._began), self.watching.tolerance)
+            test = begin_test(kind, key, self.watching.share(self._began), self.watching.tolerance)
             after = rounds[-1].round + 1 if rounds else 0
             rounds.append(WatchedStream(kind, key, name, fitted, after, self._began, test, self.watching.window))
             self._forget()

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, func, insert, select
 
 from services.gateway.monitoring.watched_stream import Acknowledgement
+from services.gateway.records.audit.entry import AuditedEvent, Kind
 from services.gateway.records.store import RecordStore
 from services.gateway.records.tables import acknowledgements, monitoring, strikes
 
@@ -56,8 +57,13 @@ class MonitoringStore:
     async def acknowledge(self, word: Acknowledgement) -> None:
         """Keep what an administrator said of an alarm."""
         row = {"alarm": word.alarm, "at": word.at, "who": word.who, "note": word.note}
-        say = insert(acknowledgements).values(**row)
-        await self.records.write(lambda connection: connection.execute(say))
+        event = AuditedEvent(Kind.ACKNOWLEDGE, {"alarm": word.alarm, "who": word.who}, word.at)
+
+        def work(connection: Connection) -> None:
+            connection.execute(insert(acknowledgements).values(**row))
+            self.records.audit.append(connection, [event])
+
+        await self.records.write(work)
 
     async def strikes(self) -> int:
         """Read the number of the newest strike, or 0: where it changed, reviews that were counted may count no more."""

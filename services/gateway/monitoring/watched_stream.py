@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any, Literal, Self
 
 from prompt4trust.calibration import CalibrationKey
-from prompt4trust.monitoring import CALIBRATION, PROMISE, Bets, Crossing, SequentialTest
+from prompt4trust.meaning import is_open_wording
+from prompt4trust.monitoring import CALIBRATION, OVERCONFIDENCE, PROMISE, Bets, Crossing, SequentialTest
 from services.gateway.monitoring.history import History
 from services.gateway.monitoring.window import WindowRow, point_of
 from services.gateway.records.reviewed_answer import ReviewedAnswer
@@ -39,10 +40,17 @@ class Fit:
         return kind, key.line, self.name, self.fitted.isoformat()
 
 
-def begin_test(kind: Kind, alpha: float, tolerance: float) -> SequentialTest:
+def begin_test(kind: Kind, key: CalibrationKey, alpha: float, tolerance: float) -> SequentialTest:
     """Make the test of a new stream; what a guard promises is exact, and overlooks nothing."""
-    bets: Bets = CALIBRATION if kind == "calibrator" else PROMISE
-    return SequentialTest(alpha, tolerance if kind == "calibrator" else 0.0, bets)
+    return SequentialTest(alpha, tolerance if kind == "calibrator" else 0.0, _bets(kind, key))
+
+
+def _bets(kind: Kind, key: CalibrationKey) -> Bets:
+    if kind == "guard":
+        return PROMISE
+    # The judge of open answers takes those that are right in other words for wrong, and people do not: a confidence
+    # fitted by it is a lower bound, and that more answers are right says nothing against it.
+    return OVERCONFIDENCE if is_open_wording(key.answer_template) else CALIBRATION
 
 
 def claims(answer: ReviewedAnswer) -> list[tuple[Kind, str, float]]:
@@ -229,6 +237,8 @@ class WatchedStream:
         """
         key, test = CalibrationKey(**state["pair"]), SequentialTest.restore(state["test"])
         kind: Kind = "guard" if state["kind"] == "guard" else "calibrator"
+        if test.bets.name != _bets(kind, key).name:
+            raise ValueError(f"a stream was tested by {test.bets.name}, which such streams are not any more")
         fitted = _read(state["fitted"])
         watch = cls(kind, key, str(state["name"]), fitted, int(state["round"]), int(state["number"]), test, size)
         watch.rows.extend(

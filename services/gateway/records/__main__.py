@@ -18,9 +18,9 @@ import sys
 from sqlalchemy.exc import SQLAlchemyError
 
 from services.gateway.database_url import database_url
-from services.gateway.records.database import Database
+from services.gateway.records.connection.database import Database
+from services.gateway.records.connection.hash_key import find_hash_key, secret_file
 from services.gateway.records.errors import HashSecretError
-from services.gateway.records.hash_key import find_hash_key, secret_file
 from services.gateway.records.migrations.upgrading import NewerDatabaseError, OlderDatabaseError
 from services.gateway.settings import GatewaySettings
 

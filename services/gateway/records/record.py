@@ -5,14 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from services.gateway.answering.kept_reply import reply_to_keep
 from services.gateway.answering.reply import Answered
 from services.gateway.intake.query import Query
+from services.gateway.results.result import result_of, source_of
 
 IDENTITY: Final = ("image_sha256", "question_sha256", "options_sha256", "groups")
 """Columns by which a question is known again; the store keys the hashes among them."""
@@ -40,10 +40,12 @@ class Record:
     Attributes:
         row: Column of the table of answers -> value; hashes are plain, and are keyed as they are stored.
         picture: The prepared picture as a PNG, where it is kept.
+        client: Who asked: a key's id, or an address; for the audit log.
     """
 
     row: Mapping[str, Any]
     picture: bytes | None = None
+    client: str = ""
 
     @property
     def id(self) -> str:
@@ -57,13 +59,12 @@ class Record:
         return 2_000 + sum(map(len, texts)) + len(self.picture or b"")
 
 
-def record_of(answered: Answered, keeping: Keeping, clock: Callable[[], datetime]) -> Record:
+def record_of(answered: Answered, keeping: Keeping) -> Record:
     """Choose what is kept of an answer.
 
     Args:
         answered: The answer.
         keeping: What the operator wants kept.
-        clock: Gives the present time, with its zone.
 
     Returns:
         The record. Half surrogate pairs and NUL, which databases do not take, are replaced.
@@ -74,9 +75,10 @@ def record_of(answered: Answered, keeping: Keeping, clock: Callable[[], datetime
     atypicality, timing, guidance = answered.familiarity.atypicality, answered.timing, answered.guidance
     explanation = asked.answer.text
     low, high = calibration.interval or (None, None)
+    source = source_of(query)
     row: dict[str, Any] = {
         "id": query.id,
-        "at": clock(),
+        "at": answered.at,
         "request_id": query.request_id,
         **key.model_dump(mode="json"),
         "calibrator": calibration.calibrator,
@@ -102,6 +104,10 @@ def record_of(answered: Answered, keeping: Keeping, clock: Callable[[], datetime
         "total_ms": timing.total,
         **identity_of(query),
         "reply": reply_to_keep(answered, texts=keeping.texts),
+        "asker": query.asker,
+        "source": None if source is None else asdict(source),
+        # Without the texts it could not be told: a letter means nothing without its option.
+        "result": result_of(answered).kept() if keeping.texts else None,
         "guidance_sha256": None if guidance is None else _digest(guidance),
         "explanation_sha256": _digest(explanation),
         "question": ask.question if keeping.texts else None,
@@ -110,7 +116,7 @@ def record_of(answered: Answered, keeping: Keeping, clock: Callable[[], datetime
         "explanation": explanation if keeping.texts else None,
     }
     picture = query.picture.file if keeping.pictures else None
-    return Record({name: _storable(value) for name, value in row.items()}, picture)
+    return Record({name: _storable(value) for name, value in row.items()}, picture, _storable(query.client))
 
 
 def identity_of(query: Query) -> dict[str, Any]:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import anyio
 import structlog
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from services.common.http.health import Dependency
 from services.gateway.answering.kept_reply import GroundsNow, told_again
 from services.gateway.answering.reply import Answered
 from services.gateway.database_url import database_url
 from services.gateway.intake.query import Query
-from services.gateway.records.database import Database
+from services.gateway.records.audit.state_watch import watch_states
+from services.gateway.records.connection.database import Database
 from services.gateway.records.errors import RecordsAwayError, ReviewedError
 from services.gateway.records.metrics import RecordMetrics
 from services.gateway.records.queries import key_of_row
@@ -105,7 +106,7 @@ class Records:
             try:
                 reply = told_again(row.reply, query, grounds_now(key_of_row(row)))
             except ValidationError as error:
-                # Of a version before: what it wrote is no reply of this one.
+                # Of a version that tells replies otherwise, such as one that came before a step back.
                 _log.warning("a kept reply cannot be read", answer_id=query.id, faults=error.error_count())
         if reply is None and reviewed is not None:
             # Before any model is asked: the answer could not be kept, nor told.
@@ -123,7 +124,7 @@ class Records:
             ReviewedError: If the same question was, and somebody has spoken of that answer.
         """
         try:
-            record = record_of(answered, self.keeping, self.clock)
+            record = record_of(answered, self.keeping)
         except Exception as error:  # noqa: BLE001, RUF100 - no fault of ours may cost an answer
             _log.error("an answer cannot be recorded", answer_id=answered.query.id, exc_info=error)
             self.metrics.records.labels("lost").inc()
@@ -146,12 +147,29 @@ class Records:
 
     async def prune(self, days: int) -> int:
         """Forget answers older than some days, a bounded number at a time; return how many went."""
+        return await self._forget(days, self.store.prune)
+
+    async def prune_audit(self, days: int) -> int:
+        """Forget entries of the audit log older than some days, a bounded number at a time; return how many went."""
+        return await self._forget(days, self.store.prune_log)
+
+    async def _forget(self, days: int, prune: Callable[[datetime, int], Awaitable[int]]) -> int:
         before = self.clock() - timedelta(days=days)
         gone = 0
-        while removed := await self.store.prune(before, _PRUNED_AT_ONCE):
+        while removed := await prune(before, _PRUNED_AT_ONCE):
             gone += removed
             await anyio.sleep(_PRUNE_PAUSE_S)  # others may write in between
         return gone
+
+    async def log_audit_head(self) -> None:
+        """Log how far the audit log goes: where logs are kept elsewhere, a log that was cut off is found by that."""
+        if not self.store.is_prepared:
+            return
+        try:
+            head = await self.store.audit_head()
+        except RecordsAwayError:
+            return
+        _log.info("audit log", head=head.anchor, log=head.log, first=head.first)
 
     async def key_hashes(self) -> int:
         """Key the hashes that versions before this one stored plain, a bounded number at a time; return how many."""
@@ -183,8 +201,7 @@ async def open_records(settings: GatewaySettings, metrics: RecordMetrics) -> Asy
         yield None
         return
     database = Database(database_url(url), timeout_s=settings.record_deadline_s, upgrades=settings.records_upgrade)
-    secret = settings.record_hash_secret
-    store = RecordStore(database, None if secret is None else secret.get_secret_value())
+    store = RecordStore(database, _secret(settings.record_hash_secret), audit_secret=_secret(settings.audit_secret))
     writer = RecordWriter(
         store, metrics, deadline_s=settings.record_deadline_s, max_waiting=settings.record_max_waiting
     )
@@ -198,7 +215,8 @@ async def open_records(settings: GatewaySettings, metrics: RecordMetrics) -> Asy
         failure: Exception | None = None
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(writer.run)
-            tasks.start_soon(_tidy_for_ever, records, settings.record_days)
+            tasks.start_soon(_tidy_for_ever, records, settings.record_days, settings.audit_days)
+            tasks.start_soon(watch_states, store, settings)
             # Raised below: the task group would wrap it in a group of one.
             try:
                 yield records
@@ -206,13 +224,19 @@ async def open_records(settings: GatewaySettings, metrics: RecordMetrics) -> Asy
                 failure = raised
             await writer.close(_CLOSING_S)
             tasks.cancel_scope.cancel()
+            with anyio.CancelScope(shield=True):
+                await records.log_audit_head()
         if failure is not None:
             raise failure
     finally:
         await store.close()
 
 
-async def _tidy_for_ever(records: Records, days: int) -> None:
+def _secret(setting: SecretStr | None) -> str | None:
+    return None if setting is None else setting.get_secret_value()
+
+
+async def _tidy_for_ever(records: Records, days: int, audit_days: int) -> None:
     while True:
         try:
             # Again and again: gateways of a version before may run beside this one for a while.
@@ -220,6 +244,9 @@ async def _tidy_for_ever(records: Records, days: int) -> None:
                 _log.info("plain hashes of earlier versions are keyed now", count=keyed)
             if days and (gone := await records.prune(days)):
                 _log.info("old records forgotten", count=gone, older_than_days=days)
+            if audit_days and (gone := await records.prune_audit(audit_days)):
+                _log.info("old entries of the audit log forgotten", count=gone, older_than_days=audit_days)
         except RecordsAwayError as error:
             _log.warning("old records stay as they are for now", reason=str(error))
+        await records.log_audit_head()
         await anyio.sleep(_PRUNE_EVERY_S)

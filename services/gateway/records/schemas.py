@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -20,9 +21,11 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from prompt4trust.calibration import CalibrationKey
-from services.common.http.openapi.quantities import Count, Share
+from prompt4trust.estimators.option_signals import without_options
+from services.common.http.openapi.quantities import Share
 from services.common.http.question_fields import OPTION_LETTER, plain_text, read_letter
-from services.gateway.records.entities import ExportedAnswer, FeedbackRow, KeyCount, Review, StoredAnswer
+from services.gateway.picture_schemas import DicomSeen
+from services.gateway.records.entities import FeedbackRow, Review, StoredAnswer
 
 _TIME_OF_DAY = r"[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?"
 _TIME = rf"^[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}([Tt ]{_TIME_OF_DAY}([Zz]|[+-][0-9]{{2}}:?[0-9]{{2}})?)?$"
@@ -155,13 +158,15 @@ class RecordedTexts(BaseModel):
         question: The question.
         options: The options: an object letter -> text.
         guidance: The guidance prompt.
-        explanation: The downstream model's text.
+        explanation: The downstream model's text; None where the question was left to a person.
+        guess_explanation: The same of a question that was left to a person; else None.
     """
 
     question: str | None
     options: Any
     guidance: str | None
     explanation: str | None
+    guess_explanation: str | None
 
 
 class RecordedHashes(BaseModel):
@@ -197,11 +202,15 @@ class RecordReply(BaseModel):
         stated_confidence: As the method gave it.
         confidence: Calibrated where there is a calibrator, else as stated.
         interval: Of the calibrated confidence, where the calibrator gives one.
-        signals: Further numbers of the method.
+        signals: Further numbers of the method; of a question that was left to a person none by option, as the largest
+            would name the guess.
+        guess_signals: The numbers by option, such as `option:A`, of a question that was left to a person; else empty.
         atypicality: How unlike the checked questions this one was, as the reply had it.
         letters: Letters of the options; empty for an open question.
-        answer: Letter of the answer; None for an open question, or without an answer.
-        has_answer: Whether the model's reply held one.
+        answer: Letter of the answer; None for an open question, or where the question was left to a person.
+        guess: Letter of what the model said of a question that was left to a person, as little to be relied on as the
+            reply's; None for an open question.
+        has_answer: Whether the model's reply held an answer, given or not.
         decision: Given, or left to a person.
         decision_basis: Why.
         groups: What the client told.
@@ -210,7 +219,9 @@ class RecordReply(BaseModel):
         hashes: Of picture and texts.
         texts: The texts themselves; None where they are not kept.
         has_picture: Whether the picture is kept.
-        feedback: What was said of it, the oldest first.
+        erased_at: When texts, comments and picture were erased on request, or None.
+        source: The DICOM instance that the picture is of, or None.
+        feedback: What was said of it, the oldest first; None where only administrators may know.
     """
 
     id: str
@@ -222,9 +233,11 @@ class RecordReply(BaseModel):
     confidence: Share | None
     interval: tuple[Share, Share] | None
     signals: dict[str, float]
+    guess_signals: dict[str, float]
     atypicality: Any
     letters: str
     answer: str | None
+    guess: str | None
     has_answer: bool
     decision: Literal["answer", "defer"]
     decision_basis: RecordedDecision
@@ -234,128 +247,51 @@ class RecordReply(BaseModel):
     hashes: RecordedHashes
     texts: RecordedTexts | None
     has_picture: bool
-    feedback: list[FeedbackReply]
+    erased_at: datetime | None
+    source: DicomSeen | None = None
+    feedback: list[FeedbackReply] | None
 
     @classmethod
-    def of(cls, stored: StoredAnswer) -> Self:
-        """Make the reply of a record."""
+    def of(cls, stored: StoredAnswer, *, shows_feedback: bool = True) -> Self:
+        """Make the reply of a record, with what was said of it or without."""
         row = stored.row
         interval = None if row["interval_low"] is None else (row["interval_low"], row["interval_high"])
         names = ("question", "options", "guidance", "explanation")
-        kept = row["question"] is not None
-        same = ("id", "at", "request_id", "calibrator", "confidence", "signals", "atypicality", "letters", "decision")
+        kept, given = row["question"] is not None, row["decision"] == "answer"
+        same = ("id", "at", "request_id", "calibrator", "confidence", "atypicality", "letters", "decision")
         return cls(
             **{name: row[name] for name in (*same, "groups", "degraded")},
+            **told_signals(row["signals"], given=given),
             pair=CalibrationKey(**{name: row[name] for name in CalibrationKey.model_fields}),
             stated_confidence=row["stated"],
             interval=interval,
-            answer=row["letter"],
+            answer=row["letter"] if given else None,
+            guess=None if given else row["letter"],
             has_answer=row["has_verdict"],
             decision_basis=RecordedDecision(**{name: row[name] for name in RecordedDecision.model_fields}),
             timing_ms={name: row[f"{name}_ms"] for name in ("policy", "downstream", "total")},
             hashes=RecordedHashes(key=row["hash_key"], **{name: row[f"{name}_sha256"] for name in ("image", *names)}),
-            texts=RecordedTexts(**{name: row[name] for name in names}) if kept else None,
+            texts=_texts(row, given=given) if kept else None,
             has_picture=stored.has_picture,
-            feedback=[FeedbackReply.of(each) for each in stored.feedback],
+            erased_at=row["erased_at"],
+            source=row["source"],
+            feedback=[FeedbackReply.of(each) for each in stored.feedback] if shows_feedback else None,
         )
 
 
-class Exported(BaseModel):
-    """A reviewed answer by the latest word on it.
-
-    Attributes:
-        id: The answer's.
-        at: When it was answered.
-        reviewed_at: When the latest word came.
-        who: Who said it.
-        pair: What the confidence belongs to.
-        calibrator: Name of the calibrator that was applied, or None.
-        stated: The confidence as the method gave it; None where the model's reply held no answer.
-        confidence: Calibrated where there is a calibrator, else as stated.
-        signals: Further numbers of the method.
-        decision: Given, or left to a person.
-        max_risk: The promise, where one was made with a guarantee.
-        letters: Letters of the options; empty for an open question.
-        answer: Letter of the answer.
-        correct_option: Letter of the right option, where the feedback named it.
-        right: Whether the answer was right.
-        groups: What the client told.
-    """
-
-    id: str
-    at: datetime
-    reviewed_at: datetime
-    who: str
-    pair: CalibrationKey
-    calibrator: str | None
-    stated: Share | None
-    confidence: Share | None
-    signals: dict[str, float]
-    decision: Literal["answer", "defer"]
-    max_risk: Share | None
-    letters: str
-    answer: str | None
-    correct_option: str | None
-    right: bool
-    groups: dict[str, str]
-
-    @classmethod
-    def of(cls, exported: ExportedAnswer) -> Self:
-        """Make the reply of an answer."""
-        answer = exported.answer
-        same = ("id", "at", "reviewed_at", "calibrator", "stated", "confidence", "decision", "max_risk")
-        return cls(
-            **{name: getattr(answer, name) for name in same},
-            pair=answer.key,
-            signals={name: value for name, value in answer.signals.items() if math.isfinite(value)},
-            groups=dict(answer.groups),
-            right=answer.correct,
-            who=exported.who,
-            letters=exported.letters,
-            answer=exported.letter,
-            correct_option=exported.correct_option,
-        )
+def told_signals(signals: Mapping[str, float], *, given: bool) -> dict[str, dict[str, float]]:
+    """Divide a method's numbers into `signals` and `guess_signals`, without those that JSON cannot write."""
+    finite = {name: value for name, value in signals.items() if math.isfinite(value)}
+    if given:
+        return {"signals": finite, "guess_signals": {}}
+    signals = without_options(finite)
+    return {"signals": signals, "guess_signals": {name: finite[name] for name in finite if name not in signals}}
 
 
-class ExportPage(BaseModel):
-    """A page of reviewed answers.
-
-    Attributes:
-        answers: The answers, in the order of the latest word on each.
-        next_cursor: Value of `cursor` that asks for the next page; None with the last.
-    """
-
-    answers: list[Exported]
-    next_cursor: str | None
-
-
-class CountReply(BaseModel):
-    """Counts of answers to multiple choice, for one calibration key and decision.
-
-    Attributes:
-        pair: The calibration key.
-        decision: Given, or left to a person.
-        answers: Number of answers.
-        reviewed: Number of reviewed ones among them.
-    """
-
-    pair: CalibrationKey
-    decision: Literal["answer", "defer"]
-    answers: Count
-    reviewed: Count
-
-    @classmethod
-    def of(cls, count: KeyCount) -> Self:
-        """Make the reply of a count."""
-        figures = {name: getattr(count, name) for name in ("decision", "answers", "reviewed")}
-        return cls.model_validate({"pair": count.key, **figures})
-
-
-class CountsReply(BaseModel):
-    """Counts of answers and reviews.
-
-    Attributes:
-        counts: The counts, an entry for each calibration key and decision.
-    """
-
-    counts: list[CountReply]
+def _texts(row: Mapping[str, Any], *, given: bool) -> RecordedTexts:
+    said = row["explanation"]
+    return RecordedTexts(
+        **{name: row[name] for name in ("question", "options", "guidance")},
+        explanation=said if given else None,
+        guess_explanation=None if given else said,
+    )

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
-import structlog
 from sqlalchemy import (
     Connection,
     and_,
@@ -20,23 +17,22 @@ from sqlalchemy import (
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, SQLAlchemyError, StatementError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from prompt4trust.calibration import CalibrationKey
-from services.gateway.records.database import Database
+from services.gateway.records.audit.chain import Head
+from services.gateway.records.audit.entry import AuditedEvent, Kind
+from services.gateway.records.audit.events import answer_event, review_event
+from services.gateway.records.audit.log import read_head
+from services.gateway.records.connection.database import Database
+from services.gateway.records.connection.hash_key import HASHES
+from services.gateway.records.connection.prepared_database import PreparedDatabase
 from services.gateway.records.entities import ExportedAnswer, FeedbackRow, KeyCount, Review, Slice, StoredAnswer
 from services.gateway.records.errors import (
     FeedbackFullError,
-    HashSecretError,
     OtherQuestionError,
-    RecordRefusedError,
-    RecordsAwayError,
     ReviewedError,
     UnknownAnswerError,
 )
-from services.gateway.records.hash_key import HASHES, HashKey, find_hash_key
-from services.gateway.records.migrations.upgrading import NewerDatabaseError, OlderDatabaseError
 from services.gateway.records.queries import (
     IS_REVIEWED,
     REVIEWED,
@@ -53,15 +49,11 @@ from services.gateway.records.record import Record
 from services.gateway.records.reviewed_answer import ReviewedAnswer
 from services.gateway.records.tables import answers, feedback, pictures
 
-T = TypeVar("T")
-
 MAX_FEEDBACK = 100
 """Most feedback on one answer, struck reviews aside: more is no second thought but a mistake, or a flood."""
 
 _WITH_STRUCK = 10
 """How many times that there may be with struck ones: these are kept, and have to end somewhere too."""
-
-_log = structlog.get_logger(__name__)
 
 _KEY_HASHES = (
     update(answers)
@@ -70,7 +62,7 @@ _KEY_HASHES = (
 )
 
 
-class RecordStore:
+class RecordStore(PreparedDatabase):
     """Answers and feedback in SQLite or PostgreSQL. All methods raise RecordsAwayError where that cannot be reached.
 
     Records come with plain hashes and are stored with keyed ones (see `hash_key`).
@@ -81,6 +73,7 @@ class RecordStore:
         deadline_s: Longest time for one operation; listings and counts may take six times that.
         clock: Gives the present time, with its zone.
         max_feedback: Most feedback on one answer, struck reviews aside; with them ten times that.
+        audit_secret: The secret of the audit log; None for one that is derived from that of the hashes.
     """
 
     def __init__(
@@ -90,52 +83,23 @@ class RecordStore:
         deadline_s: float = 5.0,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
         max_feedback: int = MAX_FEEDBACK,
+        *,
+        audit_secret: str | None = None,
     ) -> None:
-        self._database = database
+        super().__init__(database, hash_secret, deadline_s, audit_secret)
         self._max_feedback = max_feedback
-        self._deadline_s = deadline_s
         self._clock = clock
-        self._preparing = asyncio.Lock()
-        self._hash_secret = hash_secret
-        self._hash_key: HashKey | None = None
         insert: Any = postgresql.insert if database.file is None else sqlite.insert
         # Made once: to make it takes longer than to run it, and SQLAlchemy knows it again by itself.
         self._add = adding(insert(answers))
         self._add_pictures = insert(pictures).on_conflict_do_nothing()
 
-    @property
-    def is_prepared(self) -> bool:
-        """Whether the database was reached, its tables are up to date and the key of its hashes is known."""
-        return self._hash_key is not None
-
-    async def prepare(self) -> None:
-        """Bring the tables up to date, or see that they are, and find the key of hashes, if that has not been done.
-
-        Raises:
-            NewerDatabaseError: If a newer version of the software has used the database.
-            HashSecretError: If the secret of the hashes is missing, or is none.
-        """
-        if self._hash_key is not None:
-            return
-        async with self._within(6), self._preparing:
-            if self._hash_key is None:
-                try:
-                    await self._database.prepare()
-                except OlderDatabaseError as error:
-                    raise RecordsAwayError(str(error)) from error
-                key = await find_hash_key(self._database, self._hash_secret)
-                await self._compare(key)
-                self._hash_key = key
-
-    async def close(self) -> None:
-        """Close all connections."""
-        await self._database.close()
-
     async def add(self, records: Sequence[Record]) -> None:
         """Keep records, all or none.
 
         One that is there already is replaced: the question was answered again, and what was told last counts. One of
-        which somebody has spoken, or that is of another question, is left as it is.
+        which somebody has spoken, or that is of another question, is left as it is. Each gets an entry in the
+        audit log.
 
         Raises:
             RecordRefusedError: If the database does not take one of them.
@@ -143,9 +107,13 @@ class RecordStore:
         shown = [{"answer_id": each.id, "file": each.picture} for each in records if each.picture is not None]
 
         def work(connection: Connection) -> None:
-            connection.execute(self._add, [self._key.keyed(record.row) for record in records])
+            rows = [self._key.keyed(record.row) for record in records]
+            connection.execute(self._add, rows)
             if shown:
                 connection.execute(self._add_pictures, shown)
+            clients = [record.client for record in records]
+            told = [answer_event(row, client, self.audit.key) for row, client in zip(rows, clients, strict=True)]
+            self.audit.append(connection, told)
 
         await self.write(work)
 
@@ -240,7 +208,10 @@ class RecordStore:
             row = {"at": at, "who": kept.who, "comment": kept.comment, "correct_option": kept.correct_option}
             row["key_name"] = said.key_name
             flags = {"correct": correct, "is_first": standing == 0, "is_latest": True}
-            connection.execute(insert(feedback).values(answer_id=answer_id, **row, **flags))
+            review = {"answer_id": answer_id, **row, **flags}
+            add = insert(feedback).values(**review).returning(feedback.c.number)
+            number: int = connection.execute(add).scalar_one()
+            self.audit.append(connection, [review_event(review, number, self.audit.key)])
             return kept
 
         return await self.write(work, reviewing=True)
@@ -312,7 +283,34 @@ class RecordStore:
         old = select(answers.c.id).where(answers.c.at < before).order_by(answers.c.at, answers.c.id).limit(limit)
         # Two gateways on one PostgreSQL do not wait for each other's batches.
         forget = delete(answers).where(answers.c.id.in_(old.with_for_update(skip_locked=True)))
-        return await self.write(lambda connection: connection.execute(forget).rowcount)
+
+        def work(connection: Connection) -> int:
+            gone = connection.execute(forget).rowcount
+            if gone:
+                body = {"before": before.isoformat(), "count": gone}
+                self.audit.append(connection, [AuditedEvent(Kind.PRUNE_RECORDS, body, self._clock())])
+            return gone
+
+        return await self.write(work)
+
+    async def note(self, kind: Kind, body: Mapping[str, Any]) -> None:
+        """Write an entry into the audit log that belongs to no change of the records."""
+        event = AuditedEvent(kind, body, self._clock())
+        await self.write(lambda connection: self.audit.append(connection, [event]))
+
+    async def note_state(self, kind: Kind, state: Mapping[str, Any]) -> bool:
+        """Write a state into the audit log, unless it is the one that was written last; whether it is new."""
+        at = self._clock()
+        return await self.write(lambda connection: self.audit.note_state(connection, kind, state, at))
+
+    async def prune_log(self, before: datetime, limit: int) -> int:
+        """Forget the audit log's entries from before a time, at most `limit` at once; return how many."""
+        return await self.write(lambda connection: self.audit.prune(connection, before, limit, self._clock()))
+
+    async def audit_head(self) -> Head:
+        """Read where the audit log begins and ends."""
+        async with self.reading() as connection:
+            return await connection.run_sync(read_head)
 
     async def key_hashes(self, limit: int = 1, *, answer_id: str | None = None) -> int:
         """Key hashes that versions before this one stored plain.
@@ -337,56 +335,3 @@ class RecordStore:
             return len(rows)
 
         return await self.write(work)
-
-    @asynccontextmanager
-    async def reading(self, longer: float = 1) -> AsyncIterator[AsyncConnection]:
-        """Hold a connection for a block that changes nothing, for at most so many times the deadline."""
-        await self._prepared()
-        async with self._within(longer), self._database.reading() as connection:
-            yield connection
-
-    async def write(self, work: Callable[[Connection], T], *, reviewing: bool = False) -> T:
-        """Do work in a transaction, as `Database.write`; with `reviewing` in one that none of its kind runs beside."""
-        await self._prepared()
-        async with self._within():
-            return await (self._database.review(work) if reviewing else self._database.write(work))
-
-    async def _prepared(self) -> None:
-        try:
-            await self.prepare()
-        except (NewerDatabaseError, HashSecretError) as error:
-            raise RecordsAwayError(str(error)) from error
-
-    @property
-    def _key(self) -> HashKey:
-        assert self._hash_key is not None  # noqa: S101 - reading and writing come after prepare
-        return self._hash_key
-
-    async def _compare(self, key: HashKey) -> None:
-        """Compare a key with that of the newest hashes, and log it where they differ: none will equal another then."""
-        newest = select(answers.c.hash_key).where(answers.c.hash_key.is_not(None))
-        newest = newest.order_by(answers.c.at.desc(), answers.c.id.desc()).limit(1)
-        async with self._database.reading() as connection:
-            found: str | None = (await connection.execute(newest)).scalar_one_or_none()
-        if found not in (None, key.id):
-            _log.error(
-                "the secret of the records' hashes is not the one that the newest record was stored with: it was "
-                "changed or lost, or gateways on one database have different ones",
-                newest=found,
-                own=key.id,
-            )
-
-    @asynccontextmanager
-    async def _within(self, longer: float = 1) -> AsyncIterator[None]:
-        """Bound the time of a block, and tell what is away for now from what will never work."""
-        try:
-            async with asyncio.timeout(self._deadline_s * longer):
-                yield
-        except (DataError, IntegrityError) as error:
-            raise RecordRefusedError(type(error.orig).__name__) from error
-        except (SQLAlchemyError, TimeoutError, OSError) as error:
-            if isinstance(error, StatementError) and not isinstance(error, DBAPIError):
-                raise RecordRefusedError(str(error.orig)) from error
-            # The driver's message alone: SQLAlchemy's own would quote what was to be written.
-            said = str(error.orig) if isinstance(error, DBAPIError) else str(error)
-            raise RecordsAwayError(f"{type(error).__name__}: {said}".strip()) from error

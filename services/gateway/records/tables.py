@@ -72,6 +72,7 @@ metadata = MetaData()
 
 _JSON = JSON(none_as_null=True)
 _DIGEST = String(64)
+_SEAL = 64
 
 answers = Table(
     "answers",
@@ -117,7 +118,11 @@ answers = Table(
     Column("options", _JSON),
     Column("guidance", Text),
     Column("explanation", Text),
+    Column("erased_at", UtcTime),  # when texts, reply and picture were erased on request
     Column("reply", _JSON),  # of a line of a batch, to be told again; without the texts where these are not kept
+    Column("asker", Text),  # the id of the API key or of the token's subject; None where there are none
+    Column("source", _JSON),  # the DICOM instance of the picture: identifiers, and nothing of the patient
+    Column("result", _JSON),  # what structured forms tell of the answer; where texts are kept
     Index("answers_at", "at", "id"),
     # Empty once the hashes of earlier versions are keyed: to look for some costs nothing then.
     Index("answers_plain", "id", sqlite_where=text("hash_key IS NULL"), postgresql_where=text("hash_key IS NULL")),
@@ -184,4 +189,30 @@ strikes = Table(
     Column("note", Text),
     Column("restores", Boolean, nullable=False),
     Column("reviews", _JSON, nullable=False),
+)
+
+# Who did what, in a chain: see `records.audit`. Entries are added and pruned, and never changed.
+audit_log = Table(
+    "audit_log",
+    metadata,
+    Column("number", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    Column("at", String(27), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("body", Text, nullable=False),
+    Column("key", String(16), nullable=False),
+    Column("mac", String(_SEAL), nullable=False),
+)
+
+audit_head = Table(
+    "audit_head",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),  # there is one row, from the migration on
+    Column("log", String(32), nullable=False),
+    Column("first", BigInteger, nullable=False),
+    Column("before", String(_SEAL), nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("mac", String(_SEAL), nullable=False),
+    Column("states", Text, nullable=False),
+    Column("key", String(16), nullable=False),
+    Column("seal", String(_SEAL), nullable=False),
 )

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from services.gateway.records.audit.entry import AuditedEvent, Kind
 from services.gateway.records.store import RecordStore
 from services.gateway.records.tables import answers, feedback, strikes
 from services.gateway.reviews.errors import ReplacedAnswerError, UnknownReviewError
@@ -96,7 +97,8 @@ class ReviewStore:
                 says nothing of the answer that stands there now.
         """
         wanted = sorted(set(reviews))
-        said = {"at": datetime.now(UTC), "who": who, "note": note, "restores": restores, "reviews": wanted}
+        at = datetime.now(UTC)
+        said = {"at": at, "who": who, "note": note, "restores": restores, "reviews": wanted}
 
         def work(connection: Connection) -> None:
             known = select(feedback.c.number, feedback.c.answer_id, (feedback.c.at < answers.c.at).label("is_older"))
@@ -113,6 +115,10 @@ class ReviewStore:
             of_answers = sorted({row.answer_id for row in rows})
             flags = {"is_first": _ends(of_answers, func.min), "is_latest": _ends(of_answers, func.max)}
             connection.execute(update(feedback).where(feedback.c.answer_id.in_(of_answers)).values(**flags))
+            # The note is not in it: whoever writes one may quote what has to be erased one day.
+            body = {"strike": made, "who": who, "reviews": wanted}
+            event = AuditedEvent(Kind.RESTORE if restores else Kind.STRIKE, body, at)
+            self._store.audit.append(connection, [event])
 
         await self._store.write(work, reviewing=True)
 

@@ -74,17 +74,14 @@ class Shelves:
         for shelf in (self.calibrators, self.guards, self.references):
             await shelf.refresh(at_once=at_once)
 
-    def evidence(self, key: CalibrationKey, *, is_open: bool) -> Evidence:
+    def evidence(self, key: CalibrationKey) -> Evidence:
         """Take the evidence for answers of a key, all of it at this moment.
 
         Args:
-            key: What the answers came from.
-            is_open: Whether the question has no options. Of such a question nothing is promised: evidence is of
-                multiple choice.
+            key: What the answers came from; that of open questions names their judge, so that evidence of multiple
+                choice never fits them.
         """
         alarm = self.alarm_for(key)
-        if is_open:
-            return Evidence(key, alarm=alarm)
         calibrator, guard = self.calibrators.content.live(key), self.guards.known(key)
         misfit = self.calibrators.content.misfit(key) if calibrator is None else None
         guard_misfit = self.guards.misfit(key) if guard is None else None

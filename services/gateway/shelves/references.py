@@ -72,21 +72,32 @@ class ReferenceShelf:
     @property
     def descriptors(self) -> list[str]:
         """Ids of the descriptors by which questions must be described to be compared with them."""
-        return sorted({each.artifact.descriptor for each in self.content})
+        return sorted({each.artifact.descriptor for each in self.content if not each.artifact.is_retired})
 
     def _read(self) -> ShelvedReferences:
         found, unreadable = self._registry.references.load_readable()
         shelved = tuple(ShelvedReference(each, each.reference()) for each in found)
         for each in shelved:
+            if each.artifact.is_retired:
+                _log.warning(
+                    "a reference describes questions as an earlier version did, so that nothing is compared with it: "
+                    "make it again",
+                    name=each.artifact.name,
+                    descriptor=each.artifact.descriptor,
+                )
             if each.artifact.picture_preparation is None:
                 _log.warning(
                     "a reference does not record the preparation of its pictures, so that nothing is compared with it: "
                     "make it again",
                     name=each.artifact.name,
                 )
-            if self._limit < 1 and each.reference.finest < self._limit:
+            if self._limit < 1 and not each.reference.reaches(self._limit):
                 _log.warning(
-                    "a reference is too small for the limit", name=each.artifact.name, finest=each.reference.finest
+                    "a reference has too few inputs for the limit, so that questions that it would find usual defer: "
+                    "make a larger one, or lower atypicality_limit",
+                    name=each.artifact.name,
+                    finest=each.reference.finest,
+                    limit=self._limit,
                 )
         _log.info("references read", names=[each.artifact.name for each in shelved])
         return ShelvedReferences(shelved, tuple(unreadable))

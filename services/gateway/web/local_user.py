@@ -7,7 +7,8 @@ import ipaddress
 from starlette.requests import Request
 
 from services.common.auth import Right
-from services.common.auth.authenticator import is_for_loopback, key_of
+from services.common.auth.authenticator import is_for_loopback
+from services.common.auth.caller import caller_of
 
 
 def is_local(request: Request) -> bool:
@@ -16,11 +17,11 @@ def is_local(request: Request) -> bool:
 
 
 def may(request: Request, right: Right) -> bool:
-    """Whether whoever sent a request has a right: by a key, or as the machine's user where there are no keys."""
-    key = key_of(request.scope)
-    if key is not None:
-        return key.allows(right)
-    return request.app.state.keyring is None and is_local(request)
+    """Whether whoever sent a request has a right: by a key or token, or as the machine's user where nobody is asked."""
+    caller = caller_of(request.scope)
+    if caller is not None:
+        return caller.allows(right)
+    return not request.app.state.asks_who and is_local(request)
 
 
 def _is_loopback(request: Request) -> bool:

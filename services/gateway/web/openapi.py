@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from services.common.http.openapi import problems
 from services.gateway.intake.idempotency import HEADER, KEY_PATTERN
-from services.gateway.schemas import Ask
+from services.gateway.picture_schemas import ArchivedInstance
+from services.gateway.question_schemas import Ask
 
-_FORMATS: Final = "PNG, JPEG, WebP, TIFF or BMP"
+_FORMATS: Final = "PNG, JPEG, WebP, TIFF, BMP or DICOM"
 _NULL: Final = {"type": "null"}
 _TEXT: Final = {"type": "string"}
 
@@ -33,14 +35,21 @@ RECORD_PROBLEMS: Final = problems(
 def vqa_body() -> dict[str, Any]:
     """Describe the body of /vqa: the fields of `Ask`, and the picture in the form that the content type has for it."""
     schema = Ask.model_json_schema()
-    fields = {name: {**each, "description": _said(name)} for name, each in schema["properties"].items()}
+    parts = schema.get("$defs", {})
+    fields = {
+        name: {**_inlined(each, parts), "description": _said(name)} for name, each in schema["properties"].items()
+    }
     for field in fields.values():
         field.pop("title", None)
     as_json = {name: each if name == "question" else _or_null(each) for name, each in fields.items()}
+    instance = ArchivedInstance.model_json_schema()
     as_json["image"] = {
-        "type": "string",
-        "minLength": 1,
-        "description": f"The picture's file ({_FORMATS}) in base64, or as a base64 data: URL.",
+        "anyOf": [
+            {"type": "string", "minLength": 1},
+            {name: instance[name] for name in ("type", "required", "additionalProperties", "properties")},
+        ],
+        "description": f"The picture's file ({_FORMATS}) in base64, or as a base64 data: URL; where the gateway's "
+        "operator allows archives, a DICOM object there: by its identifiers, or by its WADO-RS or WADO-URI address.",
     }
     # In a form everything is a text or a file.
     as_form = {
@@ -55,6 +64,7 @@ def vqa_body() -> dict[str, Any]:
             "items": _TEXT,
             "description": f"{_said('options')} The field repeated, or once with a JSON list or object.",
         },
+        "window": {**_TEXT, "description": f"{_said('window')} A name, or an object in JSON."},
         "groups": {**_TEXT, "description": f"{_said('groups')} An object in JSON."},
     }
     contents = {
@@ -62,6 +72,12 @@ def vqa_body() -> dict[str, Any]:
         "multipart/form-data": _body("VqaForm", "A question about a picture, as a form.", as_form),
     }
     return {"required": True, "content": {name: {"schema": body} for name, body in contents.items()}}
+
+
+def _inlined(field: dict[str, Any], parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Put parts of a schema in place of references to them: the body is a part of another document."""
+    members = [parts[each["$ref"].rpartition("/")[2]] if "$ref" in each else each for each in field.get("anyOf", [])]
+    return {**field, "anyOf": members} if members else field
 
 
 def _said(name: str) -> str:

@@ -9,11 +9,14 @@ from fastapi import APIRouter, Query, Request, Response
 from pydantic import BaseModel
 from starlette.requests import ClientDisconnect
 
+from prompt4trust.pictures import DicomChoice
+from prompt4trust.pictures.dicom.choice import MAX_FRAME, MAX_WINDOW_NAME, MAX_WINDOW_VALUE
 from services.common.auth import Right, requires
 from services.common.http.openapi import problems
 from services.gateway.answering.reply import picture_seen
+from services.gateway.intake.json_body import refuse
 from services.gateway.intake.picture_view import GreyValues, read_view
-from services.gateway.schemas import PictureSeen
+from services.gateway.picture_schemas import PictureSeen
 from services.gateway.web.dependencies import TheGateway
 from services.gateway.web.refusals import REFUSED, problem_of
 
@@ -37,6 +40,14 @@ class PictureViewReply(BaseModel):
     sha256: str
     image: str
     grey: GreyValues | None
+
+
+def _window(name: str | None, center: float | None, width: float | None) -> str | tuple[float, float] | None:
+    if center is None and width is None:
+        return name
+    if center is None or width is None or name is not None:
+        refuse("window", "is either a name, or centre and width together")
+    return center, width
 
 
 @router.post(
@@ -71,10 +82,27 @@ async def see(
             json_schema_extra={"enum": [False, True]},
         ),
     ] = False,
+    frame: Annotated[int | None, Query(ge=1, le=MAX_FRAME, description="Frame of a DICOM object, from 1.")] = None,
+    window: Annotated[
+        str | None,
+        Query(min_length=1, max_length=MAX_WINDOW_NAME, description="Name of one of a DICOM object's own windows."),
+    ] = None,
+    center: Annotated[
+        float | None,
+        Query(
+            ge=-MAX_WINDOW_VALUE,
+            le=MAX_WINDOW_VALUE,
+            description="Centre of a window in a DICOM object's own units; together with `width`, in place of a name.",
+        ),
+    ] = None,
+    width: Annotated[
+        float | None, Query(gt=0, le=MAX_WINDOW_VALUE, description="Width of that window; together with `center`.")
+    ] = None,
 ) -> Response:
     """Prepare the picture that is the body, as for a question, and give it back; no model is asked."""
+    choice = DicomChoice(frame, _window(window, center, width))
     try:
-        view = await read_view(gateway.pipeline.intake, request, grey=grey)
+        view = await read_view(gateway.pipeline.intake, request, grey=grey, choice=choice)
     except ClientDisconnect:
         return Response(status_code=_CLIENT_LEFT)
     except REFUSED as error:

@@ -3,43 +3,31 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from prompt4trust.pictures import media_type_of
+from prompt4trust.pictures.dicom import DicomSource
 from services.common.auth import Right, requires
-from services.common.auth.authenticator import key_of
+from services.common.auth.caller import caller_of
 from services.common.http.openapi import json_body, problems
 from services.common.http.problems import Problem
 from services.gateway.intake.json_body import check_fields, read_object, refuse
-from services.gateway.records.entities import Slice
-from services.gateway.records.errors import (
-    FeedbackFullError,
-    FeedbackRefusedError,
-    RecordRefusedError,
-    RecordsAwayError,
-    UnknownAnswerError,
-)
-from services.gateway.records.records import Records
-from services.gateway.records.schemas import (
-    CountReply,
-    CountsReply,
-    Exported,
-    ExportPage,
-    FeedbackReply,
-    FeedbackRequest,
-    RecordReply,
-    Time,
-)
+from services.gateway.records.audit.entry import Kind
+from services.gateway.records.entities import Slice, StoredAnswer
+from services.gateway.records.erasing import erase
+from services.gateway.records.errors import UnknownAnswerError
+from services.gateway.records.export_schemas import CountReply, CountsReply, Exported, ExportPage
+from services.gateway.records.schemas import FeedbackReply, FeedbackRequest, RecordReply, Time
+from services.gateway.results.result import AnswerResult
+from services.gateway.web.administration.audit_notes import note_act
+from services.gateway.web.answers.reply_forms import FORMS, NOT_ACCEPTABLE, result_response, wanted_forms
 from services.gateway.web.dependencies import TheGateway
 from services.gateway.web.local_user import may
 from services.gateway.web.openapi import RECORD_PROBLEMS
-from services.gateway.web.refusals import record_refused_problem, records_away_problem
-from services.gateway.wiring import Gateway
+from services.gateway.web.record_access import records_of, require_reviewer, told_as_problems
 
 _MAX_BODY = 20_000
 _PRIVATE = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -49,34 +37,6 @@ _AnswerId = Annotated[str, Path(description="The answer's id.", json_schema_extr
 _CURSOR = r"^[0-9]{8}T[0-9]{6}\.[0-9]{6}~[0-9a-fA-F-]{32,36}$"
 
 router = APIRouter(tags=["records"])
-
-
-def _records_of(gateway: Gateway) -> Records:
-    if gateway.records is None:
-        raise Problem(404, "records-off", "This gateway keeps no records, so that there can be no feedback either.")
-    return gateway.records
-
-
-@contextmanager
-def _told(gateway: Gateway) -> Iterator[None]:
-    """Turn errors of the records into problem documents."""
-    try:
-        yield
-    except UnknownAnswerError:
-        raise Problem(
-            404,
-            "unknown-answer",
-            "There is no record of such an answer: its reply said that it was not recorded, its time to be kept is "
-            "over, or there never was one.",
-        ) from None
-    except FeedbackRefusedError as error:
-        raise Problem(422, "feedback-refused", str(error)) from None
-    except FeedbackFullError:
-        raise Problem(409, "feedback-full", "This answer has as much feedback as is kept of one.") from None
-    except RecordRefusedError:
-        raise record_refused_problem() from None
-    except RecordsAwayError:
-        raise records_away_problem(gateway.settings.retry_after_s) from None
 
 
 def _checked(answer_id: str) -> str:
@@ -101,32 +61,71 @@ async def give_feedback(answer_id: _AnswerId, request: Request, gateway: TheGate
     It takes the answer's id, which cannot be guessed; and a key, or without keys to sit at this machine: reviews can
     raise an alarm that makes everything defer.
     """
-    if not may(request, Right.FEEDBACK):
-        raise Problem(
-            403,
-            "feedback-closed",
-            "Without keys, reviews are taken from this machine alone: whoever may review elsewhere needs a key.",
-        )
-    records = _records_of(gateway)
+    require_reviewer(request)
+    records = records_of(gateway)
     must = "must be an object with who, and correct_option or right"
     timeout_s = gateway.settings.upload_deadline_s
     fields = await read_object(request, must, max_bytes=_MAX_BODY, timeout_s=timeout_s)
-    said = check_fields(FeedbackRequest, fields).said(None if (key := key_of(request.scope)) is None else key.name)
-    with _told(gateway):
+    said = check_fields(FeedbackRequest, fields).said(
+        None if (caller := caller_of(request.scope)) is None else caller.name
+    )
+    with told_as_problems(gateway):
         row = await records.store.give_feedback(_checked(answer_id), said)
     records.metrics.feedback.labels("true" if row.correct else "false").inc()
     return FeedbackReply.of(row)
 
 
 @router.get(
-    "/vqa/{answer_id}", dependencies=_ADMIN, summary="Read a record (administrators)", responses=RECORD_PROBLEMS
+    "/vqa/{answer_id}",
+    dependencies=[requires(Right.ASK)],
+    summary="Read a record: whoever asked, and administrators",
+    response_model=RecordReply,
+    responses={
+        200: {"content": FORMS, "description": "The record; or the result by FHIR, or as a DICOM report."},
+        **RECORD_PROBLEMS,
+        **problems(
+            {
+                403: "Without keys, records are for this machine's user alone.",
+                406: NOT_ACCEPTABLE,
+                409: "The texts of the answer are not kept, so that it cannot be told in such a form.",
+            }
+        ),
+    },
 )
-async def read_record(answer_id: _AnswerId, response: Response, gateway: TheGateway) -> RecordReply:
-    """Give a record with the feedback on it."""
-    with _told(gateway):
-        stored = await _records_of(gateway).store.get(_checked(answer_id))
+async def read_record(
+    answer_id: _AnswerId, request: Request, response: Response, gateway: TheGateway
+) -> RecordReply | Response:
+    """Give a record, or the result in the form that the client wants.
+
+    By a key or token, what was asked by the same. Feedback, which names people, is for administrators, who see all.
+    """
+    forms = wanted_forms(request.headers.get("accept", ""), events=False)
+    is_admin = may(request, Right.ADMIN)
+    caller = caller_of(request.scope)
+    if caller is None and not (is_admin and gateway.settings.is_loopback):
+        raise Problem(403, "administration-closed", "Without keys, records are for this machine's user alone.")
+    with told_as_problems(gateway):
+        stored = await records_of(gateway).store.get(_checked(answer_id))
+        if not is_admin and (caller is None or stored.row["asker"] != caller.id):
+            # As if there were none: nobody learns that there is.
+            raise UnknownAnswerError(answer_id)
+    await note_act(request, gateway, Kind.READ, {"answer": stored.row["id"], "what": "record"})
     response.headers.update(_PRIVATE)
-    return RecordReply.of(stored)
+    record = RecordReply.of(stored, shows_feedback=is_admin)
+    form = forms.choose(None if stored.row["source"] is None else DicomSource(**stored.row["source"]))
+    if form is None:
+        return record
+    return await result_response(_kept_result(stored), form, **_PRIVATE)
+
+
+def _kept_result(stored: StoredAnswer) -> AnswerResult:
+    if stored.row["result"] is None:
+        raise Problem(
+            409,
+            "result-not-kept",
+            "The texts of this answer are not kept (record_texts), so that it can be had as application/json alone.",
+        )
+    return AnswerResult.told_again(stored.row["result"], stored.row["source"])
 
 
 @router.get(
@@ -139,11 +138,31 @@ async def read_record(answer_id: _AnswerId, response: Response, gateway: TheGate
         **RECORD_PROBLEMS,
     },
 )
-async def read_picture(answer_id: _AnswerId, gateway: TheGateway) -> Response:
+async def read_picture(answer_id: _AnswerId, request: Request, gateway: TheGateway) -> Response:
     """Give the picture as the model got it."""
-    with _told(gateway):
-        file = await _records_of(gateway).store.picture(_checked(answer_id))
+    with told_as_problems(gateway):
+        file = await records_of(gateway).store.picture(_checked(answer_id))
+    await note_act(request, gateway, Kind.READ, {"answer": _checked(answer_id), "what": "picture"})
     return Response(file, media_type=media_type_of(file), headers=_PRIVATE)
+
+
+@router.delete(
+    "/vqa/{answer_id}",
+    dependencies=_ADMIN,
+    status_code=204,
+    summary="Erase a record's content (administrators)",
+    responses=RECORD_PROBLEMS,
+)
+async def erase_record(answer_id: _AnswerId, request: Request, gateway: TheGateway) -> Response:
+    """Erase question, answer's text, guidance, picture and comments; ids, figures and keyed hashes stay.
+
+    The audit log says that it was done, and by whom. To erase what was erased changes nothing.
+    """
+    caller = caller_of(request.scope)
+    name = None if caller is None else caller.name
+    with told_as_problems(gateway):
+        await erase(records_of(gateway).store, _checked(answer_id), name or "this machine's user", name)
+    return Response(status_code=204)
 
 
 def _named(description: str) -> Any:
@@ -179,8 +198,8 @@ async def export(
     An answer of which somebody speaks while the pages are read may come twice; the later one counts.
     """
     after = None if cursor is None else _read_cursor(cursor)
-    with _told(gateway):
-        found = await _records_of(gateway).store.export(wanted, after=after, limit=limit)
+    with told_as_problems(gateway):
+        found = await records_of(gateway).store.export(wanted, after=after, limit=limit)
     response.headers.update(_PRIVATE)
     last = found[-1].answer if len(found) == limit else None
     return ExportPage(
@@ -197,8 +216,8 @@ async def export(
 )
 async def count(gateway: TheGateway, wanted: _Wanted) -> CountsReply:
     """Count answers to multiple choice and the reviewed ones among them, by calibration key and decision."""
-    with _told(gateway):
-        found = await _records_of(gateway).store.counts(wanted)
+    with told_as_problems(gateway):
+        found = await records_of(gateway).store.counts(wanted)
     return CountsReply(counts=list(map(CountReply.of, found)))
 
 

@@ -27,6 +27,10 @@ _IMAGE_STATUS: Mapping[PictureFault, int] = {
     "image-too-complex": 422,
     "animated-image": 422,
     "damaged-image": 422,
+    "not-a-picture": 415,
+    "unknown-frame": 422,
+    "unknown-window": 422,
+    "burned-in-annotation": 422,
 }
 
 

@@ -8,13 +8,14 @@ from pydantic import BaseModel
 from prompt4trust.estimators import ESTIMATORS
 from prompt4trust.questions import MAX_OPTIONS, MIN_OPTIONS
 from services.common.auth import Right, requires
-from services.common.auth.authenticator import key_of
+from services.common.auth.caller import caller_of
 from services.common.http.openapi import problems
 from services.common.http.openapi.quantities import Count, Share
-from services.gateway.schemas import MAX_OPTION, MAX_QUESTION, VqaReply
-from services.gateway.web.answers.answering import answer, unless_gone
+from services.gateway.question_schemas import MAX_OPTION, MAX_QUESTION
+from services.gateway.schemas import VqaReply
+from services.gateway.web.answers.answering import answer_in_form, unless_gone
+from services.gateway.web.answers.reply_forms import FORMS, NOT_ACCEPTABLE, wanted_forms
 from services.gateway.web.answers.vqa_events import EVENTS_REPLY, vqa_events
-from services.gateway.web.content_negotiation import prefers_events
 from services.gateway.web.dependencies import TheGateway
 from services.gateway.web.local_user import may
 from services.gateway.web.openapi import KEY_HEADER, vqa_body
@@ -55,6 +56,7 @@ class About(BaseModel):
 
 _PROBLEMS = problems(
     {
+        406: NOT_ACCEPTABLE,
         400: "The body is not valid JSON, or not a valid form, or the `Idempotency-Key` is none.",
         408: "The body did not arrive in time.",
         409: "Somebody has judged the answer under this `Idempotency-Key`: it stands.",
@@ -74,7 +76,7 @@ router = APIRouter(dependencies=[requires(Right.ASK)])
     "/vqa",
     summary="Answer a question about a picture, with a confidence that can be trusted",
     response_model=VqaReply,
-    responses={200: EVENTS_REPLY, **_PROBLEMS},
+    responses={200: {**EVENTS_REPLY, "content": {**EVENTS_REPLY["content"], **FORMS}}, **_PROBLEMS},
     openapi_extra={"requestBody": vqa_body(), "parameters": [KEY_HEADER]},
     tags=["answering"],
 )
@@ -83,16 +85,17 @@ async def vqa(request: Request, gateway: TheGateway) -> VqaReply | Response:
 
     A client that will wait for ten seconds only sends `Prefer: wait=10` (RFC 7240).
     """
-    if prefers_events(request.headers.get("accept", "")):
+    forms = wanted_forms(request.headers.get("accept", ""), events=True)
+    if forms.is_events:
         return await unless_gone(gateway, request, vqa_events(gateway, request))
-    return await unless_gone(gateway, request, answer(gateway, request))
+    return await unless_gone(gateway, request, answer_in_form(gateway, request, forms))
 
 
 @router.get("/v1/about", summary="Models, methods and limits", tags=["answering"])
 async def about(request: Request, gateway: TheGateway) -> About:
     """List models, methods and limits."""
     settings = gateway.settings
-    key = key_of(request.scope) if "authorization" not in request.headers else None
+    caller = caller_of(request.scope) if "authorization" not in request.headers else None
     return About(
         notice=settings.notice_text,
         models={"downstream": settings.downstream_model},
@@ -112,6 +115,6 @@ async def about(request: Request, gateway: TheGateway) -> About:
             "options_least": MIN_OPTIONS,
             "options_most": MAX_OPTIONS,
         },
-        signed_in=key.name if key is not None else None,
+        signed_in=caller.name if caller is not None else None,
         takes_feedback=gateway.records is not None and may(request, Right.FEEDBACK),
     )

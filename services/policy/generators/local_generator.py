@@ -70,11 +70,11 @@ async def start_transformers_engine(path: Path, settings: PolicySettings) -> Loc
         Exception: Whatever else the model library makes of a broken directory.
     """
     # Here, so that a service whose models run elsewhere starts without torch.
-    from services.common.engine.model.adapter import ModelOptions
+    from services.common.engine.model.options import ModelOptions
     from services.common.engine.transformers_engine import EngineOptions, TransformersEngine
 
     engine = await TransformersEngine.load(
-        ModelOptions(path, device=settings.device, dtype="auto"),
+        ModelOptions(path, device=settings.device, dtype="auto", parts=settings.parts_directory),
         # The service bounds what is in flight and each request's time; the engine's own limits stay out of the way.
         EngineOptions(max_waiting=settings.max_in_flight, timeout_s=settings.deadline_s),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -94,9 +95,18 @@ def remote_loader(servers: ModelServers, model: str | None) -> Loader:
 def _read_local(version: str, path: Path) -> PromptTemplate:
     if not any(path.glob("*.safetensors")):
         raise UnusableVersionError(f"{version} holds no safetensors weights")  # other formats can run code
-    if not any((path / name).is_file() for name in _TOKENIZERS):
+    if not any((path / name).is_file() for name in _TOKENIZERS) and not _names_parts(path):
         raise UnusableVersionError(f"{version} holds no tokenizer")  # transformers would make an empty one up
     return read_template(path)
+
+
+def _names_parts(path: Path) -> bool:
+    """Whether a version is an adapter over a pretrained part, whose tokenizer it uses."""
+    try:
+        config = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(config, dict) and bool(config.get("parts"))
 
 
 def _digest(path: Path) -> str:

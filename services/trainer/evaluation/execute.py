@@ -36,10 +36,11 @@ from services.trainer.evaluation.probes import write_figures
 from services.trainer.evaluation.progress import EvaluationProgress
 from services.trainer.model_settings import ModelSettings
 from services.trainer.question_data import load_questions
+from services.trainer.run_files.configuration import CONFIG
 from trustvqa.reports import write_report
 
 Keys = Mapping[str, SecretStr | None]
-CONFIG, OUTPUT = "config.json", "evaluation"
+OUTPUT = "evaluation"
 _FORESEEN = (
     DataError,
     DatasetError,

@@ -140,6 +140,7 @@ async def predict(
                 concurrency=plan.concurrency,
                 give_up_after=2 * plan.concurrency + 10,
                 recheck=plan.recheck and sampling.temperature == 0,
+                takes_burned_in=settings.takes_burned_in,
                 observe=observe,
             )
     return place, manifest, predictions

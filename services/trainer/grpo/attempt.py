@@ -13,7 +13,7 @@ from prompt4trust.datasets import Dataset
 from services.trainer.downstream_address import check_downstream
 from services.trainer.errors import RunError, WrongAddressError
 from services.trainer.grpo.checkpoints.assessment import Assessor
-from services.trainer.grpo.checkpoints.publication import describe_origin, hash_weights, publish
+from services.trainer.grpo.checkpoints.publication import describe_origin, publish
 from services.trainer.grpo.checkpoints.ranking import best_of, is_better
 from services.trainer.grpo.checkpoints.seals import latest, step_of
 from services.trainer.grpo.checkpoints.selection import find_best
@@ -25,6 +25,7 @@ from services.trainer.grpo.spec import check_version_is_free
 from services.trainer.question_data import load_questions
 from services.trainer.run_files.json_lines import read_lines
 from services.trainer.run_files.progress import METRICS
+from services.trainer.run_files.provenance import hash_weights
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from services.common.clients.downstream import DownstreamClient
 from services.common.clients.http_pool import HttpPool
+from services.common.clients.picture_egress import may_see_text
 from services.common.clients.retries import RetrySettings
 from services.trainer.grpo.config.training_config import AnswerConfig
 from services.trainer.model_settings import ModelSettings
@@ -30,6 +31,7 @@ class Connection(BaseModel):
         model: Served model name.
         template: Answer template, as name@version or a JSON file.
         egress_hosts: Hosts beyond this machine that pictures may be sent to.
+        burned_in_hosts: Hosts beyond it that may also be sent DICOM pictures that hold text, or may.
         vendor_parameters: Whether the server takes top_k.
         registry: Directory of policy versions, where the run begins and publishes.
         data: Directory of drawn phantoms.
@@ -41,6 +43,7 @@ class Connection(BaseModel):
     model: str
     template: str
     egress_hosts: frozenset[str] = frozenset()
+    burned_in_hosts: frozenset[str] = frozenset()
     vendor_parameters: bool = True
     registry: Path
     data: Path
@@ -53,10 +56,16 @@ class Connection(BaseModel):
             model=settings.downstream_model,
             template=settings.answer_template,
             egress_hosts=settings.egress_hosts,
+            burned_in_hosts=settings.burned_in_hosts,
             vendor_parameters=settings.vendor_parameters,
             registry=settings.registry,
             data=settings.data,
         )
+
+    @property
+    def takes_burned_in(self) -> bool:
+        """Whether pictures that hold text, or may, are shown to the model."""
+        return may_see_text(self.url, self.burned_in_hosts)
 
 
 def open_client(

@@ -82,7 +82,8 @@ class RunContext:
         answer = self.config.answer
         http, client = open_client(self.connection, answer, self.key)
         sampling, reward = answer.sampling(self.config.seed), get_reward(self.config.reward)
-        return http, Scorer(client, self.answer_template, sampling, reward, answer.max_in_flight)
+        takes_text = self.connection.takes_burned_in
+        return http, Scorer(client, self.answer_template, sampling, reward, answer.max_in_flight, takes_text)
 
 
 def is_main_process() -> bool:

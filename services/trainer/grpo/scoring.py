@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from prompt4trust.estimators.single_reply import ask
 from prompt4trust.models import Cost, Downstream, Guidance, Sampling, TransportError
@@ -67,6 +68,7 @@ class Scorer:
         sampling: Decoding of replies; the seed, if any, is varied by sample.
         reward: The reward of an outcome.
         max_in_flight: Requests at once.
+        takes_burned_in: Whether the model may be shown DICOM pictures that hold text, or may.
     """
 
     downstream: Downstream
@@ -74,6 +76,7 @@ class Scorer:
     sampling: Sampling
     reward: Reward
     max_in_flight: int
+    takes_burned_in: bool = False
 
     async def score(self, asked: Sequence[tuple[Question, str | None]], *, seed: int = 0) -> list[GuidedOutcome]:
         """Ask all at once, as far as the bound allows.
@@ -91,9 +94,10 @@ class Scorer:
         room = asyncio.Semaphore(self.max_in_flight)
         pictures = {question.id: question for question, _ in asked if question.image is not None}
         images: dict[str, str | TransportError] = {}
+        read = partial(data_url, takes_burned_in=self.takes_burned_in)
         for name, question in pictures.items():
             try:
-                images[name] = await asyncio.to_thread(data_url, question.image)  # type: ignore[arg-type]
+                images[name] = await asyncio.to_thread(read, question.image)
             except TransportError as error:
                 images[name] = error
         async with asyncio.TaskGroup() as group:

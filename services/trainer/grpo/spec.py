@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from prompt4trust.files import write_atomically
 from services.common.registry.directory import Registry
@@ -16,8 +15,8 @@ from services.trainer.grpo.config.renamed_settings import translate_renamed
 from services.trainer.grpo.config.training_config import TrainingConfig
 from services.trainer.grpo.connection import Connection
 from services.trainer.grpo.start_policy import find_start
-
-CONFIG = "config.json"
+from services.trainer.run_files.configuration import CONFIG, reading_configuration
+from services.trainer.run_files.provenance import was_published_by
 
 
 class TrainingSpec(BaseModel):
@@ -69,17 +68,11 @@ def read_spec(folder: Path) -> TrainingSpec:
     Raises:
         RunError: If the folder holds no run.
     """
-    try:
-        stored = json.loads((folder / CONFIG).read_bytes())
+    with reading_configuration(folder) as path:
+        stored = json.loads(path.read_bytes())
         if isinstance(stored, dict):
             stored["config"] = translate_renamed(stored.get("config"))
         return TrainingSpec.model_validate_json(json.dumps(stored))
-    except OSError as error:
-        raise RunError(f"{folder} holds no run ({error.strerror or error})") from error
-    except ValidationError as error:
-        raise RunError(f"{folder / CONFIG} cannot be read: {error.errors()[0]['msg']}") from error
-    except ValueError as error:
-        raise RunError(f"{folder / CONFIG} cannot be read: {error}") from error
 
 
 def check_version_is_free(registry: Registry, version: str, run: str) -> bool:
@@ -92,9 +85,8 @@ def check_version_is_free(registry: Registry, version: str, run: str) -> bool:
         path = registry.policy_path(version)
     except RegistryError:
         return True
-    with suppress(OSError, ValueError):
-        if json.loads((path / "provenance.json").read_text(encoding="utf-8")).get("run") == run:
-            return False
+    if was_published_by(path, run):
+        return False
     raise VersionTakenError(
         f"the registry has a version {version!r} already, and versions never change: choose another name"
     )

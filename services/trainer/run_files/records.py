@@ -20,6 +20,7 @@ from services.trainer.run_files.events import EventLog
 
 RUN_FILE = "run.json"
 RUN_ID = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$"
+RunKind = Literal["training", "evaluation", "calibprompt"]
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 STATUSES: tuple[Status, ...] = ("queued", "running", "succeeded", "failed", "cancelled")
 UNFINISHED: frozenset[Status] = frozenset({"queued", "running"})
@@ -35,7 +36,7 @@ class RunRecord(BaseModel):
 
     Attributes:
         id: The name of its folder.
-        kind: Training or evaluation.
+        kind: Training of a policy, evaluation, or tuning of a contrastive model by CalibPrompt.
         status: State of the run.
         created: When it was asked for.
         queued: When it began to wait for its turn, the last time.
@@ -52,7 +53,7 @@ class RunRecord(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     id: str
-    kind: Literal["training", "evaluation"]
+    kind: RunKind
     status: Status
     created: datetime
     queued: datetime | None = None

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -20,7 +20,6 @@ from services.common.registry.errors import RegistryError
 from services.common.settings import ServiceSettings
 from services.trainer.errors import ConfigError, RunError, StartPolicyError, VersionTakenError
 from services.trainer.evaluation.config import EvaluationConfig, EvaluationSpec
-from services.trainer.evaluation.execute import CONFIG
 from services.trainer.executors.base import Launch
 from services.trainer.grpo.config.config_file import lay_over, read_section
 from services.trainer.grpo.config.training_config import TrainingConfig
@@ -28,15 +27,23 @@ from services.trainer.grpo.connection import Connection
 from services.trainer.grpo.spec import prepare, read_spec
 from services.trainer.model_settings import ModelSettings
 from services.trainer.question_data import FileData
+from services.trainer.run_files.configuration import CONFIG
 from services.trainer.run_files.progress import reset_progress
-from services.trainer.run_files.records import UNFINISHED, RunRecord, RunStore
+from services.trainer.run_files.records import UNFINISHED, RunKind, RunRecord, RunStore
 from services.trainer.schemas import TrainingRequest
 from services.trainer.settings import TrainerSettings
+from services.trainer.supervision.data_paths import OutsideDataError, find_below
+from services.trainer.tuning import preparing as tuning
+from services.trainer.tuning.config import TuningConfig
 
 TRAINING_MISSING = "training needs packages that are not installed: pip install '.[train]'"
-_MODULES = {"training": "services.trainer.grpo", "evaluation": "services.trainer.evaluation"}
-_SHORT = {"training": "train", "evaluation": "eval"}
-_OWN_ID = re.compile(r"(train|eval)-[0-9]{8}-[0-9]{6}-[a-z0-9]{1,16}")
+_MODULES = {
+    "training": "services.trainer.grpo",
+    "evaluation": "services.trainer.evaluation",
+    "calibprompt": "services.trainer.tuning",
+}
+_SHORT = {"training": "train", "evaluation": "eval", "calibprompt": "tune"}
+_OWN_ID = re.compile(r"(train|eval|tune)-[0-9]{8}-[0-9]{6}-[a-z0-9]{1,16}")
 
 
 class Planner:
@@ -101,6 +108,32 @@ class Planner:
             raise _unwritable(error) from error
         return record
 
+    def plan_tuning(self, request: TuningConfig) -> RunRecord:
+        """Prepare a tuning run.
+
+        Raises:
+            Problem: 409 if the version is taken, 422 if a value is wrong, 503 if this installation has no torch or the
+                run's folder cannot be written.
+        """
+        settings = self._settings
+        if settings.executor == "process" and find_spec("transformers") is None:
+            raise Problem(503, "training-not-installed", f"{TRAINING_MISSING}.")
+        changed = {
+            part: self._confine(data, part)
+            for part in ("train", "validation")
+            if isinstance(data := getattr(request, part), FileData)
+        }
+        config = request.model_copy(update=changed)
+        self._check_nobody_else_tunes(config.version)
+        record = self._describe("calibprompt", request)
+        try:
+            tuning.prepare(self._folder(record.id), config, settings.registry, settings.shipped, settings.data)
+        except RunError as error:
+            raise self._refusal(error) from error
+        except OSError as error:
+            raise _unwritable(error) from error
+        return record
+
     def prepare_resume(self, record: RunRecord) -> None:
         """Make ready for another attempt at a run.
 
@@ -113,6 +146,13 @@ class Planner:
                 spec = read_spec(folder)
                 self._check_nobody_else_makes(spec.config.version, but=record.id)
                 prepare(folder, spec.config, spec.connection)
+            except RunError as error:
+                raise self._refusal(error) from error
+        elif record.kind == "calibprompt":
+            try:
+                version = tuning.read_spec(folder).config.version
+                self._check_nobody_else_tunes(version, but=record.id)
+                tuning.check_version_is_free(Registry(self._settings.registry), version, record.id)
             except RunError as error:
                 raise self._refusal(error) from error
         try:
@@ -143,7 +183,11 @@ class Planner:
         if not path.is_file():
             there = ", ".join(sorted(each.stem for each in self._settings.configs.glob("*.yaml"))) or "none"
             raise _invalid([("config", f"there is no configuration {name!r}; there are: {there}")])
-        given = {"policy": request.policy, "version": request.version, "update.max_steps": request.steps}
+        given: dict[str, Any] = {
+            "policy": request.policy,
+            "version": request.version,
+            "update.max_steps": request.steps,
+        }
         given |= {"seed": request.seed, "reward": request.reward}
         named = {field: value for field, value in given.items() if value is not None}
         try:
@@ -182,25 +226,25 @@ class Planner:
 
         def below(path: Path, name: str) -> Path:
             try:
-                found = (root / path).resolve()
-                is_there = found.exists()
-            except (OSError, ValueError) as error:  # a name with a NUL, or too long; a loop of links
-                raise _invalid([(f"{field}.{name}", "is no path")]) from error
-            if not found.is_relative_to(root):
-                raise _invalid([(f"{field}.{name}", "must lie in the service's data directory")])
-            if not is_there:
-                raise _invalid([(f"{field}.{name}", "there is no such file in the service's data directory")])
-            return found
+                return find_below(root, path)
+            except OutsideDataError as error:
+                raise _invalid([(f"{field}.{name}", str(error))]) from error
 
         images = None if data.images is None else below(data.images, "images")
         return data.model_copy(update={"path": below(data.path, "path"), "images": images})
 
     def _check_nobody_else_makes(self, version: str, but: str = "") -> None:
+        self._check_unclaimed("training", lambda folder: read_spec(folder).config.version, version, but)
+
+    def _check_nobody_else_tunes(self, version: str, but: str = "") -> None:
+        self._check_unclaimed("calibprompt", lambda folder: tuning.read_spec(folder).config.version, version, but)
+
+    def _check_unclaimed(self, kind: RunKind, made_by: Callable[[Path], str], version: str, but: str) -> None:
         for record in self._store.all():
-            if record.kind != "training" or record.id == but or record.status not in UNFINISHED:
+            if record.kind != kind or record.id == but or record.status not in UNFINISHED:
                 continue
             try:
-                theirs = read_spec(self._folder(record.id)).config.version
+                theirs = made_by(self._folder(record.id))
             except RunError:
                 continue
             if theirs == version:
@@ -226,7 +270,7 @@ class Planner:
             raise _unwritable(error) from error
         return registry
 
-    def _describe(self, kind: Literal["training", "evaluation"], request: BaseModel) -> RunRecord:
+    def _describe(self, kind: RunKind, request: BaseModel) -> RunRecord:
         now = self._now()
         return RunRecord(
             id=f"{_SHORT[kind]}-{now:%Y%m%d-%H%M%S}-{self._draw()}",

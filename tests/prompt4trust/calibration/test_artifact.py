@@ -56,6 +56,7 @@ DECODINGS = st.builds(
     top_k=st.sampled_from([None, 0, 50, 100]),
     max_tokens=st.sampled_from([None, 64, 256]),
     samples=st.sampled_from([None, 20, 21]),
+    stop_error=st.sampled_from([None, 0.05, 0.1]),
 )
 PREPARATIONS = st.builds(PicturePreparation, version=st.integers(1, 3), max_side=st.sampled_from([512, 1024]))
 KEYS = st.builds(
@@ -106,6 +107,7 @@ def test_each_part_of_decoding_and_preparation_counts(key: CalibrationKey, part:
         "top_k": 7,
         "max_tokens": 7,
         "samples": 7,
+        "stop_error": 0.3,
         "version": 7,
         "max_side": 7,
     }

@@ -160,6 +160,10 @@ def test_foreign_parameters_are_refused(family: str) -> None:
         ("venn-abers", {"confidences": [0.5], "p0": [0.0, 0.7], "p1": [0.6, 1.0]}),
         ("two-signal", {"second": "agreement", "weights": [1.0, 1.0], "intercept": 0.0, "clips": [0.1, 0.5]}),
         ("two-signal", {"second": "agreement", "weights": [1.0], "intercept": 0.0, "clips": [0.1, 0.1]}),
+        ("several-signal", {"signals": "a b", "weights": [1.0, 1.0], "intercept": 0.0, "clips": [0.1, 0.1]}),
+        ("several-signal", {"signals": "a", "weights": [1.0, -0.1], "intercept": 0.0, "clips": [0.1, 0.1]}),
+        ("several-signal", {"signals": "a", "weights": [1.0, 0.1], "intercept": 0.0, "clips": [0.1, 0.5]}),
+        ("several-signal", {"signals": "a a", "weights": [1.0, 0.1, 0.1], "intercept": 0.0, "clips": [0.1] * 3}),
     ],
 )
 def test_impossible_curves_are_refused(family: str, parameters: dict[str, Value]) -> None:
@@ -170,6 +174,6 @@ def test_impossible_curves_are_refused(family: str, parameters: dict[str, Value]
 def test_families_by_name_from_the_simplest() -> None:
     assert all(kind.family == name for name, kind in FAMILIES.items())
     assert list(FAMILIES)[:3] == ["identity", "temperature", "platt"]
-    assert len(FAMILIES) == 9
+    assert len(FAMILIES) == 10
     with pytest.raises(ValueError, match=r"unknown calibrator family 'magic'; there are identity, temperature, platt"):
         get_family("magic")

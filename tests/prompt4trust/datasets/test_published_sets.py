@@ -86,11 +86,15 @@ def test_vqa_rad_as_published(tmp_path: Path, folder: str) -> None:
         "question_type": "PRES, SIZE",
         "phrase": "freeform",
         "answer_type": "closed",
+        "kind": "presence",
     }
     assert (second.answer, second.open_answer) == ("B", None)
-    for question, expected in ((left, "Left"), (three, "3"), (open_no, "No")):
+    assert left.options[left.answer or ""] == "Left"
+    assert set(left.options.values()) == {"Left", "Right"}
+    assert left.groups["kind"] == "A or B"
+    for question, expected in ((three, "3"), (open_no, "No")):
         assert (dict(question.options), question.answer, question.open_answer) == ({}, None, expected)
-    assert dataset.notes == {"closed question whose options the file does not list: kept as an open one": 1}
+    assert dataset.notes == {}
 
 
 def test_vqa_rad_as_json_lines_with_a_split(tmp_path: Path) -> None:
@@ -108,8 +112,20 @@ def test_the_real_vqa_rad() -> None:
         pytest.skip(f"{REAL} is not there: the real questions are read where they lie, and never copied")
     dataset = load_dataset(REAL, min_side=28)
     kinds = Counter((question.groups["answer_type"], bool(question.options)) for question in dataset.questions)
-    assert kinds == {("closed", True): 1522, ("closed", False): 114, ("open", False): 1091}
-    assert Counter(question.answer for question in dataset.questions) == {"A": 756, "B": 766, None: 1205}
+    assert kinds == {("closed", True): 1611, ("closed", False): 25, ("open", True): 364, ("open", False): 727}
+    assert Counter(question.groups["kind"] for question in dataset.questions if question.options) == {
+        "presence": 838,
+        "side": 224,
+        "size": 202,
+        "abnormality": 177,
+        "other, yes or no": 176,
+        "image, yes or no": 129,
+        "A or B": 72,
+        "modality": 61,
+        "plane": 52,
+        "sequence": 23,
+        "organ": 21,
+    }
     assert Counter(question.groups["split"] for question in dataset.questions) == {
         "train": 1588,
         "calibration": 530,

@@ -15,7 +15,7 @@ from PIL import Image
 
 from prompt4trust.datasets import Dataset
 from prompt4trust.estimators import get_estimator
-from prompt4trust.estimators.base import Estimator
+from prompt4trust.estimators.base import Answer, Estimator
 from prompt4trust.evaluation import (
     ManifestError,
     Prediction,
@@ -25,10 +25,11 @@ from prompt4trust.evaluation import (
     evaluate,
     read_predictions,
 )
-from prompt4trust.models import Generation, Sampling, TransportError
+from prompt4trust.models import Decoding, Generation, Sampling, TransportError
 from prompt4trust.picture_files import data_url
 from prompt4trust.prompts import load_template
 from prompt4trust.questions import Question
+from prompt4trust.verdict import Verdict
 from tests.support.calibration_keys import decodings, whole_key
 from tests.support.models import ScriptedDownstream, ScriptedPolicy, overconfident
 
@@ -63,6 +64,17 @@ def test_a_run_names_the_key_of_each_estimator_s_confidence() -> None:
     named = {"downstream": "scripted", "answer_template": TEMPLATE.id}
     assert run.calibration_key("cgp") == whole_key(estimator="cgp", policy="policy-1", **named)
     assert run.calibration_key("verbalized") == whole_key(estimator="verbalized", policy=None, **named)
+    # The guesses are asked for by a wording of their own, and votes may end early.
+    assert run.calibration_key("top-k").answer_template == "guesses-standard@1"
+    stopping = run.model_copy(update={"decoding": decodings("cgp+vote", "cgp+consistency")})
+    keys = [stopping.calibration_key(name) for name in ("cgp+vote", "cgp+consistency")]
+    assert keys[0].decoding is not None
+    assert keys[0].decoding.line.endswith("21 samples, stopped at an error of 0.05")
+    assert "stop_error" not in keys[1].model_dump()["decoding"]
+    assert [each.decoding for each in keys] == [
+        type(each).model_validate_json(each.model_dump_json()).decoding for each in keys
+    ]
+    assert keys[0].differences(keys[1]) == ["stop_error 0.05 there, none here"]
     stored = json.loads(run.model_dump_json())
     del stored["decoding"], stored["picture_preparation"]
     old = RunManifest.model_validate(stored)
@@ -82,6 +94,30 @@ async def test_every_question_goes_to_every_estimator(tmp_path: Path) -> None:
     assert cgp.guidance is not None
     assert cgp.guidance.version == "policy-1"
     assert cgp.cost.calls == 2
+
+
+class Short:
+    """Gives the answer of another method, since it lost a look."""
+
+    name, needs_policy, decoding = "cgp+picture", True, Decoding.of(Sampling())
+
+    async def answer(self, *_: object) -> Answer:
+        lost = TransportError("downstream", "it is away", status=503)
+        return Answer(Verdict("A", 0.9), "A, 90", "cgp+logprob", lost=lost)
+
+
+async def test_an_answer_without_its_second_look_is_a_failure(tmp_path: Path) -> None:
+    [row] = await evaluate(QUESTIONS[:1], [Short()], tmp_path, manifest(QUESTIONS[:1]))
+    assert (row.estimator, row.answer) == ("cgp+picture", None)
+    assert row.failure is not None
+    assert (row.failure.service, row.failure.status) == ("downstream", 503)
+
+
+async def test_second_looks_that_are_always_lost_end_the_run_early(tmp_path: Path) -> None:
+    seen: list[Progress] = []
+    with pytest.raises(RunAbandonedError, match=r"last 5 requests all failed, .*: downstream: it is away"):
+        await evaluate(QUESTIONS, [Short()], tmp_path, manifest(), concurrency=1, give_up_after=5, observe=seen.append)
+    assert seen[-1].failed == 5
 
 
 async def test_concurrency_is_used_and_bounded(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prompt4trust.monitoring import CALIBRATION, PROMISE, Bet, Bets
+from prompt4trust.monitoring import CALIBRATION, OVERCONFIDENCE, PROMISE, Bet, Bets
 
 shares = st.floats(0, 1)
 tolerances = st.sampled_from([0.0, 0.01, 0.02, 0.1, 0.3])
@@ -62,7 +62,7 @@ def test_bets_are_silent_outside_their_region_and_where_everything_is_tolerated(
 
 
 def test_tables_are_sound() -> None:
-    for table in (CALIBRATION, PROMISE):
+    for table in (CALIBRATION, OVERCONFIDENCE, PROMISE):
         assert np.exp(table.log_weights).sum() == pytest.approx(1)
         assert all((bet.direction == "overconfident") == (bet.shift < 0) for bet in table.bets if bet.shift)
     assert {bet.region for bet in CALIBRATION.bets} == {"everywhere", "below 0.5", "0.5 to 0.8", "0.8 and above"}

@@ -69,8 +69,9 @@ def calibrator(n: int = 100) -> CalibratorArtifact:
 def test_it_holds_what_was_checked_and_survives_the_disk(tmp_path: Path) -> None:
     found = answers()
     guard = fit(found, group="family")
-    assert (guard.rows, guard.set_aside, guard.scale, guard.calibrator) == (270, 30, "stated", None)
-    assert 230 < len(guard.risk.scores) < 256  # nine tenths of the tested replies hold a verdict
+    assert (guard.rows, guard.set_aside, guard.scale, guard.calibrator) == (300, 0, "stated", None)
+    assert 255 < len(guard.risk.scores) < 285  # nine tenths of the replies hold a verdict
+    assert guard.risk.start == [75]
     assert guard.risk.scores == sorted(guard.risk.scores, reverse=True)
     assert {level_of(score) for score in guard.risk.scores} == {0.6, 0.8, 0.95}
     assert guard.options is not None
@@ -102,18 +103,38 @@ def test_the_thresholds_are_those_of_the_checked_answers() -> None:
 
 def test_neither_the_order_of_rows_nor_what_is_tested_moves_the_start() -> None:
     found = answers(1000)
-    guard = fit(found)
-    assert fit(found[::-1]) == guard
+    assert fit(found[::-1]) == fit(found)
+    wrong = [replace(answer, correct=False) for answer in found]
+    assert fit(wrong).risk.start == fit(found).risk.start == [75, 225]
     starts = set()
     for seed in range(5):
+        guard = fit(found, seed=seed, ties="together")
+        assert (guard.rows, guard.set_aside) == (900, 100)
         # Whatever becomes of the tested rows, the start stays: it was placed by the others.
         ordered = sorted(found, key=lambda answer: answer.id)
         aside = {ordered[place].id for place in np.random.default_rng(seed).permutation(1000)[:100]}
-        spoilt = [answer if answer.id in aside else replace(answer, correct=False) for answer in found]
-        assert fit(spoilt, seed=seed).risk.start == fit(found, seed=seed).risk.start
-        assert sum(fit(spoilt, seed=seed).risk.wrong) == len(fit(spoilt, seed=seed).risk.wrong)
-        starts.add(fit(found, seed=seed).risk.start)
+        spoilt = fit(
+            [answer if answer.id in aside else replace(answer, correct=False) for answer in found],
+            seed=seed,
+            ties="together",
+        )
+        assert spoilt.risk.start == guard.risk.start
+        assert sum(spoilt.risk.wrong) == len(spoilt.risk.wrong)
+        assert isinstance(guard.risk.start, float)
+        starts.add(guard.risk.start)
     assert starts <= {6000.0, 8000.0, 9500.0}
+
+
+def test_starts_by_number_are_of_format_3_and_of_ties_told_apart() -> None:
+    guard = fit(answers()).model_dump(mode="json")
+    risk = guard["risk"]
+    others: list[dict[str, Any]] = [{"format": 2}, {"ties": "together"}]
+    for change in [*others, *({"risk": {**risk, "start": start}} for start in ([225, 75], [], [0, 75]))]:
+        changed = {**guard, **change}
+        with pytest.raises(ValueError, match=r"tests begin|start"):
+            GuardArtifact.model_validate(changed)
+    one_start = GuardArtifact.model_validate({**guard, "format": 2, "risk": {**guard["risk"], "start": 9500.0}})
+    assert one_start.risk_rule(0.05).at(0.5) is not None
 
 
 def test_without_probabilities_of_the_options_there_are_no_sets() -> None:

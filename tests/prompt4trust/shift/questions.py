@@ -7,6 +7,7 @@ from functools import cache
 import numpy as np
 from PIL import Image
 
+from prompt4trust.pictures import ReducedPicture
 from prompt4trust.shift import Described, PictureAndWords
 
 ASKED = {
@@ -50,6 +51,6 @@ def _made(n: int, seed: int, kind: str, pictures: bool) -> tuple[Described, ...]
     for _ in range(n):
         family = str(rng.choice(list(ASKED)))
         options = dict(zip("ABC", rng.permutation(OPTIONS[family]).tolist(), strict=True))
-        shown = picture(rng, kind) if pictures else None
+        shown = ReducedPicture.of(picture(rng, kind)) if pictures else None
         found.append(PictureAndWords().describe(shown, str(rng.choice(ASKED[family])), options))
     return tuple(found)

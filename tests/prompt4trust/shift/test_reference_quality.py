@@ -34,7 +34,7 @@ def test_each_half_judges_the_other() -> None:
     assert none == {}
     assert {name: len(scores) for name, scores in usual.items()} == {"picture": 400, "words": 400, "both": 400}
     # Never by itself: the largest distance of all has nothing as large to be compared with.
-    first, second = fitted.held["picture"][:200], fitted.held["picture"][200:]
+    first, second = fitted.parts["picture"].held[:200], fitted.parts["picture"].held[200:]
     by_hand = [1 - (1 + sum(other >= each for other in second)) / 201 for each in first]
     assert usual["picture"][:200] == pytest.approx(by_hand)
     strange = judge_held_out(fitted, rows, described(30, seed=4, kind="stripes"))[1]

@@ -131,12 +131,22 @@ def test_shipped_configurations_are_valid(
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("*.yaml")), ids=lambda path: path.stem)
 def test_shipped_configurations_say_how_to_train(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRUSTVQA_CONFIG", str(path))
-    connection = ConnectionSettings()
-    assert load_training(path).version not in connection.downstream_model
+    connection, policy = ConnectionSettings(), PolicySettings()
     assert load_template(connection.answer_template).role == "answer"
+    if policy.required:
+        assert load_training(path).version not in connection.downstream_model
     # Every section is a service's, or one of these two: a misspelt section would be read by nobody.
     sections = {each.service for each in (GatewaySettings, PolicySettings, DownstreamSettings, TrainerSettings)}
-    assert set(yaml.safe_load(path.read_text())) == sections | {"common", "training"}
+    training = {"training"} if policy.required else set()
+    assert set(yaml.safe_load(path.read_text())) == sections | {"common"} | training
+
+
+def test_all_shipped_configurations_but_one_have_a_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    without = []
+    for path in CONFIGS.glob("*.yaml"):
+        monkeypatch.setenv("TRUSTVQA_CONFIG", str(path))
+        without += [] if PolicySettings().required else [path.stem]
+    assert without == ["radiology"]
 
 
 @pytest.mark.parametrize(

@@ -140,8 +140,10 @@ def test_an_engine_that_has_ended_leaves_the_process_neither_ready_nor_alive(set
     loaded: list[TransformersEngine] = []
 
     async def load(chosen: DownstreamSettings) -> TransformersEngine:
-        loaded.append(await load_engine(chosen))
-        return loaded[-1]
+        engine = await load_engine(chosen)
+        assert isinstance(engine, TransformersEngine)
+        loaded.append(engine)
+        return engine
 
     with running(downstream_app(settings, load=load)) as url:
         assert httpx.get(f"{url}/health/live").status_code == 200  # while it loads, too

@@ -206,7 +206,7 @@ FAULTS: list[tuple[dict[str, Any], str | None]] = [
     ({"stop": ["x"] * 17}, "stop"),
     ({"stop": ""}, "stop"),
     ({"stream_options": {"include_usage": True}}, "stream_options"),
-    ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools"),
+    ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tool_choice"),
     ({"frequency_penalty": 2.5}, "frequency_penalty"),
     ({"presence_penalty": -2.5}, "presence_penalty"),
     ({"extra_body": {"repetition_penalty": 0}}, "repetition_penalty"),

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from prompt4trust.prompts import answer_messages, load_template
-from services.common.engine.model.adapter import ModelOptions, TransformersAdapter
+from services.common.engine.model.adapter import TransformersAdapter
+from services.common.engine.model.options import ModelOptions
 from services.downstream.conversion import picture_urls, to_generation
 from services.downstream.schemas import ChatCompletionRequest
 from tests.services.common.engine.tiny import data_url, png

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
@@ -39,3 +40,8 @@ def assert_unharmed(client: httpx.Client) -> None:
     response = client.post("/vqa", json=body())
     assert response.status_code == 200, response.text
     assert response.json()["answer"]["letter"] == "B"
+
+
+def said(reply: Mapping[str, Any]) -> Any:
+    """Option or text that the model chose, whatever the decision is: the answer, or the guess of a deferral."""
+    return reply["guess"] if reply["decision"] == "defer" else reply["answer"]

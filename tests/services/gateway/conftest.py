@@ -17,7 +17,7 @@ from prompt4trust.calibration import CalibratorArtifact, fit_artifact
 from prompt4trust.models import Sampling
 from services.common.registry.directory import Registry
 from services.gateway.app import create_gateway
-from services.gateway.schemas import DEFAULT_METHODS
+from services.gateway.question_schemas import DEFAULT_METHODS
 from services.gateway.settings import GatewaySettings
 from tests.services.gateway.upstream import Upstream
 from tests.support.browser import chromium

@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +44,9 @@ class Workers:
         """The workers that run."""
         found = set()
         for child in psutil.Process(self.process.pid).children():
-            if child.status() != psutil.STATUS_ZOMBIE and "--multiprocessing-fork" in child.cmdline():
-                found.add(child.pid)
+            with suppress(psutil.NoSuchProcess):  # one that is replaced ends while it is looked at
+                if child.status() != psutil.STATUS_ZOMBIE and "--multiprocessing-fork" in child.cmdline():
+                    found.add(child.pid)
         return found
 
     def value(self, name: str, **labels: str) -> float:
@@ -98,13 +99,21 @@ def workers(
     upstream_server: tuple[Upstream, str], registry: Registry, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Workers]:
     with started(tmp_path_factory.mktemp("workers"), upstream_server[1], registry.root) as found:
-        wait_until(lambda: _all_have_started(found, 2), _STARTED_S)
+        # They listen a moment after their applications have started.
+        wait_until(lambda: _all_have_started(found, 2) and _answers(found), _STARTED_S)
         yield found
 
 
 def _all_have_started(workers: Workers, count: int) -> bool:
     assert workers.process.poll() is None, workers.log.read_text()
     return workers.log.read_text().count("Application startup complete") >= count
+
+
+def _answers(workers: Workers) -> bool:
+    try:
+        return httpx.get(f"{workers.url}/health/live", timeout=30).is_success
+    except httpx.TransportError:
+        return False
 
 
 async def _ask(http: httpx.AsyncClient, number: int, **headers: str) -> httpx.Response:

@@ -23,6 +23,9 @@ class Upstream:
         more: Further fields of the downstream model's reply.
         downstream: "reply", "no-choices", "null", "not-json", "not-an-object", an HTTP status, "hang", or "held" (it
             replies once `release` is set).
+        fails_from: Number of the chat request, from 0, from which on the downstream model replies 500; None never.
+        hangs_from: Number of the chat request from which on it does not reply; None never.
+        tokens: The text's tokens, each reported to be certain where log-probabilities are asked for.
         policy: "reply", an HTTP status, "hang" or "not-json".
         version: The policy version that writes guidance.
         asked: Bodies of chat completions, oldest first.
@@ -35,6 +38,9 @@ class Upstream:
     guidance: str = "Weigh the border."
     more: dict[str, Any] = field(default_factory=dict)
     downstream: str | int = "reply"
+    fails_from: int | None = None
+    hangs_from: int | None = None
+    tokens: tuple[str, ...] = ()
     policy: str | int = "reply"
     version: str = "policy-1"
     asked: list[dict[str, Any]] = field(default_factory=list)
@@ -47,7 +53,10 @@ class Upstream:
     def reset(self) -> None:
         """Behave well again and forget."""
         fresh = Upstream()
-        for name in ("text", "guidance", "more", "downstream", "policy", "version", "asked", "guided", "headers"):
+        for name in (
+            *("text", "guidance", "more", "downstream", "fails_from", "hangs_from", "tokens"),
+            *("policy", "version", "asked", "guided", "headers"),
+        ):
             setattr(self, name, getattr(fresh, name))
         self.hung_up.clear()
         self.release.clear()
@@ -70,14 +79,23 @@ class Upstream:
         async def complete(request: Request) -> Response:
             self.asked.append(await request.json())
             self.headers.append(dict(request.headers))
-            choice = {"index": 0, "message": {"role": "assistant", "content": self.text}, "finish_reason": "stop"}
+            choice: dict[str, Any] = {
+                "index": 0,
+                "message": {"role": "assistant", "content": self.text},
+                "finish_reason": "stop",
+            }
+            if self.tokens and self.asked[-1].get("logprobs"):
+                likely = [{"token": each, "logprob": -0.01, "top_logprobs": []} for each in self.tokens]
+                choice["logprobs"] = {"content": [{**each, "top_logprobs": [each]} for each in likely]}
             choices = [{**choice, "index": index} for index in range(self.asked[-1].get("n", 1))]
             body: dict[str, Any] = {"id": "1", "object": "chat.completion", "choices": choices, **self.more}
             if self.downstream == "no-choices":
                 body["choices"] = []
             if self.downstream == "null":
                 choices[0]["message"] = {"role": "assistant", "content": None}
-            return await self._behave(self.downstream, body, request)
+            failing = self.fails_from is not None and len(self.asked) > self.fails_from
+            hanging = self.hangs_from is not None and len(self.asked) > self.hangs_from
+            return await self._behave("hang" if hanging else 500 if failing else self.downstream, body, request)
 
         @app.post("/v1/cgp")
         async def guide(request: Request) -> Response:

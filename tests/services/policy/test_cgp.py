@@ -337,6 +337,16 @@ def test_without_its_model_server_it_is_alive_but_not_ready(serve_policy: Serve,
         assert ready.json()["status"] == "not_ready"
 
 
+def test_where_no_method_asks_a_policy_it_is_ready_without_one(serve_policy: Serve, tmp_path: Path) -> None:
+    with serve_policy(shipped=tmp_path, required=False) as url:
+        ready = get(f"{url}/health/ready")
+        assert ready.status_code == 200
+        assert ready.json()["dependencies"]["policy"]["detail"] == "none, and none is needed"
+        problem(post(f"{url}/v1/cgp", json=QUESTION, timeout=10), 503, "no-active-policy")
+    with serve_policy(shipped=tmp_path) as url:
+        assert get(f"{url}/health/ready").status_code == 503
+
+
 async def test_it_becomes_ready_once_its_model_server_serves(remote_policy: Serve, model_server: ModelServer) -> None:
     model_server.served = frozenset()
     with remote_policy() as url:

@@ -51,6 +51,12 @@ def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         ({"steps": "many"}, "steps"),
         ({"seed": -1}, "seed"),
         ({"reward": "applause"}, "reward"),
+        ({"reward": {"brier": 1, "applause": 1}}, "reward"),
+        ({"reward": {"brier": -1}}, "reward"),
+        ({"reward": {"brier": "1"}}, "reward"),
+        ({"reward": {}}, "reward"),
+        ({"reward": 5}, "reward"),
+        ({"overrides": {"reward": {"brier": 0}}}, "reward"),
         ({"overrides": {"update.max_steps": "many"}}, "update.max_steps"),
         ({"overrides": {"update.steps": 4}}, "overrides"),
         ({"overrides": {"update.colour": 1}}, "update.colour"),
@@ -136,7 +142,7 @@ def test_evaluation_requests_that_are_wrong(refusing: Service, request_: Any, fi
 
 def test_bodies_that_are_none(refusing: Service) -> None:
     http = refusing.http
-    for path in ("/v1/runs", "/v1/evaluations"):
+    for path in ("/v1/runs", "/v1/evaluations", "/v1/tunings", "/v1/rewards"):
         json_type = {"Content-Type": "application/json"}
         assert http.post(path, content=b"{", headers=json_type).status_code == 400
         assert http.post(path, content=b"x" * 4096, headers=json_type).status_code == 413
@@ -187,7 +193,14 @@ def test_a_versions_name_is_given_once(start: Start, tmp_path: Path) -> None:
 
 # --- Who may ask ------------------------------------------------------------------------------------------------------
 
-CHANGING = ("/v1/runs", "/v1/evaluations", "/v1/runs/run-1/cancel", "/v1/runs/run-1/resume")
+CHANGING = (
+    "/v1/runs",
+    "/v1/evaluations",
+    "/v1/tunings",
+    "/v1/rewards",
+    "/v1/runs/run-1/cancel",
+    "/v1/runs/run-1/resume",
+)
 
 
 def test_with_keys_runs_are_for_administrators(start: Start, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ _SEED = 41_000
 _TOLERANCE = 2e-4
 """A batch of another size adds up the same numbers in another order, and a confidence is rounded to four places."""
 
-_KEPT = ("id", "answer", "confidence", "decision", "recorded")
+_KEPT = ("id", "answer", "guess", "confidence", "decision", "recorded")
 """Parts of a reply that are compared with its record; a soak has a hundred thousand of them."""
 _LATER = frozenset({429, 502, 503, 504})
 """Statuses that tell a client to ask again later."""
@@ -116,19 +116,22 @@ def judge(question: Question, response: httpx.Response) -> Outcome:
     if _same(said, expected):
         is_whole = not lacks and said["recorded"]
         return Outcome("right" if is_whole else "flagged", 0, 0, said, ", ".join((*lacks, *_unrecorded(said))))
-    is_careful = said["answer"] in (expected["answer"], None) and said["decision"] == "defer"
+    is_careful = said["answer"] is None and said["guess"] in (expected["answer"] or expected["guess"], None)
+    is_careful = is_careful and said["decision"] == "defer"
     if is_careful and not said["calibration"]["calibrated"] and said["calibration"]["reason"]:
         return Outcome("flagged", 0, 0, said, f"uncalibrated: {said['calibration']['reason']}")
     if is_careful and said["decision_basis"]["code"] != expected["decision_basis"]["code"]:
         return Outcome("flagged", 0, 0, said, said["decision_basis"]["code"])
-    shown = {name: (said[name], expected[name]) for name in ("answer", "confidence", "decision", "calibration")}
+    shown = {
+        name: (said[name], expected[name]) for name in ("answer", "guess", "confidence", "decision", "calibration")
+    }
     return Outcome("wrong", 0, 0, said, f"other than before: {shown}")
 
 
 def _same(said: Mapping[str, Any], expected: Mapping[str, Any]) -> bool:
     one, other = said["confidence"], expected["confidence"]
     is_near = one == other or (one is not None and other is not None and abs(one - other) <= _TOLERANCE)
-    named = all(said[name] == expected[name] for name in ("answer", "decision"))
+    named = all(said[name] == expected[name] for name in ("answer", "guess", "decision"))
     calibrated = said["calibration"]["calibrated"] == expected["calibration"]["calibrated"]
     return is_near and named and calibrated and said["decision_basis"]["code"] == expected["decision_basis"]["code"]
 

@@ -208,7 +208,8 @@ def record_faults(
     told = {each.reply["id"]: each.reply for each in outcomes if each.reply is not None}
     faults = [f"{name} is said to be recorded" for name in told if told[name]["recorded"] and name not in records]
     for name, reply in told.items():
-        chosen = reply["answer"]["letter"] if reply["answer"] else None
+        said = reply["answer"] or reply["guess"]
+        chosen = said["letter"] if said else None
         wanted = (chosen, reply["confidence"], reply["decision"])
         if name in records and records[name] != wanted:
             faults.append(f"{name} is recorded as {records[name]}, not {wanted}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -26,10 +27,13 @@ async def test_whatever_fails_every_answer_is_right_or_says_what_it_lacks(stack:
 # --- The judge itself -------------------------------------------------------------------------------------------------
 
 BASIS = {"code": "confident-enough"}
-TOLD = {
-    "id": "1", "answer": {"letter": "A"}, "confidence": 0.9, "decision": "answer", "degraded": [], "recorded": True,
+TOLD: dict[str, Any] = {
+    "id": "1", "answer": {"letter": "A"}, "guess": None, "confidence": 0.9, "decision": "answer",
+    "degraded": [], "recorded": True,
     "calibration": {"calibrated": True, "reason": None}, "decision_basis": BASIS,
 }  # fmt: skip
+DEFERRED = {"answer": None, "guess": {"letter": "A"}, "decision": "defer"}
+UNKNOWN = {"code": "atypicality-unknown"}
 QUESTION = Question(b"", TOLD, {**TOLD, "confidence": 0.6})
 
 
@@ -45,10 +49,13 @@ QUESTION = Question(b"", TOLD, {**TOLD, "confidence": 0.6})
         ("flagged", {"recorded": False}),
         ("flagged", {"degraded": ["policy"], "confidence": 0.6}),
         ("wrong", {"degraded": ["policy"]}),
-        ("flagged", {"calibration": {"calibrated": False, "reason": "x"}, "decision": "defer", "confidence": 0.7}),
-        ("wrong", {"calibration": {"calibrated": False, "reason": None}, "decision": "defer"}),
-        ("flagged", {"decision": "defer", "decision_basis": {"code": "atypicality-unknown"}}),
-        ("wrong", {"decision": "defer"}),
+        ("flagged", {**DEFERRED, "calibration": {"calibrated": False, "reason": "x"}, "confidence": 0.7}),
+        ("wrong", {**DEFERRED, "calibration": {"calibrated": False, "reason": None}}),
+        ("flagged", {**DEFERRED, "decision_basis": UNKNOWN}),
+        ("flagged", {**DEFERRED, "guess": None, "decision_basis": UNKNOWN}),
+        ("wrong", {**DEFERRED, "guess": {"letter": "B"}, "decision_basis": UNKNOWN}),
+        ("wrong", {**DEFERRED, "answer": {"letter": "A"}, "decision_basis": UNKNOWN}),
+        ("wrong", DEFERRED),
     ],
 )
 def test_a_reply_is_judged_by_those_of_before(kind: str, changes: dict[str, object]) -> None:

@@ -11,6 +11,8 @@ from tests.trustvqa.cli.commands import run_command
 COMMANDS = {
     "ask": (["ask", "{picture}", "Which?"], "--gateway"),
     "feedback": (["feedback", "1", "--right", "B"], "--gateway"),
+    "send": (["send", "1"], "--to"),
+    "listen": (["listen", "rules.yaml"], "--pacs"),
     "calibrate": (["calibrate", "--from-feedback"], "--gateway"),
     "policies": (["policies"], "--policy"),
     "runs": (["runs", "list"], "--trainer"),

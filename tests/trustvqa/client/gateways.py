@@ -24,7 +24,9 @@ ANSWER: dict[str, Any] = {
     "decision_basis": {"code": "confident-enough", "reason": "0.71 is at least 0.50", "rule": "confidence-threshold"},
     "option_set": {"letters": ["B", "C"], "coverage": 0.9, "reason": "The right one is among these."},
     "guidance_prompt": "Look at the border.",
-    "explanation": "The answer is B with confidence 95.",
+    "statement": "B (Oval). Of 100 answers like this one about 71 were right. No guarantee.",
+    "explanation": "The answer is B with confidence [number left out].",
+    "model_text": "The answer is B with confidence 95.",
     "models": {"policy": "p-1", "downstream": "d-1"},
     "degraded": [],
     "timing_ms": {"total": 123.4},
@@ -32,6 +34,13 @@ ANSWER: dict[str, Any] = {
     "a_field_of_tomorrow": 1,
 }
 DEFERRAL: dict[str, Any] = ANSWER | {
+    "answer": None,
+    "guess": {"letter": "B", "text": "Oval"},
+    "statement": "There is no reliable answer to this question. A person should judge it.",
+    "explanation": None,
+    "model_text": None,
+    "guess_model_text": "The answer is B with confidence 95.",
+    "guess_explanation": "The answer is B with confidence [number left out].",
     "decision": "defer",
     "decision_basis": {"code": "not-confident-enough", "reason": "0.31 is below 0.50", "rule": "confidence-threshold"},
 }

@@ -54,8 +54,9 @@ def test_everything_that_is_said_is_sent_and_nothing_else(client: Client, gatewa
     groups = {"modality": "CT"}
     client.ask(PICTURE, "Which?", ["Round", "Oval"], method="cgp", max_risk=0.0, coverage=0.9, groups=groups, try_s=7.2)
     client.ask(PICTURE, "What is it?")
-    client.ask(PICTURE, "Which?", {"A": "Round", "B": "Oval"})
-    first, second, third = gateway.requests
+    client.ask(PICTURE, "Which?", {"A": "Round", "B": "Oval"}, frame=2, window="BONE")
+    client.ask(PICTURE, "Which?", window=(-600, 1500))
+    first, second, third, fourth = gateway.requests
     assert first["form"] == {
         "question": ["Which?"],
         "options": ["Round", "Oval"],
@@ -69,7 +70,9 @@ def test_everything_that_is_said_is_sent_and_nothing_else(client: Client, gatewa
     assert first["headers"]["prefer"] == "wait=8"
     assert second["form"] == {"question": ["What is it?"]}
     assert json.loads(third["form"]["options"][0]) == {"A": "Round", "B": "Oval"}
-    assert len(set(gateway.keys)) == 3
+    assert (third["form"]["frame"], third["form"]["window"]) == (["2"], ["BONE"])
+    assert json.loads(fourth["form"]["window"][0]) == {"center": -600, "width": 1500}
+    assert len(set(gateway.keys)) == 4
 
 
 def test_an_answer_is_an_answer_and_a_deferral_shows_none(client: Client, gateway: FakeGateway) -> None:
@@ -78,16 +81,40 @@ def test_an_answer_is_an_answer_and_a_deferral_shows_none(client: Client, gatewa
     assert answered.answer is not None
     assert str(answered) == "B. Oval (71 %, calibrated)"
     assert answered.calibration.fitted_on == {"n": 2000, "dataset": "phantom-vqa"}
-    assert answered.explanation == "The answer is B with confidence 95."
+    assert answered.explanation == "The answer is B with confidence [number left out]."
+    assert answered.model_text == "The answer is B with confidence 95."
+    assert answered.statement == "B (Oval). Of 100 answers like this one about 71 were right. No guarantee."
     assert answered.raw == ANSWER
     gateway.replies = [(200, DEFERRAL, {})]
     deferred = client.ask(PICTURE, "Which?", ["Round", "Oval"])
     assert (deferred.answer, deferred.explanation, deferred.is_deferred) == (None, None, True)
-    assert deferred.model_guess is not None
-    assert (deferred.model_guess.letter, deferred.model_text) == ("B", "The answer is B with confidence 95.")
+    assert deferred.guess is not None
+    assert (deferred.guess.letter, deferred.model_text) == ("B", None)
+    assert deferred.guess_model_text == "The answer is B with confidence 95."
+    assert (answered.guess, answered.guess_model_text) == (None, None)
+    assert deferred.statement == "There is no reliable answer to this question. A person should judge it."
     for shown in (str(deferred), repr(deferred), f"{deferred}"):
         assert "Oval" not in shown
         assert "answer is B" not in shown
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"answer": {"letter": "B", "text": "Oval"}, "explanation": "It is Oval."},
+        {"answer": {"letter": "B", "text": "Oval"}, "guess_explanation": "It is Oval.", "model_text": "It is Oval."},
+    ],
+)
+def test_what_gateways_of_before_called_the_answer_of_a_deferral_is_a_guess(said: dict[str, Any]) -> None:
+    own = ("answer", "guess", "explanation", "guess_explanation", "model_text", "guess_model_text")
+    result = VqaResult.from_reply({name: value for name, value in DEFERRAL.items() if name not in own} | said)
+    assert result.guess is not None
+    assert (result.answer, result.guess.text, result.guess_explanation) == (None, "Oval", "It is Oval.")
+    assert {name for name, value in result.raw.items() if "Oval" in str(value)} <= {
+        "guess",
+        "guess_explanation",
+        "guess_model_text",
+    }
 
 
 def test_a_set_of_one_option_is_no_part_of_a_deferral() -> None:
@@ -96,7 +123,7 @@ def test_a_set_of_one_option_is_no_part_of_a_deferral() -> None:
     assert deferred.option_set is None
     assert deferred.option_set_reason is not None
     assert "90 %" not in repr(deferred)
-    assert deferred.raw["option_set"] == alone["option_set"]
+    assert deferred.raw["option_set"] is None
     for reply, letters in ((ANSWER | alone, ("B",)), (DEFERRAL, ("B", "C"))):
         left = VqaResult.from_reply(reply).option_set
         assert left is not None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -12,17 +11,12 @@ import pydicom
 import pytest
 from numpy.typing import NDArray
 from PIL import Image
-from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import (
-    UID,
-    ExplicitVRBigEndian,
-    ExplicitVRLittleEndian,
-    ImplicitVRLittleEndian,
-    SecondaryCaptureImageStorage,
-    generate_uid,
-)
+from pydicom import Dataset
 
+from prompt4trust.errors import PictureError
 from prompt4trust.pictures import FORMATS, PictureLimits, decode_picture
+from prompt4trust.pictures.dicom import DicomChoice, DicomSource
+from tests.prompt4trust.pictures.dicom.objects import bundled_file, ct, written
 from trustvqa.client import UnusablePictureError
 from trustvqa.client.pictures import picture_file
 
@@ -36,29 +30,6 @@ def pixels(file: bytes) -> NDArray[Any]:
         assert image.format == "PNG"
         assert image.info == {}
         return np.asarray(image)
-
-
-def dicom(values: NDArray[Any], seen_as: str = "MONOCHROME2", **attributes: Any) -> Dataset:
-    made = Dataset()
-    made.file_meta = FileMetaDataset()
-    made.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
-    made.file_meta.MediaStorageSOPClassUID = SecondaryCaptureImageStorage
-    made.file_meta.MediaStorageSOPInstanceUID = generate_uid()
-    made.SOPClassUID, made.SOPInstanceUID = SecondaryCaptureImageStorage, generate_uid()
-    made.PatientName, made.PatientID = PATIENT, "12345"
-    made.ContentDate = datetime(2026, 1, 2, tzinfo=UTC).strftime("%Y%m%d")
-    made.Rows, made.Columns = values.shape[:2]
-    made.SamplesPerPixel = 3 if values.ndim == 3 else 1
-    if values.ndim == 3:
-        made.PlanarConfiguration = 0
-    made.PhotometricInterpretation = seen_as
-    depth = values.dtype.itemsize * 8
-    made.BitsAllocated = made.BitsStored = depth
-    made.HighBit, made.PixelRepresentation = depth - 1, int(values.dtype.kind == "i")
-    made.PixelData = values.tobytes()
-    for name, value in attributes.items():
-        setattr(made, name, value)
-    return made
 
 
 @pytest.mark.parametrize("values", [(GREY // 17).astype(np.uint8), GREY, GREY.astype(">u2"), GREY[::2, ::-1]])
@@ -153,104 +124,93 @@ def test_transparent_pixels_are_black() -> None:
     assert not pixels(picture_file(clear)).any()
 
 
-def test_a_ct_slice_is_rescaled_and_windowed_as_its_object_says() -> None:
-    hounsfield = np.array([[-2000, -160, 40, 240, 3000]], dtype=np.int16).repeat(3, axis=0)
-    sliced = dicom(hounsfield + 1024, RescaleSlope=1, RescaleIntercept=-1024, WindowCenter=40, WindowWidth=400)
-    # DICOM PS3.3 C.11.2.1.2: ((x - (c - 0.5)) / (w - 1) + 0.5) of the range.
-    expected = np.clip((hounsfield - 39.5) / 399 + 0.5, 0, 1) * 255
-    assert np.abs(pixels(picture_file(sliced)).astype(float) - expected).max() <= 0.5
-    sliced.WindowCenter, sliced.WindowWidth = [40, 300], [400, 1500]  # several: the first counts
-    assert np.abs(pixels(picture_file(sliced)).astype(float) - expected).max() <= 0.5
+def test_a_dicom_file_goes_as_it_is(tmp_path: Path) -> None:
+    data = written(ct(PatientName=PATIENT))
+    path = tmp_path / f"{PATIENT}.dcm"
+    path.write_bytes(data)
+    for given in (path, data, BytesIO(data)):
+        assert picture_file(given) == data
+    bare = data[132:]  # as some archives store it: without a preamble
+    assert picture_file(bare) == bare
 
 
-def test_bright_is_white_whatever_the_object_calls_it() -> None:
-    turned = dicom((GREY // 17).astype(np.uint8), "MONOCHROME1", WindowCenter=128, WindowWidth=256)
-    plain = dicom((GREY // 17).astype(np.uint8), WindowCenter=128, WindowWidth=256)
-    assert np.array_equal(pixels(picture_file(turned)), 255 - pixels(picture_file(plain)))
+def of_dicom(data: bytes, choice: DicomChoice) -> tuple[NDArray[Any], DicomSource]:
+    """The pixels that a model sees of a DICOM object, and what is said of it."""
+    seen = decode_picture(data, PictureLimits(min_side=1, takes_burned_in=True), choice=choice)
+    assert seen.origin.dicom is not None
+    return np.asarray(seen.pixels), seen.origin.dicom
 
 
-def test_an_object_without_a_window_keeps_its_depth() -> None:
-    assert np.array_equal(pixels(picture_file(dicom(GREY))), GREY)
-    signed = dicom(GREY.astype(np.int16) - 1000, RescaleSlope=1, RescaleIntercept=5)
-    assert np.array_equal(pixels(picture_file(signed)), GREY)
-    halves = dicom(GREY, RescaleSlope=0.3, RescaleIntercept=0)
-    found = pixels(picture_file(halves)).astype(float)
-    assert np.abs(found - GREY / GREY.max() * 255).max() <= 0.5
+@pytest.mark.parametrize(
+    "name",
+    [
+        "CT_small.dcm",
+        "examples_rgb_color.dcm",
+        "examples_palette.dcm",
+        "rtdose.dcm",
+        "image_dfl.dcm",
+        "MR_small_bigendian.dcm",
+        "MR_small_RLE.dcm",
+        "JPEG2000.dcm",
+        "ExplVR_BigEnd.dcm",
+    ],
+)
+def test_a_dataset_is_seen_as_its_file_is(name: str) -> None:
+    data = bundled_file(name).read_bytes()
+    dataset = pydicom.dcmread(BytesIO(data), force=True)
+    before = (list(dataset.keys()), str(dataset.file_meta))
+    sent = picture_file(dataset)
+    assert (list(dataset.keys()), str(dataset.file_meta)) == before
+    last = DicomChoice(frame=int(dataset.get("NumberOfFrames", 1)))
+    (expected, of_file), (found, of_dataset) = of_dicom(data, last), of_dicom(sent, last)
+    assert np.array_equal(found, expected)
+    assert of_dataset == of_file
 
 
-def test_a_voi_lut_goes_before_a_window() -> None:
-    table = Dataset()
-    table.LUTDescriptor, table.LUTData = [256, 0, 8], [255 - value for value in range(256)]
-    values = np.arange(256, dtype=np.uint8).reshape(16, 16)
-    looked_up = dicom(values, WindowCenter=10, WindowWidth=5)
-    looked_up.VOILUTSequence = [table]
-    assert np.array_equal(pixels(picture_file(looked_up)), 255 - values)
+def test_of_a_dataset_nothing_of_its_patient_is_sent() -> None:
+    dataset = ct(PatientName=PATIENT, InstitutionName=PATIENT, ImageComments=PATIENT)
+    dataset.private_block(0x0011, PATIENT, create=True).add_new(1, "LO", PATIENT)
+    assert PATIENT.encode() in written(dataset)
+    assert PATIENT.encode() not in picture_file(dataset)
 
 
-def test_colour_objects_are_taken() -> None:
-    colour = np.random.default_rng(2).integers(0, 256, (20, 30, 3), dtype=np.uint8)
-    assert np.array_equal(pixels(picture_file(dicom(colour, "RGB"))), colour)
+def test_a_dataset_made_in_memory_is_sent_with_its_statement_about_text() -> None:
+    source = ct()
+    made = Dataset()
+    for name in ("Rows", "Columns", "SamplesPerPixel", "PhotometricInterpretation", "BitsAllocated", "BitsStored"):
+        setattr(made, name, source[name].value)
+    made.HighBit, made.PixelRepresentation, made.PixelData = (
+        source.HighBit,
+        source.PixelRepresentation,
+        source.PixelData,
+    )
+    wary = PictureLimits(min_side=1, takes_burned_in=False)
+    made.BurnedInAnnotation = "NO"
+    seen = np.asarray(decode_picture(picture_file(made), wary).pixels)
+    assert np.array_equal(seen, of_dicom(written(source), DicomChoice())[0])
+    made.BurnedInAnnotation = "YES"
+    with pytest.raises(PictureError) as refused:
+        decode_picture(picture_file(made), wary)
+    assert refused.value.fault == "burned-in-annotation"
 
 
-def test_a_dicom_file_is_read_and_its_attributes_stay_here(tmp_path: Path) -> None:
-    path = tmp_path / "slice"
-    dicom(GREY).save_as(path, enforce_file_format=True)
-    assert PATIENT.encode() in path.read_bytes()
-    for given in (path, path.read_bytes(), pydicom.dcmread(path)):
-        sent = picture_file(given)
-        assert PATIENT.encode() not in sent
-        assert np.array_equal(pixels(sent), GREY)
-    with pytest.raises(UnusablePictureError, match="DICOM"):
-        picture_file(path.read_bytes()[:300])
-
-
-@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian, ExplicitVRBigEndian])
-@pytest.mark.parametrize("has_meta", [False, True])
-def test_a_data_set_without_a_preamble_is_read_too(syntax: UID, has_meta: bool) -> None:
-    file = BytesIO()
-    made = dicom(GREY.astype(">u2") if syntax == ExplicitVRBigEndian else GREY)
-    made.file_meta.TransferSyntaxUID = syntax
-    if has_meta:
-        pydicom.dcmwrite(file, made, enforce_file_format=False)
-    else:
-        del made.file_meta
-        is_implicit, is_little = syntax == ImplicitVRLittleEndian, syntax != ExplicitVRBigEndian
-        made.save_as(file, implicit_vr=is_implicit, little_endian=is_little)
-    data = file.getvalue()
-    assert data[128:132] != b"DICM"
-    assert PATIENT.encode() in data
-    sent = picture_file(data)
-    assert PATIENT.encode() not in sent
-    assert np.array_equal(pixels(sent), GREY)
+def test_a_dataset_that_cannot_be_written_is_refused_without_its_words() -> None:
+    broken = ct()
+    broken["Rows"].VR = "LO"
+    broken["Rows"]._value = {PATIENT: 1}  # what no writer takes
+    with pytest.raises(UnusablePictureError, match="cannot be written") as refused:
+        picture_file(broken)
+    assert PATIENT not in str(refused.value)
 
 
 @pytest.mark.parametrize("data", [b"a note of Doe^Jane", b"%PDF-1.7\n", b"\x08\0\x05\0", b"pixels" * 999])
-def test_what_is_no_picture_stays_here(data: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_picture_stays_here(data: bytes) -> None:
     with pytest.raises(UnusablePictureError, match="picture"):
-        picture_file(data)
-    monkeypatch.setattr("trustvqa.client.pictures.find_spec", lambda _: None)
-    with pytest.raises(UnusablePictureError, match="pydicom"):
         picture_file(data)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
-def test_every_format_that_the_gateway_reads_goes_as_it_is(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trustvqa.client.pictures.find_spec", lambda _: None)
+def test_every_format_that_the_gateway_reads_goes_as_it_is(kind: str) -> None:
     file = BytesIO()
     Image.new("RGB", (30, 20)).save(file, kind)
     assert picture_file(file.getvalue()) == file.getvalue()
-
-
-def test_what_is_no_single_frame_is_refused() -> None:
-    with pytest.raises(UnusablePictureError, match="no pixels"):
-        picture_file(Dataset())
-    with pytest.raises(UnusablePictureError, match="several frames"):
-        picture_file(dicom(GREY, NumberOfFrames=2))
-    with pytest.raises(UnusablePictureError, match="cannot be read"):
-        picture_file(dicom(GREY, Rows=400))
-
-
-def test_without_pydicom_a_dicom_file_is_refused_with_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trustvqa.client.pictures.find_spec", lambda _: None)
-    with pytest.raises(UnusablePictureError, match="pydicom"):
-        picture_file(b"\0" * 128 + b"DICM" + b"\0" * 99)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.prompt4trust.pictures.dicom.objects import ct, written
 from trustvqa.reports.thumbnails import MOST_BYTES, thumbnail
 
 
@@ -65,3 +66,10 @@ def test_what_is_no_picture_is_none(tmp_path: Path) -> None:
     assert thumbnail(tmp_path / "gone.png") is None
     (tmp_path / "cut.png").write_bytes(b"\x89PNG\r\n\x1a\n1234")
     assert thumbnail(tmp_path / "cut.png") is None
+
+
+def test_a_dicom_object_is_shown_unless_its_pixels_may_hold_text(tmp_path: Path) -> None:
+    (tmp_path / "ct.dcm").write_bytes(written(ct()))
+    assert opened(thumbnail(tmp_path / "ct.dcm")).size == (128, 128)
+    (tmp_path / "us.dcm").write_bytes(written(ct(Modality="US")))
+    assert thumbnail(tmp_path / "us.dcm") is None

@@ -11,14 +11,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from prompt4trust.shares import in_percent
 from trustvqa.cli.addresses import GatewayAddress
 from trustvqa.cli.api_key import read_key
 from trustvqa.cli.ask.client_errors import in_words
+from trustvqa.cli.ask.dicom_options import Frame, WindowText, window_of
 from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.output import print_json
 from trustvqa.cli.running_stack import default_address
 from trustvqa.client import CalibrationInfo, Client, ClientError, VqaResult
-from trustvqa.client.results import percent
+from trustvqa.client.tokens import token_in
 
 _BAR_CELLS = 24
 _PATIENCE_S = 20.0
@@ -42,11 +44,17 @@ def ask(
     coverage: Annotated[
         float | None, typer.Option(help="Rate at which the set of remaining options is to hold the right one.")
     ] = None,
+    frame: Frame = None,
+    window: WindowText = None,
     gateway: GatewayAddress = None,
+    token_file: Annotated[
+        Path | None,
+        typer.Option(help="File of an access token to show instead of an API key; read anew for every try."),
+    ] = None,
     show_guess: Annotated[
         bool, typer.Option("--show-guess", help="Where the decision is to defer, show what the model would have said.")
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the reply as it came.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the whole reply.")] = False,
     timeout: Annotated[float, typer.Option(min=0.1, help="Seconds to wait for the answer.")] = 60.0,
     patience: Annotated[
         float | None,
@@ -66,7 +74,13 @@ def ask(
     gateway = gateway or default_address("gateway")
     patient_s = _PATIENCE_S if patience is None else patience
     try:
-        with Client(gateway, api_key=read_key(), deadline_s=timeout + patient_s, patience_s=patient_s) as client:
+        with Client(
+            gateway,
+            api_key=read_key() if token_file is None else None,
+            token=None if token_file is None else token_in(token_file),
+            deadline_s=timeout + patient_s,
+            patience_s=patient_s,
+        ) as client:
             result = client.ask(
                 image,
                 question,
@@ -74,6 +88,8 @@ def ask(
                 method=method,
                 max_risk=max_risk,
                 coverage=coverage,
+                frame=frame,
+                window=window_of(window),
                 try_s=timeout,
                 away_s=0.0 if patience is None else patience,
                 on_retry=lambda why: console.print(escape(f"{gateway}: {why}; asking again"), style="dim"),
@@ -110,13 +126,15 @@ def render(result: VqaResult, *, show_guess: bool = False) -> Table:
         table.add_row("Why", escape(reason or "the gateway defers to a person"))
     else:
         _add_answer(table, "Answer", result)
+        if result.statement:
+            table.add_row("In words", escape(result.statement))
         table.add_row("Decision", escape(f"answer: {reason}" if reason else "answer"))
     if (remaining := result.option_set) is not None:
         table.add_row("Options left", escape(f"{', '.join(remaining.letters)}: {remaining.reason}"))
     if result.guidance_prompt:
         table.add_row("Guidance", escape(result.guidance_prompt))
     if not result.is_deferred:
-        _add_explanation(table, result)
+        _add_explanation(table, result.explanation)
     if result.degraded:
         table.add_row("Done without", escape(", ".join(result.degraded)))
     table.add_row("Models", escape(", ".join(f"{role} {name}" for role, name in result.models.items() if name)))
@@ -124,32 +142,32 @@ def render(result: VqaResult, *, show_guess: bool = False) -> Table:
         table.add_row("Time", f"{total:.0f} ms")
     if result.is_deferred and show_guess:
         _add_answer(table, "Guess", result)
-        _add_explanation(table, result)
+        _add_explanation(table, result.guess_explanation)
     elif result.is_deferred:
         table.add_row("Guess", "left out, as it is not to be relied on; --show-guess shows it")
     return table
 
 
 def _add_answer(table: Table, label: str, result: VqaResult) -> None:
-    guess = result.model_guess
-    table.add_row(label, "none: the model's reply could not be read" if guess is None else escape(str(guess)))
+    said = result.guess if result.is_deferred else result.answer
+    table.add_row(label, "none: the model's reply could not be read" if said is None else escape(str(said)))
     if result.confidence is not None:
         table.add_row("Confidence", _bar(result.confidence) + _calibration_words(result.calibration))
 
 
-def _add_explanation(table: Table, result: VqaResult) -> None:
-    if result.model_text:
-        table.add_row("Model said", escape(result.model_text))
+def _add_explanation(table: Table, text: str | None) -> None:
+    if text:
+        table.add_row("Model said", escape(text))
 
 
 def _bar(confidence: float) -> str:
     filled = round(confidence * _BAR_CELLS)
-    return f"{'█' * filled}{'░' * (_BAR_CELLS - filled)} {percent(confidence)}"
+    return f"{'█' * filled}{'░' * (_BAR_CELLS - filled)} {in_percent(confidence)}"
 
 
 def _calibration_words(calibration: CalibrationInfo) -> str:
     stated = calibration.stated_confidence
-    said = f"the model stated {percent(stated)}" if stated is not None else "none was stated"
+    said = f"the model stated {in_percent(stated)}" if stated is not None else "none was stated"
     if not calibration.calibrated:
         return f"  NOT calibrated ({said})"
     return f"  calibrated on {(calibration.fitted_on or {}).get('n', '?')} answers ({said})"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import stamina.instrumentation
 import typer
@@ -20,6 +21,7 @@ from prompt4trust.questions import Question
 from trustvqa.cli.addresses import GatewayAddress
 from trustvqa.cli.api_key import read_key
 from trustvqa.cli.ask.client_errors import in_words
+from trustvqa.cli.ask.dicom_options import Frame, WindowText, window_of
 from trustvqa.cli.ask.results_file import ResultsFile
 from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.option_groups import grouped
@@ -28,6 +30,7 @@ from trustvqa.cli.runs import options
 from trustvqa.cli.runs.progress import counting_bar
 from trustvqa.client import Client, ClientError, VqaQuestion
 from trustvqa.client.batches import MOST
+from trustvqa.client.pictures import MAX_BYTES
 
 _SOME_FAILED = 4
 _SHOWN = 5  # reasons of failures
@@ -45,6 +48,8 @@ def batch(
     coverage: Annotated[
         float | None, typer.Option(help="Rate at which the set of remaining options is to hold the right one.")
     ] = None,
+    frame: Frame = None,
+    window: WindowText = None,
     concurrency: Annotated[int, typer.Option(min=1, max=MOST, help="Questions under way at once.")] = 16,
     with_guesses: Annotated[
         bool,
@@ -65,14 +70,16 @@ def batch(
     stamina.instrumentation.set_on_retry_hooks([])
     console = Console(stderr=True)
     address = gateway or default_address("gateway")
-    asked = {"data": data.name, "method": method, "max_risk": max_risk, "coverage": coverage}
+    given: dict[str, Any] = {"method": method, "max_risk": max_risk, "coverage": coverage, "frame": frame}
+    asked = {"data": data.name, **given, "window": window}
+    given["window"] = window_of(window)
     try:
         dataset = questions.load(data, seed)
         with (
             ResultsFile(out, asked, with_guesses=with_guesses) as results,
             Client(address, api_key=read_key()) as client,
         ):
-            all_asked = [_question(each, method, max_risk, coverage) for each in dataset.questions]
+            all_asked = [_question(each, given) for each in dataset.questions]
             left = _left(all_asked, results)
             before = len(dataset.questions) - len(left)
             known = f", {before} of them from before" if before else ""
@@ -96,16 +103,16 @@ def batch(
     raise typer.Exit(_SOME_FAILED if failed else 0)
 
 
-def _question(question: Question, method: str | None, max_risk: float | None, coverage: float | None) -> VqaQuestion:
+def _question(question: Question, given: Mapping[str, Any]) -> VqaQuestion:
     # Neither the truth nor the groups of a data set: what is evaluated elsewhere is only asked here.
     options_in_order = dict(question.options)
-    return VqaQuestion(question.image, question.text, options_in_order, question.id, method, max_risk, coverage)
+    return VqaQuestion(question.image, question.text, options_in_order, question.id, **given)
 
 
 def _left(asked: Sequence[VqaQuestion], results: ResultsFile) -> list[VqaQuestion]:
     """Find the questions without a result; a result of another question under the same id ends the command."""
     known = [each for each in asked if each.id in results.digests]
-    other = [str(each.id) for each in known if results.digests[str(each.id)] != _digest(each)]
+    other = [str(each.id) for each in known if results.digests[str(each.id)] != _digest(each, _file_of(each))]
     if other:
         named = ", ".join(repr(each) for each in other[:_SHOWN]) + (", …" if len(other) > _SHOWN else "")
         raise CommandError(
@@ -116,18 +123,26 @@ def _left(asked: Sequence[VqaQuestion], results: ResultsFile) -> list[VqaQuestio
 
 
 def _noting(asked: Sequence[VqaQuestion], digests: dict[str, str]) -> Iterator[VqaQuestion]:
+    """Give each question with its picture's file, read once, and note the digest of both."""
     for each in asked:
-        digests[str(each.id)] = _digest(each)
-        yield each
+        file = _file_of(each)
+        digests[str(each.id)] = _digest(each, file)
+        yield each if file is None else replace(each, picture=file)
 
 
-def _digest(question: VqaQuestion) -> str:
-    """SHA-256 of all that is asked, the picture's bytes included; by it a result is known as the question's own."""
+def _file_of(question: VqaQuestion) -> bytes | None:
+    """Read a picture's file; None where the question fails by itself when it is asked."""
     try:
         with Path(question.picture).open("rb") as stream:
-            picture = hashlib.file_digest(stream, "sha256").hexdigest()
+            file = stream.read(MAX_BYTES + 1)
     except (OSError, TypeError):
-        picture = ""  # there is none: the question fails by itself when it is asked
+        return None
+    return file if len(file) <= MAX_BYTES else None
+
+
+def _digest(question: VqaQuestion, file: bytes | None) -> str:
+    """SHA-256 of all that is asked, the picture's bytes included; by it a result is known as the question's own."""
+    picture = "" if file is None else hashlib.sha256(file).hexdigest()
     return hashlib.sha256(json.dumps([question.fields(), picture]).encode()).hexdigest()
 
 

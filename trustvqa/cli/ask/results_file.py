@@ -7,19 +7,23 @@ import uuid
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from prompt4trust.files import write_atomically
 from prompt4trust.line_file import LineFile
 from trustvqa.cli.errors import CommandError
 from trustvqa.client import BatchOutcome, ProblemError
 
+_OLD_NAMES: Final = {"model_guess": "guess"}
+"""Fields that versions before called otherwise."""
+
 
 class ResultsFile:
     """A file of results that is open for appending; a context manager.
 
     Every line is on the disk before the next one is written, and a torn one at the end is dropped, so that a killed
-    command goes on where it was. Questions that failed are asked again: their lines are dropped first.
+    command goes on where it was. Questions that failed are asked again: their lines are dropped first. What a version
+    before wrote under other names gets those of today, so that all lines of a file are of one form.
 
     Args:
         path: The file. Beside it, under its name and `.batch.json`, lies the key under which the gateway knows the
@@ -47,8 +51,8 @@ class ResultsFile:
             raise CommandError(f"{path} cannot be written ({error.strerror or error})") from error
         self._file.close()
         rows = [_row(path, number, line) for number, line in enumerate(path.read_bytes().splitlines(), 1)]
-        kept = [row for row in rows if "decision" in row]
-        if len(kept) < len(rows):
+        kept = [_with_todays_names(row) for row in rows if "decision" in row]
+        if kept != rows:
             write_atomically(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in kept), 0o644)
         self._file = LineFile(path, _is_result, synced=True)
         self.decisions = {str(row["id"]): str(row["decision"]) for row in kept}
@@ -94,7 +98,7 @@ def _line(outcome: BatchOutcome, *, with_guesses: bool) -> dict[str, Any]:
         "models": dict(result.models),
     }
     if with_guesses and result.is_deferred:
-        line["model_guess"] = None if result.model_guess is None else result.model_guess.model_dump()
+        line["guess"] = None if result.guess is None else result.guess.model_dump()
     return line
 
 
@@ -131,3 +135,7 @@ def _row(path: Path, number: int, line: bytes) -> dict[str, Any]:
         raise CommandError(f"{path}: line {number} is no result of a batch: name another file")
     row: dict[str, Any] = json.loads(line)
     return row
+
+
+def _with_todays_names(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {_OLD_NAMES.get(name, name): value for name, value in row.items()}

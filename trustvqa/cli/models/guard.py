@@ -21,7 +21,7 @@ from services.common.registry.directory import Registry
 from services.common.registry.errors import RegistryError
 from services.common.registry.live_calibrator import live_calibrator
 from trustvqa.cli.errors import CommandError, fail
-from trustvqa.cli.models.held_out_answers import MOST_MISSING
+from trustvqa.cli.models.held_out_answers import MOST_MISSING, SAME
 from trustvqa.cli.models.publishing import artifact_name, whole_key
 from trustvqa.cli.option_groups import grouped
 from trustvqa.cli.output import BesideJson, print_json
@@ -137,8 +137,7 @@ def _read_other(folder: Path, manifest: RunManifest) -> list[Prediction]:
     other, rows = _read(folder)
     if other.data_hash == manifest.data_hash:
         raise CommandError(f"--report-data {folder}: the very questions that the promises are made from")
-    same = ("downstream", "policy", "template", "sampling", "picture_preparation")
-    if differing := [name for name in same if getattr(other, name) != getattr(manifest, name)]:
+    if differing := [name for name in SAME if getattr(other, name) != getattr(manifest, name)]:
         raise CommandError(f"--report-data {folder}: another {' and '.join(differing)}")
     return rows
 

@@ -18,7 +18,8 @@ from trustvqa.cli.runs.prediction_run import PredictionOutcome, Request, obtain_
 
 MOST_MISSING = 0.01
 """Share of predictions that may be missing; those of models that could not be asked may be unlike the others."""
-_SAME = ("downstream", "policy", "template", "sampling", "picture_preparation")
+SAME = ("downstream", "policy", "template", "sampling", "picture_preparation", "judge")
+"""Parts of a run's manifest in which runs of the same models and wording agree."""
 _TEST = re.compile(r"(^|[^a-z])test([^a-z]|$)", re.IGNORECASE)
 
 
@@ -63,7 +64,7 @@ def check_apart(calibration: PredictionOutcome, validation: PredictionOutcome) -
     mine, theirs = calibration.manifest, validation.manifest
     differing = [
         f"{part}: {getattr(mine, part)} and {getattr(theirs, part)}"
-        for part in _SAME
+        for part in SAME
         if getattr(mine, part) != getattr(theirs, part)
     ]
     if differing:

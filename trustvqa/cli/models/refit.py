@@ -157,7 +157,7 @@ def _prediction(each: Reviewed) -> Prediction:
         answer=given,
         confidence=each.stated,
         invalid="no_answer" if given is None else None,
-        signals=each.signals,
+        signals=each.all_signals,
     )
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import httpx
-from pydantic import AwareDatetime, BaseModel, ValidationError
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from prompt4trust.calibration import CalibrationKey
 from trustvqa.cli.api_key import key_headers, refusal
@@ -19,7 +19,10 @@ _TIMEOUT_S = 60.0
 
 
 class Reviewed(BaseModel):
-    """A reviewed answer, as far as a fit needs it; see GET /v1/feedback."""
+    """A reviewed answer, as far as a fit needs it; see GET /v1/feedback.
+
+    A fit looks at answers given and deferred alike, so that `all_signals` has both kinds of a deferral's.
+    """
 
     id: str
     at: AwareDatetime
@@ -28,10 +31,16 @@ class Reviewed(BaseModel):
     pair: CalibrationKey
     stated: float | None
     signals: dict[str, float]
+    guess_signals: dict[str, float] = Field(default_factory=dict)  # a gateway of before has all in `signals`
     decision: str
     letters: str
     right: bool
     groups: dict[str, str]
+
+    @property
+    def all_signals(self) -> dict[str, float]:
+        """The signals, whatever they name."""
+        return {**self.signals, **self.guess_signals}
 
 
 class Count(BaseModel):

@@ -47,6 +47,12 @@ def new(
     service: Annotated[
         list[str] | None, typer.Option(help=f"Taken by this service alone ({', '.join(SERVICES)}); may be repeated.")
     ] = None,
+    rate: Annotated[
+        str | None, typer.Option(help="Most requests that it is good for, as 60/minute; by default its scopes'.")
+    ] = None,
+    concurrent: Annotated[
+        int | None, typer.Option(min=1, help="Most of its requests that are answered at once; by default its scopes'.")
+    ] = None,
     file: File = _FILE,
 ) -> None:
     """Make a key and print it, once and alone, on standard output; only its hash is kept."""
@@ -56,7 +62,13 @@ def new(
             raise CommandError(f"no service {unknown[0]}; there are {', '.join(SERVICES)}")
         try:
             text, key = make_key(
-                name, scope, created=now, expires=read_time(expires, now) if expires else None, services=service or None
+                name,
+                scope,
+                created=now,
+                expires=read_time(expires, now) if expires else None,
+                services=service or None,
+                rate=rate,
+                concurrent=concurrent,
             )
         except ValidationError as error:
             first = error.errors()[0]

@@ -13,8 +13,12 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from services.common.engine.errors import EngineError
 from services.common.settings import CONFIG_VARIABLE, DEFAULT_CONFIG
+from services.gateway.settings import GatewaySettings
+from services.gateway.web.slice_samples import SLICES
 from trustvqa.cli.errors import ServiceStartError, fail
+from trustvqa.cli.operate.model_parts import make_parts_ready
 from trustvqa.cli.operate.service_processes import ServiceProcess, ServiceSupervisor, taken_ports
 from trustvqa.cli.running_stack import FIRST_PORT, SERVICES, announced
 
@@ -39,6 +43,10 @@ def up(
     console = Console()
     if reason := missing_files(os.environ):
         fail(reason, 2)
+    try:
+        make_parts_ready(console.print)
+    except EngineError as error:
+        fail(str(error), 2)
     ports = {name: port + offset for offset, name in enumerate(SERVICES)}
     if taken := taken_ports(host, ports):
         listed = ", ".join(f"{number} ({name})" for name, number in taken.items())
@@ -94,22 +102,26 @@ def _environment(name: str, host: str, ports: dict[str, int], workers: int | Non
 
 
 def _greet(console: Console, addresses: Mapping[str, str]) -> None:
-    console.print("\n[bold green]TrustVQA is ready[/]  (miniature demonstration models: of no use in a clinic)\n")
+    console.print("\n[bold green]TrustVQA is ready[/]  (demonstration models: of no use in a clinic)\n")
     for name, address in addresses.items():
         note = "   open it in a browser" if name == "gateway" else ""
         console.print(f"  {name:<11} {address}{note}", highlight=False)
     console.print("\nAsk it something:\n")
-    console.print(sample_curl(addresses["gateway"]), highlight=False, markup=False, soft_wrap=True)
+    samples = GatewaySettings().page_samples
+    console.print(sample_curl(addresses["gateway"], samples), highlight=False, markup=False, soft_wrap=True)
     console.print("\nCtrl-C stops all four.\n")
 
 
-def sample_curl(base: str) -> str:
-    """Compose the curl line that the README shows, for a gateway's address."""
+def sample_curl(base: str, samples: str = "phantoms") -> str:
+    """Compose the curl line that the README shows, for a gateway's address and its setting `page_samples`."""
     picture = Path(str(files("services.gateway"))) / "static" / "samples" / "mri.png"
+    question = "On which side do the findings lie?"
+    options: tuple[str, ...] = ("Left", "Right", "Bilateral", "Midline")
+    if samples == "slices":
+        slice_shown = SLICES[0]
+        picture = Path(str(files("pydicom"))) / "data" / "test_files" / slice_shown.file
+        question, options = slice_shown.question, slice_shown.options
     if picture.is_relative_to(Path.cwd()):
         picture = picture.relative_to(Path.cwd())
-    return (
-        f"  curl -s {base}/vqa -F image=@{picture} \\\n"
-        "    -F question='On which side do the findings lie?' \\\n"
-        "    -F options=Left -F options=Right -F options=Bilateral -F options=Midline"
-    )
+    asked = " ".join(f"-F options={option}" for option in options)
+    return f"  curl -s {base}/vqa -F image=@{picture} \\\n    -F question='{question}' \\\n    {asked}"

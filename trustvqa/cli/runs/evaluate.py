@@ -177,6 +177,8 @@ def show(report: Report, console: Console, unfit: Sequence[str] = ()) -> None:
         f"{escape(run.template_id)}",
         highlight=False,
     )
+    if run.judge is not None:
+        console.print(f"open questions; answers that the judge {run.judge} takes for the expected text are right")
     console.print(
         "all questions, a reply without a verdict counting as wrong; in brackets 95 % intervals\n", style="dim"
     )

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from prompt4trust.datasets import KINDS, Dataset, Kind, load_dataset, parse_columns
+from prompt4trust.meaning import JUDGES
 from trustvqa.cli.addresses import checked_address
 from trustvqa.cli.errors import CommandError
 
@@ -33,6 +34,10 @@ CopBase = Annotated[
     typer.Option(
         min=0, max=1, help="Number of the first option, where right options are numbers and 0 is none of them."
     ),
+]
+Judge = Annotated[
+    str | None,
+    typer.Option(help=f"Take the open questions alone; this judge says which answers are right: {', '.join(JUDGES)}."),
 ]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Leave out rows that cannot be used.")]
 DownstreamUrl = Annotated[
@@ -59,27 +64,36 @@ def read_questions(
     limit: int | None = None,
     seed: int = 42,
     min_side: int | None = None,
+    judge: str | None = None,
 ) -> Dataset:
-    """Read a question file as options say.
+    """Read a question file as options say; where a judge is named, its open questions alone.
 
     Raises:
-        CommandError: If there is no such format.
+        CommandError: If there is no such format or judge, or no open question for the judge.
         DatasetError: If the file, or the columns named, cannot be used.
     """
+    if judge is not None and judge not in JUDGES:
+        raise CommandError(f"no judge {judge!r} of open answers; there are {', '.join(JUDGES)}")
     known: Mapping[str, Kind] = {each: each for each in KINDS}
     if layout.kind is not None and layout.kind not in known:
         raise CommandError(f"no format {layout.kind!r}; there are {', '.join(KINDS)}")
-    return load_dataset(
+    dataset = load_dataset(
         path,
         known[layout.kind] if layout.kind is not None else None,
         images=images,
         on_bad="skip" if skip_bad else "error",
-        limit=limit,
+        limit=limit if judge is None else None,
         seed=seed,
         min_side=min_side,
         columns=None if layout.columns is None else parse_columns(layout.columns),
         cop_base=None if layout.cop_base is None else 0 if layout.cop_base == 0 else 1,
     )
+    if judge is None:
+        return dataset
+    judged = dataset.judged_by(judge, limit=limit, seed=seed)
+    if not judged.questions:
+        raise CommandError(f"{path}: no open question with an expected answer, for a judge to compare with")
+    return judged
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +107,7 @@ class QuestionOptions:
     kind: Format = None
     columns: Columns = None
     cop_base: CopBase = None
+    judge: Judge = None
 
     def load(self, path: Path, seed: int) -> Dataset:
         """Read the questions.
@@ -102,7 +117,7 @@ class QuestionOptions:
             seed: Seed of the draw.
 
         Raises:
-            CommandError: If there is no such format.
+            CommandError: If there is no such format or judge, or no open question for the judge.
             DatasetError: If the file, or the columns named, cannot be used.
         """
         return read_questions(
@@ -113,6 +128,7 @@ class QuestionOptions:
             limit=self.limit,
             seed=seed,
             min_side=self.min_side,
+            judge=self.judge,
         )
 
 
@@ -136,6 +152,10 @@ class ServedModelOptions:
     model: Model = None
     egress_host: Annotated[
         list[str] | None, typer.Option(help="Host beyond this machine that pictures may be sent to; may be repeated.")
+    ] = None
+    burned_in_host: Annotated[
+        list[str] | None,
+        typer.Option(help="Host that may also be sent DICOM pictures that hold text, or may; may be repeated."),
     ] = None
     policy_url: Annotated[
         str | None, typer.Option(callback=checked_address, help="The policy service.", metavar="URL")
@@ -164,4 +184,5 @@ class ServedModelOptions:
             "top_k": self.top_k,
             "max_tokens": self.max_tokens,
             "egress_hosts": self.egress_host,
+            "burned_in_hosts": self.burned_in_host,
         }

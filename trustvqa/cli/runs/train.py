@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
+from prompt4trust.rewards import RewardSpec
 from services.common.registry.directory import Registry
 from services.common.settings import DEFAULT_CONFIG
 from services.trainer.downstream_address import check_downstream
@@ -35,6 +36,7 @@ from trustvqa.cli.output import BesideJson, print_json
 from trustvqa.cli.runs import tables
 from trustvqa.cli.runs.options import DownstreamUrl, Model
 from trustvqa.cli.runs.prediction_run import INTERRUPTED, found_on, with_key
+from trustvqa.cli.runs.reward_option import parse_reward
 from trustvqa.cli.runs.training_display import TrainingProgress, print_training
 
 
@@ -50,6 +52,9 @@ def train(
     version: Annotated[str | None, typer.Option(help="Name of the version to publish.")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="Optimizer steps.")] = None,
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of the run.")] = None,
+    reward: Annotated[
+        str | None, typer.Option(help="A proper score, or a weighted sum such as brier=1,tail_weighted=0.5.")
+    ] = None,
     downstream_url: DownstreamUrl = None,
     model: Model = None,
     registry: Annotated[Path | None, typer.Option(help="Directory of policies and calibrators.")] = None,
@@ -64,7 +69,7 @@ def train(
     whatever a crash left.
     """
     console = Console(stderr=True)
-    given = (out, policy, version, steps, seed, downstream_url, model, registry)
+    given = (out, policy, version, steps, seed, reward, downstream_url, model, registry)
     try:
         settings = with_key(_read_settings(None if resume else config, downstream_url, model, registry))
         if resume is not None:
@@ -72,7 +77,8 @@ def train(
                 fail("a run is resumed as it was begun: no other option goes with --resume", 2)
             folder, spec = resume, read_spec(resume)
         else:
-            overrides = {"policy": policy, "version": version, "update.max_steps": steps, "seed": seed}
+            overrides: dict[str, Any] = {"policy": policy, "version": version, "update.max_steps": steps, "seed": seed}
+            overrides["reward"] = None if reward is None else _reward(reward)
             training = load_training(config, {name: value for name, value in overrides.items() if value is not None})
             folder, spec = _begin(out, training, settings)
         if prepare_only:
@@ -96,6 +102,13 @@ def train(
         )
         raise typer.Exit(INTERRUPTED)
     print_training(result, spec.config.version, tables.console(beside_json=as_json))
+
+
+def _reward(text: str) -> RewardSpec:
+    try:
+        return parse_reward(text)
+    except ValueError as error:
+        fail(f"--reward: {error}", 2)
 
 
 def _begin(out: Path | None, training: TrainingConfig, settings: ConnectionSettings) -> tuple[Path, TrainingSpec]:

@@ -95,7 +95,7 @@ def confident_errors(
             rows = [
                 row
                 for row in run.predictions
-                if row.estimator == estimator and row.answer is not None and row.truth is not None and not row.correct
+                if row.estimator == estimator and row.answer is not None and row.is_labelled and not row.correct
             ]
             corrected = _corrected(run, estimator, rows)
             name = f"{estimator} ({run.label})" if run.label and estimator not in alike else estimator
@@ -139,7 +139,7 @@ def _view(wrong: Sequence[WrongAnswer], question: Question | None, pictures: boo
         stated=_percent(first.confidence),
         question=_cut(question.text, _LONGEST_QUESTION) if question else None,
         options=_options(question, wrong) if question else [],
-        right=first.truth or "",
+        right=first.truth or first.expected or "",
         answers=wrong,
         about=" · ".join([first.id, *(f"{name}: {value}" for name, value in first.groups.items())]),
         picture=picture,

@@ -205,6 +205,7 @@ def _facts(run: RunManifest | TableOrigin) -> dict[str, str]:
         "downstream model": run.downstream,
         "policy": run.policy or "none",
         "answer template": run.template,
+        **({} if run.judge is None else {"open answers judged by": run.judge}),
         "sampling": ", ".join(f"{name} {value}" for name, value in run.sampling.items() if value is not None),
         "begun": f"{run.created:%Y-%m-%d %H:%M} UTC",
         "software": run.software,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 
@@ -69,6 +70,11 @@ class Grammar:
         """Begin a text."""
         return GrammarState(self._matcher.deep_copy(), self._words)
 
+    def holds(self, text: str) -> bool:
+        """Whether a whole text has the form; only of a compiler whose tokens are bytes."""
+        matcher, units = self._matcher.deep_copy(), list(text.encode())
+        return matcher.try_consume_tokens(units) == len(units) and matcher.is_accepting()
+
     def failure(self, trouble: str) -> InvalidRequestError:
         """Make the error for a text that cannot go on, and why."""
         message = f"A text cannot be held to what '{self._param}' says: {trouble}."
@@ -79,16 +85,34 @@ class GrammarCompiler:
     """Compiles forms for one model, in a thread of `compiling_thread` and in no other.
 
     Args:
-        tokenizer: The model's.
-        width: How many logits the model gives.
-        ends: The tokens that end a text.
+        tokens: Makes the tokens that texts consist of; called when they are first needed.
     """
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, width: int, ends: frozenset[int]) -> None:
-        self._tokenizer = tokenizer
-        self._width = width
-        self._ends = ends
+    def __init__(self, tokens: Callable[[], LLTokenizer]) -> None:
+        self._tokens = tokens
         self._kept: LRUCache[Constraint, LLMatcher] = LRUCache(_KEPT)
+
+    @classmethod
+    def of_tokenizer(cls, tokenizer: PreTrainedTokenizerBase, width: int, ends: frozenset[int]) -> GrammarCompiler:
+        """Compile for a language model.
+
+        Args:
+            tokenizer: The model's.
+            width: How many logits the model gives.
+            ends: The tokens that end a text.
+        """
+
+        def tokens() -> LLTokenizer:
+            # For a vocabulary of 150 000 tokens it takes a second.
+            most = max(width, len(tokenizer))
+            return llguidance.hf.from_tokenizer(tokenizer, most, eos_token=sorted(ends))  # type: ignore[arg-type]
+
+        return cls(tokens)
+
+    @classmethod
+    def of_bytes(cls) -> GrammarCompiler:
+        """Compile for texts that are there as a whole: their tokens are bytes."""
+        return cls(lambda: LLTokenizer("byte"))
 
     def compile(self, constraint: Constraint) -> Grammar:
         """Compile a form; one that was compiled lately is not compiled again.
@@ -132,9 +156,7 @@ class GrammarCompiler:
 
     @cached_property
     def _vocabulary(self) -> LLTokenizer:
-        # Made when first needed: for a vocabulary of 150 000 tokens it takes a second.
-        width = max(self._width, len(self._tokenizer))
-        return llguidance.hf.from_tokenizer(self._tokenizer, width, eos_token=sorted(self._ends))  # type: ignore[arg-type]
+        return self._tokens()
 
 
 def _in_llguidances_terms(constraint: Constraint) -> str:

@@ -11,12 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import torch
 
 from prompt4trust.models import Sampling
 from services.common.engine.decoding.randomness import uniforms
 
+TIE_TOLERANCE: Final = 2e-4
+"""Difference of two logits of float32 that rounding alone may make, half of it each; for large logits, more."""
+TIE_SHARE: Final = 4e-5
+"""The same as a share of a model's largest logit, which rounding grows with."""
 _ALL = 1 << 62  # more tokens than any vocabulary has
 _COLDEST = 1e-6  # divided by less, logits overflow; by this, only equal ones are drawn from
 

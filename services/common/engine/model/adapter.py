@@ -2,71 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from pathlib import Path
-from typing import Any, Literal
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any
 
+import numpy as np
+import structlog
 import torch
-from transformers import (
-    AutoConfig,
-    AutoModelForCausalLM,
-    AutoModelForImageTextToText,
-    AutoTokenizer,
-    PreTrainedModel,
-    PreTrainedTokenizerBase,
-)
-from transformers.utils import logging as transformers_logging
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from services.common.engine.constraints.grammars import GrammarCompiler
 from services.common.engine.decoding.detokenizers import Vocabulary
+from services.common.engine.decoding.sampling import TIE_SHARE, TIE_TOLERANCE
 from services.common.engine.errors import EngineError
-from services.common.engine.model.cache import SlotCache, register_attention, slot_mask, tail_mask
+from services.common.engine.model.cache import SlotCache, slot_mask, tail_mask
+from services.common.engine.model.decoder import Decoder
 from services.common.engine.model.last_layer import narrow_last_layer
-from services.common.engine.model.prefixes import Beginning, PrefixCache
+from services.common.engine.model.loading import load_model
+from services.common.engine.model.options import ModelOptions
+from services.common.engine.model.prefixes import Beginning, KeptPrompt, PrefixCache
 from services.common.engine.model.prompt import Prompt
 from services.common.engine.model.prompt_builder import PromptBuilder
-from services.common.engine.vision.families import family_of
 from services.common.engine.vision.family import VisionFamily
-from services.common.engine.vision.picture_decoding import EncodedPictureLimits
 
-DType = Literal["float32", "bfloat16", "float16", "auto"]
-
-
-@dataclass(frozen=True, slots=True)
-class ModelOptions:
-    """A model, and how it is loaded.
-
-    Attributes:
-        path: Directory in Hugging Face layout.
-        dtype: Of the weights; "auto" is float32 on a CPU, else as saved. Only float32 makes sampling independent of the
-            batch.
-        device: In torch's words; "auto" is a GPU where there is one, else the CPU.
-        max_model_len: Most tokens of prompt and completion; None for as many as the model was made for.
-        slots: Most samples that run at once.
-        picture_limits: Largest picture.
-        max_pictures: Most pictures in a request.
-        prefix_entries: Most prompts with pictures that are kept for others that begin alike; 0 for none.
-        prefix_bytes: Most bytes of their keys and values, and as many again of their pictures.
-    """
-
-    path: Path
-    dtype: DType = "float32"
-    device: str = "cpu"
-    max_model_len: int | None = None
-    slots: int = 32
-    picture_limits: EncodedPictureLimits = field(default_factory=EncodedPictureLimits)
-    max_pictures: int = 4
-    prefix_entries: int = 64
-    prefix_bytes: int = 256 << 20
-
-    def resolved(self) -> ModelOptions:
-        """Settle the device and the weights' type for this machine."""
-        device = self.device
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        dtype: DType = "float32" if self.dtype == "auto" and device == "cpu" else self.dtype
-        return replace(self, device=device, dtype=dtype)
+_TRIED = (9, 6)
+"""Tokens of the prompts that the engine's own passes are tried with, of different length so that there is a mask."""
+_log = structlog.get_logger(__name__)
 
 
 class TransformersAdapter:
@@ -79,6 +40,10 @@ class TransformersAdapter:
         tokenizer: Its tokenizer, with a chat template.
         vision: Its sight; None for a text-only model.
         options: Those that it was loaded with.
+
+    Attributes:
+        tie_tolerance: What two of its logits may differ by from rounding alone; 0 for weights of a type so short that
+            near ties are too common to be settled.
     """
 
     def __init__(
@@ -98,13 +63,17 @@ class TransformersAdapter:
         self.slots = options.slots
         self.eos = _end_tokens(model, tokenizer)
         self.width: int = text_config.vocab_size
-        self.grammars = GrammarCompiler(tokenizer, self.width, self.eos)
+        self.grammars = GrammarCompiler.of_tokenizer(tokenizer, self.width, self.eos)
         self.prompts = PromptBuilder(
             tokenizer, vision, self.max_model_len, options.picture_limits, options.max_pictures
         )
         self._device = torch.device(options.device)
         self._layers: int = text_config.num_hidden_layers
         self._cache = SlotCache(self._layers, self.slots, self.max_model_len)
+        self._decoder: Decoder | None = None
+        self.tie_tolerance = TIE_TOLERANCE if self.exact else 0.0
+        if self.exact and self.max_model_len > max(_TRIED):
+            self._try_passes()
         self.prefixes = PrefixCache(options.prefix_entries, options.prefix_bytes)
         self.prefix_bytes = options.prefix_bytes if options.prefix_entries else 0
 
@@ -115,34 +84,9 @@ class TransformersAdapter:
         Raises:
             EngineError: If there is no model there that the engine can run.
         """
-        if not (options.path / "config.json").is_file():
-            raise EngineError(f"there is no model in {options.path}")
         options = options.resolved()
-        config = AutoConfig.from_pretrained(options.path, local_files_only=True)
-        attention: Any = register_attention()
-        loader: Any = AutoModelForCausalLM
-        family = family_of(config.model_type) if hasattr(config, "vision_config") else None
-        if family is not None:
-            loader = AutoModelForImageTextToText
-            attention = {"text_config": attention, "vision_config": family.tower_attention()}
-        tokenizer = AutoTokenizer.from_pretrained(options.path, local_files_only=True)
-        # The loader's progress bar would be a line of noise in a service's log.
-        progress: Any = transformers_logging
-        progress.disable_progress_bar()
-        model, report = loader.from_pretrained(
-            options.path,
-            dtype=options.dtype if options.dtype == "auto" else getattr(torch, options.dtype),
-            attn_implementation=attention,
-            local_files_only=True,
-            use_safetensors=True,  # other formats can run code
-            output_loading_info=True,
-        )
-        if report["missing_keys"]:
-            # transformers would fill them with random numbers and only warn.
-            raise EngineError(f"the weights lack {len(report['missing_keys'])} of the model's tensors")
-        model = model.to(options.device).eval()
-        vision = None if family is None else family.load(options.path, model)
-        return cls(model, tokenizer, vision, options)
+        loaded = load_model(options)
+        return cls(loaded.network, loaded.tokenizer, loaded.vision, options)
 
     @property
     def device(self) -> torch.device:
@@ -177,16 +121,9 @@ class TransformersAdapter:
         known = torch.tensor(starts, device=self._device)
         lengths = torch.tensor([len(prompt.tokens) for prompt in prompts], device=self._device) - known
         view = self._cache.begin_tails(first, known, lengths)
-        output = self._model(
-            inputs_embeds=self._model.get_input_embeddings()(tokens),  # pictures are in the beginnings
-            attention_mask=tail_mask(known, tokens.shape[1], view, self._model.dtype),
-            position_ids=positions,
-            past_key_values=self._cache,
-            use_cache=True,
-            logits_to_keep=1,
-        )
-        logits: torch.Tensor = output.logits[:, -1].float()
-        return logits
+        mask = tail_mask(known, tokens.shape[1], view, self._model.dtype)
+        # Pictures are in the beginnings.
+        return self._passed(self._model.get_input_embeddings()(tokens), positions, mask, self._cache)
 
     def keep(self, prompt: Prompt, slot: int) -> None:
         """Keep what a slot holds of a prompt that was read into it, for others that begin alike."""
@@ -216,9 +153,13 @@ class TransformersAdapter:
             Logits of the next tokens, float32 [batch, vocabulary].
         """
         view = self._cache.begin_step(rows, lengths, longest)
+        alone = self._decoder is not None and len(rows) == 1  # it sees all of its slot
+        mask = None if alone else slot_mask(lengths, view, self._model.dtype)
+        if self._decoder is not None:
+            return self._decoder.step(self._cache, tokens, positions, mask)
         output = self._model(
             input_ids=tokens[:, None],
-            attention_mask=slot_mask(lengths, view, self._model.dtype),
+            attention_mask=mask,
             position_ids=positions[:, None].expand(*self._axes, -1, -1),
             past_key_values=self._cache,
             use_cache=True,
@@ -243,14 +184,73 @@ class TransformersAdapter:
         self._cache = SlotCache(self._layers, self.slots, self.max_model_len)
         self.prefixes.clear()
 
+    def _try_passes(self) -> None:
+        """Find how far rounding goes, and use the engine's own passes if they are within that of the library's."""
+        try:
+            with torch.inference_mode():
+                prompts = [self._trial(length) for length in _TRIED[: self.slots]]
+                following = [(prompt.tokens[1] + 1) % self.width for prompt in prompts]
+                after = zip(prompts, following, strict=True)
+                read = torch.cat([self.recompute(prompt, ()) for prompt in prompts])
+                stepped = torch.cat([self.recompute(prompt, [token]) for prompt, token in after])
+                greatest = float(torch.cat([read, stepped]).nan_to_num(0.0, 0.0, 0.0).abs().max())
+                self.tie_tolerance = max(TIE_TOLERANCE, TIE_SHARE * greatest)
+            self._decoder = Decoder.of(self._model)
+            if self._decoder is None:
+                return
+            with torch.inference_mode():
+                difference = max(self._differences(prompts, following, read, stepped))
+            if not difference <= self.tie_tolerance / 2:
+                self._decoder = None
+                _log.warning("the engine's own passes are not the library's, and are not used", difference=difference)
+        except Exception:  # whatever it is, the library's passes may do
+            self._decoder = None
+            _log.warning("the trial of the engine's own passes fails: they are not used", exc_info=True)
+        finally:
+            self._cache = SlotCache(self._layers, self.slots, self.max_model_len)
+
+    def _differences(
+        self, prompts: Sequence[Prompt], following: Sequence[int], read: torch.Tensor, stepped: torch.Tensor
+    ) -> Iterator[float]:
+        """Yield how far passes' logits are from those that settle near ties, of one prompt and of two."""
+        rows = torch.arange(len(prompts), device=self._device)
+        tokens, places = (torch.tensor(each, device=self._device) for each in (following, _TRIED[: len(prompts)]))
+        for count in range(1, len(prompts) + 1):
+            at, longest = places[:count], _TRIED[0]
+            yield _distance(self.prefill(prompts[:count], 0), read)
+            yield _distance(self.step(tokens[:count], rows[:count], at, at, longest), stepped)
+            beginnings = []
+            for slot, prompt in enumerate(prompts[:count]):
+                kept = KeptPrompt(np.asarray(prompt.tokens), b"", *self._cache.copy_out(slot, len(prompt.tokens)))
+                beginnings.append(Beginning(kept, 2 + slot))
+            self._cache = SlotCache(self._layers, self.slots, self.max_model_len)
+            yield _distance(self.read_on(prompts[:count], beginnings, 0), read)
+            yield _distance(self.step(tokens[:count], rows[:count], at, at, longest), stepped)
+
+    def _trial(self, length: int) -> Prompt:
+        """Make a prompt of tokens from the whole vocabulary, its positions others on each axis."""
+        tokens = [(place + 1) * self.width // (length + 1) for place in range(length)]
+        places = torch.arange(length)
+        axes = [places // (axis + 1) for axis in range(math.prod(self._axes))]
+        return Prompt(tokens, torch.stack(axes).view(*self._axes, length), length)
+
     def _read(self, prompts: Sequence[Prompt], cache: SlotCache | None) -> torch.Tensor:
         tokens, positions = self._padded(prompts, [0] * len(prompts))
         embeddings = self._model.get_input_embeddings()(tokens)
         seen = [prompt.pixels for prompt in prompts if prompt.pixels is not None]
         if seen and self._vision is not None:
             embeddings = self._vision.place(embeddings, tokens, seen)
+        return self._passed(embeddings, positions, None, cache)
+
+    def _passed(
+        self, embeddings: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor | None, cache: SlotCache | None
+    ) -> torch.Tensor:
+        """Pass prompts through the language model; without a cache the library's way, which settles what is near."""
+        if cache is not None and self._decoder is not None:
+            return self._decoder.read(cache, embeddings, positions, mask)
         output = self._model(
             inputs_embeds=embeddings,
+            attention_mask=mask,
             position_ids=positions,
             past_key_values=cache,
             use_cache=cache is not None,
@@ -269,6 +269,11 @@ class TransformersAdapter:
             tokens[row, :length] = torch.tensor(prompt.tokens[start:])
             positions[..., row, :length] = prompt.positions[..., start:]
         return tokens.to(self._device), positions.to(self._device)
+
+
+def _distance(found: torch.Tensor, wanted: torch.Tensor) -> float:
+    """Greatest difference of logits, those of the first rows; infinite where one is no number."""
+    return float((found - wanted[: len(found)]).abs().max().nan_to_num(torch.inf))
 
 
 def _context_length(text_config: Any, asked: int | None) -> int:

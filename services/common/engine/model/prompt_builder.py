@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,13 +13,14 @@ from PIL import Image
 from transformers import PreTrainedTokenizerBase
 
 from services.common.engine.errors import ContextOverflowError, InvalidRequestError
-from services.common.engine.interface import Message
+from services.common.engine.interface import Message, texts_of
 from services.common.engine.model.prompt import Prompt
 from services.common.engine.vision.family import Pixels, VisionFamily
 from services.common.engine.vision.picture_decoding import (
     EncodedPictureLimits,
     RequestPicture,
     decode_request_picture,
+    digest_of,
     read_request_picture,
 )
 
@@ -92,7 +92,7 @@ class PromptBuilder:
         tokens = self._tokens(messages)
         self._check(len(tokens))
         read = tuple(read_request_picture(each, self.limits) for each in pictures)
-        return PromptDraft(tokens, read, _digest(read))
+        return PromptDraft(tokens, read, digest_of(read))
 
     def finish(self, draft: PromptDraft, pictures: Sequence[Image.Image] | Pixels) -> Prompt:
         """Make the prompt that was begun; raises what `build` does.
@@ -115,7 +115,7 @@ class PromptBuilder:
 
     def _tokens(self, messages: Sequence[Message]) -> list[int]:
         # A million characters are surely too many tokens and would take seconds to count.
-        size = sum(len(part) for message in messages for part in _texts(message))
+        size = sum(len(part) for message in messages for part in texts_of(message))
         if size > 64 * self._max_model_len:
             raise ContextOverflowError(
                 f"This model's maximum context length is {self._max_model_len} tokens; "
@@ -155,18 +155,6 @@ class PromptBuilder:
             )
 
 
-def _digest(pictures: Sequence[RequestPicture]) -> bytes:
-    if not pictures:
-        return b""
-    digest = hashlib.sha256()
-    for each in pictures:
-        # A declared type decides whether the file is taken at all. Lengths tell where a file ends and the next begins.
-        for part in ((each.media_type or "").encode(), each.file):
-            digest.update(len(part).to_bytes(8, "big"))
-            digest.update(part)
-    return digest.digest()
-
-
 def _joined(parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     """Make one piece of text of those that follow one another."""
     joined: list[dict[str, Any]] = []
@@ -176,8 +164,3 @@ def _joined(parts: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
         else:
             joined.append(dict(part))
     return joined
-
-
-def _texts(message: Message) -> list[str]:
-    content = message["content"]
-    return [content] if isinstance(content, str) else [part["text"] for part in content if part["type"] == "text"]

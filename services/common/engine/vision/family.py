@@ -5,8 +5,8 @@ A new family is a package beside `qwen2_vl` with a class that follows `VisionFam
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -14,18 +14,22 @@ import torch
 from PIL import Image
 from transformers import PreTrainedModel
 
+from services.common.engine.parts.store import PartStore
+from services.common.engine.weights import Type
 
-@dataclass(frozen=True, slots=True)
-class Pixels:
-    """A request's pictures as patches.
 
-    Attributes:
-        values: float32 [patches, channels * height * width of a patch]; patches that are merged follow one another.
-        grid: Patches of each picture in time, height and width, int64 [pictures, 3].
+class Pixels(ABC):
+    """A request's pictures as a family keeps them: only the family that made them knows what is inside.
+
+    The engine keeps them for later requests about the same files, so a family may keep in them what it found.
     """
 
-    values: torch.Tensor
-    grid: torch.Tensor
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def nbytes(self) -> int:
+        """Most bytes that they will ever take; asked for once, when they are kept."""
 
 
 class VisionFamily(Protocol):
@@ -35,21 +39,35 @@ class VisionFamily(Protocol):
     """
 
     @classmethod
-    def load(cls, path: Path, model: PreTrainedModel) -> Self:
-        """Load what the family needs besides the model.
+    def network(cls, path: Path, dtype: Type, attention: str, parts: PartStore | None) -> PreTrainedModel:
+        """Load the weights.
 
         Args:
-            path: The model's directory, with its image processor.
-            model: The model, loaded with `tower_attention`'s attention for its vision tower.
+            path: The model's directory.
+            dtype: Of the weights.
+            attention: Of the language model, by transformers' name: the engine's own.
+            parts: Where pretrained parts lie; None where the engine was told of no such place.
+
+        Returns:
+            A model whose forward takes `inputs_embeds`, `position_ids`, `past_key_values`, `logits_to_keep` and an
+            additive mask as transformers' causal models do, with `get_input_embeddings` and `get_decoder`.
+
+        Raises:
+            EngineError: If weights are missing or do not fit.
+        """
+        ...
+
+    @classmethod
+    def load(cls, path: Path, model: PreTrainedModel) -> Self:
+        """Load what the family needs besides the weights.
+
+        Args:
+            path: The model's directory, with its image processor's settings.
+            model: What `network` gave, on its device.
 
         Raises:
             EngineError: If the engine cannot prepare pictures as the model's image processor would.
         """
-        ...
-
-    @staticmethod
-    def tower_attention() -> str:
-        """Make the vision tower's attention known to transformers and return its name."""
         ...
 
     @property
@@ -84,6 +102,8 @@ class VisionFamily(Protocol):
 
     def place(self, embeddings: torch.Tensor, tokens: torch.Tensor, seen: Sequence[Pixels]) -> torch.Tensor:
         """Put the pictures' features in the place of their tokens.
+
+        What comes out for a picture must not depend on which others are seen, or texts would.
 
         Args:
             embeddings: Of the tokens, [prompts, length, width].

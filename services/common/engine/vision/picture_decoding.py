@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
@@ -30,8 +31,8 @@ class EncodedPictureLimits:
 
     @property
     def decoded(self) -> PictureLimits:
-        """Bounds on what the file holds."""
-        return PictureLimits(max_pixels=self.max_pixels, max_memory=self.max_memory)
+        """Bounds on what the file holds; text in its pixels goes no further than this engine."""
+        return PictureLimits(max_pixels=self.max_pixels, max_memory=self.max_memory, takes_burned_in=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +67,30 @@ def read_request_picture(source: str | bytes, limits: EncodedPictureLimits) -> R
     if len(file) > limits.max_bytes:
         raise _fault(f"The image has {len(file)} bytes; at most {limits.max_bytes} are taken.")
     return RequestPicture(file, media_type)
+
+
+def digest_of(pictures: Sequence[RequestPicture]) -> bytes:
+    """Make a digest of a request's pictures, by which the same ones are known again; it reads every byte of them.
+
+    Args:
+        pictures: The files with their declared types, in the request's order.
+
+    Returns:
+        32 bytes; none where there are no pictures.
+
+    Example:
+        >>> digest_of([RequestPicture(b"a", "image/png")]) == digest_of([RequestPicture(b"a")])
+        False
+    """
+    if not pictures:
+        return b""
+    digest = hashlib.sha256()
+    for each in pictures:
+        # A declared type decides whether the file is taken at all. Lengths tell where a file ends and the next begins.
+        for part in ((each.media_type or "").encode(), each.file):
+            digest.update(len(part).to_bytes(8, "big"))
+            digest.update(part)
+    return digest.digest()
 
 
 async def decode_in_pool(

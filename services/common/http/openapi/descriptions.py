@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from docstring_parser.google import parse
+from pydantic.alias_generators import to_camel
 
 
 def describe(schema: dict[str, Any]) -> None:
@@ -14,6 +15,8 @@ def describe(schema: dict[str, Any]) -> None:
     if parsed.description:
         schema["description"] = _in_json(parsed.description)
     said = {each.arg_name: each.description or "" for each in parsed.params}
+    # A standard's fields have its names on the wire, in camel case.
+    said |= {to_camel(name): text for name, text in said.items()}
     for name, found in schema.get("properties", {}).items():
         if "description" not in found and said.get(name):
             found["description"] = _in_json(said[name])

@@ -4,9 +4,10 @@ import { makeCard } from "./card.js";
 import { by, say } from "./dom.js";
 import { clearAnswer } from "./earlier.js";
 import { closeGaps, optionInputs, withdrawUndo } from "./options.js";
+import { appendPart } from "./part.js";
 import { describe, hideProblem, showProblem } from "./problems.js";
 import { state } from "./state.js";
-import { answerText, basis, counts, DEFERRED, isGiven, verdict } from "./verdict.js";
+import { basis, DEFERRED, isGiven } from "./verdict.js";
 
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
@@ -18,6 +19,7 @@ function collect() {
   if (options.length === 1) return { fault: "Give at least two options, or none.", at: optionInputs()[0] };
   const form = new FormData();
   form.append("image", state.picture.blob, state.picture.name);
+  appendPart(form, state.picture);
   form.append("question", question);
   form.append("options", JSON.stringify(options));
   form.append("method", by("method").value);
@@ -78,7 +80,7 @@ function showReply(asked, reply) {
   by("result").hidden = false;
   by("result").focus({ preventScroll: true });
   by("result").scrollIntoView({ block: "nearest" });
-  const words = isGiven(reply) ? [answerText(reply.answer), verdict(reply).words, counts(reply)] : [DEFERRED, basis(reply)];
+  const words = isGiven(reply) ? [reply.statement] : [DEFERRED, basis(reply)];
   say(words.filter(Boolean).join(". "));
 }
 

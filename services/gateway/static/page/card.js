@@ -6,7 +6,7 @@ import { percent } from "./numbers.js";
 import { seenWords } from "./picture.js";
 import { reviewRow } from "./review.js";
 import { summaryButtons } from "./summary.js";
-import { answerText, basis, counts, DEFERRED, isGiven, optionsLeft, verdict } from "./verdict.js";
+import { answerText, basis, DEFERRED, guessCounts, isGiven, optionsLeft, verdict } from "./verdict.js";
 import { openViewer } from "./viewer.js";
 
 const WITHOUT = {
@@ -16,6 +16,7 @@ const WITHOUT = {
   "system-message": "The model's server takes no system message: it was put at the head of the question.",
   "response-format": "The model's server cannot be held to a form of reply: it was asked for in words alone.",
   seed: "The model's server takes no seed: the same question may get another text.",
+  "second-look": "The model did not reply to a further question about its answer: the confidence does without it.",
   calibrator: "No calibrator fits these models: the confidence is the model's own statement.",
   "calibration-alarm": "Reviews show that the confidence of these models no longer holds: see the calibration page.",
 };
@@ -30,7 +31,7 @@ export function makeCard(asked, reply) {
     element("h2", { class: "headline", text: given ? "Answer" : DEFERRED }),
     given ? text("answer", answerText(reply.answer)) : null,
     text("decision", words),
-    given ? text("counts", counts(reply)) : null,
+    given ? text("statement", reply.statement) : null,
     askedPart(asked, given ? reply.answer.letter : null),
     text("basis", basis(reply)),
     given ? left : null,
@@ -96,16 +97,16 @@ function degraded(names) {
 
 // The label and the guess are one text: who prints it or reads it aloud has both. It cannot be copied (see answer.css).
 function guess(reply, left) {
-  const said = reply.answer ? `The model's guess, not reliable: ${answerText(reply.answer)}` : "The model's reply holds no answer.";
+  const said = reply.guess ? `The model's guess, not reliable: ${answerText(reply.guess)}` : "The model's reply holds no answer.";
   return element(
     "details", { class: "guess" },
     element("summary", { text: "Show what the model guessed (not reliable)" }),
     element("p", { class: "guessed", text: said }),
-    element("p", { text: counts(reply) }),
+    element("p", { text: guessCounts(reply) }),
     bars(reply),
     left,
     element("p", { class: "quiet", text: "Its words, not reliable:" }),
-    quoted("explanation", reply.explanation, "nothing"),
+    quoted("explanation", reply.guess_explanation, "nothing"),
   );
 }
 

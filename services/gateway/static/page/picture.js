@@ -2,11 +2,13 @@
 
 import { by, element } from "./dom.js";
 import { offerUndo, optionTexts, setOptions, withdrawUndo } from "./options.js";
+import { query, showPart, watchPart, WHOLE } from "./part.js";
 import { describe, hideProblem, showProblem } from "./problems.js";
 import { state } from "./state.js";
 import { openViewer } from "./viewer.js";
 
 const LONGEST_LOOK_MS = 30_000;
+const SETTLED_MS = 150; // a slider that moves on is not yet looked at
 let changed = () => {};
 
 export function takePicture(blob, name) {
@@ -17,31 +19,47 @@ export function takePicture(blob, name) {
     forgetPicture();
     return showProblem(`The picture has ${(blob.size / 1e6).toFixed(1)} MB; ${most / 1e6} are the most.`, by("file"));
   }
-  const picture = { blob, name, view: null, seen: null };
-  state.picture = picture;
   by("enlarge").hidden = true;
-  by("file-name").textContent = `${name}: being prepared…`;
   by("drop-text").hidden = true;
-  picture.seen = look(picture);
+  showPart(null);
+  return prepare({ blob, name, ...WHOLE });
+}
+
+// Another part of a picture is another picture: an answer and its card belong to the one that was asked about.
+function takePart(change) {
+  const { blob, name, frame, window } = state.picture;
+  changed();
+  return prepare({ blob, name, frame, window, ...change }, SETTLED_MS);
+}
+
+function prepare(part, wait = 0) {
+  const picture = { ...part, view: null, seen: null };
+  state.picture = picture;
+  by("enlarge").setAttribute("aria-busy", "true");
+  by("file-name").textContent = `${picture.name}: being prepared…`;
+  picture.seen = look(picture, wait);
   return picture.seen;
 }
 
 function forgetPicture() {
   state.picture = null;
   by("enlarge").hidden = true;
-  by("file-name").textContent = "PNG, JPEG, WebP, TIFF or BMP";
+  showPart(null);
+  by("file-name").textContent = "PNG, JPEG, WebP, TIFF, BMP or DICOM";
   by("drop-text").hidden = false;
 }
 
 // What the models will see. A browser shows no TIFF and cuts deep grey down in its own way: the gateway says.
-async function look(picture) {
+async function look(picture, wait) {
   let response, body;
   try {
+    if (wait) await new Promise((settled) => setTimeout(settled, wait));
+    if (state.picture !== picture) return;
     const headers = { "Content-Type": picture.blob.type || "application/octet-stream" };
-    response = await fetch("/v1/picture?grey=true", { method: "POST", body: picture.blob, headers, signal: AbortSignal.timeout(LONGEST_LOOK_MS) });
+    response = await fetch(`/v1/picture?${query(picture)}`, { method: "POST", body: picture.blob, headers, signal: AbortSignal.timeout(LONGEST_LOOK_MS) });
     body = await response.json();
   } catch {
-    if (state.picture === picture) by("file-name").textContent = `${picture.name}: it could not be shown yet`;
+    if (state.picture === picture) notShown(picture);
     return; // the gateway is away: asking will say so
   }
   if (state.picture !== picture) return;
@@ -51,7 +69,12 @@ async function look(picture) {
   } else if (response.status >= 400 && response.status < 500 && response.status !== 408 && response.status !== 429) {
     forgetPicture();
     showProblem(describe(response, body), by("file"));
-  } else by("file-name").textContent = `${picture.name}: it could not be shown yet`;
+  } else notShown(picture);
+}
+
+function notShown(picture) {
+  by("enlarge").hidden = true; // it may show another part
+  by("file-name").textContent = `${picture.name}: it could not be shown yet`;
 }
 
 function showPreview(picture) {
@@ -60,13 +83,24 @@ function showPreview(picture) {
   preview.alt = `The chosen picture, ${picture.name}, as the model sees it. Enlarge`;
   by("file-name").textContent = `${picture.name}: ${seenWords(picture.view.picture)}`;
   by("enlarge").hidden = false;
+  by("enlarge").setAttribute("aria-busy", "false");
+  showPart(picture.view.picture.dicom, picture.window);
+}
+
+function enlarge(picture) {
+  if (!picture?.view) return; // another part is on its way
+  const isWindowed = picture.view.picture.dicom && picture.view.grey;
+  openViewer(picture.view, picture.name, isWindowed ? (window) => {
+    if (state.picture === picture) takePart({ window });
+  } : null);
 }
 
 export function seenWords(seen) {
   const { format, width, height } = seen.source;
   const scaled = seen.scale < 1 ? `, shown to the model at ${seen.width} × ${seen.height}` : "";
   const window = seen.window ? `, grey from ${number(seen.window[0])} to ${number(seen.window[1])}` : "";
-  return `${format}, ${width} × ${height}${scaled}${window}`;
+  const frame = seen.dicom?.frames > 1 ? `, frame ${seen.dicom.frame} of ${seen.dicom.frames}` : "";
+  return `${format}, ${width} × ${height}${frame}${scaled}${window}`;
 }
 
 const number = (value) => String(Number(value.toPrecision(5)));
@@ -145,6 +179,7 @@ export async function watchPictures(whenChanged) {
     const file = [...(event.clipboardData?.files ?? [])].find((item) => item.type.startsWith("image/"));
     if (file) take(file, file.name || "pasted picture");
   });
-  by("enlarge").addEventListener("click", () => openViewer(state.picture.view, state.picture.name));
+  by("enlarge").addEventListener("click", () => enlarge(state.picture));
+  watchPart(takePart);
   await showSamples();
 }

@@ -1,7 +1,7 @@
 // What the page knows: the chosen picture, the question that is being asked, what the gateway allows.
 
 export const state = {
-  picture: null,    // { blob, name, view }; view: what the models see of it, once the gateway has said
+  picture: null,    // { blob, name, frame, window, view }; view: what the models see, once the gateway has said
   asking: null,     // the AbortController of the question on its way
   unanswered: null, // the question that has a key and no answer yet
   shown: null,      // { asked, reply, card } of the answer that is shown

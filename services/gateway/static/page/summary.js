@@ -2,7 +2,7 @@
 
 import { element, say } from "./dom.js";
 import { state } from "./state.js";
-import { answerText, basis, counts, DEFERRED, isGiven, verdict } from "./verdict.js";
+import { answerText, basis, DEFERRED, isGiven, verdict } from "./verdict.js";
 
 export function summary(asked, reply) {
   const options = Object.entries(asked.letters).map(([letter, text]) => `  ${letter}. ${text}`);
@@ -10,7 +10,7 @@ export function summary(asked, reply) {
   return [
     given ? `Answer: ${answerText(reply.answer)}` : DEFERRED,
     given ? verdict(reply).words : null,
-    given ? counts(reply) : null,
+    given ? reply.statement : null,
     basis(reply),
     `Question: ${asked.question}`,
     ...options,

@@ -18,12 +18,11 @@ export function verdict(reply) {
   return { tone: risk <= LARGEST_GREEN_RISK ? "sure" : "given", words: promise };
 }
 
-// One sentence in counts, for confidences that are calibrated and for no others.
-export function counts(reply) {
+// One sentence in counts of a guess, if its confidence is calibrated. An answer's is in the reply's own statement.
+export function guessCounts(reply) {
   if (!reply.calibration.calibrated || reply.confidence === null) return "";
-  const like = isGiven(reply) ? "answers like this one" : "guesses like the model's here";
   const poor = reply.confidence < 0.5 ? " More often wrong than right." : "";
-  return `Of 100 ${like} ${ofHundred(reply.confidence)} right.${poor}`;
+  return `Of 100 guesses like the model's here ${ofHundred(reply.confidence)} right.${poor}`;
 }
 
 export function basis(reply) {

@@ -1,18 +1,21 @@
 // The picture as the model saw it, enlarged. Of deep grey, window and level can be moved to look at the rest of the
-// file's values; the heading then says that this is not what the model saw.
+// file's values; the heading then says that this is not what the model saw. Of a DICOM object that is yet to be asked
+// about, it is asked with the window that was set.
 
 import { by } from "./dom.js";
 
 const SEEN = "What the model saw";
 const OTHER = "Not what the model saw: window and level were changed";
-let shown = null; // { view, image, grey, low, high, zoom }
+const AHEAD = "What the model will see: window and level were changed";
+let shown = null; // { view, image, grey, low, high, moved, take }
 
-export async function openViewer(view, name) {
+// `take` is given the window that was set, { center, width }, once the viewer is closed; null: it is for looking alone.
+export async function openViewer(view, name, take = null) {
   const image = new Image();
   image.src = view.image;
   await image.decode();
   const grey = view.grey && unpacked(view.grey);
-  shown = { view, image, grey, low: 0, high: 0 };
+  shown = { view, image, grey, low: 0, high: 0, moved: false, take };
   const canvas = by("viewer-canvas");
   canvas.width = view.picture.width;
   canvas.height = view.picture.height;
@@ -20,6 +23,7 @@ export async function openViewer(view, name) {
   by("viewer-facts").textContent = `${view.picture.width} × ${view.picture.height} pixels` +
     (view.picture.window ? `; grey values from ${round(view.picture.window[0])} to ${round(view.picture.window[1])} became black to white` : "");
   by("viewer-window").hidden = grey === null;
+  by("viewer-takes").hidden = take === null;
   canvas.classList.toggle("windowed", grey !== null);
   if (grey) setRanges(grey);
   reset();
@@ -46,6 +50,7 @@ function setRanges(grey) {
 }
 
 function reset() {
+  shown.moved = false;
   by("viewer-heading").textContent = SEEN;
   by("viewer-frame").classList.remove("changed");
   pen().drawImage(shown.image, 0, 0);
@@ -75,8 +80,9 @@ function paint() {
   const words = new Uint32Array(pixels.data.buffer);
   for (let place = 0; place < words.length; place += 1) words[place] = 0xff000000 | (table[grey.values[place]] * 0x010101);
   pen().putImageData(pixels, 0, 0);
-  by("viewer-heading").textContent = OTHER;
-  by("viewer-frame").classList.add("changed");
+  shown.moved = true;
+  by("viewer-heading").textContent = shown.take ? AHEAD : OTHER;
+  by("viewer-frame").classList.toggle("changed", shown.take === null);
 }
 
 function setWindow(centre, width) {
@@ -118,6 +124,10 @@ function watchDragging() {
 
 export function watchViewer() {
   by("viewer-close").addEventListener("click", () => by("viewer").close());
+  by("viewer").addEventListener("close", () => {
+    const { take, moved, low, high } = shown;
+    if (take && moved) take({ center: (low + high) / 2, width: high - low });
+  });
   by("viewer-reset").addEventListener("click", reset);
   by("viewer-zoom").addEventListener("input", (event) => setZoom(Number(event.target.value)));
   by("viewer-centre").addEventListener("input", (event) => setWindow(Number(event.target.value), shown.high - shown.low));

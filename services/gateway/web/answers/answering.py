@@ -12,9 +12,12 @@ from starlette.requests import ClientDisconnect
 
 from services.common.http.problems import Problem, internal_error, request_id_of
 from services.gateway.answering.progress import UNWATCHED, AnswerProgress
+from services.gateway.answering.reply import Answered
 from services.gateway.intake.submission import SubmissionReader, read_submission
+from services.gateway.results.result import result_of, source_of
 from services.gateway.schemas import VqaReply
 from services.gateway.settings import GatewaySettings
+from services.gateway.web.answers.reply_forms import WantedForms, result_response
 from services.gateway.web.refusals import REFUSED, problem_of
 from services.gateway.wiring import Gateway
 
@@ -44,9 +47,34 @@ async def answer(
         ClientDisconnect: If the client left.
     """
     try:
-        reply = await gateway.pipeline.answer(request, read, progress)
+        answered, recorded = await gateway.pipeline.answer(request, read, progress)
     except REFUSED as error:
         raise refusal(error, gateway.settings) from None
+    return _told(gateway, answered, recorded=recorded)
+
+
+async def answer_in_form(gateway: Gateway, request: Request, forms: WantedForms) -> VqaReply | Response:
+    """Answer a request, count the answer and log it, and write it in the form that the client wants most.
+
+    Raises:
+        Problem: If there is no answer, or none in such a form: that is said before a model is asked.
+        ClientDisconnect: If the client left.
+    """
+    try:
+        answered, recorded = await gateway.pipeline.answer(request, check=forms.check)
+    except REFUSED as error:
+        raise problem_of(error, gateway.settings) from None
+    reply = _told(gateway, answered, recorded=recorded)
+    form = forms.choose(source_of(answered.query))
+    if form is None:
+        return reply
+    return await result_response(
+        result_of(answered), form, **({"Content-Location": f"/vqa/{reply.id}"} if recorded else {})
+    )
+
+
+def _told(gateway: Gateway, answered: Answered, *, recorded: bool) -> VqaReply:
+    reply = answered.reply(recorded=recorded)
     gateway.metrics.count(reply)
     # Joins the answer's id to the request's; nothing of what was asked or answered.
     _log.info("answered", answer_id=reply.id, decision=reply.decision, degraded=reply.degraded, recorded=reply.recorded)

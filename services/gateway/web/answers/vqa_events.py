@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncIterator
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from fastapi import Request, Response
 from sse_starlette import ServerSentEvent
@@ -25,10 +25,10 @@ _EXAMPLE: Final = (
     'event: error\ndata: {"type": "urn:trustvqa:problem:downstream-timeout", "title": "Downstream timeout", '
     '"status": 504, "detail": "The downstream model did not reply in time: try again later."}\n\n'
 )
-EVENTS_REPLY: Final = {
+EVENTS_REPLY: Final[dict[str, Any]] = {
     "description": "The reply; or for a client that accepts `text/event-stream` events: `queued` (`place` in line, 0 "
-    "once it is its turn), `guidance` (`text`, `version`), and at last `answer` (the reply) or `error` (a problem "
-    "document).",
+    "once it is its turn), `guidance` (`text`, `version`), and at last `answer` (the reply), `deferral` (the reply, "
+    "where the question is left to a person) or `error` (a problem document).",
     "content": {"text/event-stream": {"example": _EXAMPLE}},
 }
 """OpenAPI's description of the reply of POST /vqa."""
@@ -55,7 +55,9 @@ async def _events(watched: WatchedAnswer, request: Request) -> AsyncIterator[Ser
                 case Guidance():
                     yield ServerSentEvent(_json({"text": step.text, "version": step.version}), event="guidance")
                 case VqaReply():
-                    yield ServerSentEvent(step.model_dump_json(), event="answer")
+                    # An app may show what comes as an answer without looking at the decision.
+                    name = "answer" if step.decision == "answer" else "deferral"
+                    yield ServerSentEvent(step.model_dump_json(), event=name)
     except ClientDisconnect:
         return
     except Problem as error:

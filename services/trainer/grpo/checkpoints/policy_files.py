@@ -91,7 +91,7 @@ async def run_policy(
     Yields:
         The policy.
     """
-    from services.common.engine.model.adapter import ModelOptions
+    from services.common.engine.model.options import ModelOptions
     from services.common.engine.transformers_engine import EngineOptions, TransformersEngine
 
     engine = await TransformersEngine.load(

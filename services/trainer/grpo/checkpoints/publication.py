@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import tempfile
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from prompt4trust.rewards import describe_reward
 from services.common.http.health import revision
 from services.common.registry.directory import Registry
+from services.trainer.run_files.provenance import PROVENANCE, in_figures, software
 
-_PACKAGES = ("torch", "transformers", "trl")
 _SHOWN = {
     "reward": "mean reward",
     "accuracy": "accuracy",
@@ -60,7 +59,7 @@ def publish(
         shutil.copytree(best, staged)
         metrics = {"split": "validation", "objective": provenance["objective"], "before": before, "after": after}
         (staged / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", encoding="utf-8")
-        (staged / "provenance.json").write_text(json.dumps(provenance, indent=2) + "\n", encoding="utf-8")
+        (staged / PROVENANCE).write_text(json.dumps(provenance, indent=2) + "\n", encoding="utf-8")
         (staged / "card.md").write_text(card(name, before, after, provenance), encoding="utf-8")
         return registry.publish_policy(name, staged)
 
@@ -99,7 +98,7 @@ def describe_origin(
         "downstream": {"model": connection["model"], "answer_template": connection["template"]},
         "data": dict(data),
         "config": dict(config),
-        "software": {"trustvqa": _version("trustvqa"), **{name: _version(name) for name in _PACKAGES}},
+        "software": software("torch", "transformers", "trl"),
         "code_revision": revision(),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
     }
@@ -111,7 +110,7 @@ def card(name: str, before: Mapping[str, Any], after: Mapping[str, Any], provena
     update, completions = config["update"], config["rollout"]["num_generations"]
     steps = update["max_steps"]
     rows = [
-        f"| {label} | {_cell(before['metrics'][key])} | {_cell(after['metrics'][key])} |"
+        f"| {label} | {in_figures(before['metrics'][key])} | {in_figures(after['metrics'][key])} |"
         for key, label in _SHOWN.items()
         if key in after["metrics"] and key in before["metrics"]
     ]
@@ -128,7 +127,7 @@ downstream model. It was improved by reinforcement learning (GRPO) from `{parent
 ## What it was trained on
 {data["train"]["n"]} questions of {data["train"]["name"]}. The checkpoint of step {provenance["step"]} of
 {steps} was chosen on {data["validation"]["n"]} questions of {data["validation"]["name"]}, by the objective
-`{provenance["objective"]}`. Reward `{config["reward"]}`, {completions} completions a prompt, KL weight
+`{provenance["objective"]}`. Reward `{describe_reward(config["reward"])}`, {completions} completions a prompt, KL weight
 {update["beta"]}, step size {update["learning_rate"]}, seed {config["seed"]}; {provenance["masked_samples"]} completions
 were left out because the downstream service could not be asked.
 `provenance.json` holds the whole configuration and the hashes of the data.
@@ -142,27 +141,3 @@ confidence 0.
 |---|---|---|
 {chr(10).join(rows)}
 """
-
-
-def hash_weights(directory: Path) -> str | None:
-    """Hash a model's weights, or None where they are not in the directory."""
-    digest = hashlib.sha256()
-    files = sorted(directory.glob("*.safetensors"))
-    for path in files:
-        with path.open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return digest.hexdigest() if files else None
-
-
-def _cell(interval: Mapping[str, float | None]) -> str:
-    value, low, high = interval["value"], interval["low"], interval["high"]
-    if value is None or low is None or high is None:
-        return "not defined"
-    return f"{value:.3f} ({low:.3f} to {high:.3f})"
-
-
-def _version(package: str) -> str | None:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return None

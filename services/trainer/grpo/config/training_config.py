@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
 from prompt4trust.models import Sampling
-from prompt4trust.rewards import REWARDS
 from services.trainer.grpo.config.renamed_settings import describe_renamed
+from services.trainer.grpo.config.reward_setting import RewardSetting
 from services.trainer.question_data import Data, PhantomData
 from services.trainer.section import Section
 
@@ -199,7 +199,7 @@ class TrainingConfig(Section):
         policy: The start: a version of the registry, a directory, or a model of the Hugging Face hub.
         prompt_template: The policy's wording, for a start that brings none of its own; "name@version" or a JSON file.
         version: Name of the version to publish.
-        reward: Name of the reward.
+        reward: A proper score by its name, or weights by name for a sum: {"brier": 1.0, "tail_weighted": 0.5}.
         seed: Of the data's order, the sampling and the bootstrap.
         device: auto takes a GPU where there is one.
         train: Questions to learn from.
@@ -215,7 +215,7 @@ class TrainingConfig(Section):
     policy: str = Field(min_length=1)
     prompt_template: str | None = None
     version: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")
-    reward: str = "log_score"
+    reward: RewardSetting = "log_score"
     seed: int = Field(default=0, ge=0, lt=2**32)
     device: Literal["auto", "cpu"] = "auto"
     train: Data
@@ -233,13 +233,6 @@ class TrainingConfig(Section):
         if renamed := describe_renamed(section):
             raise ValueError("; ".join(renamed))
         return section
-
-    @field_validator("reward")
-    @classmethod
-    def _reward_exists(cls, reward: str) -> str:
-        if reward not in REWARDS:
-            raise ValueError(f"unknown reward {reward!r}; there are {', '.join(REWARDS)}")
-        return reward
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Self:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from services.common.auth import Right, make_key
+from services.common.auth.caller import Caller
 from services.common.auth.client import client_of
 from tests.support.keys import MADE
 
@@ -29,5 +30,6 @@ def test_without_an_address_it_is_nobody() -> None:
 
 def test_with_keys_it_is_the_keys_id_wherever_it_comes_from() -> None:
     _, key = make_key("app", [Right.ASK], created=MADE)
-    scopes = [{"type": "http", "client": (address, 1), "state": {"key": key}} for address in ("192.0.2.1", "192.0.2.2")]
+    caller = Caller.of_key(key)
+    scopes = [{"type": "http", "client": (address, 1), "state": {"caller": caller}} for address in ("192.0.2.1", "::1")]
     assert {client_of(scope) for scope in scopes} == {key.id}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gzip
+import json
+import random
 import time
 
 import pytest
@@ -16,8 +18,8 @@ from tests.support.servers import free_port
 PATH = "v1/things"
 
 
-async def _post(server: Server, body: bytes = b"{}", times: int = 1) -> http_pool.Reply:
-    async with HttpPool(server.url) as http:
+async def _post(server: Server, body: bytes = b"{}", times: int = 1, most_bytes: int = 1 << 27) -> http_pool.Reply:
+    async with HttpPool(server.url, most_bytes=most_bytes) as http:
         for _ in range(times):
             reply = await http.post(PATH, body, {"Content-Type": "application/json"})
     return reply
@@ -47,11 +49,10 @@ async def test_a_compressed_reply_is_read(server: Server) -> None:
     assert (await _post(server)).json() == {"ok": True}
 
 
-async def test_a_reply_without_end_is_no_reply(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http_pool, "_MOST_REPLIED", 1 << 20)
+async def test_a_reply_without_end_is_no_reply(server: Server) -> None:
     server.replies = [Response(b"x" * (1 << 21))]
     with pytest.raises(HttpCallError, match="larger than 1 MB"):
-        await _post(server)
+        await _post(server, most_bytes=1 << 20)
 
 
 async def test_a_reply_that_is_no_http_is_a_failed_connection(server: Server) -> None:
@@ -98,3 +99,24 @@ async def test_a_proxy_of_the_environment_is_asked(server: Server, monkeypatch: 
         await far.post(PATH, b"{}", {})
         await near.post(PATH, b"{}", {})
     assert [each["host"] for each in server.headers] == ["api.example.invalid", server.url.removeprefix("http://")]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"a": [1, -0.1, 1e-7, null, true, "\\u00e9 \\ud83d\\ude00"], "a": {}}',
+        b'{"half": "\\ud800"}',
+        b"\xef\xbb\xbf{}",
+        '{"a": "\u00e9"}'.encode("utf-16"),
+        json.dumps([-random.Random(n).expovariate(0.3) for n in range(500)]).encode(),
+        b"[NaN, -Infinity]",
+    ],
+)
+def test_a_body_is_read_as_python_reads_json(body: bytes) -> None:
+    assert repr(http_pool.Reply(200, {}, body).json()) == repr(json.loads(body))
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"1" * 5000, b"[" * 100_000, b"{'a': 1}", b"{} {}"])
+def test_a_body_that_is_no_json_is_told_as_that(body: bytes) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        http_pool.Reply(200, {}, body).json()

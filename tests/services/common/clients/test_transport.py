@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from fastapi.responses import JSONResponse, PlainTextResponse, Response
+from hypothesis import given
+from hypothesis import strategies as st
 
 from prompt4trust.models import TransportError
+from prompt4trust.pictures import DataUrl
+from services.common.clients import transport
 from services.common.clients.http_pool import HttpPool
-from services.common.clients.transport import post_json
+from services.common.clients.transport import post_json, request_json
 from tests.services.common.clients.scripted_server import QUICK, Server, post
 from tests.support.network.fault_proxy import FaultProxy
 from tests.support.servers import free_port
@@ -36,3 +42,21 @@ async def test_the_pool_sends_its_key_and_keeps_the_base_path(server: Server) ->
     async with HttpPool(f"{server.url}/v1", api_key="k-1") as http:
         await post_json(http, "downstream", "chat/completions", {}, QUICK)
     assert server.headers[0]["authorization"] == "Bearer k-1"
+
+
+TEXTS = st.text(st.characters(exclude_categories=()), max_size=8)
+PICTURES = st.builds(DataUrl.of, st.sampled_from(["image/png", "image/jpeg"]), st.binary(max_size=20))
+BODIES: st.SearchStrategy[Any] = st.recursive(
+    TEXTS | PICTURES | st.none() | st.booleans() | st.integers() | st.floats(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(st.dictionaries(TEXTS, BODIES, max_size=4))
+def test_a_body_is_what_json_writes(body: dict[str, Any]) -> None:
+    assert request_json(body) == json.dumps(body, separators=(",", ":")).encode()
+
+
+def test_the_text_in_a_pictures_place_is_nobodys_to_know() -> None:
+    assert len(transport._PICTURE.removeprefix("picture ")) == 32

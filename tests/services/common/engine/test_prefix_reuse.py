@@ -6,22 +6,25 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
+from dataclasses import replace
 
 import pytest
 import torch
 
 from prompt4trust.models import Sampling
 from services.common.engine.interface import GenerationRequest, GenerationResult
-from services.common.engine.model.adapter import ModelOptions, TransformersAdapter
+from services.common.engine.model.adapter import TransformersAdapter
+from services.common.engine.model.options import ModelOptions
 from services.common.engine.model.prompt import Prompt
 from services.common.engine.transformers_engine import EngineOptions, TransformersEngine
 from tests.services.common.engine.tiny import png
 
 
 @asynccontextmanager
-async def engine_of(path: Path, entries: int, tolerance: float | None = None) -> AsyncIterator[TransformersEngine]:
-    adapter = TransformersAdapter.load(ModelOptions(path, slots=8, prefix_entries=entries))
+async def engine_of(
+    options: ModelOptions, entries: int, tolerance: float | None = None
+) -> AsyncIterator[TransformersEngine]:
+    adapter = TransformersAdapter.load(replace(options, prefix_entries=entries))
     async with TransformersEngine(adapter, EngineOptions(max_waiting=500, tie_tolerance=tolerance)) as engine:
         yield engine
 
@@ -75,14 +78,14 @@ def said(results: Sequence[GenerationResult]) -> list[list[tuple[str, str, list[
 
 @pytest.mark.parametrize("tolerance", [None, 0.3])
 async def test_texts_and_log_probabilities_are_those_of_an_engine_that_keeps_nothing(
-    vision_model: Path, tolerance: float | None
+    vision_options: ModelOptions, tolerance: float | None
 ) -> None:
     """One after the other and all at once; with a tolerance that makes many tokens near ties, too."""
     wanted = many()
-    async with engine_of(vision_model, 0, tolerance) as plain:
+    async with engine_of(vision_options, 0, tolerance) as plain:
         expected = [await plain.complete(each) for each in wanted]
         assert plain.stats.spared_tokens == 0
-    async with engine_of(vision_model, 8, tolerance) as engine:
+    async with engine_of(vision_options, 8, tolerance) as engine:
         for head, pictures in heads():
             await engine.complete(request(head, pictures, max_tokens=1))  # ahead, as the gateway does it
         in_turn = [await engine.complete(each) for each in wanted]
@@ -120,8 +123,10 @@ class Looks:
         monkeypatch.setattr(pool, "run", counted)
 
 
-async def test_a_picture_is_decoded_and_looked_at_once(vision_model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    async with engine_of(vision_model, 8) as engine:
+async def test_a_picture_is_decoded_and_looked_at_once(
+    vision_options: ModelOptions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with engine_of(vision_options, 8) as engine:
         looks = Looks(engine, monkeypatch)
         await engine.complete(request("question ", (png(1, 84),)))
         for number in range(4):
@@ -132,23 +137,23 @@ async def test_a_picture_is_decoded_and_looked_at_once(vision_model: Path, monke
 
 
 async def test_prompts_about_one_picture_that_come_together_wait_for_the_first(
-    vision_model: Path, monkeypatch: pytest.MonkeyPatch
+    vision_options: ModelOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with engine_of(vision_model, 8) as engine:
+    async with engine_of(vision_options, 8) as engine:
         looks = Looks(engine, monkeypatch)
         wanted = [request(f"the same question {n}", (png(picture, 84),)) for n in range(3) for picture in (1, 2)]
         await asyncio.gather(*(engine.complete(each) for each in wanted))
         assert sum(looks.passes) == 2  # of six prompts, one for each picture
-    async with engine_of(vision_model, 0) as engine:
+    async with engine_of(vision_options, 0) as engine:
         looks = Looks(engine, monkeypatch)
         await asyncio.gather(*(engine.complete(each) for each in wanted))
         assert sum(looks.passes) == 6
 
 
 async def test_after_a_failed_step_nothing_of_before_is_used(
-    vision_model: Path, monkeypatch: pytest.MonkeyPatch
+    vision_options: ModelOptions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with engine_of(vision_model, 8) as engine:
+    async with engine_of(vision_options, 8) as engine:
         whole = await engine.complete(request("question ", (png(1, 84),)))
         step, failing = engine._adapter.step, True
 

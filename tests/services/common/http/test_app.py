@@ -18,7 +18,7 @@ from pydantic import BaseModel
 from services.common.http.app import create_app
 from services.common.http.health import Dependency
 from services.common.http.problems import Problem
-from services.common.http.trace_context import trace_headers
+from services.common.trace_context import trace_headers
 from tests.support.servers import running
 from tests.support.settings import DemoSettings
 from tests.support.waiting import wait_until

@@ -80,7 +80,7 @@ async def test_sigterm_lets_requests_in_flight_finish_and_takes_no_more(
             try:
                 async with httpx.AsyncClient(base_url=url) as other:
                     await other.get("/health/live")
-            except (httpx.ConnectError, httpx.RemoteProtocolError):  # or hung up on while it was connecting
+            except (httpx.NetworkError, httpx.RemoteProtocolError):  # or hung up on, or reset, while it was connecting
                 return True
             return False
 

@@ -26,6 +26,8 @@ def do(
     match asked["act"]:
         case "echo":
             return {**me, "asked": asked}, file[::-1]
+        case "change":
+            return me, bytes.fromhex(asked["head"]) + file[asked["cut"] :] + bytes.fromhex(asked["more"])
         case "later":
             return me, file[::-1], lambda: do(b"", asked["then"])[0]
         case "await":

@@ -14,6 +14,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +23,9 @@ import pytest
 
 from prompt4trust.errors import PictureError
 from services.common.pictures.pool import PicturePool, PictureWorkerError, WorkerLimits
+from services.common.pictures.worker import known_end, pieces_of, serve
 from tests.services.common.pictures.tasks import do
-from tests.support.waiting import until
+from tests.support.waiting import DEADLINE_S, until
 
 MEMORY = 100_000_000
 FOREVER = 100.0
@@ -64,6 +66,23 @@ async def test_what_is_asked_and_the_file_go_there_and_back(pool: PicturePool, s
     assert back == file[::-1]
     assert found["asked"] == {"act": "echo", "text": 'é\ud800"', "numbers": [1, 2.5, None]}
     assert found["pid"] != os.getpid()
+
+
+async def test_a_file_that_ends_as_the_clients_is_put_together_again(pool: PicturePool) -> None:
+    file = os.urandom(5_000)
+    for head, cut, more in product((0, 1, 64, 65, 3_000), (0, 30, 900, 5_000), (b"", b"behind")):
+        new = os.urandom(head)
+        told = {"act": "change", "head": new.hex(), "cut": cut, "more": more.hex()}
+        for sent in (file, b""):
+            _, back = await pool.run(sent, told)
+            assert back == new + sent[cut:] + more
+
+
+def test_only_the_head_of_such_a_file_is_sent() -> None:
+    file = os.urandom(5_000)
+    assert known_end(file, file) == 5_000 - 64
+    assert known_end(b"new" + file, file) == 5_000 + 3 - 64
+    assert known_end(file + b"!", file) == known_end(file[:64], file) == known_end(b"", file) == 0
 
 
 async def test_refusals_come_back_and_the_worker_goes_on(pool: PicturePool) -> None:
@@ -251,6 +270,7 @@ async def test_signals_to_the_whole_group_do_not_cut_off_a_picture(pool: Picture
 PARENT = """
 import asyncio, sys
 from services.common.pictures.pool import PicturePool, WorkerLimits
+from services.common.pictures.worker import known_end
 from tests.services.common.pictures.tasks import do
 from tests.support.waiting import until
 
@@ -275,6 +295,22 @@ def test_no_worker_outlives_a_killed_parent() -> None:
         parent.kill()
     _, left = psutil.wait_procs(family, timeout=60)
     assert left == []
+
+
+def test_a_picture_whose_parent_was_killed_before_its_worker_began_is_not_decoded() -> None:
+    ours, theirs = socket.socketpair()
+    context = multiprocessing.get_context("forkserver")
+    worker = context.Process(target=serve, args=(theirs, do, MEMORY, FOREVER), daemon=True)
+    with ours, theirs:
+        for piece in pieces_of({"act": "stall"}, b"a picture"):
+            ours.sendall(piece)
+        ours.close()
+        worker.start()
+    try:
+        worker.join(DEADLINE_S)
+        assert worker.exitcode == 0
+    finally:
+        worker.kill()
 
 
 async def later(pool: PicturePool, **then: Any) -> asyncio.Task[Any]:

@@ -37,7 +37,8 @@ def test_a_response_is_what_the_chat_says(client: openai.OpenAI) -> None:
 
 
 def test_a_response_repeats_what_was_asked_and_counts_tokens(server: str, client: openai.OpenAI) -> None:
-    found = respond(client, temperature=0.5, top_p=0.9, instructions="be brief", metadata={"a": "b"}, store=False)
+    told = {"instructions": "be brief", "metadata": {"a": "b"}}
+    found = respond(client, temperature=0.5, top_p=0.9, **told, store=False, extra_body={"seed": 6})
     assert (found.object, found.model, found.error) == ("response", MODEL, None)
     assert (found.temperature, found.top_p, found.instructions, found.metadata) == (0.5, 0.9, "be brief", {"a": "b"})
     assert (found.status, found.incomplete_details and found.incomplete_details.reason) == (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -11,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 
 from prompt4trust.calibration import CalibratorArtifact
-from prompt4trust.models import Completion, Cost, Generation, Guidance, Sampling
+from prompt4trust.meaning import DEFAULT_JUDGE, open_wording
+from prompt4trust.models import Completion, Cost, Decoding, Generation, Guidance, Sampling
 from prompt4trust.picture_files import PREPARATION
 from prompt4trust.pictures import PictureLimits
 from prompt4trust.prompts import load_answer_template
@@ -25,7 +28,7 @@ from services.gateway.admission.adaptive_limit import FixedLimit
 from services.gateway.admission.gate import Gate
 from services.gateway.answering import pipeline as stages
 from services.gateway.answering.decision import DecisionDefaults
-from services.gateway.answering.familiarity import FamiliarityJudge
+from services.gateway.answering.familiarity import Familiarity, FamiliarityJudge, Looks
 from services.gateway.answering.guidance_ahead import GuidanceAhead
 from services.gateway.answering.models import Models
 from services.gateway.answering.pipeline import Pipeline
@@ -36,12 +39,15 @@ from services.gateway.intake.query import Query
 from services.gateway.intake.uploads import Uploads
 from services.gateway.schemas import VqaReply
 from services.gateway.shelves.calibrators import CalibratorShelf
-from services.gateway.shelves.evidence import Shelves
+from services.gateway.shelves.evidence import Evidence, Shelves
 from services.gateway.shelves.guards import GuardShelf
 from services.gateway.shelves.references import ReferenceShelf
-from tests.services.gateway.answering.test_selection import make_guard
-from tests.services.gateway.answering.test_shift import PAIR, a_query, make_reference
+from tests.services.gateway.answering.test_selection import ask, evidence, guarded, make_guard, said
+from tests.services.gateway.answering.test_shift import PAIR, a_query, made_from, make_reference
 from tests.services.gateway.conftest import MODEL, TEMPLATE, make_calibrator
+from tests.services.gateway.upstream import Upstream
+
+__all__ = ["evidence", "guarded"]
 
 STAGES = ("ask", "evidence", "judge", "withheld_promise", "calibrate", "decide")
 
@@ -162,10 +168,10 @@ async def test_a_guard_of_another_calibrator_guarantees_nothing(tmp_path: Path) 
     publisher.publish()
     pipeline = make_pipeline(publisher.registry)
     await pipeline.shelves.refresh()
-    first = pipeline.shelves.evidence(PAIR, is_open=False)
+    first = pipeline.shelves.evidence(PAIR)
     publisher.publish()
     await pipeline.shelves.refresh()
-    second = pipeline.shelves.evidence(PAIR, is_open=False)
+    second = pipeline.shelves.evidence(PAIR)
     assert first.fitting_guard is first.guard is not None
     assert second.fitting_guard is second.guard is not None
     for calibrator in (None, second.calibrator):
@@ -174,10 +180,78 @@ async def test_a_guard_of_another_calibrator_guarantees_nothing(tmp_path: Path) 
         assert mixed.fitting_guard is None
 
 
-async def test_of_an_open_question_nothing_is_promised(tmp_path: Path) -> None:
+async def test_evidence_of_multiple_choice_promises_nothing_of_open_questions(tmp_path: Path) -> None:
     publisher = Publisher(tmp_path)
     publisher.publish()
     pipeline = make_pipeline(publisher.registry)
     await pipeline.shelves.refresh()
-    evidence = pipeline.shelves.evidence(PAIR, is_open=True)
-    assert (evidence.calibrator, evidence.guard, evidence.references) == (None, None, ())
+    wording = open_wording(PAIR.answer_template, DEFAULT_JUDGE)
+    evidence = pipeline.shelves.evidence(PAIR.model_copy(update={"answer_template": wording}))
+    assert (evidence.calibrator, evidence.guard, evidence.misfit, evidence.guard_misfit) == (None, None, None, None)
+
+
+async def test_a_look_ahead_is_taken_for_the_very_reference_and_only_once_it_is_there(tmp_path: Path) -> None:
+    registry = Registry(tmp_path)
+    registry.references.publish(make_reference())
+    shelf, again = ReferenceShelf(registry, 0, 0.99), ReferenceShelf(registry, 0, 0.99)
+    judge = FamiliarityJudge(0.99, PREPARATION, anyio.CapacityLimiter(1))
+
+    async def judged(kind: str, of: ReferenceShelf, looking: asyncio.Future[Looks] | None = None) -> Familiarity:
+        await of.refresh()
+        return await judge.judge(a_query(kind), Evidence(PAIR, made_from("phantom-vqa"), None, of.content), looking)
+
+    def found(looks: Looks) -> asyncio.Future[Looks]:
+        future: asyncio.Future[Looks] = asyncio.get_running_loop().create_future()
+        future.set_result(looks)
+        return future
+
+    usual, strange = await judged("disc", shelf), await judged("stripes", shelf)
+    assert usual != strange
+    looks = await judge.look(a_query("stripes"), shelf.content)
+    assert await judged("stripes", shelf, found(looks)) == strange
+    assert await judged("disc", shelf, found(looks)) == strange  # so it is taken
+    assert await judged("disc", again, found(looks)) == usual  # and not for another of the same name
+    begun: asyncio.Future[Looks] = asyncio.get_running_loop().create_future()
+    assert await judged("disc", shelf, begun) == usual
+    begun.set_exception(ValueError("a trait is missing"))
+    assert await judged("disc", shelf, begun) == usual
+
+
+def test_open_questions_have_evidence_of_their_own(
+    guarded: httpx.Client, upstream: Upstream, evidence: Registry
+) -> None:
+    evidence.guards.publish(make_guard("verbalized", None))
+    wording = open_wording(TEMPLATE, DEFAULT_JUDGE)
+    evidence.guards.publish(make_guard("verbalized", None, wording=wording, name="guard-open"))
+    asked: dict[str, Any] = {"max_risk": 0.2, "method": "verbalized"}
+    upstream.text = "The answer is pleural effusion with confidence 95."
+    reply = ask(guarded, **asked, options=[])
+    basis = reply["decision_basis"]
+    assert (reply["decision"], basis["guarantee"], basis["evidence"]["guard"]) == ("answer", True, "guard-open")
+    assert reply["answer"] == {"letter": None, "text": "pleural effusion"}
+    upstream.text = "The answer is pleural effusion with confidence 60."
+    reply = ask(guarded, **asked, options=[])
+    assert (reply["decision"], reply["answer"]) == ("defer", None)
+    upstream.text = said(95)
+    assert ask(guarded, **asked)["decision_basis"]["evidence"]["guard"] == "guard-verbalized"
+
+
+def test_an_open_answer_is_corrected_by_a_calibrator_of_open_questions(
+    guarded: httpx.Client, upstream: Upstream, evidence: Registry
+) -> None:
+    evidence.calibrators.publish(make_calibrator("verbalized", None))
+    upstream.text = "The answer is pleural effusion with confidence 95."
+    reply = ask(guarded, method="verbalized", options=[])
+    assert reply["calibration"]["calibrated"] is False
+    assert "no calibrator was fitted on open questions" in reply["calibration"]["reason"]
+    assert reply["degraded"] == []
+    of_choices = make_calibrator("verbalized", None)
+    key = of_choices.key.model_copy(update={"answer_template": open_wording(TEMPLATE, DEFAULT_JUDGE)})
+    warmer = key.model_copy(update={"decoding": Decoding.of(Sampling(temperature=0.7))})
+    evidence.calibrators.publish(of_choices.model_copy(update={"key": warmer, "name": "warmer"}))
+    reply = ask(guarded, method="verbalized", options=[])
+    assert reply["calibration"]["reason"].startswith("no calibrator fits this answer: warmer was made from answers")
+    assert reply["degraded"] == ["calibrator"]
+    evidence.calibrators.publish(of_choices.model_copy(update={"key": key, "name": "of-open-questions"}))
+    reply = ask(guarded, method="verbalized", options=[])
+    assert (reply["calibration"]["calibrated"], reply["calibration"]["calibrator"]) == (True, "of-open-questions")

@@ -20,9 +20,9 @@ from services.gateway.answering.guidance_ahead import GuidanceAhead
 from services.gateway.answering.prefix_warming import WRITING_S, PrefixWarming
 from services.gateway.intake.later import Later
 from services.gateway.intake.query import Query
-from services.gateway.schemas import Ask
+from services.gateway.question_schemas import Ask
 from services.gateway.settings import GatewaySettings
-from tests.services.gateway.checks import body
+from tests.services.gateway.checks import body, said
 from tests.services.gateway.conftest import MakeGateway, picture
 from tests.services.gateway.upstream import Upstream
 from tests.support.waiting import wait_until
@@ -70,7 +70,7 @@ def test_the_model_reads_the_answers_own_prompt_up_to_the_guidance(warm_url: str
     assert text_of(ahead).startswith(shared)
     assert upstream.guidance in text_of(answer)
     assert upstream.guidance not in text_of(ahead)
-    assert reply["answer"] is not None
+    assert said(reply) is not None
     assert reply["degraded"] == []
 
 
@@ -83,7 +83,7 @@ def test_a_model_that_fails_then_is_no_reason_to_leave_it_alone(warm_url: str, u
         assert len(upstream.asked) == 1  # once, and not again
         upstream.downstream = "reply"
         upstream.release.set()
-        assert asking.result().raise_for_status().json()["answer"] is not None
+        assert said(asking.result().raise_for_status().json()) is not None
 
 
 def test_it_ends_with_the_question(warm_url: str, upstream: Upstream) -> None:

@@ -38,6 +38,7 @@ def make_guard(
     n: int = 1500,
     calibrator: CalibratorArtifact | None = None,
     options: bool = False,
+    wording: str = TEMPLATE,
     **changes: Any,
 ) -> GuardArtifact:
     """Evidence of answers whose stated confidence says a good deal; with options, of groups easy and hard."""
@@ -55,7 +56,7 @@ def make_guard(
     arguments: dict[str, Any] = {"name": f"guard-{estimator.replace('+', '-')}", "ties": "together", **changes}
     return fit_guard(
         answers,
-        key=whole_key(downstream=MODEL, policy=policy, estimator=estimator, answer_template=TEMPLATE),
+        key=whole_key(downstream=MODEL, policy=policy, estimator=estimator, answer_template=wording),
         dataset="phantom-vqa",
         clock=lambda: datetime(2026, 1, 2, tzinfo=UTC),
         calibrator=calibrator,
@@ -270,7 +271,7 @@ def test_an_option_set_holds_what_the_evidence_says(
     assert "no option sets were fitted" in none["option_set_reason"]
 
     evidence.guards.publish(make_guard("consistency", None, options=True))
-    reply = ask(guarded, method="consistency", coverage=0.85)
+    reply = ask(guarded, method="consistency", coverage=0.85, max_risk=0.1)  # of a deferral one option is not told
     assert reply["option_set"] == {
         "letters": ["B"],
         "coverage": 0.85,
@@ -292,17 +293,20 @@ def test_an_option_set_is_that_of_the_questions_group(
     guarded: httpx.Client, upstream: Upstream, evidence: Registry
 ) -> None:
     evidence.guards.publish(make_guard("consistency", None, options=True, group="family"))
-    easy = ask(guarded, method="consistency", groups={"family": "easy", "modality": "CT"})["option_set"]
+    easy = ask(guarded, method="consistency", groups={"family": "easy", "modality": "CT"}, max_risk=0.1)["option_set"]
     assert (easy["letters"], easy["groups"], easy["n"]) == (["B"], {"family": "easy"}, 750)
     assert easy["reason"].endswith("the 750 checked ones with family easy.")
     hard = ask(guarded, method="consistency", groups={"family": "hard"})["option_set"]
     assert (hard["letters"], hard["groups"]) == (["A", "B", "C"], {"family": "hard"})
     for unknown in ({"family": "new"}, {}):
-        assert ask(guarded, method="consistency", coverage=0.85, groups=unknown)["option_set"]["groups"] == {}
+        told = ask(guarded, method="consistency", coverage=0.85, groups=unknown, max_risk=0.1)["option_set"]
+        assert told["groups"] == {}
     form = {"question": "Which shape?", "options": '["Round", "Oval", "Spiculated"]', "method": "consistency"}
     files = {"image": ("scan.png", picture(), "image/png")}
     by_form = guarded.post(
-        "/vqa", data={**form, "groups": json.dumps({"family": "easy"}), "coverage": "0.9"}, files=files
+        "/vqa",
+        data={**form, "groups": json.dumps({"family": "easy"}), "coverage": "0.9", "max_risk": "0.1"},
+        files=files,
     )
     assert by_form.json()["option_set"] == easy
 

@@ -13,7 +13,7 @@ import pytest
 
 from prompt4trust.models import Sampling
 from services.common.registry.directory import Registry
-from tests.services.gateway.checks import body
+from tests.services.gateway.checks import body, said
 from tests.services.gateway.conftest import MODEL, TEMPLATE, MakeGateway, make_calibrator
 from tests.support.habits import HabitsServer
 
@@ -72,7 +72,7 @@ def test_every_habit_is_answered(
     with asking(*habits, **SAMPLED, registry=tmp_path) as client:
         for asked in (first, first + 1):
             reply = ask(client)
-            assert (reply["answer"]["letter"], reply["calibration"]["stated_confidence"]) == ("B", 0.95)
+            assert (said(reply)["letter"], reply["calibration"]["stated_confidence"]) == ("B", 0.95)
             assert (reply["degraded"], reply["calibration"].get("calibrator")) == (degraded, calibrator)
             assert reply["calibration"]["calibrated"] is (calibrator is not None)
             assert len(server.asked) == asked
@@ -124,14 +124,14 @@ def test_what_is_no_answer_is_none(asking: Asking, habit: str) -> None:
         if habit == "refuses for another reason":
             assert (reply.status_code, reply.json()["type"]) == (502, "urn:trustvqa:problem:downstream-failed")
         else:
-            assert (reply.json()["answer"], reply.json()["decision"]) == (None, "defer")
+            assert (said(reply.json()), reply.json()["decision"]) == (None, "defer")
 
 
 @pytest.mark.parametrize("reason", ["length", "content_filter", "tool_calls"])
 def test_a_text_that_was_ended_early_is_read_as_one(asking: Asking, reason: str) -> None:
     with asking(f"ends by {reason}", text="The answer is B with confidence 9") as client:
         reply = ask(client, "cgp")
-        assert (reply["answer"], reply["confidence"], reply["decision"]) == (None, None, "defer")
+        assert (said(reply), reply["confidence"], reply["decision"]) == (None, None, "defer")
 
 
 OBJECT = '{"answer": "B", "confidence": 95, "explanation": "It is longer than wide."}'
@@ -151,7 +151,7 @@ def test_a_template_that_asks_for_json_has_it_in_the_form_that_the_server_takes(
     with asking(*habits, text=OBJECT, answer_template="answer-json@1") as client:
         for _ in range(2):
             reply = ask(client, "verbalized")
-            assert (reply["answer"]["letter"], reply["confidence"]) == ("B", 0.95)
+            assert (said(reply)["letter"], reply["confidence"]) == ("B", 0.95)
             assert reply["degraded"] == [*degraded, "calibrator"]
     sent = [(body.get("response_format") or {"type": None})["type"] for body in serving[0].asked]
     assert sent == [*forms, forms[-1]]
@@ -164,12 +164,12 @@ def test_a_parser_of_one_s_own_reads_replies_and_has_its_own_evidence(asking: As
     with asking(text="B|95", answer_template=f"{TEMPLATE}+{PARSER}") as client:
         assert client.get("/version").json()["answer_template"] == f"{TEMPLATE}+{PARSER}@2"
         reply = ask(client, "cgp")
-        assert (reply["answer"]["letter"], reply["confidence"]) == ("B", 0.95)
+        assert (said(reply)["letter"], reply["confidence"]) == ("B", 0.95)
         assert (reply["degraded"], reply["decision"]) == (["calibrator"], "defer")
 
 
 def test_a_parser_that_raises_makes_no_answer(asking: Asking) -> None:
     with asking(text="The answer is B with confidence 95.", answer_template=f"{TEMPLATE}+{PARSER}") as client:
         reply = ask(client, "cgp")
-        assert (reply["answer"], reply["decision"]) == (None, "defer")
+        assert (said(reply), reply["decision"]) == (None, "defer")
         assert "parser" in reply["decision_basis"]["reason"]

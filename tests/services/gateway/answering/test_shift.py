@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Awaitable, Generator, Iterator, Mapping
+from collections.abc import Awaitable, Generator, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
@@ -20,11 +20,14 @@ from PIL import Image
 from prompt4trust.picture_files import PREPARATION
 from prompt4trust.pictures import PictureLimits, PreparedPicture, decode_picture
 from prompt4trust.shift import Described, PictureAndWords, ReferenceArtifact, fit_reference
+from prompt4trust.shift.levels import Levels
+from prompt4trust.shift.stored.stored_levels import LevelsPart
 from services.common.registry.directory import Registry
 from services.gateway.answering.familiarity import Familiarity, FamiliarityJudge
 from services.gateway.answering.promises import withheld_promise
 from services.gateway.intake.query import Query
-from services.gateway.schemas import Ask, Atypicality
+from services.gateway.question_schemas import Ask
+from services.gateway.schemas import Atypicality
 from services.gateway.shelves.calibrators import FittedCalibrator
 from services.gateway.shelves.evidence import Evidence
 from services.gateway.shelves.guards import Guard
@@ -65,6 +68,10 @@ def reference() -> ReferenceArtifact:
     return make_reference()
 
 
+def levels(scores: Sequence[float]) -> LevelsPart:
+    return LevelsPart.of(Levels.of(scores, group=1))
+
+
 @pytest.fixture
 def evidence(tmp_path: Path) -> Registry:
     registry = Registry(tmp_path / "registry")
@@ -103,7 +110,7 @@ def test_of_a_picture_unlike_the_checked_ones_nothing_is_promised(
     reply = ask(client, "stripes", max_risk=0.1)
     reason = (
         "the picture is unlike those that the confidence was checked on, more so than "
-        "every one of the 300 questions of phantom-vqa that are kept for comparison"
+        "every one of the 300 different pictures of phantom-vqa that are kept for comparison"
     )
     assert reply["atypicality"].pop("parts")["picture"] == round(1 - 1 / 301, 4)
     assert reply["atypicality"] == {
@@ -124,7 +131,7 @@ def test_of_a_picture_unlike_the_checked_ones_nothing_is_promised(
     }  # fmt: skip
     assert reply["confidence"] == 0.95
     assert (reply["option_set"], reply["option_set_reason"]) == (None, f"no coverage is promised: {reason}")
-    assert reply["answer"] == {"letter": "B", "text": "Oval"}  # still told, for a person to judge
+    assert (reply["answer"], reply["guess"]) == (None, {"letter": "B", "text": "Oval"})
     assert reply["degraded"] == []
 
     # Nothing of that sticks to the next question, and the same one fares the same.
@@ -215,7 +222,7 @@ def test_a_spoilt_reference_is_none_and_the_reference_is_that_of_the_evidence(
     client: httpx.Client, evidence: Registry, reference: ReferenceArtifact
 ) -> None:
     path = evidence.references.publish(reference)
-    path.write_text(path.read_text().replace('"steps": "', '"steps": "AAAA'))
+    path.write_text(path.read_text().replace('"covariance": "', '"covariance": "AAAA'))
     assert ask(client, "stripes")["atypicality"] is None
     # Of data with another name: not what the calibrator was fitted on.
     evidence.references.publish(reference.model_copy(update={"dataset": "another"}))
@@ -234,7 +241,7 @@ def a_query(kind: str = "disc") -> Query:
     ask = Ask.model_validate({**ASKED, "method": "cgp"}, context={"methods": ("cgp",)})
     decoded = decode_picture(base64.b64decode(encoded(kind)), PictureLimits())
     descriptor = PictureAndWords()
-    described_as = {descriptor.id: descriptor.describe(decoded.pixels, ask.question, ask.options)}
+    described_as = {descriptor.id: descriptor.describe(decoded.reduced, ask.question, ask.options)}
     return Query(ask, PreparedPicture.of(decoded), There(described_as), "id", False, None, 0.0)
 
 
@@ -299,6 +306,41 @@ def test_nothing_is_promised_while_the_reference_cannot_be_read(
     assert ask(client)["calibration"]["calibrated"] is True
 
 
+async def test_a_reference_too_small_for_the_limit_never_says_that_nothing_is_unusual(
+    tmp_path: Path, reference: ReferenceArtifact
+) -> None:
+    """Forty pictures: nothing can be more atypical than 1 - 2 / 41 by them, whatever is shown."""
+    picture_part = reference.parts["picture"].model_copy(update={"levels": levels(range(40))})
+    registry = Registry(tmp_path)
+    registry.references.publish(reference.model_copy(update={"parts": {**reference.parts, "picture": picture_part}}))
+    shelf = ReferenceShelf(registry, 0, 0.99)
+    await shelf.refresh()
+    evidence = Evidence(PAIR, made_from("phantom-vqa"), None, shelf.content)
+
+    async def judged(limit: float, query: Query) -> Familiarity:
+        return await FamiliarityJudge(limit, PREPARATION, anyio.CapacityLimiter(1)).judge(query, evidence)
+
+    for kind in ("disc", "stripes"):
+        found = await judged(0.99, a_query(kind))
+        unknown = "the reference inputs discs are too few to tell what is beyond 0.99: at most 0.9512"
+        assert found == Familiarity(None, unknown, is_lost=True)
+        withheld = withheld_promise(evidence, found, alarm_withholds=True)
+        assert withheld is not None
+        assert withheld.code == "atypicality-unknown"
+    # What its words tell all the same counts, and a limit that it reaches is judged by; at 1 nothing is withheld.
+    strange = {"picture-and-words@2": PictureAndWords().describe(None, "Who won the match yesterday?", {})}
+    seen = (await a_query().described)["picture-and-words@2"]
+    odd = {name: replace(each, traits={**seen.traits, **each.traits}) for name, each in strange.items()}
+    told = (await judged(0.99, replace(a_query(), described=There(odd)))).atypicality
+    assert told is not None
+    assert told.beyond
+    for limit in (0.95, 1.0):
+        usual = (await judged(limit, a_query())).atypicality
+        assert usual is not None
+        assert not usual.beyond
+        assert "of the 300 questions of phantom-vqa, about 40 different pictures, that are kept" in usual.reason
+
+
 async def test_a_reference_that_comes_while_a_question_is_asked_lets_none_through(
     tmp_path: Path, reference: ReferenceArtifact
 ) -> None:
@@ -334,7 +376,7 @@ def test_a_standing_alarm_withholds_as_well() -> None:
 async def test_the_reason_counts_the_questions_that_are_as_unlike(tmp_path: Path, reference: ReferenceArtifact) -> None:
     # Scores of the held-out questions such that exactly two of them are as far away as any picture can be.
     scores = [0.0] * 298 + [1e6] * 2
-    picture_part = reference.parts["picture"].model_copy(update={"scores": scores})
+    picture_part = reference.parts["picture"].model_copy(update={"levels": levels(scores)})
     registry = Registry(tmp_path)
     registry.references.publish(reference.model_copy(update={"parts": {**reference.parts, "picture": picture_part}}))
     shelf = ReferenceShelf(registry, 0, 0.97)
@@ -343,7 +385,7 @@ async def test_the_reason_counts_the_questions_that_are_as_unlike(tmp_path: Path
     found = (await FamiliarityJudge(0.97, PREPARATION, anyio.CapacityLimiter(1)).judge(a_query(), evidence)).atypicality
     assert found is not None
     assert found.parts["picture"] == round(1 - 3 / 301, 4)
-    assert "on, as are only 2 of the 300 questions of phantom-vqa" in found.reason
+    assert "on, as are at most 2 of the 300 different pictures of phantom-vqa" in found.reason
 
 
 def test_a_colour_picture_of_any_size_is_described(

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from prompt4trust.shares import of_hundred
 from services.common.registry.directory import Registry
-from tests.services.gateway.checks import body
+from tests.services.gateway.checks import body, said
 from tests.services.gateway.conftest import OPTIONS, MakeGateway, make_calibrator, picture
 from tests.services.gateway.upstream import VERDICT, Upstream
 
@@ -60,13 +61,19 @@ def test_the_reply_has_the_documented_form(client: httpx.Client, upstream: Upstr
         "atypicality": None,
         "atypicality_reason": "the registry has no reference of the questions that platt-cgp was made from",
         "guidance_prompt": "Weigh the border.",
-        "explanation": VERDICT,
+        "statement": f"B (Oval). Of 100 answers like this one {of_hundred(expected)} right. No guarantee.",
+        "explanation": VERDICT.replace("95", "[number left out]"),
+        "guess": None,
+        "guess_explanation": None,
+        "model_text": VERDICT,
+        "guess_model_text": None,
         "picture": {
             "source": {"format": "PNG", "width": 40, "height": 30},
             "width": 40,
             "height": 30,
             "window": None,
             "scale": 1.0,
+            "dicom": None,
         },
         "models": {"policy": "policy-1", "downstream": "model-1"},
         "degraded": [],
@@ -134,7 +141,7 @@ def test_base64_is_read_as_people_write_it(client: httpx.Client, image: str) -> 
 def test_letters_of_the_client_are_kept(client: httpx.Client, upstream: Upstream) -> None:
     upstream.text = "The answer is Q with confidence 90."
     reply = ask(client, options={"K": "Oval", "Q": "Round"})
-    assert reply["answer"] == {"letter": "Q", "text": "Round"}
+    assert said(reply) == {"letter": "Q", "text": "Round"}
 
 
 def test_verbalized_asks_no_policy_and_takes_its_own_calibrator(client: httpx.Client, upstream: Upstream) -> None:
@@ -160,7 +167,7 @@ def test_an_open_question_is_answered_and_never_called_calibrated(client: httpx.
     none: tuple[Any, ...] = ([], {}, ...)
     for options in none:
         reply = ask(client, options=options)
-        assert reply["answer"] == {"letter": None, "text": "a small effusion"}
+        assert (reply["answer"], reply["guess"]) == (None, {"letter": None, "text": "a small effusion"})
         assert reply["confidence"] == reply["calibration"]["stated_confidence"] == 0.8
         assert reply["calibration"]["calibrated"] is False
         assert (reply["decision"], reply["decision_basis"]["code"]) == ("defer", "not-calibrated")
@@ -170,10 +177,12 @@ def test_an_open_question_is_answered_and_never_called_calibrated(client: httpx.
 def test_prose_without_a_verdict_is_passed_on_and_deferred(client: httpx.Client, upstream: Upstream, text: str) -> None:
     upstream.text = text
     reply = ask(client)
-    assert (reply["answer"], reply["confidence"], reply["decision"]) == (None, None, "defer")
+    assert (reply["answer"], reply["guess"], reply["confidence"], reply["decision"]) == (None, None, None, "defer")
     assert reply["decision_basis"]["code"] == "no-verdict"
     assert reply["calibration"]["calibrated"] is False
-    assert reply["explanation"] == text
+    assert (reply["explanation"], reply["model_text"]) == (None, None)
+    assert (reply["guess_explanation"], reply["guess_model_text"]) == (text.replace("50", "[number left out]"), text)
+    assert reply["statement"] == "There is no reliable answer to this question. A person should judge it."
 
 
 def test_a_null_content_is_an_empty_reply(client: httpx.Client, upstream: Upstream) -> None:

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from tests.services.gateway.batches.streams import NDJSON, line, send, stream
-from tests.services.gateway.checks import assert_problem, body
+from tests.services.gateway.checks import assert_problem, body, said
 from tests.services.gateway.conftest import MakeGateway, picture
 from tests.services.gateway.records.conftest import sqlite_place
 from tests.services.gateway.upstream import Upstream
@@ -120,8 +120,8 @@ def test_lines_that_are_sent_again_get_their_recorded_answers_and_ask_no_model(
     key, place = str(uuid.uuid4()), sqlite_place(tmp_path / "records.db")
     with make_gateway(records_url=place.url) as url, httpx.Client(base_url=url, timeout=20) as client:
         first, _ = send(client, [line("a"), line("b")], key)
-        said = client.post(f"/vqa/{first['b']['reply']['id']}/feedback", json={"who": "dr. x", "right": True})
-        assert said.status_code == 201
+        kept = client.post(f"/vqa/{first['b']['reply']['id']}/feedback", json={"who": "dr. x", "right": True})
+        assert kept.status_code == 201
     asked = len(upstream.asked)
     upstream.text = "the answer is C with confidence 80"
     with make_gateway(records_url=place.url) as url, httpx.Client(base_url=url, timeout=20) as client:
@@ -130,12 +130,12 @@ def test_lines_that_are_sent_again_get_their_recorded_answers_and_ask_no_model(
         assert summary["counts"]["replayed"] == 2
         for name in ("a", "b"):
             assert again[name]["replayed"] is True
-            lost = {"explanation": "", "guidance_prompt": None}
+            lost = {"explanation": None, "model_text": None, "guidance_prompt": None}
             assert again[name]["reply"] == first[name]["reply"] | lost
-        assert again["c"]["reply"]["answer"]["letter"] == "C"
+        assert said(again["c"]["reply"])["letter"] == "C"
         # Under other conditions it is another answer; under another batch's key another record.
         other, _ = send(client, [line("a", method="verbalized")], key)
-        assert (other["a"]["replayed"], other["a"]["reply"]["answer"]["letter"]) == (False, "C")
+        assert (other["a"]["replayed"], said(other["a"]["reply"])["letter"]) == (False, "C")
         assert other["a"]["reply"]["id"] == first["a"]["reply"]["id"]
         fresh, _ = send(client, [line("a")], str(uuid.uuid4()))
         assert fresh["a"]["reply"]["id"] != first["a"]["reply"]["id"]

@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from services.common.registry.directory import Registry
+from services.gateway.answering.reply import WOULD_TELL
 from tests.services.gateway.answering.test_selection import make_guard
 from tests.services.gateway.answering.test_shift import make_reference
 from tests.services.gateway.batches.streams import line, send
@@ -97,6 +98,28 @@ def test_a_reply_is_told_again_only_while_what_it_rests_on_holds(
         assert told(client, key)["replayed"] is True
 
 
+@pytest.mark.parametrize("lost", ["policy", "second-look"])
+def test_a_reply_that_lost_something_for_a_moment_is_not_told_again(
+    make_gateway: MakeGateway, upstream: Upstream, evidence: Registry, lost: str
+) -> None:
+    key, method = str(uuid.uuid4()), "cgp" if lost == "policy" else "cgp+self-check"
+    tokens = ("The answer is", " B", " with confidence 95.")
+    upstream.text, upstream.tokens = "".join(tokens), tokens
+    with (
+        make_gateway(registry=evidence.root, methods=(method, "verbalized")) as url,
+        httpx.Client(base_url=url, timeout=20) as client,
+    ):
+        if lost == "policy":
+            upstream.policy = 500
+        else:
+            upstream.fails_from = 1
+        assert lost in told(client, key)["reply"]["degraded"]
+        upstream.policy, upstream.fails_from = "reply", None
+        now, again = told(client, key), told(client, key)
+    assert (now["replayed"], again["replayed"]) == (False, True)
+    assert lost not in now["reply"]["degraded"]
+
+
 def test_what_the_operator_changes_without_restart_counts_at_once(
     make_gateway: MakeGateway, upstream: Upstream, evidence: Registry
 ) -> None:
@@ -168,3 +191,53 @@ def test_a_kept_reply_of_another_form_is_answered_anew(
         assert (now["status"], now["replayed"]) == (200, False)
         assert now["reply"]["id"] == first["reply"]["id"]
         assert told(client, key)["replayed"] is True
+
+
+def of_before(now: dict[str, Any], *, with_statement: bool, texts: bool) -> dict[str, Any]:
+    """A deferral as versions before kept it: the guess as the answer, and a set of one option that is the guess, too.
+
+    Args:
+        now: The reply of this version, whole.
+        with_statement: Whether the version had statements; the one before it had the text as it came as explanation.
+        texts: Whether texts were kept.
+    """
+    said = now["guess_model_text"] if texts else ""
+    guess = now["guess"] if texts else {**now["guess"], "text": ""}
+    coverage = {"coverage": 0.9, "guarantee": True, "groups": {}, "n": 900, "reason": "x"}
+    reply = {**now, "answer": guess, "option_set": {"letters": ["B"], **coverage}, "option_set_reason": None}
+    del reply["guess"], reply["guess_model_text"]
+    if with_statement:
+        shown = now["guess_explanation"] if texts else None
+        return reply | {"model_text": said, "guess_explanation": shown, "explanation": None, "statement": ""}
+    for name in ("model_text", "guess_explanation", "statement"):
+        del reply[name]
+    return reply | {"explanation": said}
+
+
+@pytest.mark.parametrize("texts", [True, False], ids=["texts", "no texts"])
+@pytest.mark.parametrize("with_statement", [True, False], ids=["before guesses", "before statements"])
+def test_a_deferral_that_a_version_before_kept_is_told_as_this_one_does(
+    make_gateway: MakeGateway, upstream: Upstream, place: Place, with_statement: bool, texts: bool
+) -> None:
+    key = str(uuid.uuid4())
+    upstream.text = "I am certain: the answer is B with confidence 95."
+    with (
+        make_gateway(records_url=place.url, max_risk=0.0001, record_texts=texts) as url,
+        httpx.Client(base_url=url, timeout=20) as client,
+    ):
+        first = told(client, key)["reply"]
+        assert first["decision"] == "defer"
+        assert first["guess"]["letter"] == "B"
+        assert told(client, key)["replayed"] is True
+        [(stored,)] = place.query("SELECT reply FROM answers")
+        old = json.dumps({**json.loads(stored), "reply": of_before(first, with_statement=with_statement, texts=texts)})
+        quoted = old.replace("'", "''")
+        place.query(f"UPDATE answers SET reply = '{quoted}'")  # noqa: S608 - made above
+        # Told again, whatever people have said of it: a version before may have shown it.
+        client.post(f"/vqa/{first['id']}/feedback", json={"who": "x", "right": False}).raise_for_status()
+        asked = len(upstream.asked)
+        again = told(client, key)
+    assert (again["replayed"], len(upstream.asked)) == (True, asked)
+    lost = {} if texts else {"guess_explanation": None, "guess_model_text": None}
+    would_tell = {"option_set": None, "option_set_reason": WOULD_TELL}
+    assert again["reply"] == first | lost | would_tell

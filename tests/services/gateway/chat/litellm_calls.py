@@ -8,7 +8,7 @@ from typing import Any
 
 
 def main() -> None:
-    """Ask once whole, once streamed, and once for what is refused."""
+    """Ask once whole, once streamed, for calls of a function both ways, and once for what is refused."""
     import litellm
 
     asked = json.loads(sys.stdin.read())
@@ -24,6 +24,9 @@ def main() -> None:
     whole = litellm.completion(**given)
     message = whole.choices[0].message
     chunks = list(litellm.completion(**given, stream=True))
+    named = {"tools": asked["tools"], "tool_choice": asked["tool_choice"]}
+    called = litellm.completion(**given, **named).choices[0].message.tool_calls[0].function
+    parts = [each.choices[0].delta.tool_calls for each in litellm.completion(**given, **named, stream=True)]
     try:
         litellm.completion(**given, n=2)
         refused = None
@@ -34,6 +37,8 @@ def main() -> None:
         "reasoning": getattr(message, "reasoning_content", None),
         "usage": whole.usage.total_tokens,
         "streamed": "".join(each.choices[0].delta.content or "" for each in chunks),
+        "called": [called.name, json.loads(called.arguments)],
+        "called, streamed": json.loads("".join(each[0].function.arguments for each in parts if each)),
         "refused": refused,
     }
     sys.stdout.write(json.dumps(found))

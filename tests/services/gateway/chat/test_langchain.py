@@ -43,7 +43,7 @@ def model(gateway_url: str, upstream: Upstream) -> Any:
 def test_an_answer_and_a_deferral(model: Any, upstream: Upstream) -> None:
     upstream.more = {"usage": {"prompt_tokens": 300, "completion_tokens": 20, "total_tokens": 320}}
     reply = model().invoke(QUESTION)
-    assert reply.text.startswith("B: Oval\n\nConfidence: ")
+    assert reply.text.startswith("B (Oval). Of 100 answers like this one about ")
     assert reply.usage_metadata["total_tokens"] == 320
     assert model(0.1).invoke(QUESTION).text.startswith("There is no reliable answer")
 

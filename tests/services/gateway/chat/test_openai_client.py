@@ -45,11 +45,9 @@ def test_an_answer_comes_in_words_with_its_confidence(ask: Any, upstream: Upstre
     [choice] = reply.choices
     assert choice.finish_reason == "stop"
     first, _, rest = choice.message.content.partition("\n\n")
-    assert first == "B: Oval"
     share = round(100 * reply.calibration["confidence"])
-    assert rest.startswith(
-        f"Confidence: {share} % (calibrated: of 100 answers like this one, about {share} are right)."
-    )
+    assert first == f"B (Oval). Of 100 answers like this one about {share} were right. No guarantee."
+    assert rest == reply.calibration["reason"]
     assert choice.message.reasoning_content == "Weigh the border."
     assert reply.model == MODEL
     assert reply.id.startswith("chatcmpl-")
@@ -252,7 +250,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str, str]] = {
     "several answers": ({"n": 2}, "n", "one answer"),
     "another temperature": ({"temperature": 0.7}, "temperature", "Calibration"),
     "a short answer": ({"max_tokens": 5}, "max_tokens", "cut short"),
-    "tools": ({"tools": [{"type": "function", "function": {"name": "f"}}]}, "tools", "support"),
+    "functions of the older kind": ({"extra_body": {"functions": [{"name": "f"}]}}, "functions", "support"),
     "log-probabilities": ({"logprobs": True}, "logprobs", "False"),
     "a stop": ({"stop": ["x"]}, "stop", "support"),
     "an unknown field": ({"extra_body": {"optoins": []}}, "optoins", "Unrecognized"),

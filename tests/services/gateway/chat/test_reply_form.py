@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.common.openai.errors import OpenAIError
-from services.common.openai.text_forms import JsonSchemaForm, ResponseFormat
 from services.gateway.chat.reply_form import ReplyForm, reply_form
 from services.gateway.chat.reply_values import NAMES
-from services.gateway.chat.wording import in_percent
-from services.gateway.schemas import Ask, VqaReply
+from services.gateway.chat.request import CalibratedChatRequest
+from services.gateway.question_schemas import Ask
+from services.gateway.schemas import VqaReply
 
 EXAMPLE = Path(__file__).parents[4] / "services" / "gateway" / "examples" / "VqaReply.json"
 ASK = Ask.model_validate(
@@ -29,14 +29,32 @@ OPEN = ASK.model_copy(update={"options": {}})
 
 
 def reply(decision: str = "answer", **changes: Any) -> VqaReply:
-    """The stored example, whose answer is B: Oval, decided otherwise."""
-    found = json.loads(EXAMPLE.read_text(encoding="utf-8")) | {"decision": decision} | changes
-    return VqaReply.model_validate(found)
+    """The stored example, a deferral whose guess is B: Oval, decided otherwise."""
+    found = json.loads(EXAMPLE.read_text(encoding="utf-8"))
+    given = {"answer": found["guess"], "guess": None} if decision == "answer" else {}
+    return VqaReply.model_validate(found | given | {"decision": decision} | changes)
 
 
 def form_of(schema: Mapping[str, Any], ask: Ask = ASK) -> ReplyForm:
-    named = JsonSchemaForm(name="x", schema=dict(schema))
-    return reply_form(ResponseFormat(type="json_schema", json_schema=named), ask)
+    named = {"name": "x", "schema": dict(schema)}
+    return form_of_request(ask, response_format={"type": "json_schema", "json_schema": named})
+
+
+def form_of_request(ask: Ask = ASK, **more: Any) -> ReplyForm:
+    given = {"model": "calibrated-vqa", "messages": [{"role": "user", "content": "?"}], **more}
+    return reply_form(CalibratedChatRequest.model_validate(given), ask)
+
+
+def by_tool(schema: Mapping[str, Any], ask: Ask = ASK) -> ReplyForm:
+    function = {"name": "tell", "parameters": {**schema, "type": "object"}}
+    choice = {"type": "function", "function": {"name": "tell"}}
+    return form_of_request(ask, tools=[{"type": "function", "function": function}], tool_choice=choice)
+
+
+def in_words(schema: Mapping[str, Any], ask: Ask = ASK) -> ReplyForm:
+    told = {"role": "system", "content": f"Return JSON that fits this schema: {json.dumps(schema)}"}
+    messages = [told, {"role": "user", "content": "?"}]
+    return form_of_request(ask, response_format={"type": "json_object"}, messages=messages)
 
 
 def properties(**found: Any) -> dict[str, Any]:
@@ -70,22 +88,36 @@ KINDS = st.sampled_from(
 )  # fmt: skip
 
 
-@given(st.dictionaries(st.sampled_from(NAMES), KINDS, min_size=1), st.booleans(), st.sampled_from(["answer", "defer"]))
+PLACES: dict[Callable[..., ReplyForm], str] = {
+    form_of: "response_format.json_schema.schema",
+    by_tool: "tools[0].function.parameters",
+    in_words: "messages[0].content",
+}
+"""Ways in which a client tells its schema, and how errors name them."""
+
+
+@given(
+    st.dictionaries(st.sampled_from(NAMES), KINDS, min_size=1),
+    st.booleans(),
+    st.sampled_from(["answer", "defer"]),
+    st.sampled_from([*PLACES]),
+)
 def test_content_fits_its_schema_and_no_deferral_gives_the_answer_away(
-    fields: dict[str, Any], are_required: bool, decision: str
+    fields: dict[str, Any], are_required: bool, decision: str, told: Callable[..., ReplyForm]
 ) -> None:
     """Whatever the schema: it is refused before anything is asked, filled, or turned into a refusal in words."""
     schema = properties(**fields) if are_required else {"type": "object", "properties": fields}
     try:
-        form, refusal = form_of(schema), None
+        form, refusal = told(schema), None
     except OpenAIError as error:
         form, refusal = ReplyForm(), error
     if refusal is not None:
         assert refusal.status == 400
-        assert str(refusal.param).startswith("response_format.json_schema.schema")
+        assert str(refusal.param).startswith(PLACES[told])
         return
     text = form.write(reply(decision), "cgp")
     assert (text.content is None) != (text.refusal is None)
+    assert (text.tool is not None) == (told is by_tool and text.content is not None)
     if text.content is not None:
         jsonschema.validate(json.loads(text.content), schema)
     if decision == "defer":
@@ -110,14 +142,15 @@ def test_a_confidence_that_is_not_calibrated_is_told_in_no_form() -> None:
     assert (found["confidence"], found["calibrated"]) == (None, False)
 
 
-def test_one_option_that_remains_is_not_told_of_a_deferral() -> None:
+def test_one_option_that_remains_is_no_part_of_a_deferral() -> None:
     """A set of one option would be the answer by another name."""
     both = reply().option_set
     assert both is not None
-    for letters, told in ((["B"], None), (["A", "B"], ["A", "B"])):
-        left = reply("defer", option_set=both.model_copy(update={"letters": letters}).model_dump())
-        found = json.loads(ReplyForm("json_object").write(left, "cgp").content or "")
-        assert found["option_set"] == told
+    with pytest.raises(ValueError, match="may stand in its guess alone"):
+        reply("defer", option_set=both.model_copy(update={"letters": ["B"]}).model_dump())
+    left = reply("defer", option_set=both.model_copy(update={"letters": ["A", "B"]}).model_dump())
+    found = json.loads(ReplyForm("json_object").write(left, "cgp").content or "")
+    assert found["option_set"] == ["A", "B"]
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
@@ -161,18 +194,3 @@ def test_an_open_question_has_a_text_and_no_letter() -> None:
     form = form_of(properties(answer={"type": ["string", "null"]}, letter={"type": "null"}), OPEN)
     given = reply(answer={"letter": None, "text": "An effusion."})
     assert json.loads(form.write(given, "cgp").content or "") == {"answer": "An effusion.", "letter": None}
-
-
-@pytest.mark.parametrize(
-    ("share", "said"),
-    [
-        (1.0, "more than 99 %"),
-        (0.9957, "more than 99 %"),
-        (0.99, "99 %"),
-        (0.5, "50 %"),
-        (0.01, "1 %"),
-        (0, "less than 1 %"),
-    ],
-)
-def test_nothing_is_certain(share: float, said: str) -> None:
-    assert in_percent(share) == said

@@ -74,6 +74,15 @@ def test_where_there_is_nothing_to_say_it_says_why(status: str, said: str) -> No
     assert "The database is &lt;away&gt;." in render_page(problem)
 
 
+def test_one_reviewed_answer_is_told_as_one() -> None:
+    observer = Observer(Watching())
+    observer.see(stream(1))
+    page = render_page(make_report(observer, lambda watch: True, LATER))
+    assert "From 1 answer whose truth" in page
+    assert "1 answers" not in page
+    assert "1 reviewed answers" not in page
+
+
 def test_an_acknowledged_alarm_and_a_replaced_calibrator_are_no_alarm(observer: Observer) -> None:
     replaced = render_page(make_report(observer, lambda watch: False, LATER))
     assert "Neither calibrators nor guards that are applied now have reviewed answers" in replaced

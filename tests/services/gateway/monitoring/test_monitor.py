@@ -18,7 +18,7 @@ from services.gateway.monitoring.monitor import Monitor, open_monitor
 from services.gateway.monitoring.observer import Watching
 from services.gateway.monitoring.store import MonitoringStore
 from services.gateway.monitoring.watched_stream import Fit, Kind
-from services.gateway.records.database import Database
+from services.gateway.records.connection.database import Database
 from services.gateway.records.reviewed_answer import ReviewedAnswer
 from services.gateway.records.store import RecordStore
 from services.gateway.records.tables import answers as answers_table

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from prompt4trust.meaning import DEFAULT_JUDGE, open_wording
 from prompt4trust.metrics import expected_calibration_error
+from prompt4trust.monitoring import SequentialTest
 from services.gateway.monitoring.observer import Observer, Watching
 from services.gateway.monitoring.report import make_report
 from services.gateway.monitoring.watched_stream import Acknowledgement
@@ -220,3 +222,25 @@ def test_a_day_has_the_calibration_error_of_its_answers() -> None:
     given = [each for each in answers if each.decision == "answer"]
     assert figures["selective_risk"] == pytest.approx(sum(not each.correct for each in given) / len(given), abs=1e-6)
     assert Day.empty().figures()["ece"] is None
+
+
+def test_open_answers_are_tested_for_too_much_confidence_alone() -> None:
+    # Their calibrators are fitted by a strict judge: that people call more of them right is to be expected.
+    wording = open_wording(PAIR.answer_template, DEFAULT_JUDGE)
+    key = PAIR.model_copy(update={"answer_template": wording})
+    assert Observer(Watching()).see(stream(600, off=0.3)) != []
+    assert Observer(Watching()).see(stream(600, off=0.3, key=key)) == []
+    [alarm] = Observer(Watching()).see(stream(600, off=-0.3, key=key))
+    assert alarm.crossing.finding is not None
+    assert alarm.crossing.finding.direction == "overconfident"
+
+
+def test_a_state_in_which_open_answers_were_tested_otherwise_is_read_anew() -> None:
+    key = PAIR.model_copy(update={"answer_template": open_wording(PAIR.answer_template, DEFAULT_JUDGE)})
+    observer = Observer(Watching())
+    observer.see(stream(5, key=key))
+    state = json.loads(json.dumps(observer.state()))
+    assert Observer.restore(state, Watching()).state() == observer.state()
+    state["watches"][0]["test"] = SequentialTest(Watching().share(1), Watching().tolerance).state()
+    with pytest.raises(ValueError, match="calibration@1"):
+        Observer.restore(state, Watching())

@@ -17,8 +17,8 @@ from typing import Any
 import pytest
 
 from services.gateway.database_url import database_url
-from services.gateway.records.database import Database
-from services.gateway.records.hash_key import secret_file
+from services.gateway.records.connection.database import Database
+from services.gateway.records.connection.hash_key import secret_file
 from services.gateway.records.migrations.upgrading import VERSION_TABLE
 from services.gateway.records.record import Record
 from services.gateway.records.store import RecordStore
@@ -94,8 +94,23 @@ def without_strikes(place: Place) -> None:
         place.query(f"ALTER TABLE feedback DROP COLUMN {column}")
 
 
+def without_audit(place: Place) -> None:
+    """Take away what a migration added for the audit log."""
+    for table in ("audit_log", "audit_head"):
+        place.query(f"DROP TABLE {table}")
+    place.query("ALTER TABLE answers DROP COLUMN erased_at")
+
+
+def without_results(place: Place) -> None:
+    """Take away what a migration added for structured results."""
+    for column in ("asker", "source", "result"):
+        place.query(f"ALTER TABLE answers DROP COLUMN {column}")
+
+
 def made_plain(place: Place) -> None:
     """Take away what migrations added since hashes are keyed: the tables of a version before."""
+    without_results(place)
+    without_audit(place)
     place.query("ALTER TABLE answers DROP COLUMN reply")
     without_strikes(place)
     place.query("DROP INDEX answers_plain")

@@ -66,10 +66,12 @@ def test_feedback_is_kept_with_the_record_in_order_and_the_latest_word_counts(cl
         "stated": 0.95,
         "confidence": exported["confidence"],
         "signals": {},
+        "guess_signals": {},
         "decision": "answer",
         "max_risk": None,
         "letters": "ABC",
         "answer": "B",
+        "guess": None,
         "correct_option": "C",
         "right": False,
         "groups": {},
@@ -187,7 +189,9 @@ def test_exports_that_cannot_be_meant(gateway_url: str, wanted: dict[str, Any]) 
     assert_problem(httpx.get(f"{gateway_url}/v1/feedback", params=wanted), 422, "invalid-request")
 
 
-def test_records_are_for_administrators(make_gateway: MakeGateway, upstream: Upstream, tmp_path: Path) -> None:
+def test_records_are_for_whoever_asked_and_for_administrators(
+    make_gateway: MakeGateway, upstream: Upstream, tmp_path: Path
+) -> None:
     keys = keys_at(tmp_path / "keys.json", user=["ask", "feedback"], asker="ask", admin="admin")
     with (
         make_gateway(record_pictures=True, api_keys=tmp_path / "keys.json") as url,
@@ -195,10 +199,13 @@ def test_records_are_for_administrators(make_gateway: MakeGateway, upstream: Ups
     ):
         answer = answered(client)
         assert say(client, answer, right=True).status_code == 201
-        for place in ("/v1/feedback", "/v1/feedback/counts", f"/vqa/{answer}", f"/vqa/{answer}/picture"):
+        for place in ("/v1/feedback", "/v1/feedback/counts", f"/vqa/{answer}/picture"):
             assert_problem(client.get(place), 403, "key-lacks-scope")
             assert client.get(place, headers=bearer(keys["admin"])).status_code == 200
+        assert client.get(f"/vqa/{answer}").json()["feedback"] is None
+        assert len(client.get(f"/vqa/{answer}", headers=bearer(keys["admin"])).json()["feedback"]) == 1
         client.headers = bearer(keys["asker"])
+        assert_problem(client.get(f"/vqa/{answer}"), 404, "unknown-answer")
         assert_problem(say(client, answer, right=False), 403, "key-lacks-scope")
 
 

@@ -18,9 +18,10 @@ import structlog
 from services.gateway.app import create_gateway
 from services.gateway.database_url import database_url
 from services.gateway.intake.idempotency import HEADER
-from services.gateway.records.database import Database
+from services.gateway.records.__main__ import hash_of
+from services.gateway.records.connection.database import Database
+from services.gateway.records.connection.hash_key import HASHES, HashKey, find_hash_key, secret_file
 from services.gateway.records.errors import HashSecretError, OtherQuestionError, RecordsAwayError
-from services.gateway.records.hash_key import HASHES, HashKey, find_hash_key, secret_file
 from services.gateway.records.record import IDENTITY, Record
 from services.gateway.records.store import RecordStore
 from services.gateway.settings import GatewaySettings
@@ -202,16 +203,17 @@ async def test_both_ways_to_give_a_secret_make_the_same_key(tmp_path: Path) -> N
 
 def test_who_has_the_secret_finds_what_is_kept_of_a_text(tmp_path: Path) -> None:
     place = sqlite_place(tmp_path / "records.db")
-
-    def hashed() -> subprocess.CompletedProcess[bytes]:
-        command = [sys.executable, "-m", "services.gateway.records", "hash"]
-        environment = {"TRUSTVQA_GATEWAY_RECORDS_URL": place.url}
-        return subprocess.run(
-            command, input="Wo ist die Läsion?".encode(), cwd=ROOT, env=environment, capture_output=True, timeout=60
-        )
-
-    without = hashed()
-    assert (without.returncode, b"there is no secret yet" in without.stderr) == (4, True)
+    text = "Wo ist die Läsion?"
+    status, said = anyio.run(hash_of, text.encode(), GatewaySettings(records_url=place.url))
+    assert (status, "there is no secret yet" in said) == (4, True)
     secret_file(tmp_path / "records.db").write_text(HASH_SECRET)
     key = HashKey(HASH_SECRET)
-    assert hashed().stdout.decode().split() == [key.id, keyed(place, "Wo ist die Läsion?")]
+    done = subprocess.run(
+        [sys.executable, "-m", "services.gateway.records", "hash"],
+        input=text.encode(),
+        cwd=ROOT,
+        env={"TRUSTVQA_GATEWAY_RECORDS_URL": place.url},
+        capture_output=True,
+        timeout=60,
+    )
+    assert done.stdout.decode().split() == [key.id, keyed(place, text)]

@@ -16,7 +16,8 @@ from sqlalchemy import Connection
 
 from services.gateway.app import create_gateway
 from services.gateway.database_url import database_url
-from services.gateway.records.database import Database
+from services.gateway.records.__main__ import look_after
+from services.gateway.records.connection.database import Database
 from services.gateway.records.errors import RecordsAwayError
 from services.gateway.records.migrations.upgrading import VERSION_TABLE, NewerDatabaseError
 from services.gateway.records.store import RecordStore
@@ -90,7 +91,7 @@ async def test_a_database_of_a_newer_version_is_left_alone(place: Place, tmp_pat
     assert place.query("SELECT count(*) FROM answers") == [(1,)]
 
 
-def look_after(action: str, url: str) -> subprocess.CompletedProcess[str]:
+def command(action: str, url: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", "services.gateway.records", action],
         cwd=ROOT,
@@ -116,23 +117,30 @@ async def test_tables_are_made_by_the_command_where_gateways_may_not(place: Plac
     app = create_gateway(settings)
     async with app.router.lifespan_context(app):  # it starts, and goes without records for now
         assert app.state.gateway.records.state().ok is False
-    assert look_after("check", place.url).returncode == 3
-    assert look_after("upgrade", place.url).returncode == 0
-    assert look_after("upgrade", place.url).returncode == 0
-    assert look_after("check", place.url).returncode == 0
+    assert (await look_after(settings, upgrades=False))[0] == 3
+    assert (await look_after(settings, upgrades=True))[0] == 0
+    assert (await look_after(settings, upgrades=True))[0] == 0
+    assert (await look_after(settings, upgrades=False))[0] == 0
     await store.add([record()])
     await store.close()
     place.query(f"UPDATE {VERSION_TABLE} SET version_num = 'r9999' RETURNING 1")  # noqa: S608
-    newer = look_after("upgrade", place.url)
-    assert (newer.returncode, "r9999" in newer.stderr) == (2, True)
+    status, said = await look_after(settings, upgrades=True)
+    assert (status, "r9999" in said) == (2, True)
+
+
+async def test_where_no_records_are_kept_there_is_nothing_to_do(tmp_path: Path) -> None:
+    status, said = await look_after(GatewaySettings(records_url="", registry=tmp_path, shipped=tmp_path), upgrades=True)
+    assert (status, "no records are kept" in said) == (0, True)
 
 
 def test_the_command_says_that_it_reaches_no_database_and_gives_no_password_away(tmp_path: Path) -> None:
-    away = look_after("upgrade", f"postgresql://user:hunter2@127.0.0.1:{free_port()}/name")
+    away = command("upgrade", f"postgresql://user:hunter2@127.0.0.1:{free_port()}/name")
     assert away.returncode == 1
     assert "cannot be used" in away.stderr
     assert "hunter2" not in away.stderr + away.stdout
-    assert look_after("upgrade", "").returncode == 0
+    records = f"sqlite:///{tmp_path}/records.db"
+    for action, status in (("check", 3), ("upgrade", 0)):
+        assert command(action, records).returncode == status
 
 
 async def test_a_file_of_answers_is_its_owner_s_alone(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ import pytest
 from PIL import Image
 
 from services.common.registry.directory import Registry
-from services.gateway.records.hash_key import HashKey
+from services.gateway.records.connection.hash_key import HashKey
 from services.gateway.settings import GatewaySettings
 from tests.services.gateway.checks import assert_problem, assert_unharmed, body
 from tests.services.gateway.conftest import MODEL, OPTIONS, TEMPLATE, MakeGateway, picture
@@ -73,9 +73,11 @@ def test_an_answer_is_kept_without_what_people_wrote(
         "confidence": reply["confidence"],
         "interval": None,
         "signals": {},
+        "guess_signals": {},
         "atypicality": kept["atypicality"],
         "letters": "ABC",
         "answer": "B",
+        "guess": None,
         "has_answer": True,
         "decision": "answer",
         "decision_basis": {
@@ -99,6 +101,8 @@ def test_an_answer_is_kept_without_what_people_wrote(
         },
         "texts": None,
         "has_picture": False,
+        "source": None,
+        "erased_at": None,
         "feedback": [],
     }
     assert_problem(picture_kept, 404, "unknown-answer")
@@ -126,6 +130,7 @@ def test_texts_and_pictures_are_kept_where_that_is_switched_on(
         "options": dict(zip("ABC", OPTIONS, strict=True)),
         "guidance": "Weigh the border.",
         "explanation": VERDICT,
+        "guess_explanation": None,
     }
     assert kept["has_picture"] is True
     assert png.headers["content-type"] == "image/png"
@@ -147,10 +152,10 @@ def test_texts_that_no_database_takes_are_kept_as_far_as_they_can_be(
         reply = ask(client)
         assert reply["recorded"] is True
         kept = client.get(f"/vqa/{reply['id']}").json()
-    said = upstream.text.replace("\ud83d", "?")
-    assert reply["explanation"] == said
-    assert kept["texts"]["explanation"] == said.replace("\0", "\N{REPLACEMENT CHARACTER}")
-    assert kept["hashes"]["explanation"] == keyed(place, said)
+    told = upstream.text.replace("\ud83d", "?")
+    assert (reply["model_text"], reply["guess_model_text"]) == (None, told)
+    assert kept["texts"]["guess_explanation"] == told.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    assert kept["hashes"]["explanation"] == keyed(place, told)
 
 
 def test_an_open_question_and_an_unreadable_answer_are_kept_too(
@@ -160,13 +165,9 @@ def test_an_open_question_and_an_unreadable_answer_are_kept_too(
         opened = client.get(f"/vqa/{ask(client, options=...)['id']}").json()
         upstream.text = "No idea."
         unread = client.get(f"/vqa/{ask(client)['id']}").json()
-    assert (opened["letters"], opened["answer"], opened["has_answer"], opened["calibrator"]) == ("", None, True, None)
-    assert (unread["letters"], unread["answer"], unread["has_answer"], unread["confidence"]) == (
-        "ABC",
-        None,
-        False,
-        None,
-    )
+    names = ("letters", "answer", "guess", "has_answer", "calibrator", "confidence")
+    assert [opened[name] for name in names] == ["", None, None, True, None, 0.95]
+    assert [unread[name] for name in names] == ["ABC", None, None, False, None, None]
     assert unread["decision_basis"]["code"] == "no-verdict"
 
 

@@ -12,7 +12,7 @@ import anyio
 import pytest
 
 from services.gateway.database_url import database_url
-from services.gateway.records.database import Database
+from services.gateway.records.connection.database import Database
 from services.gateway.records.entities import Review, Slice
 from services.gateway.records.errors import (
     FeedbackFullError,

@@ -153,6 +153,22 @@ def test_a_reference_of_other_pictures_is_not_compared_with(
     assert ask(gateway)["atypicality"] is not None
 
 
+def test_a_reference_of_an_earlier_descriptor_is_named_and_not_compared_with(
+    gateway: httpx.Client, upstream: Upstream, root: Path
+) -> None:
+    registry = publish(root)
+    registry.references.publish(make_reference().model_copy(update={"descriptor": "picture-and-words@1"}))
+    reply = ask(gateway)
+    assert reply["calibration"]["calibrated"]
+    assert reply["atypicality"] is None
+    assert reply["atypicality_reason"] == (
+        "the registry has no reference of the questions that guard-cgp and platt-cgp was made from, described as "
+        "questions are now: make it again with `trustvqa reference`"
+    )
+    registry.references.publish(make_reference())
+    assert ask(gateway)["atypicality"] is not None
+
+
 def test_another_number_of_samples_is_another_confidence(gateway: httpx.Client, upstream: Upstream, root: Path) -> None:
     registry, decoding = Registry(root), decoding_of("consistency")
     assert (decoding.samples, decoding.temperature) == (21, 0.5)

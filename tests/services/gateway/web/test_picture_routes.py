@@ -41,6 +41,7 @@ def test_it_gives_the_very_file_that_the_models_get(client: httpx.Client, form: 
             "height": 614,
             "window": None,
             "scale": 0.6827,
+            "dicom": None,
         },
         "sha256": prepared.sha256,
         "image": prepared.data_url,

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import multiprocessing
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +28,7 @@ from tests.support.openai_app import Reply, ScriptedServer
 from tests.support.servers import running
 from trustvqa.cli.main import app
 
+_PRELOADED = ["services.trainer.grpo.run", "services.trainer.grpo.learning.trl_trainer"]
 STEPS, BATCH, GENERATIONS, VALIDATION = 6, 8, 4, 6
 Configure = Callable[..., dict[str, Any]]
 Training = Callable[..., TrainingConfig]
@@ -42,6 +46,21 @@ def write_questions(folder: Path, first: int, count: int) -> Path:
             Image.new("L", (8, 8), i).save(folder / "images" / f"{i}.png")
             table.writerow([f"{i}.png", f"Number {i}?", "x", "x", "y", "A", "CT", ("side", "level")[i % 2]])
     return folder
+
+
+@pytest.fixture(scope="session")
+def fork_server() -> forkserver.ForkServer:
+    """A process that has imported all that runs need, once; pictures' workers come from another, which has not."""
+    server = forkserver.ForkServer()
+    server.set_forkserver_preload(_PRELOADED)
+    return server
+
+
+@pytest.fixture
+def processes(fork_server: forkserver.ForkServer, monkeypatch: pytest.MonkeyPatch) -> ForkServerContext:
+    """Processes of runs, which begin at once."""
+    monkeypatch.setattr(forkserver, "connect_to_new_process", fork_server.connect_to_new_process)
+    return multiprocessing.get_context("forkserver")
 
 
 @pytest.fixture(scope="session")
@@ -81,7 +100,7 @@ def configure(questions: Path) -> Configure:
             "selection": {"must_improve": False, "resamples": 20},
         }
         for name, value in changes.items():
-            section[name] = {**section[name], **value} if isinstance(value, dict) else value
+            section[name] = {**section.get(name, {}), **value} if isinstance(value, dict) else value
         return section
 
     return make

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
@@ -27,12 +24,13 @@ from tests.support.waiting import wait_until
 pytestmark = pytest.mark.xdist_group("grpo")  # one finished run serves all of these
 
 PATIENCE_S = 150  # a process that imports torch on a machine that others keep busy
-ROOT = Path(__file__).resolve().parents[4]
 SHORT = {"max_steps": 2, "learning_rate": 1e-2, "per_device_train_batch_size": BATCH}
 
 
 @pytest.mark.timeout(2 * PATIENCE_S)
-def test_a_killed_run_goes_on_as_if_nothing_had_been(trained: Trained, begin: Begin) -> None:
+def test_a_killed_run_goes_on_as_if_nothing_had_been(
+    trained: Trained, begin: Begin, processes: ForkServerContext
+) -> None:
     server = ScriptedServer()
     # The start's validation, three steps, the first checkpoint's validation; the fourth step then hangs.
     enough = VALIDATION + 3 * BATCH + VALIDATION
@@ -42,15 +40,16 @@ def test_a_killed_run_goes_on_as_if_nothing_had_been(trained: Trained, begin: Be
 
     server.script = hang_after_a_while
     folder = begin(server)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    with subprocess.Popen([sys.executable, "-m", "services.trainer.grpo", str(folder)], env=environment) as process:
-        try:
-            wait_until(lambda: len(server.prompts) == enough + BATCH or process.poll() is not None, PATIENCE_S)
-            assert process.poll() is None
-            with pytest.raises(RunBusyError):
-                execute(folder)
-        finally:
-            process.send_signal(signal.SIGKILL)
+    process = processes.Process(target=execute, args=(folder,))
+    process.start()
+    try:
+        wait_until(lambda: len(server.prompts) == enough + BATCH or not process.is_alive(), PATIENCE_S)
+        assert process.is_alive()
+        with pytest.raises(RunBusyError):
+            execute(folder)
+    finally:
+        process.kill()
+        process.join()
     assert [row["step"] for row in metrics(folder)] == [1, 2, 3]
 
     server.script = flaky

@@ -6,7 +6,6 @@ Two cuts in `make test`, fifty by `make test-power-cuts`: POWER_CUTS says how ma
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import random
 from multiprocessing.context import ForkServerContext, ForkServerProcess
@@ -27,14 +26,6 @@ PATIENCE_S = 150
 SEED = 20_260_301
 
 pytestmark = [pytest.mark.xdist_group("grpo"), pytest.mark.timeout(60 + 60 * CUTS)]
-
-
-@pytest.fixture(scope="module")
-def processes() -> ForkServerContext:
-    """Where the processes of runs come from: one that has imported all they need, once."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["services.trainer.grpo.run", "services.trainer.grpo.learning.trl_trainer"])
-    return context
 
 
 def start(context: ForkServerContext, folder: Path) -> ForkServerProcess:

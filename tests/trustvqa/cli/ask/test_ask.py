@@ -13,6 +13,7 @@ from fastapi import FastAPI, Form, Request, UploadFile
 from fastapi.responses import JSONResponse
 from typer.testing import CliRunner
 
+from tests.prompt4trust.pictures.dicom.objects import ct, written
 from tests.support.servers import free_port, running
 from trustvqa.cli.main import app as cli
 
@@ -46,8 +47,11 @@ def gateway() -> Iterator[tuple[str, dict[str, Any]]]:
         options: list[str] = Form(default=[]),
         max_risk: str = Form(default=""),
         coverage: str = Form(default=""),
+        frame: str = Form(default=""),
+        window: str = Form(default=""),
     ) -> JSONResponse:
         state["asked"] = (await image.read(), question, options, max_risk, coverage)
+        state["part"] = (frame, window)
         state["shown"] = request.headers.get("Authorization")
         state["keys"] = [*state.get("keys", []), request.headers.get("Idempotency-Key")]
         if state.get("failures"):
@@ -225,6 +229,10 @@ def test_it_shows_its_key_and_says_which_one_it_takes(
     shown = [state["shown"]]
     assert run(str(picture), "Which shape?", "--gateway", url, TRUSTVQA_API_KEY="tvqa_x")[0] == 0
     assert [*shown, state["shown"]] == [None, "Bearer tvqa_x"]
+    (tmp_path / "token").write_text("a.b.c\n")
+    token = ("--token-file", str(tmp_path / "token"))
+    assert run(str(picture), "Which shape?", "--gateway", url, *token, TRUSTVQA_API_KEY="tvqa_x")[0] == 0
+    assert state["shown"] == "Bearer a.b.c"
     problem = {
         "type": "urn:trustvqa:problem:key-lacks-scope",
         "detail": "This key does not allow that.",
@@ -237,3 +245,17 @@ def test_it_shows_its_key_and_says_which_one_it_takes(
     status, _, err = run(str(picture), "?", "--gateway", url, TRUSTVQA_API_KEY_FILE=str(tmp_path / "absent"))
     assert status == 1
     assert "cannot be read" in " ".join(err.split())
+
+
+def test_a_dicom_file_goes_whole_with_the_frame_and_the_window_that_are_meant(
+    gateway: tuple[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    url, state = gateway
+    state |= {"reply": REPLY, "status": 200}
+    path = tmp_path / "slice.dcm"
+    path.write_bytes(written(ct()))
+    for window, sent in (("BONE", "BONE"), ("40,400", '{"center": 40.0, "width": 400.0}')):
+        status, _, _ = run(str(path), "Which shape?", "--frame", "2", "--window", window, "--gateway", url)
+        assert status == 0
+        assert state["asked"][0] == path.read_bytes()
+        assert state["part"] == ("2", sent)

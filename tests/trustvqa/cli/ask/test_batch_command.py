@@ -153,4 +153,26 @@ def test_a_key_that_is_refused_ends_the_command(data: Path, gateway: FakeGateway
 def test_guesses_are_written_where_they_are_asked_for_and_by_that_name(data: Path, gateway: FakeGateway) -> None:
     rows, _ = run(data, gateway, "--with-guesses")
     deferred = [row for row in rows if row["decision"] == "defer"]
-    assert [(row["answer"], row["model_guess"]) for row in deferred] == [(None, {"letter": "B", "text": "Oval"})] * 2
+    assert [(row["answer"], row["guess"]) for row in deferred] == [(None, {"letter": "B", "text": "Oval"})] * 2
+
+
+def test_a_file_of_a_version_before_goes_on_with_todays_names(data: Path, gateway: FakeGateway) -> None:
+    rows, _ = run(data, gateway, "--with-guesses")
+    out = data.parent / "results.jsonl"
+    old = [{{"guess": "model_guess"}.get(name, name): value for name, value in row.items()} for row in rows]
+    out.write_text("".join(json.dumps(row) + "\n" for row in old[:-1]))
+    assert any("model_guess" in row for row in old[:-1])
+    gateway.requests.clear()
+    again, _ = run(data, gateway, "--with-guesses")
+    assert len(asked(gateway)) == 1
+    assert [row["id"] for row in again] == [row["id"] for row in rows]
+    assert again[:-1] == rows[:-1]
+
+
+def test_frame_and_window_are_asked_for_and_belong_to_the_results(data: Path, gateway: FakeGateway) -> None:
+    run(data, gateway, "--frame", "3", "--window", "-600,1500")
+    assert {(each["frame"], json.dumps(each["window"])) for each in asked(gateway)} == {
+        (3, '{"center": -600.0, "width": 1500.0}')
+    }
+    _, said = run(data, gateway, "--frame", "3", "--window", "BONE", status=1)
+    assert "window" in said

@@ -130,11 +130,11 @@ def test_without_validation_questions_folds_judge_and_a_second_signal_may_win(
     )
     assert "each by fits that did not see it" in out
     assert list(live(tmp_path)) == ["cgp"]
-    assert live(tmp_path)["cgp"].startswith("two-signal-cgp")
+    assert live(tmp_path)["cgp"].startswith("several-signal-cgp")
     out, _ = trustvqa(
         tmp_path, "evaluate", "--data", calibration, "--run", run, "--methods", "cgp", "--registry", "reg"
     )
-    assert "cgp + two-signal" in out
+    assert "cgp + several-signal" in out
 
 
 def test_a_named_family_is_taken_as_before_and_replaces_what_was_live(tmp_path: Path, calibration: Path) -> None:

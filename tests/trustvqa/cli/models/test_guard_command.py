@@ -83,7 +83,7 @@ def test_evidence_is_published_and_shown_on_both_splits(runs: tuple[Path, Path],
     found = {each.key.estimator: each for each in Registry(tmp_path / "registry").guards.load_all()}
     assert {name: each.key for name, each in found.items()} == PAIRS
     assert re.fullmatch(r"guard-cgp-scripted-policy-1-answer-compact-1-[0-9a-f]{8}", found["cgp"].name)
-    assert (found["cgp"].rows, found["cgp"].set_aside, found["cgp"].dataset) == (720, 80, "split-1")
+    assert (found["cgp"].rows, found["cgp"].set_aside, found["cgp"].dataset) == (800, 0, "split-1")
     assert found["cgp"].questions == "1"  # as the run has it
     assert (found["cgp"].options, found["logprob"].options is None) == (None, False)
     assert out.count("no option sets: this method gives no probability") == 1
@@ -93,7 +93,7 @@ def test_evidence_is_published_and_shown_on_both_splits(runs: tuple[Path, Path],
     assert limit is not None
     confidence, answered, wrong, elsewhere, wrong_elsewhere = lines_of(out, "10 %")[0][1:]
     assert confidence.startswith(f"{limit.confidence:.4g}")
-    assert answered == f"{100 * limit.accepted / 720:.3g} %"
+    assert answered == f"{100 * limit.accepted / 800:.3g} %"
     assert f"({limit.errors} of {limit.accepted})" in wrong
     rows = [row for row in read_predictions(other) if row.estimator == "cgp"]
     given = [row for row in rows if found["cgp"].score(row.confidence or 0, [row.id]) >= limit.score]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,19 +22,24 @@ from tests.trustvqa.cli.commands import run_command
 ROWS = 450
 
 
-def make_questions(folder: Path, *, n: int = ROWS, seed: int = 0, kind: str = "disc") -> Path:
-    """Questions in PMC-VQA's format; forty pictures serve for all, which is quick to write."""
+def make_questions(folder: Path, *, n: int = ROWS, seed: int = 0, kind: str = "disc", pictures: int = 0) -> Path:
+    """Questions in PMC-VQA's format, each about a picture of its own, or about one of `pictures`."""
     rng = np.random.default_rng(seed)
     (folder / "images").mkdir(parents=True)
-    for index in range(40):
+    pictures = pictures or n
+    for index in range(pictures):
         picture(rng, kind).save(folder / "images" / f"{index}.png")
     with (folder / "questions.csv").open("w", newline="") as stream:
         table = csv.writer(stream)
-        table.writerow(["Figure_path", "Question", "Answer", "Choice A", "Choice B", "Choice C", "Answer_label"])
+        table.writerow(
+            ["Figure_path", "Question", "Answer", "Choice A", "Choice B", "Choice C", "Answer_label", "family"]
+        )
         for index in range(n):
             family = str(rng.choice(list(ASKED)))
             options = rng.permutation(OPTIONS[family]).tolist()
-            table.writerow([f"{index % 40}.png", str(rng.choice(ASKED[family])), options[0], *options, "A"])
+            table.writerow(
+                [f"{index % pictures}.png", str(rng.choice(ASKED[family])), options[0], *options, "A", family]
+            )
     return folder
 
 
@@ -116,6 +122,18 @@ def test_it_stands_for_questions_drawn_in_the_same_way_and_for_no_others(data: P
     assert [each.name for each in Registry(tmp_path / "registry").references.load_all()] == [found.name]
 
 
+def test_distances_to_other_questions_and_kinds_that_are_shown(data: Path, tmp_path: Path) -> None:
+    near = make_questions(tmp_path / "training", n=80, seed=8)
+    stripes = make_questions(tmp_path / "stripes", n=60, seed=3, kind="stripes")
+    out, _ = reference(tmp_path, "--data", data, "--near", near, "--other-kind", stripes, "--name", "shown",
+                       "--atypicality-limit", "0.99")  # fmt: skip
+    assert "distances to 80 questions" in out
+    assert "half of the held-out questions are too few for 0.99" in out
+    [found] = Registry(tmp_path / "registry").references.load_all()
+    assert (found.n, found.n_near, found.n_held) == (ROWS, 80, ROWS)
+    assert list(found.parts) == ["picture", "words", "picture-kind", "colour"]
+
+
 def test_a_name_and_fewer_questions_can_be_chosen(data: Path, tmp_path: Path) -> None:
     reference(tmp_path, "--data", data, "--name", "mine", "--limit", "320", "--seed", "3")
     found = ReferenceArtifact.load(tmp_path / "registry" / "references" / "mine.json")
@@ -125,6 +143,12 @@ def test_a_name_and_fewer_questions_can_be_chosen(data: Path, tmp_path: Path) ->
 def test_what_cannot_be_used_is_refused(data: Path, tmp_path: Path) -> None:
     _, err = reference(tmp_path, "--data", data, "--limit", "299", status=1)
     assert "at least 300 questions, not 299" in err
+    few = make_questions(tmp_path / "few", pictures=40)
+    _, err = reference(tmp_path, "--data", few, status=1)
+    assert "different inputs held out for 'picture' and 2 parts" in err
+    judged = ("--claims", "family=shape", "--judge", "normalised-1")
+    _, err = reference(tmp_path, "--data", data, *judged, status=1)
+    assert "--claims learns right options, and --judge takes open questions alone" in err
     _, err = reference(tmp_path, "--data", tmp_path / "gone", status=1)
     assert "gone" in err
     other = make_questions(tmp_path / "other", n=301, seed=5)
@@ -137,3 +161,33 @@ def test_what_cannot_be_used_is_refused(data: Path, tmp_path: Path) -> None:
     _, err = reference(tmp_path, "--data", other, status=1)
     assert "7.png cannot be read" in err
     assert not (tmp_path / "registry").exists()
+
+
+COLUMNS = "question=Question,options=Choice A+Choice B+Choice C,answer=Answer_label,image=Figure_path,group=family"
+
+
+def test_what_was_learned_of_right_answers_is_told(data: Path, tmp_path: Path) -> None:
+    asked = ("--data", data / "questions.csv", "--images", data / "images", "--columns", COLUMNS, "--name", "claims")
+    out, err = reference(tmp_path, *asked, "--claims", "family=shape", "--json")
+    learned = json.loads(out)["claims"]
+    assert learned["answers"] == ["oval", "round", "spiculated"]
+    assert (learned["reaching"] + 1) / (learned["n"] + 1) <= 0.05
+    [found] = Registry(tmp_path / "registry").references.load_all()
+    assert found.claims is not None
+    assert (found.claims.edge, found.claims.n) == (learned["edge"], learned["n"])
+    assert f"oval, round, spiculated; a picture speaks against one from {learned['edge']:.3g} on" in err
+    _, err = reference(tmp_path, *asked, "--claims", "family=organ", status=1)
+    assert "--claims family=organ: nothing was learned: no question that distances are taken to is of that group" in err
+
+
+def test_a_judge_is_for_the_questions_themselves_and_not_for_those_of_another_kind(data: Path, tmp_path: Path) -> None:
+    stripes = make_questions(tmp_path / "stripes", n=30, seed=3, kind="stripes")
+    table = tmp_path / "open.csv"
+    rows = (f"{ASKED['side'][n % 4]},At the apex,{n}.png" for n in range(300))
+    table.write_text("\n".join(["q,t,f", *rows]))
+    out, _ = reference(
+        tmp_path, "--data", table, "--images", data / "images", "--columns", "question=q,answer=t,image=f",
+        "--judge", "normalised-1", "--unlike", stripes, "--other-kind", stripes, "--no-publish",
+        "--resamples", "5", "--atypicality-limit", "0.9",
+    )  # fmt: skip
+    assert "stripes, 30 questions" in out

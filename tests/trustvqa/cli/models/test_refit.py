@@ -22,7 +22,7 @@ from prompt4trust.calibration import CalibrationKey, CalibratorArtifact, get_fam
 from services.common.registry.directory import Registry
 from services.gateway.app import create_gateway
 from services.gateway.database_url import database_url
-from services.gateway.records.database import Database
+from services.gateway.records.connection.database import Database
 from services.gateway.records.tables import answers, feedback
 from services.gateway.settings import GatewaySettings
 from tests.services.gateway.answering.test_selection import make_guard
@@ -33,7 +33,7 @@ from tests.support.keys import keys_at
 from tests.support.servers import free_port, running
 from tests.trustvqa.cli.runs.test_evaluate_command import Argument, trustvqa
 from trustvqa.cli.models.refit import selection_warnings
-from trustvqa.cli.models.reviews import Count
+from trustvqa.cli.models.reviews import Count, Wanted, read_reviewed
 
 DAY = datetime(2026, 3, 1, tzinfo=UTC)
 CGP = whole_key(downstream="model-1", policy="policy-1", estimator="cgp", answer_template="answer-compact@1")
@@ -118,6 +118,17 @@ def refit(folder: Path, url: str, *arguments: Argument, status: int = 0, **envir
 def often(stated: float, index: int) -> bool:
     """Right in 60 % of the cases, whatever is stated."""
     return index * 7 % 10 < 6
+
+
+def test_a_fit_sees_the_numbers_by_option_of_answers_given_and_deferred(tmp_path: Path) -> None:
+    signals = {"agreement": 0.5, "option:A": 0.25, "option:B": 0.75}
+    stream = Stream()
+    for decision in ("answer", "defer"):
+        stream.add(1, often, signals=signals, decision=decision)
+    with serving(tmp_path, stream) as url, httpx.Client(base_url=url) as client:
+        found = {each.decision: each for each in read_reviewed(client, Wanted())}
+    assert found["defer"].signals == {"agreement": 0.5}
+    assert {name: each.all_signals for name, each in found.items()} == {"answer": signals, "defer": signals}
 
 
 def test_each_decoding_has_a_calibrator_of_its_own_and_answers_without_one_have_none(tmp_path: Path) -> None:

@@ -21,8 +21,8 @@ from typer.testing import CliRunner, Result
 
 from services.common.registry.directory import Registry
 from services.gateway.database_url import database_url
-from services.gateway.records.database import Database
-from services.gateway.records.hash_key import HashKey, secret_file
+from services.gateway.records.connection.database import Database
+from services.gateway.records.connection.hash_key import HashKey, secret_file
 from services.gateway.records.store import RecordStore
 from tests.services.gateway.conftest import make_calibrator
 from tests.services.gateway.records.conftest import record
@@ -149,7 +149,7 @@ def test_a_backup_names_the_key_of_hashes_and_holds_no_secret(filled: Place, tmp
     secret = secret_file(place.file).read_text().strip()
     backup = tmp_path / "backup.tar"
     done = place.run("backup", "--out", str(backup))
-    assert f"1 answers and 0 times feedback, tables at r0006, hashes under key {HashKey(secret).id}" in done.stderr
+    assert f"1 answers and 0 times feedback, tables at r0008, hashes under key {HashKey(secret).id}" in done.stderr
     assert secret.encode() not in backup.read_bytes()
     # In place of the records alone: the secret stays what it was.
     assert place.run("restore", str(backup), "--replace").exit_code == 0

@@ -27,3 +27,10 @@ def test_the_sample_is_named_from_where_one_is(tmp_path: Path, monkeypatch: pyte
     assert "curl -s URL/vqa -F image=@services/gateway/static/samples/mri.png " in sample_curl("URL")
     monkeypatch.chdir(tmp_path)
     assert f"image=@{ROOT}/services/gateway/static/samples/mri.png " in sample_curl("URL")
+
+
+def test_for_real_pictures_it_is_a_slice_that_is_there() -> None:
+    line = sample_curl("URL", "slices")
+    assert Path(line.split("image=@")[1].split()[0]).resolve().is_file()
+    assert "-F question='Which body part is shown?'" in line
+    assert line.endswith("-F options=Head -F options=Chest -F options=Abdomen")

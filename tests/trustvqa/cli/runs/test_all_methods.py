@@ -37,7 +37,10 @@ def test_all_methods_their_cost_and_the_probes(data: Path, tmp_path: Path) -> No
         out, _ = trustvqa(tmp_path, *command, *models)
         asked = Counter((body["n"], "top_logprobs" in body) for body in server.bodies)
         # Of the sampled ones consistency's 21 serve the avg-confs and entropy-spread; perturbation shares verbalized's.
-        assert asked == {(1, False): N * (1 + 1 + 9 + 1), (1, True): 2 * N, (21, False): N * 3, (19, False): 2 * N}
+        assert asked == {
+            **{(1, False): N * (1 + 1 + 1 + 9 + 1), (1, True): 6 * N, (21, False): N * 3, (19, False): 2 * N},
+            (5, False): N,  # a vote that is decided at its first look
+        }
         assert len({body["seed"] for body in server.bodies if body["n"] > 1}) == 2 * N
 
         again = len(server.bodies)
@@ -48,12 +51,14 @@ def test_all_methods_their_cost_and_the_probes(data: Path, tmp_path: Path) -> No
     assert [method["name"] for method in methods] == list(ESTIMATORS)
     calls = {method["name"]: method["calls"] for method in methods}
     assert calls == {
-        **dict.fromkeys(("verbalized", "fixed-prompt", "logprob"), 1),
-        **dict.fromkeys(("consistency", "avg-conf", "avg-conf-all"), 21),
-        **{"entropy": 40, "entropy-spread": 40, "perturbation": 10, "cgp": 2, "cgp+logprob": 2, "cgp+consistency": 22},
+        **dict.fromkeys(("verbalized", "fixed-prompt", "top-k", "logprob"), 1),
+        **dict.fromkeys(("consistency", "avg-conf", "avg-conf-all", "meaning"), 21),
+        **{"entropy": 40, "entropy-spread": 40, "perturbation": 10, "cgp": 2, "cgp+vote": 6, "cgp+consistency": 22},
+        # Without log-probabilities there is nothing to compare with a second reply.
+        **dict.fromkeys(("cgp+logprob", "cgp+picture", "cgp+picture+noise", "cgp+self-check", "cgp+typicality"), 2),
     }
     for what in ("model calls an answer", "tokens an answer", "seconds an answer"):
-        assert sum(line.startswith(what) for line in out.splitlines()) == 3  # tables of up to four methods
+        assert sum(line.startswith(what) for line in out.splitlines()) == 5  # tables of up to four methods
     assert "replies without a verdict: 6 x no_logprobs" in out
     assert "calls_per_answer" in (tmp_path / "run" / "report.csv").read_text()
     assert "tokens an answer" in (tmp_path / "run" / "report.html").read_text()

@@ -119,9 +119,12 @@ def test_a_table_is_reported_again_without_naming_its_columns(tmp_path: Path) ->
     assert err == ""
 
 
+PLACES = ("At the apex", "At the apex", "At the base")
+
+
 def test_open_questions_are_asked_and_kept_out_of_every_figure(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
-    rows = [f"Number {n}?,x,y,x" for n in range(4)] + [f"Where is {n}?,,,At the apex" for n in range(3)]
+    rows = [f"Number {n}?,x,y,x" for n in range(4)] + [f"Where is {n}?,,,{place}" for n, place in enumerate(PLACES)]
     path.write_text("\n".join(["q,a,b,truth", *rows]) + "\n")
 
     def script(prompt: str) -> str:
@@ -132,9 +135,23 @@ def test_open_questions_are_asked_and_kept_out_of_every_figure(tmp_path: Path) -
         )
 
     with running(ScriptedServer(script).app) as url:
-        out, _ = run_command(tmp_path, *ASKED, "--data", path, *TABLE, "--downstream-url", f"{url}/v1", "--out", "run")
+        given: list[str | Path] = [*ASKED, "--data", path, *TABLE, "--downstream-url", f"{url}/v1"]
+        out, _ = run_command(tmp_path, *given, "--out", "run")
+        judged, _ = run_command(tmp_path, *given, "--out", "judged", "--judge", "normalised-1")
+        _, err = run_command(tmp_path, *given, "--judge", "oracle", status=1)
+    assert "no judge 'oracle' of open answers" in " ".join(err.split())
     assert "3 question(s) without a known right option are in no figure: open ones" in " ".join(out.split())
     [method] = json.loads((tmp_path / "run" / "report.json").read_text())["methods"]
     assert (method["figures"]["n"], method["unlabelled"], method["figures"]["all"]["accuracy"]["value"]) == (4, 3, 1.0)
     kept = [(row.expected, row.truth, row.answer) for row in read_predictions(tmp_path / "run") if row.expected]
-    assert kept == [("At the apex", None, "at the apex")] * 3
+    assert sorted(kept) == sorted((place, None, "at the apex") for place in PLACES)  # kept as they are answered
+
+    # With a judge the open ones alone are asked, have figures, and a calibration key of their own.
+    assert "open questions; answers that the judge normalised-1 takes for the expected text are right" in judged
+    [method] = json.loads((tmp_path / "judged" / "report.json").read_text())["methods"]
+    assert (method["figures"]["n"], method["unlabelled"]) == (3, 0)
+    assert method["figures"]["all"]["accuracy"]["value"] == pytest.approx(2 / 3)
+    judged_rows = [(row.expected, row.right, row.correct) for row in read_predictions(tmp_path / "judged")]
+    assert sorted(judged_rows) == [("At the apex", True, True)] * 2 + [("At the base", False, False)]
+    keys = [read_manifest(tmp_path / run).calibration_key("verbalized") for run in ("run", "judged")]
+    assert keys[1].answer_template == f"{keys[0].answer_template}, open questions judged by normalised-1"

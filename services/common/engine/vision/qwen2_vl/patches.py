@@ -8,6 +8,7 @@ cost outside the model, paid under the interpreter's lock.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,24 @@ from transformers.models.qwen2_vl.image_processing_pil_qwen2_vl import smart_res
 
 from services.common.engine.errors import EngineError, InvalidRequestError
 from services.common.engine.vision.family import Pixels
+
+
+@dataclass(frozen=True, slots=True)
+class Patches(Pixels):
+    """A request's pictures as patches.
+
+    Attributes:
+        values: float32 [patches, channels * height * width of a patch]; patches that are merged follow one another.
+        grid: Patches of each picture in time, height and width, int64 [pictures, 3].
+    """
+
+    values: torch.Tensor
+    grid: torch.Tensor
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the patches take."""
+        return self.values.nbytes
 
 
 class Patcher:
@@ -43,7 +62,7 @@ class Patcher:
         # The value of each of a channel's 256 shades, float32 [channels, shades].
         self._values = (shades.astype(np.float32) - mean[:, None]) / deviation[:, None]
 
-    def __call__(self, images: Sequence[Image.Image]) -> Pixels:
+    def __call__(self, images: Sequence[Image.Image]) -> Patches:
         """Cut RGB pictures into patches.
 
         Raises:
@@ -51,7 +70,7 @@ class Patcher:
         """
         cut = [self._cut(image) for image in images]
         values = cut[0][0] if len(cut) == 1 else np.concatenate([values for values, _ in cut])
-        return Pixels(torch.from_numpy(values), torch.tensor([grid for _, grid in cut]))
+        return Patches(torch.from_numpy(values), torch.tensor([grid for _, grid in cut]))
 
     def _cut(self, image: Image.Image) -> tuple[np.ndarray, tuple[int, int, int]]:
         side, merge = self._patch, self._merge

@@ -9,7 +9,7 @@ import torch
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.vision_utils import get_vision_position_ids
 
-from services.common.engine.vision.family import Pixels
+from services.common.engine.vision.qwen2_vl.patches import Patches
 
 ATTENTION = "trustvqa_pictures"
 
@@ -85,7 +85,7 @@ class Tower:
         visual = self._model.model.visual
         visual.patch_embed = StillEmbedding(visual.patch_embed.proj)
 
-    def __call__(self, seen: Sequence[Pixels]) -> torch.Tensor:
+    def __call__(self, seen: Sequence[Patches]) -> torch.Tensor:
         """Look at pictures.
 
         Args:

@@ -9,12 +9,14 @@ from typing import Any, Self
 import numpy as np
 import torch
 from PIL import Image
-from transformers import AutoImageProcessor, PreTrainedModel
+from transformers import AutoImageProcessor, AutoModelForImageTextToText, PreTrainedModel
 
-from services.common.engine.errors import InvalidRequestError
+from services.common.engine.parts.store import PartStore
 from services.common.engine.vision.family import Pixels
-from services.common.engine.vision.qwen2_vl.patches import Patcher
+from services.common.engine.vision.placeholders import expanded
+from services.common.engine.vision.qwen2_vl.patches import Patcher, Patches
 from services.common.engine.vision.qwen2_vl.tower import Tower, register_picture_attention
+from services.common.engine.weights import Type, load_weights
 
 
 class Qwen2VLVision:
@@ -32,15 +34,18 @@ class Qwen2VLVision:
         self._side: int = model.config.vision_config.spatial_merge_size
 
     @classmethod
+    def network(cls, path: Path, dtype: Type, attention: str, parts: PartStore | None) -> PreTrainedModel:  # noqa: ARG003
+        """Load the weights, with an attention within each of several pictures for the tower (see VisionFamily)."""
+        towers = register_picture_attention()
+        return load_weights(
+            AutoModelForImageTextToText, path, dtype, {"text_config": attention, "vision_config": towers}
+        )
+
+    @classmethod
     def load(cls, path: Path, model: PreTrainedModel) -> Self:
         """Load the image processor beside a model; EngineError where it does not resize."""
         loader: Any = AutoImageProcessor
         return cls(model, loader.from_pretrained(path, local_files_only=True))
-
-    @staticmethod
-    def tower_attention() -> str:
-        """Register the attention within each of several pictures and return its name."""
-        return register_picture_attention()
 
     @property
     def position_axes(self) -> tuple[int, ...]:
@@ -52,24 +57,14 @@ class Qwen2VLVision:
         """The image token."""
         return self._token
 
-    def pixels(self, pictures: Sequence[Image.Image]) -> Pixels:
+    def pixels(self, pictures: Sequence[Image.Image]) -> Patches:
         """Cut RGB pictures into patches; InvalidRequestError for an aspect ratio beyond what the model takes."""
         return self._patcher(pictures)
 
     def expand(self, tokens: Sequence[int], pixels: Pixels) -> list[int]:
         """Repeat each image token as often as the picture has merged patches."""
-        counts = [t * h * w // self._side**2 for t, h, w in pixels.grid.tolist()]
-        places = [place for place, token in enumerate(tokens) if token == self._token]
-        if len(places) != len(counts):
-            raise InvalidRequestError(
-                f"There are {len(counts)} images and {len(places)} places for one.", param="messages"
-            )
-        expanded: list[int] = []
-        done = 0
-        for place, count in zip(places, counts, strict=True):
-            expanded += [*tokens[done:place], *[self._token] * count]
-            done = place + 1
-        return [*expanded, *tokens[done:]]
+        counts = [t * h * w // self._side**2 for t, h, w in _patches(pixels).grid.tolist()]
+        return expanded(tokens, self._token, counts)
 
     def positions(self, tokens: list[int], pixels: Pixels) -> torch.Tensor:
         """Give each token its temporal, vertical and horizontal position, int64 [3, tokens].
@@ -79,7 +74,7 @@ class Qwen2VLVision:
         """
         parts: list[np.ndarray] = []
         start = done = 0
-        for frames, height, width in pixels.grid.tolist():
+        for frames, height, width in _patches(pixels).grid.tolist():
             place = tokens.index(self._token, done)
             parts.append(np.broadcast_to(np.arange(start, start + place - done), (3, place - done)))
             start += place - done
@@ -93,4 +88,9 @@ class Qwen2VLVision:
     def place(self, embeddings: torch.Tensor, tokens: torch.Tensor, seen: Sequence[Pixels]) -> torch.Tensor:
         """Put the vision tower's features in the place of image tokens."""
         mask = (tokens == self._token)[..., None]
-        return embeddings.masked_scatter(mask, self._tower(seen).to(embeddings.dtype))
+        return embeddings.masked_scatter(mask, self._tower([_patches(each) for each in seen]).to(embeddings.dtype))
+
+
+def _patches(pixels: Pixels) -> Patches:
+    assert isinstance(pixels, Patches)  # noqa: S101 - a family is handed what it made
+    return pixels

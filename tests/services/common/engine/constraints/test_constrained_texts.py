@@ -262,7 +262,7 @@ async def test_a_compiled_form_is_kept(text_adapter: TransformersAdapter, monkey
         return real(self, form)
 
     monkeypatch.setattr(GrammarCompiler, "_matcher", noted)
-    compiler = GrammarCompiler(text_adapter.prompts._tokenizer, text_adapter.width, text_adapter.eos)
+    compiler = GrammarCompiler.of_tokenizer(text_adapter.prompts._tokenizer, text_adapter.width, text_adapter.eos)
     for source in ("a", "a", "b", "a"):
         compiler.compile(Constraint("regex", source))
     compiler.compile(Constraint("choice", '["a"]', param="structured_outputs"))

@@ -9,20 +9,28 @@ from typing import Any
 
 import pytest
 import torch
+from peft import PeftModel
 from PIL import Image
 from transformers import (
     AutoImageProcessor,
     AutoModelForCausalLM,
     AutoModelForImageTextToText,
+    LlamaForCausalLM,
     Olmo2Config,
     Olmo2ForCausalLM,
 )
 
 from services.common.engine.errors import ContextOverflowError, EngineError, InvalidRequestError
 from services.common.engine.interface import Message
-from services.common.engine.model.adapter import DType, ModelOptions, TransformersAdapter
+from services.common.engine.model.adapter import TransformersAdapter
+from services.common.engine.model.options import DType, ModelOptions
 from services.common.engine.model.prompt import Prompt
+from services.common.engine.parts.store import PartStore
+from services.common.engine.vision.joined.config import MODEL_TYPE
+from services.common.engine.vision.joined.loading import load_joined
+from services.common.engine.vision.joined.pictures import SquarePreparation
 from tests.services.common.engine.tiny import CONTEXT, png, tokenizer
+from tests.services.common.engine.tiny_parts import TINY_LANGUAGE
 
 
 def chat(text: str, images: int = 0) -> list[Message]:
@@ -31,19 +39,33 @@ def chat(text: str, images: int = 0) -> list[Message]:
 
 def reference_inputs(prompt: Prompt, images: list[bytes], model: Any) -> dict[str, Any]:
     inputs: dict[str, Any] = {"input_ids": torch.tensor([prompt.tokens])}
-    if images:
+    if images and model.config.model_type == MODEL_TYPE:
+        pictures = [Image.open(io.BytesIO(image)) for image in images]
+        preparation = SquarePreparation(side=model.config.image_size)
+        inputs["pixel_values"] = preparation.normalised(preparation.squares(pictures))
+    elif images:
         processor: Any = AutoImageProcessor.from_pretrained(model.config.name_or_path)
         inputs["mm_token_type_ids"] = (inputs["input_ids"] == model.config.image_token_id).int()
         inputs |= processor([Image.open(io.BytesIO(image)) for image in images], return_tensors="pt")
     return inputs
 
 
-@pytest.fixture(params=["text", "vision"])
+@pytest.fixture(params=["text", "adapted", "qwen2_vl", "joined"])
 def pair(request: pytest.FixtureRequest) -> tuple[TransformersAdapter, Any]:
     """An adapter and the same weights in transformers' own hands."""
-    path: Path = request.getfixturevalue(f"{request.param}_model")
-    loader: Any = AutoModelForCausalLM if request.param == "text" else AutoModelForImageTextToText
-    return request.getfixturevalue(f"{request.param}_adapter"), loader.from_pretrained(path).eval()
+    kind = request.param
+    path: Path = request.getfixturevalue("vision_model" if kind == "qwen2_vl" else f"{kind}_model")
+    parts: PartStore = request.getfixturevalue("parts")
+    model: Any
+    if kind == "joined":
+        model = load_joined(path, parts)
+    elif kind == "adapted":
+        base: Any = LlamaForCausalLM.from_pretrained(parts.directory(TINY_LANGUAGE))
+        model = PeftModel.from_pretrained(base, path)
+    else:
+        loader: Any = AutoModelForCausalLM if kind == "text" else AutoModelForImageTextToText
+        model = loader.from_pretrained(path)
+    return request.getfixturevalue(f"{kind}_adapter"), model.eval()
 
 
 @torch.inference_mode()
@@ -139,7 +161,7 @@ def test_a_lone_surrogate_is_no_reason_to_fail(text_adapter: TransformersAdapter
     assert text_adapter.prompts.build(chat("a\ud800b"), ()).tokens == text_adapter.prompts.build(chat("a?b"), ()).tokens
 
 
-def test_what_does_not_fit_is_refused(text_adapter: TransformersAdapter, vision_adapter: TransformersAdapter) -> None:
+def test_what_does_not_fit_is_refused(text_adapter: TransformersAdapter, qwen2_vl_adapter: TransformersAdapter) -> None:
     with pytest.raises(ContextOverflowError):
         text_adapter.prompts.build(chat("z" * CONTEXT), ())
     with pytest.raises(ContextOverflowError):
@@ -147,9 +169,9 @@ def test_what_does_not_fit_is_refused(text_adapter: TransformersAdapter, vision_
     with pytest.raises(InvalidRequestError, match="no images"):
         text_adapter.prompts.build(chat("z", images=1), (png(1),))
     with pytest.raises(InvalidRequestError, match="at most 4 images"):
-        vision_adapter.prompts.build(chat("z", images=5), (png(1),) * 5)
+        qwen2_vl_adapter.prompts.build(chat("z", images=5), (png(1),) * 5)
     with pytest.raises(InvalidRequestError, match="times the shorter"):
-        vision_adapter.prompts.build(chat("z", images=1), (png(1, 5000, 21),))
+        qwen2_vl_adapter.prompts.build(chat("z", images=1), (png(1, 5000, 21),))
 
 
 def test_a_text_model_reads_parts_as_their_text(text_adapter: TransformersAdapter) -> None:

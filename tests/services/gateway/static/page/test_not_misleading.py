@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from prompt4trust.shares import in_percent, of_hundred
 from services.common.registry.directory import Registry
 from tests.services.gateway.answering.test_selection import make_guard, said
 from tests.services.gateway.answering.test_shift import make_reference
@@ -197,6 +198,8 @@ def test_without_a_guard_the_default_risk_is_a_stricter_threshold(
         (1.0, "more than 99 %", "more than 99 were"),
         (0.99, "99 %", "about 99 were"),
         (0.824, "82 %", "about 82 were"),
+        (0.992, "more than 99 %", "more than 99 were"),
+        (0.125, "13 %", "about 13 were"),
         (0.01, "1 %", "about 1 was"),
         (0.004, "less than 1 %", "fewer than 1 was"),
         (0.0, "less than 1 %", "fewer than 1 was"),
@@ -209,6 +212,7 @@ def test_no_share_is_rounded_to_certainty(page: Page, share: float, percent: str
         share,
     )
     assert words == [percent, counted]
+    assert words == [in_percent(share), of_hundred(share)]
 
 
 def test_what_was_proved_and_the_options_that_remain_are_shown(
@@ -227,9 +231,12 @@ def test_what_was_proved_and_the_options_that_remain_are_shown(
         expect(page.locator("#result .options-left")).to_contain_text(
             "Options left: B. The right option is among these for 85 %"
         )
-        # A guarantee, but no calibrator: not green, and no sentence in counts.
+        # A guarantee, but no calibrator: not green, and nothing in counts.
         expect(page.locator("#result .card.given .decision")).to_contain_text("at most 10 % of such answers are wrong")
-        expect(page.locator("#result .counts")).to_have_count(0)
+        statement = page.locator("#result .statement")
+        expect(statement).to_contain_text("B (Oval). How many of 100 answers like this one are right is not known")
+        expect(statement).to_contain_text("Guarantee: at most 10 % of such answers are wrong.")
+        expect(statement).not_to_contain_text("right. ")
         expect(page.locator("#result .basis")).to_contain_text(
             "at most 10 % of the answers are wrong, with 95 % certainty"
         )

@@ -25,10 +25,12 @@ def test_a_sample_is_asked_about_and_answered(page: Page, upstream: Upstream) ->
     expect(result.get_by_role("meter", name="Stated by the model")).to_have_attribute("aria-valuetext", "95 %")
     expect(result).to_contain_text("fitted on 200 answers of phantom-vqa")
     expect(result.locator(".decision")).to_have_text("No guarantee")
-    expect(result.locator(".counts")).to_have_text("Of 100 answers like this one about 53 were right.")
+    expect(result.locator(".statement")).to_have_text(
+        "B (Oval). Of 100 answers like this one about 53 were right. No guarantee."
+    )
     expect(result.locator(".guidance")).to_have_text("Weigh the border.")
-    expect(result.locator(".explanation")).to_have_text(upstream.text)
-    expect(page.locator("#status")).to_contain_text("B. Oval")
+    expect(result.locator(".explanation")).to_have_text(upstream.text.replace("95", "[number left out]"))
+    expect(page.locator("#status")).to_contain_text("B (Oval). Of 100 answers like this one about 53 were right.")
     expect(result).to_be_focused()
     expect(result.locator(".asked-question")).to_have_text("What shape are the findings?")
     expect(result.locator(".asked-options .chosen")).to_have_text("B. Oval")
@@ -104,7 +106,7 @@ def test_an_error_is_shown_where_the_eye_is_and_gets_the_focus(page: Page, upstr
     path.write_text("no picture")
     page.get_by_label("Choose a file").set_input_files(path)
     problem = page.get_by_role("alert")
-    expect(problem).to_contain_text("not PNG, JPEG, WebP, TIFF or BMP")
+    expect(problem).to_contain_text("not PNG, JPEG, WebP, TIFF, BMP or DICOM")
     expect(page.get_by_label("Choose a file")).to_be_focused()
     expect(page.get_by_label("Choose a file")).to_have_attribute("aria-invalid", "true")
     expect(page.locator(".drop + #problem")).to_be_visible()
@@ -200,7 +202,7 @@ def test_an_uncalibrated_and_degraded_answer_says_so(page: Page, upstream: Upstr
     result = page.locator("#result")
     expect(result.locator(".headline")).to_have_text("No reliable answer: judge for yourself")
     expect(result.locator(".degraded")).to_contain_text("No calibrator fits")
-    expect(result.locator(".counts")).to_have_count(0)
+    expect(result.locator(".statement")).to_have_count(0)
     result.get_by_text("Show what the model guessed").click()
     expect(result.get_by_role("meter", name="Not calibrated: as the model stated it")).to_be_visible()
     upstream.text = "I would rather not say. <img src=x onerror=alert(1)>"

@@ -56,6 +56,20 @@ def test_the_steps_come_before_the_answer(client: httpx.Client, upstream: Upstre
     assert {key: answer[key] for key in same} == {key: plain[key] for key in same}
 
 
+@pytest.mark.parametrize("options", [[], ["Round", "Oval"]])
+def test_a_deferral_does_not_come_as_an_answer(
+    options: list[str], make_gateway: MakeGateway, upstream: Upstream
+) -> None:
+    with make_gateway() as url, httpx.Client(base_url=url, timeout=20) as http:
+        told = {
+            risk: list(read(http.post("/vqa", json=body(options=options, max_risk=risk), headers=EVENTS)))[-1]
+            for risk in (0.0001, None)
+        }
+    for name, reply in told.values():
+        assert name == {"answer": "answer", "defer": "deferral"}[reply["decision"]]
+    assert told[0.0001][0] == "deferral"
+
+
 def test_who_waits_hears_its_place(make_gateway: MakeGateway, upstream: Upstream) -> None:
     upstream.downstream = "held"
     with (

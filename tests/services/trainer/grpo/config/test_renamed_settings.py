@@ -11,7 +11,8 @@ import pytest
 from services.trainer.errors import RunError
 from services.trainer.grpo.config.renamed_settings import RENAMED, describe_renamed, translate_renamed
 from services.trainer.grpo.config.training_config import TrainingConfig
-from services.trainer.grpo.spec import CONFIG, read_spec
+from services.trainer.grpo.spec import read_spec
+from services.trainer.run_files.configuration import CONFIG
 from tests.services.trainer.grpo.conftest import Configure
 
 SHIPPED = Path(__file__).resolve().parents[5] / "models" / "policy-mini-grpo-1" / "provenance.json"

@@ -130,9 +130,18 @@ def test_adapters_are_peft_s(training: Callable[..., TrainingConfig]) -> None:
     assert build_adapters(None) is None
 
 
+def test_a_reward_may_be_a_weighted_sum(training: Callable[..., TrainingConfig]) -> None:
+    weights = {"brier": 1.0, "tail_weighted": 0.5}
+    config = training(reward=weights)
+    assert config.reward == weights
+    assert TrainingConfig.model_validate_json(config.model_dump_json()) == config  # as a run's folder keeps it
+
+
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
+        ({"reward": {"brier": 1.0, "applause": 1.0}}, "unknown reward 'applause'"),
+        ({"reward": {"brier": 0.0}}, "weight of brier must be above 0"),
         ({"update": {"scale_rewards": "group"}}, "scale_rewards"),
         ({"update": {"per_device_train_batch_size": 9}}, "multiple of num_generations"),
         ({"update": {"num_iterations": 4}}, "multiples of num_iterations"),

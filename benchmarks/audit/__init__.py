@@ -1,0 +1,1 @@
+"""The audit log: how long a large one takes to be proved."""

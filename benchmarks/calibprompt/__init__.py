@@ -1,0 +1,1 @@
+"""CalibPrompt beside cross-entropy tuning and temperature scaling, on few shots of Phantom-VQA's families."""

@@ -1,0 +1,153 @@
+"""The asking: every method, every part of the questions, one server; what is answered already is not asked again."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypeVar
+
+import anyio
+
+from benchmarks.confidence.kept_calls import KeptCalls
+from benchmarks.serving.processes import running_service
+from prompt4trust.datasets import Dataset
+from prompt4trust.errors import TableError
+from prompt4trust.estimators import ESTIMATORS, get_estimator
+from prompt4trust.evaluation import Prediction, RunManifest, evaluate, read_predictions
+from prompt4trust.models import Downstream, Policy, Sampling
+from prompt4trust.prompts import load_template
+from services.common.clients.downstream import DownstreamClient
+from services.common.clients.http_pool import HttpPool
+from services.common.clients.policy import PolicyClient
+from services.common.clients.retries import RetrySettings
+
+DOWNSTREAM = "downstream-mini-1"
+POLICY = "policy-mini-grpo-1"
+TEMPLATE = "answer-compact@1"
+SAMPLING = Sampling(seed=0)
+"""Greedy, as the gateway asks; the seed is that of the methods that draw."""
+
+
+Piece = Callable[[Downstream, Policy, int], Awaitable[object]]
+"""A piece of asking: downstream model, policy, questions in flight at once."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Servers:
+    """Addresses of the two models' services, each without the API's version."""
+
+    policy: str
+    downstream: str
+
+
+@contextmanager
+def servers(port: int, folder: Path) -> Iterator[Servers]:
+    """Run policy and downstream service with the shipped miniatures.
+
+    Args:
+        port: First of two ports.
+        folder: For their logs and registry.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        running_service("policy", port, {"REGISTRY": str(folder / "registry")}, folder) as policy,
+        running_service("downstream", port + 1, {}, folder) as downstream,
+    ):
+        yield Servers(policy.url, downstream.url)
+
+
+@asynccontextmanager
+async def models(found: Servers, calls: Path, concurrency: int) -> AsyncIterator[tuple[Downstream, Policy]]:
+    """Open clients of both; the downstream model's replies are kept in a file."""
+    retry = RetrySettings(deadline_s=120, attempts=4)
+    async with (
+        HttpPool(f"{found.downstream}/v1", max_connections=concurrency) as downstream_http,
+        HttpPool(found.policy, max_connections=concurrency) as policy_http,
+    ):
+        client = DownstreamClient(downstream_http, DOWNSTREAM, retry, exact=True)
+        with KeptCalls(client, calls) as kept:
+            yield kept, PolicyClient(policy_http, retry, version=POLICY)
+
+
+async def ask(
+    dataset: Dataset, method: str, out: Path, downstream: Downstream, policy: Policy, concurrency: int
+) -> list[Prediction]:
+    """Answer a data set's questions by a method, going on where an earlier run stopped.
+
+    Args:
+        dataset: The questions.
+        method: One of `ESTIMATORS`.
+        out: Folder of the answers.
+        downstream: The model that answers.
+        policy: The model that writes guidance.
+        concurrency: Questions in flight at once.
+
+    Raises:
+        RunAbandonedError: If the server is away.
+    """
+    template = load_template(TEMPLATE)
+    estimator = get_estimator(method, downstream, policy, template, SAMPLING)
+    manifest = RunManifest.describe(
+        dataset,
+        [method],
+        downstream=DOWNSTREAM,
+        policy=POLICY if ESTIMATORS[method].needs_policy else None,
+        template=template,
+        sampling=SAMPLING,
+        created=datetime.now(UTC),
+        decoding={method: estimator.decoding},
+    )
+    return await evaluate(dataset.questions, [estimator], out, manifest, concurrency=concurrency)
+
+
+async def ask_all(work: Sequence[Piece], found: Servers, calls: Path, concurrency: int, seconds: float) -> bool:
+    """Do pieces of work one after the other while there is time.
+
+    Args:
+        work: What to ask.
+        found: The servers.
+        calls: File of calls.
+        concurrency: Questions in flight at once.
+        seconds: Time that there is; what is in flight at its end is asked again by the next run.
+
+    Returns:
+        Whether all is answered.
+    """
+    with anyio.move_on_after(seconds) as scope:
+        async with models(found, calls, concurrency) as (downstream, policy):
+            for piece in work:
+                await piece(downstream, policy, concurrency)
+    return not scope.cancelled_caught
+
+
+async def side_by_side(todo: Iterable[T], work: Callable[[T], Awaitable[None]], concurrency: int) -> None:
+    """Do work on each of many things in their order, on some at once.
+
+    Args:
+        todo: The things.
+        work: Done on each.
+        concurrency: Things in work at once.
+    """
+    left = iter(todo)
+
+    async def take() -> None:
+        for each in left:
+            await work(each)
+
+    async with anyio.create_task_group() as group:
+        for _ in range(concurrency):
+            group.start_soon(take)
+
+
+def answers(dataset: Dataset, out: Path) -> list[Prediction] | None:
+    """Read a folder's answers to a data set, in its order; None where some are missing."""
+    with contextlib.suppress(TableError):
+        held = {row.id: row for row in read_predictions(out) if row.failure is None}
+        if all(question.id in held for question in dataset.questions):
+            return [held[question.id] for question in dataset.questions]
+    return None

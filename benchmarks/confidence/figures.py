@@ -1,0 +1,175 @@
+"""A method's row of the table: how well its confidence tells right from wrong, and what it lets one answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+
+from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
+from prompt4trust.evaluation import Prediction, choose_family, fit_calibrator
+from prompt4trust.evaluation.prediction_arrays import PredictionArrays
+from prompt4trust.evaluation.selection_trials import checked_answers
+from prompt4trust.metrics import METRICS
+from prompt4trust.metrics.calibration import accuracy_of
+from prompt4trust.metrics.intervals import Sampled, metric_difference, sampled_metrics
+from prompt4trust.metrics.tally import Tally
+from prompt4trust.selection import GuardArtifact, fit_guard
+
+RISKS = (0.05, 0.1)
+DELTA = 0.05
+_DATASET = "phantoms"
+_CHOICE_RESAMPLES = 2
+"""A family is chosen by a value, not by its interval."""
+
+
+def auprc_of(tally: Tally) -> npt.NDArray[np.float64]:
+    """Compute the area under precision and recall of errors, the least confident answers first; shape [samples].
+
+    The sum over thresholds of the precision there times the recall that the threshold adds (average precision); equally
+    confident answers are found together. NaN where no answer is wrong.
+
+    Example:
+        >>> float(auprc_of(Tally.of([0.9, 0.8, 0.7, 0.6], [True, True, False, True]))[0])
+        0.5
+    """
+    errors, taken = np.cumsum(tally.wrong, axis=1), np.cumsum(tally.total, axis=1)
+    precision = np.divide(errors, taken, out=np.zeros_like(errors), where=taken > 0)
+    wrong = tally.wrong.sum(axis=1)
+    summed = (tally.wrong * precision).sum(axis=1)
+    return np.asarray(np.divide(summed, wrong, out=np.full(len(wrong), np.nan), where=wrong > 0))
+
+
+ORDER = {"auroc": METRICS["auroc"], "auprc_errors": auprc_of, "aurc": METRICS["aurc"]}
+"""Metrics of the order of the answers by confidence."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """A method's figures on the test questions, with what differences are computed of.
+
+    Attributes:
+        method: Its name.
+        family: The calibrator's family.
+        n: Test questions.
+        calls: Calls of a model an answer, the policy's included.
+        seconds: Seconds spent waiting for them, one after the other.
+        metrics: Name -> value, interval and resamples: accuracy, those of `ORDER` (calibrated), "ece_raw", "ece",
+            "answered_at_5", "wrong_at_5" and the like at 10.
+    """
+
+    method: str
+    family: str
+    n: int
+    calls: float
+    seconds: float
+    metrics: Mapping[str, Sampled]
+
+    def as_json(self) -> dict[str, object]:
+        """Render the figures."""
+        return {
+            "method": self.method,
+            "family": self.family,
+            "n": self.n,
+            "calls": self.calls,
+            "seconds": self.seconds,
+            **{name: each.interval.as_json() for name, each in self.metrics.items()},
+        }
+
+    def less(self, other: Row) -> dict[str, object]:
+        """Subtract another method's metrics, question by question; both answered the same questions."""
+        return {name: metric_difference(each, other.metrics[name]).as_json() for name, each in self.metrics.items()}
+
+
+def row(
+    method: str,
+    calibration: Sequence[Prediction],
+    guard: Sequence[Prediction],
+    test: Sequence[Prediction],
+    *,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Row:
+    """Fit a calibrator and thresholds of deferral, and measure both on the test questions.
+
+    Args:
+        method: The method's name.
+        calibration: Its answers that the calibrator is chosen and fitted on.
+        guard: Others, that thresholds are proved on.
+        test: Others, that are reported; in the same order for every method.
+        resamples: Of the bootstrap, by picture.
+        seed: Of the folds and of the bootstrap.
+    """
+    calibrator = _fitted(method, calibration, seed)
+    thresholds = fit_guard(
+        checked_answers(guard, calibrator),
+        name="guard",
+        key=calibrator.key,
+        dataset=_DATASET,
+        clock=_now,
+        calibrator=calibrator,
+        seed=seed,
+    )
+    stated = PredictionArrays.of(test)
+    corrected = stated.calibrated(calibrator)
+    measure = partial(sampled_metrics, clusters=stated.clusters, resamples=resamples, seed=seed)
+    found = measure(corrected.confidence, corrected.correct, {"accuracy": accuracy_of, **ORDER, "ece": METRICS["ece"]})
+    found["ece_raw"] = measure(stated.confidence, stated.correct, {"ece": METRICS["ece"]})["ece"]
+    for risk in RISKS:
+        given, wrong = _given(thresholds, test, calibrator, risk)
+        nothing, points = np.zeros(len(given)), round(100 * risk)
+        found[f"answered_at_{points}"] = measure(nothing, given, {"share": accuracy_of})["share"]
+        found[f"wrong_at_{points}"] = measure(nothing, wrong, {"share": accuracy_of})["share"]
+    return Row(
+        method,
+        calibrator.family,
+        len(test),
+        float(np.mean([each.cost.calls for each in test])),
+        float(np.mean([each.cost.seconds for each in test])),
+        found,
+    )
+
+
+def calibrated(calibration: Sequence[Prediction], rows: Sequence[Prediction], *, seed: int = 0) -> list[Prediction]:
+    """Give answers the confidence that a row's calibrator, fitted on `calibration`, makes of them."""
+    calibrator = _fitted(rows[0].estimator, calibration, seed)
+    found = checked_answers(rows, calibrator)
+    return [each.model_copy(update={"confidence": one.confidence}) for each, one in zip(rows, found, strict=True)]
+
+
+def _fitted(method: str, calibration: Sequence[Prediction], seed: int) -> CalibratorArtifact:
+    choice = choose_family(calibration, dataset=_DATASET, resamples=_CHOICE_RESAMPLES, seed=seed)
+    return fit_calibrator(
+        calibration,
+        name="calibrator",
+        family=choice.chosen,
+        key=CalibrationKey(downstream="measured", policy=None, estimator=method, answer_template="measured@1"),
+        dataset=_DATASET,
+        clock=_now,
+        resamples=_CHOICE_RESAMPLES,
+        seed=seed,
+    )
+
+
+def _given(
+    guard: GuardArtifact, test: Sequence[Prediction], calibrator: CalibratorArtifact, risk: float
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+    """Mark the answers that are given at an accepted risk, and those of them that are wrong."""
+    limit = guard.risk_rule(DELTA).at(risk)
+    answers = checked_answers(test, calibrator)
+    given = np.array(
+        [
+            limit is not None and each.confidence is not None and guard.score(each.confidence, [each.id]) >= limit.score
+            for each in answers
+        ],
+        dtype=np.bool_,
+    )
+    return given, given & ~np.array([each.correct for each in answers], dtype=np.bool_)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

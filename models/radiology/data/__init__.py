@@ -1,0 +1,1 @@
+"""Questions about real radiology pictures as multiple choice, hints about them, and views of the pictures."""

@@ -1,0 +1,68 @@
+"""From a finished run to the model's directory as it is shipped."""
+
+from __future__ import annotations
+
+import json
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+
+from models.radiology.data.other_pictures import write_learned
+from models.radiology.export import export_questions
+from models.radiology.reproduction import reproduced
+from models.radiology.stages import LAST, STAGES
+from models.radiology.workshop import Workshop
+from models.staged_runs import read_records
+from prompt4trust.files import write_atomically
+from services.common.engine.vision.joined.training import save_joined
+
+NAME = "radiology-1"
+LARGEST = 20_000_000
+"""Bytes that a shipped file may have."""
+
+
+def publish(shop: Workshop, out: Path) -> Path:
+    """Write the model's directory, and into the work folder what it is measured on and what its reference learns from.
+
+    Args:
+        shop: A run whose stages are finished.
+        out: Folder that holds models.
+
+    Returns:
+        The model's directory.
+
+    Raises:
+        ValueError: If a file is larger than may be shipped.
+    """
+    folder = out / NAME
+    save_joined(shop.model(LAST), folder, shop.chat_template)
+    if large := [path.name for path in folder.iterdir() if path.is_file() and path.stat().st_size > LARGEST]:
+        raise ValueError(f"too large to ship: {', '.join(large)}")
+    for path in folder.iterdir():
+        if path.is_file():
+            path.chmod(0o644)  # weights are written private, but services under other users read them
+    made = {**provenance(shop), "reproduced": reproduced(folder, shop.parts, shop.data)}
+    write_atomically(folder / "provenance.json", json.dumps(made, indent=2) + "\n")
+    export_questions(shop.asked, shop.work)
+    write_learned(shop.work / "other-kinds", shop.plan.other_pictures)
+    shop.log(f"published to {folder}")
+    return folder
+
+
+def provenance(shop: Workshop) -> dict[str, Any]:
+    """Describe how a run was made: command, seed, and what each stage measured."""
+    return {
+        "command": f"make radiology DATA=FOLDER SEED={shop.seed}",
+        "seed": shop.seed,
+        "stages": read_records(shop.folder, STAGES),
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+        },
+        "date": datetime.now(UTC).date().isoformat(),
+    }

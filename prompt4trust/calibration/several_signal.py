@@ -1,0 +1,191 @@
+"""Logistic regression on all signals of an answer that may only speak for it, kept small by a penalty."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Self
+
+import numpy as np
+import numpy.typing as npt
+from scipy.special import expit, logit
+
+from prompt4trust.calibration.base import (
+    CONSTANT,
+    NoInterval,
+    Parameters,
+    Signals,
+    Value,
+    carried,
+    check_confidence,
+    check_fitting_rows,
+    check_signal,
+    evidence,
+    finest_clip,
+    listed,
+)
+from prompt4trust.calibration.parameters import check_names
+from prompt4trust.calibration.two_signal import SECONDS
+from prompt4trust.errors import MissingSignalError
+from prompt4trust.metrics.tally import BoolArray, FloatArray
+
+SIGNALS = (
+    *SECONDS,
+    *("picture_shift", "picture_support", "noise_support", "self_check", "stated_typicality", "guess_margin"),
+    *("semantic_certainty", "centrality"),
+)
+"""Signals in [0, 1] that may stand beside the confidence: those of `two-signal`, of second looks and of guesses. Not
+words_certainty: an answer without such words has no value of it, and would be uncalibrated for its wording."""
+
+PENALTY = 1.0
+"""Precision of the normal prior on each weight, the logits being scaled to a deviation of 1: a weight of 1 there costs
+half a nat over all answers, which a few dozen answers outweigh."""
+_NOTHING = 1e-9
+"""A signal whose weight is not above this says nothing, and no answer needs it."""
+_NONE = "-"
+"""Stands in the file for no signals, so that an empty text is a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class SeveralSignal(NoInterval):
+    """The chance of being right as expit(sum of w_i * logit(signal_i) + intercept), no w_i below 0.
+
+    The signals are the confidence and those of `SIGNALS` that all answers carry and that have a weight. With more of
+    them than the two of `two-signal`, weights of signals that say the same would run against each other; the sign says
+    that each can only speak for an answer, and the penalty shares what they say between them.
+
+    Attributes:
+        signals: Names of the further signals; none where none says anything beside the confidence.
+        weights: Of the logit of the confidence, then of each signal's; finite, none below 0.
+        intercept: The corrected logit where all are 0.5.
+        clips: Least distance of each from 0 and 1, in the same order: half of the finest step seen next to 0 or 1.
+
+    Example:
+        >>> stated = [0.9] * 20 + [0.6] * 20
+        >>> correct = [True] * 15 + [False] * 5 + [True] * 10 + [False] * 10  # right 3 times in 4, and every other time
+        >>> signals = {"agreement": [0.8, 0.4] * 20, "reply_probability": [0.3, 0.9, 0.4, 0.8] * 10}
+        >>> calibrator = SeveralSignal.fit(stated, correct, signals)
+        >>> calibrator.inputs()
+        ('agreement', 'reply_probability')
+        >>> low, high = calibrator.apply([0.6, 0.9], {"agreement": [0.4, 0.8], "reply_probability": [0.5, 0.5]})
+        >>> bool(low < high)
+        True
+    """
+
+    signals: tuple[str, ...]
+    weights: tuple[float, ...]
+    intercept: float
+    clips: tuple[float, ...]
+    family: ClassVar[str] = "several-signal"
+
+    @classmethod
+    def fit(cls, confidence: npt.ArrayLike, correct: npt.ArrayLike, signals: Signals | None = None) -> Self:
+        """Fit by penalised maximum likelihood under the signs. See `Calibrator.fit`.
+
+        Source: ridge-penalised logistic regression (le Cessie and van Houwelingen, Applied Statistics 41, 1992), the
+        weights bounded from below at 0.
+        """
+        stated, right = check_fitting_rows(confidence, correct)
+        found = dict(carried(stated, signals or {}, SIGNALS))
+        if not found:
+            raise MissingSignalError(
+                f"several-signal needs one of {listed(SIGNALS)} with every answer, beside the confidence"
+            )
+        values = [stated, *found.values()]
+        clips = [finest_clip(each) for each in values]
+        columns = [evidence(each, clip) for each, clip in zip(values, clips, strict=True)]
+        weights, intercept = _penalised(columns, right)
+        of_use = [place for place, weight in enumerate(weights) if place == 0 or weight > _NOTHING]
+        names = (None, *found)
+        return cls(
+            tuple(name for place in of_use if (name := names[place]) is not None),
+            tuple(weights[place] for place in of_use),
+            intercept,
+            tuple(clips[place] for place in of_use),
+        )
+
+    @classmethod
+    def from_parameters(cls, parameters: Parameters) -> Self:
+        """Rebuild from `parameters`; raises ValueError where they are not signals, weights and clips."""
+        check_names(cls.family, parameters, "signals", "weights", "intercept", "clips")
+        words, intercept = parameters["signals"], parameters["intercept"]
+        names = words.split() if isinstance(words, str) and words != _NONE else []
+        if words != _NONE and (not names or len(set(names)) < len(names)):
+            raise ValueError("several-signal's signals must be different names with blanks between them")
+        if not isinstance(intercept, (int, float)) or not math.isfinite(intercept):
+            raise ValueError("several-signal's intercept must be a finite number")
+        weights = _list_of(parameters["weights"], len(names) + 1)
+        clips = _list_of(parameters["clips"], len(names) + 1)
+        if min(weights) < 0:
+            raise ValueError("several-signal's weights must not be below 0")
+        if not all(0 < clip < 0.5 for clip in clips):
+            raise ValueError("several-signal's clips must lie between 0 and 0.5")
+        return cls(tuple(names), weights, float(intercept), clips)
+
+    def parameters(self) -> dict[str, Value]:
+        """Return the signals' names in one text, weights, intercept and clips."""
+        return {
+            "signals": " ".join(self.signals) or _NONE,
+            "weights": list(self.weights),
+            "intercept": self.intercept,
+            "clips": list(self.clips),
+        }
+
+    def inputs(self) -> tuple[str, ...]:
+        """Name the further signals."""
+        return self.signals
+
+    def apply(self, confidence: npt.ArrayLike, signals: Signals | None = None) -> FloatArray:
+        """Correct confidences; see `Calibrator.apply`."""
+        stated, given = check_confidence(confidence), signals or {}
+        line = self.weights[0] * evidence(stated, self.clips[0])
+        for name, weight, clip in zip(self.signals, self.weights[1:], self.clips[1:], strict=True):
+            if name not in given:
+                raise MissingSignalError(f"this calibrator needs the signal {name!r}, which the answer does not carry")
+            values = check_signal(given[name], name)
+            if values.shape != stated.shape:
+                raise ValueError(f"{name} must have shape {stated.shape} as confidence has, not {values.shape}")
+            line = line + weight * evidence(values, clip)
+        return np.asarray(expit(line + self.intercept), dtype=np.float64)
+
+    def warnings(self) -> list[str]:
+        """Warn where no signal says anything."""
+        return [] if any(self.weights) else [CONSTANT]
+
+
+def _penalised(columns: Sequence[FloatArray], right: BoolArray) -> tuple[list[float], float]:
+    """Fit weights, none below 0, and the intercept; a column that does not vary gets the weight 0."""
+    from scipy.optimize import minimize  # takes time to import, and is not needed to apply a calibrator
+
+    varying = [place for place, column in enumerate(columns) if np.ptp(column) > 0]
+    weights = [0.0] * len(columns)
+    if not varying:
+        return weights, float(logit(right.mean()))
+    table = np.column_stack([columns[place] for place in varying])
+    middle, scale = table.mean(axis=0), table.std(axis=0)
+    scaled = (table - middle) / scale
+    outcome = right.astype(np.float64)
+
+    def loss(x: FloatArray) -> tuple[float, FloatArray]:
+        line = scaled @ x[:-1] + x[-1]
+        value = np.logaddexp(0, line).sum() - outcome @ line + PENALTY / 2 * (x[:-1] @ x[:-1])
+        missing = expit(line) - outcome
+        slope = np.append(scaled.T @ missing + PENALTY * x[:-1], missing.sum())
+        return float(value) / len(outcome), slope / len(outcome)
+
+    begin = np.append(np.zeros(len(varying)), logit(outcome.mean()))
+    bounds = [(0.0, None)] * len(varying) + [(None, None)]
+    options = {"maxiter": 1000, "ftol": 1e-15, "gtol": 1e-10}
+    fitted = minimize(loss, begin, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
+    for place, weight in zip(varying, fitted[:-1] / scale, strict=True):
+        weights[place] = float(weight)
+    return weights, float(fitted[-1] - (fitted[:-1] / scale) @ middle)
+
+
+def _list_of(value: Value, count: int) -> tuple[float, ...]:
+    if not isinstance(value, list) or len(value) != count or not all(math.isfinite(each) for each in value):
+        raise ValueError(
+            f"several-signal's weights and clips must be {count} finite numbers each, as there are signals"
+        )
+    return tuple(float(each) for each in value)

@@ -1,0 +1,67 @@
+"""Refusals of DICOM objects. None of them quotes what an object holds: that may be a patient's name."""
+
+from __future__ import annotations
+
+from pydicom.uid import UID
+
+from prompt4trust.errors import PictureError
+
+
+def no_picture(sop_class: str) -> PictureError:
+    """Error for an object that is no image, by the name that the standard has for its class."""
+    name = uid_name(sop_class)
+    what = "has no pixels" if name is None else f"is of the class {name}, and has no pixels"
+    return PictureError("not-a-picture", f"The DICOM object {what}: send an image object.")
+
+
+def unknown_coding(syntax: str) -> PictureError:
+    """Error for a transfer syntax that is not read."""
+    name = uid_name(syntax)
+    what = "in a transfer syntax that is not read" if name is None else f"as {name}, which is not read"
+    return PictureError("unsupported-image", f"The DICOM object's pixels are coded {what}: export it uncompressed.")
+
+
+def unread(what: str) -> PictureError:
+    """Error for an object that is well formed and yet not read; `what` ends a sentence about it."""
+    return PictureError("unsupported-image", f"The DICOM object {what}: export it as grey or RGB.")
+
+
+def damaged(what: str = "cannot be read: it is damaged or cut short") -> PictureError:
+    """Error for an object that breaks the standard's rules; `what` ends a sentence about it."""
+    return PictureError("damaged-image", f"The DICOM object {what}. Export it again and resend it.")
+
+
+def unknown_frame(frames: int) -> PictureError:
+    """Error for a frame that an object does not have."""
+    return PictureError(
+        "unknown-frame", f"The DICOM object has {frames} frame{'s' * (frames != 1)}: ask for one of them."
+    )
+
+
+def unknown_window(windows: int) -> PictureError:
+    """Error for a window that an object does not have."""
+    return PictureError(
+        "unknown-window",
+        f"The DICOM object has no window of that name, but {windows} of other names or of none: name one of them, or "
+        "give centre and width.",
+    )
+
+
+def window_not_applicable() -> PictureError:
+    """Error for a window that was asked for of a picture in colour."""
+    return PictureError("unknown-window", "The DICOM object is in colour, which is not windowed: ask without a window.")
+
+
+def burned_in() -> PictureError:
+    """Error for a picture that may have names in its pixels, where the model is another party's."""
+    return PictureError(
+        "burned-in-annotation",
+        "The DICOM object says that its pixels hold text, or is of a kind that often does and does not say that they "
+        "hold none (BurnedInAnnotation): such pictures are not sent to this model.",
+    )
+
+
+def uid_name(value: str) -> str | None:
+    """Name that the standard has for a UID; None for others."""
+    uid = UID(value)
+    return uid.name if uid.name != uid else None

@@ -1,0 +1,1 @@
+"""JPEG files: their segments, and what of them goes on."""

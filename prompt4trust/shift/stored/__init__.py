@@ -1,0 +1,1 @@
+"""Parts of a reference as its file holds them."""

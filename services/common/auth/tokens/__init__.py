@@ -1,0 +1,1 @@
+"""Access tokens: signed by an issuer that the operator names, checked here, and turned into callers."""

@@ -1,0 +1,1 @@
+"""Pretrained parts of models that come inside Python packages: found by name, checked, and made ready once."""

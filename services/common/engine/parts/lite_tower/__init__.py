@@ -1,0 +1,1 @@
+"""EfficientNet-Lite, the picture network that comes as a part."""

@@ -1,0 +1,1 @@
+"""Picture archives (PACS) that speak DICOMweb: finding, fetching and storing objects."""

@@ -1,0 +1,1 @@
+"""Picture archives that DICOM objects may be fetched from."""

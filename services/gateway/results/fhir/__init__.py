@@ -1,0 +1,1 @@
+"""Results as FHIR bundles, of R4B and R5."""

@@ -1,0 +1,130 @@
+"""The comparison of confidences: one call for all, figures against a reference, one procedure for every method."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import average_precision_score
+
+from benchmarks.confidence import peers
+from benchmarks.confidence.figures import auprc_of, row
+from benchmarks.confidence.kept_calls import KeptCalls
+from benchmarks.confidence.looks import LOOKS, Seen, figures
+from benchmarks.confidence.material import written
+from benchmarks.confidence.questions import PARTS
+from prompt4trust.evaluation import Prediction
+from prompt4trust.metrics.tally import Tally
+from prompt4trust.models import Sampling
+from tests.support.models import ScriptedDownstream, overconfident
+
+
+async def test_a_call_is_asked_once_whoever_asks(tmp_path: Path) -> None:
+    model = ScriptedDownstream(overconfident)
+    message = [{"role": "user", "content": "Which side?"}]
+    with KeptCalls(model, tmp_path / "calls.db") as kept:
+        first = await kept.complete(message, Sampling(), top_logprobs=5)
+        assert await kept.complete(message, Sampling()) == first
+        assert (kept.asked, len(model.asked)) == (1, 1)
+    with KeptCalls(model, tmp_path / "calls.db") as kept:
+        assert await kept.complete(message, Sampling()) == first
+        await kept.complete(message, Sampling(seed=1, temperature=0.5), n=2)
+        assert kept.asked == 1
+        for _ in range(2):  # bound to nothing: never kept
+            await kept.complete(message, Sampling(temperature=0.5))
+        assert (kept.asked, len(model.asked)) == (1, 4)
+
+
+def test_errors_are_found_as_the_reference_finds_them() -> None:
+    rng = np.random.default_rng(0)
+    confidence = rng.integers(0, 20, 300) / 20  # with ties
+    correct = rng.random(300) < confidence
+    expected = average_precision_score(~correct, 1 - confidence)
+    assert float(auprc_of(Tally.of(confidence, correct))[0]) == pytest.approx(expected)
+    assert np.isnan(auprc_of(Tally.of(confidence, np.ones(300, dtype=bool)))[0])
+
+
+def _answers(seed: int, n: int, sharp: float) -> list[Prediction]:
+    rng = np.random.default_rng(seed)
+    chance, blur = rng.beta(2, 1, n), rng.random(n)
+    right = rng.random(n) < chance
+    stated = np.round(sharp * chance + (1 - sharp) * blur, 2)
+    return [
+        Prediction(id=f"q{each}", estimator="m", truth="A", answer="A" if good else "B", confidence=float(told))
+        for each, (good, told) in enumerate(zip(right, stated, strict=True))
+    ]
+
+
+def test_a_row_of_a_better_signal_is_better_by_the_same_procedure() -> None:
+    sharp, dull = (
+        row(name, _answers(1, 120, share), _answers(2, 200, share), _answers(3, 300, share), resamples=20)
+        for name, share in (("sharp", 1.0), ("dull", 0.1))
+    )
+    less = sharp.less(dull)
+    auroc, answered = less["auroc"], less["answered_at_10"]
+    assert isinstance(auroc, dict)
+    assert isinstance(answered, dict)
+    assert auroc["low"] > 0
+    assert answered["value"] >= 0
+    figures = sharp.as_json()
+    assert figures["n"] == 300
+    given, wrong = figures["answered_at_10"], figures["wrong_at_10"]
+    assert isinstance(given, dict)
+    assert isinstance(wrong, dict)
+    assert wrong["value"] <= given["value"]
+
+
+@pytest.mark.parametrize(("scale", "scores"), [("confidence", [0.2, 0.9]), ("uncertainty", [3.0, -1.0])])
+def test_other_packages_scores_keep_their_order(tmp_path: Path, scale: str, scores: Sequence[float]) -> None:
+    replies = _answers(0, 2, 1.0)
+    lost = Prediction(id="q9", estimator="m", truth="A", invalid="empty")
+    material = tmp_path / "material.jsonl"
+    material.write_text("".join(json.dumps({"id": f"q{n}", "calls": 2, "seconds": 0.5}) + "\n" for n in (0, 1, 9)))
+    found = {"scale": scale, "scores": {"q0": scores[0], "q1": scores[1]}}
+    low, high, none = peers.scored("theirs", found, [*replies, lost], material)
+    assert low.confidence is not None
+    assert high.confidence is not None
+    assert 0 < low.confidence < high.confidence < 1
+    assert (low.estimator, low.answer, low.cost.calls) == ("theirs", replies[0].answer, 2)
+    assert none.confidence is None
+
+
+def test_a_look_that_tells_right_from_wrong_is_worth_something() -> None:
+    rng = np.random.default_rng(1)
+    n = 200
+    right = rng.random(n) < 0.6
+    truths = ["A"] * n
+    letters = ["A" if good else "B" for good in right]
+
+    def seen(sharp: float) -> list[Seen]:
+        shares = np.where(rng.random(n) < sharp, 0.9, 0.3)
+        other = [dict.fromkeys("AB", 0.5) | {("B" if letter == "A" else "A"): 0.1} for letter in letters]
+        return [
+            Seen(letter, 0.8, 0.7, {**rest, letter: float(share)})
+            for letter, share, rest in zip(letters, shares, other, strict=True)
+        ]
+
+    looks = {name: seen(0.5) for name in LOOKS}
+    telling = "options turned"
+    looks[telling] = [
+        Seen(each.letter, 0.8, 0.7, {"A": 0.9, "B": 0.1}) for each in looks[telling]
+    ]  # for the truth, whatever was answered
+    found = figures(looks, truths, resamples=20)
+    worth = found[telling]["less two signals"]["auroc"]
+    assert worth["value"] > 0.2
+    assert worth["low"] > found["mirrored"]["less two signals"]["auroc"]["value"]
+
+
+def test_a_line_that_was_cut_off_is_asked_again(tmp_path: Path) -> None:
+    file = tmp_path / "plain.jsonl"
+    file.write_text('{"id": "q1"}\n{"id": "q2", "rep')
+    assert written(file) == {"q1"}
+    assert file.read_text() == '{"id": "q1"}\n'
+
+
+def test_there_are_calibration_and_checked_questions_for_any_number_of_test_questions() -> None:
+    assert {part: PARTS[part].count(5000) for part in PARTS} == {"calibration": 1000, "guard": 3000, "test": 5000}
+    assert {part: PARTS[part].count(100) for part in PARTS} == {"calibration": 100, "guard": 200, "test": 100}

@@ -1,0 +1,65 @@
+"""Fixtures and order of every test process: what tests share is read and set up once."""
+
+from __future__ import annotations
+
+import functools
+import os
+import ssl
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadGroupScheduling
+
+
+class FileScheduling(LoadGroupScheduling):  # type: ignore[misc]  # xdist has no types
+    """Gives a process whole groups, which come first since they take longest, and else whole files.
+
+    Tests of one file share servers, which each process that gets some of them would start.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        scope: str = super()._split_scope(nodeid)
+        return nodeid.partition("::")[0] if scope == nodeid else scope
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadGroupScheduling | None:
+    """Distribute whole files where groups are distributed."""
+    if config.getvalue("dist") != "loadgroup":
+        return None
+    config.option.loadscopereorder = False  # the order is that of pytest_collection_modifyitems
+    return FileScheduling(config, log)
+
+
+_LONGEST_NAME = 80
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name a long text or body by its length: processes tell each other the names of all tests, again and again."""
+    return f"{argname} of {len(val)}" if isinstance(val, str | bytes) and len(val) > _LONGEST_NAME else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the tests of groups first."""
+    items.sort(key=lambda item: item.get_closest_marker("xdist_group") is None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def certificates_are_read_once() -> Iterator[None]:
+    """Share one TLS context among usual clients: reading its certificates takes longer than most tests."""
+
+    @functools.cache
+    def usual(*_: str | None) -> ssl.SSLContext:
+        return httpx.create_ssl_context()
+
+    def context(**options: Any) -> ssl.SSLContext:
+        if options == {"verify": True, "cert": None, "trust_env": True}:
+            return usual(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+        return httpx.create_ssl_context(**options)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("httpx._transports.default.create_ssl_context", context)
+        yield

@@ -1,0 +1,1 @@
+"""Tests of the examples that other trainers load."""

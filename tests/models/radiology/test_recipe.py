@@ -1,0 +1,162 @@
+"""The recipe's machinery on tiny random parts: all stages, what is trained, what is stated, what is refused."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import load_file
+
+from models.radiology.data.hints import EVIDENCE, FAMILIES, KINDS, draw_hint, family_for, family_of
+from models.radiology.data.prompts import Row, reply_text
+from models.radiology.data.views import augmented, spoilt
+from models.radiology.publish import NAME, publish
+from models.radiology.stages import LAST, STAGES
+from models.radiology.training.beliefs import fit_temperatures, option_logits, own_answers
+from models.radiology.training.confidence import stated_number
+from models.radiology.training.network import hidden_states, reply_loss
+from models.radiology.training.replies import greedy_replies
+from models.radiology.workshop import Workshop
+from models.staged_runs import read_record, run_stages
+from prompt4trust.verdict import Verdict, parse_verdict
+from services.common.engine.vision.joined.loading import load_joined
+
+
+@pytest.fixture(scope="module")
+def finished(shop: Workshop) -> Workshop:
+    run_stages(shop, STAGES, list(STAGES))
+    return shop
+
+
+def test_all_stages_run_and_are_not_run_again(finished: Workshop) -> None:
+    records = {name: read_record(finished.folder, name) for name in STAGES}
+    run_stages(finished, STAGES, list(STAGES))
+    assert {name: read_record(finished.folder, name) for name in STAGES} == records
+    assert records["answers"]["best_step"] in (1, 2)
+    assert set(records["gate"]["hints"]) == {*KINDS, "fitting, held out"}
+    assert records["gate"]["passed"] is False  # random weights write no valid reply: nothing may be built on them
+
+
+def test_what_is_published_is_what_was_trained(finished: Workshop, tmp_path: Path) -> None:
+    folder = publish(finished, tmp_path)
+    assert folder.name == NAME
+    assert (folder / "provenance.json").is_file()
+    trained = load_file(finished.folder / f"{LAST}.safetensors")
+    served = load_joined(folder, finished.parts)
+    expected = trained["projector.up.weight"].to(torch.bfloat16).float()
+    assert torch.equal(served.projector.up.weight, expected)
+
+
+def test_features_are_computed_once_and_spoilt_views_differ(finished: Workshop) -> None:
+    before = (finished.work / "features.safetensors").stat().st_mtime_ns
+    STAGES["features"](finished)
+    assert (finished.work / "features.safetensors").stat().st_mtime_ns == before
+    views = finished.views
+    assert len(views.features) == 9 + 4 * 2 + 3 * 1 + 1  # clean; augmented and spoilt of training; spoilt; the blank
+    assert views.blank == len(views.features) - 1
+
+
+def test_a_batch_teaches_what_its_rows_say(shop: Workshop) -> None:
+    encoder = shop.encoder(shop.model())
+    asked = next(each for each in shop.asked if each.kind == "plane")
+    batch = encoder([Row(asked, asked.gold, 0), Row(asked, asked.gold, 0, learn_answer=False, learn_confidence=True)])
+    text = str(encoder.tokenizer.decode(batch.targets[0][batch.targets[0] >= 0]))
+    letter = list(asked.lettered)[asked.gold]
+    assert text.startswith(f"Finding: Axial = {letter}. The answer is {letter} with confidence ")
+    assert "95" not in text
+    stated = str(encoder.tokenizer.decode(batch.targets[1][batch.targets[1] >= 0]))
+    assert stated.lstrip().startswith("95.")
+    at = int(batch.number_at[1])
+    assert encoder.tokenizer.decode(batch.ids[1, at + 1]) == "9"
+    assert sum(batch.ids[0] == shop.model().config.image_token_id) == 4
+
+
+def test_the_lean_forward_computes_what_the_library_computes(shop: Workshop) -> None:
+    lean = shop.model()
+    encoder = shop.encoder(lean)
+    with torch.no_grad():
+        for name, weight in lean.named_parameters():
+            if ".lora_B." in name:
+                weight.normal_(std=0.1, generator=torch.Generator().manual_seed(1))
+    batch = encoder([Row(each, each.gold, 0) for each in shop.asked[:3]])
+    features = torch.randn(1, 4, lean.config.feature_width, generator=torch.Generator().manual_seed(2))
+    ours = hidden_states(lean, batch, features)
+    for module in lean.language_model.modules():
+        vars(module).pop("forward", None)
+    torch.testing.assert_close(ours, hidden_states(lean, batch, features), rtol=1e-4, atol=1e-4)
+    assert torch.isfinite(reply_loss(lean, ours, batch))
+
+
+def test_replies_are_those_of_transformers(finished: Workshop) -> None:
+    model = finished.model(LAST)
+    encoder = finished.encoder(model)
+    rows = [Row(each, 0, finished.views.clean[each.picture]) for each in finished.asked[:3]]
+    together = greedy_replies(model, encoder, rows, finished.views.features)
+    assert together == [greedy_replies(model, encoder, [row], finished.views.features)[0] for row in rows]
+
+
+def test_beliefs_are_probabilities_and_do_not_depend_on_batch_mates(finished: Workshop) -> None:
+    model = finished.model("answers")
+    encoder = finished.encoder(model)
+    asked = [(each, finished.views.clean[each.picture]) for each in finished.questions("validation")]
+    logits = option_logits(model, encoder, asked, finished.views.features)
+    alone = option_logits(model, encoder, asked[:1], finished.views.features)
+    assert logits[0] == pytest.approx(alone[0], abs=1e-4)
+    heats = fit_temperatures([each for each, _ in asked], logits)
+    assert set(heats) == {"", *(each.kind for each, _ in asked)}
+    for own in own_answers(asked, logits, heats):
+        assert sum(own.beliefs) == pytest.approx(1.0)
+        assert own.beliefs[own.answer] == max(own.beliefs)
+
+
+def test_few_questions_do_not_run_a_temperature_to_its_limit(shop: Workshop) -> None:
+    many = [each for each in shop.asked if each.kind == "presence"] * 6
+    few = [each for each in shop.asked if each.kind == "plane"][:1]
+    sure = [[3.0 if place == each.gold else 0.0 for place in range(len(each.options))] for each in (*many, *few)]
+    heats = fit_temperatures([*many, *few], [np.array(line) for line in sure])
+    assert heats["plane"] == pytest.approx(heats[""], rel=0.25)
+
+
+@pytest.mark.parametrize(
+    ("kind", "own", "stated"),
+    [("none", 0.5, 95), ("neutral", 0.99, 95), ("fitting", 0.5, 50), ("fitting", 0.63, 65), ("fitting", 0.99, 99),
+     ("other", 0.5, 85), ("cautious", 0.5, 45), ("fitting", 0.0, 5)],
+)  # fmt: skip
+def test_the_stated_number_follows_from_the_hint_and_the_models_own_belief(kind: str, own: float, stated: int) -> None:
+    assert stated_number(kind, own) == stated
+
+
+def test_hints_are_recognised_and_held_out_wordings_are_others() -> None:
+    rng = random.Random(0)
+    for family in FAMILIES:
+        train = {draw_hint(family, "train", rng) for _ in range(60)}
+        held = {draw_hint(family, "held out", rng) for _ in range(60)}
+        assert not train & held
+        assert {family_of(hint) for hint in train | held} == {family}
+    for question_kind, own in EVIDENCE.items():
+        assert family_for("fitting", question_kind, rng) == own
+        assert family_for("other", question_kind, rng) != own
+    assert family_of("The answer is A.") is None
+
+
+def test_a_reply_as_it_is_taught_is_read_as_it_is_meant(shop: Workshop) -> None:
+    for each in shop.asked:
+        for place, letter in enumerate(each.lettered):
+            assert parse_verdict(reply_text(each, place, 85), list(each.lettered)) == Verdict(letter, 0.85)
+
+
+def test_views_keep_left_left_and_spoilt_ones_lose_detail() -> None:
+    picture = Image.new("L", (100, 80))
+    picture.paste(255, (0, 0, 40, 80))
+    picture = picture.convert("RGB")
+    rng = random.Random(1)
+    for _ in range(10):
+        view = np.asarray(augmented(picture, rng).convert("L").resize((10, 8)))
+        assert view[4, 1] > view[4, 8]
+        assert spoilt(picture, rng).mode == "RGB"
+    again = [spoilt(picture, random.Random(3)).tobytes() for _ in range(2)]
+    assert again[0] == again[1]
