@@ -54,6 +54,10 @@ test: .venv/.developed .venv/.clients ## Run the whole suite (does its own set-u
 openapi: .venv/.developed ## Store the four services' OpenAPI documents, which a test compares with what they serve
 	$(OFFLINE) $(BIN)/python -m tests.support.openapi_documents
 
+.PHONY: test-failed
+test-failed: .venv/.developed ## Run again, alone, the few tests that failed in the last `make test`
+	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m tests.support.failed_again $(ARGS)
+
 FUZZ_SECONDS ?= 300
 FUZZ_SEED ?= 1
 .PHONY: test-fuzz

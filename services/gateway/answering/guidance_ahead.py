@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from prompt4trust.estimators import ESTIMATORS
 from prompt4trust.models import Guidance, Policy
 from services.gateway.intake.later import Later
-from services.gateway.schemas import Ask
+from services.gateway.question_schemas import Ask
 
 
 class GuidanceAhead:
@@ -37,6 +37,7 @@ class GuidanceAhead:
         """Ask for the guidance that a request's method will want first, if it wants any."""
         if ESTIMATORS[ask.method].needs_policy:
             self._asked = ask.question, ask.options
+            self._began = self._clock()  # here: the task itself may start only after somebody waits for it
             self._call = self._begun = self._later.begin(self._timed(ask.question, ask.options))
 
     @property
@@ -58,7 +59,6 @@ class GuidanceAhead:
         return await call
 
     async def _timed(self, question: str, options: Mapping[str, str]) -> Guidance:
-        self._began = self._clock()
         try:
             return await self._policy.guide(question, options)
         finally:

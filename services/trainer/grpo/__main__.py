@@ -31,7 +31,16 @@ def main(folder: Path) -> int:
     except RunError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
+    _leave_group()
     return STOPPED if result.stopped else 0
+
+
+def _leave_group() -> None:
+    """End what torch runs between processes: its threads abort a process that exits while they run."""
+    import torch.distributed as group
+
+    if group.is_available() and group.is_initialized():
+        group.destroy_process_group()
 
 
 if __name__ == "__main__":

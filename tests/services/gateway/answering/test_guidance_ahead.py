@@ -12,7 +12,7 @@ import pytest
 from prompt4trust.models import Cost, Guidance, TransportError
 from services.gateway.answering.guidance_ahead import GuidanceAhead
 from services.gateway.intake.later import Later
-from services.gateway.schemas import Ask
+from services.gateway.question_schemas import Ask
 from tests.services.gateway.checks import body
 from tests.services.gateway.conftest import MakeGateway
 from tests.services.gateway.upstream import Upstream
@@ -77,6 +77,18 @@ async def test_a_call_that_has_ended_counts_until_its_end(policy: Policy, ahead:
     policy.now = 60.0
     await ahead.guide(QUESTION, OPTIONS)
     assert ahead.unwaited_s == 0.0
+
+
+async def test_a_call_that_is_waited_for_before_it_starts_counts_from_when_it_was_begun(policy: Policy) -> None:
+    policy.now = 36_000.0  # a clock begins anywhere, seldom at 0
+    policy.go.set()
+    with Later() as later:
+        ahead = GuidanceAhead(policy, later, lambda: policy.now)
+        ahead.begin(ask())
+        policy.now += 0.5
+        assert ahead.waited_s == 0.5
+        assert (await ahead.guide(QUESTION, OPTIONS)).text == "hint 1"
+        assert ahead.unwaited_s == 0.5
 
 
 @pytest.mark.parametrize(
