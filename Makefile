@@ -56,7 +56,7 @@ openapi: .venv/.developed ## Store the four services' OpenAPI documents, which a
 
 .PHONY: test-failed
 test-failed: .venv/.developed ## Run again, alone, the few tests that failed in the last `make test`
-	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m tests.support.failed_again $(ARGS)
+	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m tests.failed_again $(ARGS)
 
 FUZZ_SECONDS ?= 300
 FUZZ_SEED ?= 1
