@@ -32,6 +32,7 @@ def cross_fit(
     correct: npt.ArrayLike,
     *,
     signals: Signals | None = None,
+    clusters: Sequence[str] | None = None,
     folds: int = 5,
     seed: int = 0,
 ) -> npt.NDArray[np.float64]:
@@ -42,14 +43,18 @@ def cross_fit(
         confidence: Stated confidences in [0, 1]; shape [n].
         correct: Whether each answer is right; shape [n].
         signals: Further numbers, by name; shape [n] each.
-        folds: Number of parts, at least 2, of nearly equal size and share of right answers.
+        clusters: What each answer belongs to, n of them: those about one picture are alike, so that they stay in one
+            fold, and with fewer of them than folds there are as many folds. None where each stands by itself.
+        folds: Number of parts, at least 2, of nearly equal size; where each stands by itself with an equal share of
+            right answers, too.
         seed: Seed of the division into parts.
 
     Returns:
         Corrected confidences; shape [n].
 
     Raises:
-        ValueError: If the family is unknown, or some fold's complement is too small or all right or all wrong.
+        ValueError: If the family is unknown, or some fold's complement is too small or all right or all wrong; or if
+            all answers belong to one cluster.
 
     Example:
         >>> stated = [0.9] * 40 + [0.6] * 40
@@ -63,7 +68,9 @@ def cross_fit(
     if folds < 2:
         raise ValueError("cross-fitting needs at least 2 folds")
     _check_parts(right, folds)
-    fold = _folds(right, folds, np.random.default_rng(seed))
+    random = np.random.default_rng(seed)
+    together = clusters is not None and len(set(clusters)) < len(clusters)
+    fold = _folds_of_clusters(clusters or (), right, folds, random) if together else _folds(right, folds, random)
     corrected = np.empty_like(stated)
     for index in range(folds):
         held = fold == index
@@ -124,7 +131,7 @@ def fit_calibrator(
         resamples=resamples,
         seed=seed,
     )
-    corrected = cross_fit(family, stated, right, signals=signals, folds=folds, seed=seed)
+    corrected = cross_fit(family, stated, right, signals=signals, clusters=clusters, folds=folds, seed=seed)
     after = summarize(corrected, right, clusters=clusters, resamples=resamples, seed=seed)["valid"]
     return fitted.model_copy(
         update={
@@ -159,3 +166,27 @@ def _folds(right: npt.NDArray[np.bool_], folds: int, random: np.random.Generator
     fold = np.empty(len(right), dtype=np.int64)
     fold[order] = np.arange(len(right)) % folds
     return fold
+
+
+def _folds_of_clusters(
+    clusters: Sequence[str], right: npt.NDArray[np.bool_], folds: int, random: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Deal whole clusters, in a random order, to the fold that has the fewest answers so far.
+
+    Those with answers of the rarer kind, right or wrong, come first, each to the fold that has the fewest of that kind:
+    else chance might put all of them in one fold, whose complement could not be fitted.
+    """
+    names, codes = np.unique(np.asarray(clusters), return_inverse=True)
+    folds = min(folds, len(names))
+    if folds < 2:
+        raise ValueError("answers about one picture cannot be divided by picture: cross-fitting needs at least two")
+    counts = np.bincount(codes)
+    rare = np.bincount(codes, weights=right == (right.mean() < 0.5)).astype(np.int64)
+    filled, rares = np.zeros(folds, dtype=np.int64), np.zeros(folds, dtype=np.int64)
+    fold_of = np.empty(len(names), dtype=np.int64)
+    order = random.permutation(len(names))
+    for place in (*order[rare[order] > 0], *order[rare[order] == 0]):
+        fold_of[place] = np.lexsort((filled, rares))[0] if rare[place] else filled.argmin()
+        filled[fold_of[place]] += counts[place]
+        rares[fold_of[place]] += rare[place]
+    return fold_of[codes]

@@ -49,7 +49,7 @@ def choose_family(
     Args:
         predictions: One estimator's, on the calibration data; those without a verdict or a known truth are left out.
         validation: The same estimator's on other data, which families are then judged on; None to judge each answer of
-            the calibration data by calibrators that were fitted without its fold.
+            the calibration data by calibrators that were fitted without its fold, which holds whole pictures.
         dataset: Name of the data judged on.
         families: Candidates; the order of `FAMILIES` counts as that of simplicity, whatever the order here.
         score: The proper score that decides.
@@ -87,6 +87,7 @@ def choose_family(
                     judged_on.confidence,
                     judged_on.correct,
                     signals=judged_on.signals,
+                    clusters=judged_on.clusters,
                     folds=folds,
                     seed=seed,
                 )

@@ -165,6 +165,41 @@ def test_folds_share_right_and_wrong_answers_evenly() -> None:
         cross_fit("platt", stated[:24], right[:24])
 
 
+def test_answers_about_one_picture_stay_in_one_fold() -> None:
+    """Where a picture decides what is right, its other answers would tell: whole pictures are kept out instead."""
+    picture = np.repeat(np.arange(40), 5)
+    names = [f"picture {each}" for each in picture]
+    right = picture % 4 > 0
+    stated = 0.5 + picture / 100  # as good as the picture's name to a family that follows single values
+    apart = cross_fit("histogram", stated, right, clusters=names, seed=1)
+    assert all(len(np.unique(apart[picture == each])) == 1 for each in range(40))  # of one fold, and so of one fit
+    alike = cross_fit("histogram", stated, right, seed=1)
+    assert negative_log_likelihood(alike, right) < negative_log_likelihood(apart, right)
+    singles = [f"row {place}" for place in range(200)]
+    assert cross_fit("histogram", stated, right, clusters=singles, seed=1).tolist() == alike.tolist()
+    with pytest.raises(ValueError, match="about one picture"):
+        cross_fit("platt", stated, right, clusters=["one"] * 200)
+
+
+def test_the_few_wrong_answers_are_spread_over_the_folds_with_their_pictures() -> None:
+    names = [f"picture {place // 10}" for place in range(300)]
+    right = ~np.isin(np.arange(300), (3, 14, 155))  # three wrong, in three pictures: by chance all may be in one fold
+    for seed in range(30):
+        corrected = cross_fit("platt", np.full(300, 0.9), right, clusters=names, folds=3, seed=seed)
+        assert len(np.unique(corrected.round(9))) <= 3
+        assert corrected.max() < 1
+
+
+def test_families_are_judged_by_folds_of_whole_pictures() -> None:
+    plain = rows(300, platt_curve)
+    shared = [row.model_copy(update={"picture": f"{place // 6}"}) for place, row in enumerate(plain)]
+    choice = choose_family(shared, dataset="d", families=["platt"], resamples=5, seed=3)
+    names = [f"picture {place // 6}" for place in range(300)]
+    corrected = cross_fit("platt", *arrays(plain), clusters=names, seed=3)
+    assert choice.candidates[0].metrics["nll"]["value"] == negative_log_likelihood(corrected, arrays(plain)[1])
+    assert not np.array_equal(corrected, cross_fit("platt", *arrays(plain), seed=3))
+
+
 def test_the_artifact_keeps_the_choice_the_diagram_and_the_yardstick() -> None:
     calibration = rows(800, platt_curve)
     choice = choose_family(calibration, dataset="calibration", families=["identity", "platt"], resamples=5)
