@@ -36,6 +36,7 @@ _TRAINING = {
     "confidence_sd": "spread of confidences (near 0: one number for everything)",
     "kl": "KL from the policy at the start",
     "valid_rate": "valid replies",
+    "difficulty": "difficulty of the batch's questions before training",
 }
 _SMOOTHED_OVER = 20
 _MOST_POINTS = 240

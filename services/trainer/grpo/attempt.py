@@ -19,6 +19,7 @@ from services.trainer.grpo.checkpoints.seals import latest, step_of
 from services.trainer.grpo.checkpoints.selection import find_best
 from services.trainer.grpo.config.training_config import RolloutConfig
 from services.trainer.grpo.context import RunContext, is_main_process
+from services.trainer.grpo.learning.difficulty import describe_difficulty
 from services.trainer.grpo.learning.training_data import check_apart
 from services.trainer.grpo.resume import find_resume_point
 from services.trainer.grpo.spec import check_version_is_free
@@ -145,6 +146,7 @@ def _conclude(
         },
         step=best["step"],
         masked=masked,
+        difficulty=describe_difficulty(run.folder),
     )
     try:
         publish(place, run.registry, run.config.version, before=before, after=best, provenance=origin)

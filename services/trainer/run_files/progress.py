@@ -10,6 +10,7 @@ from prompt4trust.files import write_atomically
 from services.trainer.run_files.json_lines import read_object
 
 PROGRESS, METRICS, SAMPLES, EVALUATIONS = "progress.json", "metrics.jsonl", "samples.jsonl", "evaluations.jsonl"
+DIFFICULTY = "difficulty.json"
 
 
 def read_progress(folder: Path) -> dict[str, Any]:

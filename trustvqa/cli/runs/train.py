@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -16,7 +17,6 @@ from pydantic import ValidationError
 from rich.console import Console
 from rich.markup import escape
 
-from prompt4trust.rewards import RewardSpec
 from services.common.registry.directory import Registry
 from services.common.settings import DEFAULT_CONFIG
 from services.trainer.downstream_address import check_downstream
@@ -34,9 +34,9 @@ from trustvqa.cli.api_key import HINT
 from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.output import BesideJson, print_json
 from trustvqa.cli.runs import tables
+from trustvqa.cli.runs.learning_options import parse_curriculum, parse_reward
 from trustvqa.cli.runs.options import DownstreamUrl, Model
 from trustvqa.cli.runs.prediction_run import INTERRUPTED, found_on, with_key
-from trustvqa.cli.runs.reward_option import parse_reward
 from trustvqa.cli.runs.training_display import TrainingProgress, print_training
 
 
@@ -55,6 +55,9 @@ def train(
     reward: Annotated[
         str | None, typer.Option(help="A proper score, or a weighted sum such as brier=1,tail_weighted=0.5.")
     ] = None,
+    curriculum: Annotated[
+        str | None, typer.Option(help="Order of the questions by difficulty: first=easy,start_share=0.25,steps=100.")
+    ] = None,
     downstream_url: DownstreamUrl = None,
     model: Model = None,
     registry: Annotated[Path | None, typer.Option(help="Directory of policies and calibrators.")] = None,
@@ -69,7 +72,7 @@ def train(
     whatever a crash left.
     """
     console = Console(stderr=True)
-    given = (out, policy, version, steps, seed, reward, downstream_url, model, registry)
+    given = (out, policy, version, steps, seed, reward, curriculum, downstream_url, model, registry)
     try:
         settings = with_key(_read_settings(None if resume else config, downstream_url, model, registry))
         if resume is not None:
@@ -78,7 +81,10 @@ def train(
             folder, spec = resume, read_spec(resume)
         else:
             overrides: dict[str, Any] = {"policy": policy, "version": version, "update.max_steps": steps, "seed": seed}
-            overrides["reward"] = None if reward is None else _reward(reward)
+            if reward is not None:
+                overrides["reward"] = _read("--reward", parse_reward, reward)
+            if curriculum is not None:
+                overrides["curriculum"] = _read("--curriculum", parse_curriculum, curriculum)
             training = load_training(config, {name: value for name, value in overrides.items() if value is not None})
             folder, spec = _begin(out, training, settings)
         if prepare_only:
@@ -104,11 +110,11 @@ def train(
     print_training(result, spec.config.version, tables.console(beside_json=as_json))
 
 
-def _reward(text: str) -> RewardSpec:
+def _read(option: str, parse: Callable[[str], Any], text: str) -> Any:
     try:
-        return parse_reward(text)
+        return parse(text)
     except ValueError as error:
-        fail(f"--reward: {error}", 2)
+        fail(f"{option}: {error}", 2)
 
 
 def _begin(out: Path | None, training: TrainingConfig, settings: ConnectionSettings) -> tuple[Path, TrainingSpec]:

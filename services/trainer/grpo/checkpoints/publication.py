@@ -13,6 +13,7 @@ from typing import Any
 from prompt4trust.rewards import describe_reward
 from services.common.http.health import revision
 from services.common.registry.directory import Registry
+from services.trainer.grpo.config.curriculum_config import describe_curriculum
 from services.trainer.run_files.provenance import PROVENANCE, in_figures, software
 
 _SHOWN = {
@@ -74,6 +75,7 @@ def describe_origin(
     data: Mapping[str, Any],
     step: int,
     masked: int,
+    difficulty: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Record a version's provenance.
 
@@ -86,6 +88,7 @@ def describe_origin(
         data: Names and hashes of the questions.
         step: The step of the checkpoint.
         masked: Completions left out because the network failed.
+        difficulty: The questions' difficulties before training, in figures; None for a run without a curriculum.
     """
     return {
         "run": run,
@@ -97,6 +100,7 @@ def describe_origin(
         "masked_samples": masked,
         "downstream": {"model": connection["model"], "answer_template": connection["template"]},
         "data": dict(data),
+        **({} if difficulty is None else {"difficulty": dict(difficulty)}),
         "config": dict(config),
         "software": software("torch", "transformers", "trl"),
         "code_revision": revision(),
@@ -114,6 +118,8 @@ def card(name: str, before: Mapping[str, Any], after: Mapping[str, Any], provena
         for key, label in _SHOWN.items()
         if key in after["metrics"] and key in before["metrics"]
     ]
+    ordered = describe_curriculum(config.get("curriculum"))
+    curriculum = f" Curriculum: {ordered}." if ordered else ""
     parent, data, downstream = provenance["parent"], provenance["data"], provenance["downstream"]
     return f"""# {name}
 
@@ -129,7 +135,7 @@ downstream model. It was improved by reinforcement learning (GRPO) from `{parent
 {steps} was chosen on {data["validation"]["n"]} questions of {data["validation"]["name"]}, by the objective
 `{provenance["objective"]}`. Reward `{describe_reward(config["reward"])}`, {completions} completions a prompt, KL weight
 {update["beta"]}, step size {update["learning_rate"]}, seed {config["seed"]}; {provenance["masked_samples"]} completions
-were left out because the downstream service could not be asked.
+were left out because the downstream service could not be asked.{curriculum}
 `provenance.json` holds the whole configuration and the hashes of the data.
 
 ## How it was measured

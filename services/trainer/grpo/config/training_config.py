@@ -11,6 +11,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from prompt4trust.models import Sampling
+from services.trainer.grpo.config.curriculum_config import CurriculumConfig, check_replies
 from services.trainer.grpo.config.renamed_settings import describe_renamed
 from services.trainer.grpo.config.reward_setting import RewardSetting
 from services.trainer.question_data import Data, PhantomData
@@ -209,6 +210,7 @@ class TrainingConfig(Section):
         update: Updates of the policy.
         checkpoints: Saving of checkpoints.
         selection: Choice of the checkpoint to publish.
+        curriculum: The order of the questions by difficulty, or None for a random one.
         samples_per_step: Guidance prompts kept with their outcome, for a person to read.
     """
 
@@ -225,6 +227,7 @@ class TrainingConfig(Section):
     update: UpdateConfig
     checkpoints: CheckpointConfig = CheckpointConfig()
     selection: SelectionConfig = SelectionConfig()
+    curriculum: CurriculumConfig | None = None
     samples_per_step: int = Field(default=4, ge=0)
 
     @model_validator(mode="before")
@@ -241,6 +244,12 @@ class TrainingConfig(Section):
         if isinstance(self.train, PhantomData) and self.train.split == "test":
             raise ValueError("the test split is for reports: train on another")
         update, checkpoints = self.update, self.checkpoints
+        check_replies(self.curriculum, self.answer.temperature)
+        if self.curriculum is not None and self.curriculum.steps > update.max_steps - update.num_iterations:
+            raise ValueError(
+                "curriculum.steps is more than update.max_steps - update.num_iterations: "
+                "some questions would never come into play"
+            )
         if (update.per_device_train_batch_size * update.gradient_accumulation_steps) % self.rollout.num_generations:
             raise ValueError(
                 "per_device_train_batch_size x gradient_accumulation_steps must be a multiple of num_generations: "

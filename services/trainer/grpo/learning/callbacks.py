@@ -4,8 +4,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from accelerate import PartialState
@@ -39,12 +40,21 @@ class Recorder(TrainerCallback):
     Args:
         journal: The run's files.
         observer: Listener to each step.
+        difficulty: Question id -> difficulty before training, where a curriculum has it: the batch's mean is recorded.
         clock: Seconds, monotonic; the reward function's too.
     """
 
-    def __init__(self, journal: Journal, observer: RunObserver, *, clock: Clock = time.perf_counter) -> None:
+    def __init__(
+        self,
+        journal: Journal,
+        observer: RunObserver,
+        difficulty: Mapping[str, float | None] = MappingProxyType({}),
+        *,
+        clock: Clock = time.perf_counter,
+    ) -> None:
         self._journal = journal
         self._observer = observer
+        self._difficulty = difficulty
         self._clock = clock
         self._outcomes: Sequence[GuidedOutcome] = ()
         self._scoring: tuple[float, float] | None = None
@@ -90,6 +100,9 @@ class Recorder(TrainerCallback):
         else:
             began, ended = self._scoring
             record |= summarize_outcomes(self._outcomes, ended - began)
+            difficulties = [self._difficulty.get(each.question.id) for each in self._outcomes]
+            if known := [value for value in difficulties if value is not None]:
+                record["difficulty"] = sum(known) / len(known)
             # Generating includes the reference's pass over what was generated.
             record |= {"generate_s": began - self._began, "reward_s": ended - began, "update_s": now - ended}
             written = float(logs.get("completions/mean_length") or 0) * len(self._outcomes)

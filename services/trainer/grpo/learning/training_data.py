@@ -1,8 +1,7 @@
-"""Training data: the rows that GRPOTrainer reads, their order, and the check that no question is in both splits."""
+"""Training data: the rows that GRPOTrainer reads, and the check that no question is in both splits."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,28 +20,6 @@ def check_apart(train: Dataset, validation: Dataset) -> None:
     shared = {_content(question) for question in train.questions} & {_content(each) for each in validation.questions}
     if shared:
         raise DataError(f"{len(shared)} question(s) are in the training and the validation data: these must be apart")
-
-
-def draw_order(count: int, needed: int, seed: int) -> list[int]:
-    """Draw the order of the questions: permutation after permutation, so that none is seen twice before all were.
-
-    The whole order is fixed before the run begins. A resumed run then only has to know how far it came.
-
-    Args:
-        count: Number of questions, at least 1.
-        needed: Length of the order.
-        seed: Of the permutations.
-
-    Returns:
-        Indices below count.
-    """
-    rng = random.Random(seed)  # noqa: S311 - nothing secret is drawn
-    order: list[int] = []
-    while len(order) < needed:
-        turn = list(range(count))
-        rng.shuffle(turn)
-        order += turn
-    return order[:needed]
 
 
 def training_rows(

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from accelerate import PartialState
 from datasets import Dataset as Rows
 from huggingface_hub import snapshot_download
 from transformers import AutoTokenizer, PrinterCallback
@@ -17,11 +20,14 @@ from prompt4trust.questions import Question
 from services.trainer.errors import DataError
 from services.trainer.grpo.checkpoints.assessment import Assessor
 from services.trainer.grpo.checkpoints.seals import step_of
+from services.trainer.grpo.config.curriculum_config import CurriculumConfig
 from services.trainer.grpo.context import RunContext
 from services.trainer.grpo.learning.arguments import build_adapters, build_arguments
 from services.trainer.grpo.learning.callbacks import CheckpointKeeper, Recorder, Stopper
+from services.trainer.grpo.learning.curriculum import draw_by_difficulty, draw_order
+from services.trainer.grpo.learning.difficulty import measure_difficulty
 from services.trainer.grpo.learning.reward_function import DownstreamReward
-from services.trainer.grpo.learning.training_data import by_id, draw_order, training_rows
+from services.trainer.grpo.learning.training_data import by_id, training_rows
 
 
 def learn(run: RunContext, assessor: Assessor, train: Dataset, checkpoint: Path | None) -> None:
@@ -41,9 +47,25 @@ def learn(run: RunContext, assessor: Assessor, train: Dataset, checkpoint: Path 
     completions = arguments.generation_batch_size or config.update.per_device_train_batch_size
     prompts = completions // config.rollout.num_generations
     order = draw_order(len(questions), config.update.max_steps // config.update.num_iterations * prompts, config.seed)
+    difficulty: Mapping[str, float | None] = {}
+    if config.curriculum is not None:
+        questions = tuple(questions[index] for index in sorted(set(order)))  # only those that the run will see
+        with PartialState().main_process_first():
+            measured = measure_difficulty(run, config.curriculum, questions, begun=checkpoint is not None)
+        if measured is None:
+            return  # stopped meanwhile
+        difficulty = measured
+        order = draw_by_difficulty(
+            [difficulty[question.id] for question in questions],
+            len(order) // prompts,
+            prompts,
+            partial(_share, config.curriculum, config.update.num_iterations),
+            hard_first=config.curriculum.first == "hard",
+            seed=config.seed,
+        )
     rows = Rows.from_list(training_rows(questions, order, run.start.template))
 
-    recorder = Recorder(run.journal, run.observer)
+    recorder = Recorder(run.journal, run.observer, difficulty)
     http, scorer = run.open_scorer()
     reward: Any = DownstreamReward(
         scorer,
@@ -76,6 +98,10 @@ def learn(run: RunContext, assessor: Assessor, train: Dataset, checkpoint: Path 
         trainer.train(resume_from_checkpoint=None if checkpoint is None else str(checkpoint))
     finally:
         asyncio.run_coroutine_threadsafe(http.aclose(), trainer.async_loop).result()
+
+
+def _share(curriculum: CurriculumConfig, iterations: int, batch: int) -> float:
+    return curriculum.share(batch * iterations)
 
 
 def _tokenizer(source: str) -> Any:

@@ -22,6 +22,7 @@ from services.trainer.run_files.json_lines import read_lines
 from tests.services.trainer.grpo.board import scalars
 from tests.services.trainer.grpo.conftest import (
     BATCH,
+    GENERATIONS,
     STEPS,
     VALIDATION,
     Begin,
@@ -152,15 +153,20 @@ def test_adapters_are_trained_alone_and_published_merged(registry: Path, begin: 
 @pytest.mark.timeout(2 * PATIENCE_S)
 def test_several_processes_share_a_batch(registry: Path, begin: Begin, tmp_path: Path) -> None:
     server = ScriptedServer()
-    folder = begin(server, update={**SHORT, "per_device_train_batch_size": BATCH // 2}, selection={"resamples": 20})
+    folder = begin(
+        server,
+        update={**SHORT, "per_device_train_batch_size": BATCH // 2},
+        curriculum={"steps": 1},
+    )
     # What `accelerate launch` starts on GPUs.
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(free_port())]
     launch += ["-m", "services.trainer.grpo", str(folder)]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run(launch, env=environment, capture_output=True, text=True, timeout=PATIENCE_S)
     assert done.returncode == 0, done.stderr
-    # One of the two evaluates; each scores its half of every batch.
-    assert len(server.prompts) == 2 * BATCH + 2 * VALIDATION
+    # One of the two evaluates and measures difficulty; each scores its half of every batch.
+    assert len(server.prompts) == 2 * BATCH + 2 * VALIDATION + 2 * BATCH // GENERATIONS
+    assert all("difficulty" in row for row in metrics(folder))
     assert [row["step"] for row in metrics(folder)] == [1, 2]
     assert json.loads((folder / "progress.json").read_text())["state"] == "succeeded"
     assert "prompt.json" in {path.name for path in Registry(registry).policy_path(tmp_path.name).iterdir()}

@@ -142,6 +142,11 @@ def test_a_reward_may_be_a_weighted_sum(training: Callable[..., TrainingConfig])
     [
         ({"reward": {"brier": 1.0, "applause": 1.0}}, "unknown reward 'applause'"),
         ({"reward": {"brier": 0.0}}, "weight of brier must be above 0"),
+        ({"curriculum": {"steps": 6}}, "some questions would never come into play"),
+        ({"curriculum": {"steps": 2, "replies": 2}}, "greedy replies are all the same"),
+        ({"curriculum": {"steps": 2, "replies": 17}}, "replies"),
+        ({"curriculum": {"steps": 2, "start_share": 0}}, "start_share"),
+        ({"curriculum": {"steps": 2, "by": "length"}}, "curriculum.by"),
         ({"update": {"scale_rewards": "group"}}, "scale_rewards"),
         ({"update": {"per_device_train_batch_size": 9}}, "multiple of num_generations"),
         ({"update": {"num_iterations": 4}}, "multiples of num_iterations"),

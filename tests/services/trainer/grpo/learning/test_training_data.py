@@ -1,9 +1,8 @@
-"""Training data: its order, what the policy sees of it, and that the splits share nothing."""
+"""Training data: what the policy sees of it, and that the splits share nothing."""
 
 from __future__ import annotations
 
 import json
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -11,18 +10,9 @@ import pytest
 from prompt4trust.datasets import Dataset, DatasetError
 from prompt4trust.prompts import load_template
 from services.trainer.errors import DataError
-from services.trainer.grpo.learning.training_data import check_apart, draw_order, training_rows
+from services.trainer.grpo.learning.training_data import check_apart, training_rows
 from services.trainer.question_data import FileData, PhantomData, load_questions
 from tests.services.trainer.grpo.outcomes import QUESTION
-
-
-def test_every_question_comes_before_any_comes_again() -> None:
-    order = draw_order(10, 35, seed=1)
-    assert all(Counter(order[at : at + 10]) == Counter(range(10)) for at in (0, 10, 20))
-    assert order[:10] != order[10:20]
-    assert order == draw_order(10, 35, seed=1)
-    assert order[:20] == draw_order(10, 20, seed=1)  # a longer run begins alike
-    assert order != draw_order(10, 35, seed=2)
 
 
 def test_the_policy_s_side_sees_neither_truth_nor_picture() -> None:
