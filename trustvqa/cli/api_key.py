@@ -6,7 +6,6 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from services.common.clients.bearer import bearer
 from trustvqa.cli.errors import CommandError
 from trustvqa.client.api_key import FILE_VARIABLE, VARIABLE, key_from_environment
 from trustvqa.client.errors import ClientError, ProblemError, RefusedKeyError, problem_error
@@ -37,6 +36,9 @@ def key_headers() -> dict[str, str]:
     Raises:
         CommandError: See `read_key`.
     """
+    # Here: it is of no use to who asks one question, and brings pydantic.
+    from services.common.clients.bearer import bearer
+
     return bearer(read_key())
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import os
 import uuid
@@ -12,7 +11,6 @@ from typing import Any, Final, Self
 
 import anyio.to_thread
 import httpx
-from pydantic import ValidationError
 
 from trustvqa.client.api_key import key_from_environment
 from trustvqa.client.batches import BatchOutcome, BatchRun
@@ -117,6 +115,7 @@ class AsyncClient:
         try_s: float = math.inf,
         away_s: float = math.inf,
         on_retry: Callable[[str], None] = lambda _: None,
+        failed: ClientError | None = None,
     ) -> VqaResult:
         """Ask a question about a picture.
 
@@ -137,6 +136,7 @@ class AsyncClient:
             try_s: Longest time for one of its tries, in seconds; the gateway is told, and gives up in time.
             away_s: Seconds within which it is tried again where no connection can be made.
             on_retry: Told why the gateway is asked again, each time that it is.
+            failed: How a try of the same request failed that was made before: it counts as the first one.
 
         Returns:
             The result; its `answer` is None where the question is left to a person.
@@ -152,14 +152,14 @@ class AsyncClient:
         reply = await self._connection.json(
             "POST",
             "/vqa",
-            Patience(whole_s, self._patience.again_s, try_s, away_s=away_s, noted=on_retry),
-            data=_form(asked.fields()),
+            Patience(whole_s, self._patience.again_s, try_s, away_s=away_s, noted=on_retry, failed=failed),
+            data=asked.form(),
             files={"image": ("image", file, "application/octet-stream")},
             headers={"Idempotency-Key": f'"{idempotency_key or uuid.uuid4()}"'},
         )
         try:
             return VqaResult.from_reply(reply)
-        except (ValidationError, TypeError, AttributeError):
+        except (ValueError, TypeError, AttributeError):
             raise NotAGatewayError("the reply is not what a TrustVQA gateway says") from None
 
     def batch(
@@ -245,11 +245,3 @@ def _object(found: Any) -> Mapping[str, Any]:
     if not isinstance(found, dict):
         raise NotAGatewayError("the reply is not what a TrustVQA gateway says")
     return found
-
-
-def _form(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Write fields as a form has them: texts, and objects as their JSON."""
-    return {
-        name: value if isinstance(value, str | list) else json.dumps(value) if isinstance(value, dict) else str(value)
-        for name, value in fields.items()
-    }

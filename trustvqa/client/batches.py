@@ -9,8 +9,6 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterab
 from dataclasses import dataclass
 from typing import Any, Final
 
-from pydantic import ValidationError
-
 from trustvqa.client.connection import GatewayConnection, Patience
 from trustvqa.client.errors import (
     BusyGatewayError,
@@ -266,5 +264,5 @@ def _outcome(told: dict[str, Any], sent: list[_Line]) -> BatchOutcome:
         return BatchOutcome(
             line_id, error=problem_error(int(told["status"]), told.get("problem"), told.get("retry_after"))
         )
-    except (ValidationError, TypeError, ValueError, KeyError, AttributeError):
+    except (TypeError, ValueError, KeyError, AttributeError):
         raise NotAGatewayError("a line of the reply is not what a TrustVQA gateway says") from None

@@ -20,13 +20,12 @@ from trustvqa.client.errors import (
     ProblemError,
     problem_error,
 )
+from trustvqa.client.plain_request import CONNECT_S, MAX_REPLY, UnsentError
 
 _AGAIN = frozenset({429, 502, 503, 504})
 _REFUSED_AT_ONCE = frozenset({429, 503})
 """Statuses that say that nothing was done."""
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.25, 8.0
-_CONNECT_S = 10.0
-_MAX_REPLY = 16_000_000
 _T = TypeVar("_T")
 
 
@@ -42,6 +41,7 @@ class Patience:
             is carried out twice.
         away_s: Seconds within which a further try may begin where no connection could be made.
         noted: Told why it is tried again, each time that it is.
+        failed: How a try failed that was made elsewhere: it counts as the first one.
     """
 
     deadline_s: float
@@ -50,6 +50,7 @@ class Patience:
     repeatable: bool = True
     away_s: float = math.inf
     noted: Callable[[str], None] = lambda _: None
+    failed: ClientError | None = None
 
 
 class GatewayConnection:
@@ -101,6 +102,7 @@ class GatewayConnection:
         clock = asyncio.get_running_loop().time
         began = clock()
         last: ClientError | None = None
+        failed = patience.failed
 
         def pause(error: Exception) -> bool | float:
             nonlocal last
@@ -109,7 +111,7 @@ class GatewayConnection:
             last = error
             wait = error.retry_after if isinstance(error, ProblemError) else None
             until_s = min(patience.again_s, patience.deadline_s)
-            if isinstance(error, _UnsentError):
+            if isinstance(error, UnsentError):
                 until_s = min(until_s, patience.away_s)
             if clock() - began + (wait or 0.0) >= until_s:
                 return False
@@ -127,6 +129,9 @@ class GatewayConnection:
                     wait_jitter=_FIRST_PAUSE_S,
                 ):
                     with attempt:
+                        if failed is not None:
+                            before, failed = failed, None
+                            raise before
                         left_s = patience.deadline_s - (clock() - began)
                         return await once(max(min(left_s, patience.try_s), 0.001))
         except TimeoutError as error:
@@ -156,31 +161,27 @@ class GatewayConnection:
         except ClientError:
             raise
         except (httpx.ConnectTimeout, httpx.PoolTimeout):
-            raise _UnsentError("no connection in time") from None
+            raise UnsentError("no connection in time") from None
         except (httpx.TimeoutException, TimeoutError):
             raise DeadlineError(f"no answer from {self._http.base_url} within {within_s:.3g} s") from None
         except (httpx.HTTPError, httpx.StreamError, AttributeError) as error:
             # AttributeError: what a connection that is reset as it is made has been seen to come to in httpx.
             said = str(error) or type(error).__name__
             unsent = isinstance(error, httpx.ConnectError)
-            raise _UnsentError(said) if unsent else GatewayUnreachableError(said) from error
-
-
-class _UnsentError(GatewayUnreachableError):
-    """No connection was made, so that nothing can have been done."""
+            raise UnsentError(said) if unsent else GatewayUnreachableError(said) from error
 
 
 def _timeout(within_s: float) -> httpx.Timeout:
     # A host that is not there need not take the time of an answer.
-    return httpx.Timeout(within_s, connect=min(within_s, _CONNECT_S))
+    return httpx.Timeout(within_s, connect=min(within_s, CONNECT_S))
 
 
 async def _content(response: httpx.Response) -> bytes:
     body = bytearray()
     async for piece in response.aiter_bytes():
         body += piece
-        if len(body) > _MAX_REPLY:
-            raise NotAGatewayError(f"the reply has more than {_MAX_REPLY} bytes")
+        if len(body) > MAX_REPLY:
+            raise NotAGatewayError(f"the reply has more than {MAX_REPLY} bytes")
     return bytes(body)
 
 
@@ -203,7 +204,7 @@ def _refusal(response: httpx.Response, body: bytes) -> ProblemError:
 def _is_worth_it(error: ClientError, *, repeatable: bool) -> bool:
     if isinstance(error, ProblemError):
         return error.status in (_AGAIN if repeatable else _REFUSED_AT_ONCE)
-    return isinstance(error, _UnsentError) or (repeatable and isinstance(error, GatewayUnreachableError))
+    return isinstance(error, UnsentError) or (repeatable and isinstance(error, GatewayUnreachableError))
 
 
 def _reason(error: ClientError) -> str:

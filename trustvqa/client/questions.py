@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -63,8 +64,18 @@ class VqaQuestion:
         }
         return {name: value for name, value in {**asked, **named}.items() if value not in (None, {}, [])}
 
+    def form(self) -> dict[str, str | list[str]]:
+        """Give these fields as a form has them: texts, and objects as their JSON."""
+        return {name: _as_text(value) for name, value in self.fields().items()}
+
     def _window(self) -> Any:
         if self.window is None or isinstance(self.window, str):
             return self.window
         center, width = self.window
         return {"center": float(center), "width": float(width)}
+
+
+def _as_text(value: Any) -> str | list[str]:
+    if isinstance(value, str | list):
+        return value
+    return json.dumps(value) if isinstance(value, dict) else str(value)

@@ -6,21 +6,18 @@ The fields are those of the reply to POST /vqa. New ones of a newer gateway are 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from prompt4trust.shares import in_percent
+from trustvqa.client.reading import read
 
 _FEWEST_LEFT = 2
 _WOULD_TELL = "the set has fewer than two options: it would be the guess, and the question is left to a person"
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-
-class Choice(_Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
     """An option, or for an open question a text.
 
     Attributes:
@@ -36,7 +33,8 @@ class Choice(_Part):
         return f"{self.letter}. {self.text}" if self.letter else self.text
 
 
-class CalibrationInfo(_Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationInfo:
     """The origin of a confidence.
 
     Attributes:
@@ -58,7 +56,8 @@ class CalibrationInfo(_Part):
     alarm: str | None = None
 
 
-class DecisionInfo(_Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DecisionInfo:
     """The ground of a decision.
 
     Attributes:
@@ -82,7 +81,8 @@ class DecisionInfo(_Part):
     evidence: Mapping[str, Any] | None = None
 
 
-class OptionSetInfo(_Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptionSetInfo:
     """Options that hold the right one at a known rate.
 
     Attributes:
@@ -109,7 +109,8 @@ def _with_guess(reply: Mapping[str, Any]) -> dict[str, Any]:
     return told
 
 
-class VqaResult(_Part):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VqaResult:
     """A result: an answer whose confidence can be trusted, or the decision to leave the question to a person.
 
     What the model said where the decision is to defer is in fields that are called a guess alone, here and in `raw`,
@@ -157,24 +158,24 @@ class VqaResult(_Part):
     decision: Literal["answer", "defer"]
     answer: Choice | None = None
     confidence: float | None = None
-    calibration: CalibrationInfo = Field(default_factory=CalibrationInfo)
-    decision_basis: DecisionInfo = Field(default_factory=DecisionInfo)
+    calibration: CalibrationInfo = field(default_factory=CalibrationInfo)
+    decision_basis: DecisionInfo = field(default_factory=DecisionInfo)
     option_set: OptionSetInfo | None = None
     option_set_reason: str | None = None
     atypicality: Mapping[str, Any] | None = None
     guidance_prompt: str | None = None
-    models: Mapping[str, str | None] = Field(default_factory=dict)
+    models: Mapping[str, str | None] = field(default_factory=dict)
     degraded: tuple[str, ...] = ()
-    timing_ms: Mapping[str, float] = Field(default_factory=dict)
+    timing_ms: Mapping[str, float] = field(default_factory=dict)
     recorded: bool = False
     replayed: bool = False
     statement: str = ""
     explanation: str | None = None
-    model_text: str | None = Field(default=None, repr=False)
-    guess: Choice | None = Field(default=None, repr=False)
-    guess_explanation: str | None = Field(default=None, repr=False)
-    guess_model_text: str | None = Field(default=None, repr=False)
-    raw: Mapping[str, Any] = Field(default_factory=dict, repr=False)
+    model_text: str | None = field(default=None, repr=False)
+    guess: Choice | None = field(default=None, repr=False)
+    guess_explanation: str | None = field(default=None, repr=False)
+    guess_model_text: str | None = field(default=None, repr=False)
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_reply(cls, reply: Mapping[str, Any], *, replayed: bool = False) -> Self:
@@ -185,10 +186,10 @@ class VqaResult(_Part):
             replayed: Whether it is a reply of before.
 
         Raises:
-            ValidationError: If it is none.
+            ValueError, TypeError, AttributeError: If it is none.
         """
         told = _with_guess(reply) if reply.get("decision") == "defer" else dict(reply)
-        return cls.model_validate({**told, "replayed": replayed, "raw": told})
+        return read(cls, {**told, "replayed": replayed, "raw": told})
 
     @property
     def is_deferred(self) -> bool:

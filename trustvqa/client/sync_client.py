@@ -11,6 +11,7 @@ import httpx
 
 from trustvqa.client.async_client import BATCH_DEADLINE_S, DEADLINE_S, AsyncClient
 from trustvqa.client.batches import BatchOutcome
+from trustvqa.client.errors import ClientError
 from trustvqa.client.loop_thread import LoopThread
 from trustvqa.client.pictures import Picture
 from trustvqa.client.questions import VqaQuestion, Window
@@ -93,6 +94,7 @@ class Client:
         try_s: float = math.inf,
         away_s: float = math.inf,
         on_retry: Callable[[str], None] = lambda _: None,
+        failed: ClientError | None = None,
     ) -> VqaResult:
         """Ask a question about a picture; see `AsyncClient.ask`."""
         return self._thread.run(
@@ -111,6 +113,7 @@ class Client:
                 try_s=try_s,
                 away_s=away_s,
                 on_retry=on_retry,
+                failed=failed,
             )
         )
 

@@ -3,7 +3,13 @@
 from __future__ import annotations
 
 from trustvqa.cli.api_key import key_refusal
-from trustvqa.client import ClientError, DeadlineError, GatewayUnreachableError, NotAGatewayError, ProblemError
+from trustvqa.client.errors import (
+    ClientError,
+    DeadlineError,
+    GatewayUnreachableError,
+    NotAGatewayError,
+    ProblemError,
+)
 
 
 def in_words(error: ClientError, gateway: str) -> str:

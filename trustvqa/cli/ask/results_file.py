@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import uuid
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -86,7 +87,7 @@ def _line(outcome: BatchOutcome, *, with_guesses: bool) -> dict[str, Any]:
     line: dict[str, Any] = {
         "id": outcome.id,
         "decision": result.decision,
-        "answer": None if result.answer is None else result.answer.model_dump(),
+        "answer": None if result.answer is None else asdict(result.answer),
         "confidence": result.confidence,
         "calibrated": result.calibration.calibrated,
         "guarantee": result.decision_basis.guarantee,
@@ -98,7 +99,7 @@ def _line(outcome: BatchOutcome, *, with_guesses: bool) -> dict[str, Any]:
         "models": dict(result.models),
     }
     if with_guesses and result.is_deferred:
-        line["guess"] = None if result.guess is None else result.guess.model_dump()
+        line["guess"] = None if result.guess is None else asdict(result.guess)
     return line
 
 

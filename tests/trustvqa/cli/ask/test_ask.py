@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -161,6 +163,19 @@ def test_json_prints_the_reply_unchanged(gateway: tuple[str, dict[str, Any]], pi
     status, out, _ = run(str(picture), "Which shape?", "--json", "--gateway", url)
     assert status == 0
     assert json.loads(out) == REPLY
+
+
+def test_it_imports_nothing_that_it_can_do_without(gateway: tuple[str, dict[str, Any]], picture: Path) -> None:
+    url, state = gateway
+    state |= {"reply": REPLY, "status": 200}
+    program = (
+        "import sys\nfrom trustvqa.cli.main import app\n"
+        f"try:\n    app(['ask', {str(picture)!r}, 'Which shape?', '--json', '--gateway', {url!r}])\n"
+        "finally:\n    print(*sys.modules, file=sys.stderr)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert json.loads(done.stdout) == REPLY
+    assert not {"httpx", "stamina", "anyio", "asyncio", "numpy", "services"} & set(done.stderr.split())
 
 
 def test_a_problem_document_is_shown_as_its_detail(gateway: tuple[str, dict[str, Any]], picture: Path) -> None:
