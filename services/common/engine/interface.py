@@ -172,6 +172,7 @@ class EngineStats:
     completion_tokens: int = 0
     near_ties: int = 0
     spared_tokens: int = 0
+    foreseen_tokens: int = 0
 
 
 class DeltaStream(Protocol):

@@ -51,6 +51,8 @@ class EngineOptions:
         picture_workers: Processes that decode pictures, where the model sees.
         tie_tolerance: What two logits may differ by from rounding alone; None for what suits the weights:
             the adapter's for float32, off for shorter types, where near ties are too common to be settled one by one.
+        drafts: Texts that are remembered, so that a greedy one that goes on like one of them is written several tokens
+            at a time where no other is being written; see `scheduling.drafts`.
     """
 
     max_waiting: int = 256
@@ -61,6 +63,7 @@ class EngineOptions:
     preparation_threads: int = 2
     picture_workers: WorkerLimits = field(default_factory=WorkerLimits)
     tie_tolerance: float | None = None
+    drafts: int = 0
 
 
 class TransformersEngine:
@@ -111,6 +114,7 @@ class TransformersEngine:
             prefill_tokens=self._options.prefill_tokens,
             patience_s=self._options.patience_s,
             threads=self._options.threads,
+            drafts=self._options.drafts,
         )
         self._scheduler.start()
         if self.max_pictures:

@@ -167,6 +167,29 @@ class TransformersAdapter:
         logits: torch.Tensor = output.logits[:, -1].float()
         return logits
 
+    @property
+    def steps_along(self) -> bool:
+        """Whether it can read several tokens of a sample at once, which takes the engine's own passes."""
+        return self._decoder is not None
+
+    def step_along(self, tokens: Sequence[int], length: int, position: int) -> torch.Tensor:
+        """Read several tokens in the first slot.
+
+        Args:
+            tokens: The tokens.
+            length: How many tokens the slot holds before them.
+            position: The first one's position.
+
+        Returns:
+            Logits of the token after each, float32 [tokens, vocabulary].
+        """
+        assert self._decoder is not None  # noqa: S101 - see steps_along
+        view = self._cache.begin_stretch(length, len(tokens))
+        known = torch.tensor([length], device=self._device)
+        mask = tail_mask(known, len(tokens), view, self._model.dtype)
+        positions = torch.arange(position, position + len(tokens), device=self._device)
+        return self._decoder.step_along(self._cache, torch.tensor(tokens, device=self._device), positions, mask)
+
     def recompute(self, prompt: Prompt, generated: Sequence[int]) -> torch.Tensor:
         """Compute a sample's next logits from nothing and alone, so that they depend on its tokens only.
 

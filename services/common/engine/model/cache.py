@@ -57,8 +57,10 @@ class SlotCache(Cache):
         self._capacity = 0
         self._room = 0
         # Where the running forward pass writes: `_slots`, whole prompts (`_rows` is None), prompts' last parts
-        # (`_tails`) or one token in each of `_rows` at `_columns`, of a single row at `_place`.
+        # (`_tails`), several tokens of the first slot from `_start` on, or one token in each of `_rows` at `_columns`,
+        # of a single row at `_place`.
         self._slots = slice(0)
+        self._start: int | None = None
         self._rows: torch.Tensor | None = None
         self._columns: torch.Tensor | None = None
         self._place: tuple[int, int] | None = None
@@ -92,7 +94,7 @@ class SlotCache(Cache):
             length: Length of the longest.
         """
         self._reserve(first + len(last), length)
-        self._slots, self._rows, self._tails = slice(first, first + len(last)), None, None
+        self._slots, self._rows, self._tails, self._start = slice(first, first + len(last)), None, None, None
         self._last = self._last_columns = last
 
     def begin_tails(self, first: int, known: torch.Tensor, lengths: torch.Tensor) -> int:
@@ -109,7 +111,7 @@ class SlotCache(Cache):
         longest = int((known + lengths).max())
         self._reserve(first + len(known), longest)
         self._slots, self._rows, self._tails = slice(first, first + len(known)), None, _Tails.of(first, known, lengths)
-        self._last, self._last_columns = lengths - 1, known + lengths - 1
+        self._last, self._last_columns, self._start = lengths - 1, known + lengths - 1, None
         self._view = min(_rounded(longest), self._room)
         return self._view
 
@@ -139,9 +141,24 @@ class SlotCache(Cache):
         """
         self._reserve(len(rows), longest + 1)
         self._slots, self._rows, self._columns, self._last = slice(len(rows)), rows, columns, None
-        self._tails = None
+        self._tails, self._start = None, None
         self._place = (0, longest) if len(rows) == 1 else None
         self._view = longest + 1 if self._place else min(_rounded(longest + 1), self._room)
+        return self._view
+
+    def begin_stretch(self, start: int, count: int) -> int:
+        """Make ready for several tokens in the first slot; what they are put in place of is forgotten.
+
+        Args:
+            start: How many tokens the slot holds before them.
+            count: How many come.
+
+        Returns:
+            How many positions of the cache the pass will look at: those that the slot holds then.
+        """
+        self._reserve(1, start + count)
+        self._slots, self._rows, self._last, self._tails, self._start = slice(1), None, None, None, start
+        self._view = start + count
         return self._view
 
     def fork(self, source: int, targets: Sequence[int], length: int) -> None:
@@ -207,6 +224,10 @@ class SlotCache(Cache):
         if (tails := self._tails) is not None:
             keys[tails.rows, :, tails.columns] = key_states[tails.batch, :, tails.offsets]
             values[tails.rows, :, tails.columns] = value_states[tails.batch, :, tails.offsets]
+            return keys[self._slots, :, : self._view], values[self._slots, :, : self._view]
+        if self._start is not None:
+            keys[0, :, self._start : self._view] = key_states[0]
+            values[0, :, self._start : self._view] = value_states[0]
             return keys[self._slots, :, : self._view], values[self._slots, :, : self._view]
         if self._rows is None:
             length = key_states.shape[2]

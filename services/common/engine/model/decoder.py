@@ -138,6 +138,33 @@ class Decoder:
             hidden = self._one_token(layer, number, hidden, (asked, keys, values), cache, mask)
         return self._logits(hidden)
 
+    def step_along(
+        self, cache: SlotCache, tokens: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor
+    ) -> torch.Tensor:
+        """Read several tokens in the first slot.
+
+        Args:
+            cache: Where keys and values are, made ready for the stretch.
+            tokens: The tokens, int64 [length].
+            positions: Their positions, int64 [length], none beyond the token's place in its slot.
+            mask: 0 for what each token may see of the slot and -inf elsewhere, [1, 1, length, past].
+
+        Returns:
+            Logits of the token after each, float32 [length, vocabulary].
+        """
+        if len(self._turns) < cache.room:
+            self._turns = self._table(cache.room)
+        cosines, sines = self._turns[positions].unbind(1)
+        hidden: torch.Tensor = self._embeddings(tokens)
+        length = len(tokens)
+        for number, layer in enumerate(self._layers):
+            made = self._projected(layer, hidden, cosines, sines)
+            asked, keys, values = (part.view(1, length, -1, self._width).transpose(1, 2) for part in made)
+            keys, values = cache.update(keys, values, number)
+            seen, _ = slot_attention(self._norm, asked, keys, values, mask, self._scale)
+            hidden = self._onwards(layer, hidden, seen.reshape(length, -1))
+        return self._logits(hidden)
+
     def read(
         self, cache: SlotCache, embedded: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor | None
     ) -> torch.Tensor:

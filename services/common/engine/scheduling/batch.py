@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 import torch
@@ -38,6 +38,8 @@ class RunningBatch:
         """Tokens that were settled by a computation of their own."""
         self.spared = 0
         """Prompt tokens that had been read before."""
+        self.foreseen = 0
+        """Tokens that drafts foresaw."""
         self._lengths: list[int] = []
         self._positions: list[int] = []
         self._last: list[int] = []
@@ -108,6 +110,34 @@ class RunningBatch:
             self._positions[row] += 1
             self._last[row] = token
         return chosen
+
+    def leap(self, draft: Sequence[int]) -> Iterator[Chosen]:
+        """Choose the next tokens of the only sample, greedy and free: those that a draft foresaw, and one more.
+
+        Args:
+            draft: How its text may go on.
+
+        Yields:
+            Its tokens, each after the one before was appended to it; no more once it has left.
+        """
+        (sample,) = self.samples
+        logits = self._adapter.step_along([self._last[0], *draft], self._lengths[0], self._positions[0])
+        rows = SamplingRows.of([(sample.key, sample.job.sampling)] * len(logits), logits.device)
+        steps = torch.zeros(len(logits), dtype=torch.int64, device=logits.device)  # greedy: no number is drawn
+        tokens, unsettled = choose(logits, rows, steps, self._tolerance)
+        for row, foreseen in enumerate((*draft, None)):
+            token = tokens[row]
+            if row in unsettled:
+                token = self._settle(sample)
+                self.near_ties += 1
+            self._lengths[0] += 1
+            self._positions[0] += 1
+            self._last[0] = token
+            self._state = None
+            yield sample, token, None
+            if token != foreseen or not self.samples:
+                return
+            self.foreseen += 1
 
     def empty(self) -> None:
         """Forget all samples, after a failure."""
