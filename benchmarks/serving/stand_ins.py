@@ -41,6 +41,10 @@ def models_that_reply_at_once(port: int) -> Iterator[Received]:
     app = FastAPI()
     received = Received()
 
+    @app.get("/version")
+    async def live() -> dict[str, Any]:
+        return {"service": "policy", "policy": {"active": "policy-1"}}
+
     @app.post("/v1/cgp")
     async def guide(request: Request) -> dict[str, Any]:
         await request.body()

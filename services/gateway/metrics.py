@@ -51,6 +51,12 @@ class GatewayMetrics:
             ("outcome",),
             registry=registry,
         )
+        self.guidance = Counter(
+            "gateway_guidance",
+            "Guidance by where it came from: asked of the policy, or kept from an earlier question.",
+            ("source",),
+            registry=registry,
+        )
         self.pictures = Counter(
             "gateway_pictures",
             "Pictures of questions by where they came from: made, kept from an earlier question, or awaited from one "

@@ -15,6 +15,7 @@ from prompt4trust.shift import LIMIT
 from services.common.address import host_of
 from services.common.clients.picture_egress import Reach, may_see_text
 from services.common.settings import EMPTY_IS_UNSET
+from services.gateway.answering.guidance.settings import GuidanceSettings
 from services.gateway.database_url import database_url
 from services.gateway.hook_settings import CdsHooksSettings
 from services.gateway.page_settings import PageSettings
@@ -34,12 +35,13 @@ _SHARED = (
     "batch_bytes",
     "image_workers",
     "kept_picture_bytes",
+    "kept_guidance",
     "record_max_waiting",
 )
 """Bounds that hold for all workers together, besides max_waiting, which may be none."""
 
 
-class GatewaySettings(GatewayPictureSettings, CdsHooksSettings, PageSettings, service="gateway"):
+class GatewaySettings(GatewayPictureSettings, CdsHooksSettings, PageSettings, GuidanceSettings, service="gateway"):
     """Settings of the gateway; see ServiceSettings for where values come from."""
 
     # An address of a database may hold a password.
@@ -65,8 +67,6 @@ class GatewaySettings(GatewayPictureSettings, CdsHooksSettings, PageSettings, se
     )
     policy_deadline_s: float = Field(default=10.0, gt=0, description="Longest wait for guidance, retries included.")
     policy_attempts: int = Field(default=2, ge=1, description="Tries within that time.")
-    policy_failures: int = Field(default=3, ge=1, description="Failures in a row after which it is left alone a while.")
-    policy_pause_s: float = Field(default=5.0, ge=0, description="That while.")
 
     downstream_url: str = Field(default="http://127.0.0.1:8082/v1", description="An OpenAI-compatible API, with /v1.")
     downstream_model: str = Field(default="downstream-mini-1", description="Model name to ask for.")

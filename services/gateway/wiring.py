@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ import anyio
 import structlog
 
 from prompt4trust.calibration import CalibrationKey
-from prompt4trust.models import Sampling
+from prompt4trust.models import Policy, Sampling
 from prompt4trust.prompts import PromptTemplate, load_answer_template
 from services.common.clients.breaker import CircuitBreaker
 from services.common.clients.downstream import DownstreamClient
@@ -34,9 +35,10 @@ from services.gateway.admission.return_times import ReturnTimes
 from services.gateway.answering.breakers import GuardedDownstream, GuardedPolicy
 from services.gateway.answering.decision import DecisionDefaults
 from services.gateway.answering.familiarity import FamiliarityJudge
+from services.gateway.answering.guidance.kept_guidance import KeptGuidance, LiveVersion
+from services.gateway.answering.guidance.prefix_warming import PrefixWarming
 from services.gateway.answering.models import Models
 from services.gateway.answering.pipeline import Pipeline
-from services.gateway.answering.prefix_warming import PrefixWarming
 from services.gateway.archives.fetching import Archives
 from services.gateway.intake.intake import Intake
 from services.gateway.intake.picture_task import prepare_and_describe
@@ -165,12 +167,13 @@ async def open_gateway(
     ):
         await pictures.warm()
         kept = _kept_pictures(settings, metrics)
+        live = LiveVersion(policy_http, settings.policy_check_s)
         pipeline = Pipeline(
             intake=_intake(settings, pictures, archives_http, kept),
             models=Models(
                 GuardedDownstream(_downstream(settings, downstream_http, metrics), breaker),
                 settings.downstream_model,
-                _policy(settings, policy_http, metrics),
+                _policy(settings, policy_http, metrics, live),
                 template,
                 Sampling(settings.temperature, settings.top_p, settings.top_k, settings.max_tokens),
                 settings.picture_preparation,
@@ -188,9 +191,11 @@ async def open_gateway(
             breaker=breaker,
             recorder=records,
         )
+        following = asyncio.create_task(live.follow())
         try:
             yield Gateway(settings, metrics, pipeline, policy_http, downstream_http, monitor, records)
         finally:
+            following.cancel()
             if kept is not None:
                 kept.clear()
 
@@ -270,10 +275,15 @@ def _warming(
     )
 
 
-def _policy(settings: GatewaySettings, http: HttpPool, metrics: GatewayMetrics) -> GuardedPolicy:
+def _policy(settings: GatewaySettings, http: HttpPool, metrics: GatewayMetrics, live: LiveVersion) -> Policy:
     budget = _retry_budget(settings, metrics, "policy")
     client = PolicyClient(http, RetrySettings(settings.policy_deadline_s, settings.policy_attempts, budget=budget))
-    return GuardedPolicy(client, _breaker("policy", settings.policy_failures, settings.policy_pause_s, metrics))
+    guarded = GuardedPolicy(client, _breaker("policy", settings.policy_failures, settings.policy_pause_s, metrics))
+    if not settings.kept_guidance:
+        return guarded
+    return KeptGuidance(
+        guarded, live, settings.kept_guidance, counted=lambda source: metrics.guidance.labels(source).inc()
+    )
 
 
 def _breaker(model: str, failures: int, pause_s: float, metrics: GatewayMetrics) -> CircuitBreaker:

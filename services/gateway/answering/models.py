@@ -16,8 +16,8 @@ from prompt4trust.models import Decoding, Downstream, Generation, Guidance, Omis
 from prompt4trust.pictures import PicturePreparation
 from prompt4trust.prompts import Message, PromptTemplate
 from prompt4trust.verdict import steers
-from services.gateway.answering.guidance_ahead import GuidanceAhead
-from services.gateway.answering.prefix_warming import PrefixWarming
+from services.gateway.answering.guidance.guidance_ahead import GuidanceAhead
+from services.gateway.answering.guidance.prefix_warming import PrefixWarming
 from services.gateway.errors import SteeringGuidanceError
 from services.gateway.intake.later import Later
 from services.gateway.intake.query import Query

@@ -1,7 +1,7 @@
 """The way of a question through the gateway, stage by stage.
 
     intake       the request becomes a `Query`                     intake/intake.py
-                 and guidance is begun meanwhile                   answering/guidance_ahead.py
+                 and guidance is begun meanwhile                   answering/guidance/guidance_ahead.py
     ask          both models are asked                             answering/models.py
     evidence     calibrator, guard, references: one moment         shelves/evidence.py
     familiarity  is the question like those they were made from?   answering/familiarity.py
@@ -36,7 +36,7 @@ from services.gateway.admission.gate import Gate
 from services.gateway.answering.calibration import calibrate
 from services.gateway.answering.decision import DecisionDefaults, decide
 from services.gateway.answering.familiarity import FamiliarityJudge
-from services.gateway.answering.guidance_ahead import GuidanceAhead
+from services.gateway.answering.guidance.guidance_ahead import GuidanceAhead
 from services.gateway.answering.kept_reply import GroundsNow, grounds_of
 from services.gateway.answering.models import Models
 from services.gateway.answering.progress import UNWATCHED, AnswerProgress

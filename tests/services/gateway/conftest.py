@@ -118,6 +118,7 @@ def make_gateway(
             # Not those of the deployment that a settings file describes.
             "methods": DEFAULT_METHODS,
             "warm_prefix": "never",
+            "kept_guidance": 0,  # tests see each question at the policy, and have it write otherwise each time
             "registry": registry.root,
             "max_risk": None,  # most tests are not about the default risk, for which this registry has no guard
             "registry_check_s": 0.0,

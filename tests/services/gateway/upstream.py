@@ -75,6 +75,12 @@ class Upstream:
         async def ready() -> dict[str, str]:
             return {"status": "ready"}
 
+        @app.get("/version")
+        async def live() -> Response:
+            if self.policy != "reply":
+                return JSONResponse({}, status_code=500)
+            return JSONResponse({"service": "policy", "policy": {"active": self.version}})
+
         @app.post("/v1/chat/completions")
         async def complete(request: Request) -> Response:
             self.asked.append(await request.json())

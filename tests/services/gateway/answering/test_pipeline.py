@@ -29,7 +29,7 @@ from services.gateway.admission.gate import Gate
 from services.gateway.answering import pipeline as stages
 from services.gateway.answering.decision import DecisionDefaults
 from services.gateway.answering.familiarity import Familiarity, FamiliarityJudge, Looks
-from services.gateway.answering.guidance_ahead import GuidanceAhead
+from services.gateway.answering.guidance.guidance_ahead import GuidanceAhead
 from services.gateway.answering.models import Models
 from services.gateway.answering.pipeline import Pipeline
 from services.gateway.intake.intake import Intake

@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from prompt4trust.models import Cost, Guidance, TransportError
-from services.gateway.answering.guidance_ahead import GuidanceAhead
+from services.gateway.answering.guidance.guidance_ahead import GuidanceAhead
 from services.gateway.intake.later import Later
 from services.gateway.question_schemas import Ask
 from tests.services.gateway.checks import body

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from prompt4trust.models import Downstream, Sampling, TransportError
 from prompt4trust.prompts import PromptTemplate, answer_messages
 from services.common.clients.errors import PictureEgressRefusedError
-from services.gateway.answering.guidance_ahead import GuidanceAhead
+from services.gateway.answering.guidance.guidance_ahead import GuidanceAhead
 from services.gateway.intake.query import Query
 
 WRITING_S = 0.005

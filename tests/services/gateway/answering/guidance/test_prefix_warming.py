@@ -16,8 +16,8 @@ from prompt4trust.prompts import Message, load_answer_template
 from prompt4trust.shift import Described
 from services.gateway.admission.adaptive_limit import FixedLimit
 from services.gateway.admission.gate import Gate
-from services.gateway.answering.guidance_ahead import GuidanceAhead
-from services.gateway.answering.prefix_warming import WRITING_S, PrefixWarming
+from services.gateway.answering.guidance.guidance_ahead import GuidanceAhead
+from services.gateway.answering.guidance.prefix_warming import WRITING_S, PrefixWarming
 from services.gateway.intake.later import Later
 from services.gateway.intake.query import Query
 from services.gateway.question_schemas import Ask
