@@ -56,6 +56,9 @@ _AFTER_LOOKS = 0.1
 _AFTER_LOOKS_S = 2.0
 """Share of an answer's time, and most seconds of it, that second looks leave for what comes after them."""
 
+_HANDED_OVER_S = 0.001
+"""Seconds after which the disk has a record: what is done sooner keeps the thread that writes from writing."""
+
 
 def _check_nothing(_: Query) -> None:
     """Take every question."""
@@ -163,8 +166,7 @@ class Pipeline:
                 if self.recorder is not None and query.is_repeatable:
                     await self.recorder.check_repeated(query)
                 answered = await while_connected(request.receive, partial(self.answer_query, query, ahead, progress))
-        # Ahead of the reply, so that nobody has an answer of which nothing is known.
-        return answered, self.recorder is not None and await self.recorder.keep(answered)
+        return answered, self.recorder is not None and await self._kept_first(answered, self.recorder)
 
     async def answer_line(
         self, submission: Submission, line: LineOrigin, wait_s: float, taken: Callable[[], None]
@@ -197,8 +199,20 @@ class Pipeline:
                 async with asyncio.timeout(self.deadline_s):
                     ahead = GuidanceAhead(self.models.policy, later, self.clock)
                     answered = await self._answer(query, ahead, self.deadline_s)
-        recorded = self.recorder is not None and await self.recorder.keep(answered)
+        recorded = self.recorder is not None and await self._kept_first(answered, self.recorder)
         return answered.reply(recorded=recorded), False
+
+    @staticmethod
+    async def _kept_first(answered: Answered, recorder: AnswerRecorder) -> bool:
+        """Keep an answer ahead of its reply, so that nobody has one of which nothing is known; return whether it is.
+
+        The reply is written while the disk is waited for, and told once that is over.
+        """
+        writing = asyncio.get_running_loop().call_later(_HANDED_OVER_S, answered.write_ahead)
+        try:
+            return await recorder.keep(answered)
+        finally:
+            writing.cancel()
 
     async def _kept(self, query: Query) -> VqaReply | None:
         """Find the reply that a line had before; none where it would rest on other grounds now."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cached_property
@@ -84,8 +85,20 @@ class Answered:
         """The model's words, for a person: its own numbers of confidence left out, its words of certainty marked."""
         return mark_self_assessments(self.asked.answer.text, self.query.ask.options)
 
+    def write_ahead(self) -> None:
+        """Write the reply of an answer that is being recorded; whatever is wrong with it is told when it is wanted."""
+        with suppress(Exception):
+            self._recorded  # noqa: B018 - kept from now on
+
     def reply(self, *, recorded: bool) -> VqaReply:
         """Put it as the client gets it."""
+        return self._recorded if recorded else self._reply(recorded=False)
+
+    @cached_property
+    def _recorded(self) -> VqaReply:
+        return self._reply(recorded=True)
+
+    def _reply(self, *, recorded: bool) -> VqaReply:
         decision, chosen = self.decided.decision, self.chosen
         given = decision == "answer" and chosen is not None
         options = self.decided.option_set
