@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.engine.servers import running, vllm
-from benchmarks.latency.study import Stack, measure
+from benchmarks.latency.study import KINDS, Stack, measure
 from benchmarks.results import write_figures
 from benchmarks.serving.machine import load_average, machine
 from benchmarks.serving.processes import ROOT, running_service
@@ -35,6 +35,9 @@ def main(
     engines: Annotated[
         str, typer.Option(help="Which: embedded, vLLM, radiology; by default the first and, where there is one, vLLM.")
     ] = "",
+    kinds: Annotated[
+        str, typer.Option(help="Kinds to be timed, between semicolons, such as `warm; cold`; by default all.")
+    ] = "",
     port: Annotated[int, typer.Option(help="First of four ports that are used.")] = 28_600,
     output: Annotated[Path, typer.Option(help="Where the figures go.")] = _OUTPUT,
 ) -> None:
@@ -49,6 +52,9 @@ def main(
     wanted = engines.split(",") if engines else usual
     if unknown := set(wanted) - {*usual, "radiology"}:
         raise typer.BadParameter(f"not there: {', '.join(sorted(unknown))}", param_hint="--engines")
+    timed = [kind.strip() for kind in kinds.split(";")] if kinds else KINDS
+    if strange := set(timed) - {*KINDS}:
+        raise typer.BadParameter(f"not there: {'; '.join(sorted(strange))}", param_hint="--kinds")
     earlier = json.loads(output.read_text(encoding="utf-8")) if output.exists() else {}
     result: dict[str, Any] = {"engines": earlier.get("engines", {})}
     for engine in wanted:
@@ -60,7 +66,7 @@ def main(
             if engine == "radiology"
             else _stack(Path(folder), port, vllm_command if engine == "vLLM" else "") as stack,
         ):
-            found = measure(stack, rounds, seed=41_000)
+            found = measure(stack, rounds, seed=41_000, wanted=timed)
         result["engines"][engine] = {"machine": before, "load_average_after": load_average(), **found}
         write_figures(output, result)
         _show(engine, result["engines"][engine], Console())
@@ -116,7 +122,9 @@ def _radiology(folder: Path, port: int) -> Iterator[Stack]:
 
 
 def _show(engine: str, found: dict[str, Any], console: Console) -> None:
-    table = Table(title=f"{engine}, {found['n']} of each", box=None, padding=(0, 2, 0, 0), title_justify="left")
+    table = Table(
+        title=f"{found['model']}, {engine}, {found['n']} of each", box=None, padding=(0, 2, 0, 0), title_justify="left"
+    )
     for head in ("", "p50 ms", "p95 ms", "p50 of the call's (95 % interval)", "of the gateway's own call's"):
         table.add_column(head, justify="right" if head else "left")
     for kind, ms in found["ms"].items():

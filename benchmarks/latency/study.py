@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -24,13 +24,16 @@ KINDS = (
     "warm",
     "cold",
     "cold, nothing read ahead",
+    "warm, question asked before",
     "call, known picture",
     "warm, known picture",
 )
 """One call of the downstream model with the question's guidance; the same with the log-probabilities that the gateway's
 default method asks for; an answer whose guidance is in the policy's cache; an answer to a question that is new to the
-policy; the same of a gateway that has the downstream model read nothing while the policy writes; and a call and a warm
-answer about a picture that another question was asked of before."""
+policy; the same of a gateway that has the downstream model read nothing while the policy writes; an answer to a
+question that the gateway was asked about another picture just before, so that it keeps the guidance itself; and a call
+and a warm answer about a picture that another question was asked of before."""
+_KEPT = KINDS[5]
 BASES = {"warm, known picture": "call, known picture"}
 """Kind -> the call that it is put beside, where that is not the first."""
 _TIMEOUT_S = 300.0
@@ -63,8 +66,10 @@ class Stack:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Kinds that can be timed of it: without a policy there is no guidance that could be new to one."""
-        return tuple(kind for kind in KINDS if self.policy is not None or not kind.startswith("cold"))
+        """Kinds that can be timed of it: without a policy there is no guidance that could be new, or kept."""
+        return tuple(
+            kind for kind in KINDS if self.policy is not None or not (kind.startswith("cold") or kind == _KEPT)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,30 +95,35 @@ class Ratio:
         return cls(float(np.median(times) / np.median(base)), float(low), float(high))
 
 
-def measure(stack: Stack, rounds: int, seed: int) -> dict[str, Any]:
+def measure(stack: Stack, rounds: int, seed: int, wanted: Collection[str] = KINDS) -> dict[str, Any]:
     """Time the kinds, which change places from round to round.
 
     Args:
         stack: What is asked.
         rounds: Of each kind one a round; a few more warm up and do not count.
         seed: Another seed, other pictures.
+        wanted: Kinds to be timed, as far as the stack has them; calls that others are put beside always are.
 
     Returns:
-        Milliseconds of each kind, and the ratios of medians: to the call's, and of answers to the gateway's own call.
+        The downstream model's name, milliseconds of each kind, and the ratios of medians: to the call's, and of answers
+        to the gateway's own call.
     """
     warming_up = min(5, rounds // 5)
-    kinds = stack.kinds
+    bases = {KINDS[0], *(BASES[kind] for kind in wanted if kind in BASES)}
+    kinds = tuple(kind for kind in stack.kinds if kind in bases or kind in wanted)
     times: dict[str, list[float]] = {kind: [] for kind in kinds}
-    asked = iter(draw((rounds + warming_up) * len(kinds), seed))
+    asked = iter(draw((rounds + warming_up) * (len(kinds) + (_KEPT in kinds)), seed))
     with httpx.Client(timeout=_TIMEOUT_S) as http:
         for number in range(-warming_up, rounds):
             for place in range(len(kinds)):
                 kind = kinds[(place + number) % len(kinds)]
-                seconds = _time(http, stack, kind, next(asked), f"case {seed}-{number}-{place}")
+                case = f"case {seed}-{number}-{place}"
+                seconds = _time(http, stack, kind, next(asked), case, next(asked) if kind == _KEPT else None)
                 if number >= 0:
                     times[kind].append(seconds)
     found = {kind: np.array(times[kind]) for kind in kinds}
     return {
+        "model": stack.model,
         "n": rounds,
         "ms": {kind: _quantiles(seconds) for kind, seconds in found.items()},
         "ratios": {
@@ -122,17 +132,21 @@ def measure(stack: Stack, rounds: int, seed: int) -> dict[str, Any]:
             if kind not in BASES.values()
         },
         "ratios_to_own_call": {
-            kind: asdict(Ratio.of(found[kind], found[KINDS[1]])) for kind in kinds if kind in KINDS[2:5]
+            kind: asdict(Ratio.of(found[kind], found[KINDS[1]]))
+            for kind in kinds
+            if kind in KINDS[2:6] and KINDS[1] in kinds
         },
     }
 
 
-def _time(http: httpx.Client, stack: Stack, kind: str, each: Drawn, case: str) -> float:
+def _time(http: httpx.Client, stack: Stack, kind: str, each: Drawn, case: str, before: Drawn | None = None) -> float:
     # A case's name makes the question new to the policy; pictures alone would find their guidance in its cache.
     text, options = f"{each.text} ({case})", letter_options(each.options)
     guidance = None if kind.startswith("cold") or stack.policy is None else _guidance(http, stack.policy, text, options)
     if kind.endswith("known picture"):
         _ask(http, stack, kind, each, f"Before that: {text}", options, guidance)
+    if before is not None:
+        _ask(http, stack, kind, before, text, options, guidance)
     started = time.perf_counter()
     reply = _ask(http, stack, kind, each, text, options, guidance)
     seconds = time.perf_counter() - started
