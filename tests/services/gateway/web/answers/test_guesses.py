@@ -6,6 +6,7 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -108,7 +109,7 @@ def client(http: httpx.Client, given: dict[str, Any]) -> Any:
     assert result.guess.text == SAID
     with Client(str(http.base_url)) as own:
         assert own.ask(picture(), "Which shape?", given["options"]).answer is None
-    return [result.model_dump(), {"shown": f"{result} {result!r}"}]
+    return [asdict(result), {"shown": f"{result} {result!r}"}]
 
 
 WAYS: list[Way] = [asked, told_twice, events, batch, record, exported, fhir, chat, card, client]
