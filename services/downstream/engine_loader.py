@@ -66,7 +66,11 @@ async def _load_contrastive(settings: DownstreamSettings, directory: Path) -> Co
     if settings.max_model_len is not None:
         options = replace(options, max_model_len=settings.max_model_len)
     return await ContrastiveEngine.load(
-        directory, options, device=resolved.device, dtype=torch.float32 if dtype == "auto" else dtype
+        directory,
+        options,
+        device=resolved.device,
+        dtype=torch.float32 if dtype == "auto" else dtype,
+        parts=settings.parts_directory,
     )
 
 

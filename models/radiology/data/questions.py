@@ -80,6 +80,11 @@ def picture_splits(folder: Path) -> dict[str, str]:
     return {picture: rows[0]["split"] for picture, rows in _by_picture(_rows(folder)).items()}
 
 
+def rows_by_picture(folder: Path) -> dict[str, list[Mapping[str, Any]]]:
+    """Read a folder's rows as they stand there, by picture; ValueError where a picture is in two splits."""
+    return _by_picture(_rows(folder))
+
+
 def of_split(asked: Iterable[Asked], *splits: str) -> list[Asked]:
     """Choose the questions of some splits."""
     return [each for each in asked if each.split in splits]

@@ -6,8 +6,10 @@ import json
 from pathlib import Path
 from typing import Final
 
-KINDS: Final = frozenset({"clip", "siglip", "vision-text-dual-encoder"})
-"""Values of config.json's model_type that are served: CLIP's architecture, SigLIP's, any two towers joined."""
+PART_TOWERS: Final = "trustvqa_part_towers"
+"""The model_type of models whose towers are pretrained parts out of packages, joined by a projection."""
+KINDS: Final = frozenset({"clip", "siglip", "vision-text-dual-encoder", PART_TOWERS})
+"""Values of config.json's model_type that are served: CLIP's architecture, SigLIP's, any two towers joined, parts."""
 
 
 def model_type(directory: Path) -> str | None:

@@ -1,4 +1,4 @@
-"""Contrastive models from directories: CLIP's architecture, SigLIP's, and any two towers joined by transformers."""
+"""Contrastive models from directories: CLIP's architecture, SigLIP's, two joined towers, and ones made of parts."""
 
 from __future__ import annotations
 
@@ -15,9 +15,11 @@ from torch import Tensor
 from torch.nn import functional
 from transformers import AutoImageProcessor, AutoModel, AutoTokenizer
 
-from services.common.contrastive.kinds import KINDS, model_type
+from services.common.contrastive.kinds import KINDS, PART_TOWERS, model_type
+from services.common.contrastive.part_towers import load_part_towers
 from services.common.contrastive.wording import CONTEXT, Wording, read_wording
 from services.common.engine.errors import EngineError
+from services.common.engine.parts.store import PartStore
 from services.common.engine.weights import load_weights
 
 _MOST_TOKENS = 512
@@ -58,13 +60,21 @@ class ContrastiveModel:
         self.context = None if context is None else context.to(self._embedding.weight)
 
     @classmethod
-    def load(cls, directory: Path, *, device: str = "cpu", dtype: torch.dtype = torch.float32) -> ContrastiveModel:
+    def load(
+        cls,
+        directory: Path,
+        *,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        parts: PartStore | None = None,
+    ) -> ContrastiveModel:
         """Load a model from a local directory; nothing is fetched, no code is run and no pickle is read.
 
         Args:
             directory: In Hugging Face layout, weights as safetensors; contrastive.json says what stands around options.
             device: In torch's words.
             dtype: Of the weights.
+            parts: Where pretrained parts lie, for a model that is made of some.
 
         Raises:
             EngineError: If there is no such model.
@@ -79,7 +89,10 @@ class ContrastiveModel:
         wording = read_wording(directory)
         local: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
         try:
-            network: Any = load_weights(AutoModel, directory, dtype, None)
+            if kind == PART_TOWERS:
+                network: Any = load_part_towers(directory, parts).to(dtype)
+            else:
+                network = load_weights(AutoModel, directory, dtype, None)
             tokenizer = AutoTokenizer.from_pretrained(directory, **local)
             processor: Any = AutoImageProcessor
             processor = processor.from_pretrained(directory, **local)

@@ -23,6 +23,7 @@ from services.common.engine.errors import (
     InvalidRequestError,
 )
 from services.common.engine.interface import Constraint, EngineStats, GenerationRequest, GenerationResult
+from services.common.engine.parts.store import PartStore
 from services.common.engine.vision.picture_decoding import (
     EncodedPictureLimits,
     RequestPicture,
@@ -101,14 +102,21 @@ class ContrastiveEngine:
 
     @classmethod
     async def load(
-        cls, directory: Path, options: ContrastiveOptions, *, device: str, dtype: torch.dtype
+        cls,
+        directory: Path,
+        options: ContrastiveOptions,
+        *,
+        device: str,
+        dtype: torch.dtype,
+        parts: Path | None = None,
     ) -> ContrastiveEngine:
         """Load a model without blocking the event loop; the engine is not started yet.
 
         Raises:
             EngineError: If there is no such model.
         """
-        model = await asyncio.to_thread(ContrastiveModel.load, directory, device=device, dtype=dtype)
+        store = None if parts is None else PartStore(parts)
+        model = await asyncio.to_thread(ContrastiveModel.load, directory, device=device, dtype=dtype, parts=store)
         return cls(model, options)
 
     async def __aenter__(self) -> Self:

@@ -126,8 +126,9 @@ class Planner:
         config = request.model_copy(update=changed)
         self._check_nobody_else_tunes(config.version)
         record = self._describe("calibprompt", request)
+        folder = self._folder(record.id)
         try:
-            tuning.prepare(self._folder(record.id), config, settings.registry, settings.shipped, settings.data)
+            tuning.prepare(folder, config, settings.registry, settings.shipped, settings.data, settings.parts)
         except RunError as error:
             raise self._refusal(error) from error
         except OSError as error:

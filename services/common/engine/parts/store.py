@@ -122,7 +122,10 @@ def installed_file(part: NamedPart) -> Path:
     Raises:
         EngineError: If the package is not installed, in another version, or without the file.
     """
-    remedy = "`make radiology-parts` installs the parts of the radiology pair"
+    remedy = (
+        "`make radiology-parts` installs the parts of the radiology pair, `make contrastive-parts` those of the "
+        "contrastive model of real parts"
+    )
     try:
         package = metadata.distribution(part.package)
     except metadata.PackageNotFoundError:

@@ -1,0 +1,1 @@
+"""Recipe of a contrastive model of real parts: VQA-RAD's pictures teach a projection between them."""

@@ -1,0 +1,142 @@
+"""From finished stages to the model's directory, if the gate was passed: small files, figures, provenance and card."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import transformers
+from PIL import Image
+from safetensors.torch import save_file
+
+from models.contrastive_radiology.card import card
+from models.contrastive_radiology.labels import CLASSES, Labelled
+from models.contrastive_radiology.projection import PROMPT
+from models.contrastive_radiology.stages import STAGES, Workshop
+from models.staged_runs import read_record, read_records
+from prompt4trust.files import write_atomically
+from prompt4trust.metrics import METRICS, metric_intervals
+from services.common.contrastive.model import ContrastiveModel
+from services.common.contrastive.part_towers import WEIGHTS, trained_tensors
+from services.common.contrastive.wording import FILE, Wording
+from services.common.engine.vision.joined.pictures import PREPARATION, SquarePreparation
+
+NAME = "contrastive-radiology-1"
+LARGEST = 20_000_000
+"""Bytes that the whole directory may have."""
+_OVERALL = ("mean_confidence", "ece", "brier", "nll")
+
+
+class GateError(Exception):
+    """The model is no better than naming the commonest class: it is not shipped."""
+
+
+def publish(shop: Workshop, out: Path) -> Path:
+    """Write the model's directory and measure it as a service loads it.
+
+    Args:
+        shop: A run whose stages are finished.
+        out: Folder that holds models.
+
+    Returns:
+        The model's directory.
+
+    Raises:
+        GateError: If the gate was not passed; nothing is written.
+        ValueError: If the directory is larger than may be shipped.
+    """
+    gate = read_record(shop.folder, "gate")
+    if not gate["passed"]:
+        raise GateError(f"the gate was not passed, nothing is published: {json.dumps(gate['tasks'])}")
+    folder = out / NAME
+    folder.mkdir(parents=True, exist_ok=True)
+    model = shop.model()
+    save_file(trained_tensors(model), folder / WEIGHTS, metadata={"format": "pt"})
+    model.config.save_pretrained(folder)
+    shop.tokenizer.save_pretrained(folder)
+    _write(folder / PREPARATION, SquarePreparation(side=shop.image_size).written())
+    _write(folder / FILE, Wording(prompt=PROMPT).model_dump())
+    test = [each for each in shop.labelled if each.split == "test"]
+    metrics = {
+        "dataset": "VQA-RAD, the folder's test split, each picture once a task",
+        **measure(ContrastiveModel.load(folder, parts=shop.parts), shop.data, test),
+    }
+    provenance = {
+        "command": f"make contrastive-radiology DATA=FOLDER SEED={shop.seed}",
+        "seed": shop.seed,
+        "stages": read_records(shop.folder, STAGES),
+        "weights_sha256": hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
+        "versions": {
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "transformers": transformers.__version__,
+        },
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+    _write(folder / "metrics.json", metrics)
+    _write(folder / "provenance.json", provenance)
+    write_atomically(folder / "card.md", card(NAME, metrics, provenance))
+    if (size := sum(file.stat().st_size for file in folder.iterdir())) > LARGEST:
+        raise ValueError(f"{size} bytes are too many to ship")
+    for file in folder.iterdir():
+        file.chmod(0o644)  # weights are written private, but services under other users read them
+    shop.log(f"published to {folder}")
+    return folder
+
+
+def measure(model: ContrastiveModel, data: Path, labelled: list[Labelled]) -> dict[str, Any]:
+    """Answer what is known of pictures, as a service would: all classes of a task are the options.
+
+    Args:
+        model: As it is served.
+        data: The folder of VQA-RAD.
+        labelled: The pictures.
+
+    Returns:
+        {"n", "pictures", "tasks", and the figures of the confidence over all tasks with intervals that draw whole
+        pictures}; a task has n, accuracy with its interval, mean confidence and the commonest class's share.
+    """
+    told = {task: model.encode_options(list(classes)) for task, classes in CLASSES.items()}
+    rows: list[tuple[str, str, float, bool, str]] = []
+    for each in labelled:
+        with Image.open(data / "images" / each.picture) as opened:
+            [seen] = model.encode_pictures([opened.convert("RGB")])
+        for task, name in each.classes.items():
+            shares = (model.scale * told[task] @ seen).softmax(dim=0)
+            right = list(CLASSES[task])[int(shares.argmax())] == name
+            rows.append((task, each.picture, float(shares.max()), right, name))
+    tasks = {}
+    for task in CLASSES:
+        own = [row for row in rows if row[0] == task]
+        if own:
+            stated, right_own = [row[2] for row in own], [row[3] for row in own]
+            found = metric_intervals(stated, right_own, {"accuracy": METRICS["accuracy"]})
+            tasks[task] = {
+                "n": len(own),
+                "accuracy": _rounded(found["accuracy"].as_json()),
+                "mean_confidence": round(float(np.mean(stated)), 4),
+                "majority": round(max(Counter(row[4] for row in own).values()) / len(own), 4),
+            }
+    pictures, figures = [row[1] for row in rows], {name: METRICS[name] for name in ("accuracy", *_OVERALL)}
+    overall = metric_intervals([row[2] for row in rows], [row[3] for row in rows], figures, clusters=pictures)
+    return {
+        "n": len(rows),
+        "pictures": len(set(pictures)),
+        "tasks": tasks,
+        **{name: _rounded(interval.as_json()) for name, interval in overall.items()},
+    }
+
+
+def _rounded(interval: dict[str, float | None]) -> dict[str, float | None]:
+    return {key: None if value is None else round(value, 4) for key, value in interval.items()}
+
+
+def _write(path: Path, value: Any) -> None:
+    write_atomically(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
