@@ -24,6 +24,7 @@ from services.trainer.tuning.execute import CHECKPOINT, execute
 from services.trainer.tuning.journal import describe_tuning
 from services.trainer.tuning.preparing import prepare
 from tests.services.common.contrastive.tiny import save_clip
+from tests.services.common.contrastive.tiny_parts import save_part_towers, tiny_contrastive_parts
 
 BASE = "tiny-comparer"
 
@@ -93,6 +94,22 @@ def test_a_run_leaves_progress_figures_events_and_a_model(place: Path, whole: Pa
     assert "No clinical use" in (model / "card.md").read_text()
     # The parent's own figures are not the tuned model's.
     assert not (model / ".publish-").exists()
+
+
+def test_a_model_of_parts_is_tuned_to_one_that_is_made_of_the_same_parts(place: Path, tmp_path: Path) -> None:
+    parts = tiny_contrastive_parts(tmp_path / "parts")
+    save_part_towers(tmp_path / "shipped" / "of-parts", parts)
+    run, registry = tmp_path / "run-1", tmp_path / "registry"
+    asked = config(model="of-parts", epochs=1)
+    prepare(run, asked, registry, tmp_path / "shipped", place / "data", tmp_path / "nowhere")
+    with pytest.raises(RunError, match="tiny-pictures-package, which is not installed"):
+        execute(run, stop=threading.Event())
+    prepare(run, asked, registry, tmp_path / "shipped", place / "data", parts.root)
+    published = execute(run, stop=threading.Event()).published
+    assert published == registry / "contrastive" / "tuned-1"
+    tuned = ContrastiveModel.load(published, parts=parts)
+    assert tuned.context is not None
+    assert torch.equal(tuned.context, load_file(run / CHECKPOINT)["context"])
 
 
 def test_a_stopped_run_goes_on_and_ends_where_an_unbroken_one_does(place: Path, whole: Path, tmp_path: Path) -> None:
