@@ -21,14 +21,15 @@ def export_questions(asked: Sequence[Asked], folder: Path) -> None:
     Args:
         asked: All questions, options in the order of labelling.
         folder: Gets questions-<split>.jsonl, the two halves of `calibration` as questions-fitting.jsonl and
-            questions-guarding.jsonl, and questions-test-other-picture.jsonl. The pictures stay where they are: name
-            their folder with `--images`.
+            questions-guarding.jsonl, the first of them with `validation` as questions-fitting-and-validation.jsonl,
+            and questions-test-other-picture.jsonl. The pictures stay where they are: name their folder with `--images`.
     """
     for split in SPLITS:
         _write(of_split(asked, split), folder / f"questions-{split}.jsonl")
     first, second = halves(of_split(asked, "calibration"))
     _write(first, folder / "questions-fitting.jsonl")
     _write(second, folder / "questions-guarding.jsonl")
+    _write([*first, *of_split(asked, "validation")], folder / "questions-fitting-and-validation.jsonl")
     _write(other_pictures(of_split(asked, "test")), folder / "questions-test-other-picture.jsonl")
 
 
