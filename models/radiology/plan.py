@@ -22,6 +22,7 @@ class Plan:
         labelled_spoilt: The same with spoilt views, of kinds that the picture answers.
         held: Validation questions that checkpoints are chosen by.
         gate: Validation questions that hints are tried on.
+        policy: The policy's supervised training.
         other_pictures: Pictures of each other kind that the reference inputs learn from.
     """
 
@@ -34,6 +35,7 @@ class Plan:
     labelled_spoilt: int
     held: int
     gate: int
+    policy: LoopSettings
     other_pictures: int
 
 
@@ -47,6 +49,7 @@ FULL = Plan(
     labelled_spoilt=220,
     held=128,
     gate=140,
+    policy=LoopSettings(32, batch=16, adapter_rate=1e-3, check_from=24, check_every=8),
     other_pictures=120,
 )
 FAST = Plan(
@@ -59,5 +62,6 @@ FAST = Plan(
     labelled_spoilt=6,
     held=8,
     gate=8,
+    policy=LoopSettings(2, batch=4, check_from=1, check_every=1),
     other_pictures=1,
 )

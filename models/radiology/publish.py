@@ -15,12 +15,15 @@ from models.radiology.data.other_pictures import write_learned
 from models.radiology.export import export_questions
 from models.radiology.reproduction import reproduced
 from models.radiology.stages import LAST, STAGES
+from models.radiology.training.policy import GUIDE_TEMPLATE, fresh_policy, load_policy, save_policy
 from models.radiology.workshop import Workshop
-from models.staged_runs import read_records
+from models.staged_runs import is_finished, read_records
 from prompt4trust.files import write_atomically
+from prompt4trust.prompts import load_template
 from services.common.engine.vision.joined.training import save_joined
 
 NAME = "radiology-1"
+POLICY = "policy-radiology-1"
 LARGEST = 20_000_000
 """Bytes that a shipped file may have."""
 
@@ -47,10 +50,21 @@ def publish(shop: Workshop, out: Path) -> Path:
             path.chmod(0o644)  # weights are written private, but services under other users read them
     made = {**provenance(shop), "reproduced": reproduced(folder, shop.parts, shop.data)}
     write_atomically(folder / "provenance.json", json.dumps(made, indent=2) + "\n")
+    publish_policy(shop, shop.work / POLICY)
     export_questions(shop.asked, shop.work)
     write_learned(shop.work / "other-kinds", shop.plan.other_pictures)
     shop.log(f"published to {folder}")
     return folder
+
+
+def publish_policy(shop: Workshop, to: Path) -> None:
+    """Write the policy's directory, where its stage is finished; its card and figures are written by hand."""
+    if is_finished(shop.folder, "policy"):
+        model = fresh_policy(shop.parts, shop.language, seed=shop.seed, dtype=shop.dtype)
+        load_policy(model, shop.folder / "policy.safetensors")
+        save_policy(model, shop.parts, shop.language, shop.chat_template, load_template(GUIDE_TEMPLATE), to)
+        for path in to.iterdir():
+            path.chmod(0o644)  # written private, but services under other users read them
 
 
 def provenance(shop: Workshop) -> dict[str, Any]:

@@ -17,7 +17,9 @@ from models.radiology.training.batches import Batch, Encoder, by_length
 from models.radiology.training.beliefs import OwnAnswer, fit_temperatures, option_logits, own_answers
 from models.radiology.training.confidence import HINT_ODDS, ConfidenceRows, ReasonHeads, stating
 from models.radiology.training.loop import LoopSettings, train
+from models.radiology.training.policy import GUIDE_TEMPLATE, fresh_policy, hint_shares, train_policy, write_hints
 from models.radiology.workshop import VIEWS_SEED, Workshop
+from prompt4trust.prompts import load_template
 from services.common.engine.vision.joined.training import picture_features
 
 LAST = "confidence_again"
@@ -130,12 +132,33 @@ def gate_stage(shop: Workshop) -> dict[str, Any]:
     return judge_hints(model, shop.encoder(model), asked, shop.views, shop.log)
 
 
+def policy_stage(shop: Workshop) -> dict[str, Any]:
+    """Teach a policy to name the evidence that a question's kind is answered by; it needs no stage before it."""
+    model = fresh_policy(shop.parts, shop.language, seed=shop.seed, dtype=shop.dtype)
+    tokenizer, template = shop.policy_tokenizer(), load_template(GUIDE_TEMPLATE)
+    held = shop.questions("validation")
+    figures = train_policy(
+        model,
+        tokenizer,
+        template,
+        shop.questions("train"),
+        _held(shop),
+        shop.plan.policy,
+        shop.seed,
+        shop.folder / "policy.safetensors",
+        shop.log,
+    )
+    hints = write_hints(model, tokenizer, template, held)
+    return {**figures, "validation_hints": hint_shares(held, hints)}
+
+
 STAGES: dict[str, Callable[[Workshop], dict[str, Any]]] = {
     "features": features_stage,
     "answers": answers_stage,
     "confidence": confidence_stage,
     "confidence_again": confidence_again_stage,
     "gate": gate_stage,
+    "policy": policy_stage,
 }
 
 

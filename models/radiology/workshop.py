@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import PreTrainedTokenizerBase
+from transformers import AutoTokenizer, PreTrainedTokenizerBase
 
 from models.radiology.data.features import Views, read_views
 from models.radiology.data.prompts import ANSWER_TEMPLATE
@@ -100,6 +100,14 @@ class Workshop:
         model.language_model.set_attn_implementation("eager")
         make_lean(model)
         return model
+
+    def policy_tokenizer(self) -> PreTrainedTokenizerBase:
+        """Load the language model's tokenizer, with the wording around a chat."""
+        tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(
+            self.parts.directory(self.language), local_files_only=True
+        )
+        tokenizer.chat_template = self.chat_template
+        return tokenizer
 
     def encoder(self, model: JoinedForConditionalGeneration) -> Encoder:
         """Make what encodes rows for a model."""

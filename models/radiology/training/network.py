@@ -6,20 +6,20 @@ from typing import Any
 
 import torch
 from peft.tuners.lora import Linear as LowRankLinear
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from models.radiology.training.batches import IGNORED, Batch
 from services.common.engine.vision.joined.modeling import JoinedForConditionalGeneration
 
 
-def make_lean(model: JoinedForConditionalGeneration) -> None:
+def make_lean(model: nn.Module) -> None:
     """Let low-rank layers compute in the frozen weights' type, with the scale in the smaller matrix.
 
     The library computes them in float32 and scales and adds whole activations; on a CPU with bfloat16 units that
     doubles a step's time. The trained matrices themselves stay float32.
     """
-    for module in model.language_model.modules():
+    for module in model.modules():
         if isinstance(module, LowRankLinear):
             layer: Any = module
             layer.forward = _Lean(module)

@@ -14,15 +14,19 @@ from safetensors.torch import load_file
 from models.radiology.data.hints import EVIDENCE, FAMILIES, KINDS, draw_hint, family_for, family_of
 from models.radiology.data.prompts import Row, reply_text
 from models.radiology.data.views import augmented, spoilt
-from models.radiology.publish import NAME, publish
+from models.radiology.publish import NAME, POLICY, publish, publish_policy
 from models.radiology.stages import LAST, STAGES
 from models.radiology.training.beliefs import fit_temperatures, option_logits, own_answers
 from models.radiology.training.confidence import stated_number
 from models.radiology.training.network import hidden_states, reply_loss
+from models.radiology.training.policy import GUIDE_TEMPLATE, SHAPE, encode, fresh_policy, hint_shares
 from models.radiology.training.replies import greedy_replies
 from models.radiology.workshop import Workshop
 from models.staged_runs import read_record, run_stages
+from prompt4trust.prompts import load_template
 from prompt4trust.verdict import Verdict, parse_verdict
+from services.common.engine.model.loading import load_model
+from services.common.engine.model.options import ModelOptions
 from services.common.engine.vision.joined.loading import load_joined
 
 
@@ -49,6 +53,38 @@ def test_what_is_published_is_what_was_trained(finished: Workshop, tmp_path: Pat
     served = load_joined(folder, finished.parts)
     expected = trained["projector.up.weight"].to(torch.bfloat16).float()
     assert torch.equal(served.projector.up.weight, expected)
+
+
+def test_the_policy_is_served_as_it_was_trained(finished: Workshop, tmp_path: Path) -> None:
+    shares = read_record(finished.folder, "policy")["validation_hints"]
+    assert sum(shares.values()) == pytest.approx(1, abs=1e-3)
+    version = tmp_path / POLICY
+    publish_policy(finished, version)
+    assert {each.name for each in version.iterdir()} == {
+        "adapter_config.json", "adapter_model.safetensors", "config.json", "chat_template.jinja", "prompt.json",
+    }  # fmt: skip
+    trained = load_file(finished.folder / "policy.safetensors")
+    served = load_model(ModelOptions(version, device="cpu", dtype="float32", parts=finished.parts.root)).network
+    name = "model.layers.0.self_attn.q_proj"
+    up, down = (trained[f"{name}.lora_{part}.default.weight"].to(torch.bfloat16).float() for part in "BA")
+    plain = fresh_policy(finished.parts, finished.language, seed=5, dtype=torch.float32)
+    before = plain.state_dict()[f"{name}.base_layer.weight"]
+    found = served.state_dict()[f"{name}.weight"]
+    torch.testing.assert_close(found, before + SHAPE.alpha / SHAPE.rank * (up @ down))
+    assert not torch.equal(found, before)
+
+
+def test_a_policy_learns_only_its_hints_and_not_the_questions(finished: Workshop) -> None:
+    asked = finished.questions("validation")
+    template = load_template(GUIDE_TEMPLATE)
+    tokenizer = finished.policy_tokenizer()
+    prompt, hint = encode(tokenizer, template, asked[0], "Take your time.")
+    assert tokenizer.decode(hint) == f"Take your time.{tokenizer.eos_token}"
+    text = str(tokenizer.decode(prompt))
+    assert asked[0].text in text
+    assert all(option in text for option in asked[0].options)
+    written = hint_shares(asked[:2], [draw_hint(EVIDENCE[asked[0].kind], "held out", random.Random(1)), "Look well."])
+    assert written == {"fitting": 0.5, "other": 0.0, "unknown": 0.5}
 
 
 def test_features_are_computed_once_and_spoilt_views_differ(finished: Workshop) -> None:
