@@ -17,10 +17,8 @@ _POLL_S = 0.005
 
 
 def free_port() -> int:
-    """A port that was free a moment ago."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port that was free a moment ago, and that the system gives nobody by itself; see `free_port_block`."""
+    return free_port_block(1)
 
 
 class _Server(uvicorn.Server):
