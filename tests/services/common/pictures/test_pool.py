@@ -217,7 +217,7 @@ async def test_a_pool_that_is_closed_while_it_starts_leaves_nothing() -> None:
         pass
     async with PicturePool(do, WorkerLimits(2, MEMORY, FOREVER)):
         await asyncio.sleep(0)
-    assert len(multiprocessing.active_children()) == before
+    assert len(multiprocessing.active_children()) <= before
 
 
 async def test_a_pool_that_is_closed_while_it_lets_go_of_a_worker_leaves_nothing() -> None:
@@ -235,7 +235,7 @@ async def test_a_pool_that_is_closed_while_it_lets_go_of_a_worker_leaves_nothing
         await asyncio.sleep(0)
         free.set()
         await asyncio.gather(closing, busy)
-    assert psutil.Process().num_fds() == descriptors
+    assert psutil.Process().num_fds() <= descriptors  # connections of other tests may have gone meanwhile
 
 
 async def test_an_idle_worker_that_was_killed_is_replaced(pool: PicturePool) -> None:

@@ -110,7 +110,7 @@ def test_the_last_option_is_not_lost() -> None:
 
 
 def test_a_long_text_costs_no_time() -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     assert split_options(("A: " + " " * 60) * 600).options == ()
     assert split_options("A:" + "\u2003A: " * 9_000).options == ()
     for text in (
@@ -123,4 +123,4 @@ def test_a_long_text_costs_no_time() -> None:
     ):
         with contextlib.suppress(UnclearOptionsError):
             split_options(text)
-    assert time.perf_counter() - began < 2
+    assert time.thread_time() - began < 2  # of this thread, whatever else the machine does

@@ -184,10 +184,10 @@ def test_references_that_double_at_every_step_are_refused_at_once() -> None:
     definitions: dict[str, Any] = {"D0": {"type": "string"}}
     for number in range(1, 15):
         definitions[f"D{number}"] = {"anyOf": [{"$ref": f"#/$defs/D{number - 1}"}] * 2}
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(OpenAIError, match=r"values|levels"):
         form_of({**properties(answer={"$ref": "#/$defs/D14"}), "$defs": definitions})
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1  # of this thread, whatever else the machine does
 
 
 def test_an_open_question_has_a_text_and_no_letter() -> None:

@@ -34,7 +34,7 @@ def applied(kind: Kind, pair: CalibrationKey) -> Fit | None:
 
 @pytest.fixture
 async def kept(tmp_path: Path) -> AsyncIterator[MonitoringStore]:
-    store = RecordStore(Database(database_url(f"sqlite:///{tmp_path}/records.db"), timeout_s=0.2), deadline_s=2.0)
+    store = RecordStore(Database(database_url(f"sqlite:///{tmp_path}/records.db"), timeout_s=0.2), deadline_s=20.0)
     await store.prepare()
     yield MonitoringStore(store)
     await store.close()

@@ -286,7 +286,7 @@ async def test_nothing_is_stored_in_a_file_that_was_moved_away(tmp_path: Path) -
 
 
 async def test_a_database_that_is_away_is_said_to_be(store: RecordStore, place: Place) -> None:
-    hasty = RecordStore(Database(database_url(place.url), timeout_s=0.1), HASH_SECRET, deadline_s=1)
+    hasty = RecordStore(Database(database_url(place.url), timeout_s=0.1), HASH_SECRET, deadline_s=20)
     kept = record()
     await store.add([kept])
     await hasty.add([record()])
