@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import runpy
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, cast
@@ -142,37 +143,45 @@ def test_the_documents_say_who_may_ask(service: str, keys: tuple[Path, dict[str,
 # --- Starting ---------------------------------------------------------------------------------------------------------
 
 
-def start(service: str, tmp_path: Path, **settings: str) -> subprocess.CompletedProcess[str]:
-    prefix = f"TRUSTVQA_{service.upper()}_"
-    chosen = {"PORT": str(free_port()), "REGISTRY": str(tmp_path / "registry"), **settings}
-    return subprocess.run(
-        [sys.executable, "-m", f"services.{service}"],
-        cwd=ROOT,
-        env={**os.environ, **{prefix + name: value for name, value in chosen.items()}},
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+Start = Callable[..., str]
+
+
+@pytest.fixture
+def refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Start:
+    """Run a service's module as `python -m` does, in this process: it must end at once; what it said."""
+
+    def serves(*_: object) -> None:
+        raise AssertionError("it serves")
+
+    def start(service: str, **settings: str) -> str:
+        monkeypatch.chdir(ROOT)
+        for name, value in {"PORT": str(free_port()), "REGISTRY": str(tmp_path / "registry"), **settings}.items():
+            monkeypatch.setenv(f"TRUSTVQA_{service.upper()}_{name}", value)
+        monkeypatch.setattr("services.common.http.server.EndingServer.run", serves)
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_module(f"services.{service}", run_name="__main__")
+        assert ended.value.code == 2
+        return capsys.readouterr().err
+
+    return start
 
 
 @pytest.mark.parametrize("service", ["gateway", "trainer"])
-def test_without_keys_it_does_not_start_where_others_reach_it(service: str, tmp_path: Path) -> None:
-    done = start(service, tmp_path, HOST="0.0.0.0")  # noqa: S104 - that it refuses is what is tested
-    assert done.returncode == 2
-    assert done.stderr.startswith(f"error: the {service} would listen on 0.0.0.0 and let everybody in")
-    assert f"TRUSTVQA_{service.upper()}_API_KEYS=" in done.stderr
-    assert "trustvqa keys new" in done.stderr
+def test_without_keys_it_does_not_start_where_others_reach_it(service: str, refused: Start) -> None:
+    said = refused(service, HOST="0.0.0.0")  # noqa: S104 - that it refuses is what is tested
+    assert said.startswith(f"error: the {service} would listen on 0.0.0.0 and let everybody in")
+    assert f"TRUSTVQA_{service.upper()}_API_KEYS=" in said
+    assert "trustvqa keys new" in said
 
 
 @pytest.mark.parametrize("service", ["policy", "downstream"])
 def test_services_behind_others_start_without_keys_but_not_with_keys_that_are_not_there(
-    service: str, tmp_path: Path
+    service: str, tmp_path: Path, refused: Start
 ) -> None:
     settings = {"policy": PolicySettings, "downstream": DownstreamSettings}[service]
     refuse_to_start_open(settings(host="0.0.0.0"), always=False)  # noqa: S104
-    done = start(service, tmp_path, API_KEYS=str(tmp_path / "absent.json"))
-    assert done.returncode == 2
-    assert f"TRUSTVQA_{service.upper()}_API_KEYS names cannot be read: there is no file" in done.stderr
+    said = refused(service, API_KEYS=str(tmp_path / "absent.json"))
+    assert f"TRUSTVQA_{service.upper()}_API_KEYS names cannot be read: there is no file" in said
 
 
 @pytest.mark.parametrize(("text", "says"), [("{", "Invalid JSON"), ('{"keys": []}', "holds no key")])

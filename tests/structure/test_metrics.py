@@ -15,7 +15,7 @@ def metrics_elsewhere(root: Path) -> list[str]:
     return [
         str(path.relative_to(root))
         for path in python_files(root, CODE)
-        if path.name != "metrics.py"
+        if path.name != "metrics.py" and "prometheus_client" in path.read_text(encoding="utf-8")
         for node in ast.walk(tree_of(path))
         if (isinstance(node, ast.Import) and any(alias.name.startswith("prometheus_client") for alias in node.names))
         or (

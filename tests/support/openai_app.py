@@ -65,7 +65,9 @@ class ScriptedServer:
             await asyncio.sleep(self.delay_s)
             reply = self.script(prompt)
             if reply is None:
-                await asyncio.sleep(3600)
+                while (await request.receive())["type"] != "http.disconnect":
+                    pass
+                return Response()  # nobody is there any more
             if isinstance(reply, int):
                 return JSONResponse({"error": {"message": "scripted", "type": "server_error"}}, status_code=reply)
         finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 import socket
@@ -12,7 +11,7 @@ from urllib.parse import urlsplit
 
 import httpx
 import pytest
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 
 from prompt4trust.models import Sampling
 from prompt4trust.prompts import answer_messages, load_template, response_format
@@ -181,8 +180,9 @@ def picture_host() -> FastAPI:
         return Response(b"x" * 2_000_000)
 
     @app.get("/slow.png")
-    async def slow() -> Response:
-        await asyncio.Event().wait()
+    async def slow(request: Request) -> Response:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
         return Response(b"")
 
     return app
@@ -193,7 +193,7 @@ def test_only_named_hosts_are_asked_for_images_and_no_redirect_is_followed(model
         model_path=str(model_path),
         model=MODEL,
         image_hosts=frozenset({"127.0.0.1"}),
-        image_timeout_s=0.3,
+        image_timeout_s=1.0,
         max_image_bytes=1_000_000,
         device="cpu",
     )

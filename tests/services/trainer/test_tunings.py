@@ -25,7 +25,7 @@ def request(**changes: Any) -> dict[str, Any]:
 def test_a_killed_tuning_run_is_resumed_followed_and_published(start: Start, tmp_path: Path) -> None:
     save_clip(tmp_path / "shipped" / "tiny")
     service = start(real=True)
-    reply = service.http.post("/v1/tunings", json=request(epochs=400))
+    reply = service.http.post("/v1/tunings", json=request(epochs=150))
     assert reply.status_code == 202, reply.text
     run = reply.json()["id"]
     assert run.startswith("tune-")
@@ -43,7 +43,7 @@ def test_a_killed_tuning_run_is_resumed_followed_and_published(start: Start, tmp
     assert (shown["kind"], shown["resumed"]) == ("calibprompt", 1)
     assert shown["after"]["n"] == shown["before"]["n"] == 20
     steps = [line["step"] for line in read_lines(service.runs / run / "metrics.jsonl")]
-    assert steps == list(range(1, 401))
+    assert steps == list(range(1, 151))
     assert (tmp_path / "registry" / "contrastive" / "tuned" / "context.safetensors").is_file()
     taken = service.http.post("/v1/tunings", json=request())
     assert (taken.status_code, taken.json()["type"].removeprefix("urn:trustvqa:problem:")) == (409, "version-taken")

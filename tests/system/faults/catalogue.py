@@ -52,7 +52,8 @@ _SHOWN_DOWNSTREAM: dict[str, Callable[[Outcome], bool]] = {
     "is 3 s late": anything,  # in time, for some
     "says other JSON": flagged,  # a text without a verdict, which is left to a person
 }
-_SHORT = {("policy", "hold"), ("policy", "refuse"), ("downstream", "reset"), ("downstream", "garbage")}
+# A policy that is stopped takes and says nothing, too.
+_SHORT = {("policy", "refuse"), ("downstream", "reset"), ("downstream", "garbage")}
 
 
 def _links() -> list[Fault]:

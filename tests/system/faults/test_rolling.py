@@ -62,8 +62,7 @@ async def test_gateways_are_replaced_and_no_question_fails(stack: Stack, tmp_pat
         gateways[-1].key = gateways[0].key
         Registry(gateways[-1].registry).seed_artifacts(ROOT / "models")
     try:
-        for gateway in gateways:
-            await asyncio.to_thread(gateway.start)
+        await asyncio.gather(*(asyncio.to_thread(gateway.start) for gateway in gateways))
         async with Balancer([gateway.url for gateway in gateways]) as balancer:
             await until(lambda: len(balancer.ready) == 2)
             async with asking(balancer.url, gateways[0].key) as load:

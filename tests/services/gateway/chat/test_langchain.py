@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import httpx
 import pytest
 from langchain_core.messages import HumanMessage
 from langchain_openai import ChatOpenAI
@@ -27,7 +28,7 @@ class Finding(BaseModel):
 def model(gateway_url: str, upstream: Upstream) -> Any:
     """Make a chat model with an accepted risk."""
 
-    def make(max_risk: float = 0.6) -> ChatOpenAI:
+    def make(max_risk: float = 0.6, **more: Any) -> ChatOpenAI:
         return ChatOpenAI(
             model=MODEL,
             base_url=f"{gateway_url}/v1",
@@ -35,6 +36,7 @@ def model(gateway_url: str, upstream: Upstream) -> Any:
             max_retries=0,
             timeout=20,
             extra_body={"max_risk": max_risk},
+            **more,
         )
 
     return make
@@ -54,7 +56,9 @@ def test_a_stream(model: Any) -> None:
 
 
 async def test_several_at_once(model: Any) -> None:
-    replies = await model().abatch([QUESTION] * 3)
+    # Else its connections were those of a client that is kept for good, and that this event loop would leave behind.
+    async with httpx.AsyncClient(timeout=20) as http:
+        replies = await model(http_async_client=http).abatch([QUESTION] * 3)
     assert len({reply.text for reply in replies}) == 1
 
 

@@ -96,13 +96,31 @@ def part(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NamedPa
     return NamedPart("tiny-lm", "tiny-lm", "0.3", "tiny_lm/tiny.gguf", digest, "gguf", "Apache-2.0")
 
 
-def test_a_part_is_converted_once_and_needs_its_package_no_more(
+def test_two_processes_convert_once_and_need_the_package_no_more(
     part: NamedPart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lines: list[str] = []
-    store = PartStore(tmp_path / "cache", lines.append)
-    directory = store.directory(part)
-    assert [line.split(":")[1].split()[0] for line in lines] == ["checking", "converting,", "ready"]
+    left = tmp_path / "cache" / f".{part.folder}.abc.making"  # of a process that was killed
+    left.mkdir(parents=True)
+    (left / "model.safetensors").write_bytes(b"half")
+    described = tmp_path / "model"
+    described.mkdir()
+    (described / "config.json").write_text(json.dumps({"parts": {"language": part.written()}}))
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), *sys.path])}
+    command = [sys.executable, "-m", "services.common.engine.parts", str(tmp_path / "cache"), str(described)]
+    started = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = [process.communicate(timeout=100)[0] for process in started]
+    assert [process.returncode for process in started] == [0, 0]
+    [lines] = [text.splitlines() for text in said if "converting" in text]
+    made = [line.split(":")[1].split()[0] for line in lines]
+    assert made[-3:] == ["checking", "converting,", "ready"]
+    assert [path.name for path in (tmp_path / "cache").iterdir() if not path.name.endswith(".lock")] == [part.folder]
+
+    monkeypatch.undo()
+    with pytest.raises(EngineError, match="not installed"):
+        installed_file(part)
+    more: list[str] = []
+    directory = PartStore(tmp_path / "cache", more.append).directory(part)
+    assert more == []
     loader: Any = AutoModelForCausalLM
     model = loader.from_pretrained(directory)
     assert model.dtype == torch.float32
@@ -110,27 +128,6 @@ def test_a_part_is_converted_once_and_needs_its_package_no_more(
     tokenizer = AutoTokenizer.from_pretrained(directory)
     assert tokenizer("ab")["input_ids"] == [27]
     assert model(torch.tensor([[1, 2]])).logits.isfinite().all()
-    monkeypatch.undo()
-    with pytest.raises(EngineError, match="not installed"):
-        installed_file(part)
-    assert PartStore(tmp_path / "cache", lines.append).directory(part) == directory
-    assert len(lines) == 3
-
-
-def test_two_processes_convert_once_and_clear_what_a_killed_one_left(part: NamedPart, tmp_path: Path) -> None:
-    left = tmp_path / "cache" / f".{part.folder}.abc.making"
-    left.mkdir(parents=True)
-    (left / "model.safetensors").write_bytes(b"half")
-    model = tmp_path / "model"
-    model.mkdir()
-    (model / "config.json").write_text(json.dumps({"parts": {"language": part.written()}}))
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path / "site"), *sys.path])}
-    command = [sys.executable, "-m", "services.common.engine.parts", str(tmp_path / "cache"), str(model)]
-    started = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True) for _ in range(2)]
-    said = [process.communicate(timeout=100)[0] for process in started]
-    assert [process.returncode for process in started] == [0, 0]
-    assert sum(text.count("converting") for text in said) == 1
-    assert [path.name for path in (tmp_path / "cache").iterdir() if not path.name.endswith(".lock")] == [part.folder]
 
 
 @pytest.mark.parametrize(

@@ -14,9 +14,7 @@ from tests.support.browser import IN_BROWSER
 pytestmark = IN_BROWSER
 
 
-@pytest.mark.parametrize(
-    ("width", "height", "scheme"), [(1280, 900, "light"), (1280, 900, "dark"), (390, 800, "dark"), (320, 225, "light")]
-)
+@pytest.mark.parametrize(("width", "height", "scheme"), [(1280, 900, "light"), (390, 800, "dark"), (320, 225, "light")])
 def test_nothing_is_in_the_way_of_anybody(
     open_page: OpenPage, guarded_url: str, upstream: Upstream, width: int, height: int, scheme: str
 ) -> None:
