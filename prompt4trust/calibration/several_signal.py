@@ -29,14 +29,16 @@ from prompt4trust.calibration.parameters import check_names
 from prompt4trust.calibration.two_signal import SECONDS
 from prompt4trust.errors import MissingSignalError
 from prompt4trust.metrics.tally import BoolArray, FloatArray
+from prompt4trust.typicality import is_typicality
 
 SIGNALS = (
     *SECONDS,
     *("picture_shift", "picture_support", "noise_support", "self_check", "stated_typicality", "guess_margin"),
     *("semantic_certainty", "centrality"),
 )
-"""Signals in [0, 1] that may stand beside the confidence: those of `two-signal`, of second looks and of guesses. Not
-words_certainty: an answer without such words has no value of it, and would be uncalibrated for its wording."""
+"""Signals in [0, 1] that may stand beside the confidence: those of `two-signal`, of second looks and of guesses; and
+every typicality (`prompt4trust.typicality`), whose names say by which reference inputs it is. Not words_certainty: an
+answer without such words has no value of it, and would be uncalibrated for its wording."""
 
 PENALTY = 1.0
 """Precision of the normal prior on each weight, the logits being scaled to a deviation of 1: a weight of 1 there costs
@@ -51,9 +53,10 @@ _NONE = "-"
 class SeveralSignal(NoInterval):
     """The chance of being right as expit(sum of w_i * logit(signal_i) + intercept), no w_i below 0.
 
-    The signals are the confidence and those of `SIGNALS` that all answers carry and that have a weight. With more of
-    them than the two of `two-signal`, weights of signals that say the same would run against each other; the sign says
-    that each can only speak for an answer, and the penalty shares what they say between them.
+    The signals are the confidence and those of `SIGNALS` and typicalities that all answers carry and that have a
+    weight. With more of them than the two of `two-signal`, weights of signals that say the same would run against each
+    other; the sign says that each can only speak for an answer, and the penalty shares what they say between them. So
+    a question that is farther from the known ones is never believed more.
 
     Attributes:
         signals: Names of the further signals; none where none says anything beside the confidence.
@@ -87,7 +90,8 @@ class SeveralSignal(NoInterval):
         weights bounded from below at 0.
         """
         stated, right = check_fitting_rows(confidence, correct)
-        found = dict(carried(stated, signals or {}, SIGNALS))
+        typicalities = sorted(name for name in signals or {} if is_typicality(name))
+        found = dict(carried(stated, signals or {}, (*SIGNALS, *typicalities)))
         if not found:
             raise MissingSignalError(
                 f"several-signal needs one of {listed(SIGNALS)} with every answer, beside the confidence"

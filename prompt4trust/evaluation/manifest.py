@@ -45,6 +45,7 @@ class RunManifest(BaseModel):
         decoding: The decoding that each estimator really used, by its name; empty in older files.
         picture_preparation: What pictures went through; None in older files.
         judge: Says which answers to open questions are right; None where none does, and these are in no figure.
+        typicality: Signal by which the questions' nearness to reference inputs is recorded; None where it is not.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -64,6 +65,7 @@ class RunManifest(BaseModel):
     decoding: Mapping[str, Decoding] = {}
     picture_preparation: PicturePreparation | None = None
     judge: str | None = None
+    typicality: str | None = None
 
     @classmethod
     def describe(
@@ -78,6 +80,7 @@ class RunManifest(BaseModel):
         created: datetime,
         decoding: Mapping[str, Decoding],
         notes: Mapping[str, str] | None = None,
+        typicality: str | None = None,
     ) -> Self:
         """Describe a run that is about to begin, on pictures that `picture_files` reads.
 
@@ -100,6 +103,7 @@ class RunManifest(BaseModel):
             decoding=dict(decoding),
             picture_preparation=PREPARATION,
             judge=dataset.judge,
+            typicality=typicality,
         )
 
     @property

@@ -77,7 +77,7 @@ class Prediction(_Record):
         text: The model's text.
         guidance: The guidance prompt, if one was used.
         cost: Its cost.
-        signals: Further numbers of the estimator.
+        signals: Further numbers of the estimator, and of the question itself where the run has reference inputs.
         failure: Reason for a missing prediction.
 
     Example:
@@ -121,14 +121,24 @@ class Prediction(_Record):
         return self.truth is not None or self.right is not None
 
     @classmethod
-    def of(cls, question: Question, answer: Answer, judge: Judge | None = None) -> Self:
-        """Record an estimator's answer; a judge says whether that to an open question is right."""
+    def of(
+        cls, question: Question, answer: Answer, judge: Judge | None = None, about: Mapping[str, float] | None = None
+    ) -> Self:
+        """Record an estimator's answer; a judge says whether that to an open question is right.
+
+        Args:
+            question: The question.
+            answer: The answer to it.
+            judge: The judge of open answers, or None.
+            about: Signals of the question itself, which go beside the estimator's.
+        """
         verdict, guidance, cost = answer.verdict, answer.guidance, answer.cost
         invalid = verdict.reason if isinstance(verdict, Invalid) else None
         stated = None if isinstance(verdict, Invalid) else verdict
         right = None
         if judge is not None and not question.options and question.open_answer is not None:
             right = stated is not None and judge(stated.answer, question.open_answer)
+        signals = {**answer.signals, **(about or {})}
         return cls(
             id=question.id,
             estimator=answer.estimator,
@@ -148,7 +158,7 @@ class Prediction(_Record):
                 completion_tokens=cost.completion_tokens,
                 seconds=cost.seconds,
             ),
-            signals={name: value for name, value in answer.signals.items() if math.isfinite(value)},
+            signals={name: value for name, value in signals.items() if math.isfinite(value)},
         )
 
     @classmethod

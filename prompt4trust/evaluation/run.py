@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,7 @@ from pathlib import Path
 import anyio
 import anyio.to_thread
 
-from prompt4trust.errors import RunAbandonedError, TransportError
+from prompt4trust.errors import RunAbandonedError, TransportError, UnreadablePictureError
 from prompt4trust.estimators import ESTIMATORS
 from prompt4trust.estimators.base import Estimator
 from prompt4trust.evaluation.manifest import RunManifest, claim
@@ -19,6 +19,7 @@ from prompt4trust.evaluation.predictions import Prediction
 from prompt4trust.meaning import Judge, get_judge
 from prompt4trust.picture_files import data_url
 from prompt4trust.questions import Question
+from prompt4trust.shift.typicality import QuestionTypicality
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,7 @@ async def evaluate(
     give_up_after: int = 100,
     recheck: bool = False,
     takes_burned_in: bool = False,
+    typicality: QuestionTypicality | None = None,
     observe: Callable[[Progress], None] = lambda _: None,
 ) -> list[Prediction]:
     """Predict what is not yet predicted.
@@ -64,6 +66,8 @@ async def evaluate(
             draw samples are left out.
         takes_burned_in: Whether the model may be shown DICOM pictures that hold text, or may, such as a patient's name:
             only one that runs where such names may be read. Else these questions are failures.
+        typicality: Says how near each question is to reference inputs, for the signal that the manifest names; None
+            where it names none.
         observe: Called with every finished prediction, on the event loop; must return at once.
 
     Returns:
@@ -74,15 +78,27 @@ async def evaluate(
         TableError: If the table is damaged, or another process writes to it.
         RunAbandonedError: If too many failures came in a row, the policy changed its version during the run, or a
             model no longer replies as it did.
-        ValueError: If ids or names are not unique, or the manifest names a judge that there is not.
+        ValueError: If ids or names are not unique, the manifest names a judge that there is not, or another typicality.
     """
     names = [estimator.name for estimator in estimators]
     if len(set(names)) < len(names) or len({question.id for question in questions}) < len(questions):
         raise ValueError("question ids and estimator names must be unique")
+    if manifest.typicality != (None if typicality is None else typicality.signal):
+        raise ValueError("the manifest must name the typicality that is recorded")
     judge = None if manifest.judge is None else get_judge(manifest.judge)
     with PredictionLog(out) as log:
         claim(out, manifest, empty=not any(True for _ in log.rows))
-        run = _Run(log, questions, estimators, manifest.policy, give_up_after, takes_burned_in, observe, judge)
+        run = _Run(
+            log,
+            questions,
+            estimators,
+            manifest.policy,
+            give_up_after,
+            takes_burned_in,
+            observe,
+            judge,
+            typicality=typicality,
+        )
         try:
             if recheck:
                 await run.recheck()
@@ -110,6 +126,8 @@ class _Run:
         takes_burned_in: bool,
         observe: Callable[[Progress], None],
         judge: Judge | None,
+        *,
+        typicality: QuestionTypicality | None,
     ) -> None:
         self._log = log
         self._questions = questions
@@ -119,6 +137,7 @@ class _Run:
         self._takes_burned_in = takes_burned_in
         self._observe = observe
         self._judge = judge
+        self._typicality = typicality
         self._todo: Iterator[tuple[Question, list[Estimator]]] = (
             (question, missing)
             for question in questions
@@ -163,14 +182,25 @@ class _Run:
         for question, estimators in self._todo:
             try:
                 image = await self._picture_of(question)
+                about = await self._signals_of(question)
             except TransportError as error:
                 for estimator in estimators:
                     self._keep(Prediction.failed(question, estimator.name, error))
                 continue
             for estimator in estimators:
-                await self._predict(question, estimator, image)
+                await self._predict(question, estimator, image, about)
 
-    async def _predict(self, question: Question, estimator: Estimator, image: str | None) -> None:
+    async def _signals_of(self, question: Question) -> Mapping[str, float]:
+        if self._typicality is None:
+            return {}
+        try:
+            return await anyio.to_thread.run_sync(self._typicality.signals, question)
+        except UnreadablePictureError as error:
+            raise TransportError("image", str(error)) from error
+
+    async def _predict(
+        self, question: Question, estimator: Estimator, image: str | None, about: Mapping[str, float]
+    ) -> None:
         try:
             answer = await estimator.answer(question.text, question.options, image)
         except TransportError as error:
@@ -184,7 +214,7 @@ class _Run:
             self._fail(question, estimator, answer.lost)
             return
         self._failed_in_a_row = 0
-        self._keep(Prediction.of(question, answer, self._judge))
+        self._keep(Prediction.of(question, answer, self._judge, about))
 
     def _fail(self, question: Question, estimator: Estimator, error: TransportError) -> None:
         self._keep(Prediction.failed(question, estimator.name, error))

@@ -5,6 +5,7 @@ from prompt4trust.shift.conformal import bonferroni, conformal_p_values
 from prompt4trust.shift.descriptor import DESCRIPTORS, Described, Descriptor, PictureAndWords, get_descriptor
 from prompt4trust.shift.fitting import Fitted, fit, fit_reference
 from prompt4trust.shift.reference import LIMIT, Judgement, Reference, reached
+from prompt4trust.shift.typicality import QuestionTypicality, signal_of, typicality_of
 from prompt4trust.shift.words import Words
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "Fitted",
     "Judgement",
     "PictureAndWords",
+    "QuestionTypicality",
     "Reference",
     "ReferenceArtifact",
     "Words",
@@ -24,4 +26,6 @@ __all__ = [
     "fit_reference",
     "get_descriptor",
     "reached",
+    "signal_of",
+    "typicality_of",
 ]

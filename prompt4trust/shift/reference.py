@@ -128,6 +128,10 @@ class Reference:
         """Held-out inputs that p-values are counted among, by part."""
         return {name: part.levels.n for name, part in self.parts.items()}
 
+    def compares(self, described: Described) -> bool:
+        """Whether a question has all traits that its parts compare."""
+        return all((part.trait or name) in described.traits for name, part in self.parts.items())
+
     def cost(self, described: Described) -> int:
         """Estimate what it takes to judge one question, in microseconds of one processor; unknown traits cost nothing.
 

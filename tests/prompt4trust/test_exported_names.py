@@ -80,8 +80,9 @@ EXPORTED = {
         "upper_bound"
     ),
     "prompt4trust.shift": (
-        "DESCRIPTORS Described Descriptor Fitted Judgement LIMIT PictureAndWords Reference ReferenceArtifact Words "
-        "bonferroni conformal_p_values fit fit_reference get_descriptor reached"
+        "DESCRIPTORS Described Descriptor Fitted Judgement LIMIT PictureAndWords QuestionTypicality Reference "
+        "ReferenceArtifact Words bonferroni conformal_p_values fit fit_reference get_descriptor reached signal_of "
+        "typicality_of"
     ),
 }
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from prompt4trust.estimators.base import Answer
+from prompt4trust.typicality import is_typicality
 from prompt4trust.verdict import Invalid, InvalidReason
 from services.gateway.answering.promises import Withheld
 from services.gateway.intake.query import Query
@@ -78,11 +79,20 @@ def calibrate(query: Query, answer: Answer, evidence: Evidence, withheld: Withhe
             )
         return as_stated("no calibrator was fitted for these models, this method and this wording", "calibrator")
     if missing := calibrator.missing(answer.signals):
-        return as_stated(f"the calibrator needs what this answer lacks: {', '.join(missing)}", "calibrator")
+        return as_stated(
+            f"the calibrator needs what this answer lacks: {', '.join(map(_named, missing))}", "calibrator"
+        )
     if withheld is not None:
         return as_stated(withheld.reason)
     corrected = round(calibrator.apply(verdict.confidence, answer.signals), 4)
     return Confidence(corrected, _corrected(calibrator, verdict.confidence, answer.signals, alarm), alarmed)
+
+
+def _named(signal: str) -> str:
+    """Name a signal that an answer lacks."""
+    if not is_typicality(signal):
+        return signal
+    return f"{signal} (the registry does not hold, as they were, the reference inputs that it was fitted with)"
 
 
 def _corrected(

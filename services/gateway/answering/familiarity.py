@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import anyio
@@ -13,7 +13,8 @@ import anyio.to_thread
 from prompt4trust.calibration import CalibratorArtifact
 from prompt4trust.pictures import PicturePreparation
 from prompt4trust.selection import GuardArtifact
-from prompt4trust.shift import Described, Judgement, Reference, ReferenceArtifact
+from prompt4trust.shift import Described, Judgement, Reference, ReferenceArtifact, typicality_of
+from prompt4trust.typicality import is_typicality
 from services.gateway.intake.query import Query
 from services.gateway.schemas import Atypicality
 from services.gateway.shelves.evidence import Evidence
@@ -21,6 +22,8 @@ from services.gateway.shelves.references import ShelvedReference
 
 Looks = Sequence[tuple[Reference, Judgement]]
 """References with what came of comparing one question with each."""
+Judged = list[tuple[Judgement, ShelvedReference]]
+"""The same, with the files that they are of."""
 
 _SHORT: Final = 1_500
 """Microseconds, by `Reference.cost`, that the event loop may be held for; a thread's hand-over takes nearly as long."""
@@ -42,12 +45,15 @@ class Familiarity:
         is_lost: Whether it would be known if the registry's files could be read, had been there in time, or held inputs
             enough for the limit.
         against: Why the picture speaks against the answer, where it does.
+        signals: How near it is to each of the reference inputs that it was compared with, by the signals' names (see
+            `prompt4trust.typicality`): a calibrator may be fitted on these, and records keep them.
     """
 
     atypicality: Atypicality | None
     unknown: str | None = None
     is_lost: bool = False
     against: str | None = None
+    signals: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,40 +118,78 @@ class FamiliarityJudge:
         if not evidence.artifacts:
             return Familiarity(None, "nothing is known that this answer's confidence was checked on")
         described = await query.described
+        familiarity, judged = await self._compare(query, evidence, described, looking, answer)
+        done = {each.signal for _, each in judged}
+        more = [each for each in self._named(evidence, described) if each.signal not in done]
+        judged += await self._judged(more, described, looking)
+        return replace(familiarity, signals={each.signal: typicality_of(judgement) for judgement, each in judged})
+
+    async def _compare(
+        self,
+        query: Query,
+        evidence: Evidence,
+        described: Mapping[str, Described],
+        looking: asyncio.Future[Looks] | None,
+        answer: str | None,
+    ) -> tuple[Familiarity, Judged]:
+        """Compare a question with those that its evidence was made from."""
         fitting = tuple(each for each in evidence.references if each.artifact.fits(self.preparation))
         matching = [_find(each, fitting, described) for each in evidence.artifacts]
         found = {each.artifact.name: each for each in matching if each is not None}
         if None in matching and evidence.unreadable:
             files = " and ".join(evidence.unreadable)
-            return Familiarity(None, f"the registry's reference inputs in {files} cannot be read", is_lost=True)
+            return Familiarity(None, f"the registry's reference inputs in {files} cannot be read", is_lost=True), []
         undescribed = [made for made, match in zip(evidence.artifacts, matching, strict=True) if match is None]
         if late := [match.artifact.name for match in (_find(each, fitting) for each in undescribed) if match]:
             # They tell how to describe a question, which this one has behind it.
-            return Familiarity(None, f"the reference inputs {' and '.join(late)} came while it was asked", is_lost=True)
+            late_words = f"the reference inputs {' and '.join(late)} came while it was asked"
+            return Familiarity(None, late_words, is_lost=True), []
         if not found:
             named = " and ".join(sorted({each.name for each in evidence.artifacts}))
             unfit = [match for each in evidence.artifacts if (match := _find(each, evidence.references))]
-            return Familiarity(
-                None, f"the registry has no reference of the questions that {named} was made from{_lacking(unfit)}"
-            )
+            words = f"the registry has no reference of the questions that {named} was made from{_lacking(unfit)}"
+            return Familiarity(None, words), []
 
+        judged = await self._judged(tuple(found.values()), described, looking)
+        judgement, reference = max(judged, key=lambda each: (each[0].atypicality, each[1].artifact.name))
+        if not judgement.beyond(self.limit) and (blind := self._blind(found.values())):
+            return Familiarity(None, blind, is_lost=True), judged
+        against = None if answer is None else _spoken_against(found.values(), described, answer, query)
+        return Familiarity(_in_words(judgement, reference.artifact, self.limit), against=against), judged
+
+    async def _judged(
+        self,
+        references: Sequence[ShelvedReference],
+        described: Mapping[str, Described],
+        looking: asyncio.Future[Looks] | None,
+    ) -> Judged:
+        """Compare a question with references, as far as `look` has not; with many inputs in a worker thread."""
         looks = _found_by(looking)
-        looked_up = [(_of(each, looks), each) for each in found.values()]
+        looked_up = [(_of(each, looks), each) for each in references]
         judged = [(judgement, each) for judgement, each in looked_up if judgement is not None]
         left = [(each, described[each.artifact.descriptor]) for judgement, each in looked_up if judgement is None]
 
-        def work() -> list[tuple[Judgement, ShelvedReference]]:
+        def work() -> Judged:
             return [(each.reference.judge(asked), each) for each, asked in left]
 
         if sum(each.reference.cost(asked) for each, asked in left) <= _SHORT:
-            judged += work()
-        else:
-            judged += await anyio.to_thread.run_sync(work, limiter=self.workers, abandon_on_cancel=True)
-        judgement, reference = max(judged, key=lambda each: (each[0].atypicality, each[1].artifact.name))
-        if not judgement.beyond(self.limit) and (blind := self._blind(found.values())):
-            return Familiarity(None, blind, is_lost=True)
-        against = None if answer is None else _spoken_against(found.values(), described, answer, query)
-        return Familiarity(_in_words(judgement, reference.artifact, self.limit), against=against)
+            return judged + work()
+        return judged + await anyio.to_thread.run_sync(work, limiter=self.workers, abandon_on_cancel=True)
+
+    def _named(self, evidence: Evidence, described: Mapping[str, Described]) -> list[ShelvedReference]:
+        """Find the references that the calibrator was fitted on the distances to, one for each signal."""
+        if evidence.calibrator is None:
+            return []
+        wanted = {name for name in evidence.calibrator.calibrator.inputs() if is_typicality(name)}
+        found = {
+            each.signal: each
+            for each in evidence.references
+            if each.signal in wanted
+            and each.artifact.fits(self.preparation)
+            and each.artifact.descriptor in described
+            and each.reference.compares(described[each.artifact.descriptor])
+        }
+        return list(found.values())
 
     def _blind(self, references: Iterable[ShelvedReference]) -> str | None:
         """Name the references that are too small to tell what is beyond the limit; None if there are none."""

@@ -55,6 +55,11 @@ class ModelAnswer:
     policy_s: float
     downstream_s: float
 
+    def beside(self, signals: Mapping[str, float]) -> ModelAnswer:
+        """Make the same with signals of the question beside those of the method."""
+        answer = replace(self.answer, signals={**self.answer.signals, **signals})
+        return replace(self, answer=answer)
+
 
 @dataclass(frozen=True, slots=True)
 class Models:

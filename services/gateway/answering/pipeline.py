@@ -244,6 +244,7 @@ class Pipeline:
             await self.shelves.refresh()
             evidence = self.shelves.evidence(asked.key)
             familiarity = await self.judge.judge(query, evidence, looking, _chosen(query, asked.answer))
+            asked = asked.beside(familiarity.signals)
         withheld = withheld_promise(evidence, familiarity, alarm_withholds=self.alarm_withholds)
         confidence = calibrate(query, asked.answer, evidence, withheld)
         decided = decide(query, asked.answer, evidence, confidence, self.defaults)

@@ -20,6 +20,7 @@ from prompt4trust.estimators.downstream_wrappers import BoundedSamples, SharedRe
 from prompt4trust.evaluation import Prediction, Progress, RunManifest, evaluate
 from prompt4trust.models import Sampling, TransportError
 from prompt4trust.prompts import PromptTemplate, load_answer_template
+from prompt4trust.shift import QuestionTypicality
 from services.common.clients.downstream import DownstreamClient
 from services.common.clients.http_pool import HttpPool
 from services.common.clients.policy import PolicyClient
@@ -48,6 +49,7 @@ class PredictionPlan:
         deadline_s: Longest wait for one reply, retries included.
         policy_version: Policy version to ask, or None for the active one.
         recheck: Make sure on resuming that the models still reply as they did.
+        typicality: Says how near each question is to reference inputs; None where that is not recorded.
     """
 
     methods: Sequence[str]
@@ -55,6 +57,7 @@ class PredictionPlan:
     deadline_s: float
     policy_version: str | None
     recheck: bool
+    typicality: QuestionTypicality | None = None
 
 
 def method_names(methods: Sequence[str]) -> list[str]:
@@ -119,6 +122,7 @@ async def predict(
             version = await _policy_version(policy_http, settings, replace(retry, attempts=2), plan, dataset)
             policy = PolicyClient(policy_http, retry, version=version)
         estimators = [get_estimator(name, downstream, policy, template, sampling) for name in plan.methods]
+        reference = {} if plan.typicality is None else {"reference": plan.typicality.artifact.name}
         manifest = RunManifest.describe(
             dataset,
             list(plan.methods),
@@ -128,7 +132,8 @@ async def predict(
             sampling=sampling,
             created=datetime.now(UTC),
             decoding={each.name: each.decoding.as_sent(takes_top_k=settings.vendor_parameters) for each in estimators},
-            notes={"downstream address": settings.downstream_url},
+            notes={"downstream address": settings.downstream_url, **reference},
+            typicality=None if plan.typicality is None else plan.typicality.signal,
         )
         place = folder or Path("var/runs") / _name(dataset, manifest)
         with watching(place) as observe:
@@ -141,6 +146,7 @@ async def predict(
                 give_up_after=2 * plan.concurrency + 10,
                 recheck=plan.recheck and sampling.temperature == 0,
                 takes_burned_in=settings.takes_burned_in,
+                typicality=plan.typicality,
                 observe=observe,
             )
     return place, manifest, predictions
@@ -193,6 +199,8 @@ async def _policy_version(
 
 def _name(dataset: Dataset, manifest: RunManifest) -> str:
     """Name a run's folder after its configuration, so that the same command finds the same run."""
-    same = manifest.model_dump_json(exclude={"created", "notes", "source"})
+    # Runs without reference inputs keep the names that they had before these could be recorded.
+    unset = {"typicality"} if manifest.typicality is None else set()
+    same = manifest.model_dump_json(exclude={"created", "notes", "source"} | unset)
     digest = hashlib.sha256(same.encode()).hexdigest()[:10]
     return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', dataset.name)}-{digest}"

@@ -91,3 +91,21 @@ def test_what_it_needs_it_names() -> None:
     assert level.apply(0.7, {"agreement": 0.5}) == pytest.approx(right.mean())
     assert logit(right.mean()) == pytest.approx(level.intercept)
     assert "same confidence" in level.warnings()[0]
+
+
+def test_a_question_farther_from_the_known_ones_is_never_believed_more() -> None:
+    """Whatever the answers say: where those far away are right more often, the distance has no say."""
+    stated, right, signals = drawn(400)
+    name = "typicality:0123456789abcdef"
+    near = np.where(right, signals["vote_share"], 0.2)
+    fitted = SeveralSignal.fit(stated, right, {name: near})
+    assert fitted.inputs() == (name,)
+    grid = np.linspace(0.001, 1, 50)
+    corrected = fitted.apply(np.full(50, 0.8), {name: grid})
+    assert (np.diff(corrected) >= 0).all()
+    assert corrected[-1] > corrected[0] + 0.1
+    assert SeveralSignal.fit(stated, right, {name: np.where(right, 0.1, 0.9)}).inputs() == ()
+    # That of other reference inputs is another signal, and nothing takes its place.
+    with pytest.raises(MissingSignalError, match=name):
+        fitted.apply([0.8], {"typicality:fedcba9876543210": [0.5], "stated_typicality": [0.5]})
+    assert SeveralSignal.from_parameters(fitted.parameters()) == fitted

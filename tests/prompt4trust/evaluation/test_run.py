@@ -26,10 +26,12 @@ from prompt4trust.evaluation import (
     read_predictions,
 )
 from prompt4trust.models import Decoding, Generation, Sampling, TransportError
-from prompt4trust.picture_files import data_url
+from prompt4trust.picture_files import PREPARATION, data_url
 from prompt4trust.prompts import load_template
 from prompt4trust.questions import Question
+from prompt4trust.shift import PictureAndWords, QuestionTypicality, fit_reference
 from prompt4trust.verdict import Verdict
+from tests.prompt4trust.shift.questions import described
 from tests.support.calibration_keys import decodings, whole_key
 from tests.support.models import ScriptedDownstream, ScriptedPolicy, overconfident
 
@@ -259,3 +261,26 @@ async def test_pictures_are_read_once_a_question_and_sent_as_they_are(tmp_path: 
     assert urls == {data_url(tmp_path / "a.png"): 2}
     failures = [row.failure for row in rows if row.id == "q1"]
     assert [failure.service for failure in failures if failure] == ["image", "image"]
+
+
+async def test_how_near_questions_are_is_recorded_beside_their_answers(tmp_path: Path) -> None:
+    reference = fit_reference(
+        described(300, pictures=False),
+        PictureAndWords(),
+        name="words",
+        dataset="others",
+        questions="sha256:" + "0" * 64,
+        picture_preparation=PREPARATION,
+        clock=lambda: datetime(2026, 1, 2, tzinfo=UTC),
+    )
+    near = QuestionTypicality(reference)
+    run = manifest(typicality=near.signal)
+    models = estimators(ScriptedDownstream(overconfident))
+    with pytest.raises(ValueError, match="typicality"):
+        await evaluate(QUESTIONS, models, tmp_path, manifest(), typicality=near)
+    rows = await evaluate(QUESTIONS, models, tmp_path, run, typicality=near)
+    for row in rows:
+        question = next(each for each in QUESTIONS if each.id == row.id)
+        assert row.signals[near.signal] == near.signals(question)[near.signal]
+    with pytest.raises(ManifestError, match="typicality"):  # the rows of a run are of one kind
+        await evaluate(QUESTIONS, models, tmp_path, manifest())

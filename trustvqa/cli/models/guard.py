@@ -17,6 +17,7 @@ from prompt4trust.evaluation import ManifestError, Prediction, RunManifest, Tabl
 from prompt4trust.evaluation.prediction_arrays import fitting_hash
 from prompt4trust.evaluation.selection_trials import CoverageTrial, RiskTrial, checked_answers, try_coverages, try_risks
 from prompt4trust.selection import GuardArtifact, fit_guard
+from prompt4trust.typicality import is_typicality
 from services.common.registry.directory import Registry
 from services.common.registry.errors import RegistryError
 from services.common.registry.live_calibrator import live_calibrator
@@ -162,7 +163,17 @@ def _calibrator(registry: Registry, key: CalibrationKey, rows: Sequence[Predicti
             f"{key.estimator}: the calibrator {found.name} was fitted or chosen on these very answers, so that they "
             "prove nothing of it; use another run's, or --scale stated"
         )
+    unknown = [each for each in found.calibrator().inputs() if is_typicality(each) and not _carry(rows, each)]
+    if unknown:
+        raise CommandError(
+            f"{key.estimator}: the calibrator {found.name} needs {unknown[0]}, which the run does not record: ask "
+            "again with `trustvqa evaluate --reference`, naming the reference inputs that it was fitted with"
+        )
     return found
+
+
+def _carry(rows: Sequence[Prediction], signal: str) -> bool:
+    return any(signal in row.signals for row in rows)
 
 
 def _show(

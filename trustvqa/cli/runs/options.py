@@ -142,6 +142,12 @@ class AskingOptions:
     recheck: Annotated[
         bool, typer.Option(help="On resuming, make sure that the models still reply as they did (greedy decoding).")
     ] = True
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            help="A file of reference inputs, of other questions: how near each question is to them is a signal."
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True)

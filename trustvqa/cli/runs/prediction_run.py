@@ -28,11 +28,13 @@ from prompt4trust.evaluation import (
     read_manifest,
     read_predictions,
 )
+from prompt4trust.shift import QuestionTypicality
 from services.common.clients.errors import PictureEgressRefusedError
 from services.common.clients.picture_egress import is_near
 from services.trainer.errors import EvaluationError
 from services.trainer.evaluation import prediction_run
 from services.trainer.evaluation.prediction_run import PredictionPlan
+from services.trainer.evaluation.typicality import check_others, read_reference, with_typicality
 from services.trainer.model_settings import ModelSettings
 from trustvqa.cli.api_key import read_key
 from trustvqa.cli.errors import CommandError, fail
@@ -172,8 +174,9 @@ def run_predictions(
             request.asking.deadline,
             request.policy_version,
             request.asking.recheck,
+            typicality := _typicality(request),
         )
-        questions = dataset or _load(request, console)
+        questions = dataset or _load(request, console, typicality)
         folder, manifest, predictions = anyio.run(
             prediction_run.predict, questions, plan, settings, request.asking.out, watching
         )
@@ -192,12 +195,13 @@ def run_predictions(
 def reuse_predictions(folder: Path, request: Request, console: Console) -> PredictionOutcome:
     """Take the predictions of an earlier run; no model is asked."""
     try:
-        dataset = _load(request, console)
+        typicality = _typicality(request)
+        dataset = _load(request, console, typicality)
         manifest = read_manifest(folder)
         if manifest.data_hash != dataset.fingerprint:
             raise CommandError(f"{folder} holds predictions for other questions ({manifest.dataset})")
-        return PredictionOutcome(folder, dataset, manifest, read_predictions(folder))
-    except (CommandError, DatasetError, ManifestError, TableError) as error:
+        return _outcome(folder, dataset, manifest, read_predictions(folder), typicality)
+    except (CommandError, DatasetError, EvaluationError, ManifestError, TableError) as error:
         fail(str(error))
 
 
@@ -205,9 +209,10 @@ def merge_shards(folder: Path, request: Request, console: Console) -> Prediction
     """Put the runs of all shards together, in the request's folder or one beside theirs; no model is asked."""
     out = request.asking.out or folder.with_name(f"{folder.name}-whole")
     try:
-        dataset = _load(request, console)
-        return PredictionOutcome(out, dataset, *merge(folder, dataset, out))
-    except (CommandError, DatasetError, ManifestError, TableError) as error:
+        typicality = _typicality(request)
+        dataset = _load(request, console, typicality)
+        return _outcome(out, dataset, *merge(folder, dataset, out), typicality)
+    except (CommandError, DatasetError, EvaluationError, ManifestError, TableError) as error:
         fail(str(error))
 
 
@@ -223,8 +228,27 @@ def method_names(methods: str) -> list[str]:
         raise CommandError(str(error)) from error
 
 
-def _load(request: Request, console: Console) -> Dataset:
+def _typicality(request: Request) -> QuestionTypicality | None:
+    return None if request.asking.reference is None else read_reference(request.asking.reference)
+
+
+def _outcome(
+    folder: Path,
+    dataset: Dataset,
+    manifest: RunManifest,
+    rows: Sequence[Prediction],
+    typicality: QuestionTypicality | None,
+) -> PredictionOutcome:
+    """Put an earlier run's answers together with the signal that is asked for now."""
+    if typicality is not None:
+        manifest, rows = with_typicality(manifest, rows, dataset, typicality)
+    return PredictionOutcome(folder, dataset, manifest, rows)
+
+
+def _load(request: Request, console: Console, typicality: QuestionTypicality | None) -> Dataset:
     dataset = request.questions.load(request.data, request.seed)
+    if typicality is not None:
+        check_others(typicality, dataset)
     for what, count in (*dataset.skipped.items(), *dataset.notes.items()):
         console.print(f"{count} x {escape(what)}")
     return dataset if request.shard is None else request.shard.of(dataset)

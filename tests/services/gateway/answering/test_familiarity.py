@@ -18,7 +18,7 @@ async def test_a_registry_full_of_references_does_not_hold_the_event_loop() -> N
     reference = make_reference()
     made = reference.reference()
     dates = [datetime(2026, 1, 1 + day, tzinfo=UTC) for day in range(28)]
-    shelved = [ShelvedReference(reference.model_copy(update={"created": date}), made) for date in dates]
+    shelved = [ShelvedReference(reference.model_copy(update={"created": date}), made, "unused") for date in dates]
     judge, query = FamiliarityJudge(0.99, PREPARATION, anyio.CapacityLimiter(1)), a_query()
     found = await judge.look(query, shelved)
     cost = made.cost((await query.described)[reference.descriptor])
