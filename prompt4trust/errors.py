@@ -15,6 +15,7 @@ Prompt4TrustError
     ├── CannotChooseError       answers that do not suffice to choose a calibrator family by
     ├── MissingSignalError      answers without a signal that a calibrator needs
     ├── PolicyNeededError       an estimator that asks the policy, where there is none
+    ├── EncoderMissingError     an estimator that compares by a sentence encoder, where there is none
     └── StateError              a saved state of a sequential test
 
 A ValueError that is none of these is a wrong argument: a confidence beyond 1, an unknown name.
@@ -139,6 +140,10 @@ class MissingSignalError(UnusableInputError):
 
 class PolicyNeededError(UnusableInputError):
     """An estimator that asks the policy was requested where there is none."""
+
+
+class EncoderMissingError(UnusableInputError):
+    """The sentence encoder that open answers are compared by is not installed, or is another one than was checked."""
 
 
 class StateError(UnusableInputError):

@@ -23,9 +23,11 @@ from prompt4trust.estimators.entropy import Entropy, EntropySpread
 from prompt4trust.estimators.fixed_prompt import FixedPrompt
 from prompt4trust.estimators.logprob import Logprob
 from prompt4trust.estimators.meaning import Meaning
+from prompt4trust.estimators.meaning_encoder import MeaningEncoder
 from prompt4trust.estimators.perturbation import Perturbation
 from prompt4trust.estimators.top_k import TEMPLATE, TopK
 from prompt4trust.estimators.verbalized import Verbalized
+from prompt4trust.meaning.embedded import VERSION
 from prompt4trust.models import Downstream, Policy, Sampling
 from prompt4trust.prompts import PromptTemplate
 
@@ -50,6 +52,7 @@ __all__ = [
     "FixedPrompt",
     "Logprob",
     "Meaning",
+    "MeaningEncoder",
     "Perturbation",
     "PolicyNeededError",
     "TopK",
@@ -73,6 +76,7 @@ class EstimatorEntry:
         replies: Most replies of the downstream model that one answer takes.
         samples: Whether it draws at random even where the sampling that it is given is greedy.
         template: Name and version of the wording that it asks with, whatever the run's; None where it asks by that.
+        compared_by: Name and version of what it compares open answers by, beside their spelling; None for nothing.
     """
 
     summary: str
@@ -81,6 +85,7 @@ class EstimatorEntry:
     replies: int = 1
     samples: bool = False
     template: str | None = None
+    compared_by: str | None = None
 
 
 def wording_of(estimator: str, template: str) -> str:
@@ -95,7 +100,10 @@ def wording_of(estimator: str, template: str) -> str:
         ('answer-compact@1', 'guesses-standard@1')
     """
     entry = ESTIMATORS.get(estimator)
-    return template if entry is None or entry.template is None else entry.template
+    if entry is None:
+        return template
+    asked = entry.template or template
+    return asked if entry.compared_by is None else f"{asked}, answers compared by {entry.compared_by}"
 
 
 def _alone(kind: Callable[[Downstream, PromptTemplate, Sampling], Estimator]) -> Make:
@@ -153,6 +161,14 @@ ESTIMATORS: Mapping[str, EstimatorEntry] = MappingProxyType(
             _alone(Meaning),
             21,
             samples=True,
+        ),
+        "meaning+encoder": EstimatorEntry(
+            "the same by a sentence encoder, too, which takes a package of its own",
+            False,
+            _alone(MeaningEncoder),
+            21,
+            samples=True,
+            compared_by=VERSION,
         ),
         "perturbation": EstimatorEntry("how much noise the answer stands", False, _alone(Perturbation), 10),
         "logprob": EstimatorEntry("the probability of the answer's letter", False, _alone(Logprob)),

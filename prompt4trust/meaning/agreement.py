@@ -58,7 +58,7 @@ def agreement_of(groups: Sequence[str | None]) -> Agreement | None:
     shares = [count / len(groups) for count in Counter(named).values()]
     shares += [1 / len(groups)] * (len(groups) - len(named))
     certainty = 1 - normalized_entropy(shares, len(groups)) if len(groups) > 1 else 1.0
-    return Agreement(place, float(likeness[place].mean()), certainty, 1 - _eccentricity(likeness, place))
+    return Agreement(place, float(likeness[place].mean()), certainty, 1 - eccentricity(likeness, place))
 
 
 def normalized_entropy(shares: Iterable[float], most: int) -> float:
@@ -90,8 +90,16 @@ def _likeness(groups: Sequence[str | None]) -> npt.NDArray[np.float64]:
     return alike
 
 
-def _eccentricity(likeness: npt.NDArray[np.float64], place: int) -> float:
-    """Distance of a sample from the mean in the eigenvectors of the normalised Laplacian that tell groups."""
+def eccentricity(likeness: npt.NDArray[np.float64], place: int) -> float:
+    """Compute the distance of a sample from the mean in the eigenvectors of the normalised Laplacian that tell groups.
+
+    Args:
+        likeness: Of each two samples, in [0, 1], 1 with themselves; shape [n, n].
+        place: The sample.
+
+    Returns:
+        From 0 up to 1, at which it is cut.
+    """
     scale = 1 / np.sqrt(likeness.sum(axis=1))
     laplacian = np.eye(len(likeness)) - scale[:, None] * likeness * scale[None, :]
     values, vectors = np.linalg.eigh(laplacian)

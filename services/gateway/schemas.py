@@ -228,6 +228,7 @@ Lack = Literal[
     "response-format",
     "seed",
     "second-look",
+    "encoder",
     "calibrator",
     "calibration-alarm",
 ]
@@ -267,8 +268,8 @@ class VqaReply(BaseModel):
         degraded: What was done without: "policy", "calibrator", or what the model's server refuses: "logprobs",
             "decoding" (temperature, top_p or top_k), "system-message" (it went to the head of the question),
             "response-format", "seed"; "second-look" where the model did not reply to a further question about the
-            answer, which is then that of a method that does without it; "calibration-alarm" where a calibrator no
-            longer holds.
+            answer, which is then that of a method that does without it; "encoder" where the method compares by a
+            sentence encoder that is not installed; "calibration-alarm" where a calibrator no longer holds.
         timing_ms: How long it took.
         usage: Tokens that it took of both models.
         recorded: Whether the answer is kept, so that feedback on it can be; it says nothing of the answer's worth.

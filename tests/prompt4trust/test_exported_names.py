@@ -47,7 +47,7 @@ EXPORTED = {
     "prompt4trust.estimators": (
         "Answer AvgConf AvgConfAll Cgp CgpConsistency CgpLogprob CgpPicture CgpPictureNoise CgpSelfCheck "
         "CgpTypicality CgpVote Consistency ESTIMATORS Entropy EntropySpread Estimator EstimatorEntry FixedPrompt "
-        "Logprob Meaning Perturbation PolicyNeededError TopK Verbalized get_estimator wording_of"
+        "Logprob Meaning MeaningEncoder Perturbation PolicyNeededError TopK Verbalized get_estimator wording_of"
     ),
     "prompt4trust.evaluation": (
         "CannotChooseError ManifestError Outcomes Prediction PredictionLog Progress Report RunAbandonedError "

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import structlog
 
 from prompt4trust.calibration import CalibrationKey
-from prompt4trust.estimators import ESTIMATORS, get_estimator, wording_of
+from prompt4trust.estimators import ESTIMATORS, Meaning, MeaningEncoder, get_estimator, wording_of
 from prompt4trust.estimators.base import Answer
 from prompt4trust.meaning import DEFAULT_JUDGE, open_wording
 from prompt4trust.models import Decoding, Downstream, Generation, Guidance, Omission, Policy, Sampling, TransportError
@@ -109,6 +109,8 @@ class Models:
         if timed.without_logprobs and answer.estimator in WITHOUT_LOGPROBS:
             answer = replace(answer, estimator=WITHOUT_LOGPROBS[answer.estimator])
             lacks = (*lacks, "logprobs")
+        if query.ask.method == MeaningEncoder.name and answer.estimator == Meaning.name:
+            lacks = (*lacks, "encoder")
         changed = [omission for omission in CHANGES_CONFIDENCE if omission in timed.without]
         lacks = (*lacks, *changed, *(("seed",) if "seed" in timed.without else ()))
         if answer.lost is not None:

@@ -15,9 +15,11 @@ import httpx
 
 from prompt4trust.calibration import CalibratorArtifact
 from prompt4trust.datasets import Dataset
-from prompt4trust.estimators import ESTIMATORS, get_estimator
+from prompt4trust.errors import EncoderMissingError
+from prompt4trust.estimators import ESTIMATORS, MeaningEncoder, get_estimator
 from prompt4trust.estimators.downstream_wrappers import BoundedSamples, SharedReplies
 from prompt4trust.evaluation import Prediction, Progress, RunManifest, evaluate
+from prompt4trust.meaning.minilm import has_minilm, minilm
 from prompt4trust.models import Sampling, TransportError
 from prompt4trust.prompts import PromptTemplate, load_answer_template
 from prompt4trust.shift import QuestionTypicality
@@ -61,13 +63,14 @@ class PredictionPlan:
 
 
 def method_names(methods: Sequence[str]) -> list[str]:
-    """Check a list of estimator names; "all" stands for every one.
+    """Check a list of estimator names; "all" stands for every one that has here what it needs.
 
     Raises:
         EvaluationError: If one is unknown, or none is given.
     """
     given = [name.strip() for name in methods if name.strip()]
-    names = list(dict.fromkeys(each for name in given for each in (ESTIMATORS if name == ALL else [name])))
+    here = [name for name in ESTIMATORS if name != MeaningEncoder.name or has_minilm()]
+    names = list(dict.fromkeys(each for name in given for each in (here if name == ALL else [name])))
     unknown = [name for name in names if name not in ESTIMATORS]
     if unknown or not names:
         listed = "\n".join(f"  {name:<16} {entry.summary}" for name, entry in ESTIMATORS.items())
@@ -95,6 +98,8 @@ async def predict(
         EvaluationError: If a model cannot be reached, or the answer template cannot be used.
         ManifestError, TableError, RunAbandonedError, PictureEgressRefusedError: See `prompt4trust.evaluation.evaluate`.
     """
+    if MeaningEncoder.name in plan.methods:
+        await anyio.to_thread.run_sync(_check_encoder)
     template = _answer_template(settings.answer_template)
     sampling = Sampling(
         settings.temperature, settings.top_p, settings.top_k, settings.max_tokens, settings.sampling_seed
@@ -156,6 +161,14 @@ def fitting_calibrators(registry: Registry, manifest: RunManifest) -> list[Calib
     """Find the registry's calibrators of a run's very combinations of models, estimator and template."""
     keys = [manifest.calibration_key(estimator) for estimator in manifest.estimators]
     return [each for each in registry.calibrators.load_all() if any(each.applies_to(key) for key in keys)]
+
+
+def _check_encoder() -> None:
+    """Make sure of the encoder before anybody is asked: without it the figures would be another method's."""
+    try:
+        minilm()
+    except EncoderMissingError as error:
+        raise EvaluationError(str(error)) from error
 
 
 def _answer_template(source: str) -> PromptTemplate:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import pytest
 
-from prompt4trust.estimators import Meaning, get_estimator
+from prompt4trust.errors import EncoderMissingError
+from prompt4trust.estimators import Meaning, MeaningEncoder, get_estimator, wording_of
 from prompt4trust.estimators._samples import Draws
+from prompt4trust.meaning.bert import Floats
 from prompt4trust.models import Cost, Sampling
 from prompt4trust.verdict import Invalid, Verdict
 from tests.prompt4trust.estimators.scripts import IMAGE, OPTIONS, TEMPLATE, Texts, said
@@ -61,3 +66,36 @@ async def test_consistency_sees_through_spelling() -> None:
     texts = [stated("CT scan"), *[stated("computed tomography")] * 15, *[stated("MRI")] * 5]
     answer = await get_estimator("consistency", Texts(texts), None, TEMPLATE, GREEDY).answer("Which?", {}, IMAGE)
     assert answer.verdict == Verdict("CT scan", 0.75)
+
+
+class NearWords:
+    """An encoder that knows two words for one thing."""
+
+    def encode(self, texts: Sequence[str]) -> Floats:
+        return np.array([[1, 0] if text in ("lung mass", "pulmonary mass") else [0, 1] for text in texts], np.float32)
+
+
+async def test_an_encoder_joins_other_words_for_the_same() -> None:
+    texts = [stated("fracture"), stated("lung mass"), stated("a pulmonary mass"), "Hm.", stated("Lung mass")]
+    estimator = MeaningEncoder(Texts(texts), TEMPLATE, GREEDY, Draws(5), encoder=NearWords)
+    answer = await estimator.answer("What is it?", {}, IMAGE)
+    assert (answer.verdict, answer.estimator) == (Verdict("lung mass", 0.6), "meaning+encoder")
+    measures = {"semantic_certainty", "centrality", "embedded_degree", "embedded_centrality", "semantic_concentration"}
+    assert all(0 < answer.signals[name] < 1 for name in measures)
+    assert wording_of(answer.estimator, "answer@1") == "answer@1, answers compared by minilm-1"
+    letters = [said("A", 90), *[said("B", 50)] * 2]
+    chosen = await MeaningEncoder(Texts(letters), TEMPLATE, GREEDY, Draws(3), encoder=NearWords).answer(
+        "Shape?", OPTIONS, IMAGE
+    )
+    assert chosen.verdict == Verdict("B", 2 / 3)
+
+
+async def test_without_an_encoder_the_answer_is_that_of_the_spelling_and_says_so() -> None:
+    def missing() -> NearWords:
+        raise EncoderMissingError("not installed")
+
+    texts = [stated("fracture"), stated("lung mass"), stated("pulmonary mass"), stated("fracture")]
+    answer = await MeaningEncoder(Texts(texts), TEMPLATE, GREEDY, Draws(4), encoder=missing).answer("?", {}, IMAGE)
+    plain = await Meaning(Texts(texts), TEMPLATE, GREEDY, Draws(4)).answer("?", {}, IMAGE)
+    assert answer == plain
+    assert wording_of(answer.estimator, "answer@1") == "answer@1"

@@ -17,6 +17,7 @@ const WITHOUT = {
   "response-format": "The model's server cannot be held to a form of reply: it was asked for in words alone.",
   seed: "The model's server takes no seed: the same question may get another text.",
   "second-look": "The model did not reply to a further question about its answer: the confidence does without it.",
+  encoder: "No sentence encoder is installed: answers were compared by their spelling alone.",
   calibrator: "No calibrator fits these models: the confidence is the model's own statement.",
   "calibration-alarm": "Reviews show that the confidence of these models no longer holds: see the calibration page.",
 };
