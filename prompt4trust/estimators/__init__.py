@@ -15,6 +15,7 @@ from prompt4trust.estimators.cgp import Cgp
 from prompt4trust.estimators.cgp_consistency import CgpConsistency
 from prompt4trust.estimators.cgp_logprob import CgpLogprob
 from prompt4trust.estimators.cgp_picture import CgpPicture, CgpPictureNoise
+from prompt4trust.estimators.cgp_relative import STORED, CgpRelative
 from prompt4trust.estimators.cgp_self_check import CgpSelfCheck
 from prompt4trust.estimators.cgp_typicality import CgpTypicality
 from prompt4trust.estimators.cgp_vote import CgpVote
@@ -41,6 +42,7 @@ __all__ = [
     "CgpLogprob",
     "CgpPicture",
     "CgpPictureNoise",
+    "CgpRelative",
     "CgpSelfCheck",
     "CgpTypicality",
     "CgpVote",
@@ -198,6 +200,12 @@ ESTIMATORS: Mapping[str, EstimatorEntry] = MappingProxyType(
             True,
             _looking("cgp+typicality", CgpTypicality),
             2,
+        ),
+        "cgp+relative": EstimatorEntry(
+            "as cgp+logprob, and the model asked which it could answer more surely, this question or stored ones",
+            True,
+            _looking("cgp+relative", CgpRelative),
+            1 + len(STORED),
         ),
         "cgp+vote": EstimatorEntry(
             "the policy's guidance; the most frequent answer of samples that are drawn until it is decided",

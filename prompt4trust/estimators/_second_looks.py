@@ -72,7 +72,7 @@ class SecondLooks(CgpLogprob):
             looks = await self._looks(question, options, image_url, answer)
         except TransportError as error:
             return replace(answer, estimator=CgpLogprob.name, lost=error)
-        found = await _side_by_side(looks, self._left_s())
+        found = await side_by_side(looks, self._left_s())
         for look, result in zip(looks, found, strict=True):
             if isinstance(result, TransportError):
                 # What a calibrator of fewer looks was fitted on had the signals of fewer looks alone.
@@ -106,7 +106,7 @@ class SecondLooks(CgpLogprob):
         return option_probabilities(letter_signals(reply, other.verdict.answer, options)), other.cost
 
 
-async def _side_by_side(
+async def side_by_side(
     looks: Sequence[SecondLook], within_s: float
 ) -> list[tuple[Mapping[str, float], Cost] | TransportError]:
     """Take looks at once; in their order, what came of each: of one that took longer than it may, that it did."""

@@ -45,7 +45,7 @@ EXPORTED = {
         "sample_question sample_scene"
     ),
     "prompt4trust.estimators": (
-        "Answer AvgConf AvgConfAll Cgp CgpConsistency CgpLogprob CgpPicture CgpPictureNoise CgpSelfCheck "
+        "Answer AvgConf AvgConfAll Cgp CgpConsistency CgpLogprob CgpPicture CgpPictureNoise CgpRelative CgpSelfCheck "
         "CgpTypicality CgpVote Consistency ESTIMATORS Entropy EntropySpread Estimator EstimatorEntry FixedPrompt "
         "Logprob Meaning MeaningEncoder Perturbation PolicyNeededError TopK Verbalized get_estimator wording_of"
     ),

@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.optimize import minimize_scalar
+from scipy.special import expit
 
 from prompt4trust.estimators import get_estimator
+from prompt4trust.estimators.cgp_relative import STORED
 from prompt4trust.models import Completion, Cost, Generation, Guidance, Sampling, TransportError
 from prompt4trust.prompts import Message
 from prompt4trust.verdict import Invalid, Verdict
@@ -102,7 +105,7 @@ async def test_no_verdict_on_the_blank_picture_is_no_opinion() -> None:
     assert answer.signals["picture_support"] == pytest.approx(0.75)
 
 
-@pytest.mark.parametrize("name", ["cgp+picture", "cgp+self-check", "cgp+typicality"])
+@pytest.mark.parametrize("name", ["cgp+picture", "cgp+self-check", "cgp+typicality", "cgp+relative"])
 async def test_a_second_reply_whose_letter_has_no_probability_gives_no_signal(name: str) -> None:
     class InWords(Model):
         async def complete(self, messages: Sequence[Message], sampling: Sampling, **how: Any) -> Generation:
@@ -114,7 +117,9 @@ async def test_a_second_reply_whose_letter_has_no_probability_gives_no_signal(na
 
     model = InWords(lambda _: {"A": 0.7, "B": 0.3})
     answer = await get_estimator(name, model, Policy(), TEMPLATE, GREEDY).answer("What?", OPTIONS, PICTURE)
-    assert not {"picture_support", "picture_shift", "self_check", "stated_typicality"} & set(answer.signals)
+    assert not {"picture_support", "picture_shift", "self_check", "stated_typicality", "relative_confidence"} & set(
+        answer.signals
+    )
     assert answer.verdict == Verdict("A", 0.9)
 
 
@@ -154,7 +159,9 @@ async def test_the_model_is_asked_whether_the_picture_is_typical() -> None:
     assert "Weigh the edges" not in written(model.asked[1])
 
 
-@pytest.mark.parametrize("name", ["cgp+picture", "cgp+picture+noise", "cgp+self-check", "cgp+typicality"])
+@pytest.mark.parametrize(
+    "name", ["cgp+picture", "cgp+picture+noise", "cgp+self-check", "cgp+typicality", "cgp+relative"]
+)
 async def test_what_cannot_be_looked_at_twice_is_answered_once(name: str) -> None:
     silent = Model(lambda _: {"A": 0.7, "B": 0.3}, offered=False)
     answer = await get_estimator(name, silent, Policy(), TEMPLATE, GREEDY).answer("What?", OPTIONS, PICTURE)
@@ -262,3 +269,54 @@ async def test_a_picture_that_no_other_can_be_made_of_is_a_lost_look() -> None:
     assert (answer.verdict, answer.estimator) == (Verdict("A", 0.9), "cgp+logprob")
     assert answer.lost is not None
     assert answer.lost.service == "image"
+
+
+def prefers(mine: float) -> Callable[[Sequence[Message]], Mapping[str, float]]:
+    """A model that prefers the picture's question with a probability, and the first one of two a little more."""
+
+    def likely(messages: Sequence[Message]) -> Mapping[str, float]:
+        text = written(messages)
+        if "more certainty" not in text:
+            return {"C": 0.6, "D": 0.4}
+        is_first = "The first one is about this picture" in text
+        first = (mine if is_first else 1 - mine) + 0.1
+        return {"A": first, "B": 1 - first}
+
+    return likely
+
+
+async def test_the_question_is_compared_with_stored_ones_in_either_place() -> None:
+    model = Model(prefers(0.3))
+    answer = await get_estimator("cgp+relative", model, Policy(), TEMPLATE, GREEDY).answer("What?", OPTIONS, PICTURE)
+    assert (answer.verdict, answer.estimator) == (Verdict("C", 0.9), "cgp+relative")
+    assert answer.signals["relative_confidence"] == pytest.approx(0.3)  # the liking for the first place counts for none
+    assert answer.cost.calls == 1 + 1 + len(STORED)
+    compared = [written(messages) for messages in model.asked[1:]]
+    assert all(f"about this picture: What? ({'; '.join(OPTIONS.values())})" in each for each in compared)
+    assert [sum(stored in each for each in compared) for stored in STORED] == [1] * len(STORED)
+    assert not any("Weigh the edges" in each for each in compared)
+
+
+def test_bradley_and_terry_s_strength_follows_from_the_mean_preference_alone() -> None:
+    """Whatever the stored questions' strengths are: the likelihood's maximum, found by search, rises with the mean."""
+
+    def strength(preferred: Sequence[float], stored: Sequence[float]) -> float:
+        def loss(at: float) -> float:
+            chances = expit(at - np.array(stored))
+            share = np.array(preferred)
+            return -float(np.sum(share * np.log(chances) + (1 - share) * np.log(1 - chances)))
+
+        return float(minimize_scalar(loss, bounds=(-20, 20), method="bounded", options={"xatol": 1e-9}).x)
+
+    for stored in ((0, 0, 0, 0), (-2, -1, 1, 3)):
+        found = [strength(each, stored) for each in ((0.1, 0.2, 0.6, 0.3), (0.3, 0.3, 0.3, 0.3), (0.9, 0.2, 0.2, 0.1))]
+        assert found[0] == pytest.approx(found[1], abs=1e-5)
+        assert found[2] > found[1]
+
+
+async def test_a_lost_comparison_leaves_the_answer_without_them() -> None:
+    lost = Failing(lambda messages: STORED[2] in written(messages))
+    answer = await get_estimator("cgp+relative", lost, Policy(), TEMPLATE, GREEDY).answer("What?", OPTIONS, PICTURE)
+    assert (answer.verdict, answer.estimator) == (Verdict("A", 0.9), "cgp+logprob")
+    assert "relative_confidence" not in answer.signals
+    assert str(answer.lost) == "downstream: it is away"
