@@ -275,6 +275,10 @@ bench-shift: .venv/.developed ## Measure how well questions unlike the calibrati
 bench-promises: .venv/.developed ## Promises on 200 to 5 000 checked answers, kept and answered, beside other procedures: some minutes
 	$(BIN)/python -m benchmarks.selection.simulated $(ARGS)
 
+.PHONY: bench-reviews
+bench-reviews: .venv/.developed ## Refits on reviews of which up to a fifth are wrong, beside no refit: some minutes
+	$(BIN)/python -m benchmarks.reviews $(ARGS)
+
 .PHONY: bench-drift
 bench-drift: .venv/.developed ## Count the drift alarm's false alarms, and how many answers a shift takes to be found; RUNS="run's folder ..." for real answers
 	$(QUIET_CPU) $(BIN)/python -m benchmarks.drift $(RUNS) $(ARGS)

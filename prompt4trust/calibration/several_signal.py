@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, logit
+from scipy.special import expit
 
 from prompt4trust.calibration.base import (
     CONSTANT,
@@ -26,9 +25,10 @@ from prompt4trust.calibration.base import (
     listed,
 )
 from prompt4trust.calibration.parameters import check_names
+from prompt4trust.calibration.ridge import SeenOutcomes, fit_ridge
 from prompt4trust.calibration.two_signal import SECONDS
 from prompt4trust.errors import MissingSignalError
-from prompt4trust.metrics.tally import BoolArray, FloatArray
+from prompt4trust.metrics.tally import FloatArray
 from prompt4trust.typicality import is_typicality
 
 SIGNALS = (
@@ -41,9 +41,6 @@ SIGNALS = (
 every typicality (`prompt4trust.typicality`), whose names say by which reference inputs it is. Not words_certainty: an
 answer without such words has no value of it, and would be uncalibrated for its wording."""
 
-PENALTY = 1.0
-"""Precision of the normal prior on each weight, the logits being scaled to a deviation of 1: a weight of 1 there costs
-half a nat over all answers, which a few dozen answers outweigh."""
 _NOTHING = 1e-9
 """A signal whose weight is not above this says nothing, and no answer needs it."""
 _NONE = "-"
@@ -100,13 +97,14 @@ class SeveralSignal(NoInterval):
         values = [stated, *found.values()]
         clips = [finest_clip(each) for each in values]
         columns = [evidence(each, clip) for each, clip in zip(values, clips, strict=True)]
-        weights, intercept = _penalised(columns, right)
+        fit = fit_ridge(columns, SeenOutcomes.known(right))
+        weights = fit.weights
         of_use = [place for place, weight in enumerate(weights) if place == 0 or weight > _NOTHING]
         names = (None, *found)
         return cls(
             tuple(name for place in of_use if (name := names[place]) is not None),
             tuple(weights[place] for place in of_use),
-            intercept,
+            fit.intercept,
             tuple(clips[place] for place in of_use),
         )
 
@@ -157,35 +155,6 @@ class SeveralSignal(NoInterval):
     def warnings(self) -> list[str]:
         """Warn where no signal says anything."""
         return [] if any(self.weights) else [CONSTANT]
-
-
-def _penalised(columns: Sequence[FloatArray], right: BoolArray) -> tuple[list[float], float]:
-    """Fit weights, none below 0, and the intercept; a column that does not vary gets the weight 0."""
-    from scipy.optimize import minimize  # takes time to import, and is not needed to apply a calibrator
-
-    varying = [place for place, column in enumerate(columns) if np.ptp(column) > 0]
-    weights = [0.0] * len(columns)
-    if not varying:
-        return weights, float(logit(right.mean()))
-    table = np.column_stack([columns[place] for place in varying])
-    middle, scale = table.mean(axis=0), table.std(axis=0)
-    scaled = (table - middle) / scale
-    outcome = right.astype(np.float64)
-
-    def loss(x: FloatArray) -> tuple[float, FloatArray]:
-        line = scaled @ x[:-1] + x[-1]
-        value = np.logaddexp(0, line).sum() - outcome @ line + PENALTY / 2 * (x[:-1] @ x[:-1])
-        missing = expit(line) - outcome
-        slope = np.append(scaled.T @ missing + PENALTY * x[:-1], missing.sum())
-        return float(value) / len(outcome), slope / len(outcome)
-
-    begin = np.append(np.zeros(len(varying)), logit(outcome.mean()))
-    bounds = [(0.0, None)] * len(varying) + [(None, None)]
-    options = {"maxiter": 1000, "ftol": 1e-15, "gtol": 1e-10}
-    fitted = minimize(loss, begin, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
-    for place, weight in zip(varying, fitted[:-1] / scale, strict=True):
-        weights[place] = float(weight)
-    return weights, float(fitted[-1] - (fitted[:-1] / scale) @ middle)
 
 
 def _list_of(value: Value, count: int) -> tuple[float, ...]:

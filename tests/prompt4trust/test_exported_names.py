@@ -74,6 +74,10 @@ EXPORTED = {
         "DARK LIGHT Triple confidence_histogram_svg dots_svg gaps_svg history_svg legend_svg oracle_curve "
         "random_curve reliability_svg risk_coverage_svg rules stated_svg unstyled"
     ),
+    "prompt4trust.reviewing": (
+        "Acceptance FlipRates Looks MAX_RATE MIN_TWICE RateEstimate SingleReview box chances_right compare "
+        "corrected_outcomes count_looks draw_outcomes estimate_rates held_out struck_rates widened"
+    ),
     "prompt4trust.selection": (
         "CalibratorReference CheckedAnswer GuardArtifact Limit OptionEvidence OptionSet OptionSets RiskEvidence "
         "RiskRule fit_guard level_of nonconformity place_start selection_score start_counts tie_of "

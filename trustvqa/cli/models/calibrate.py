@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from prompt4trust.calibration import FAMILIES
+from prompt4trust.reviewing import MAX_RATE
 from services.common.registry.directory import Registry
 from trustvqa.cli.addresses import GatewayAddress
 from trustvqa.cli.errors import CommandError, fail
@@ -54,6 +55,14 @@ class FeedbackOptions:
     gateway: GatewayAddress = None
     since: Annotated[datetime | None, typer.Option(help="Feedback: answered at this time (UTC) or later.")] = None
     until: Annotated[datetime | None, typer.Option(help="Feedback: answered before this time (UTC).")] = None
+    flips: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=MAX_RATE,
+            help="Feedback: share of it that may be wrong where nothing tells; what is published is no worse up to it.",
+        ),
+    ] = refit.FLIPS
 
 
 @grouped
@@ -85,6 +94,7 @@ def calibrate(
 
     With --from-feedback the answers are those of a running gateway of which somebody has said whether they were right,
     for each pair of models, method and wording by itself; the calibrators get new names, and those before them stay.
+    None is published that is not shown to be no worse than what is live, however often reviewers may be wrong.
 
     The best has the lowest log loss on the validation questions or, without any, on answers that its fits did not see.
     Nothing is published where more than 1 % of the predictions are missing because a model could not be asked (status
@@ -129,6 +139,7 @@ def _from_feedback(
         wanted,
         fitting,
         target,
+        flips=feedback.flips,
         activate=publication.activate,
         out=out,
         console=console,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,11 +17,24 @@ from scipy.stats import fisher_exact
 
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
 from prompt4trust.evaluation import Prediction
+from prompt4trust.evaluation.prediction_arrays import fitting_rows
+from prompt4trust.reviewing import Acceptance
 from services.common.registry.directory import Registry
+from services.common.registry.live_calibrator import live_calibrator
 from trustvqa.cli.errors import CommandError
 from trustvqa.cli.models.fitting import FittingOptions, choose_and_fit
-from trustvqa.cli.models.publishing import publish, show, write_figures
-from trustvqa.cli.models.reviews import Count, FeedbackSource, Reviewed, Wanted, read_counts, read_live, read_reviewed
+from trustvqa.cli.models.publishing import publish, show, whole_key, write_figures
+from trustvqa.cli.models.review_noise import NoisyAnswers, Reviewers, acceptance_words
+from trustvqa.cli.models.reviews import (
+    Count,
+    FeedbackSource,
+    Reviewed,
+    Wanted,
+    read_counts,
+    read_live,
+    read_reviewed,
+    read_reviews,
+)
 
 __all__ = ["FeedbackSource", "Wanted", "refit"]
 
@@ -29,6 +43,8 @@ LEAST_SHARE = 0.2
 LEAST_RATIO, LEVEL = 1.5, 0.01
 """Answers given and answers deferred count as reviewed unequally where their shares differ by this factor, and by more
 than chance at this level (Fisher's exact test)."""
+FLIPS = 0.2
+"""Share of reviews, of right answers and of wrong ones, that may be wrong where nothing tells how many are."""
 _SEEN_LIVE_S = 10.0
 
 
@@ -38,6 +54,7 @@ def refit(
     fitting: FittingOptions,
     registry: Registry,
     *,
+    flips: float = FLIPS,
     activate: bool,
     out: Path | None,
     console: Console,
@@ -50,6 +67,8 @@ def refit(
         wanted: Which answers.
         fitting: How.
         registry: Where they are published.
+        flips: Share of the reviews, of right answers and of wrong ones, that may be wrong where nothing tells how many
+            are; each calibrator has to be no worse than what is live however many are, up to that.
         activate: Whether they are made live.
         out: Folder for the evidence, or None for one named after the time.
         console: Where a person reads what was done.
@@ -59,24 +78,32 @@ def refit(
         The document with the calibrators and their figures.
 
     Raises:
-        CommandError: If the gateway gives no feedback, or that of no key suffices.
+        CommandError: If the gateway gives no feedback, or reviewers are wrong too often, or the feedback on no key
+            suffices for a calibrator that is no worse than what is live.
     """
     now = clock()
     with source.open() as client:
         reviewed, counts = read_reviewed(client, wanted), read_counts(client, wanted)
         if not reviewed:
             raise CommandError("nobody has said anything of such answers yet")
-        artifacts, refused = _fit_each(reviewed, counts, fitting, now)
+        reviewers = Reviewers.of(reviewed, read_reviews(client), flips)
+        for line in reviewers.lines():
+            console.print(f"reviewers: {line}", highlight=False, soft_wrap=True)
+        artifacts, accepted, refused = _fit_each(reviewed, counts, reviewers, fitting, registry, now)
         for artifact in artifacts:
             what = "trustvqa calibrate --from-feedback"
             path, before = publish(registry, artifact, activate=activate, what=what)
             show(artifact, path, before, console, live=activate)
+            words = acceptance_words(accepted[artifact.name])
+            console.print(f"no worse than what was live: {words}", highlight=False, soft_wrap=True)
         for line in (*refused, *_without_guarantee(registry, artifacts if activate else [])):
             console.print(f"[yellow]warning[/] {escape(line)}", soft_wrap=True)
         about = {
             "gateway": source.url,
             "counts": [each.model_dump() for each in counts],
             "feedback": _origin(reviewed),
+            "reviewers": reviewers.as_json(),
+            "accepted": {name: asdict(each) for name, each in accepted.items()},
         }
         files = write_figures(out or Path("var/refits") / f"{now:%Y%m%d-%H%M%S}", artifacts, about)
         for path in files:
@@ -116,33 +143,55 @@ def selection_warnings(counts: Iterable[Count]) -> list[str]:
 
 
 def _fit_each(
-    reviewed: Sequence[Reviewed], counts: Sequence[Count], options: FittingOptions, now: datetime
-) -> tuple[list[CalibratorArtifact], list[str]]:
-    """Fit a calibrator for every key, and give the reasons why there is none for the others.
+    reviewed: Sequence[Reviewed],
+    counts: Sequence[Count],
+    reviewers: Reviewers,
+    options: FittingOptions,
+    registry: Registry,
+    now: datetime,
+) -> tuple[list[CalibratorArtifact], dict[str, Acceptance], list[str]]:
+    """Fit a calibrator for every key, by name compared with what is live, and give the reasons why others have none.
 
     Raises:
         CommandError: If there is none for any.
     """
-    artifacts, refused = [], []
+    artifacts, accepted, refused = [], {}, []
     for key in sorted({each.pair for each in reviewed}, key=lambda key: key.line):
         rows = [each for each in reviewed if each.pair == key]
         warnings = selection_warnings(each for each in counts if each.pair == key)
+        answers = NoisyAnswers(fitting_rows(_prediction(each) for each in rows), reviewers, options.seed)
+        live = live_calibrator(registry.calibrators.load_all(), key, registry.active.calibrators())
         try:
-            artifacts.append(_fit(key, rows, options, now, warnings))
+            fitted = _fit(key, answers, _dataset(rows), options, now, warnings)
+            accepted[fitted.name] = answers.accept(fitted, live, options.folds)
         except ValueError as error:
             refused.append(f"{key.line}: {error}")
+        else:
+            artifacts.append(fitted)
     if not artifacts:
         raise CommandError("no calibrator can be fitted" + "".join(f"\n  {line}" for line in refused))
-    return artifacts, refused
+    return artifacts, accepted, refused
 
 
 def _fit(
-    key: CalibrationKey, rows: Sequence[Reviewed], options: FittingOptions, now: datetime, warnings: list[str]
+    key: CalibrationKey,
+    answers: NoisyAnswers,
+    dataset: str,
+    options: FittingOptions,
+    now: datetime,
+    warnings: list[str],
 ) -> CalibratorArtifact:
     """Fit on a key's answers as on those of a run; raises ValueError where they do not suffice."""
-    predictions = [_prediction(each) for each in rows]
+    whole_key(key)
     suffix = f"-feedback-{now:%Y%m%d-%H%M%S}"
-    fitted = choose_and_fit(predictions, key, options, dataset=_dataset(rows), now=now, suffix=suffix)
+    predictions = answers.corrected() if answers.rows else []
+    fitted = choose_and_fit(predictions, key, options, dataset=dataset, now=now, suffix=suffix)
+    if answers.reviewers.estimate is not None:
+        line = answers.reviewers.lines()[0]
+        warnings = [
+            f"its outcomes are corrected for reviewers who err, its figures are those on them: {line}",
+            *warnings,
+        ]
     return fitted.model_copy(update={"warnings": [*fitted.warnings, *warnings]})
 
 

@@ -11,10 +11,12 @@ import httpx
 from pydantic import AwareDatetime, BaseModel, Field, ValidationError
 
 from prompt4trust.calibration import CalibrationKey
+from prompt4trust.reviewing import SingleReview
 from trustvqa.cli.api_key import key_headers, refusal
 from trustvqa.cli.errors import CommandError
 
 _PAGE = 2000
+_PAGE_OF_REVIEWS = 500
 _TIMEOUT_S = 60.0
 
 
@@ -30,6 +32,7 @@ class Reviewed(BaseModel):
     who: str
     pair: CalibrationKey
     stated: float | None
+    confidence: float | None
     signals: dict[str, float]
     guess_signals: dict[str, float] = Field(default_factory=dict)  # a gateway of before has all in `signals`
     decision: str
@@ -41,6 +44,19 @@ class Reviewed(BaseModel):
     def all_signals(self) -> dict[str, float]:
         """The signals, whatever they name."""
         return {**self.signals, **self.guess_signals}
+
+
+class _Single(BaseModel):
+    """A single review; see GET /v1/reviews."""
+
+    answer_id: str
+    at: AwareDatetime
+    who: str
+    right: bool
+    strike: dict[str, Any] | None
+
+    def review(self) -> SingleReview:
+        return SingleReview(self.answer_id, self.at, self.who, self.right, struck=self.strike is not None)
 
 
 class Count(BaseModel):
@@ -116,6 +132,26 @@ def read_counts(client: httpx.Client, wanted: Wanted) -> list[Count]:
     except (KeyError, TypeError, ValidationError) as error:
         raise _stranger(client) from error
     return [each for each in counts if wanted.takes(each.pair)]
+
+
+def read_reviews(client: httpx.Client) -> list[SingleReview]:
+    """Read all single reviews, those that were struck among them.
+
+    Raises:
+        CommandError: If the gateway does not give them.
+    """
+    found: list[SingleReview] = []
+    query = {"limit": str(_PAGE_OF_REVIEWS)}
+    while True:
+        body = _get(client, "/v1/reviews", query)
+        try:
+            found += [_Single.model_validate(each).review() for each in body["reviews"]]
+            following = body["next_before"]
+        except (KeyError, TypeError, ValidationError) as error:
+            raise _stranger(client) from error
+        if following is None:
+            return found
+        query["before"] = str(following)
 
 
 def read_live(client: httpx.Client) -> Mapping[str, str]:

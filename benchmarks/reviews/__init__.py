@@ -1,0 +1,1 @@
+"""Refits on drawn reviews, a share of which is wrong."""
