@@ -20,7 +20,7 @@ from models.radiology.training.beliefs import fit_temperatures, option_logits, o
 from models.radiology.training.confidence import stated_number
 from models.radiology.training.network import hidden_states, reply_loss
 from models.radiology.training.policy import GUIDE_TEMPLATE, SHAPE, encode, fresh_policy, hint_shares
-from models.radiology.training.replies import greedy_replies
+from models.radiology.training.replies import Drawing, completions, greedy_replies
 from models.radiology.workshop import Workshop
 from models.staged_runs import read_record, run_stages
 from prompt4trust.prompts import load_template
@@ -133,6 +133,29 @@ def test_replies_are_those_of_transformers(finished: Workshop) -> None:
     rows = [Row(each, 0, finished.views.clean[each.picture]) for each in finished.asked[:3]]
     together = greedy_replies(model, encoder, rows, finished.views.features)
     assert together == [greedy_replies(model, encoder, [row], finished.views.features)[0] for row in rows]
+
+
+def test_samples_follow_the_models_own_distribution(finished: Workshop) -> None:
+    """At a low temperature samples are the greedy reply; alternatives sum to the probability of what was written."""
+    model = finished.model(LAST)
+    encoder = finished.encoder(model)
+    rows = [Row(each, 0, finished.views.clean[each.picture]) for each in finished.asked[:2]]
+    greedy = completions(model, encoder, rows, finished.views.features, alternatives=5)
+    cold = Drawing(3, 1e-4, 1.0, 20, torch.Generator().manual_seed(1))
+    drawn = completions(model, encoder, rows, finished.views.features, drawing=cold)
+    assert [[each.text for each in own] for own in drawn] == [[own[0].text] * 3 for own in greedy]
+    for [own] in greedy:
+        assert own.tokens is not None
+        assert own.top_logprobs is not None
+        assert len(own.tokens) == len(own.top_logprobs)
+        assert all(
+            max(likely, key=lambda name: likely[name]) == token
+            for token, likely in zip(own.tokens, own.top_logprobs, strict=True)
+        )
+    chances = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log().repeat(4000, 1)
+    draw = Drawing(1, 1.0, 0.79, 3, torch.Generator().manual_seed(2))
+    counts = torch.bincount(draw(chances), minlength=4) / 4000
+    assert counts.tolist() == pytest.approx([0.625, 0.375, 0, 0], abs=0.03)  # of the nucleus of two
 
 
 def test_beliefs_are_probabilities_and_do_not_depend_on_batch_mates(finished: Workshop) -> None:

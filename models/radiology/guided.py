@@ -1,0 +1,165 @@
+"""Figures of guided and of sampled methods, asked in batches without services: `python -m models.radiology.guided`.
+
+The shipped model is asked in bfloat16; prompts, decoding, verdicts and signals are those of the library. Calibrators
+are fitted on fitting and validation rows, guards on the guarding rows, and test rows are asked once.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+
+from models.radiology.data.questions import Asked, of_split, read_questions
+from models.radiology.export import halves
+from models.radiology.guidance import Bench, Exam, open_bench
+from models.radiology.results import DELTA, by_kind, table
+from models.radiology.training.policy import hint_shares
+from models.radiology.training.replies import Drawing, completions
+from models.radiology.workshop import OPTION_ORDER
+from models.staged_runs import begin_training
+from prompt4trust.calibration import CalibrationKey
+from prompt4trust.estimators._samples import Draws, Samples
+from prompt4trust.estimators._tokens import ALTERNATIVES, letter_signals
+from prompt4trust.evaluation import Prediction, choose_family, fit_calibrator
+from prompt4trust.evaluation.selection_trials import checked_answers
+from prompt4trust.files import write_atomically
+from prompt4trust.models import Completion, Cost
+from prompt4trust.selection import fit_guard
+from prompt4trust.verdict import Verdict, parse_verdict
+from services.common.engine.parts.store import PartStore
+
+PARTS = ("fitted", "guarded", "test")
+SEED = 42
+
+
+def guided_rows(exam: Exam, replies: Sequence[Completion]) -> list[Prediction]:
+    """Make the predictions of `cgp` and of `cgp+logprob` from the same replies: these differ by their signals alone."""
+    rows = []
+    for each, reply in zip(exam.asked, replies, strict=True):
+        verdict = parse_verdict(reply.text, list(each.lettered))
+        signals = letter_signals(reply, verdict.answer, each.lettered) if isinstance(verdict, Verdict) else {}
+        rows += [_row(each, "cgp", reply.text, verdict, {}), _row(each, "cgp+logprob", reply.text, verdict, signals)]
+    return rows
+
+
+def sampled_rows(exam: Exam, replies: Sequence[Sequence[Completion]]) -> list[Prediction]:
+    """Make the predictions of `consistency`: the first sample's answer, and the share of the others that agree."""
+    rows = []
+    for each, texts in zip(exam.asked, replies, strict=True):
+        verdicts = tuple(parse_verdict(reply.text, list(each.lettered)) for reply in texts)
+        samples = Samples(tuple(reply.text for reply in texts), verdicts, each.lettered, Cost())
+        first = verdicts[0]
+        verdict = Verdict(first.answer, samples.agreement()) if isinstance(first, Verdict) else first
+        rows.append(_row(each, "consistency", texts[0].text, verdict, samples.signals()))
+    return rows
+
+
+def _row(asked: Asked, method: str, text: str, verdict: Any, signals: Mapping[str, float]) -> Prediction:
+    held = isinstance(verdict, Verdict)
+    source = "generated" if asked.generated else "asked"
+    return Prediction(
+        id=asked.id,
+        estimator=method,
+        truth=list(asked.lettered)[asked.gold],
+        groups={"kind": asked.kind, "source": source, "region": asked.region},
+        picture=asked.picture,
+        answer=verdict.answer if held else None,
+        confidence=verdict.confidence if held else None,
+        invalid=None if held else verdict.reason,
+        text=text,
+        signals=signals if held else {},
+    )
+
+
+def figures(rows: Mapping[str, Sequence[Prediction]], method: str) -> dict[str, Any]:
+    """Choose a family by folds of whole pictures, fit it and a guard, and give the test rows' figures by kind.
+
+    Args:
+        rows: Of each of `PARTS`.
+        method: The estimator.
+    """
+    own = {part: [row for row in rows[part] if row.estimator == method] for part in PARTS}
+    key = CalibrationKey(downstream="radiology-1", policy=None, estimator=method, answer_template="answer-compact@1")
+    choice = choose_family(own["fitted"], dataset="fitting and validation", seed=SEED)
+    calibrator = fit_calibrator(
+        own["fitted"], name=f"trial-{choice.chosen}", family=choice.chosen, key=key, dataset="fitting and validation",
+        clock=lambda: datetime.now(UTC), choice=choice, seed=SEED,
+    )  # fmt: skip
+    guard = fit_guard(
+        checked_answers(own["guarded"], calibrator), name="trial", key=key, dataset="guarding",
+        clock=lambda: datetime.now(UTC), calibrator=calibrator, data_hash=f"sha256:{'0' * 64}", seed=SEED,
+    )  # fmt: skip
+    return {
+        "method": method,
+        "calibrator": choice.chosen,
+        "n": {part: len(own[part]) for part in PARTS},
+        "kinds": by_kind(own["test"], calibrator, guard),
+        "least_risk": round(guard.risk_rule(DELTA).least_risk, 4),
+    }
+
+
+def _asked(bench: Bench, exam: Exam, hints: Sequence[str]) -> list[Completion]:
+    found = completions(
+        bench.model, bench.encoder, bench.rows(exam, hints), exam.features, alternatives=ALTERNATIVES
+    )  # fmt: skip
+    return [each for [each] in found]
+
+
+def _drawn(bench: Bench, exam: Exam) -> list[list[Completion]]:
+    draws = Draws()
+    drawing = Drawing(
+        draws.count, draws.temperature, draws.top_p, draws.top_k, torch.Generator().manual_seed(SEED)
+    )  # fmt: skip
+    rows = bench.rows(exam, [""] * len(exam.asked))
+    return completions(bench.model, bench.encoder, rows, exam.features, batch=12, drawing=drawing)
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="Folder of VQA-RAD.")],
+    shipped: Annotated[Path, typer.Option(help="The downstream model's directory.")],
+    parts: Annotated[Path, typer.Option(help="Where the frozen parts lie.")],
+    policy: Annotated[Path | None, typer.Option(help="A policy version's directory, for cgp and cgp+logprob.")] = None,
+    sampled: Annotated[bool, typer.Option(help="Ask for consistency, too: 21 samples a question.")] = False,
+    out: Annotated[Path, typer.Option(help="File that the figures are written into.")] = Path("guided.json"),
+) -> None:
+    """Measure, and write the figures as JSON and as tables."""
+    log, store = begin_training(), PartStore(parts)
+    bench = open_bench(shipped, store)
+    everything = read_questions(data, OPTION_ORDER)
+    first, second = halves(of_split(everything, "calibration"))
+    asked = {
+        "fitted": [*first, *of_split(everything, "validation")],
+        "guarded": second,
+        "test": of_split(everything, "test"),
+    }
+    exams = {part: bench.exam(asked[part], data) for part in PARTS}
+    found: dict[str, Any] = {}
+    if policy is not None:
+        write = bench.writer(policy)
+        rows = {}
+        for part in PARTS:
+            hints = write(asked[part])
+            log(f"{part}: hints {hint_shares(asked[part], hints)}")
+            rows[part] = guided_rows(exams[part], _asked(bench, exams[part], hints))
+            log(f"{part}: {len(rows[part])} predictions with guidance")
+        found |= {method: figures(rows, method) for method in ("cgp", "cgp+logprob")}
+        write_atomically(out, json.dumps(found, indent=2) + "\n")
+    if sampled:
+        drawn = {}
+        for part in PARTS:
+            drawn[part] = sampled_rows(exams[part], _drawn(bench, exams[part]))
+            log(f"{part}: {len(drawn[part])} predictions of samples")
+        found["consistency"] = figures(drawn, "consistency")
+        write_atomically(out, json.dumps(found, indent=2) + "\n")
+    for each in found.values():
+        typer.echo(f"{each['method']}, {each['calibrator']}, least risk {each['least_risk']}\n{table(each['kinds'])}\n")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,84 @@
+"""Figures of guided and sampled methods: rows as the library's estimators make them, and evidence that stays apart."""
+
+from __future__ import annotations
+
+import math
+import random
+
+import torch
+
+from models.radiology.data.questions import Asked
+from models.radiology.guidance import Exam
+from models.radiology.guided import PARTS, figures, guided_rows, sampled_rows
+from prompt4trust.models import Completion
+
+TOKENS = (
+    "Finding",
+    ":",
+    " Yes",
+    " =",
+    " A",
+    ".",
+    " The",
+    " answer",
+    " is",
+    " A",
+    " with",
+    " confidence",
+    " ",
+    "8",
+    "0",
+)
+
+
+def asked(name: str, picture: str, gold: int = 0) -> Asked:
+    return Asked(name, picture, "test", "head", "presence", "Is it?", ("Yes", "No"), gold)
+
+
+def reply(letter: str = "A", stated: int = 80) -> Completion:
+    tokens = [token.replace("A", letter) for token in TOKENS[:-2]] + [*str(stated)]
+    likely = [{token: math.log(0.9), "?": math.log(0.1)} for token in tokens]
+    return Completion("".join(tokens), "stop", likely, tokens)
+
+
+def test_guided_rows_differ_by_their_signals_alone() -> None:
+    exam = Exam([asked("q1", "p1"), asked("q2", "p1", gold=1)], [0, 0], torch.zeros(1, 1, 1))
+    plain, told, _, invalid = guided_rows(exam, [reply(), Completion("no idea", "stop")])
+    assert (plain.estimator, plain.answer, plain.confidence, plain.signals) == ("cgp", "A", 0.8, {})
+    assert (told.estimator, told.answer, told.confidence) == ("cgp+logprob", "A", 0.8)
+    assert math.isclose(told.signals["reply_probability"], 0.9**10)  # up to and with the letter of the verdict
+    assert invalid.answer is None
+    assert invalid.invalid is not None
+
+
+def test_samples_agree_with_the_first_one() -> None:
+    exam = Exam([asked("q1", "p1")], [0], torch.zeros(1, 1, 1))
+    [row] = sampled_rows(exam, [[reply("B"), reply("A"), reply("B"), Completion("?", "stop")]])
+    assert (row.answer, row.confidence, row.correct) == ("B", 1 / 3, False)
+
+
+def test_evidence_is_made_of_the_parts_that_it_is_named_after() -> None:
+    """Test answers that are all wrong change neither calibrator nor guard."""
+    rng = random.Random(3)
+
+    def part(name: str, n: int, right: float | None) -> list[Asked]:
+        made = []
+        for place in range(n):
+            sure = place % 2
+            chance = (0.97 if sure else 0.5) if right is None else right
+            made.append(asked(f"{name}{place}-{sure}", f"{name}{place // 4}", gold=int(rng.random() > chance)))
+        return made
+
+    exams = {
+        name: Exam(part(name, n, right), [0] * n, torch.zeros(1, 1, 1))
+        for name, n, right in zip(PARTS, (200, 200, 80), (None, None, 0.0), strict=True)
+    }
+    rows = {
+        name: guided_rows(exam, [reply("A", 95 if each.id.endswith("1") else 60) for each in exam.asked])
+        for name, exam in exams.items()
+    }
+    found = figures(rows, "cgp")
+    assert found["n"] == {"fitted": 200, "guarded": 200, "test": 80}
+    assert found["kinds"]["all"]["accuracy"]["value"] == 0
+    assert 0.6 < found["kinds"]["all"]["mean_confidence"]["value"] < 0.85
+    assert found["least_risk"] < 0.2
