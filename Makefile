@@ -110,6 +110,10 @@ test-reports: .venv/.developed ## Write 1000 answers as FHIR bundles and DICOM r
 	TRUSTVQA_TEST_REPORTS=$(or $(REPORTS),1000) REPLIES=5000 $(OFFLINE) $(QUIET_CPU) \
 	  $(BIN)/python -m pytest -n 0 --timeout=1800 tests/services/gateway/results tests/services/gateway/test_statement.py $(ARGS)
 
+.PHONY: test-radiology
+test-radiology: .venv/.developed ## Ask the shipped radiology pair about all forty test pictures of VQA-RAD: the stored figures must come out again
+	RADIOLOGY_WHOLE=1 $(OFFLINE) $(QUIET_CPU) $(BIN)/python -m pytest -n 0 --timeout=1800 tests/models/radiology/test_shipped.py $(ARGS)
+
 .PHONY: test-litellm
 test-litellm: .venv/.developed ## Ask a gateway by LiteLLM's SDK, from an environment of its own (it pins much): LITELLM_PYTHON= for one that is there
 	if [ -z "$(LITELLM_PYTHON)" ] && [ ! -x build/litellm/bin/litellm ]; then

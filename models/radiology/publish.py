@@ -13,7 +13,7 @@ import transformers
 
 from models.radiology.data.other_pictures import write_learned
 from models.radiology.export import export_questions
-from models.radiology.reproduction import reproduced
+from models.radiology.reproduction import FEW, reproduced
 from models.radiology.stages import LAST, STAGES
 from models.radiology.training.policy import GUIDE_TEMPLATE, fresh_policy, load_policy, save_policy
 from models.radiology.workshop import Workshop
@@ -48,7 +48,11 @@ def publish(shop: Workshop, out: Path) -> Path:
     for path in folder.iterdir():
         if path.is_file():
             path.chmod(0o644)  # weights are written private, but services under other users read them
-    made = {**provenance(shop), "reproduced": reproduced(folder, shop.parts, shop.data)}
+    made = {
+        **provenance(shop),
+        "reproduced": reproduced(folder, shop.parts, shop.data),
+        "reproduced_few": reproduced(folder, shop.parts, shop.data, every=FEW),
+    }
     write_atomically(folder / "provenance.json", json.dumps(made, indent=2) + "\n")
     publish_policy(shop, shop.work / POLICY)
     export_questions(shop.asked, shop.work)
