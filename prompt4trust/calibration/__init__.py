@@ -1,8 +1,9 @@
 """Post-hoc correction of stated confidences: fit on held-out answers, save as JSON, load, apply."""
 
-from prompt4trust.calibration.artifact import CalibrationKey, CalibratorArtifact, Candidate, FamilyChoice
+from prompt4trust.calibration.artifact import CalibrationKey, CalibratorArtifact, Candidate, FamilyChoice, GroupErrors
 from prompt4trust.calibration.base import Calibrator, Signals
 from prompt4trust.calibration.beta import Beta
+from prompt4trust.calibration.by_group import GroupOffset, GroupOffsets, Groups, StratumOffsets
 from prompt4trust.calibration.families import FAMILIES, get_family
 from prompt4trust.calibration.fitting import fit_artifact, hash_rows
 from prompt4trust.calibration.histogram import Histogram
@@ -25,6 +26,10 @@ __all__ = [
     "CalibratorArtifact",
     "Candidate",
     "FamilyChoice",
+    "GroupErrors",
+    "GroupOffset",
+    "GroupOffsets",
+    "Groups",
     "Histogram",
     "Identity",
     "Isotonic",
@@ -33,6 +38,7 @@ __all__ = [
     "RawPlatt",
     "SeveralSignal",
     "Signals",
+    "StratumOffsets",
     "Temperature",
     "TwoSignal",
     "VennAbers",

@@ -5,21 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar, Literal, Self
 
+import numpy.typing as npt
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
 from prompt4trust.artifact import JsonArtifact
-from prompt4trust.calibration.base import Calibrator, Value
+from prompt4trust.calibration.base import Calibrator, Signals, Value
+from prompt4trust.calibration.by_group import GroupOffsets, Groups
 from prompt4trust.calibration.families import get_family
 from prompt4trust.calibration.reliability import Bin
+from prompt4trust.metrics.tally import FloatArray
 from prompt4trust.models import Decoding
 from prompt4trust.pictures import PicturePreparation
 
 MetricValues = dict[str, dict[str, float | None]]
 """Metric -> value, low and high of its interval; null where undefined."""
 
-NEWEST_FORMAT = 3
-"""Format 1 held one-signal parameters and no record of a choice, format 2 neither decoding nor preparation of pictures.
-Files of both are still read; what does not record these two fits no answer (see `CalibrationKey.fits`)."""
+NEWEST_FORMAT = 4
+"""Format 1 held one-signal parameters and no record of a choice, format 2 neither decoding nor preparation of pictures,
+format 3 no corrections by group. Files of all are still read; what does not record these two fits no answer (see
+`CalibrationKey.fits`)."""
 UNRECORDED = (
     "does not record the decoding and the preparation of pictures that its answers came from, so that it fits no "
     "answer: make it again"
@@ -174,6 +178,22 @@ class FamilyChoice(BaseModel):
     candidates: tuple[Candidate, ...]
 
 
+class GroupErrors(BaseModel):
+    """A group's calibration errors on the answers that were fitted on.
+
+    Attributes:
+        n: Answers of the group.
+        before: ECE of the confidences as stated, with its interval.
+        after: ECE of the corrected ones, cross-fitted where the artifact's `metrics_after` is.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    n: int = Field(ge=1)
+    before: dict[str, float | None]
+    after: dict[str, float | None]
+
+
 class CalibratorArtifact(JsonArtifact):
     """A calibrator, its provenance and its effect.
 
@@ -200,6 +220,8 @@ class CalibratorArtifact(JsonArtifact):
         reliability_after: The same of the corrected ones, cross-fitted where `metrics_after` is.
         questions: Fingerprint of what was asked, as runs have it: by it the reference inputs are found that belong to
             these questions. None in older files, and where the answers are not those of a data set.
+        by_group: Corrections by group behind the family's, or None where all groups are corrected alike.
+        groups: Stratum -> value -> calibration errors there; empty where no strata were asked for.
     """
 
     newest_format: ClassVar[int] = NEWEST_FORMAT
@@ -223,6 +245,8 @@ class CalibratorArtifact(JsonArtifact):
     reliability_before: tuple[Bin, ...] = ()
     reliability_after: tuple[Bin, ...] = ()
     questions: str | None = None
+    by_group: GroupOffsets | None = None
+    groups: dict[str, dict[str, GroupErrors]] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _can_be_applied(self) -> Self:
@@ -240,3 +264,24 @@ class CalibratorArtifact(JsonArtifact):
     def applies_to(self, key: CalibrationKey) -> bool:
         """Whether confidences of this combination may be corrected by it: only of the very same one."""
         return self.key.fits(key)
+
+    def correct(self, confidence: npt.ArrayLike, signals: Signals | None = None, groups: Groups = ()) -> FloatArray:
+        """Correct confidences: by the family, and where the artifact has corrections by group by these.
+
+        Args:
+            confidence: Stated confidences in [0, 1]; shape [n].
+            signals: Values for the family's `inputs()`; shape [n] each.
+            groups: What is known of each question, n of them; not looked at without corrections by group, and empty
+                where nothing is known of any.
+
+        Returns:
+            Corrected confidences in [0, 1]; shape [n].
+
+        Raises:
+            MissingSignalError: If a signal is not there.
+            ValueError: If a confidence is out of range, or there are not as many groups.
+        """
+        corrected = self.calibrator().apply(confidence, signals)
+        if self.by_group is None or not groups:
+            return corrected
+        return self.by_group.apply(corrected, groups)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,9 @@ from prompt4trust.calibration import (
     CalibrationKey,
     CalibratorArtifact,
     FamilyChoice,
+    GroupErrors,
+    GroupOffsets,
+    Groups,
     Signals,
     fit_artifact,
     get_family,
@@ -22,6 +26,7 @@ from prompt4trust.evaluation.prediction_arrays import fitting_rows, row_clusters
 from prompt4trust.evaluation.predictions import Prediction
 from prompt4trust.metrics import METRICS, summarize
 from prompt4trust.metrics.consistency import consistency_band
+from prompt4trust.metrics.intervals import metric_intervals
 
 _ERRORS = ("ece", "ace", "smooth_ece")
 
@@ -33,6 +38,8 @@ def cross_fit(
     *,
     signals: Signals | None = None,
     clusters: Sequence[str] | None = None,
+    groups: Groups = (),
+    strata: Sequence[str] = (),
     folds: int = 5,
     seed: int = 0,
 ) -> npt.NDArray[np.float64]:
@@ -47,14 +54,17 @@ def cross_fit(
             fold, and with fewer of them than folds there are as many folds. None where each stands by itself.
         folds: Number of parts, at least 2, of nearly equal size; where each stands by itself with an equal share of
             right answers, too.
+        groups: What is known of each question, n of them; needed where there are strata.
+        strata: Those whose groups are corrected each by itself, behind the family; none where all are corrected alike.
         seed: Seed of the division into parts.
 
     Returns:
         Corrected confidences; shape [n].
 
     Raises:
-        ValueError: If the family is unknown, or some fold's complement is too small or all right or all wrong; or if
-            all answers belong to one cluster.
+        ValueError: If the family is unknown, or some fold's complement is too small or all right or all wrong; if all
+            answers (or, with strata, those of a fold's complement) belong to one cluster; or if groups are not as
+            `GroupOffsets.fit` wants them.
 
     Example:
         >>> stated = [0.9] * 40 + [0.6] * 40
@@ -68,6 +78,8 @@ def cross_fit(
     if folds < 2:
         raise ValueError("cross-fitting needs at least 2 folds")
     _check_parts(right, folds)
+    if strata and len(groups) != len(stated):
+        raise ValueError(f"there must be groups for each of {len(stated)} answers, not {len(groups)}")
     random = np.random.default_rng(seed)
     together = clusters is not None and len(set(clusters)) < len(clusters)
     fold = _folds_of_clusters(clusters or (), right, folds, random) if together else _folds(right, folds, random)
@@ -78,6 +90,19 @@ def cross_fit(
             others = {name: values[~held] for name, values in columns.items()}
             fitted = get_family(family).fit(stated[~held], right[~held], others)
             corrected[held] = fitted.apply(stated[held], {name: values[held] for name, values in columns.items()})
+            if strata:
+                known = list(compress(groups, ~held))
+                inner = cross_fit(
+                    family,
+                    stated[~held],
+                    right[~held],
+                    signals=others,
+                    clusters=None if clusters is None else list(compress(clusters, ~held)),
+                    folds=folds,
+                    seed=seed,
+                )
+                offsets = GroupOffsets.fit(inner, right[~held], known, strata)
+                corrected[held] = offsets.apply(corrected[held], list(compress(groups, held)))
     return corrected
 
 
@@ -90,6 +115,7 @@ def fit_calibrator(
     dataset: str,
     clock: Callable[[], datetime],
     choice: FamilyChoice | None = None,
+    strata: Sequence[str] = (),
     folds: int = 5,
     resamples: int = 1000,
     seed: int = 0,
@@ -104,6 +130,7 @@ def fit_calibrator(
         dataset: Name of the held-out data.
         clock: Gives the present time, with its zone.
         choice: The choice of the family, for the record.
+        strata: Those whose groups are corrected each by itself, such as modality; none where all are corrected alike.
         folds: Number of parts of the cross-fitting.
         resamples: Bootstrap resamples for the metrics' intervals.
         seed: Seed of the division into parts and of the bootstrap.
@@ -112,7 +139,8 @@ def fit_calibrator(
         The artifact, not yet saved. Its parameters are fitted on all rows.
 
     Raises:
-        ValueError: If the predictions are too few, all right or all wrong, or the family is unknown.
+        ValueError: If the predictions are too few, all right or all wrong, the family is unknown, or strata are not as
+            `GroupOffsets.fit` wants them.
     """
     rows = fitting_rows(predictions)
     stated, right = [row.confidence or 0.0 for row in rows], [row.correct for row in rows]
@@ -131,7 +159,15 @@ def fit_calibrator(
         resamples=resamples,
         seed=seed,
     )
-    corrected = cross_fit(family, stated, right, signals=signals, clusters=clusters, folds=folds, seed=seed)
+    groups = [row.groups for row in rows]
+    corrected = cross_fit(
+        family, stated, right, signals=signals, clusters=clusters, groups=groups, strata=strata, folds=folds, seed=seed
+    )
+    by_group = None
+    if strata:
+        # By confidences that were corrected without the answer: those of the fit itself look better than they are.
+        alike = cross_fit(family, stated, right, signals=signals, clusters=clusters, folds=folds, seed=seed)
+        by_group = GroupOffsets.fit(alike, right, groups, strata)
     after = summarize(corrected, right, clusters=clusters, resamples=resamples, seed=seed)["valid"]
     return fitted.model_copy(
         update={
@@ -143,8 +179,43 @@ def fit_calibrator(
             "reliability_after": reliability(corrected, right),
             "folds": folds,
             "choice": choice,
+            "by_group": by_group,
+            "groups": _errors_by_group(by_group, groups, stated, corrected, right, clusters, resamples, seed),
+            "warnings": [*fitted.warnings, *(by_group.warnings() if by_group is not None else [])],
         }
     )
+
+
+def _errors_by_group(
+    by_group: GroupOffsets | None,
+    groups: Groups,
+    stated: Sequence[float],
+    corrected: npt.NDArray[np.float64],
+    right: Sequence[bool],
+    clusters: Sequence[str],
+    resamples: int,
+    seed: int,
+) -> dict[str, dict[str, GroupErrors]]:
+    """Measure every group's calibration error, as stated and as corrected."""
+    found: dict[str, dict[str, GroupErrors]] = {}
+    known = [{} if by_group is None else by_group.known(each) for each in groups]
+    for stratum in () if by_group is None else by_group.strata:
+        own = found.setdefault(stratum.name, {})
+        for value in stratum.groups:
+            places = [place for place, each in enumerate(known) if each.get(stratum.name) == value]
+            before, after = (
+                metric_intervals(
+                    np.asarray(confidence)[places],
+                    np.asarray(right)[places],
+                    {"ece": METRICS["ece"]},
+                    clusters=[clusters[place] for place in places],
+                    resamples=resamples,
+                    seed=seed,
+                )["ece"].as_json()
+                for confidence in (stated, corrected)
+            )
+            own[value] = GroupErrors(n=len(places), before=before, after=after)
+    return found
 
 
 def _check_parts(right: npt.NDArray[np.bool_], folds: int) -> None:

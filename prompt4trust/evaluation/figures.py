@@ -38,6 +38,25 @@ class Figures(_Model):
     confidence_spread: float | None
 
 
+class WorstGroupFigures(_Model):
+    """The group of a stratum with the largest ECE over its valid rows.
+
+    Attributes:
+        value: The group.
+        n: Its valid rows.
+        groups: Groups with 20 valid rows and more, which it is the worst of.
+        ece: Its ECE, with the interval of the largest ECE of all these groups (see `prompt4trust.metrics.WorstGroup`).
+        by_chance: The largest ECE of as many perfectly calibrated groups: the mean over draws, and between which values
+            95 % of them lie.
+    """
+
+    value: str
+    n: int
+    groups: int
+    ece: Estimate
+    by_chance: Estimate
+
+
 class Outline(_Model):
     """Numbers that a method's diagrams are drawn from.
 
@@ -74,6 +93,7 @@ class MethodReport(_Model):
         policies: Policy versions that wrote guidance.
         figures: Over all predictions.
         groups: Group -> value -> figures.
+        worst: Group -> its worst value by ECE, where two values or more have 20 valid rows.
         reliability: The reliability diagram of the valid rows.
         outline: Numbers for further diagrams; None without answers to questions of known truth.
         calls: Mean model calls a prediction.
@@ -93,6 +113,7 @@ class MethodReport(_Model):
     policies: tuple[str, ...]
     figures: Figures
     groups: Mapping[str, Mapping[str, Figures]]
+    worst: Mapping[str, WorstGroupFigures] = {}
     reliability: tuple[Bin, ...]
     outline: Outline | None = None
     calls: float

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ class PredictionArrays:
         valid: Whether each holds a verdict; shape [n].
         signals: Further numbers by name, NaN where a row does not carry them; shape [n] each.
         clusters: What each row belongs to, n of them: equal for questions about one picture.
+        groups: What is known of each row's question, n of them.
     """
 
     ids: tuple[str, ...]
@@ -34,6 +36,7 @@ class PredictionArrays:
     valid: Bools
     signals: Mapping[str, Floats]
     clusters: tuple[str, ...]
+    groups: tuple[Mapping[str, str], ...]
 
     @classmethod
     def of(cls, rows: Sequence[Prediction]) -> PredictionArrays:
@@ -45,6 +48,7 @@ class PredictionArrays:
             np.array([row.invalid is None for row in rows], dtype=np.bool_),
             signal_columns(rows),
             row_clusters(rows),
+            tuple(row.groups for row in rows),
         )
 
     def calibrated(self, artifact: CalibratorArtifact | None) -> PredictionArrays:
@@ -52,7 +56,10 @@ class PredictionArrays:
         usable = self.correctable(artifact)
         if artifact is None or not usable.any():
             return self
-        return replace(self, confidence=correct_where(artifact.calibrator(), self.confidence, self.signals, usable))
+        corrected = correct_where(artifact.calibrator(), self.confidence, self.signals, usable)
+        if artifact.by_group is not None:
+            corrected[usable] = artifact.by_group.apply(corrected[usable], list(compress(self.groups, usable)))
+        return replace(self, confidence=corrected)
 
     def correctable(self, artifact: CalibratorArtifact | None) -> Bools:
         """Mark the rows that hold a verdict and every signal that a calibrator needs."""
@@ -71,6 +78,7 @@ class PredictionArrays:
             valid=self.valid[places],
             signals=signals,
             clusters=clusters,
+            groups=tuple(self.groups[place] for place in places),
         )
 
     def aligned(self, ids: Sequence[str]) -> PredictionArrays:

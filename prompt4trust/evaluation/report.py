@@ -16,6 +16,7 @@ from prompt4trust.evaluation.manifest import RunManifest, TableOrigin
 from prompt4trust.evaluation.prediction_arrays import PredictionArrays, fitting_hash
 from prompt4trust.evaluation.predictions import Prediction
 from prompt4trust.evaluation.strata import strata
+from prompt4trust.evaluation.worst_groups import worst_groups
 from prompt4trust.metrics import METRICS, Interval, Metric, summarize
 from prompt4trust.metrics.consistency import consistency_band, reliability_band
 from prompt4trust.metrics.curves import confidence_counts, risk_coverage_curve
@@ -180,6 +181,14 @@ def _method(
     labelled = [row for row in predicted if row.is_labelled]
     stated = PredictionArrays.of(labelled)
     scored = stated.calibrated(artifact)
+    parts = strata(labelled)
+    groups = {
+        group: {
+            value: _figures(scored.at(places), group_resamples, seed, _GROUP_METRICS)
+            for value, places in values.items()
+        }
+        for group, values in parts.items()
+    }
     report = MethodReport(
         name=name,
         estimator=estimator,
@@ -192,13 +201,8 @@ def _method(
         invalid=dict(Counter(row.invalid for row in predicted if row.invalid is not None)),
         policies=tuple(sorted({row.guidance.version for row in predicted if row.guidance})),
         figures=_figures(scored, resamples, seed),
-        groups={
-            group: {
-                value: _figures(scored.at(places), group_resamples, seed, _GROUP_METRICS)
-                for value, places in values.items()
-            }
-            for group, values in strata(labelled).items()
-        },
+        groups=groups,
+        worst=worst_groups(groups, parts, scored, resamples=group_resamples, seed=seed),
         reliability=reliability(scored.confidence[scored.valid], scored.correct[scored.valid]),
         outline=_outline(scored, resamples, seed),
         calls=_mean([row.cost.calls for row in predicted]),

@@ -11,7 +11,7 @@ import numpy as np
 from prompt4trust.calibration import CalibratorArtifact
 from prompt4trust.estimators.option_signals import option_probabilities
 from prompt4trust.evaluation.predictions import Prediction
-from prompt4trust.selection import CheckedAnswer, GuardArtifact, Limit
+from prompt4trust.selection import CheckedAnswer, GuardArtifact, Limit, RiskRule
 
 
 def checked_answers(rows: Sequence[Prediction], calibrator: CalibratorArtifact | None = None) -> list[CheckedAnswer]:
@@ -25,14 +25,17 @@ def checked_answers(rows: Sequence[Prediction], calibrator: CalibratorArtifact |
     Returns:
         The answers, in order.
     """
-    fitted = None if calibrator is None else calibrator.calibrator()
+    fitted, by_group = (None, None) if calibrator is None else (calibrator.calibrator(), calibrator.by_group)
 
     def confidence(row: Prediction) -> float | None:
         if fitted is None or row.confidence is None:
             return row.confidence
         if any(name not in row.signals for name in fitted.inputs()):
             return None
-        return round(float(fitted.apply(row.confidence, row.signals)), 4)  # as replies show it
+        corrected = fitted.apply([row.confidence], {name: [value] for name, value in row.signals.items()})
+        if by_group is not None:
+            corrected = by_group.apply(corrected, [row.groups])
+        return round(float(corrected[0]), 4)  # as replies show it
 
     return [
         CheckedAnswer(
@@ -93,17 +96,47 @@ def try_risks(
     Returns:
         One trial a risk, in order.
     """
-    rule = guard.risk_rule(delta)
+    return _trials(guard, guard.risk_rule(delta), answers, risks)
+
+
+def _trials(
+    guard: GuardArtifact, rule: RiskRule | None, answers: Sequence[CheckedAnswer], risks: Sequence[float]
+) -> list[RiskTrial]:
     scores = np.array(
         [-1.0 if answer.confidence is None else guard.score(answer.confidence, [answer.id]) for answer in answers]
     )
     wrong = np.array([not answer.correct for answer in answers], dtype=np.bool_)
     found = []
     for risk in risks:
-        limit = rule.at(risk)
+        limit = None if rule is None else rule.at(risk)
         given = scores >= limit.score if limit else np.zeros(len(answers), dtype=np.bool_)
         found.append(RiskTrial(risk, limit, len(answers), int(given.sum()), int((given & wrong).sum())))
     return found
+
+
+def try_group_risks(
+    guard: GuardArtifact, answers: Sequence[CheckedAnswer], risks: Sequence[float], delta: float
+) -> dict[str, list[RiskTrial]]:
+    """Apply the thresholds of every group to its answers with known truth.
+
+    Args:
+        guard: The guard whose thresholds are tried.
+        answers: As `try_risks` takes them; those of no known group are in no trial, as they are always deferred.
+        risks: Accepted risks in [0, 1].
+        delta: Probability with which the promise may fail in any group, in (0, 1).
+
+    Returns:
+        Group in words -> one trial a risk, in order; empty where the guard does not promise by group. A group with too
+        few rows answers nothing.
+    """
+    rules = guard.group_rules(delta)
+    if rules is None:
+        return {}
+    members: dict[str, list[CheckedAnswer]] = {group.line: [] for group in rules.groups}
+    for answer in answers:
+        if (group := rules.of(answer.groups)) is not None:
+            members[group.line].append(answer)
+    return {group.line: _trials(guard, group.rule, members[group.line], risks) for group in rules.groups}
 
 
 def try_coverages(

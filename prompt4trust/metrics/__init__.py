@@ -21,12 +21,14 @@ from prompt4trust.metrics.selective import (
     coverage_at_risk,
 )
 from prompt4trust.metrics.summary import METRICS, summarize
+from prompt4trust.metrics.worst_group import WorstGroup, worst_group
 
 __all__ = [
     "METRICS",
     "ErrorEstimate",
     "Interval",
     "Metric",
+    "WorstGroup",
     "accuracy",
     "accuracy_at_coverage",
     "ace_estimate",
@@ -45,4 +47,5 @@ __all__ = [
     "negative_log_likelihood",
     "smooth_calibration_error",
     "summarize",
+    "worst_group",
 ]

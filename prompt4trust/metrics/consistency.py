@@ -36,7 +36,7 @@ def consistency_band(confidence: npt.ArrayLike, metric: Metric, *, resamples: in
         >>> round(band.value, 2), round(band.low, 2), round(band.high, 2)
         (0.04, 0.0, 0.12)
     """
-    drawn = _drawn(confidence, resamples, seed)
+    drawn = calibrated_outcomes(confidence, resamples, seed)
     values = metric(drawn)
     low, high = np.percentile(values, [2.5, 97.5])
     return Interval(float(values.mean()), float(low), float(high))
@@ -68,7 +68,7 @@ def reliability_band(
     """
     if bins < 1:
         raise ValueError(f"there must be at least one bin, not {bins}")
-    drawn = _drawn(confidence, resamples, seed)
+    drawn = calibrated_outcomes(confidence, resamples, seed)
     place = np.searchsorted(np.arange(1, bins) / bins, drawn.levels, side="left")
     band: list[tuple[float, float] | None] = []
     for index in range(bins):
@@ -82,8 +82,14 @@ def reliability_band(
     return band
 
 
-def _drawn(confidence: npt.ArrayLike, resamples: int, seed: int) -> Tally:
-    """Draw the outcomes of all answers from their confidences, again and again."""
+def calibrated_outcomes(confidence: npt.ArrayLike, resamples: int, seed: int) -> Tally:
+    """Draw the outcomes of all answers from their confidences, again and again.
+
+    Args, errors: As `consistency_band`.
+
+    Returns:
+        A tally of `resamples` samples.
+    """
     if resamples < 1:
         raise ValueError(f"there must be at least one resample, not {resamples}")
     observed = Tally.of(confidence, np.zeros(np.shape(confidence), dtype=np.bool_))

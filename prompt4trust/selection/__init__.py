@@ -2,11 +2,14 @@
 
 from prompt4trust.selection.artifact import (
     CalibratorReference,
+    GroupedRisk,
+    GroupRisk,
     GuardArtifact,
     OptionEvidence,
     RiskEvidence,
 )
 from prompt4trust.selection.bounds import upper_bound
+from prompt4trust.selection.by_group import GroupRule, GroupRules
 from prompt4trust.selection.fitting import CheckedAnswer, fit_guard
 from prompt4trust.selection.option_sets import OptionSet, OptionSets, nonconformity
 from prompt4trust.selection.ranking import level_of, selection_score, tie_of
@@ -16,6 +19,10 @@ from prompt4trust.selection.starts import place_start, start_counts
 __all__ = [
     "CalibratorReference",
     "CheckedAnswer",
+    "GroupRisk",
+    "GroupRule",
+    "GroupRules",
+    "GroupedRisk",
     "GuardArtifact",
     "Limit",
     "OptionEvidence",

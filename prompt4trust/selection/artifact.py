@@ -12,6 +12,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from prompt4trust.artifact import JsonArtifact
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
+from prompt4trust.group_names import MOST_STRATA, check_strata, value_in
+from prompt4trust.selection.by_group import MOST_COMBINATIONS, GroupRule, GroupRules
 from prompt4trust.selection.option_sets import OptionSets
 from prompt4trust.selection.ranking import STEPS, selection_score, tie_of
 from prompt4trust.selection.risk import RiskRule
@@ -21,10 +23,10 @@ Ties = Literal["split", "together"]
 Scale = Literal["stated", "calibrated"]
 """Which confidence is compared with thresholds."""
 
-NEWEST_FORMAT = 3
+NEWEST_FORMAT = 4
 """Files of format 1 do not say so, and record neither decoding nor preparation of pictures: they are read, and fit no
 answer (see `CalibrationKey.fits`). Format 3 may begin its tests at several numbers of answers; those of format 2 begin
-at one threshold, and keep their promises as before."""
+at one threshold, and keep their promises as before. Format 4 may promise in every group."""
 
 _SETS_SALT = "option set"
 
@@ -43,6 +45,8 @@ class CalibratorReference(_Part):
     def of(cls, artifact: CalibratorArtifact) -> Self:
         """Refer to a calibrator."""
         content = artifact.model_dump(mode="json", include={"family", "parameters", "key"})
+        if artifact.by_group is not None:  # what has none keeps the fingerprint of before there were any
+            content["by_group"] = artifact.by_group.model_dump(mode="json")
         digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
         return cls(name=artifact.name, fingerprint=f"sha256:{digest}")
 
@@ -72,6 +76,61 @@ class RiskEvidence(_Part):
         if isinstance(self.start, list) and any(one >= other for one, other in pairwise(self.start)):
             raise ValueError("numbers of answers at which tests begin must ascend")
         return self
+
+
+class GroupRisk(_Part):
+    """The answers of one group that its thresholds are tested on.
+
+    Attributes:
+        values: Its value of each stratum, in the strata's order.
+        rows: Its questions, those without a verdict included.
+        risk: Evidence for deferral; None where there are too few questions to promise anything.
+    """
+
+    values: tuple[Annotated[str, Field(min_length=1)], ...]
+    rows: int = Field(ge=1)
+    risk: RiskEvidence | None
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.risk is not None and len(self.risk.scores) > self.rows:
+            raise ValueError("more answers of a group were tested than questions asked")
+        return self
+
+
+class GroupedRisk(_Part):
+    """The evidence for deferral that holds in every group at once.
+
+    Attributes:
+        strata: Names of the strata whose combined values are the groups.
+        groups: The groups.
+    """
+
+    strata: Annotated[tuple[str, ...], Field(min_length=1, max_length=MOST_STRATA)]
+    groups: Annotated[tuple[GroupRisk, ...], Field(min_length=1, max_length=MOST_COMBINATIONS)]
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        check_strata(self.strata)
+        if any(len(group.values) != len(self.strata) for group in self.groups):
+            raise ValueError("a group has one value of each stratum")
+        if len({self._place(group) for group in self.groups}) < len(self.groups):
+            raise ValueError("two groups are the same")
+        return self
+
+    def rules(self, delta: float) -> GroupRules:
+        """Compute the thresholds of every group, each at its share of delta."""
+        share = delta / max(sum(group.risk is not None for group in self.groups), 1)
+        found = []
+        for group in self.groups:
+            risk = group.risk
+            rule = None if risk is None else RiskRule(risk.scores, risk.wrong, risk.start, share)
+            found.append(GroupRule(dict(zip(self.strata, group.values, strict=True)), group.rows, rule))
+        return GroupRules(self.strata, found, delta)
+
+    def _place(self, group: GroupRisk) -> tuple[str | None, ...]:
+        named = dict(zip(self.strata, group.values, strict=True))
+        return tuple(value_in(named, name) for name in self.strata)
 
 
 class OptionEvidence(_Part):
@@ -112,6 +171,8 @@ class GuardArtifact(JsonArtifact):
         warnings: Remarks that a person should read before trusting it.
         questions: Fingerprint of what was asked, as runs have it; None in older files.
         format: Version of the file's format.
+        by_group: Evidence for deferral in every group; where there is some, `risk` is for comparison alone and
+            gives no answer. None where the promise is over all questions.
     """
 
     newest_format: ClassVar[int] = NEWEST_FORMAT
@@ -132,6 +193,7 @@ class GuardArtifact(JsonArtifact):
     options: OptionEvidence | None = None
     warnings: list[str] = Field(default_factory=list)
     questions: str | None = None
+    by_group: GroupedRisk | None = None
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
@@ -141,6 +203,8 @@ class GuardArtifact(JsonArtifact):
             raise ValueError("more answers were tested than questions asked")
         if isinstance(self.risk.start, list) and (self.format < 3 or self.ties == "together"):
             raise ValueError("tests begin at numbers of answers from format 3 on, and where ties are told apart")
+        if self.by_group is not None and (self.format < 4 or self.ties == "together"):
+            raise ValueError("there are promises by group from format 4 on, and where ties are told apart")
         return self
 
     def applies_to(self, key: CalibrationKey) -> bool:
@@ -150,6 +214,10 @@ class GuardArtifact(JsonArtifact):
     def risk_rule(self, delta: float) -> RiskRule:
         """Compute the thresholds; takes milliseconds for thousands of rows, so keep the result."""
         return RiskRule(self.risk.scores, self.risk.wrong, self.risk.start, delta)
+
+    def group_rules(self, delta: float) -> GroupRules | None:
+        """Compute the thresholds of every group, or None where the promise is over all questions."""
+        return None if self.by_group is None else self.by_group.rules(delta)
 
     def option_sets(self) -> OptionSets | None:
         """Prepare the option sets, or None where there is no evidence for them."""

@@ -7,14 +7,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact, hash_rows
+from prompt4trust.group_names import check_strata, group_key, spellings, value_in
 from prompt4trust.selection.artifact import (
     NEWEST_FORMAT,
     CalibratorReference,
+    GroupedRisk,
+    GroupRisk,
     GuardArtifact,
     OptionEvidence,
     RiskEvidence,
     Ties,
 )
+from prompt4trust.selection.by_group import LEAST_ROWS, MOST_COMBINATIONS
 from prompt4trust.selection.option_sets import nonconformity
 from prompt4trust.selection.ranking import selection_score, tie_of
 from prompt4trust.selection.starts import place_start, set_aside, start_counts
@@ -57,6 +61,7 @@ def fit_guard(
     calibrator: CalibratorArtifact | None = None,
     ties: Ties = "split",
     group: str | None = None,
+    strata: Sequence[str] = (),
     delta: float = DELTA,
     seed: int = 0,
     data_hash: str | None = None,
@@ -73,6 +78,8 @@ def fit_guard(
         ties: Treatment of equally confident answers. Where they are kept together, a tenth of the rows only places the
             start of testing.
         group: Stratum within whose values option sets are to cover, or None.
+        strata: Those in every group of which the accepted risk is to hold, such as modality and sex; none where it is
+            to hold over all questions. Needs ties to be split.
         delta: Level at which testing is expected; it only helps to place the start, and any may be asked for later.
         seed: Seed of the division of the rows.
         data_hash: Hash of the rows as stated, where the confidences were corrected; None to take it from `answers`.
@@ -81,7 +88,8 @@ def fit_guard(
         The artifact, not yet saved.
 
     Raises:
-        ValueError: If there are too few answers or verdicts, ids are not unique, or a row lacks the stratum.
+        ValueError: If there are too few answers or verdicts, ids are not unique, a row lacks the stratum, or strata
+            are named by no answer, combine to more than 256 groups, or are to go with ties that are kept together.
 
     Example:
         >>> from datetime import UTC
@@ -106,6 +114,7 @@ def fit_guard(
     evidence, tested = _risk_evidence(ordered, ties, delta, seed)
     valid = [answer for answer in ordered if answer.confidence is not None]
     options = _option_evidence(ordered, group)
+    by_group = _risk_by_group(ordered, check_strata(strata), ties) if strata else None
     return GuardArtifact(
         format=NEWEST_FORMAT,
         name=name,
@@ -126,7 +135,8 @@ def fit_guard(
         seed=seed,
         risk=evidence,
         options=options,
-        warnings=_warnings(options),
+        warnings=[*_warnings(options), *_group_warnings(by_group, len(ordered))],
+        by_group=by_group,
     )
 
 
@@ -145,6 +155,40 @@ def _risk_evidence(answers: Sequence[CheckedAnswer], ties: Ties, delta: float, s
         start = place_start([score for score, _ in aside], [bad for _, bad in aside], len(tested), delta)
         return RiskEvidence(start=start, scores=scores, wrong=wrong), len(testing)
     return RiskEvidence(start=start_counts(len(tested)), scores=scores, wrong=wrong), len(testing)
+
+
+def _risk_by_group(answers: Sequence[CheckedAnswer], strata: Sequence[str], ties: Ties) -> GroupedRisk:
+    if ties == "together":
+        raise ValueError("promises by group need equally confident answers to be told apart")
+    spelt = [
+        spellings(
+            value
+            for answer in answers
+            for name, value in answer.groups.items()
+            if group_key(name) == group_key(stratum) and group_key(value)
+        )
+        for stratum in strata
+    ]
+    members: dict[tuple[str, ...], list[CheckedAnswer]] = {}
+    for answer in answers:
+        found = [value_in(answer.groups, stratum) for stratum in strata]
+        values = tuple(own[value] for own, value in zip(spelt, found, strict=True) if value is not None)
+        if len(values) == len(strata):
+            members.setdefault(values, []).append(answer)
+    if not members:
+        raise ValueError(f"no answer names its {' and '.join(strata)}")
+    if len(members) > MOST_COMBINATIONS:
+        raise ValueError(f"{len(members)} groups are too many; at most {MOST_COMBINATIONS} can be told apart")
+    return GroupedRisk(strata=tuple(strata), groups=tuple(_group_risk(each, members[each]) for each in sorted(members)))
+
+
+def _group_risk(values: tuple[str, ...], answers: Sequence[CheckedAnswer]) -> GroupRisk:
+    tested = _outcomes(answers, "split")
+    if len(answers) < LEAST_ROWS or not tested:
+        return GroupRisk(values=values, rows=len(answers), risk=None)
+    scores, wrong = [score for score, _ in tested], [bad for _, bad in tested]
+    evidence = RiskEvidence(start=start_counts(len(tested)), scores=scores, wrong=wrong)
+    return GroupRisk(values=values, rows=len(answers), risk=evidence)
 
 
 def _outcomes(answers: Iterable[CheckedAnswer], ties: Ties) -> list[tuple[float, int]]:
@@ -178,3 +222,17 @@ def _warnings(options: OptionEvidence | None) -> list[str]:
         for value, found in options.scores.items()
         if len(found) < _MIN_GROUP
     ]
+
+
+def _group_warnings(by_group: GroupedRisk | None, rows: int) -> list[str]:
+    if by_group is None:
+        return []
+    few = [
+        f"{', '.join(f'{name} {value}' for name, value in zip(by_group.strata, group.values, strict=True))} has "
+        f"{group.rows} of the {LEAST_ROWS} rows that a promise takes: all of its answers are left to a person"
+        for group in by_group.groups
+        if group.risk is None
+    ]
+    nowhere = rows - sum(group.rows for group in by_group.groups)
+    unnamed = f"{nowhere} answers do not name their {' and '.join(by_group.strata)}, and are in no group"
+    return [*few, unnamed] if nowhere else few

@@ -17,13 +17,14 @@ from trustvqa.reports.rendering import render
 
 @dataclass(frozen=True, slots=True)
 class CalibratorView:
-    """A calibrator as the page shows it: with diagrams, how candidates were compared, and figures before and after."""
+    """A calibrator as the page shows it: diagrams, how candidates were compared, figures before and after, by group."""
 
     artifact: CalibratorArtifact
     diagrams: Sequence[Diagram]
     judged: str
     candidates: Table | None
     effect: Table
+    groups: Sequence[Table]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def _view(artifact: CalibratorArtifact) -> CalibratorView:
     bins = {"as stated": artifact.reliability_before, "corrected": artifact.reliability_after}
     drawn = [Diagram.of(reliability_svg(each, f"{estimator} {name}"), name) for name, each in bins.items() if each]
     judged, candidates = (judged_words(choice), _candidates(choice)) if choice else ("", None)
-    return CalibratorView(artifact, drawn, judged, candidates, _effect(artifact))
+    return CalibratorView(artifact, drawn, judged, candidates, _effect(artifact), _groups(artifact))
 
 
 def _candidates(choice: FamilyChoice) -> Table:
@@ -94,3 +95,14 @@ def _effect(artifact: CalibratorArtifact) -> Table:
         if metric in before and metric in after and metric not in ("valid_rate", "confident_error_count")
     ]
     return Table(["", "as stated", "corrected", "if perfectly calibrated"], rows)
+
+
+def _groups(artifact: CalibratorArtifact) -> list[Table]:
+    tables = []
+    for stratum, groups in artifact.groups.items():
+        rows: list[list[Cell | str]] = [
+            [value, str(each.n), *(figure_cell(Estimate(**figures), "ece") for figures in (each.before, each.after))]
+            for value, each in groups.items()
+        ]
+        tables.append(Table([stratum, "n", "ECE as stated", "ECE corrected by group"], rows))
+    return tables

@@ -77,6 +77,10 @@ def as_csv(report: Report) -> str:
         costs = (("calls", method.calls), ("tokens", method.tokens), ("seconds", method.seconds))
         for what, spent in () if isinstance(report.run, TableOrigin) else costs:
             writer.writerow((method.name, "", "", "all", method.figures.n, f"{what}_per_answer", spent, None, None))
+        for group, worst in method.worst.items():
+            for metric, each in (("worst_group_ece", worst.ece), ("worst_group_ece_by_chance", worst.by_chance)):
+                figure = (metric, each.value, each.low, each.high)
+                writer.writerow((method.name, group, worst.value, "valid", worst.n, *figure))
         for group, values in method.groups.items():
             for value, figures in values.items():
                 writer.writerows(_lines(method.name, group, value, figures))

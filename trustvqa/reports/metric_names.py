@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from prompt4trust.evaluation.comparison import HIGHER, LOWER
-from prompt4trust.evaluation.figures import Estimate, MethodReport
+from prompt4trust.evaluation.figures import Estimate, MethodReport, WorstGroupFigures
 
 LABELS = {
     "accuracy": "accuracy",
@@ -59,6 +59,11 @@ def interval(estimate: Estimate | None, decimals: int = 3) -> str:
         return number(estimate.value, decimals)
     value, low, high = (number(each, decimals) for each in (estimate.value, estimate.low, estimate.high))
     return f"{value} [{low}, {high}]"
+
+
+def worst(found: WorstGroupFigures | None) -> str:
+    """Write the worst group's ECE with its interval, then its name and how many answers it has."""
+    return "-" if found is None else f"{interval(found.ece)} {found.value} ({found.n})"
 
 
 def costs(methods: Sequence[MethodReport]) -> list[tuple[str, list[str]]]:

@@ -29,6 +29,7 @@ from prompt4trust.questions import Question
 from prompt4trust.verdict import Invalid, Verdict
 from tests.support.calibration_keys import decodings, whole_key
 from trustvqa.reports import metric_names, write_report
+from trustvqa.reports.files import as_csv
 
 OPTIONS = {"A": "x", "B": "y <b>"}
 PAIR = whole_key(downstream="scripted", policy="policy-1", estimator="cgp", answer_template="answer-compact@1")
@@ -173,6 +174,28 @@ def test_groups_by_value_and_numbers_in_quarters() -> None:
         ("0.50 to 0.74", 25),
         ("0.75 to 0.99", 25),
     ]
+
+
+def test_the_worst_group_is_told_with_its_interval_and_in_the_csv() -> None:
+    asked, rows = [], []
+    random = np.random.default_rng(0)
+    for index in range(300):
+        family = ("side", "level", "rare")[2 if index % 30 == 0 else index % 2]
+        asked.append(question(index, family))
+        says, truth = (0.9, 0.9) if family == "side" else (0.9, 0.6)
+        rows.append(answered(asked[-1], "A" if random.random() < truth else "B", says))
+    made = build_report(rows, manifest(asked, ("cgp",)), resamples=20, group_resamples=20)
+    worst = made.methods[0].worst["family"]
+    errors = {value: figures.valid["ece"] for value, figures in made.methods[0].groups["family"].items()}
+    assert (worst.value, worst.groups) == ("level", 2)  # ten answers of "rare" say nothing
+    assert worst.ece.value == errors["level"].value
+    assert worst.ece.low == max(errors[value].low or 0 for value in ("side", "level"))
+    assert worst.ece.value is not None
+    assert worst.by_chance.high is not None
+    assert worst.ece.value > worst.by_chance.high
+    line = next(line for line in as_csv(made).splitlines() if ",worst_group_ece," in line)
+    assert line.startswith(f"cgp,family,level,valid,{worst.n},worst_group_ece,{worst.ece.value}")
+    assert Report.model_validate_json(made.model_dump_json()) == made
 
 
 def test_reliability_bins_are_open_below_and_closed_above() -> None:

@@ -11,13 +11,14 @@ import typer
 
 from prompt4trust.calibration import FAMILIES, CalibrationKey, CalibratorArtifact
 from prompt4trust.evaluation import Prediction, choose_family, fit_calibrator
+from prompt4trust.group_names import check_strata
 from trustvqa.cli.models.publishing import artifact_name, whole_key
 from trustvqa.cli.runs.options import Resamples
 
 
 @dataclass(frozen=True, slots=True)
 class FittingOptions:
-    """The family, or None to choose one; and the figures' folds, resamples and seed."""
+    """The family, or None to choose one; the figures' folds, resamples and seed; groups that are corrected apart."""
 
     family: Annotated[
         str | None,
@@ -26,6 +27,19 @@ class FittingOptions:
     seed: Annotated[int, typer.Option(help="Seed of the draw and of the folds.")] = 42
     resamples: Resamples = 1000
     folds: Annotated[int, typer.Option(min=2, help="Folds of the cross-fitted figures.")] = 5
+    by_group: Annotated[
+        str | None,
+        typer.Option(help="Correct each group of these by itself, shrunk to all: modality, or several with commas."),
+    ] = None
+
+
+def strata_names(text: str | None) -> tuple[str, ...]:
+    """Read the names of strata with commas between; none where nothing is named.
+
+    Raises:
+        ValueError: If one is empty, two are the same, or there are too many.
+    """
+    return () if text is None else check_strata([name.strip() for name in text.split(",")])
 
 
 def choose_and_fit(
@@ -65,6 +79,7 @@ def choose_and_fit(
     family = options.family or (choice.chosen if choice else "")
     return fit_calibrator(
         predictions,
+        strata=strata_names(options.by_group),
         name=artifact_name(family, key, suffix),
         family=family,
         key=key,

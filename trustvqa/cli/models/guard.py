@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,13 +15,21 @@ from rich.markup import escape
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
 from prompt4trust.evaluation import ManifestError, Prediction, RunManifest, TableError, read_manifest, read_predictions
 from prompt4trust.evaluation.prediction_arrays import fitting_hash
-from prompt4trust.evaluation.selection_trials import CoverageTrial, RiskTrial, checked_answers, try_coverages, try_risks
+from prompt4trust.evaluation.selection_trials import (
+    CoverageTrial,
+    RiskTrial,
+    checked_answers,
+    try_coverages,
+    try_group_risks,
+    try_risks,
+)
 from prompt4trust.selection import GuardArtifact, fit_guard
 from prompt4trust.typicality import is_typicality
 from services.common.registry.directory import Registry
 from services.common.registry.errors import RegistryError
 from services.common.registry.live_calibrator import live_calibrator
 from trustvqa.cli.errors import CommandError, fail
+from trustvqa.cli.models.fitting import strata_names
 from trustvqa.cli.models.held_out_answers import MOST_MISSING, SAME
 from trustvqa.cli.models.publishing import artifact_name, whole_key
 from trustvqa.cli.option_groups import grouped
@@ -42,6 +50,13 @@ class GuardOptions:
     ] = "split"
     group: Annotated[
         str | None, typer.Option(help="Option sets cover within each value of this, such as family or modality.")
+    ] = None
+    risk_by_group: Annotated[
+        str | None,
+        typer.Option(
+            help="The accepted risk holds in every group of these at once: modality, or several with commas. Questions "
+            "of no known group are then left to a person."
+        ),
     ] = None
     delta: Annotated[float, typer.Option(min=1e-6, max=0.5, help="Probability with which a promise may fail.")] = 0.05
     seed: Annotated[int, typer.Option(help="Seed of the division of the rows.")] = 42
@@ -89,11 +104,12 @@ def guard(
     for artifact, calibrator in made:
         answers = None if other is None else checked_answers(_of(other, artifact.key.estimator), calibrator)
         risks = try_risks(artifact, answers or [], RISKS, fitting.delta)
+        by_group = try_group_risks(artifact, answers or [], RISKS, fitting.delta)
         coverages = try_coverages(artifact, answers or [], COVERAGES)
-        _show(artifact, risks, coverages, fitting.delta, console, elsewhere=answers is not None)
+        _show(artifact, risks, by_group, coverages, fitting.delta, console, elsewhere=answers is not None)
         if publish:
             console.print(str(target.guards.publish(artifact)), highlight=False, soft_wrap=True)
-        documents.append(_document(artifact, risks, coverages, fitting.delta))
+        documents.append(_document(artifact, risks, by_group, coverages, fitting.delta))
     if as_json:
         print_json(documents)
 
@@ -117,6 +133,7 @@ def _fit(
             data_hash=fitting_hash(rows),
             ties=options.ties,
             group=options.group,
+            strata=strata_names(options.risk_by_group),
             delta=options.delta,
             seed=options.seed,
         )
@@ -179,6 +196,7 @@ def _carry(rows: Sequence[Prediction], signal: str) -> bool:
 def _show(
     artifact: GuardArtifact,
     risks: Sequence[RiskTrial],
+    by_group: Mapping[str, Sequence[RiskTrial]],
     coverages: Sequence[CoverageTrial],
     delta: float,
     console: Console,
@@ -197,6 +215,7 @@ def _show(
         table.add_row(*_risk_cells(each, artifact.rows), *(_other_cells(each) if elsewhere else ()))
     console.print(table, highlight=False)
     console.print(f"the least risk at which anything is answered: {_percent(rule.least_risk)}", highlight=False)
+    _show_groups(artifact, by_group, delta, console, elsewhere=elsewhere)
     if artifact.options is None:
         console.print("no option sets: this method gives no probability for each option", highlight=False)
     for each_coverage in coverages:
@@ -205,8 +224,39 @@ def _show(
         console.print(f"[yellow]warning[/] {escape(warning)}")
 
 
+def _show_groups(
+    artifact: GuardArtifact,
+    by_group: Mapping[str, Sequence[RiskTrial]],
+    delta: float,
+    console: Console,
+    *,
+    elsewhere: bool,
+) -> None:
+    rules = artifact.group_rules(delta)
+    if rules is None:
+        return
+    console.print(
+        f"\nthe gateway answers by these instead, which hold in every group at once with {100 * (1 - delta):.3g} % "
+        "certainty; a question of no group here is left to a person",
+        highlight=False,
+    )
+    heads = ["accepted risk", "confidence from", "answered", "wrong of these"]
+    for group in rules.groups:
+        if group.rule is None:
+            continue
+        table = tables.plain(*heads, *(["answered elsewhere", "wrong of these"] if elsewhere else []))
+        for each in by_group[group.line]:
+            table.add_row(*_risk_cells(each, group.rows), *(_other_cells(each) if elsewhere else ()))
+        console.print(f"{escape(group.line)}, {group.rows} questions", highlight=False)
+        console.print(table, highlight=False)
+
+
 def _document(
-    artifact: GuardArtifact, risks: Sequence[RiskTrial], coverages: Sequence[CoverageTrial], delta: float
+    artifact: GuardArtifact,
+    risks: Sequence[RiskTrial],
+    by_group: Mapping[str, Sequence[RiskTrial]],
+    coverages: Sequence[CoverageTrial],
+    delta: float,
 ) -> dict[str, object]:
     """Put what `_show` prints into an object."""
     return {
@@ -217,6 +267,7 @@ def _document(
         "delta": delta,
         "least_risk": artifact.risk_rule(delta).least_risk,
         "risks": [asdict(each) for each in risks],
+        "risks_by_group": {group: [asdict(each) for each in trials] for group, trials in by_group.items()},
         "option_sets": [asdict(each) for each in coverages],
         "warnings": list(artifact.warnings),
     }

@@ -117,6 +117,9 @@ def show(artifact: CalibratorArtifact, path: Path, before: str | None, console: 
         ),
         highlight=False,
     )
+    for stratum in artifact.by_group.strata if artifact.by_group is not None else ():
+        table = tables.errors_by_group(stratum.name, artifact.groups.get(stratum.name, {}), stratum.spread)
+        console.print(table, highlight=False)
     console.print(
         f"{artifact.family}, cross-fitted: each answer was corrected by a calibrator that had not seen it; the "
         "published one saw them all. A perfectly calibrated model shows errors above 0 too, by chance.",

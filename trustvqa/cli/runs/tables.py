@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from prompt4trust.calibration import FamilyChoice
+from prompt4trust.calibration import FamilyChoice, GroupErrors
 from prompt4trust.evaluation import Report
 from prompt4trust.evaluation.family_choice import JUDGED_BY
 from prompt4trust.evaluation.figures import Estimate, MethodReport
@@ -69,6 +69,11 @@ def by_group(report: Report, group: str) -> Iterator[Table]:
             ]
             n = max(figures.n for figures in found if figures is not None)
             table.add_row(escape(f"{value} ({n})"), *cells)
+        worst = [method.worst.get(group) for method in methods]
+        if any(worst):
+            table.add_row("worst ECE", *(escape(metric_names.worst(each)) for each in worst))
+            chance = ("" if each is None else metric_names.interval(each.by_chance) for each in worst)
+            table.add_row("  by chance", *chance)
         yield table
 
 
@@ -82,6 +87,17 @@ def before_and_after(
             name = metric_names.label(metric) + _ARROWS[metric_names.better(metric)]
             expected = metric_names.interval(ideal[metric]) if metric in ideal else ""
             table.add_row(name, metric_names.interval(before[metric]), metric_names.interval(after[metric]), expected)
+    return table
+
+
+def errors_by_group(stratum: str, groups: Mapping[str, GroupErrors], spread: float) -> Table:
+    """Lay the groups' calibration errors before and after beside each other."""
+    table = plain(escape(f"{stratum} (n)"), "ECE as stated", "ECE corrected by group")
+    for value, each in groups.items():
+        cells = (metric_names.interval(Estimate(**figures)) for figures in (each.before, each.after))
+        table.add_row(escape(f"{value} ({each.n})"), *map(escape, cells))
+    table.caption = f"spread of the groups' corrections: {spread:.2f} on the logit"
+    table.caption_justify = "left"
     return table
 
 

@@ -54,6 +54,11 @@ def _group(methods: Sequence[MethodReport], group: str) -> Iterator[Table]:
             found = [method.groups.get(group, {}).get(value) for method in methods]
             n = max(figures.n for figures in found if figures is not None)
             rows.append([value, str(n), *(_of(figures, "all", metric) for figures in found)])
+        worst = [method.worst.get(group) for method in methods]
+        if metric == "ece" and any(worst):
+            rows.append(["worst, of valid replies", "", *(metric_names.worst(each) for each in worst)])
+            by_chance = [None if each is None else each.by_chance for each in worst]
+            rows.append(["worst, if all were calibrated", "", *(figure_cell(each, metric) for each in by_chance)])
         yield Table(_head(methods, group, "n"), rows, heading=f"{metric_names.label(metric)} by {group}")
 
 

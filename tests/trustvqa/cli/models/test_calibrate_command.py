@@ -164,6 +164,31 @@ def test_a_named_family_is_taken_as_before_and_replaces_what_was_live(tmp_path: 
     assert registry.activate_calibrator(chosen) == platt
 
 
+def test_groups_are_corrected_each_by_itself_where_they_differ(tmp_path: Path, calibration: Path) -> None:
+    run = predicted(tmp_path, calibration, lambda stated: stated, seed=3)
+    kept, random = run / "predictions.jsonl", np.random.default_rng(1)
+    rows = [Prediction.model_validate_json(line) for line in kept.read_text().splitlines()]
+    named = []
+    for row in rows:
+        modality = ("CT", "MR")[int(row.id[1:]) % 2]
+        right = random.random() < (row.confidence or 0) - (0.45 if modality == "MR" else 0)
+        named.append(row.model_copy(update={"groups": {"modality": modality}, "answer": "A" if right else "B"}))
+    kept.write_text("".join(f"{row.model_dump_json()}\n" for row in named))
+    command: list[Argument] = ["calibrate", "--data", calibration, "--run", run, "--registry", "reg"]
+    command += ["--methods", "cgp", "--family", "platt"]
+    out, _ = trustvqa(tmp_path, *command, "--by-group", "modality")
+    [artifact] = Registry(tmp_path / "reg").calibrators.load_all()
+    ct, mr, unknown = artifact.correct([0.8] * 3, groups=[{"modality": "ct"}, {"modality": "MR"}, {}]).tolist()
+    assert ct - mr > 0.25
+    assert mr < unknown < ct
+    for value, errors in artifact.groups["modality"].items():
+        [line] = [line for line in out.splitlines() if line.startswith(f"{value} (150)")]
+        assert f"{errors.after['value']:.3f}" in line
+    assert "By group" in (run / "calibration.html").read_text()
+    _, err = trustvqa(tmp_path, *command, "--by-group", "sex", status=1)
+    assert "no answer names its sex" in err
+
+
 def test_asks_the_models_for_the_validation_questions(tmp_path: Path) -> None:
     calibration, validation = (questions(tmp_path, name, 60, first) for name, first in (("a", 0), ("b", 60)))
     server = ScriptedServer()

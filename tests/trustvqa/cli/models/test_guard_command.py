@@ -128,6 +128,35 @@ def test_groups_ties_and_methods_can_be_chosen_and_nothing_published(runs: tuple
     assert not (tmp_path / "registry").exists()
 
 
+def test_a_risk_that_holds_in_every_group_is_shown_and_published_by_group(
+    runs: tuple[Path, Path], tmp_path: Path
+) -> None:
+    run, other = runs
+    out, _ = guard(tmp_path, "--run", run, "--report-data", other, "--methods", "cgp", "--risk-by-group", "family",
+                   "--json")  # fmt: skip
+    [document] = json.loads(out)
+    [published] = Registry(tmp_path / "registry").guards.load_all()
+    rules = published.group_rules(0.05)
+    assert rules is not None
+    assert set(document["risks_by_group"]) == {"family side", "family size"}
+    for group in rules.groups:
+        assert group.rule is not None
+        [at_20] = [each for each in document["risks_by_group"][group.line] if each["max_risk"] == 0.2]
+        limit = group.rule.at(0.2)
+        assert (at_20["limit"] or {}).get("accepted") == (limit and limit.accepted)
+        # What came of it on the other run, counted here by hand.
+        rows = [row for row in read_predictions(other) if f"family {row.groups['family']}" == group.line]
+        scored = [row for row in rows if row.estimator == "cgp"]
+        given = [row for row in scored if limit and published.score(row.confidence or 0, [row.id]) >= limit.score]
+        assert (at_20["answered"], at_20["questions"]) == (len(given), len(scored))
+        assert at_20["wrong"] == sum(not row.correct for row in given)
+    out, _ = guard(tmp_path, "--run", run, "--methods", "cgp", "--risk-by-group", "family", "--no-publish")
+    assert "a question of no group here is left to a person" in " ".join(out.split())
+    assert "family side, 400 questions" in out
+    _, err = guard(tmp_path, "--run", run, "--risk-by-group", "sex", status=1)
+    assert "no answer names its sex" in err
+
+
 def calibrator(run: Path, seed: int = 0) -> CalibratorArtifact:
     rows = [row for row in fitting_rows(read_predictions(run)) if row.estimator == "cgp"]
     return fit_artifact(

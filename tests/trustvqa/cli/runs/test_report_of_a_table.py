@@ -44,6 +44,8 @@ def test_a_table_makes_the_full_report(tmp_path: Path, outcomes: tuple[list[floa
     assert err == ""
     assert "Not calibrated: stated (overconfident by " in out
     assert "CT (75)" in out
+    assert "worst ECE" in out
+    assert "  by chance" in out
     assert "model calls" not in out
     files = {kind: tmp_path / f"mine-report.{kind}" for kind in ("json", "csv", "html")}
     assert [line for line in out.splitlines() if line.startswith("/")] == [*map(str, files.values())]
@@ -54,11 +56,14 @@ def test_a_table_makes_the_full_report(tmp_path: Path, outcomes: tuple[list[floa
     assert figures["accuracy"].value == pytest.approx(np.mean(outcomes[1]))
     assert set(figures) > {"auroc", "brier", "nll", "aurc", "smooth_ece", "confident_error_share"}
     assert {value: each.n for value, each in method.groups["group"].items()} == {"CT": 75, "MRI": 75}
+    errors = {value: each.valid["ece"].value for value, each in method.groups["group"].items()}
+    assert method.worst["group"].ece.value == max(error for error in errors.values() if error is not None)
     page = files["html"].read_text()
     tree = parse(page)
     check_self_contained(page, tree)
     assert tree.all("h1")[0].text == "Evaluation on mine"
     assert {heading.text for heading in tree.all("h2")} >= {"Reliability", "By group", "All figures"}
+    assert "worst, of valid replies" in tree.text
     assert "calls_per_answer" not in files["csv"].read_text()
 
 
