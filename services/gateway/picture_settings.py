@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from services.common.pictures.settings import PictureServiceSettings
+
+Modality = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,16}$")]
+GroupName = Annotated[str, Field(min_length=1, max_length=100)]
 
 
 class GatewayPictureSettings(PictureServiceSettings):
@@ -12,6 +17,13 @@ class GatewayPictureSettings(PictureServiceSettings):
 
     min_image_side: int = Field(default=8, ge=1, description="Fewest pixels on either side.")
     max_image_side: int = Field(default=1024, ge=64, description="Longer side of the picture that the model gets.")
+    dicom_modalities: dict[Modality, GroupName] = Field(
+        default_factory=dict,
+        max_length=64,
+        description="Take a DICOM object's own modality for the question's group `modality`, in place of what the "
+        'client names, by the word that the evidence has for it: `{"MR": "MRI", "DX": "X-Ray"}`. Those that are not '
+        "listed go by their own code; where none is listed the objects' modality is not looked at.",
+    )
     kept_picture_bytes: int = Field(
         default=32_000_000,
         ge=0,

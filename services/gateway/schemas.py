@@ -55,6 +55,8 @@ class Calibration(BaseModel):
         reason: Why there is no calibrated confidence, where there is none. A calibrator that was checked on questions
             unlike this one is not applied.
         alarm: What reviews of such answers show, where they show that the calibrator no longer holds.
+        groups: The question's groups that the calibrator has a correction of their own for; empty where it corrects all
+            alike, or knows none of them.
     """
 
     calibrated: bool
@@ -64,6 +66,7 @@ class Calibration(BaseModel):
     fitted_on: FittedOn | None = None
     reason: str | None = None
     alarm: str | None = None
+    groups: dict[str, str] = Field(default_factory=dict)
 
 
 class SelectionEvidence(BaseModel):
@@ -71,7 +74,8 @@ class SelectionEvidence(BaseModel):
 
     Attributes:
         guard: Name of the artifact in the registry.
-        n: Questions with known truth that thresholds were tested on, those without a readable answer included.
+        n: Questions with known truth that thresholds were tested on, those without a readable answer included; where
+            the guarantee is that of a group, its questions, as are the figures below.
         accepted: Answers among them that reach the threshold.
         errors: Wrong ones among these.
         error_bound: What was shown of the share of errors: at most this, with probability 1 - delta.
@@ -127,8 +131,10 @@ DecisionCode = Literal[
     "atypicality-unknown",
     "answer-contradicted",
     "calibration-alarm",
+    "group-unproved",
 ]
-"""Outcomes of a decision; the last four: promises are withheld (see `services.gateway.answering.promises`)."""
+"""Outcomes of a decision; group-unproved: the guarantee holds in groups, and of this question's nothing was proved; the
+four before: promises are withheld (see `services.gateway.answering.promises`)."""
 
 
 class DecisionBasis(BaseModel):
@@ -146,6 +152,8 @@ class DecisionBasis(BaseModel):
         code: The outcome as a stable word.
         reason: The outcome for a person.
         evidence: What the guarantee rests on; None without one.
+        groups: The group whose guarantee it is, such as {"modality": "CT"}: in it the share of errors is bounded, with
+            delta for all groups together. Empty where the guarantee is over all questions, or there is none.
     """
 
     rule: Literal["risk-control", "confidence-threshold"]
@@ -158,6 +166,7 @@ class DecisionBasis(BaseModel):
     code: DecisionCode
     reason: str
     evidence: SelectionEvidence | None = None
+    groups: dict[str, str] = Field(default_factory=dict)
 
 
 class OptionSetReply(BaseModel):

@@ -25,6 +25,7 @@ _WHY_DEFERRED: Final[Mapping[DecisionCode, str]] = {
     "atypical-input": "The question or the picture is unlike those that the promises rest on.",
     "atypicality-unknown": "How unlike the checked questions this one is is not known.",
     "answer-contradicted": "The picture's looks speak against what the model answers.",
+    "group-unproved": "For questions of this group no share of wrong answers was proved.",
     "calibration-alarm": "Reviews show that the confidence of these models no longer holds.",
 }
 _ENDS: Final = (".", "!", "?", "。", "！", "？")
@@ -125,6 +126,7 @@ def guarantee_of(confidence: float | None, basis: DecisionBasis) -> str:
     """
     if not basis.guarantee or basis.max_risk is None:
         return "No guarantee."
-    promise = f"Guarantee: at most {100 * basis.max_risk:.3g} % of such answers are wrong"
+    among = f" with {', '.join(f'{name} {value}' for name, value in basis.groups.items())}" if basis.groups else ""
+    promise = f"Guarantee: at most {100 * basis.max_risk:.3g} % of such answers{among} are wrong"
     less = confidence is not None and confidence < 1 - basis.max_risk
     return f"{promise}; this one is less sure than that." if less else f"{promise}."

@@ -84,8 +84,9 @@ def calibrate(query: Query, answer: Answer, evidence: Evidence, withheld: Withhe
         )
     if withheld is not None:
         return as_stated(withheld.reason)
-    corrected = round(calibrator.apply(verdict.confidence, answer.signals), 4)
-    return Confidence(corrected, _corrected(calibrator, verdict.confidence, answer.signals, alarm), alarmed)
+    groups = query.ask.groups
+    corrected = round(calibrator.apply(verdict.confidence, answer.signals, groups), 4)
+    return Confidence(corrected, _corrected(calibrator, verdict.confidence, answer.signals, groups, alarm), alarmed)
 
 
 def _named(signal: str) -> str:
@@ -96,9 +97,13 @@ def _named(signal: str) -> str:
 
 
 def _corrected(
-    calibrator: FittedCalibrator, stated: float, signals: Mapping[str, float], alarm: str | None
+    calibrator: FittedCalibrator,
+    stated: float,
+    signals: Mapping[str, float],
+    groups: Mapping[str, str],
+    alarm: str | None,
 ) -> Calibration:
-    fitted, ends = calibrator.artifact, calibrator.interval(stated, signals)
+    fitted, ends = calibrator.artifact, calibrator.interval(stated, signals, groups)
     return Calibration(
         calibrated=True,
         calibrator=fitted.name,
@@ -107,5 +112,6 @@ def _corrected(
         fitted_on=FittedOn(
             n=fitted.n, dataset=fitted.dataset, ece=calibrator.ece, date=fitted.created.date().isoformat()
         ),
+        groups=calibrator.known_groups(groups),
         alarm=alarm,
     )

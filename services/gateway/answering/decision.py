@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from prompt4trust.estimators.base import Answer
 from prompt4trust.verdict import Verdict
 from services.gateway.answering.calibration import Confidence
+from services.gateway.answering.group_promises import Promised, promise_for
 from services.gateway.answering.option_sets import choose_options
 from services.gateway.answering.promises import Withheld
 from services.gateway.answering.rules import (
@@ -14,6 +15,7 @@ from services.gateway.answering.rules import (
     GuardScore,
     Source,
     decide_by_threshold,
+    decide_unproved,
     decide_with_guarantee,
     decide_without_promise,
 )
@@ -21,6 +23,7 @@ from services.gateway.intake.query import Query
 from services.gateway.question_schemas import Ask
 from services.gateway.schemas import DecisionBasis, OptionSetReply
 from services.gateway.shelves.evidence import Evidence
+from services.gateway.shelves.guards import Guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +94,11 @@ def _by_rule(
         stated = guard.artifact.scale == "stated"
         compared = calibration.stated_confidence if stated else confidence.value
         # A calibrator that lacks a signal of this answer leaves the confidence as it was stated: not comparable.
+        scored = None
         if isinstance(answer.verdict, Verdict) and compared is not None and (stated or calibration.calibrated):
             scored = GuardScore(compared, guard.artifact.score(compared, [query.digest]))
-            return decide_with_guarantee(scored, guard=guard, max_risk=max_risk, source=source, why_not=None)
-        if (why_not := confidence.unreadable) is not None:
-            return decide_with_guarantee(None, guard=guard, max_risk=max_risk, source=source, why_not=why_not)
+        if scored is not None or confidence.unreadable is not None:
+            return _by_guard(query, scored, evidence, guard, confidence.unreadable, max_risk, source)
     decision, basis = decide_by_threshold(
         confidence.value if calibration.calibrated else None,
         max_risk=max_risk,
@@ -107,6 +110,26 @@ def _by_rule(
     if max_risk is not None and evidence.guard_misfit is not None:
         reason = f"{basis.reason} Nothing can be guaranteed: {evidence.guard_misfit}."
         basis = basis.model_copy(update={"reason": reason})
+    return decision, basis
+
+
+def _by_guard(
+    query: Query,
+    scored: GuardScore | None,
+    evidence: Evidence,
+    guard: Guard,
+    unreadable: str | None,
+    max_risk: float,
+    source: Source,
+) -> tuple[Decision, DecisionBasis]:
+    promised = promise_for(guard, evidence.calibrator, query.ask.groups)
+    if isinstance(promised, Promised):
+        return decide_with_guarantee(
+            scored, guard=guard, promised=promised, max_risk=max_risk, source=source, why_not=unreadable
+        )
+    decision, basis = decide_unproved(promised.reason, scale=guard.artifact.scale, max_risk=max_risk, source=source)
+    if unreadable is not None:  # the plainer reason
+        basis = basis.model_copy(update={"code": "no-verdict", "reason": f"A person should answer: {unreadable}."})
     return decision, basis
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from prompt4trust.selection import Limit, level_of
+from services.gateway.answering.group_promises import Promised
 from services.gateway.answering.promises import Withheld
 from services.gateway.schemas import DecisionBasis, DecisionCode, SelectionEvidence
 from services.gateway.shelves.guards import Guard
@@ -119,14 +120,47 @@ def decide_without_promise(
     )
 
 
+def decide_unproved(
+    reason: str, *, scale: Literal["stated", "calibrated"], max_risk: float, source: Source
+) -> tuple[Decision, DecisionBasis]:
+    """Leave an answer to a person: the guarantee holds in groups, and of this question's nothing was proved.
+
+    Args:
+        reason: Why not, as the end of a sentence.
+        scale: Whose confidence would have been compared.
+        max_risk: The largest acceptable share of wrong answers among those given.
+        source: Who said so.
+
+    Returns:
+        The decision and its basis.
+    """
+    return "defer", DecisionBasis(
+        rule="risk-control",
+        threshold=None,
+        scale=scale,
+        source=source,
+        max_risk=max_risk,
+        guarantee=False,
+        code="group-unproved",
+        reason=f"A person should answer: {reason}.",
+    )
+
+
 def decide_with_guarantee(
-    answer: GuardScore | None, *, guard: Guard, max_risk: float, source: Source, why_not: str | None
+    answer: GuardScore | None,
+    *,
+    guard: Guard,
+    promised: Promised,
+    max_risk: float,
+    source: Source,
+    why_not: str | None,
 ) -> tuple[Decision, DecisionBasis]:
     """Give an answer only where the share of errors among such answers is proved to be at most max_risk.
 
     Args:
         answer: The answer, or None where the model's reply holds none: it is left to a person, always.
         guard: The evidence for these models, this method and this wording.
+        promised: Those of its thresholds that hold for this question.
         max_risk: The largest acceptable share of wrong answers among those given.
         source: Who said so.
         why_not: Why there is no answer, where there is none.
@@ -136,9 +170,9 @@ def decide_with_guarantee(
 
     Source: see `prompt4trust.selection.risk`.
     """
-    rule, checked = guard.rule, guard.artifact
+    rule, checked, among = promised.rule, guard.artifact, promised.among
     limit = rule.at(max_risk)
-    certainty, risk = _percent(1 - rule.delta), _percent(max_risk)
+    certainty, risk = _percent(1 - promised.delta), _percent(max_risk)
 
     def basis(
         code: Literal["confident-enough", "not-confident-enough", "risk-not-achievable", "no-verdict"], reason: str
@@ -149,11 +183,12 @@ def decide_with_guarantee(
             scale=checked.scale,
             source=source,
             max_risk=max_risk,
-            delta=rule.delta,
+            delta=promised.delta,
             guarantee=True,
             code=code,
             reason=reason,
-            evidence=_evidence(guard, limit),
+            evidence=_evidence(guard, promised, limit),
+            groups=dict(promised.groups),
         )
 
     if answer is None:
@@ -161,14 +196,15 @@ def decide_with_guarantee(
     if limit is None:
         return "defer", basis(
             "risk-not-achievable",
-            f"A person should answer every question at this risk: on {checked.rows} checked questions no level of "
-            f"confidence is shown, with {certainty} certainty, to keep the share of wrong answers to {risk} (the least "
-            f"that is shown is {_percent(rule.least_risk)}).",
+            f"A person should answer every question at this risk: on {promised.rows} checked questions{among} no level "
+            f"of confidence is shown, with {certainty} certainty, to keep the share of wrong answers to {risk} (the "
+            f"least that is shown is {_percent(rule.least_risk)}).",
         )
     given = f"{checked.scale} confidence {answer.confidence:.4g}"
     promise = (
-        f"at most {risk} of the answers are wrong, with {certainty} certainty ({limit.accepted} such answers were "
-        f"checked, {limit.errors} of them wrong; about {_percent(limit.accepted / checked.rows)} of questions get one)"
+        f"at most {risk} of the answers{among} are wrong, with {certainty} certainty ({limit.accepted} such answers "
+        f"were checked, {limit.errors} of them wrong; about {_percent(limit.accepted / promised.rows)} of questions "
+        "get one)"
     )
     if answer.score >= limit.score:
         return "answer", basis(
@@ -186,17 +222,17 @@ def decide_with_guarantee(
     )
 
 
-def _evidence(guard: Guard, limit: Limit | None) -> SelectionEvidence:
+def _evidence(guard: Guard, promised: Promised, limit: Limit | None) -> SelectionEvidence:
     checked = guard.artifact
     return SelectionEvidence(
         guard=checked.name,
-        n=checked.rows,
+        n=promised.rows,
         accepted=limit.accepted if limit else 0,
         errors=limit.errors if limit else 0,
         error_bound=round(limit.bound, 4) if limit else None,
-        expected_coverage=round(limit.accepted / checked.rows, 4) if limit else 0.0,
+        expected_coverage=round(limit.accepted / promised.rows, 4) if limit else 0.0,
         share_at_threshold=round(limit.share_at_limit, 4) if limit else None,
-        least_risk=round(guard.rule.least_risk, 4),
+        least_risk=round(promised.rule.least_risk, 4),
         dataset=checked.dataset,
         date=checked.created.date().isoformat(),
     )

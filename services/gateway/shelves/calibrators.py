@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
 
 import structlog
 
@@ -14,6 +16,8 @@ from services.common.registry.directory import Registry
 from services.common.registry.errors import RegistryError
 from services.common.registry.live_calibrator import live_calibrator
 from services.gateway.shelves.shelf import Shelf
+
+NO_GROUPS: Final[Mapping[str, str]] = MappingProxyType({})
 
 _log = structlog.get_logger(__name__)
 
@@ -35,12 +39,31 @@ class FittedCalibrator:
         """Name the signals that the calibrator needs and an answer does not carry."""
         return [name for name in self.calibrator.inputs() if name not in signals]
 
-    def apply(self, confidence: float, signals: Mapping[str, float] | None = None) -> float:
-        """Correct one stated confidence in [0, 1]; the signals are those of the answer, none missing."""
-        return float(self.calibrator.apply(confidence, signals))
+    def apply(
+        self, confidence: float, signals: Mapping[str, float] | None = None, groups: Mapping[str, str] = NO_GROUPS
+    ) -> float:
+        """Correct one stated confidence in [0, 1]; the signals are those of the answer, none missing.
 
-    def interval(self, confidence: float, signals: Mapping[str, float] | None = None) -> tuple[float, float] | None:
-        """Give the ends between which the corrected confidence is known to lie, or None without such."""
+        The groups are the question's: it has the correction of those that the calibrator knows, else that of all.
+        """
+        corrected = float(self.calibrator.apply(confidence, signals))
+        by_group = self.artifact.by_group
+        return corrected if by_group is None else float(by_group.apply([corrected], [groups])[0])
+
+    def known_groups(self, groups: Mapping[str, str]) -> dict[str, str]:
+        """Name the groups of a question that have a correction of their own here."""
+        return {} if self.artifact.by_group is None else self.artifact.by_group.known(groups)
+
+    def interval(
+        self, confidence: float, signals: Mapping[str, float] | None = None, groups: Mapping[str, str] = NO_GROUPS
+    ) -> tuple[float, float] | None:
+        """Give the ends between which the corrected confidence is known to lie, or None without such.
+
+        Behind a correction by group there are none: the family's ends say nothing of what the group's adds.
+        """
+        by_group = self.artifact.by_group
+        if by_group is not None and by_group.offset(groups) != 0:
+            return None
         ends = self.calibrator.interval(confidence, signals)
         return None if ends is None else (float(ends[0]), float(ends[1]))
 

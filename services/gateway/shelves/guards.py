@@ -10,7 +10,7 @@ import structlog
 
 from prompt4trust.calibration import CalibrationKey
 from prompt4trust.calibration.artifact import UNRECORDED
-from prompt4trust.selection import GuardArtifact, OptionSets, RiskRule
+from prompt4trust.selection import GroupRules, GuardArtifact, OptionSets, RiskRule
 from services.common.registry.directory import Registry
 from services.gateway.shelves.shelf import Shelf
 
@@ -24,6 +24,7 @@ class Guard:
     artifact: GuardArtifact
     rule: RiskRule
     sets: OptionSets | None
+    groups: GroupRules | None
 
 
 class GuardShelf:
@@ -61,7 +62,8 @@ class GuardShelf:
 
     def _read(self) -> tuple[Guard, ...]:
         guards = tuple(
-            Guard(each, each.risk_rule(self._delta), each.option_sets()) for each in self._registry.guards.load_all()
+            Guard(each, each.risk_rule(self._delta), each.option_sets(), each.group_rules(self._delta))
+            for each in self._registry.guards.load_all()
         )
         for guard in guards:
             if not guard.artifact.key.is_whole:

@@ -123,6 +123,7 @@ def test_a_guarantee_decides_and_says_what_it_rests_on(
             "dataset": "phantom-vqa",
             "date": "2026-01-02",
         },
+        "groups": {},
     }
     assert limit.bound <= 0.1
     assert reply["calibration"]["calibrated"] is True

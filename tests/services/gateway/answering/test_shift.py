@@ -278,7 +278,7 @@ async def test_the_newest_of_a_name_counts_and_the_worst_of_several(
     assert found is not None
     assert found.reference == "a-newer-one"
     guard = make_guard(name="guard").model_copy(update={"dataset": "two", "data_hash": "sha256:" + "6" * 64})
-    on_both = replace(on_one, guard=Guard(guard, guard.risk_rule(0.05), None))
+    on_both = replace(on_one, guard=Guard(guard, guard.risk_rule(0.05), None, None))
     found = (await judge.judge(query, on_both)).atypicality
     assert found is not None
     assert found.reference == "other"  # as unlike as the first: the last by name, always the same one
