@@ -27,6 +27,7 @@ from scipy.special import expit
 
 from prompt4trust.calibration.base import check_confidence, check_fitting_rows, evidence, finest_clip
 from prompt4trust.group_names import MOST_GROUPS, MOST_STRATA, check_strata, group_key, spellings, value_in
+from prompt4trust.metrics.clusters import IntArray, cluster_codes, design_effect
 from prompt4trust.metrics.tally import BoolArray, FloatArray
 
 _SPREADS: Final = (0.0, *(float(each) for each in np.geomspace(0.05, 2.0, 16)))
@@ -107,7 +108,15 @@ class GroupOffsets(_Part):
         return self
 
     @classmethod
-    def fit(cls, corrected: npt.ArrayLike, correct: npt.ArrayLike, groups: Groups, strata: Sequence[str]) -> Self:
+    def fit(
+        cls,
+        corrected: npt.ArrayLike,
+        correct: npt.ArrayLike,
+        groups: Groups,
+        strata: Sequence[str],
+        *,
+        clusters: Sequence[str] | None = None,
+    ) -> Self:
         """Fit on held-out answers.
 
         Args:
@@ -116,6 +125,8 @@ class GroupOffsets(_Part):
             correct: Whether each answer is right; shape [n], right and wrong ones among them.
             groups: What is known of each question; n of them. One that does not name a stratum has no number of it.
             strata: Names of 1 to 4 strata.
+            clusters: What each answer belongs to, such as its picture, n of them; answers that are alike within one
+                count for less (see `prompt4trust.metrics.clusters.design_effect`). None where every one stands alone.
 
         Raises:
             ValueError: If the rows are not as described, a stratum is named by no answer, or has more than 64 values.
@@ -135,7 +146,8 @@ class GroupOffsets(_Part):
             codes.append(np.array([values.index(each) if each is not None else -1 for each in found], dtype=np.intp))
             names.append([spelt[value] for value in values])
         clip = finest_clip(stated)
-        rows = _Rows(evidence(stated, clip), right, codes, [len(each) for each in names])
+        effect = _effect(right - stated, codes, cluster_codes(clusters, len(stated)))
+        rows = _Rows(evidence(stated, clip), right, codes, [len(each) for each in names], 1 / effect)
         spreads = rows.spreads()
         fitted = []
         for stratum, spread, numbers, code, spelt_as in zip(
@@ -189,11 +201,27 @@ class GroupOffsets(_Part):
         ]
 
 
+def _effect(gap: FloatArray, codes: Sequence[npt.NDArray[np.intp]], clusters: IntArray | None) -> float:
+    """Compute how many answers are worth one that stands alone, what their groups have in common set aside."""
+    if clusters is None:
+        return 1.0
+    _, cell = np.unique(np.column_stack(codes), axis=0, return_inverse=True)
+    cell = cell.reshape(-1)
+    return design_effect(gap - (np.bincount(cell, gap) / np.bincount(cell))[cell], clusters)
+
+
 class _Rows:
     """Answers as a logistic model with an intercept a group: their fixed logits, outcomes and group numbers."""
 
-    def __init__(self, base: FloatArray, right: BoolArray, codes: Sequence[npt.NDArray[np.intp]], sizes: list[int]):
-        self.base, self.right, self.sizes = base, right.astype(np.float64), sizes
+    def __init__(
+        self,
+        base: FloatArray,
+        right: BoolArray,
+        codes: Sequence[npt.NDArray[np.intp]],
+        sizes: list[int],
+        weight: float,
+    ) -> None:
+        self.base, self.right, self.sizes, self.weight = base, right.astype(np.float64), sizes, weight
         self.member = np.concatenate(
             [code[:, None] == np.arange(size) for code, size in zip(codes, sizes, strict=True)], axis=1
         ).astype(np.float64)
@@ -227,8 +255,8 @@ class _Rows:
         value = self._penalised(member, inner, precision)
         for _ in range(_STEPS):
             chance = expit(self.base + member @ inner)
-            slope = member.T @ (self.right - chance) - precision * inner
-            curve = (member * (chance * (1 - chance))[:, None]).T @ member + np.diag(precision)
+            slope = self.weight * (member.T @ (self.right - chance)) - precision * inner
+            curve = self._curve(member, chance) + np.diag(precision)
             step = np.linalg.solve(curve, slope)
             while (following := self._penalised(member, inner + step, precision)) < value and np.abs(step).max() > 1e-9:
                 step = step / 2
@@ -243,7 +271,10 @@ class _Rows:
 
     def _fit(self, moved: FloatArray) -> float:
         logits = self.base + moved
-        return float((self.right * logits - np.logaddexp(0, logits)).sum())
+        return self.weight * float((self.right * logits - np.logaddexp(0, logits)).sum())
+
+    def _curve(self, member: FloatArray, chance: FloatArray) -> FloatArray:
+        return np.asarray(self.weight * ((member * (chance * (1 - chance))[:, None]).T @ member))
 
     def _likelihood(self, spreads: Sequence[float]) -> float:
         """Approximate the log likelihood of the outcomes, the numbers integrated out (Laplace)."""
@@ -254,7 +285,7 @@ class _Rows:
         numbers = self.numbers(spreads)
         member, width = self.member[:, free], widths[free]
         chance = expit(self.base + self.member @ numbers)
-        curve = (member * (chance * (1 - chance))[:, None]).T @ member
+        curve = self._curve(member, chance)
         scaled = np.eye(len(width)) + width[:, None] * curve * width
         _, determinant = np.linalg.slogdet(scaled)
         return self._penalised(member, numbers[free], 1 / width**2) - float(determinant) / 2

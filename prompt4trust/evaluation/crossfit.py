@@ -92,16 +92,17 @@ def cross_fit(
             corrected[held] = fitted.apply(stated[held], {name: values[held] for name, values in columns.items()})
             if strata:
                 known = list(compress(groups, ~held))
+                near = None if clusters is None else list(compress(clusters, ~held))
                 inner = cross_fit(
                     family,
                     stated[~held],
                     right[~held],
                     signals=others,
-                    clusters=None if clusters is None else list(compress(clusters, ~held)),
+                    clusters=near,
                     folds=folds,
                     seed=seed,
                 )
-                offsets = GroupOffsets.fit(inner, right[~held], known, strata)
+                offsets = GroupOffsets.fit(inner, right[~held], known, strata, clusters=near)
                 corrected[held] = offsets.apply(corrected[held], list(compress(groups, held)))
     return corrected
 
@@ -167,7 +168,7 @@ def fit_calibrator(
     if strata:
         # By confidences that were corrected without the answer: those of the fit itself look better than they are.
         alike = cross_fit(family, stated, right, signals=signals, clusters=clusters, folds=folds, seed=seed)
-        by_group = GroupOffsets.fit(alike, right, groups, strata)
+        by_group = GroupOffsets.fit(alike, right, groups, strata, clusters=clusters)
     after = summarize(corrected, right, clusters=clusters, resamples=resamples, seed=seed)["valid"]
     return fitted.model_copy(
         update={

@@ -15,8 +15,7 @@ from prompt4trust.evaluation.figures import Estimate, Figures, MethodReport, Out
 from prompt4trust.evaluation.manifest import RunManifest, TableOrigin
 from prompt4trust.evaluation.prediction_arrays import PredictionArrays, fitting_hash
 from prompt4trust.evaluation.predictions import Prediction
-from prompt4trust.evaluation.strata import strata
-from prompt4trust.evaluation.worst_groups import worst_groups
+from prompt4trust.evaluation.strata import strata, worst_groups
 from prompt4trust.metrics import METRICS, Interval, Metric, summarize
 from prompt4trust.metrics.consistency import consistency_band, reliability_band
 from prompt4trust.metrics.curves import confidence_counts, risk_coverage_curve

@@ -45,6 +45,7 @@ class CalibrationInfo:
         fitted_on: What the calibrator was fitted on: `n`, `dataset`, `ece`, `date`; or None.
         reason: Why the confidence is not calibrated, where it is not.
         alarm: What reviews show, where they show that the calibrator no longer holds.
+        groups: The question's groups that have a correction of their own.
     """
 
     calibrated: bool = False
@@ -54,6 +55,7 @@ class CalibrationInfo:
     fitted_on: Mapping[str, Any] | None = None
     reason: str | None = None
     alarm: str | None = None
+    groups: Mapping[str, str] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +71,7 @@ class DecisionInfo:
         max_risk: Largest accepted share of errors, or None.
         delta: Probability with which the guarantee may fail, or None.
         evidence: What the guarantee rests on, or None.
+        groups: The group whose guarantee it is; empty where it is over all questions.
     """
 
     code: str = ""
@@ -79,6 +82,7 @@ class DecisionInfo:
     max_risk: float | None = None
     delta: float | None = None
     evidence: Mapping[str, Any] | None = None
+    groups: Mapping[str, str] = Field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

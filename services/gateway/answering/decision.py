@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from prompt4trust.estimators.base import Answer
 from prompt4trust.verdict import Verdict
 from services.gateway.answering.calibration import Confidence
-from services.gateway.answering.group_promises import Promised, promise_for
 from services.gateway.answering.option_sets import choose_options
-from services.gateway.answering.promises import Withheld
+from services.gateway.answering.promises import Promised, Withheld, promise_for
 from services.gateway.answering.rules import (
     Decision,
     GuardScore,

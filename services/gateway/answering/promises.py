@@ -1,15 +1,23 @@
 """The one place where promises are withheld: that a confidence is calibrated, and that an answer may be given.
 
-A further reason to withhold a promise belongs here. Each takes both back, since both rest on the same evidence.
+A further reason to withhold a promise belongs here. Those of `withheld_promise` take both back, since both rest on the
+same evidence. `promise_for` finds the guarantee that reaches a question: that of its own group where the guard promises
+by group, else that of all; where there is none, the confidence may still be calibrated.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal
 
+from prompt4trust.group_names import value_in
+from prompt4trust.selection import RiskRule
+from prompt4trust.selection.by_group import LEAST_ROWS
 from services.gateway.answering.familiarity import Familiarity
+from services.gateway.shelves.calibrators import FittedCalibrator
 from services.gateway.shelves.evidence import Evidence
+from services.gateway.shelves.guards import Guard
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,3 +52,72 @@ def withheld_promise(evidence: Evidence, familiarity: Familiarity, *, alarm_with
     if alarm_withholds and evidence.alarm is not None:
         return Withheld("calibration-alarm", evidence.alarm)
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Promised:
+    """Thresholds that were checked on questions like this one.
+
+    Attributes:
+        rule: The thresholds.
+        rows: Questions that they were checked on.
+        delta: Probability with which the promise may fail: where it is by group, in any of them.
+        groups: The group that it holds in: stratum -> value; empty where it holds over all questions.
+    """
+
+    rule: RiskRule
+    rows: int
+    delta: float
+    groups: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def among(self) -> str:
+        """The group in words, such as " with modality CT"; "" where it is all questions."""
+        return f" with {', '.join(f'{name} {value}' for name, value in self.groups.items())}" if self.groups else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unproved:
+    """Why nothing was proved for questions like this one, as the end of a sentence."""
+
+    reason: str
+
+
+def promise_for(guard: Guard, calibrator: FittedCalibrator | None, groups: Mapping[str, str]) -> Promised | Unproved:
+    """Find the thresholds that hold for a question.
+
+    Args:
+        guard: The evidence for these models, this method and this wording.
+        calibrator: The live calibrator, which corrected the confidences that the guard was checked on where its scale
+            says so.
+        groups: What is known of the question.
+
+    Returns:
+        The thresholds, or why there are none: the question names no group that was checked, its group has too few
+        checked questions, or its confidence lacks a correction that all checked ones may have had.
+    """
+    own = calibrator.artifact.by_group if calibrator is not None and guard.artifact.scale == "calibrated" else None
+    if own is not None:
+        known = own.known(groups)
+        if missing := [stratum.name for stratum in own.strata if stratum.name not in known]:
+            return Unproved(
+                f"what is guaranteed was checked on confidences that were corrected by {' and '.join(missing)}, and "
+                f"{_unnamed(missing, groups)}"
+            )
+    rules = guard.groups
+    if rules is None:
+        return Promised(guard.rule, guard.artifact.rows, guard.rule.delta)
+    found = rules.of(groups)
+    if found is None:
+        return Unproved(f"the guarantee is by {' and '.join(rules.strata)}, and {_unnamed(rules.strata, groups)}")
+    if found.rule is None:
+        return Unproved(
+            f"of questions with {found.line} only {found.rows} were checked; a guarantee takes {LEAST_ROWS} of them"
+        )
+    return Promised(found.rule, found.rows, rules.delta, found.groups)
+
+
+def _unnamed(strata: Sequence[str], groups: Mapping[str, str]) -> str:
+    if missing := [name for name in strata if value_in(groups, name) is None]:
+        return f"the question does not name its {' and '.join(missing)} in `groups`"
+    return f"no question of its {' and '.join(strata)} was checked"

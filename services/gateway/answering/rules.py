@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from prompt4trust.selection import Limit, level_of
-from services.gateway.answering.group_promises import Promised
-from services.gateway.answering.promises import Withheld
+from services.gateway.answering.promises import Promised, Withheld
 from services.gateway.schemas import DecisionBasis, DecisionCode, SelectionEvidence
 from services.gateway.shelves.guards import Guard
 

@@ -130,6 +130,10 @@ def _data(evidence: CardEvidence) -> CardSection:
     for guard in evidence.guards:
         source = f"registry: guards/{guard.name}.json"
         items.append(CardItem(name="Guard's data", value=f"{guard.dataset}, n = {guard.rows}", source=source))
+        if guard.by_group is not None:
+            promised = [", ".join(each.values) for each in guard.by_group.groups if each.risk is not None]
+            value = f"by {', '.join(guard.by_group.strata)}: {'; '.join(promised) or 'none'}; all others are deferred"
+            items.append(CardItem(name="Groups that the guard promises in", value=value, source=source))
     for reference in evidence.references:
         source = f"registry: references/{reference.name}.json"
         value = f"{reference.dataset}, n = {reference.n}"

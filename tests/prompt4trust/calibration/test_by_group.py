@@ -113,6 +113,25 @@ def test_a_small_group_stays_nearer_to_the_population_than_a_large_one_with_the_
     assert groups["large"].offset < groups["small"].offset < 0
 
 
+def test_answers_about_one_picture_that_are_alike_count_for_less() -> None:
+    says = np.full(160, 0.8)
+    right = np.repeat([*([True] * 19 + [False]), *([True] * 12 + [False] * 8)], 4)  # four questions a picture, alike
+    groups = modality(["CT"] * 80 + ["MR"] * 80)
+    pictures = [f"picture {place // 4}" for place in range(160)]
+    alone = GroupOffsets.fit(says, right, groups, ["modality"]).strata[0]
+    together = GroupOffsets.fit(says, right, groups, ["modality"], clusters=pictures).strata[0]
+    assert alone.spread > 0
+    if together.spread > 0:
+        assert abs(together.groups["CT"].offset) < abs(alone.groups["CT"].offset)
+    # 160 that count a quarter tell what the 40 pictures tell.
+    once = GroupOffsets.fit(says[::4], right[::4], groups[::4], ["modality"]).strata[0]
+    assert together.spread == pytest.approx(once.spread, rel=0.4)
+    assert (
+        GroupOffsets.fit(says, right, groups, ["modality"], clusters=[str(place) for place in range(160)]).strata[0]
+        == alone
+    )
+
+
 def test_strata_share_what_both_explain_and_add_up() -> None:
     random = np.random.default_rng(3)
     names, sexes = random.choice(["CT", "MR"], 3000), random.choice(["F", "M"], 3000)

@@ -47,6 +47,13 @@ def ask(
     coverage: Annotated[
         float | None, typer.Option(help="Rate at which the set of remaining options is to hold the right one.")
     ] = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="What you know of the question, as NAME=VALUE, such as modality=CT or sex=F; more than once for "
+            "several. A calibrator and a guarantee of that group are then applied, where there are such."
+        ),
+    ] = None,
     frame: Frame = None,
     window: WindowText = None,
     gateway: GatewayAddress = None,
@@ -73,10 +80,19 @@ def ask(
     Ends with status 0 when there is an answer, 3 when the system defers to a person, 1 on an error.
     """
     gateway = gateway or default_address("gateway")
-    asked = VqaQuestion(
-        image, question, option or [], None, method, max_risk, coverage, frame=frame, window=window_of(window)
-    )
     try:
+        asked = VqaQuestion(
+            image,
+            question,
+            option or [],
+            None,
+            method,
+            max_risk,
+            coverage,
+            _groups(group or []),
+            frame=frame,
+            window=window_of(window),
+        )
         result = _ask(gateway, asked, token_file, timeout, patience)
     except CommandError as error:
         fail(str(error))
@@ -125,6 +141,7 @@ def _ask(
             method=asked.method,
             max_risk=asked.max_risk,
             coverage=asked.coverage,
+            groups=asked.groups,
             frame=asked.frame,
             window=asked.window,
             idempotency_key=name,
@@ -133,6 +150,18 @@ def _ask(
             on_retry=lambda why: console.print(escape(f"{gateway}: {why}; asking again"), style="dim"),
             failed=failed,
         )
+
+
+def _groups(named: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for each in named:
+        name, equals, value = (part.strip() for part in each.partition("="))
+        if not (name and equals and value):
+            raise CommandError(f"--group {each}: write NAME=VALUE, such as modality=CT")
+        if name in found:
+            raise CommandError(f"--group {each}: {name} is named twice")
+        found[name] = value
+    return found
 
 
 def render(result: VqaResult, *, show_guess: bool = False) -> Table:

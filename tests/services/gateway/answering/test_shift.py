@@ -120,7 +120,7 @@ def test_of_a_picture_unlike_the_checked_ones_nothing_is_promised(
     assert reply["decision"] == "defer"
     assert reply["decision_basis"] == {
         "rule": "risk-control", "threshold": None, "scale": "stated", "source": "max_risk", "max_risk": 0.1,
-        "delta": None, "guarantee": False, "code": "atypical-input", "evidence": None,
+        "delta": None, "guarantee": False, "code": "atypical-input", "evidence": None, "groups": {},
         "reason": f"A person should answer: {reason}.",
     }  # fmt: skip
     # The correction was checked on other pictures: its result is not shown as if it held here.

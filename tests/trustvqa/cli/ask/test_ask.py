@@ -51,9 +51,11 @@ def gateway() -> Iterator[tuple[str, dict[str, Any]]]:
         coverage: str = Form(default=""),
         frame: str = Form(default=""),
         window: str = Form(default=""),
+        groups: str = Form(default=""),
     ) -> JSONResponse:
         state["asked"] = (await image.read(), question, options, max_risk, coverage)
         state["part"] = (frame, window)
+        state["groups"] = groups
         state["shown"] = request.headers.get("Authorization")
         state["keys"] = [*state.get("keys", []), request.headers.get("Idempotency-Key")]
         if state.get("failures"):
@@ -99,6 +101,18 @@ def test_sends_everything_and_prints_an_answer_a_person_can_read(
     ):
         assert expected in out
     assert "NOT calibrated" not in out
+
+
+def test_groups_are_named_on_the_command_line(gateway: tuple[str, dict[str, Any]], picture: Path) -> None:
+    url, state = gateway
+    state |= {"reply": REPLY, "status": 200}
+    question = (str(picture), "Which shape?", "--gateway", url)
+    assert run(*question, "--group", "modality=CT", "--group", "age band = 60-74")[0] == 0
+    assert json.loads(state["groups"]) == {"modality": "CT", "age band": "60-74"}
+    for wrong, said in (("modality", "write NAME=VALUE"), ("=CT", "write NAME=VALUE"), ("modality=MR", "named twice")):
+        status, _, err = run(*question, "--group", "modality=CT", "--group", wrong)
+        assert status == 1
+        assert said in err
 
 
 def test_a_deferral_shows_no_answer_unless_the_guess_is_asked_for(
