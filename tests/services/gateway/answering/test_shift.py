@@ -128,6 +128,7 @@ def test_of_a_picture_unlike_the_checked_ones_nothing_is_promised(
         "calibrated": False, "calibrator": None, "stated_confidence": 0.95, "interval": None, "fitted_on": None,
         "reason": reason,
         "alarm": None,
+        "groups": {},
     }  # fmt: skip
     assert reply["confidence"] == 0.95
     assert (reply["option_set"], reply["option_set_reason"]) == (None, f"no coverage is promised: {reason}")

@@ -54,6 +54,7 @@ def test_the_reply_has_the_documented_form(client: httpx.Client, upstream: Upstr
             },
             "reason": None,
             "alarm": None,
+            "groups": {},
         },
         "decision": "answer",
         "option_set": None,
