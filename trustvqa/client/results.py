@@ -55,7 +55,7 @@ class CalibrationInfo:
     fitted_on: Mapping[str, Any] | None = None
     reason: str | None = None
     alarm: str | None = None
-    groups: Mapping[str, str] = Field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +82,7 @@ class DecisionInfo:
     max_risk: float | None = None
     delta: float | None = None
     evidence: Mapping[str, Any] | None = None
-    groups: Mapping[str, str] = Field(default_factory=dict)
+    groups: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
