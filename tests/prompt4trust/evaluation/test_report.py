@@ -193,7 +193,7 @@ def test_the_worst_group_is_told_with_its_interval_and_in_the_csv() -> None:
     assert worst.ece.value is not None
     assert worst.by_chance.high is not None
     assert worst.ece.value > worst.by_chance.high
-    line = next(line for line in as_csv(made).splitlines() if ",worst_group_ece," in line)
+    line = next(line for line in as_csv(made).splitlines() if ",family,level,valid,150,worst_group_ece," in line)
     assert line.startswith(f"cgp,family,level,valid,{worst.n},worst_group_ece,{worst.ece.value}")
     assert Report.model_validate_json(made.model_dump_json()) == made
 
