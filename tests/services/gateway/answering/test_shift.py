@@ -126,9 +126,7 @@ def test_of_a_picture_unlike_the_checked_ones_nothing_is_promised(
     # The correction was checked on other pictures: its result is not shown as if it held here.
     assert reply["calibration"] == {
         "calibrated": False, "calibrator": None, "stated_confidence": 0.95, "interval": None, "fitted_on": None,
-        "reason": reason,
-        "alarm": None,
-        "groups": {},
+        "reason": reason, "alarm": None, "groups": {},
     }  # fmt: skip
     assert reply["confidence"] == 0.95
     assert (reply["option_set"], reply["option_set_reason"]) == (None, f"no coverage is promised: {reason}")
