@@ -47,8 +47,11 @@ lint-openapi: .venv/.clients ## Check the stored OpenAPI documents by Redocly's 
 	REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(CLIENTS)/node_modules/.bin/redocly lint --config tests/clients/redocly.yaml tests/services/openapi/*.json
 
 .PHONY: test
-test: .venv/.developed .venv/.clients ## Run the whole suite (does its own set-up)
-	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+test: .venv/.developed .venv/.clients ## Run the whole suite (does its own set-up); AGAIN=1 runs the few that failed once more, alone
+	@rm -f .pytest_cache/v/cache/lastfailed
+	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS) || { status=$$?; \
+	  [ $$status = 1 ] && [ -n "$(AGAIN)" ] || exit $$status; \
+	  $(OFFLINE) $(QUIET_CPU) $(BIN)/python -m tests.failed_again; }
 
 .PHONY: openapi
 openapi: .venv/.developed ## Store the four services' OpenAPI documents, which a test compares with what they serve

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import stamina.instrumentation
@@ -31,16 +32,17 @@ def main(folder: Path) -> int:
     except RunError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1
-    _leave_group()
+    finally:
+        _leave_group()
     return STOPPED if result.stopped else 0
 
 
 def _leave_group() -> None:
     """End what torch runs between processes: its threads abort a process that exits while they run."""
-    import torch.distributed as group
-
-    if group.is_available() and group.is_initialized():
-        group.destroy_process_group()
+    group = sys.modules.get("torch.distributed")  # a run that ends before it trains loads no torch
+    if group is not None and group.is_available() and group.is_initialized():
+        with suppress(RuntimeError):  # the run's own end is what the status tells
+            group.destroy_process_group()
 
 
 if __name__ == "__main__":

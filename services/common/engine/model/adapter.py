@@ -242,6 +242,8 @@ class TransformersAdapter:
             at, longest = places[:count], _TRIED[0]
             yield _distance(self.prefill(prompts[:count], 0), read)
             yield _distance(self.step(tokens[:count], rows[:count], at, at, longest), stepped)
+            if count == 1:
+                yield _distance(self.step_along(following[:1], longest, longest), stepped)
             beginnings = []
             for slot, prompt in enumerate(prompts[:count]):
                 kept = KeptPrompt(np.asarray(prompt.tokens), b"", *self._cache.copy_out(slot, len(prompt.tokens)))
