@@ -56,7 +56,7 @@ def main(
     if strange := set(timed) - {*KINDS}:
         raise typer.BadParameter(f"not there: {'; '.join(sorted(strange))}", param_hint="--kinds")
     if kinds and output == _OUTPUT:
-        raise typer.BadParameter("some kinds alone would stand for a whole run there: name another file", param_hint="--output")
+        raise typer.BadParameter("some kinds are no whole run: name another file", param_hint="--output")
     earlier = json.loads(output.read_text(encoding="utf-8")) if output.exists() else {}
     result: dict[str, Any] = {"engines": earlier.get("engines", {})}
     for engine in wanted:
