@@ -31,6 +31,7 @@ def checked_address(url: str | None) -> str | None:
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        usable = usable and not any(sign <= " " for sign in url)
     except ValueError:  # a port that is no number, or brackets that do not close
         usable = False
     if not usable:

@@ -22,7 +22,7 @@ def read_key(environment: Mapping[str, str] = os.environ) -> str | None:
         The key's text, or None where there is none.
 
     Raises:
-        CommandError: If the file with it cannot be read or is empty.
+        CommandError: If the file with it cannot be read or is empty, or what is there is no key.
     """
     try:
         return key_from_environment(environment)

@@ -14,8 +14,9 @@ import httpx
 
 from trustvqa.client.api_key import key_from_environment
 from trustvqa.client.batches import BatchOutcome, BatchRun
-from trustvqa.client.connection import GatewayConnection, Patience, headers_of
+from trustvqa.client.connection import GatewayConnection, Patience
 from trustvqa.client.errors import ClientError, NotAGatewayError
+from trustvqa.client.headers import bearer_header, idempotency_header
 from trustvqa.client.pictures import Picture, picture_file
 from trustvqa.client.questions import VqaQuestion, Window
 from trustvqa.client.results import VqaResult
@@ -44,7 +45,7 @@ class AsyncClient:
         transport: How requests are sent, for proxies of a special kind and for tests; httpx's own by default.
 
     Raises:
-        ClientError: If the address is none, the key cannot be read, or both a key and a token are given.
+        ClientError: If the address is none, the key cannot be read or is none, or both a key and a token are given.
 
     Example:
         >>> async def main():
@@ -73,12 +74,12 @@ class AsyncClient:
             base = httpx.URL(self.url)
         except (httpx.InvalidURL, TypeError) as error:
             raise ClientError(f"{address!r} is no address: {error}") from None
-        if base.scheme not in ("http", "https") or not base.host:
+        if base.scheme not in ("http", "https") or not base.host or " " in address:
             raise ClientError(f"{address!r} is no address of a gateway: it begins with http:// or https://")
         self._connection = GatewayConnection(
             httpx.AsyncClient(
                 base_url=base,
-                headers=headers_of(key),
+                headers=bearer_header(key),
                 auth=None if token is None else BearerToken(token),
                 transport=transport,
             )
@@ -143,6 +144,7 @@ class AsyncClient:
 
         Raises:
             UnusablePictureError: If the picture cannot be sent.
+            ClientError: If a text holds bytes that are no text, or the key is none; nothing was asked.
             ProblemError: If the gateway refused.
             DeadlineError, GatewayUnreachableError, NotAGatewayError: If there was no good reply.
         """
@@ -155,7 +157,7 @@ class AsyncClient:
             Patience(whole_s, self._patience.again_s, try_s, away_s=away_s, noted=on_retry, failed=failed),
             data=asked.form(),
             files={"image": ("image", file, "application/octet-stream")},
-            headers={"Idempotency-Key": f'"{idempotency_key or uuid.uuid4()}"'},
+            headers=idempotency_header(idempotency_key or str(uuid.uuid4())),
         )
         try:
             return VqaResult.from_reply(reply)
@@ -186,6 +188,7 @@ class AsyncClient:
 
         Raises:
             ProblemError: If the gateway refuses the batch as a whole, for instance its key.
+            ClientError: If the key is not of visible ASCII characters.
             ValueError: If concurrency is out of range.
         """
         run = BatchRun(self._connection, key or str(uuid.uuid4()), concurrency, deadline_s)

@@ -18,9 +18,9 @@ from trustvqa.client.errors import (
     GatewayUnreachableError,
     NotAGatewayError,
     ProblemError,
-    UnusablePictureError,
     problem_error,
 )
+from trustvqa.client.headers import idempotency_header
 from trustvqa.client.pictures import picture_file
 from trustvqa.client.questions import VqaQuestion
 from trustvqa.client.results import VqaResult
@@ -90,7 +90,7 @@ class BatchRun:
         if not 1 <= concurrency <= MOST:
             raise ValueError(f"concurrency must be from 1 to {MOST}, not {concurrency}")
         self._connection = connection
-        self._headers = {**_HEADERS, "Idempotency-Key": f'"{key}"'}
+        self._headers = {**_HEADERS, **idempotency_header(key)}
         self._workers = min(_CONNECTIONS, concurrency)
         self._lines = min(_LINES, -(-concurrency // self._workers))
         self._deadline_s = deadline_s
@@ -231,8 +231,8 @@ class _Source:
 def _ready(question: VqaQuestion, number: str) -> _Line | BatchOutcome:
     line_id = question.id if question.id is not None else number
     try:
-        return _Line(line_id, question.fields(), picture_file(question.picture))
-    except UnusablePictureError as error:
+        return _Line(line_id, question.sendable_fields(), picture_file(question.picture))
+    except ClientError as error:
         return BatchOutcome(line_id, error=error)
 
 
@@ -245,7 +245,7 @@ async def _end(workers: list[asyncio.Task[None]], done: asyncio.Queue[BatchOutco
 def _told(text: str) -> dict[str, Any]:
     try:
         told = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         told = None
     if not isinstance(told, dict):
         raise NotAGatewayError("a line of the reply is not what a TrustVQA gateway says")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -20,7 +20,7 @@ from trustvqa.client.errors import (
     ProblemError,
     problem_error,
 )
-from trustvqa.client.plain_request import CONNECT_S, MAX_REPLY, UnsentError
+from trustvqa.client.plain.request import CONNECT_S, MAX_REPLY, UnsentError
 
 _AGAIN = frozenset({429, 502, 503, 504})
 _REFUSED_AT_ONCE = frozenset({429, 503})
@@ -164,6 +164,9 @@ class GatewayConnection:
             raise UnsentError("no connection in time") from None
         except (httpx.TimeoutException, TimeoutError):
             raise DeadlineError(f"no answer from {self._http.base_url} within {within_s:.3g} s") from None
+        except (httpx.LocalProtocolError, UnicodeEncodeError) as error:
+            # Not in its own words, which hold what was to be written, a key perhaps.
+            raise GatewayUnreachableError(f"no request could be made ({type(error).__name__})") from None
         except (httpx.HTTPError, httpx.StreamError, AttributeError) as error:
             # AttributeError: what a connection that is reset as it is made has been seen to come to in httpx.
             said = str(error) or type(error).__name__
@@ -188,14 +191,14 @@ async def _content(response: httpx.Response) -> bytes:
 def _json_of(body: bytes) -> Any:
     try:
         return httpx.Response(200, content=body).json()
-    except ValueError:
+    except (ValueError, RecursionError):
         raise NotAGatewayError("the reply is no JSON: does a TrustVQA gateway answer at this address?") from None
 
 
 def _refusal(response: httpx.Response, body: bytes) -> ProblemError:
     try:
         document = httpx.Response(200, content=body).json()
-    except ValueError:
+    except (ValueError, RecursionError):
         document = None
     after = response.headers.get("Retry-After", "")
     return problem_error(response.status_code, document, float(after) if after.isdecimal() else None)
@@ -209,8 +212,3 @@ def _is_worth_it(error: ClientError, *, repeatable: bool) -> bool:
 
 def _reason(error: ClientError) -> str:
     return f"it replied with status {error.status}" if isinstance(error, ProblemError) else str(error)
-
-
-def headers_of(api_key: str | None) -> Mapping[str, str]:
-    """Make the header that shows an API key; none where there is no key."""
-    return {"Authorization": f"Bearer {api_key}"} if api_key else {}

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from trustvqa.client.errors import ClientError
 from trustvqa.client.pictures import Picture
 
 Window: TypeAlias = str | tuple[float, float]
@@ -64,9 +65,26 @@ class VqaQuestion:
         }
         return {name: value for name, value in {**asked, **named}.items() if value not in (None, {}, [])}
 
+    def sendable_fields(self) -> dict[str, Any]:
+        """Give these fields once it is known that they can be sent as they are.
+
+        Raises:
+            ClientError: If a text holds halves of surrogate pairs, as bytes of a command line do that are no text.
+        """
+        found = self.fields()
+        try:
+            _encode(found)
+        except UnicodeEncodeError:
+            raise ClientError("the question holds bytes that are no text") from None
+        return found
+
     def form(self) -> dict[str, str | list[str]]:
-        """Give these fields as a form has them: texts, and objects as their JSON."""
-        return {name: _as_text(value) for name, value in self.fields().items()}
+        """Give these fields as a form has them: texts, and objects as their JSON.
+
+        Raises:
+            ClientError: See `sendable_fields`.
+        """
+        return {name: _as_text(value) for name, value in self.sendable_fields().items()}
 
     def _window(self) -> Any:
         if self.window is None or isinstance(self.window, str):
@@ -79,3 +97,13 @@ def _as_text(value: Any) -> str | list[str]:
     if isinstance(value, str | list):
         return value
     return json.dumps(value) if isinstance(value, dict) else str(value)
+
+
+def _encode(value: Any) -> None:
+    if isinstance(value, dict):
+        _encode([*value, *value.values()])
+    elif isinstance(value, list):
+        for each in value:
+            _encode(each)
+    else:
+        str(value).encode()

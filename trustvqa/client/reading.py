@@ -6,6 +6,7 @@ that asks one question reads one reply.
 
 from __future__ import annotations
 
+import math
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, fields, is_dataclass
@@ -75,11 +76,22 @@ def _value(wanted: Any, value: Any, name: str) -> Any:
     if origin is None and is_dataclass(wanted) and isinstance(wanted, type):
         return read(wanted, value)
     if wanted is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
+        return _number(value, name)
     # A Boolean is a number to Python, and none here.
     if origin is None and isinstance(value, wanted) and (wanted is bool or not isinstance(value, bool)):
         return value
     raise UnreadableReplyError(f"{name} is no {getattr(wanted, '__name__', wanted)}")
+
+
+def _number(value: float, name: str) -> float:
+    # JSON's numbers know no bounds, and Python's reader of it takes NaN.
+    try:
+        found = float(value)
+    except OverflowError:
+        found = math.inf
+    if not math.isfinite(found):
+        raise UnreadableReplyError(f"{name} is no finite number")
+    return found
 
 
 def _one_of(kinds: tuple[Any, ...], value: Any, name: str) -> Any:

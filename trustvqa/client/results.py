@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
 from prompt4trust.shares import in_percent
-from trustvqa.client.reading import read
+from trustvqa.client.reading import UnreadableReplyError, read
 
 _FEWEST_LEFT = 2
 _WOULD_TELL = "the set has fewer than two options: it would be the guess, and the question is left to a person"
@@ -193,7 +193,10 @@ class VqaResult:
             ValueError, TypeError, AttributeError: If it is none.
         """
         told = _with_guess(reply) if reply.get("decision") == "defer" else dict(reply)
-        return read(cls, {**told, "replayed": replayed, "raw": told})
+        result = read(cls, {**told, "replayed": replayed, "raw": told})
+        if result.confidence is not None and not 0.0 <= result.confidence <= 1.0:
+            raise UnreadableReplyError("VqaResult.confidence is not in [0, 1]")
+        return result
 
     @property
     def is_deferred(self) -> bool:

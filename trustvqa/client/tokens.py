@@ -8,7 +8,8 @@ from typing import TypeAlias
 
 import httpx
 
-from trustvqa.client.api_key import UnreadableKeyError
+from trustvqa.client.api_key import UnreadableKeyError, is_writable, secret_in
+from trustvqa.client.headers import bearer_header
 
 TokenProvider: TypeAlias = Callable[[], str]
 """Gives a token that is good now. Called before every request, in the event loop: it must not wait for long."""
@@ -30,9 +31,13 @@ class BearerToken(httpx.Auth):
         self._token = token
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Put the token into a request."""
+        """Put the token into a request.
+
+        Raises:
+            UnreadableKeyError: If it cannot stand in a header; the message does not show it.
+        """
         text = self._token if isinstance(self._token, str) else self._token()
-        request.headers["Authorization"] = f"Bearer {text.strip()}"
+        request.headers.update(bearer_header(text, "token"))
         yield request
 
 
@@ -48,10 +53,10 @@ def token_in(path: Path) -> TokenProvider:
 
     def read() -> str:
         try:
-            text = path.read_text(encoding="ascii").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise UnreadableKeyError(f"the token in {path} cannot be read ({type(error).__name__})") from error
-        if not text or any(sign <= " " for sign in text):
+            text = secret_in(path)
+        except (OSError, ValueError) as error:
+            raise UnreadableKeyError(f"the token in {path} cannot be read ({type(error).__name__})") from None
+        if not text or not is_writable(text):
             raise UnreadableKeyError(f"{path} holds no token")
         return text
 

@@ -22,7 +22,9 @@ COMMANDS = {
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-@pytest.mark.parametrize("address", ["localhost:8080", "ftp://ward.example", "http://", "http://h:port"])
+@pytest.mark.parametrize(
+    "address", ["localhost:8080", "ftp://ward.example", "http://", "http://h:port", "http://a b:80"]
+)
 def test_an_address_without_a_scheme_or_host_is_refused_before_anything_is_asked(
     tmp_path: Path, name: str, address: str
 ) -> None:

@@ -137,6 +137,15 @@ def test_one_text_is_no_list_of_options(client: Client, gateway: FakeGateway, op
     assert gateway.requests == []
 
 
+def test_bytes_that_are_no_text_are_not_sent(client: Client, gateway: FakeGateway) -> None:
+    with pytest.raises(ClientError, match="no text"):
+        client.ask(PICTURE, "Gr\udcf6\udcdfe?")
+    assert gateway.requests == []
+    told = {each.id: each for each in client.batch([VqaQuestion(PICTURE, "\udcf6", id="a"), _QUESTIONS[0]])}
+    assert "no text" in str(told["a"].error)
+    assert told["1"].error is None
+
+
 def test_uncalibrated_confidence_is_said_to_be() -> None:
     reply = ANSWER | {"calibration": {"calibrated": False, "reason": "none fits"}}
     assert str(VqaResult.from_reply(reply)) == "B. Oval (71 %, not calibrated)"
@@ -226,7 +235,9 @@ def test_a_gateway_that_is_away_is_named_once_the_patience_is_over() -> None:
         client.ask(PICTURE, "Which?")
 
 
-@pytest.mark.parametrize("reply", [b"<html>", b"[1]", b'{"id": "1"}', b'"x"', b'{"id": 1, "decision": "perhaps"}'])
+@pytest.mark.parametrize(
+    "reply", [b"<html>", b"[1]", b'{"id": "1"}', b'"x"', b'{"id": 1, "decision": "perhaps"}', b"[" * 100_000]
+)
 def test_what_no_gateway_says_is_not_taken_for_a_result(client: Client, gateway: FakeGateway, reply: bytes) -> None:
     gateway.replies = [Response(reply, media_type="application/json")]
     with pytest.raises(NotAGatewayError):
@@ -275,7 +286,7 @@ def test_address_and_key_come_from_the_environment(
         Client()
 
 
-@pytest.mark.parametrize("url", ["", "gateway:8080", "ftp://x", "http://"])
+@pytest.mark.parametrize("url", ["", "gateway:8080", "ftp://x", "http://", "http://a b:80", "http://a\nb"])
 def test_what_is_no_address_is_refused(url: str) -> None:
     with pytest.raises(ClientError, match="is no address"):
         Client(url)

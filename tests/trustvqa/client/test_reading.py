@@ -66,6 +66,9 @@ def test_what_is_told_is_read_and_what_is_new_left_out() -> None:
         ({"kind": "a", "share": "0.5"}, "share is no float"),
         ({"kind": "a", "share": True}, "Whole.share"),
         ({"kind": "a", "share": None}, "Whole.share"),
+        ({"kind": "a", "share": 10**400}, "share is no finite number"),
+        ({"kind": "a", "share": float("nan")}, "share is no finite number"),
+        ({"kind": "a", "ends": [0.0, float("inf")]}, "Whole.ends"),
         ({"kind": "a", "is_new": 1}, "Whole.is_new"),
         ({"kind": "a", "part": {"count": 1}}, "Part.name is missing"),
         ({"kind": "a", "part": {"name": "x", "count": True}}, "Part.count"),
@@ -91,3 +94,9 @@ def test_a_result_can_neither_be_changed_nor_be_without_its_decision() -> None:
     for wrong in ({"id": "1"}, {"id": "1", "decision": "perhaps"}, {"id": 1, "decision": "answer"}):
         with pytest.raises(ValueError, match="VqaResult"):
             VqaResult.from_reply(wrong)
+
+
+@pytest.mark.parametrize("confidence", [-0.1, 1.1, 1e300, -(10**400), float("nan")])
+def test_a_confidence_is_a_probability(confidence: float) -> None:
+    with pytest.raises(UnreadableReplyError, match=r"VqaResult\.confidence"):
+        VqaResult.from_reply({"id": "1", "decision": "answer", "confidence": confidence})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -21,7 +22,8 @@ from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.output import print_json
 from trustvqa.cli.running_stack import default_address
 from trustvqa.client.errors import ClientError
-from trustvqa.client.plain_request import ask_once, is_plain
+from trustvqa.client.pictures import picture_file
+from trustvqa.client.plain.request import ask_once, is_plain
 from trustvqa.client.questions import VqaQuestion
 from trustvqa.client.results import CalibrationInfo, VqaResult
 
@@ -109,8 +111,10 @@ def _ask(
     gateway: str, asked: VqaQuestion, token_file: Path | None, timeout: float, patience: float | None
 ) -> VqaResult:
     """Ask once by what takes the least time to import; where that fails, or cannot do it, go on as the client does."""
-    began = time.monotonic()
     key = read_key() if token_file is None else None
+    # Once, however often it is asked: a pipe has nothing the second time, and a file may have changed.
+    asked = replace(asked, picture=picture_file(asked.picture))
+    began = time.monotonic()
     name, failed = str(uuid.uuid4()), None
     if token_file is None and is_plain(gateway):
         try:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
+import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -212,6 +214,51 @@ def test_a_busy_gateway_is_asked_again_with_the_same_key(gateway: tuple[str, dic
     assert uuid.UUID(key.strip('"')).version == 4
     run(str(picture), "Which shape?", "--gateway", url)
     assert state["keys"][3] != key
+
+
+def test_a_reply_that_is_cut_short_is_asked_for_again_under_the_same_key(
+    gateway: tuple[str, dict[str, Any]], picture: Path
+) -> None:
+    url, state = gateway
+    state |= {"reply": REPLY, "status": 200, "keys": [], "failures": [(200, {"Content-Length": "1000"})]}
+    status, _, err = run(str(picture), "Which shape?", "--gateway", url)
+    assert status == 0
+    assert "the reply broke off; asking again" in err
+    assert len(state["keys"]) == 2
+    assert len(set(state["keys"])) == 1
+
+
+def test_a_pipe_is_read_once_however_often_its_picture_is_sent(
+    gateway: tuple[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    url, state = gateway
+    state |= {"reply": REPLY, "status": 200, "keys": [], "failures": [(503, {"Retry-After": "0"})]}
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    writing = threading.Thread(target=lambda: pipe.write_bytes(b"\x89PNG piped"), daemon=True)
+    writing.start()
+    assert run(str(pipe), "Which shape?", "--gateway", url)[0] == 0
+    assert state["asked"][0] == b"\x89PNG piped"
+    assert len(state["keys"]) == 2
+    writing.join(20)
+    assert not writing.is_alive()
+
+
+def test_neither_a_key_of_two_lines_nor_bytes_that_are_no_text_are_sent_or_shown(
+    gateway: tuple[str, dict[str, Any]], picture: Path, tmp_path: Path
+) -> None:
+    url, state = gateway
+    state |= {"reply": REPLY, "status": 200, "keys": []}
+    (tmp_path / "key").write_text("tvqa_secret\nmore")
+    for named in ({"TRUSTVQA_API_KEY": "tvqa_secret\nmore"}, {"TRUSTVQA_API_KEY_FILE": str(tmp_path / "key")}):
+        status, out, err = run(str(picture), "Which shape?", "--gateway", url, **named)
+        assert status == 1
+        assert "no key" in err
+        assert "secret" not in out + err
+    status, _, err = run(str(picture), "Gr\udcf6\udcdfe?", "--gateway", url)
+    assert status == 1
+    assert "the question holds bytes that are no text" in err
+    assert state["keys"] == []
 
 
 def test_a_gateway_that_stays_busy_is_given_up(gateway: tuple[str, dict[str, Any]], picture: Path) -> None:

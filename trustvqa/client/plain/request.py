@@ -9,15 +9,18 @@ import http.client
 import json
 import math
 import os
-import socket
 import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
+from trustvqa.client.api_key import is_writable
 from trustvqa.client.errors import DeadlineError, GatewayUnreachableError, NotAGatewayError, problem_error
+from trustvqa.client.headers import bearer_header, idempotency_header
 from trustvqa.client.pictures import picture_file
+from trustvqa.client.plain.proxies import is_past_proxies
+from trustvqa.client.plain.timed_socket import connected
 from trustvqa.client.questions import VqaQuestion
 from trustvqa.client.results import VqaResult
 
@@ -25,7 +28,6 @@ CONNECT_S: Final = 10.0
 """Longest time for a connection: a host that is not there need not take the time of an answer."""
 MAX_REPLY: Final = 16_000_000
 """Most bytes of a reply."""
-_PROXIES: Final = ("http_proxy", "all_proxy")
 _BLOCK: Final = 65_536
 
 
@@ -33,25 +35,28 @@ class UnsentError(GatewayUnreachableError):
     """No connection was made, so that nothing can have been done."""
 
 
-def is_plain(url: str, environment: Mapping[str, str] = os.environ) -> bool:
+def is_plain(url: str) -> bool:
     """Whether a gateway can be asked over a plain connection: by http, and past no proxy.
 
     Example:
-        >>> is_plain("http://127.0.0.1:8080", {}), is_plain("https://trustvqa.example", {})
-        (True, False)
+        >>> is_plain("https://trustvqa.example"), is_plain("http://no address:8080")
+        (False, False)
     """
+    if not is_writable(url):
+        return False
     try:
         parts = urlsplit(url)
         port = parts.port
     except ValueError:
         return False
-    named = any(environment.get(name) or environment.get(name.upper()) for name in _PROXIES)
     is_bare = parts.username is None and not parts.query and not parts.fragment and port != 0
-    return parts.scheme == "http" and bool(parts.hostname) and url.isascii() and is_bare and not named
+    return parts.scheme == "http" and bool(parts.hostname) and is_bare and is_past_proxies(parts.hostname or "")
 
 
 def ask_once(url: str, asked: VqaQuestion, *, api_key: str | None, idempotency_key: str, within_s: float) -> VqaResult:
     """Ask a gateway one question, once.
+
+    All of it ends in time: finding the host, connecting, sending, and a reply that comes byte by byte.
 
     Args:
         url: The gateway's address, one that `is_plain`.
@@ -63,6 +68,7 @@ def ask_once(url: str, asked: VqaQuestion, *, api_key: str | None, idempotency_k
 
     Raises:
         UnusablePictureError: If the picture cannot be sent; nothing was asked.
+        ClientError: If a text, or a key, cannot be; nothing was asked.
         ProblemError: If the gateway refused.
         DeadlineError, GatewayUnreachableError, NotAGatewayError: If there was no good reply.
     """
@@ -73,22 +79,24 @@ def ask_once(url: str, asked: VqaQuestion, *, api_key: str | None, idempotency_k
         "Content-Type": kind,
         "Accept": "application/json",
         "Connection": "close",
-        "Idempotency-Key": f'"{idempotency_key}"',
         "Prefer": f"wait={max(1, math.ceil(within_s))}",
+        **idempotency_header(idempotency_key),
+        **bearer_header(api_key),
     }
-    if api_key is not None:
-        headers["Authorization"] = f"Bearer {api_key}"
     parts = urlsplit(url)
-    connection = _connected(parts, within_s)
-    sock, response = connection.sock, None  # here: the connection forgets it where it is told that no reply follows
+    connection, response = _connected(parts, ends_at), None
     try:
-        _keep_time(sock, ends_at)
         connection.request("POST", f"{parts.path.rstrip('/')}/vqa", body, headers)
         response = connection.getresponse()
-        said = _content(sock, response, ends_at)
+        said = _content(response)
     except TimeoutError:
         raise DeadlineError(f"no answer from {url} within {within_s:.3g} s") from None
-    except (OSError, ValueError, http.client.HTTPException) as error:
+    except http.client.IncompleteRead:
+        raise GatewayUnreachableError("the reply broke off") from None
+    except ValueError as error:
+        # Not in its own words, which hold what was to be written, a key perhaps.
+        raise GatewayUnreachableError(f"no request could be made ({type(error).__name__})") from None
+    except (OSError, http.client.HTTPException) as error:
         raise GatewayUnreachableError(str(error) or type(error).__name__) from error
     finally:
         if response is not None:
@@ -97,11 +105,11 @@ def ask_once(url: str, asked: VqaQuestion, *, api_key: str | None, idempotency_k
     return _result(response, said)
 
 
-def _connected(parts: SplitResult, within_s: float) -> http.client.HTTPConnection:
+def _connected(parts: SplitResult, ends_at: float) -> http.client.HTTPConnection:
     assert parts.hostname is not None  # noqa: S101 - see is_plain
-    connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=min(within_s, CONNECT_S))
+    connection = http.client.HTTPConnection(parts.hostname, parts.port or http.client.HTTP_PORT)
     try:
-        connection.connect()
+        connection.sock = connected(connection.host, connection.port, connect_s=CONNECT_S, ends_at=ends_at)
     except TimeoutError:
         raise UnsentError("no connection in time") from None
     except (OSError, UnicodeError) as error:
@@ -109,24 +117,19 @@ def _connected(parts: SplitResult, within_s: float) -> http.client.HTTPConnectio
     return connection
 
 
-def _keep_time(sock: socket.socket, ends_at: float) -> None:
-    """Let the next wait for the gateway end in time."""
-    left_s = ends_at - time.monotonic()
-    if left_s <= 0:
-        raise TimeoutError
-    sock.settimeout(left_s)
-
-
-def _content(sock: socket.socket, response: http.client.HTTPResponse, ends_at: float) -> bytes:
+def _content(response: http.client.HTTPResponse) -> bytes:
     said = bytearray()
-    while True:
-        _keep_time(sock, ends_at)
+    # Some versions of Python close the response with its last byte, others when there is nothing more.
+    while not response.isclosed() and response.length != 0:
         part = response.read1(_BLOCK)
         if not part:
-            return bytes(said)
+            break
         said += part
         if len(said) > MAX_REPLY:
             raise NotAGatewayError(f"the reply has more than {MAX_REPLY} bytes")
+    if response.length:
+        raise http.client.IncompleteRead(b"", response.length)
+    return bytes(said)
 
 
 def _result(response: http.client.HTTPResponse, said: bytes) -> VqaResult:
@@ -154,5 +157,5 @@ def _multipart(fields: Mapping[str, str | list[str]], file: bytes) -> tuple[str,
         f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{text}\r\n' for name, text in written
     )
     named = 'Content-Disposition: form-data; name="image"; filename="image"\r\nContent-Type: application/octet-stream'
-    start = f"{head}--{boundary}\r\n{named}\r\n\r\n".encode("utf-8", "surrogatepass")
+    start = f"{head}--{boundary}\r\n{named}\r\n\r\n".encode()
     return f"multipart/form-data; boundary={boundary}", b"".join((start, file, f"\r\n--{boundary}--\r\n".encode()))
