@@ -73,14 +73,15 @@ class SecondLooks(CgpLogprob):
         except TransportError as error:
             return replace(answer, estimator=CgpLogprob.name, lost=error)
         found = await side_by_side(looks, self._left_s())
+        told = []
         for look, result in zip(looks, found, strict=True):
             if isinstance(result, TransportError):
                 # What a calibrator of fewer looks was fitted on had the signals of fewer looks alone.
                 answer = replace(answer, estimator=look.without, lost=result)
                 break
-            answer = replace(answer, signals={**answer.signals, **result[0]})
+            told.append(result[0])
         spent = sum((each[1] for each in found if not isinstance(each, TransportError)), answer.cost)
-        return replace(answer, cost=spent)
+        return replace(answer, cost=spent, signals={**answer.signals, **self._joined(told)})
 
     async def _looks(
         self, question: str, options: Mapping[str, str], image_url: str | None, answer: Answer
@@ -90,6 +91,10 @@ class SecondLooks(CgpLogprob):
         May raise TransportError.
         """
         raise NotImplementedError
+
+    def _joined(self, told: Sequence[Mapping[str, float]]) -> dict[str, float]:
+        """Put the signals of the looks before the first lost one together; a method may count them as one look."""
+        return {name: value for signals in told for name, value in signals.items()}
 
     async def _probabilities(
         self, question: str, options: Mapping[str, str], image_url: str | None, guidance: Guidance | None = None

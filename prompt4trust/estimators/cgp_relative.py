@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import ClassVar, Final
 
-from prompt4trust.errors import TransportError
-from prompt4trust.estimators._second_looks import SecondLook, SecondLooks, side_by_side
+from prompt4trust.estimators._second_looks import SecondLook, SecondLooks
 from prompt4trust.estimators.base import Answer
 from prompt4trust.models import Cost
 
@@ -48,24 +46,15 @@ class CgpRelative(SecondLooks):
     async def _looks(
         self, question: str, options: Mapping[str, str], image_url: str | None, _: Answer
     ) -> Sequence[SecondLook]:
-        return [SecondLook("cgp+logprob", partial(self._preferred, question, options, image_url))]
-
-    async def _preferred(
-        self, question: str, options: Mapping[str, str], image_url: str | None
-    ) -> tuple[dict[str, float], Cost]:
-        """Compare with all stored questions at once; raises TransportError where one could not be asked."""
-        asked = [
+        return [
             SecondLook("cgp+logprob", partial(self._comparison, question, options, image_url, place))
             for place in range(len(STORED))
         ]
-        found: list[float] = []
-        spent = Cost()
-        for result in await side_by_side(asked, math.inf):
-            if isinstance(result, TransportError):
-                raise result
-            found += result[0].values()
-            spent += result[1]
-        return ({SIGNAL: sum(found) / len(STORED)} if len(found) == len(STORED) else {}), spent
+
+    def _joined(self, told: Sequence[Mapping[str, float]]) -> dict[str, float]:
+        """Take the mean of all comparisons; of fewer there is no signal."""
+        found = [signals[SIGNAL] for signals in told if SIGNAL in signals]
+        return {SIGNAL: sum(found) / len(STORED)} if len(found) == len(STORED) else {}
 
     async def _comparison(
         self, question: str, options: Mapping[str, str], image_url: str | None, place: int

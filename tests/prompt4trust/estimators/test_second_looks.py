@@ -216,6 +216,15 @@ async def test_a_lost_look_makes_the_answer_that_of_the_method_without_it(
     assert answer.cost.calls == 1 + asked_and_answered  # the policy's, and each that was replied to
 
 
+async def test_a_lost_comparison_takes_the_signal_and_not_the_cost_of_those_made() -> None:
+    model = Failing(lambda messages: STORED[2] in written(messages))
+    answer = await get_estimator("cgp+relative", model, Policy(), TEMPLATE, GREEDY).answer("What?", OPTIONS, PICTURE)
+    assert (answer.verdict, answer.estimator) == (Verdict("A", 0.9), "cgp+logprob")
+    assert str(answer.lost) == "downstream: it is away"
+    assert "relative_confidence" not in answer.signals
+    assert answer.cost.calls == 1 + 1 + len(STORED) - 1  # the policy's, the answer's, and each that was replied to
+
+
 async def test_the_question_itself_must_be_answered() -> None:
     estimator = get_estimator("cgp+picture", Failing(lambda _: True), Policy(), TEMPLATE, GREEDY)
     with pytest.raises(TransportError, match="away"):
