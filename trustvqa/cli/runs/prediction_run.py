@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
@@ -249,6 +249,8 @@ def _load(request: Request, console: Console, typicality: QuestionTypicality | N
     dataset = request.questions.load(request.data, request.seed)
     if typicality is not None:
         check_others(typicality, dataset)
+        if request.questions.limit is not None:  # a part of what a reference was made from is refused as well
+            check_others(typicality, replace(request.questions, limit=None).load(request.data, request.seed))
     for what, count in (*dataset.skipped.items(), *dataset.notes.items()):
         console.print(f"{count} x {escape(what)}")
     return dataset if request.shard is None else request.shard.of(dataset)

@@ -57,6 +57,8 @@ def test_the_questions_that_a_reference_was_made_from_are_refused(tmp_path: Path
     asked = ("--data", data, "--run", run, "--registry", "reg")
     _, err = trustvqa(tmp_path, "calibrate", *asked, "--reference", path, status=1)
     assert "made from these very questions" in " ".join(err.split())
+    _, err = trustvqa(tmp_path, "evaluate", "--data", data, "--reference", path, "--limit", "100", status=1)
+    assert "made from these very questions" in " ".join(err.split())
     assert not (tmp_path / "reg").exists()
     _, err = trustvqa(tmp_path, "evaluate", *asked, "--reference", "none.json", status=1)
     assert "--reference none.json" in err
