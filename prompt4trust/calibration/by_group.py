@@ -77,6 +77,11 @@ class StratumOffsets(_Part):
             raise ValueError(f"two groups of {self.name} have one name")
         return self
 
+    @property
+    def changes(self) -> bool:
+        """Whether any group has a number but 0: else all have the population's correction, known here or not."""
+        return any(each.offset != 0 for each in self.groups.values())
+
     def place(self, groups: Mapping[str, str]) -> str | None:
         """Find the group of a question, as it is spelt here; None where it names none, or one that is not known."""
         wanted = value_in(groups, self.name)
@@ -162,8 +167,11 @@ class GroupOffsets(_Part):
         return cls(strata=tuple(fitted), clip=clip)
 
     def known(self, groups: Mapping[str, str]) -> dict[str, str]:
-        """Name the groups of a question that have a number here: stratum -> value, as they are spelt here."""
-        found = {stratum.name: stratum.place(groups) for stratum in self.strata}
+        """Name the groups of a question that have a correction of their own: stratum -> value, as they are spelt here.
+
+        A stratum that shows no difference, where every group has the population's, names none.
+        """
+        found = {stratum.name: stratum.place(groups) for stratum in self.strata if stratum.changes}
         return {name: value for name, value in found.items() if value is not None}
 
     def offset(self, groups: Mapping[str, str]) -> float:

@@ -199,11 +199,11 @@ def _errors_by_group(
 ) -> dict[str, dict[str, GroupErrors]]:
     """Measure every group's calibration error, as stated and as corrected."""
     found: dict[str, dict[str, GroupErrors]] = {}
-    known = [{} if by_group is None else by_group.known(each) for each in groups]
     for stratum in () if by_group is None else by_group.strata:
         own = found.setdefault(stratum.name, {})
+        known = [stratum.place(each) for each in groups]
         for value in stratum.groups:
-            places = [place for place, each in enumerate(known) if each.get(stratum.name) == value]
+            places = [place for place, each in enumerate(known) if each == value]
             before, after = (
                 metric_intervals(
                     np.asarray(confidence)[places],

@@ -99,7 +99,7 @@ def promise_for(guard: Guard, calibrator: FittedCalibrator | None, groups: Mappi
     own = calibrator.artifact.by_group if calibrator is not None and guard.artifact.scale == "calibrated" else None
     if own is not None:
         known = own.known(groups)
-        if missing := [stratum.name for stratum in own.strata if stratum.name not in known]:
+        if missing := [each.name for each in own.strata if each.changes and each.name not in known]:
             return Unproved(
                 f"what is guaranteed was checked on confidences that were corrected by {' and '.join(missing)}, and "
                 f"{_unnamed(missing, groups)}"
