@@ -8,7 +8,7 @@ from prompt4trust.estimators.base import Answer
 from prompt4trust.verdict import Verdict
 from services.gateway.answering.calibration import Confidence
 from services.gateway.answering.option_sets import choose_options
-from services.gateway.answering.promises import Promised, Withheld, promise_for
+from services.gateway.answering.promises import Promised, Unproved, Withheld, promise_for
 from services.gateway.answering.rules import (
     Decision,
     GuardScore,
@@ -74,7 +74,9 @@ def decide(
     source: Source = "default" if query.ask.max_risk is None else "max_risk"
     if confidence.withheld is not None:
         return _without_promise(evidence, confidence, confidence.withheld, max_risk, source)
-    decision, basis = _by_rule(query, answer, evidence, confidence, defaults.threshold, max_risk, source)
+    decision, basis, unproved = _by_rule(query, answer, evidence, confidence, defaults.threshold, max_risk, source)
+    if unproved is not None:
+        return Decided(decision, basis, None, f"no coverage is promised: {unproved.reason}")
     options, why_none = choose_options(query, answer, evidence, defaults.coverage_of(query.ask))
     return Decided(decision, basis, options, why_none)
 
@@ -87,7 +89,7 @@ def _by_rule(
     threshold: float,
     max_risk: float | None,
     source: Source,
-) -> tuple[Decision, DecisionBasis]:
+) -> tuple[Decision, DecisionBasis, Unproved | None]:
     guard, calibration = evidence.fitting_guard, confidence.calibration
     if max_risk is not None and guard is not None:
         stated = guard.artifact.scale == "stated"
@@ -109,7 +111,7 @@ def _by_rule(
     if max_risk is not None and evidence.guard_misfit is not None:
         reason = f"{basis.reason} Nothing can be guaranteed: {evidence.guard_misfit}."
         basis = basis.model_copy(update={"reason": reason})
-    return decision, basis
+    return decision, basis, None
 
 
 def _by_guard(
@@ -120,16 +122,17 @@ def _by_guard(
     unreadable: str | None,
     max_risk: float,
     source: Source,
-) -> tuple[Decision, DecisionBasis]:
+) -> tuple[Decision, DecisionBasis, Unproved | None]:
     promised = promise_for(guard, evidence.calibrator, query.ask.groups)
     if isinstance(promised, Promised):
-        return decide_with_guarantee(
+        decision, basis = decide_with_guarantee(
             scored, guard=guard, promised=promised, max_risk=max_risk, source=source, why_not=unreadable
         )
+        return decision, basis, None
     decision, basis = decide_unproved(promised.reason, scale=guard.artifact.scale, max_risk=max_risk, source=source)
     if unreadable is not None:  # the plainer reason
         basis = basis.model_copy(update={"code": "no-verdict", "reason": f"A person should answer: {unreadable}."})
-    return decision, basis
+    return decision, basis, promised
 
 
 def _without_promise(

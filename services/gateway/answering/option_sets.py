@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 from prompt4trust.estimators.base import Answer
 from prompt4trust.estimators.option_signals import option_probabilities
+from prompt4trust.group_names import group_key, value_in
 from services.gateway.intake.query import Query
 from services.gateway.schemas import OptionSetReply
 from services.gateway.shelves.evidence import Evidence
@@ -35,7 +38,8 @@ def choose_options(
         return None, "no option sets were fitted for these models, this method and this wording"
     name = guard.artifact.options.group
     place = guard.artifact.place([query.digest])
-    chosen = guard.sets.choose(probabilities, coverage, group=ask.groups.get(name) if name else None, place=place)
+    group = _spelt(ask.groups, name, guard.sets.groups) if name else None
+    chosen = guard.sets.choose(probabilities, coverage, group=group, place=place)
     groups = {name: chosen.group} if name and chosen.group is not None else {}
     among = f" with {name} {chosen.group}" if groups else ", on average over all kinds of questions"
     held = (
@@ -50,3 +54,17 @@ def choose_options(
         n=chosen.n,
         reason=f"{held} for {100 * coverage:.3g} % of questions like the {chosen.n} checked ones{among}.",
     ), None
+
+
+def _spelt(groups: Mapping[str, str], name: str, known: Sequence[str]) -> str | None:
+    """Find a question's value of a stratum as the evidence spells it; None for one that it does not know.
+
+    Where the evidence spells one in two ways, which are groups of their own there, it is the question's own spelling.
+    """
+    said, wanted = groups.get(name), value_in(groups, name)
+    if wanted is None:
+        return None
+    if said in known:
+        return said
+    alike = [each for each in known if group_key(each) == wanted]
+    return alike[0] if len(alike) == 1 else None

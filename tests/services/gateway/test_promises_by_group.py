@@ -15,6 +15,7 @@ from prompt4trust.calibration import CalibratorArtifact, GroupOffset, GroupOffse
 from prompt4trust.selection import CheckedAnswer, GuardArtifact, fit_guard
 from services.common.registry.directory import Registry
 from tests.prompt4trust.pictures.dicom.objects import ct, written
+from tests.services.gateway.answering.test_selection import make_guard as selection_guard
 from tests.services.gateway.checks import body
 from tests.services.gateway.conftest import MODEL, TEMPLATE, MakeGateway, make_calibrator
 from tests.services.gateway.upstream import Upstream
@@ -128,6 +129,25 @@ def test_what_nothing_was_proved_of_is_left_to_a_person_whatever_risk_is_accepte
     assert (basis["code"], basis["guarantee"]) == ("no-verdict", False)
 
 
+def test_no_options_are_promised_where_nothing_was_proved_of_the_group(
+    upstream: Upstream, evidence: Registry, make_gateway: MakeGateway
+) -> None:
+    evidence.guards.publish(selection_guard("consistency", None, options=True, ties="split", strata=("family",)))
+    with (
+        make_gateway(registry=evidence.root, methods=("consistency",)) as url,
+        httpx.Client(base_url=url, timeout=20) as client,
+    ):
+        known = ask(client, method="consistency", groups={"family": "easy"})
+        assert (known["decision_basis"]["guarantee"], known["option_set"]["n"]) == (True, 1500)
+        for text in (upstream.text, "I cannot tell."):
+            upstream.text = text
+            reply = ask(client, method="consistency", groups={"family": "new"})
+            assert (reply["decision"], reply["option_set"]) == ("defer", None)
+            assert reply["option_set_reason"] == (
+                "no coverage is promised: the guarantee is by family, and no question of its family was checked"
+            )
+
+
 def test_a_dicom_objects_own_modality_is_the_questions_group(
     client: httpx.Client, upstream: Upstream, evidence: Registry, make_gateway: MakeGateway
 ) -> None:
@@ -174,6 +194,17 @@ def test_a_guarantee_on_confidences_by_group_reaches_no_question_without_the_gro
         basis = ask(client, groups=groups)["decision_basis"]
         assert (basis["code"], basis["guarantee"]) == ("group-unproved", False)
         assert "confidences that were corrected by modality" in basis["reason"]
+    # A stratum by which nothing was corrected keeps nobody out, and is not named.
+    alike = StratumOffsets(name="sex", spread=0, groups={"F": GroupOffset(offset=0, n=300)})
+    assert fitted.by_group is not None
+    strata = (*fitted.by_group.strata, alike)
+    both = fitted.model_copy(update={"by_group": GroupOffsets(strata=strata, clip=0.01)})
+    evidence.calibrators.publish(both)
+    evidence.guards.publish(make_guard(both, by_group=False))
+    for groups in ({"modality": "CT"}, {"modality": "CT", "sex": "F"}, {"modality": "CT", "sex": "X"}):
+        reply = ask(client, groups=groups)
+        assert reply["decision_basis"]["guarantee"] is True
+        assert reply["calibration"]["groups"] == {"modality": "CT"}
     # Other numbers of the groups are another calibrator, though the family's are the same.
     evidence.calibrators.publish(by_group(ct=0.5, mr=-1.0))
     assert ask(client, groups={"modality": "CT"})["decision_basis"]["guarantee"] is False

@@ -299,6 +299,8 @@ def test_an_option_set_is_that_of_the_questions_group(
     assert easy["reason"].endswith("the 750 checked ones with family easy.")
     hard = ask(guarded, method="consistency", groups={"family": "hard"})["option_set"]
     assert (hard["letters"], hard["groups"]) == (["A", "B", "C"], {"family": "hard"})
+    folded = ask(guarded, method="consistency", groups={"Family": " EASY"}, max_risk=0.1)["option_set"]
+    assert folded == easy
     for unknown in ({"family": "new"}, {}):
         told = ask(guarded, method="consistency", coverage=0.85, groups=unknown, max_risk=0.1)["option_set"]
         assert told["groups"] == {}
