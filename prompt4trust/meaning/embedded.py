@@ -14,9 +14,9 @@ from prompt4trust.meaning.bert import Encoder
 from prompt4trust.meaning.marks import marks_of
 from prompt4trust.meaning.normalised import normalised
 
-VERSION: Final = "minilm-1"
+VERSION: Final = "minilm-2"
 """Names encoder, marks and threshold together, as calibration keys have it: a change of one is another version."""
-THRESHOLD: Final = 0.88
+THRESHOLD: Final = 0.55
 """Cosine from which on two answers say the same; see docs/methods.md for how it was chosen."""
 _SHARPNESS: Final = 10.0
 
@@ -30,7 +30,7 @@ class EmbeddedAgreement:
     Attributes:
         groups: For each sample the name of its group; None for one without an answer.
         agreement: The measures by these groups.
-        degree: Mean cosine of the chosen sample with all of them, itself included, in [0, 1].
+        degree: Mean cosine of the chosen sample with all of them, itself included, 0 where marks differ; in [0, 1].
         centrality: 1 - its distance from the mean of all in the space of the graph of cosines, in [0, 1].
         concentration: 1 where all samples point one way, 0 where each points in a direction of its own: 1 - semantic
             isotropy, by the logarithm of the determinant of their Gram matrix.
@@ -48,9 +48,9 @@ def embedded_agreement(
 ) -> EmbeddedAgreement | None:
     """Measure the agreement of samples of an open question.
 
-    Answers of one spelling say the same. Others do where their cosine reaches the threshold and no mark (`marks_of`)
-    tells them apart, and a group holds only answers of which every two do (complete linkage): a chain of near ones does
-    not join its ends.
+    Answers of one spelling say the same. Others do where they differ in known synonyms and fillers alone (they have the
+    same `marks_of`) and their cosine reaches the threshold; a group holds only answers of which every two do (complete
+    linkage): a chain of near ones does not join its ends.
 
     Args:
         answers: For each sample its answer, at least 2; None for one without a verdict, which agrees with nobody.
@@ -100,7 +100,7 @@ def _spelling(answer: str) -> str:
 
 
 def _cosines(texts: Sequence[str], encoder: Encoder) -> Floats:
-    """Compute the cosines of different texts, 0 where a mark tells two apart; shape [m, m], positive semidefinite.
+    """Compute the cosines of different texts, 0 where marks tell two apart; shape [m, m], positive semidefinite.
 
     Marks are equal or not, which divides the texts: cosines are kept within a division alone, in blocks, and each block
     is a Gram matrix.

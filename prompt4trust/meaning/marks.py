@@ -1,87 +1,63 @@
-"""Marks, which two answers must have in common whatever an encoder says: sides, negations, numbers, opposites.
+"""Marks, which two answers must have in common whatever an encoder says: all their words but known ones.
 
-A sentence encoder puts "left effusion" beside "right effusion": they are about the same thing. In medicine they are two
-answers, and who takes them for one is sure of what nobody said.
+A sentence encoder puts "left effusion" beside "right effusion", and "grade II" beside "grade III": they are about the
+same thing. In medicine they are two answers, and who takes them for one is sure of what nobody said. Words that tell
+answers apart cannot be listed. Those that do not can: so two answers may differ in these alone.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from prompt4trust.meaning.normalised import normalised
+from prompt4trust.meaning.synonyms import in_one_name
 
-_OPPOSITES: Final = (
-    "left right bilateral unilateral both either neither",
-    "no not none without absent absence negative never nor free lack lacking denies unremarkable normal abnormal "
-    "present presence positive",
-    "upper lower middle mid superior inferior anterior posterior medial lateral proximal distal dorsal ventral "
-    "central peripheral superficial deep internal external inner outer apical basal cranial caudal frontal occipital "
-    "parietal temporal cervical thoracic lumbar sacral axial coronal sagittal transverse",
-    "acute chronic subacute old new recent healed healing early late primary secondary first second third fourth fifth",
-    "benign malignant metastatic metastasis",
-    "large small big tiny high low mild moderate severe minimal massive thick thin wide narrow long short major minor",
-    "increased decreased increase decrease enlarged reduced raised elevated depressed improved worse worsening stable "
-    "dilated constricted",
-    "open closed displaced undisplaced complete incomplete partial total single multiple diffuse focal solid cystic "
-    "simple complex arterial venous artery vein systolic diastolic male female dark bright black white hyper hypo",
-    "more less greater fewer above below before after inside outside",
-    "probable possible likely unlikely maybe probably possibly suspected versus vs or",
-)
-_WORDS: Final = frozenset(word for line in _OPPOSITES for word in line.split())
-_BEGINNINGS: Final = ("hyper", "hypo", "brady", "tachy", "intra", "extra", "inter", "pre", "post", "supra", "infra")
-_ENDINGS: Final = (
-    "itis",
-    "osis",
-    "sarcoma",
-    "carcinoma",
-    "adenoma",
-    "oma",
-    "pathy",
-    "plasty",
-    "ectomy",
-    "ostomy",
-    "otomy",
-)
-_BEGINNINGS_OF_NO: Final = ("non", "un", "dis", "in", "im", "ab", "a")
+_FILLERS: Final = frozenset({"is", "are", "was", "were", "there", "it", "seen", "shown", "visible", "noted", "the"})
+_SIDES: Final = frozenset({"left", "right"})
+_BOUND: Final = frozenset({*_SIDES, "no", "not", "without", "bilateral", "both", "and", "or", "with", "of"})
+"""Words behind which "on the left" may be of a part of the answer alone."""
 
 
 def marks_of(text: str) -> tuple[str, ...]:
-    """List what of an answer no other may differ in: the words named here, numbers, signs, and single letters.
+    """List the words that no other answer may differ in for the two to be one.
 
-    Words with beginnings such as "hypo" or endings such as "itis" stand for these ("hypodense" and "hyperdense" differ,
-    "diverticulitis" and "diverticulosis"). A word that begins with
-    a negation ("nondisplaced") is its own mark, since an encoder hardly sees it.
+    Left out are words that say nothing ("is", "seen"); "mass of the lung" is written as "lung mass" and "kidney on the
+    left" as "left kidney"; and what has several names (`prompt4trust.meaning.synonyms`) has one. All other words,
+    numbers and signs are marks, and so is their order.
 
     Args:
         text: An answer.
 
     Returns:
-        Marks in alphabetical order, each as often as it is there.
+        Marks in order; equal ones for answers that differ in nothing that may tell them apart.
 
     Example:
-        >>> marks_of("No fracture of the left hip"), marks_of("hypodense lesion, 3 cm"), marks_of("a fracture")
-        (('left', 'no'), ('3', 'hypo'), ())
+        >>> marks_of("Mass of the lung") == marks_of("pulmonary mass"), marks_of("grade II") == marks_of("grade III")
+        (True, False)
+        >>> marks_of("No fracture of the left hip"), marks_of("free of fluid"), marks_of("free fluid")
+        (('left', 'hip', 'no', 'fracture'), ('fluid', 'free'), ('free', 'fluid'))
     """
-    return tuple(sorted(_marks(normalised(text).split())))
+    words = normalised(text).split()
+    said = [word for word in words if word not in _FILLERS] or words
+    return in_one_name(_side_first(_owner_first(said)))
 
 
-def _marks(words: Iterable[str]) -> Iterable[str]:
+def _owner_first(words: list[str]) -> list[str]:
+    """Write "a of b" as "b a", where both are words alone."""
+    if "of" not in words or not all(word.isalpha() and len(word) > 1 for word in words):
+        return words
+    parts: list[list[str]] = [[]]
     for word in words:
-        if word in _WORDS or len(word) == 1 or not word.isalpha():
-            yield word
-            continue
-        begun = next((each for each in _BEGINNINGS if word.startswith(each) and len(word) > len(each) + 2), None)
-        if begun is not None:
-            yield begun
-        elif _is_denied(word):
-            yield word
-        elif (ending := next((each for each in _ENDINGS if word.endswith(each)), None)) is not None:
-            yield ending
+        if word == "of":
+            parts.append([])
+        else:
+            parts[-1].append(word)
+    return [word for part in reversed(parts) for word in part] if all(parts) else words
 
 
-def _is_denied(word: str) -> bool:
-    """Whether a word denies another by its beginning."""
-    if word.startswith("non") and len(word) > 5:
-        return True
-    return any(word.startswith(each) and word[len(each) :] in _WORDS for each in _BEGINNINGS_OF_NO)
+def _side_first(words: list[str]) -> list[str]:
+    """Write "a on left side" as "left a"."""
+    rest = words[:-1] if words[-1:] == ["side"] else words
+    if len(rest) < 3 or rest[-2] != "on" or rest[-1] not in _SIDES or _BOUND.intersection(rest[:-2]):
+        return words
+    return [rest[-1], *rest[:-2]]

@@ -82,7 +82,7 @@ async def test_an_encoder_joins_other_words_for_the_same() -> None:
     assert (answer.verdict, answer.estimator) == (Verdict("lung mass", 0.6), "meaning+encoder")
     measures = {"semantic_certainty", "centrality", "embedded_degree", "embedded_centrality", "semantic_concentration"}
     assert all(0 < answer.signals[name] < 1 for name in measures)
-    assert wording_of(answer.estimator, "answer@1") == "answer@1, answers compared by minilm-1"
+    assert wording_of(answer.estimator, "answer@1") == "answer@1, answers compared by minilm-2"
     letters = [said("A", 90), *[said("B", 50)] * 2]
     chosen = await MeaningEncoder(Texts(letters), TEMPLATE, GREEDY, Draws(3), encoder=NearWords).answer(
         "Shape?", OPTIONS, IMAGE

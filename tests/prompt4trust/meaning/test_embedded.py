@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,9 @@ from hypothesis import strategies as st
 from prompt4trust.meaning.bert import Floats
 from prompt4trust.meaning.embedded import embedded_agreement
 from prompt4trust.meaning.marks import marks_of
+from prompt4trust.meaning.normalised import normalised
+
+DIFFERENT = Path(__file__).parents[3] / "benchmarks" / "meaning" / "different.txt"
 
 
 class Directions:
@@ -25,6 +29,9 @@ class Directions:
         return np.stack([np.cos(at), np.sin(at)], axis=1).astype(np.float32)
 
 
+SIXTY = Directions({"lung mass": 0, "pulmonary mass": 60})
+
+
 class OneDirection:
     """An encoder that takes everything for the same."""
 
@@ -33,15 +40,15 @@ class OneDirection:
 
 
 def test_near_answers_are_one_group_and_a_chain_does_not_join_its_ends() -> None:
-    angles = Directions({"lung mass": 0, "pulmonary mass": 20, "nodule": 44, "fracture": 90})
-    answers = ["pulmonary mass", "a lung mass", "Lung mass.", "nodule", "fracture", None]
+    angles = Directions({"lung mass": 0, "pulmonary mass": 20, "mass of lung": 44, "fracture": 0})
+    answers = ["pulmonary mass", "a lung mass", "Lung mass.", "mass of the lung", "fracture", None]
     found = embedded_agreement(
         answers, angles, threshold=0.9
-    )  # of up to 25 degrees, which is the nodule from the second
+    )  # of up to 25 degrees, which is the mass of the lung from the second
     assert found is not None
-    assert found.groups == ("pulmonary mass",) * 3 + ("nodule", "fracture", None)
+    assert found.groups == ("pulmonary mass",) * 3 + ("mass of lung", "fracture", None)
     assert (found.agreement.place, found.agreement.degree) == (0, 0.5)
-    cosines = [1.0, *[np.cos(np.radians(20))] * 2, np.cos(np.radians(24)), np.cos(np.radians(70)), 0.0]
+    cosines = [1.0, *[np.cos(np.radians(20))] * 2, np.cos(np.radians(24)), 0.0, 0.0]
     assert found.degree == pytest.approx(np.mean(cosines), abs=1e-6)
 
 
@@ -58,6 +65,22 @@ def test_near_answers_are_one_group_and_a_chain_does_not_join_its_ends() -> None
         ("displaced fracture", "nondisplaced fracture"),
         ("normal heart", "abnormal heart"),
         ("CRP > 5", "CRP < 5"),
+        ("Grade II glioma", "Grade III glioma"),
+        ("Salter-Harris II", "Salter-Harris III"),
+        ("leftward shift", "rightward shift"),
+        ("lt pleural effusion", "rt pleural effusion"),
+        ("LLL consolidation", "RLL consolidation"),
+        ("ascending aorta", "descending aorta"),
+        ("peroneal nerve", "perineal nerve"),
+        ("pneumothorax", "hemothorax"),
+        ("aortic stenosis", "stenosis of the aorta"),
+        ("free fluid", "free of fluid"),
+        ("left kidney and right lung", "right kidney and left lung"),
+        ("effusion without pneumonia", "pneumonia without effusion"),
+        ("breast cancer in the lung", "lung cancer in the breast"),
+        ("no mass on the left", "left no mass"),
+        ("L5", "5 L"),
+        ("collapsed lung", "atelectasis"),
     ],
 )
 def test_what_marks_tell_apart_no_encoder_joins(one: str, other: str) -> None:
@@ -70,10 +93,51 @@ def test_what_marks_tell_apart_no_encoder_joins(one: str, other: str) -> None:
     assert found.concentration < 1
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("lung mass", "a pulmonary mass"),
+        ("femoral fracture", "The femur is broken."),
+        ("tumor of the liver", "hepatic neoplasm"),
+        ("cardiomegaly", "The heart is enlarged"),
+        ("air in the pleural space", "pneumothorax"),
+        ("left kidney", "the kidney on the left side"),
+        ("left upper lobe", "upper lobe of the left lung"),
+    ],
+)
+def test_answers_that_differ_in_known_words_alone_are_joined_where_the_encoder_finds_them_near(
+    one: str, other: str
+) -> None:
+    found = embedded_agreement([one, other], OneDirection())
+    assert found is not None
+    assert found.agreement.degree == 1
+    far = embedded_agreement([one, other], Directions({normalised(one): 0, normalised(other): 60}))
+    assert far is not None
+    assert far.agreement.degree == 0.5
+
+
+def test_no_pair_of_the_benchmark_that_says_different_things_can_be_joined() -> None:
+    pairs = [line.split(" = ") for line in DIFFERENT.read_text(encoding="utf-8").splitlines()]
+    assert len(pairs) > 200
+    assert [pair for pair in pairs if marks_of(pair[0]) == marks_of(pair[1])] == []
+
+
+_WORDS = "left right no of the lung pulmonary mass on side is ii 3 > free enlarged heart"
+
+
+@given(
+    st.lists(st.sampled_from(_WORDS.split(" ")), max_size=8),
+    st.sampled_from(["II", "III", "leftward", "not", "-1", "descending", "hemothorax"]),
+)
+def test_a_word_that_is_not_listed_always_tells_apart(words: list[str], other: str) -> None:
+    said = " ".join(words)
+    assert marks_of(f"{said} {other}") != marks_of(said)
+
+
 def test_concentration_is_one_for_one_direction_and_none_for_as_many_as_samples() -> None:
-    same = embedded_agreement(["mass", "nodule", "lesion"], OneDirection())
+    same = embedded_agreement(["lung mass", "pulmonary mass", "mass of the lung"], OneDirection())
     silent = embedded_agreement(["mass", None, None], OneDirection())
-    turned = embedded_agreement(["mass", "nodule"], Directions({"mass": 0, "nodule": 60}))
+    turned = embedded_agreement(["lung mass", "pulmonary mass"], SIXTY)
     assert same is not None and silent is not None and turned is not None  # noqa: PT018 - for the types
     assert (same.concentration, same.degree, same.agreement.certainty) == (1, 1, 1)
     assert silent.concentration == pytest.approx(0, abs=1e-12)
@@ -84,7 +148,11 @@ def test_concentration_is_one_for_one_direction_and_none_for_as_many_as_samples(
         embedded_agreement(["mass"], OneDirection())
 
 
-@given(st.lists(st.sampled_from(["mass", "lung mass", "left mass", "no mass", "?", "fracture", None]), min_size=2))
+@given(
+    st.lists(
+        st.sampled_from(["pulmonary mass", "lung mass", "left mass", "no mass", "?", "fracture", None]), min_size=2
+    )
+)
 def test_measures_are_shares_whatever_was_said(answers: list[str | None]) -> None:
     found = embedded_agreement(answers, OneDirection())
     if found is None:
