@@ -23,7 +23,10 @@ from services.trainer.run_files.json_lines import read_object
 from services.trainer.run_files.progress import DIFFICULTY
 
 _AT_ONCE = 512
-"""Questions whose pictures are in memory at once; after as many what is known is written down."""
+"""Most questions whose pictures are in memory at once; of fewer that could not be measured nobody concludes that the
+share of such ones is too large, unless there are no more."""
+_ROUNDS = 4
+"""Requests of a part for each that may be in flight: after a part what is known is written down, and a stop is seen."""
 
 
 def measure_difficulty(
@@ -59,19 +62,22 @@ def measure_difficulty(
     if missing and not is_main_process():
         return None
     lost: list[GuidedOutcome] = []
-    for start in range(0, len(missing), _AT_ONCE):
+    size = part_size(run.config.answer.max_in_flight, curriculum.replies)
+    for start in range(0, len(missing), size):
         if run.stop.is_set():
             return None
-        part = missing[start : start + _AT_ONCE]
+        part = missing[start : start + size]
         outcomes = asyncio.run(_ask(run, part, curriculum.replies, start))
         for place, question in enumerate(part):
             own = outcomes[place * curriculum.replies : (place + 1) * curriculum.replies]
             found[question.id] = difficulty_of(own, curriculum.by)
         lost += [outcome for outcome in outcomes if outcome.lost is not None]
-        unknown = sum(found[question.id] is None for question in missing[: start + len(part)])
-        if unknown > run.config.answer.max_lost_share * (start + len(part)):
+        done = start + len(part)
+        unknown = sum(found[question.id] is None for question in missing[:done])
+        # A part may be a single question: the share is one of a large number of them, or of all.
+        if unknown > run.config.answer.max_lost_share * max(done, min(_AT_ONCE, len(missing))):
             raise TooManyLostError(
-                f"the difficulty of {unknown} of {start + len(part)} questions could not be measured ({reasons(lost)})"
+                f"the difficulty of {unknown} of {done} questions could not be measured ({reasons(lost)})"
             )
         _write(path, curriculum, found)
     difficulty = {question.id: found[question.id] for question in questions}
@@ -81,6 +87,23 @@ def measure_difficulty(
         + (f"; {len(difficulty) - len(known)} could not be asked and come last" if len(known) < len(difficulty) else "")
     )
     return difficulty
+
+
+def part_size(max_in_flight: int, replies: int) -> int:
+    """Compute how many questions are asked between two looks at whether the run is to stop.
+
+    Args:
+        max_in_flight: Requests at once, at least 1.
+        replies: Requests a question, at least 1.
+
+    Returns:
+        As many as make four requests for each that may be in flight; 1 to 512.
+
+    Example:
+        >>> part_size(64, 1), part_size(64, 16), part_size(1, 16), part_size(4096, 1)
+        (256, 16, 1, 512)
+    """
+    return max(1, min(_AT_ONCE, _ROUNDS * max_in_flight // replies))
 
 
 def difficulty_of(outcomes: Sequence[GuidedOutcome], by: str) -> float | None:

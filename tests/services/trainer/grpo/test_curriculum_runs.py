@@ -65,6 +65,36 @@ def test_easy_questions_come_first_and_a_resumed_run_goes_on_in_the_same_order(b
     assert "easy questions first by confidence error before training, from a share of 0.25 to all at step 3" in card
 
 
+def test_a_stop_is_seen_between_few_requests_and_what_was_measured_stays(begin: Begin) -> None:
+    told, server = Told(), ScriptedServer()
+
+    def stops_the_run(prompt: str) -> Reply:
+        told.stop.set()
+        return overconfident(prompt)
+
+    server.script = stops_the_run
+    folder = begin(server, update=SHORT, curriculum=CURRICULUM, answer={"max_in_flight": 1})
+    assert execute(folder, observer=told, stop=told.stop).stopped
+    assert len(server.prompts) == 4 < SEEN
+    assert len(json.loads((folder / "difficulty.json").read_text())["difficulty"]) == 4
+
+
+def test_one_question_that_is_lost_in_a_small_part_ends_no_run(begin: Begin) -> None:
+    told, server = Told(), ScriptedServer()
+
+    def loses_the_first(prompt: str) -> Reply:
+        if len(server.prompts) == SEEN:
+            told.stop.set()
+        return 503 if len(server.prompts) == 1 else overconfident(prompt)
+
+    server.script = loses_the_first
+    # One of the four of a part, and of the eight that there are.
+    folder = begin(server, update=SHORT, curriculum=CURRICULUM, answer={"max_in_flight": 1, "max_lost_share": 0.2})
+    assert execute(folder, observer=told, stop=told.stop).stopped
+    kept = list(json.loads((folder / "difficulty.json").read_text())["difficulty"].values())
+    assert (len(kept), kept.count(None)) == (SEEN, 1)
+
+
 def test_difficulties_that_are_gone_end_a_run_that_has_begun(begin: Begin) -> None:
     folder = begin(ScriptedServer(), update=SHORT, curriculum=CURRICULUM)
     told = Told(stop_after=1)
