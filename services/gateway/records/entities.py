@@ -73,6 +73,8 @@ class ExportedAnswer:
         letters: Letters of the options; empty for an open question.
         letter: The answer's.
         correct_option: The right option, where the feedback named it.
+        picture: A mark that answers about the same picture file share; without the secret of the records' hashes nobody
+            finds the file by it.
     """
 
     answer: ReviewedAnswer
@@ -80,6 +82,7 @@ class ExportedAnswer:
     letters: str
     letter: str | None
     correct_option: str | None
+    picture: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ class Exported(BaseModel):
         correct_option: Letter of the right option, where the feedback named it.
         right: Whether the answer was right.
         groups: What the client told.
+        picture: A mark that answers about the same picture file share, and that says nothing of it: 16 hexadecimal
+            digits of a hash of the keyed hash in the record. Another after the secret of these has been changed.
     """
 
     id: str
@@ -56,6 +58,7 @@ class Exported(BaseModel):
     correct_option: str | None
     right: bool
     groups: dict[str, str]
+    picture: str
 
     @classmethod
     def of(cls, exported: ExportedAnswer) -> Self:
@@ -74,6 +77,7 @@ class Exported(BaseModel):
             answer=exported.letter if given else None,
             guess=None if given else exported.letter,
             correct_option=exported.correct_option,
+            picture=exported.picture,
         )
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from typing import Any, TypeAlias
 
 from sqlalchemy import Text, and_, cast, exists, literal_column, or_, select
 
 from prompt4trust.calibration import CalibrationKey
-from services.gateway.records.entities import FeedbackRow, Review, Slice
+from services.gateway.records.connection.hash_key import HashKey
+from services.gateway.records.entities import ExportedAnswer, FeedbackRow, Review, Slice
 from services.gateway.records.errors import FeedbackRefusedError
 from services.gateway.records.record import IDENTITY
 from services.gateway.records.reviewed_answer import ReviewedAnswer
@@ -17,10 +19,14 @@ from services.gateway.records.tables import answers, feedback
 Row: TypeAlias = Any
 """A row as SQLAlchemy gives it: its columns are attributes."""
 
+_PICTURE_DIGITS = 16
+"""Hexadecimal digits of the mark of a picture in exports: two of a million pictures share one once in 37 million."""
+
 REVIEWED = select(
     *(answers.c[name] for name in (
         *("id", "at", *CalibrationKey.model_fields, "calibrator", "stated", "confidence"),
         *("signals", "decision", "guarantee", "max_risk", "guard", "groups", "letters", "letter"),
+        *("image_sha256", "hash_key"),
     )),
     *(feedback.c.at.label("reviewed_at"), feedback.c.who, feedback.c.correct_option, feedback.c.correct),
 ).join(feedback, feedback.c.answer_id == answers.c.id)  # fmt: skip
@@ -76,6 +82,25 @@ def reviewed_of(row: Row) -> ReviewedAnswer:
         correct=row.correct,
         groups=row.groups,
         guard=row.guard if row.guarantee else None,
+    )
+
+
+def exported_of(row: Row, key: HashKey) -> ExportedAnswer:
+    """Read a reviewed answer with what a refit wants to know beside.
+
+    Args:
+        row: From `REVIEWED`.
+        key: That of the records' hashes.
+    """
+    # Of a version before, whose hashes are plain until they are keyed: by then it has to be the same picture still.
+    kept = key.of(row.image_sha256) if row.hash_key is None else row.image_sha256
+    return ExportedAnswer(
+        answer=reviewed_of(row),
+        who=row.who,
+        letters=row.letters,
+        letter=row.letter,
+        correct_option=row.correct_option,
+        picture=hashlib.sha256(f"exported picture {kept}".encode()).hexdigest()[:_PICTURE_DIGITS],
     )
 
 

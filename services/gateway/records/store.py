@@ -39,6 +39,7 @@ from services.gateway.records.queries import (
     Row,
     adding,
     conditions,
+    exported_of,
     feedback_of,
     judge,
     key_of_row,
@@ -253,7 +254,7 @@ class RecordStore(PreparedDatabase):
             query = query.where(later(after))
         async with self.reading(6) as connection:
             rows = (await connection.execute(query)).all()
-        return [ExportedAnswer(reviewed_of(row), row.who, row.letters, row.letter, row.correct_option) for row in rows]
+        return [exported_of(row, self._key) for row in rows]
 
     async def counts(self, wanted: Slice) -> list[KeyCount]:
         """Count answers to multiple choice, and the reviewed ones among them, by calibration key and decision."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt
 
+from prompt4trust.calibration import CalibrationKey
 from services.gateway.records.schemas import Comment, Who
 from services.gateway.reviews.store import ReviewRow
 
@@ -59,6 +60,8 @@ class ReviewReply(BaseModel):
         comment: A remark, or None.
         confidence: The answer's confidence, or None.
         decision: Whether the answer was given or left to a person.
+        pair: What the answer's confidence belongs to.
+        answered_at: When it was answered.
         strike: The strike that took it out of the count, or None.
     """
 
@@ -72,6 +75,8 @@ class ReviewReply(BaseModel):
     comment: str | None
     confidence: Annotated[float, Field(ge=0, le=1)] | None
     decision: Literal["answer", "defer"]
+    pair: CalibrationKey
+    answered_at: datetime
     strike: StrikeReply | None
 
     @classmethod

@@ -9,7 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, func, insert, select, update
 
+from prompt4trust.calibration import CalibrationKey
 from services.gateway.records.audit.entry import AuditedEvent, Kind
+from services.gateway.records.queries import key_of_row
 from services.gateway.records.store import RecordStore
 from services.gateway.records.tables import answers, feedback, strikes
 from services.gateway.reviews.errors import ReplacedAnswerError, UnknownReviewError
@@ -39,6 +41,8 @@ class ReviewRow:
         comment: A remark, or None.
         confidence: The answer's.
         decision: Whether it was given or left to a person.
+        pair: What its confidence belongs to.
+        answered_at: When it was given.
         strike: The strike that took it out of the count, or None.
     """
 
@@ -52,6 +56,8 @@ class ReviewRow:
     comment: str | None
     confidence: float | None
     decision: str
+    pair: CalibrationKey
+    answered_at: datetime
     strike: StrikeRow | None
 
 
@@ -74,7 +80,9 @@ class ReviewStore:
             who: Only those of whom this is the name.
         """
         struck = [strikes.c[name].label(f"strike_{name}") for name in ("at", "who", "note")]
-        query = select(feedback, answers.c.confidence, answers.c.decision, *struck)
+        key = [answers.c[name] for name in CalibrationKey.model_fields]
+        told = [answers.c.confidence, answers.c.decision, answers.c.at.label("answered_at")]
+        query = select(feedback, *told, *key, *struck)
         query = query.join(answers, answers.c.id == feedback.c.answer_id)
         query = query.outerjoin(strikes, strikes.c.number == feedback.c.strike)
         if before is not None:
@@ -143,5 +151,7 @@ def _review_of(row: Any) -> ReviewRow:
         comment=row.comment,
         confidence=row.confidence,
         decision=row.decision,
+        pair=key_of_row(row),
+        answered_at=row.answered_at,
         strike=strike,
     )

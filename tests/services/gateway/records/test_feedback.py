@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import io
 import json
+import re
 import uuid
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -11,6 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 
 from tests.services.gateway.checks import assert_problem, body
 from tests.services.gateway.conftest import MODEL, TEMPLATE, MakeGateway
@@ -75,10 +80,30 @@ def test_feedback_is_kept_with_the_record_in_order_and_the_latest_word_counts(cl
         "correct_option": "C",
         "right": False,
         "groups": {},
+        "picture": exported["picture"],
     }
     metrics = client.get("/metrics").text
     assert 'gateway_feedback_total{right="true"} 1.0' in metrics
     assert 'gateway_feedback_total{right="false"} 2.0' in metrics
+
+
+def test_answers_about_one_picture_share_a_mark_that_tells_nothing_of_it(client: httpx.Client) -> None:
+    file = base64.b64decode(body()["image"])
+    other = base64.b64encode(picture_of_another_shade()).decode()
+    asked = [body(), body(question="Which colour?"), body(image=other)]
+    for each in asked:
+        say(client, client.post("/vqa", json=each).json()["id"], right=True)
+    first, second, third = (each["picture"] for each in client.get("/v1/feedback").json()["answers"])
+    assert first == second != third
+    assert re.fullmatch("[0-9a-f]{16}", first)
+    assert first not in hashlib.sha256(file).hexdigest()
+    assert first not in hashlib.sha256(hashlib.sha256(file).digest()).hexdigest()
+
+
+def picture_of_another_shade() -> bytes:
+    found = io.BytesIO()
+    Image.new("L", (32, 32), 77).save(found, "PNG")
+    return found.getvalue()
 
 
 def test_feedback_on_what_is_not_there(client: httpx.Client) -> None:

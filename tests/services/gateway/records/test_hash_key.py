@@ -21,6 +21,7 @@ from services.gateway.intake.idempotency import HEADER
 from services.gateway.records.__main__ import hash_of
 from services.gateway.records.connection.database import Database
 from services.gateway.records.connection.hash_key import HASHES, HashKey, find_hash_key, secret_file
+from services.gateway.records.entities import Review, Slice
 from services.gateway.records.errors import HashSecretError, OtherQuestionError, RecordsAwayError
 from services.gateway.records.record import IDENTITY, Record
 from services.gateway.records.store import RecordStore
@@ -143,6 +144,21 @@ async def test_hashes_of_a_version_before_are_keyed_without_the_texts(place: Pla
     assert [await store.key_hashes(1) for _ in range(3)] == [1, 1, 0]
     await store.close()
     assert place.query("SELECT count(*) FROM answers WHERE hash_key IS NULL") == [(0,)]
+
+
+async def test_a_picture_has_the_same_mark_before_and_after_its_hash_is_keyed(place: Place) -> None:
+    store = store_at(place)
+    await store.prepare()
+    kept, other = asked(), record(image_sha256=digest("another picture"))
+    await store.add([kept, other])
+    for each in (kept, other):
+        await store.give_feedback(each.id, Review("dr. x", right=True))
+    keyed_marks = [each.picture for each in await store.export(Slice())]
+    plain = f"image_sha256 = '{kept.row['image_sha256']}', hash_key = NULL"
+    place.query(f"UPDATE answers SET {plain} WHERE id = '{kept.id}' RETURNING 1")  # noqa: S608
+    assert [each.picture for each in await store.export(Slice())] == keyed_marks
+    assert len(set(keyed_marks)) == 2
+    await store.close()
 
 
 def test_a_gateway_keys_what_is_plain_as_it_starts(place: Place, make_gateway: MakeGateway, upstream: Upstream) -> None:

@@ -11,6 +11,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, expect
 
+from prompt4trust.calibration import CalibrationKey
 from tests.services.gateway.checks import assert_problem, body
 from tests.services.gateway.conftest import MakeGateway
 from tests.services.gateway.upstream import Upstream
@@ -65,6 +66,9 @@ def test_struck_reviews_end_the_alarm_that_they_raised_and_leave_refits(watched:
     newest = watched.get("/v1/reviews", params={"limit": 1}).json()
     assert newest["next_before"] == numbers[0]
     (struck,) = newest["reviews"]
+    of_it = watched.get(f"/vqa/{struck['answer_id']}").json()
+    assert struck["answered_at"] == of_it["at"]
+    assert CalibrationKey.model_validate(struck["pair"]).is_whole
     assert (struck["strike"]["who"], struck["strike"]["note"]) == ("Dr. Admin", "a test script")
     # What was struck by mistake is put back, and counts as before.
     assert watched.post("/v1/reviews/restore", json=word).status_code == 204
