@@ -86,7 +86,7 @@ def refit(
         reviewed, counts = read_reviewed(client, wanted), read_counts(client, wanted)
         if not reviewed:
             raise CommandError("nobody has said anything of such answers yet")
-        reviewers = Reviewers.of(reviewed, read_reviews(client), flips)
+        reviewers = Reviewers.of(reviewed, read_reviews(client, wanted, reviewed), flips)
         for line in reviewers.lines():
             console.print(f"reviewers: {line}", highlight=False, soft_wrap=True)
         artifacts, accepted, refused = _fit_each(reviewed, counts, reviewers, fitting, registry, now)
@@ -142,6 +142,16 @@ def selection_warnings(counts: Iterable[Count]) -> list[str]:
     return found
 
 
+def _picture_warnings(rows: Sequence[Reviewed]) -> list[str]:
+    unknown = sum(each.picture is None for each in rows)
+    if not unknown:
+        return []
+    return [
+        f"the gateway does not tell of {unknown} answers which picture they are about: they are taken to be about "
+        "different ones, and where they are not its intervals are too narrow, as is that by which it was accepted"
+    ]
+
+
 def _fit_each(
     reviewed: Sequence[Reviewed],
     counts: Sequence[Count],
@@ -158,7 +168,7 @@ def _fit_each(
     artifacts, accepted, refused = [], {}, []
     for key in sorted({each.pair for each in reviewed}, key=lambda key: key.line):
         rows = [each for each in reviewed if each.pair == key]
-        warnings = selection_warnings(each for each in counts if each.pair == key)
+        warnings = [*selection_warnings(each for each in counts if each.pair == key), *_picture_warnings(rows)]
         answers = NoisyAnswers(fitting_rows(_prediction(each) for each in rows), reviewers, options.seed)
         live = live_calibrator(registry.calibrators.load_all(), key, registry.active.calibrators())
         try:
@@ -186,12 +196,14 @@ def _fit(
     suffix = f"-feedback-{now:%Y%m%d-%H%M%S}"
     predictions = answers.corrected() if answers.rows else []
     fitted = choose_and_fit(predictions, key, options, dataset=dataset, now=now, suffix=suffix)
+    line = answers.reviewers.lines()[0]
     if answers.reviewers.estimate is not None:
-        line = answers.reviewers.lines()[0]
         warnings = [
             f"its outcomes are corrected for reviewers who err, its figures are those on them: {line}",
             *warnings,
         ]
+    elif answers.reviewers.flips > 0:
+        warnings = [f"its outcomes are what reviewers said last, taken as it is, as are its figures: {line}", *warnings]
     return fitted.model_copy(update={"warnings": [*fitted.warnings, *warnings]})
 
 
@@ -203,6 +215,7 @@ def _prediction(each: Reviewed) -> Prediction:
         estimator=each.pair.estimator,
         truth="given" if each.right else "another",
         groups=each.groups,
+        picture=each.picture,
         answer=given,
         confidence=each.stated,
         invalid="no_answer" if given is None else None,

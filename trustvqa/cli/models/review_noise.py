@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prompt4trust.calibration import CalibratorArtifact
-from prompt4trust.evaluation.prediction_arrays import carrying, correct_where, signal_columns
+from prompt4trust.evaluation.prediction_arrays import PredictionArrays, signal_columns
 from prompt4trust.evaluation.predictions import Prediction
 from prompt4trust.reviewing import (
     MAX_RATE,
@@ -57,7 +57,8 @@ class Reviewers:
         """Make it of reviewed answers and all single reviews.
 
         Raises:
-            CommandError: If reviewers are wrong too often for anything to be fitted on what they say.
+            CommandError: If reviewers are estimated to be wrong too often for anything to be fitted on what they say.
+                What was struck estimates nothing: it counts no more, and only makes the test of a refit harder.
         """
         looks, rows = count_looks(reviews), [each for each in reviewed if each.stated is not None]
         counted = [looks.get(each.id, Looks()) for each in rows]
@@ -66,7 +67,7 @@ class Reviewers:
         found = cls(looks, estimate, struck_rates(reviews), flips)
         rates = FlipRates() if estimate is None else estimate.rates
         for name in ("right_called_wrong", "wrong_called_right"):
-            if max(getattr(rates, name), getattr(found.struck, name)) >= MAX_RATE:
+            if getattr(rates, name) >= MAX_RATE:
                 raise CommandError(
                     f"reviewers are wrong too often to fit on what they say: {'; '.join(found.lines())}. Find out whom "
                     "to strike (/reviews), or what the question to reviewers leaves open"
@@ -161,7 +162,8 @@ class NoisyAnswers:
     def accept(self, fitted: CalibratorArtifact, live: CalibratorArtifact | None, folds: int) -> Acceptance:
         """Compare a fitted calibrator with what is live, on looks that its like did not see.
 
-        Its family was chosen on all of the answers, by fits that did not see the ones that each was judged by.
+        Its family was chosen on all of the answers, by fits that did not see the ones that each was judged by. Both
+        calibrators are applied as the gateway applies them, with their corrections by group.
 
         Args:
             fitted: The calibrator; fits of its family on parts of the answers stand for it.
@@ -171,15 +173,21 @@ class NoisyAnswers:
         Raises:
             ValueError: If it is not shown to be no worse.
         """
-        stated = np.array([row.confidence or 0.0 for row in self.rows], dtype=np.float64)
-        signals = signal_columns(self.rows)
-        new = held_out(fitted.family, stated, self.outcomes, signals, folds=folds, seed=self.seed)
-        old = stated
-        if live is not None:
-            calibrator = live.calibrator()
-            old = correct_where(calibrator, stated, signals, carrying(calibrator, signals, len(stated)))
+        rows = PredictionArrays.of(self.rows)
+        new = held_out(
+            fitted.family,
+            rows.confidence,
+            self.outcomes,
+            rows.signals,
+            clusters=rows.clusters,
+            groups=rows.groups,
+            strata=() if fitted.by_group is None else [stratum.name for stratum in fitted.by_group.strata],
+            folds=folds,
+            seed=self.seed,
+        )
+        old = rows.calibrated(live).confidence
         right, wrong = np.array(self.reviewers.looks_at(self.rows)).T
-        found = compare(new, old, right, wrong, self.reviewers.region)
+        found = compare(new, old, right, wrong, self.reviewers.region, clusters=rows.clusters)
         if not found.passes:
             before = "the confidence as stated" if live is None else live.name
             advice = "" if self.reviewers.estimate else f": have a second person look at {MIN_TWICE} of them or more"
@@ -189,11 +197,12 @@ class NoisyAnswers:
 
 def acceptance_words(found: Acceptance) -> str:
     """Describe a comparison in words."""
+    about = "" if found.clusters == found.n else f" about {found.clusters} pictures"
     called_wrong, called_right = in_percent(found.rates.right_called_wrong), in_percent(found.rates.wrong_called_right)
     return (
-        f"on {found.n} reviewed answers its log loss is {found.difference:+.4f} nats from that of the other (95 %: at "
-        f"most {found.bound:+.4f}), were {called_wrong} of the right answers called wrong and {called_right} of the "
-        "wrong ones right, the worst that is not ruled out"
+        f"on {found.n} reviewed answers{about} its log loss is {found.difference:+.4f} nats from that of the other "
+        f"(95 %: at most {found.bound:+.4f}), were {called_wrong} of the right answers called wrong and "
+        f"{called_right} of the wrong ones right, the worst that is not ruled out"
     )
 
 

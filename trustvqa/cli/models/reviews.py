@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
@@ -39,6 +39,7 @@ class Reviewed(BaseModel):
     letters: str
     right: bool
     groups: dict[str, str]
+    picture: str | None = None  # a gateway of before tells none
 
     @property
     def all_signals(self) -> dict[str, float]:
@@ -47,13 +48,15 @@ class Reviewed(BaseModel):
 
 
 class _Single(BaseModel):
-    """A single review; see GET /v1/reviews."""
+    """A single review; see GET /v1/reviews. A gateway of before tells neither the pair nor the answer's time."""
 
     answer_id: str
     at: AwareDatetime
     who: str
     right: bool
     strike: dict[str, Any] | None
+    pair: CalibrationKey | None = None
+    answered_at: AwareDatetime | None = None
 
     def review(self) -> SingleReview:
         return SingleReview(self.answer_id, self.at, self.who, self.right, struck=self.strike is not None)
@@ -104,6 +107,14 @@ class Wanted:
         given = {**named, **{name: time.isoformat() for name, time in times.items() if time is not None}}
         return {name: value for name, value in given.items() if value is not None}
 
+    def spans(self, at: datetime) -> bool:
+        """Whether an answer of this time is meant; times without a zone are UTC, as the gateway takes them."""
+        since, until = (
+            each if each is None or each.tzinfo is not None else each.replace(tzinfo=UTC)
+            for each in (self.since, self.until)
+        )
+        return (since is None or at >= since) and (until is None or at < until)
+
     def takes(self, key: CalibrationKey) -> bool:
         """Whether a key's method is among those meant."""
         return self.methods is None or key.estimator in self.methods
@@ -134,21 +145,32 @@ def read_counts(client: httpx.Client, wanted: Wanted) -> list[Count]:
     return [each for each in counts if wanted.takes(each.pair)]
 
 
-def read_reviews(client: httpx.Client) -> list[SingleReview]:
-    """Read all single reviews, those that were struck among them.
+def read_reviews(client: httpx.Client, wanted: Wanted, reviewed: Sequence[Reviewed]) -> list[SingleReview]:
+    """Read the single reviews of the answers that are meant, those that were struck among them.
+
+    Args:
+        client: Of the gateway.
+        wanted: Which answers.
+        reviewed: Those of them of which a review stands. One whose reviews are all struck is none of these: it is meant
+            where it has the calibration key of one of them, and the time.
 
     Raises:
         CommandError: If the gateway does not give them.
     """
+    ids, keys = {each.id for each in reviewed}, {each.pair for each in reviewed}
     found: list[SingleReview] = []
     query = {"limit": str(_PAGE_OF_REVIEWS)}
     while True:
         body = _get(client, "/v1/reviews", query)
         try:
-            found += [_Single.model_validate(each).review() for each in body["reviews"]]
+            page = [_Single.model_validate(each) for each in body["reviews"]]
             following = body["next_before"]
         except (KeyError, TypeError, ValidationError) as error:
             raise _stranger(client) from error
+        for each in page:
+            is_spanned = each.answered_at is not None and wanted.spans(each.answered_at)
+            if each.answer_id in ids or (is_spanned and each.pair in keys):
+                found.append(each.review())
         if following is None:
             return found
         query["before"] = str(following)
