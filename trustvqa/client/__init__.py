@@ -3,7 +3,7 @@
     from trustvqa import Client
 
     with Client("http://127.0.0.1:8080") as client:
-        result = client.ask("knee.png", "Is there a fracture?", ["Yes", "No"])
+        result = client.ask("knee.png", "Is a fracture to be seen?", ["Yes", "No"])
         print(result)
 
 `result.answer` is None where the question is left to a person.

@@ -50,7 +50,7 @@ class AsyncClient:
     Example:
         >>> async def main():
         ...     async with AsyncClient("http://127.0.0.1:8080") as client:
-        ...         result = await client.ask("knee.png", "Is there a fracture?", ["Yes", "No"])
+        ...         result = await client.ask("knee.png", "Is a fracture to be seen?", ["Yes", "No"])
         ...         print(result.answer if result.decision == "answer" else "ask a person")
     """
 

@@ -39,7 +39,7 @@ class Client:
     Example:
         >>> def main():
         ...     with Client("http://127.0.0.1:8080") as client:
-        ...         result = client.ask("knee.png", "Is there a fracture?", ["Yes", "No"])
+        ...         result = client.ask("knee.png", "Is a fracture to be seen?", ["Yes", "No"])
         ...         print(result.answer if result.decision == "answer" else "ask a person")
     """
 

@@ -112,7 +112,7 @@ def test_a_misread_slice_that_looks_usual_carries_no_promise() -> None:
         assert not reference.judge(described).beyond(limits()[0])
         against = {option: reference.against(described, option, options) for option in options}
         assert against == {option: None if option == right else right.casefold() for option in options}
-        for other in ("Which of these is NOT shown?", "Where is the lesion?", "Which body part is not shown?"):
+        for other in ("Which of these is NOT shown?", "Where does the lesion sit?", "Which body part is not shown?"):
             asked = artifact.describer().describe(reduced, other, letter_options(options))
             assert all(reference.against(asked, option, options) is None for option in options)
 
