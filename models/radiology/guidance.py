@@ -29,7 +29,8 @@ from models.radiology.training.replies import greedy_replies
 from models.radiology.workshop import OPTION_ORDER
 from models.staged_runs import begin_training
 from prompt4trust.files import write_atomically
-from prompt4trust.metrics import METRICS, expected_calibration_error, summarize
+from prompt4trust.metrics import METRICS, Interval, summarize
+from prompt4trust.metrics.intervals import metric_difference, sampled_metrics
 from prompt4trust.prompts import load_template
 from prompt4trust.rewards import log_score
 from prompt4trust.verdict import Verdict, parse_verdict
@@ -111,11 +112,13 @@ class Outcome:
         stated: Confidence of each, 0 without a verdict.
         right: Whether each is right.
         rewards: The policy's reward of each.
+        without_verdict: How many replies have none: wrong with confidence 0, they look perfectly calibrated.
     """
 
     stated: Sequence[float]
     right: Sequence[bool]
     rewards: Sequence[float]
+    without_verdict: int = 0
 
 
 def outcome(replies: Sequence[str], asked: Sequence[Asked]) -> Outcome:
@@ -124,26 +127,27 @@ def outcome(replies: Sequence[str], asked: Sequence[Asked]) -> Outcome:
     Example:
         >>> asked = [Asked("1", "p", "test", "head", "presence", "Is it?", ("Yes", "No"), 0)] * 2
         >>> found = outcome(["The answer is A with confidence 90.", "?"], asked)
-        >>> found.right, found.stated
-        ([True, False], [0.9, 0.0])
+        >>> found.right, found.stated, found.without_verdict
+        ([True, False], [0.9, 0.0], 1)
     """
-    stated, right, rewards = [], [], []
+    stated, right, rewards, without = [], [], [], 0
     for reply, each in zip(replies, asked, strict=True):
         letters = list(each.lettered)
         verdict = parse_verdict(reply, letters)
+        without += not isinstance(verdict, Verdict)
         stated.append(verdict.confidence if isinstance(verdict, Verdict) else 0.0)
         right.append(isinstance(verdict, Verdict) and verdict.answer == letters[each.gold])
         rewards.append(log_score(verdict, letters[each.gold]))
-    return Outcome(stated, right, rewards)
+    return Outcome(stated, right, rewards, without)
 
 
 def figures(found: Outcome, pictures: Sequence[str]) -> dict[str, Any]:
-    """Give n, metrics with 95 % intervals by picture, the spread of what is stated, and the mean reward."""
+    """Give n, replies without a verdict, metrics with 95 % intervals by picture, the stated spread and mean reward."""
     metrics = summarize(found.stated, found.right, clusters=pictures, metrics={name: METRICS[name] for name in _SHOWN})
     told: dict[str, Any] = {"n": len(pictures), "pictures": len(set(pictures))}
+    told["without_verdict"] = found.without_verdict
     for name in _SHOWN:
-        interval = metrics["all"][name].as_json()
-        told[name] = {key: None if value is None else round(value, 4) for key, value in interval.items()}
+        told[name] = _rounded(metrics["all"][name])
     return {
         **told,
         "spread": round(float(np.std(found.stated)), 4),
@@ -152,25 +156,25 @@ def figures(found: Outcome, pictures: Sequence[str]) -> dict[str, Any]:
 
 
 def compare(own: Outcome, other: Outcome, pictures: Sequence[str]) -> dict[str, Any]:
-    """Compare on the same questions: `own` less `other` in reward, accuracy and ECE, with 95 % intervals by picture."""
-    names, codes = np.unique(pictures, return_inverse=True)
-    places = [np.flatnonzero(codes == code) for code in range(len(names))]
-    rng = np.random.default_rng(0)
-    draws = [np.concatenate([places[code] for code in rng.integers(0, len(names), len(names))]) for _ in range(1000)]
+    """Compare on the same questions: `own` less `other` in reward, accuracy and ECE, with 95 % intervals by picture.
 
-    def error(found: Outcome, rows: Any) -> float:
-        return expected_calibration_error(np.array(found.stated)[rows], np.array(found.right)[rows])
-
-    changes = [error(own, rows) - error(other, rows) for rows in draws]
-    whole = np.arange(len(pictures))
-    low, high = np.quantile(changes, (0.025, 0.975))
-    ece = {"value": error(own, whole) - error(other, whole), "low": float(low), "high": float(high)}
+    Resampling adds noise to every bin of an ECE: that interval is put together by `metric_difference`, which reckons
+    with it, and may have no ends (None).
+    """
+    mine, theirs = (
+        sampled_metrics(each.stated, each.right, {"ece": METRICS["ece"]}, clusters=pictures)["ece"]
+        for each in (own, other)
+    )
     right = np.array(own.right, dtype=float) - np.array(other.right, dtype=float)
     return {
         "reward": difference(np.array(own.rewards) - np.array(other.rewards), pictures),
         "accuracy": difference(right, pictures),
-        "ece": {name: round(value, 4) for name, value in ece.items()},
+        "ece": _rounded(metric_difference(mine, theirs)),
     }
+
+
+def _rounded(interval: Interval) -> dict[str, float | None]:
+    return {key: None if value is None else round(value, 4) for key, value in interval.as_json().items()}
 
 
 def fixed_hints() -> list[str]:

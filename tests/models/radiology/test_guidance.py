@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 import torch
 
 from models.radiology.data.hints import EVIDENCE, draw_hint, family_of
 from models.radiology.data.questions import Asked
-from models.radiology.guidance import Exam, Outcome, compare, fixed_hints, measured, outcome
+from models.radiology.guidance import Exam, Outcome, compare, figures, fixed_hints, measured, outcome
 from prompt4trust.rewards import log_score
 from prompt4trust.verdict import Verdict
 
@@ -82,3 +83,31 @@ def test_intervals_are_of_pictures_and_not_of_questions() -> None:
     )
     names = [f"{place}" for place in range(10)]
     assert compare(once, other, names)["accuracy"] == compare(often, others, names * 20)["accuracy"]
+
+
+def test_the_interval_of_no_difference_in_ece_holds_it() -> None:
+    """Two that are both calibrated differ by nothing: intervals may miss 0 rarely, and plain percentiles often do."""
+    rng = np.random.default_rng(5)
+    names = [f"{place // 4}" for place in range(160)]
+    missed, trials = 0, 20
+    for _ in range(trials):
+        chance = rng.uniform(0.5, 1.0, 160)
+        right = rng.random(160) < chance  # the one knows the chance of each, the other states their mean
+        own, other = (Outcome(list(stated), list(right), [0.0] * 160) for stated in (chance, np.full(160, 0.75)))
+        found = compare(own, other, names)["ece"]
+        assert found["low"] <= found["value"] <= found["high"]
+        missed += not found["low"] <= 0 <= found["high"]
+    assert missed <= 2  # of one expected; plain percentiles miss 4 of these 20
+
+
+def test_a_real_difference_in_ece_is_found() -> None:
+    right = [place % 10 < 7 for place in range(200)]
+    own, other = (Outcome([stated] * 200, right, [0.0] * 200) for stated in (0.7, 0.95))
+    assert compare(own, other, [f"{place // 10}" for place in range(200)])["ece"]["high"] < 0
+
+
+def test_replies_without_a_verdict_are_told_though_they_look_calibrated() -> None:
+    asked = exam("test", 3).asked
+    found = outcome(["no idea"] * len(asked), asked)
+    told = figures(found, [each.picture for each in asked])
+    assert (told["without_verdict"], told["n"], told["ece"]["value"]) == (12, 12, 0.0)
