@@ -17,7 +17,7 @@ from PIL import Image
 
 from models.contrastive.card import card
 from models.contrastive.networks import NAME
-from models.contrastive.stages import STAGES, Workshop
+from models.contrastive.stages import FAST, STAGES, Workshop
 from models.contrastive.wordings import PROMPT
 from models.recipe.networks.architecture import IMAGE_SIDE
 from models.recipe.training.vision import PIXEL_MEAN, PIXEL_STD
@@ -66,8 +66,10 @@ def publish(shop: Workshop, out: Path) -> None:
         **measure(ContrastiveModel.load(folder), shop.plan.exam),
         "values_of_a_family": read_records(shop.folder, STAGES)["towers"]["zero_shot_accuracy"],
     }
+    fast = shop.plan == FAST
     provenance = {
-        "command": f"python -m models.contrastive --seed {shop.seed}",
+        "command": f"python -m models.contrastive --seed {shop.seed}" + (" --fast --out FOLDER" if fast else ""),
+        "fast": fast,
         "seed": shop.seed,
         "stages": read_records(shop.folder, STAGES),
         "data": "Phantom-VQA, train split only",

@@ -74,10 +74,11 @@ def classes_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
     """Read a picture's classes from what was asked and answered about it; where two rows disagree, nothing is known.
 
     The body part is the data's own. Modality and plane are known where an answer says them, or a question about
-    something else takes them for granted ("Is a fracture seen on this CT?").
+    something else takes them for granted ("Is a fracture seen on this CT?"). Questions of type OTHER are left out: they
+    are of the craft in general ("Can ... be told on an MRI?") and not of this picture.
 
     Example:
-        >>> row = {"organ": "head", "question": "Is this an axial image?", "answer": "Yes", "question_type": "PLANE"}
+        >>> row = {"organ": "head", "question": "Was it cut axial?", "answer": "Yes", "question_type": "PLANE"}
         >>> classes_of([row])
         {'body part': 'Head', 'plane': 'Axial'}
     """
@@ -91,11 +92,14 @@ def classes_of(rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
 
 
 def _granted(row: Mapping[str, Any]) -> str | None:
-    return None if "MODALITY" in row["question_type"] else modality_of(row["question"])
+    kinds = row["question_type"].upper()
+    return None if "MODALITY" in kinds or "OTHER" in kinds else modality_of(row["question"])
 
 
 def _plane(row: Mapping[str, Any]) -> str | None:
     asked, said = row["question"], row["answer"].strip().casefold()
+    if "OTHER" in row["question_type"].upper():
+        return None
     if "PLANE" in row["question_type"]:
         if said in ("yes", "no"):
             return _only(asked) if said == "yes" and " or " not in asked.casefold() else None

@@ -87,7 +87,13 @@ class Rows:
 
     @classmethod
     def of(cls, labelled: Sequence[Labelled], features: Mapping[str, Tensor], views: int) -> Rows:
-        """Gather rows: as many views of each picture as are asked for."""
+        """Gather rows: as many views of each picture as are asked for.
+
+        Raises:
+            ValueError: If a picture has fewer.
+        """
+        if few := [each.picture for each in labelled if len(features[each.picture]) < views]:
+            raise ValueError(f"{len(few)} pictures have fewer than {views} views")
         places = {task: {name: place for place, name in enumerate(classes)} for task, classes in CLASSES.items()}
         labels = {
             task: torch.tensor([at[each.classes[task]] if task in each.classes else -1 for each in labelled])

@@ -19,8 +19,8 @@ from safetensors.torch import save_file
 from models.contrastive_radiology.card import card
 from models.contrastive_radiology.labels import CLASSES, Labelled
 from models.contrastive_radiology.projection import PROMPT
-from models.contrastive_radiology.stages import STAGES, Workshop
-from models.staged_runs import read_record, read_records
+from models.contrastive_radiology.stages import FAST, STAGES, Workshop
+from models.staged_runs import check_plan, read_record, read_records, replacing, written_plan
 from prompt4trust.files import write_atomically
 from prompt4trust.metrics import METRICS, metric_intervals
 from services.common.contrastive.model import ContrastiveModel
@@ -39,7 +39,7 @@ class GateError(Exception):
 
 
 def publish(shop: Workshop, out: Path) -> Path:
-    """Write the model's directory and measure it as a service loads it.
+    """Write the model's directory beside the old one, measure it as a service loads it, and put it into its place.
 
     Args:
         shop: A run whose stages are finished.
@@ -49,14 +49,23 @@ def publish(shop: Workshop, out: Path) -> Path:
         The model's directory.
 
     Raises:
-        GateError: If the gate was not passed; nothing is written.
-        ValueError: If the directory is larger than may be shipped.
+        GateError: If the gate was not passed.
+        OtherPlanError: If a stage was run by another plan.
+        ValueError: If the directory is larger than may be shipped. Whatever is raised, the old directory stays.
     """
+    check_plan(shop, STAGES)
     gate = read_record(shop.folder, "gate")
     if not gate["passed"]:
         raise GateError(f"the gate was not passed, nothing is published: {json.dumps(gate['tasks'])}")
-    folder = out / NAME
-    folder.mkdir(parents=True, exist_ok=True)
+    with replacing(out / NAME) as folder:
+        _write_all(shop, folder)
+        if (size := sum(file.stat().st_size for file in folder.iterdir())) > LARGEST:
+            raise ValueError(f"{size} bytes are too many to ship")
+    shop.log(f"published to {out / NAME}")
+    return out / NAME
+
+
+def _write_all(shop: Workshop, folder: Path) -> None:
     model = shop.model()
     save_file(trained_tensors(model), folder / WEIGHTS, metadata={"format": "pt"})
     model.config.save_pretrained(folder)
@@ -68,9 +77,13 @@ def publish(shop: Workshop, out: Path) -> Path:
         "dataset": "VQA-RAD, the folder's test split, each picture once a task",
         **measure(ContrastiveModel.load(folder, parts=shop.parts), shop.data, test),
     }
+    fast = shop.plan == FAST
     provenance = {
-        "command": f"make contrastive-radiology DATA=FOLDER SEED={shop.seed}",
+        "command": f"make contrastive-radiology DATA=FOLDER SEED={shop.seed}"
+        + (' ARGS="--fast --out FOLDER"' if fast else ""),
         "seed": shop.seed,
+        "fast": fast,
+        "plan": written_plan(shop.plan),
         "stages": read_records(shop.folder, STAGES),
         "weights_sha256": hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
         "versions": {
@@ -83,12 +96,8 @@ def publish(shop: Workshop, out: Path) -> Path:
     _write(folder / "metrics.json", metrics)
     _write(folder / "provenance.json", provenance)
     write_atomically(folder / "card.md", card(NAME, metrics, provenance))
-    if (size := sum(file.stat().st_size for file in folder.iterdir())) > LARGEST:
-        raise ValueError(f"{size} bytes are too many to ship")
     for file in folder.iterdir():
         file.chmod(0o644)  # weights are written private, but services under other users read them
-    shop.log(f"published to {folder}")
-    return folder
 
 
 def measure(model: ContrastiveModel, data: Path, labelled: list[Labelled]) -> dict[str, Any]:

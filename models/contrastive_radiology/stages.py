@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 from PIL import Image
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoTokenizer
@@ -27,6 +29,7 @@ from models.contrastive_radiology.projection import (
     train_projection,
 )
 from models.radiology.data.views import augmented
+from models.staged_runs import OtherPlanError
 from services.common.contrastive.model import ContrastiveModel
 from services.common.contrastive.part_towers import PartTowers, PartTowersConfig, assembled
 from services.common.contrastive.wording import Wording
@@ -93,8 +96,26 @@ class Workshop:
 
     @cached_property
     def features(self) -> Mapping[str, Tensor]:
-        """Picture -> features of its views, float32 [views, width], the clean one first."""
-        return load_file(self.work / "features.safetensors")
+        """Picture -> features of its views, float32 [views, width], the clean one first.
+
+        Raises:
+            OtherPlanError: If the file is of other views, sizes or parts than this run's, or does not say of which.
+        """
+        file = self.work / "features.safetensors"
+        with safe_open(file, framework="pt") as opened:
+            made = (opened.metadata() or {}).get("made")
+        if made != self.features_made:
+            raise OtherPlanError(f"{file} was made by another plan: name another --work")
+        return load_file(file)
+
+    @property
+    def features_made(self) -> str:
+        """Views, sizes and parts that features depend on, as JSON: kept in their file."""
+        parts = {"vision": asdict(self.vision)}
+        return json.dumps(
+            {"augmented": self.plan.augmented, "views_seed": VIEWS_SEED, "image_size": self.image_size, **parts},
+            sort_keys=True,
+        )
 
     @cached_property
     def texts(self) -> Texts:
@@ -148,9 +169,9 @@ def features_stage(shop: Workshop) -> dict[str, Any]:
             if number % 40 == 0:
                 shop.log(f"features of picture {number} of {len(shop.labelled)}")
         shop.work.mkdir(parents=True, exist_ok=True)
-        save_file(found, new := file.with_suffix(".new"))
+        save_file(found, new := file.with_suffix(".new"), metadata={"made": shop.features_made})
         new.rename(file)
-    return {"pictures": len(shop.labelled)}
+    return {"pictures": len(shop.features)}
 
 
 def gate_stage(shop: Workshop) -> dict[str, Any]:

@@ -19,11 +19,13 @@ from models.radiology.training.confidence import HINT_ODDS, ConfidenceRows, Reas
 from models.radiology.training.loop import LoopSettings, train
 from models.radiology.training.policy import GUIDE_TEMPLATE, fresh_policy, hint_shares, train_policy, write_hints
 from models.radiology.workshop import VIEWS_SEED, Workshop
+from models.staged_runs import read_record, run_stages
 from prompt4trust.prompts import load_template
 from services.common.engine.vision.joined.training import picture_features
 
 LAST = "confidence_again"
 """The stage whose weights ship."""
+POLICY_STAGE = "policy"
 _SEEN = ("body part", "modality", "organ", "plane")
 """Kinds that the picture answers: a spoilt picture makes them doubtful."""
 
@@ -158,8 +160,27 @@ STAGES: dict[str, Callable[[Workshop], dict[str, Any]]] = {
     "confidence": confidence_stage,
     "confidence_again": confidence_again_stage,
     "gate": gate_stage,
-    "policy": policy_stage,
+    POLICY_STAGE: policy_stage,
 }
+
+
+def run_wanted(shop: Workshop, wanted: Sequence[str], *, named: bool) -> None:
+    """Run stages; a policy is trained where its stage was named, or else where the gate that comes before was passed.
+
+    Args:
+        shop: The run.
+        wanted: Stages, in their order.
+        named: Whether they were named, and are not just all there are.
+
+    Raises:
+        OtherPlanError: If the folder holds stages of another plan.
+    """
+    run_stages(shop, STAGES, wanted if named else [name for name in wanted if name != POLICY_STAGE])
+    if not named and POLICY_STAGE in wanted:
+        if read_record(shop.folder, "gate")["passed"]:
+            run_stages(shop, STAGES, [POLICY_STAGE])
+        else:
+            shop.log("policy: not trained, as the gate was not passed; --stage policy trains it all the same")
 
 
 def _held(shop: Workshop) -> list[Asked]:

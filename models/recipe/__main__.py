@@ -12,7 +12,7 @@ from models.recipe.networks.architecture import DESIGNS, SHIPPED
 from models.recipe.plan import FAST, FULL
 from models.recipe.publish import publish
 from models.recipe.stages import ON_DEMAND, STAGES, Workshop
-from models.staged_runs import PUBLISH, begin_training, is_finished, run_stages, wanted_stages
+from models.staged_runs import PUBLISH, begin_training, folders, is_finished, run_stages, wanted_stages
 
 # The tower and the text-only stages need nothing of each other: with two cores they run side by side.
 _ASIDE = ("vision",)
@@ -20,7 +20,7 @@ _MODELS = Path(__file__).resolve().parents[1]
 
 
 def main(
-    out: Annotated[Path, typer.Option(help="Where the artifacts go.")] = _MODELS,
+    out: Annotated[Path | None, typer.Option(help="Where the artifacts go.")] = None,
     work: Annotated[
         Path | None, typer.Option(help="Where stages leave their results; finished ones are not repeated.")
     ] = None,
@@ -37,12 +37,13 @@ def main(
         raise typer.BadParameter(f"no such design: {design}")
     chosen = DESIGNS[design]
     seed = chosen.seed if seed is None else seed
-    work = work or Path("build/miniatures") / design
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     # The policy belongs to no downstream model: it is trained along with the first.
     all_stages = [name for name in STAGES if name not in ON_DEMAND and (name != "policy" or chosen is SHIPPED)]
     wanted = wanted_stages(stage, STAGES, all_stages)
+    usual = Path("build/miniatures") / design
+    work, out = folders(work, out, usual, _MODELS, fast=fast, publishes=PUBLISH in wanted)
     work.mkdir(parents=True, exist_ok=True)
     log = begin_training()
     shop = Workshop(work, FAST if fast else FULL, seed, device, log, chosen)

@@ -17,6 +17,7 @@ from models.recipe.data.rows import ask_foreign, ask_phantom
 from models.recipe.data.text import ANSWER_TEMPLATE, GUIDE_TEMPLATE, answer_prompt, guide_prompt, lettered
 from models.recipe.evaluate import KINDS, Exam, Figures, draw_exam, draw_hints, measure
 from models.recipe.networks.architecture import SHIPPED
+from models.recipe.plan import FAST
 from models.recipe.stages import ON_DEMAND, STAGES, Workshop
 from models.recipe.training.answers import cache_features, foreign_pixels
 from models.recipe.training.decode import greedy_replies
@@ -199,7 +200,8 @@ def hint_shares(exam: Exam, hints: list[str]) -> dict[str, float]:
 def _provenance(shop: Workshop) -> dict[str, Any]:
     return {
         "recipe": {
-            "command": f"python -m models.recipe --design {shop.design.name}",
+            "command": f"python -m models.recipe --design {shop.design.name}"
+            + (" --fast --out FOLDER" if shop.plan == FAST else ""),
             "seed": shop.seed,
             "device": shop.device,
             "stages": read_records(shop.folder, [name for name in STAGES if name not in ON_DEMAND]),

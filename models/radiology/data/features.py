@@ -86,7 +86,11 @@ def compute_views(
 
 
 def read_views(file: Path, splits: Mapping[str, str], plan: ViewPlan) -> Views:
-    """Read what `compute_views` wrote."""
+    """Read what `compute_views` wrote.
+
+    Raises:
+        ValueError: If the file holds other numbers of views than the plan asks for.
+    """
     stored = load_file(file)
     parts: list[Tensor] = []
     clean: dict[str, int] = {}
@@ -96,6 +100,8 @@ def read_views(file: Path, splits: Mapping[str, str], plan: ViewPlan) -> Views:
     for picture, split in sorted(splits.items()):
         parts.append(stored[picture])
         n = _augmented(plan, split)
+        if len(stored[picture]) != 1 + n + _spoilt(plan, split):
+            raise ValueError(f"{file} was made by another plan of views: name another --work")
         clean[picture] = at
         changed[picture] = tuple(range(at + 1, at + 1 + n))
         hard[picture] = tuple(range(at + 1 + n, at + 1 + n + _spoilt(plan, split)))

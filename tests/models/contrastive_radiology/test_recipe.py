@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from models.contrastive_radiology.gate import judge
 from models.contrastive_radiology.labels import classes_of, read_labelled
 from models.contrastive_radiology.projection import Rows, Settings, Texts, cross_validated, fit_scale
 from models.contrastive_radiology.publish import LARGEST, NAME, GateError, measure, publish
-from models.contrastive_radiology.stages import FAST, STAGES, Workshop
-from models.staged_runs import read_record, run_stages
+from models.contrastive_radiology.stages import FAST, FULL, STAGES, Workshop
+from models.staged_runs import OtherPlanError, read_record, run_stages
 from prompt4trust.files import write_atomically
 from services.common.contrastive.model import ContrastiveModel
 from tests.services.common.contrastive.tiny_parts import SIDE, TINY_PICTURES, TINY_TEXT, tiny_contrastive_parts
@@ -29,20 +30,22 @@ def row(question: str, answer: str, kind: str, **more: str) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("rows", "told"),
     [
-        ([row("What modality is this?", "CT", "MODALITY")], {"modality": "CT"}),
+        ([row("By which modality was it taken?", "CT", "MODALITY")], {"modality": "CT"}),
         ([row("Is a fracture seen on this x-ray?", "No", "PRES")], {"modality": "X-ray"}),
-        ([row("Is this an MRI?", "No", "MODALITY")], {}),
-        ([row("Is this a CT or an MRI?", "MRI", "MODALITY")], {"modality": "MRI"}),
-        ([row("What modality is this?", "CT", "MODALITY"), row("Is it seen on this MRI?", "No", "PRES")], {}),
-        ([row("What modality is this?", "Ultrasound", "MODALITY")], {}),
-        ([row("Is this a PA film?", "Yes", "PLANE")], {"plane": "PA"}),
-        ([row("Is this a PA film?", "No", "PLANE")], {}),
+        ([row("Would you call this an MRI?", "No", "MODALITY")], {}),
+        ([row("CT or MRI: which of the two is it?", "MRI", "MODALITY")], {"modality": "MRI"}),
+        ([row("By which modality was it taken?", "CT", "MODALITY"), row("Is it seen on this MRI?", "No", "PRES")], {}),
+        ([row("By which modality was it taken?", "Ultrasound", "MODALITY")], {}),
+        ([row("Was it taken as a PA film?", "Yes", "PLANE")], {"plane": "PA"}),
+        ([row("Was it taken as a PA film?", "No", "PLANE")], {}),
         ([row("Is this PA or AP?", "PA", "PLANE")], {"plane": "PA"}),
         ([row("Which plane?", "Transverse", "PLANE")], {"plane": "Axial"}),
         ([row("Which plane?", "Coronal", "PLANE")], {}),
-        ([row("Is the transverse colon in view?", "Yes", "PRES")], {}),
-        ([row("Is the cerebellum seen on this axial section?", "No", "PRES")], {"plane": "Axial"}),
+        ([row("Does the transverse colon look narrowed to you?", "Yes", "PRES")], {}),
+        ([row("Do you find an infarct of the midbrain in this axial slice?", "No", "PRES")], {"plane": "Axial"}),
         ([row("Is the lateral wall thick?", "Yes", "PRES")], {}),
+        ([row("Would an MRI tell more than what is here?", "Yes", "OTHER")], {}),
+        ([row("Why do surgeons like an axial view best?", "It is quick", "Other")], {}),
     ],
 )
 def test_what_rows_tell_of_a_picture(rows: list[dict[str, Any]], told: dict[str, str]) -> None:
@@ -113,7 +116,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     for number in range(12):
         name = f"picture{number:02}.png"
         Image.new("L", (20 + number, 24), 20 * number).save(data / "images" / name)
-        asked = row("What modality is this?", ("CT", "MRI")[number % 2], "MODALITY", image=name)
+        asked = row("By which modality was it taken?", ("CT", "MRI")[number % 2], "MODALITY", image=name)
         plane = row("Which plane?", ("Axial", "PA")[number % 2], "PLANE", image=name)
         split = ("train", "train", "validation", "calibration", "test", "train")[number % 6]
         rows += [{**each, "organ": ("head", "chest", "abd")[number % 3], "split": split} for each in (asked, plane)]
@@ -150,11 +153,51 @@ def test_what_is_published_is_small_holds_no_data_and_is_what_was_measured(shop:
     assert sum(file.stat().st_size for file in folder.iterdir()) <= LARGEST
     words = "".join(file.read_text() for file in folder.iterdir() if file.suffix in (".json", ".md"))
     assert "picture0" not in words
-    assert "What modality" not in words
+    assert "By which modality" not in words
     metrics = json.loads((folder / "metrics.json").read_text())
     test = [each for each in read_labelled(shop.data) if each.split == "test"]
     found = measure(ContrastiveModel.load(folder, parts=shop.parts), shop.data, test)
     assert {**metrics, "dataset": None} == {**found, "dataset": None}
     assert (metrics["n"], metrics["pictures"]) == (6, 2)
     assert "No clinical use" in (folder / "card.md").read_text()
-    assert set(json.loads((folder / "provenance.json").read_text())["stages"]) == set(STAGES)
+    provenance = json.loads((folder / "provenance.json").read_text())
+    assert set(provenance["stages"]) == set(STAGES)
+    assert provenance["fast"]
+    assert provenance["plan"]["settings"]["steps"] == FAST.settings.steps
+    assert "--fast" in provenance["command"]
+
+
+def test_a_publication_that_fails_leaves_the_old_directory_as_it_was(
+    shop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("models.contrastive_radiology.publish.LARGEST", 10)
+    monkeypatch.setattr("models.contrastive_radiology.publish.read_record", lambda *_: {"passed": True})
+    (tmp_path / NAME).mkdir()
+    (tmp_path / NAME / "model.safetensors").write_text("what ships")
+    with pytest.raises(ValueError, match="too many to ship"):
+        publish(shop, tmp_path)
+    assert [(file.name, file.read_text()) for file in (tmp_path / NAME).iterdir()] == [
+        ("model.safetensors", "what ships")
+    ]
+    assert list(tmp_path.iterdir()) == [tmp_path / NAME]
+
+
+def test_a_whole_run_takes_nothing_of_a_fast_one(shop: Workshop, tmp_path: Path) -> None:
+    whole = replace(shop, plan=FULL)
+    with pytest.raises(OtherPlanError, match="another plan"):
+        run_stages(whole, STAGES, ["gate"])
+    with pytest.raises(OtherPlanError, match="another plan"):
+        publish(whole, tmp_path)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(OtherPlanError, match="features"):  # another seed has no records, but the features are there
+        run_stages(replace(whole, seed=2), STAGES, ["features"])
+    for other in (replace(shop, image_size=SIDE * 2), replace(shop, vision=replace(TINY_PICTURES, sha256="0" * 64))):
+        with pytest.raises(OtherPlanError):
+            _ = other.features
+
+
+def test_fewer_views_than_are_asked_for_are_an_error(shop: Workshop) -> None:
+    teaching = [each for each in shop.labelled if each.split == "train"]
+    assert Rows.of(teaching, shop.features, 2).views.shape[1] == 2
+    with pytest.raises(ValueError, match="fewer than 3 views"):
+        Rows.of(teaching, shop.features, 3)

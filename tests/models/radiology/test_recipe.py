@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,15 +15,16 @@ from safetensors.torch import load_file
 from models.radiology.data.hints import EVIDENCE, FAMILIES, KINDS, draw_hint, family_for, family_of
 from models.radiology.data.prompts import Row, reply_text
 from models.radiology.data.views import augmented, spoilt
+from models.radiology.plan import FULL
 from models.radiology.publish import NAME, POLICY, publish, publish_policy
-from models.radiology.stages import LAST, STAGES
+from models.radiology.stages import LAST, POLICY_STAGE, STAGES, run_wanted
 from models.radiology.training.beliefs import fit_temperatures, option_logits, own_answers
 from models.radiology.training.confidence import stated_number
 from models.radiology.training.network import hidden_states, reply_loss
 from models.radiology.training.policy import GUIDE_TEMPLATE, SHAPE, encode, fresh_policy, hint_shares
 from models.radiology.training.replies import Drawing, completions, greedy_replies
 from models.radiology.workshop import Workshop
-from models.staged_runs import read_record, run_stages
+from models.staged_runs import OtherPlanError, is_finished, read_record, run_stages
 from prompt4trust.prompts import load_template
 from prompt4trust.verdict import Verdict, parse_verdict
 from services.common.engine.model.loading import load_model
@@ -45,8 +47,35 @@ def test_all_stages_run_and_are_not_run_again(finished: Workshop) -> None:
     assert records["gate"]["passed"] is False  # random weights write no valid reply: nothing may be built on them
 
 
+@pytest.mark.parametrize(
+    ("passed", "named", "trained"), [(False, False, False), (True, False, True), (False, True, True)]
+)
+def test_a_policy_is_trained_where_the_gate_was_passed_or_its_stage_is_named(
+    shop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, passed: bool, named: bool, trained: bool
+) -> None:
+    for name in STAGES:
+        monkeypatch.setitem(STAGES, name, lambda _: {"passed": passed})
+    run = replace(shop, work=tmp_path)
+    run_wanted(run, list(STAGES), named=named)
+    assert is_finished(run.folder, POLICY_STAGE) == trained
+    assert all(is_finished(run.folder, name) for name in STAGES if name != POLICY_STAGE)
+
+
+def test_nothing_of_another_plan_is_taken_or_published(finished: Workshop, tmp_path: Path) -> None:
+    whole = replace(finished, plan=FULL)
+    with pytest.raises(OtherPlanError):
+        publish(whole, tmp_path)
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ValueError, match="another plan of views"):
+        _ = whole.views
+
+
 def test_what_is_published_is_what_was_trained(finished: Workshop, tmp_path: Path) -> None:
+    (tmp_path / NAME / "guards").mkdir(parents=True)
+    (tmp_path / NAME / "guards" / "logprob.json").write_text("{}")
     folder = publish(finished, tmp_path)
+    assert (folder / "guards" / "logprob.json").read_text() == "{}"
+    assert [path.name for path in tmp_path.iterdir()] == [NAME]
     assert folder.name == NAME
     assert (folder / "provenance.json").is_file()
     trained = load_file(finished.folder / f"{LAST}.safetensors")
