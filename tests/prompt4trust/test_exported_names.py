@@ -32,9 +32,9 @@ EXPORTED = {
         "upper_bound"
     ),
     "prompt4trust.calibration": (
-        "Beta Bin CalibrationKey Calibrator CalibratorArtifact Candidate FAMILIES FamilyChoice Histogram Identity "
-        "Isotonic MissingSignalError Platt RawPlatt SeveralSignal Signals Temperature TwoSignal VennAbers "
-        "fit_artifact get_family hash_rows reliability"
+        "Beta Bin CalibrationKey Calibrator CalibratorArtifact Candidate FAMILIES FamilyChoice GroupErrors "
+        "GroupOffset GroupOffsets Groups Histogram Identity Isotonic MissingSignalError Platt RawPlatt SeveralSignal "
+        "Signals StratumOffsets Temperature TwoSignal VennAbers fit_artifact get_family hash_rows reliability"
     ),
     "prompt4trust.datasets": (
         "CopBase Dataset DatasetError KINDS Kind OnBad Source fingerprint load_dataset parse_columns read_medmcqa "
@@ -55,10 +55,10 @@ EXPORTED = {
         "read_outcomes read_predictions report_outcomes"
     ),
     "prompt4trust.metrics": (
-        "ErrorEstimate Interval METRICS Metric accuracy accuracy_at_coverage ace_estimate "
+        "ErrorEstimate Interval METRICS Metric WorstGroup accuracy accuracy_at_coverage ace_estimate "
         "adaptive_calibration_error area_under_risk_coverage auroc bootstrap_intervals brier_score "
         "confident_error_count confident_error_share coverage_at_risk ece_estimate expected_calibration_error "
-        "mean_confidence metric_intervals negative_log_likelihood smooth_calibration_error summarize"
+        "mean_confidence metric_intervals negative_log_likelihood smooth_calibration_error summarize worst_group"
     ),
     "prompt4trust.monitoring": (
         "Bet Bets CALIBRATION Crossing DriftFinding LiveFigures OVERCONFIDENCE PROMISE SequentialTest StateError "
@@ -79,9 +79,9 @@ EXPORTED = {
         "corrected_outcomes count_looks draw_outcomes estimate_rates held_out struck_rates widened"
     ),
     "prompt4trust.selection": (
-        "CalibratorReference CheckedAnswer GuardArtifact Limit OptionEvidence OptionSet OptionSets RiskEvidence "
-        "RiskRule fit_guard level_of nonconformity place_start selection_score start_counts tie_of "
-        "upper_bound"
+        "CalibratorReference CheckedAnswer GroupRisk GroupRule GroupRules GroupedRisk GuardArtifact Limit "
+        "OptionEvidence OptionSet OptionSets RiskEvidence RiskRule fit_guard level_of nonconformity place_start "
+        "selection_score start_counts tie_of upper_bound"
     ),
     "prompt4trust.shift": (
         "DESCRIPTORS Described Descriptor Fitted Judgement LIMIT PictureAndWords QuestionTypicality Reference "
