@@ -191,7 +191,8 @@ def test_calibrated_confidence_is_honest_where_the_stated_one_is_not(stack: Stac
 
 def test_without_the_policy_it_answers_says_so_and_recovers(stack: Stack) -> None:
     stack.child("policy").send_signal(signal.SIGKILL)
-    reply = ask(stack).json()
+    # A question that was not asked before: guidance that the gateway keeps is told for two seconds more.
+    reply = ask(stack, question="What is the shape of the findings?").json()
     assert reply["degraded"] == ["policy"]
     assert reply["guidance_prompt"] is None
     assert reply["calibration"]["calibrated"] is True

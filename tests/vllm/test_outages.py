@@ -39,7 +39,7 @@ def test_answers_go_on_without_the_policy_s_server_and_stop_without_the_model_s_
     assert ready(stack)[0] == 200
 
     engine.kill()
-    without = ask(stack, question)
+    without = ask(stack, questions[1])  # guidance that the gateway keeps is told for two seconds more
     assert without.status_code == 200
     assert without.json()["degraded"] == ["policy"]
     assert without.json()["guidance_prompt"] is None

@@ -71,7 +71,9 @@ def by_group(report: Report, group: str) -> Iterator[Table]:
             table.add_row(escape(f"{value} ({n})"), *cells)
         worst = [method.worst.get(group) for method in methods]
         if any(worst):
-            table.add_row("worst ECE", *(escape(metric_names.worst(each)) for each in worst))
+            named = ("-" if each is None else f"{each.value} ({each.n})" for each in worst)
+            table.add_row("worst ECE", *("-" if each is None else metric_names.interval(each.ece) for each in worst))
+            table.add_row("  of", *map(escape, named))
             chance = ("" if each is None else metric_names.interval(each.by_chance) for each in worst)
             table.add_row("  by chance", *chance)
         yield table
