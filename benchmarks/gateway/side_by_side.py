@@ -83,6 +83,9 @@ async def side_by_side(
     settings = settings_for(port, folder, f"sqlite:///{folder}/records.db") | {
         "DOWNSTREAM_MODEL": MODEL,
         "REGISTRY": str(registry),
+        # The same body is sent again and again: each stands for a new picture and a new question.
+        "KEPT_PICTURE_BYTES": "0",
+        "KEPT_GUIDANCE": "0",
     }
     with ExitStack() as stack:
         received = stack.enter_context(models_that_reply_at_once(port))
