@@ -145,7 +145,7 @@ lint: .venv/.developed ## Check format, style, types, who imports whom, and the 
 	$(BIN)/ruff check .
 	$(BIN)/hadolint Dockerfile
 	$(BIN)/lint-imports --no-cache & contracts=$$!  # beside mypy, which takes one core for minutes
-	$(BIN)/mypy prompt4trust trustvqa services models/staged_runs.py models/recipe models/contrastive models/contrastive_radiology models/radiology benchmarks deploy tests
+	$(BIN)/mypy prompt4trust trustvqa services models/publishing.py models/staged_runs.py models/recipe models/contrastive models/contrastive_radiology models/radiology benchmarks deploy tests
 	wait $$contracts
 
 .PHONY: format

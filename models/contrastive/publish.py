@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import json
-import platform
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-import transformers
 from PIL import Image
 
 from models.contrastive.card import card
 from models.contrastive.networks import NAME
 from models.contrastive.stages import FAST, STAGES, Workshop
 from models.contrastive.wordings import PROMPT
+from models.publishing import made_with, open_to_readers, rounded, write_json
 from models.recipe.networks.architecture import IMAGE_SIDE
 from models.recipe.training.vision import PIXEL_MEAN, PIXEL_STD
 from models.staged_runs import read_records
@@ -59,8 +56,8 @@ def publish(shop: Workshop, out: Path) -> None:
     parameters = model.num_parameters()
     model.to(torch.bfloat16).save_pretrained(folder)  # type: ignore[arg-type]  # the stub wants nn.Module
     shop.tokenizer().save_pretrained(folder)
-    _write(folder / "preprocessor_config.json", _IMAGE_PROCESSOR)
-    _write(folder / FILE, Wording(prompt=PROMPT).model_dump())
+    write_json(folder / "preprocessor_config.json", _IMAGE_PROCESSOR)
+    write_json(folder / FILE, Wording(prompt=PROMPT).model_dump())
     metrics = {
         "dataset": f"Phantom-VQA test split, seed {TEST_SEED}, first questions in order, options shuffled",
         **measure(ContrastiveModel.load(folder), shop.plan.exam),
@@ -74,18 +71,12 @@ def publish(shop: Workshop, out: Path) -> None:
         "stages": read_records(shop.folder, STAGES),
         "data": "Phantom-VQA, train split only",
         "weights_sha256": hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest(),
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-        },
-        "date": datetime.now(UTC).date().isoformat(),
+        **made_with(),
     }
-    _write(folder / "metrics.json", metrics)
-    _write(folder / "provenance.json", provenance)
+    write_json(folder / "metrics.json", metrics)
+    write_json(folder / "provenance.json", provenance)
     write_atomically(folder / "card.md", card(parameters, metrics, provenance))
-    for file in folder.iterdir():
-        file.chmod(0o644)  # weights are written private, but artifacts are read by services under other users
+    open_to_readers(folder)
     shop.log(f"published to {folder}")
 
 
@@ -108,7 +99,7 @@ def measure(model: ContrastiveModel, n: int) -> dict[str, Any]:
     intervals = metric_intervals(stated, right, {name: METRICS[name] for name in _REPORTED})
     return {
         "n": n,
-        **{name: _rounded(interval.as_json()) for name, interval in intervals.items()},
+        **{name: rounded(interval.as_json()) for name, interval in intervals.items()},
         "accuracy_by_family": {family: _mean_of(right, families, family) for family in FAMILIES},
     }
 
@@ -116,11 +107,3 @@ def measure(model: ContrastiveModel, n: int) -> dict[str, Any]:
 def _mean_of(right: Sequence[bool], families: Sequence[str], family: str) -> float | None:
     hits = [hit for hit, each in zip(right, families, strict=True) if each == family]
     return round(float(np.mean(hits)), 4) if hits else None
-
-
-def _rounded(interval: dict[str, float | None]) -> dict[str, float | None]:
-    return {key: None if value is None else round(value, 4) for key, value in interval.items()}
-
-
-def _write(path: Path, value: Any) -> None:
-    write_atomically(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 from collections import Counter
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
-import transformers
 from PIL import Image
 from safetensors.torch import save_file
 
@@ -20,6 +16,7 @@ from models.contrastive_radiology.card import card
 from models.contrastive_radiology.labels import CLASSES, Labelled
 from models.contrastive_radiology.projection import PROMPT
 from models.contrastive_radiology.stages import FAST, STAGES, Workshop
+from models.publishing import made_with, open_to_readers, rounded, write_json
 from models.staged_runs import check_plan, read_record, read_records, replacing, written_plan
 from prompt4trust.files import write_atomically
 from prompt4trust.metrics import METRICS, metric_intervals
@@ -70,8 +67,8 @@ def _write_all(shop: Workshop, folder: Path) -> None:
     save_file(trained_tensors(model), folder / WEIGHTS, metadata={"format": "pt"})
     model.config.save_pretrained(folder)
     shop.tokenizer.save_pretrained(folder)
-    _write(folder / PREPARATION, SquarePreparation(side=shop.image_size).written())
-    _write(folder / FILE, Wording(prompt=PROMPT).model_dump())
+    write_json(folder / PREPARATION, SquarePreparation(side=shop.image_size).written())
+    write_json(folder / FILE, Wording(prompt=PROMPT).model_dump())
     test = [each for each in shop.labelled if each.split == "test"]
     metrics = {
         "dataset": "VQA-RAD, the folder's test split, each picture once a task",
@@ -86,18 +83,12 @@ def _write_all(shop: Workshop, folder: Path) -> None:
         "plan": written_plan(shop.plan),
         "stages": read_records(shop.folder, STAGES),
         "weights_sha256": hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest(),
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-        },
-        "date": datetime.now(UTC).date().isoformat(),
+        **made_with(),
     }
-    _write(folder / "metrics.json", metrics)
-    _write(folder / "provenance.json", provenance)
+    write_json(folder / "metrics.json", metrics)
+    write_json(folder / "provenance.json", provenance)
     write_atomically(folder / "card.md", card(NAME, metrics, provenance))
-    for file in folder.iterdir():
-        file.chmod(0o644)  # weights are written private, but services under other users read them
+    open_to_readers(folder)
 
 
 def measure(model: ContrastiveModel, data: Path, labelled: list[Labelled]) -> dict[str, Any]:
@@ -129,7 +120,7 @@ def measure(model: ContrastiveModel, data: Path, labelled: list[Labelled]) -> di
             found = metric_intervals(stated, right_own, {"accuracy": METRICS["accuracy"]})
             tasks[task] = {
                 "n": len(own),
-                "accuracy": _rounded(found["accuracy"].as_json()),
+                "accuracy": rounded(found["accuracy"].as_json()),
                 "mean_confidence": round(float(np.mean(stated)), 4),
                 "majority": round(max(Counter(row[4] for row in own).values()) / len(own), 4),
             }
@@ -139,13 +130,5 @@ def measure(model: ContrastiveModel, data: Path, labelled: list[Labelled]) -> di
         "n": len(rows),
         "pictures": len(set(pictures)),
         "tasks": tasks,
-        **{name: _rounded(interval.as_json()) for name, interval in overall.items()},
+        **{name: rounded(interval.as_json()) for name, interval in overall.items()},
     }
-
-
-def _rounded(interval: dict[str, float | None]) -> dict[str, float | None]:
-    return {key: None if value is None else round(value, 4) for key, value in interval.items()}
-
-
-def _write(path: Path, value: Any) -> None:
-    write_atomically(path, json.dumps(value, indent=2, ensure_ascii=False) + "\n")

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import json
-import platform
 import shutil
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import torch
-import transformers
-
+from models.publishing import made_with, open_to_readers
 from models.radiology.data.other_pictures import write_learned
 from models.radiology.export import export_questions
 from models.radiology.plan import FAST
@@ -64,9 +60,7 @@ def _write_all(shop: Workshop, folder: Path) -> None:
     save_joined(shop.model(LAST), folder, shop.chat_template)
     if large := [path.name for path in folder.iterdir() if path.is_file() and path.stat().st_size > LARGEST]:
         raise ValueError(f"too large to ship: {', '.join(large)}")
-    for path in folder.iterdir():
-        if path.is_file():
-            path.chmod(0o644)  # weights are written private, but services under other users read them
+    open_to_readers(folder)
     made = {
         **provenance(shop),
         "reproduced": reproduced(folder, shop.parts, shop.data),
@@ -81,8 +75,7 @@ def publish_policy(shop: Workshop, to: Path) -> None:
         model = fresh_policy(shop.parts, shop.language, seed=shop.seed, dtype=shop.dtype)
         load_policy(model, shop.folder / "policy.safetensors")
         save_policy(model, shop.parts, shop.language, shop.chat_template, load_template(GUIDE_TEMPLATE), to)
-        for path in to.iterdir():
-            path.chmod(0o644)  # written private, but services under other users read them
+        open_to_readers(to)
 
 
 def provenance(shop: Workshop) -> dict[str, Any]:
@@ -93,10 +86,5 @@ def provenance(shop: Workshop) -> dict[str, Any]:
         "fast": fast,
         "seed": shop.seed,
         "stages": read_records(shop.folder, STAGES),
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-        },
-        "date": datetime.now(UTC).date().isoformat(),
+        **made_with(),
     }

@@ -1,12 +1,11 @@
 """The artifacts' files: Hugging Face layout, safetensors, everything that transformers and vLLM need beside weights."""
 
-import json
 from pathlib import Path
-from typing import Any
 
 import torch
 from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
+from models.publishing import open_to_readers, write_json
 from models.recipe.networks.architecture import IMAGE_SIDE, MERGE, PATCH, SHIPPED
 from models.recipe.networks.tokenizer import END_OF_TEXT, TURN_END
 from models.recipe.training.vision import PIXEL_MEAN, PIXEL_STD
@@ -43,11 +42,6 @@ _VIDEO_PROCESSOR = {
     "min_frames": 2,
     "max_frames": 4,
 }
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write a value as readable JSON."""
-    path.write_text(json.dumps(value, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def save_downstream(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase, folder: Path) -> None:
@@ -94,5 +88,4 @@ def _save_language_model(
     model.to(dtype).save_pretrained(folder, safe_serialization=True)  # type: ignore[arg-type]  # stub wants nn.Module
     model.to(kept)  # type: ignore[arg-type]  # the same
     tokenizer.save_pretrained(folder)
-    for file in folder.iterdir():
-        file.chmod(0o644)  # weights are written private, but artifacts are read by services under other users
+    open_to_readers(folder)

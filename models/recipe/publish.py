@@ -1,16 +1,14 @@
 """From finished stages to artifacts: weights, figures measured on the weights as shipped, and cards."""
 
-import platform
 import random
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import torch
-import transformers
 from transformers import AutoModelForCausalLM, AutoModelForImageTextToText, PreTrainedTokenizerBase
 
-from models.recipe.artifacts import POLICY, save_downstream, save_policy, write_json
+from models.publishing import made_with, write_json
+from models.recipe.artifacts import POLICY, save_downstream, save_policy
 from models.recipe.cards import downstream_card, policy_card
 from models.recipe.data.hints import relation
 from models.recipe.data.rows import ask_foreign, ask_phantom
@@ -206,10 +204,5 @@ def _provenance(shop: Workshop) -> dict[str, Any]:
             "device": shop.device,
             "stages": read_records(shop.folder, [name for name in STAGES if name not in ON_DEMAND]),
         },
-        "versions": {
-            "python": platform.python_version(),
-            "torch": torch.__version__,
-            "transformers": transformers.__version__,
-        },
-        "date": datetime.now(UTC).date().isoformat(),
+        **made_with(),
     }
