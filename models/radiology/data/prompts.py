@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from transformers import PreTrainedTokenizerBase
 
 from models.radiology.data.questions import Asked
-from prompt4trust.prompts import PromptTemplate, answer_messages
+from prompt4trust.prompts import Message, PromptTemplate, answer_messages
 
 ANSWER_TEMPLATE = "answer-compact@1"
 _ANY_URL = "data:,"  # a prompt's text does not depend on the picture
@@ -24,7 +26,13 @@ def answer_prompt(
     for message in messages:
         if not isinstance(message["content"], str):
             message["content"] = [{"type": "image"} if part["type"] != "text" else part for part in message["content"]]
-    text: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)  # type: ignore[assignment]
+    return chat_prompt(tokenizer, messages)
+
+
+def chat_prompt(tokenizer: PreTrainedTokenizerBase, messages: Sequence[Message]) -> str:
+    """Word messages by the tokenizer's template, up to where the reply begins."""
+    untyped: Any = tokenizer  # its stub knows no text
+    text: str = untyped.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     return text
 
 

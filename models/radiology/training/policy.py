@@ -22,6 +22,7 @@ from torch.nn import functional
 from transformers import AutoModelForCausalLM, PreTrainedModel, PreTrainedTokenizerBase
 
 from models.radiology.data.hints import EVIDENCE, draw_hint, family_of
+from models.radiology.data.prompts import chat_prompt
 from models.radiology.data.questions import Asked
 from models.radiology.training.batches import IGNORED
 from models.radiology.training.loop import LoopSettings
@@ -82,7 +83,7 @@ def fresh_policy(parts: PartStore, part: NamedPart, *, seed: int, dtype: torch.d
 def encode(tokenizer: PreTrainedTokenizerBase, template: PromptTemplate, asked: Asked, hint: str) -> Pair:
     """Encode a question as the policy is asked it, and the hint with the end of its turn."""
     messages = guide_messages(template, asked.text, asked.lettered)
-    prompt: str = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)  # type: ignore[assignment]
+    prompt = chat_prompt(tokenizer, messages)
     ids = [
         tokenizer(text, add_special_tokens=False)["input_ids"] for text in (prompt, f"{hint}{tokenizer.eos_token}")
     ]  # fmt: skip
