@@ -23,6 +23,7 @@ from prompt4trust.pictures.greyness import as_grey
 from prompt4trust.pictures.headers import check_structure, memory_needed
 from prompt4trust.pictures.jpeg.coded import bare_jpeg, encode_jpeg
 from prompt4trust.pictures.limits import PictureLimits, check_size, too_many_pixels, too_much_memory
+from prompt4trust.pictures.unread_formats import unread_format
 from prompt4trust.pictures.windowing import window_grey
 
 # Only these of Pillow's decoders are ever tried: every further one is attack surface.
@@ -131,7 +132,9 @@ def decode_picture(
     except UnidentifiedImageError as error:
         if begins_as_picture(data):
             raise _damaged() from error
-        raise PictureError("unsupported-image", f"The image's content is not {_READABLE}.") from None
+        found = unread_format(data)
+        cause = f"The file is {found}" if found else "The image's content is of no known format"
+        raise PictureError("unsupported-image", f"{cause}: send {_READABLE}.") from None
     except MemoryError:
         raise too_much_memory(limits) from None
     except Exception as error:
