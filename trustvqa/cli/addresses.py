@@ -40,10 +40,12 @@ def checked_address(url: str | None) -> str | None:
 
 
 _FOUND = "by default that of the stack that `trustvqa up` runs from this directory, else http://127.0.0.1:"
+GATEWAY_OPTIONS = ("--gateway", "--url")
+"""How every command names a gateway: as what it is, like other services, or by the word of benchmarks."""
 GatewayAddress = Annotated[
     str | None,
     typer.Option(
-        "--gateway",
+        *GATEWAY_OPTIONS,
         envvar="TRUSTVQA_URL",
         callback=checked_address,
         help=f"The gateway's address; {_FOUND}8080.",

@@ -16,8 +16,6 @@ from __future__ import annotations
 from typing import NoReturn
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 
 
 class CommandError(Exception):
@@ -50,6 +48,10 @@ class ShardError(CommandError):
 
 def fail(message: str, status: int = 1) -> NoReturn:
     """Print an error for a person and end the command."""
+    # Here: most commands do not fail, and lists of commands are quicker without it.
+    from rich.console import Console
+    from rich.markup import escape
+
     # No emoji: a parser's name in a message may spell one (":x:").
     Console(stderr=True, emoji=False).print(f"[bold red]error[/] {escape(message)}", soft_wrap=True, highlight=False)
     raise typer.Exit(status)

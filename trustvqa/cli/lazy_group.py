@@ -51,7 +51,11 @@ class LazyCommand:
             alone = typer.Typer(add_completion=False)
             alone.command(name)(found)
             found = alone
-        return typer.main.get_command(found)
+        found.rich_markup_mode = None  # see `lazy_app`
+        loaded = typer.main.get_command(found)
+        for each in getattr(loaded, "commands", {}).values():
+            each.short_help = (each.help or "").partition("\n\n")[0]  # whole: in a list it is cut otherwise
+        return loaded
 
 
 class LazyGroup(TyperGroup):
@@ -76,11 +80,14 @@ def lazy_app(commands: Mapping[str, LazyCommand], **options: Any) -> typer.Typer
     """
     app = typer.Typer(
         cls=type("Group", (LazyGroup,), {"lazy": commands}),
-        context_settings={"help_option_names": ["-h", "--help"]},  # commands have them from here
+        # Help and refusals without rich's frames: to draw these takes longer to import than all the rest of a list.
+        rich_markup_mode=None,
+        # Commands have them from here.
+        context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 120},
         **options,
     )
     for name, command in commands.items():
-        app.command(name, help=command.summary)(lambda: None)
+        app.command(name, help=command.summary, short_help=command.summary)(lambda: None)
     return app
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.trustvqa.cli.commands import run_command
+from trustvqa.cli.main import COMMANDS as ALL
 
 COMMANDS = {
     "ask": (["ask", "{picture}", "Which?"], "--gateway"),
@@ -37,3 +38,15 @@ def test_an_address_without_a_scheme_or_host_is_refused_before_anything_is_asked
     assert ("http://localhost:8080 is perhaps meant" if "//" not in address else "is no address") in " ".join(
         error.replace("│", " ").split()
     )
+
+
+def test_every_command_that_asks_a_gateway_names_it_by_the_same_two_words() -> None:
+    named = {}
+    for name, lazy in ALL.items():
+        command = lazy.load(name)
+        for each in getattr(command, "commands", {"": command}).values():
+            for option in each.params:
+                if "--gateway" in option.opts:
+                    named[f"{name} {each.name}" if each is not command else name] = option.opts
+    assert named.keys() == {"ask", "batch", "feedback", "send", "listen", "calibrate", "records erase"}
+    assert all(words == ["--gateway", "--url"] for words in named.values())

@@ -41,9 +41,11 @@ def test_every_extra_exists() -> None:
 def test_help_imports_no_package_of_any_command() -> None:
     done = subprocess.run([sys.executable, "-c", _PROBE], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = set(json.loads(done.stderr.splitlines()[-1]))
-    assert not {"numpy", "httpx", "pydantic", "stamina", "structlog", "services", "prompt4trust"} & loaded
+    assert not {"numpy", "httpx", "pydantic", "stamina", "structlog", "rich", "services", "prompt4trust"} & loaded
     assert {name for name in loaded if name.startswith("trustvqa.cli.") and name.count(".") > 2} == set()
     assert all(f" {name} " in done.stdout for name in COMMANDS)
+    shown = " ".join(done.stdout.split())
+    assert all(command.summary in shown for command in COMMANDS.values())  # whole, not cut
 
 
 def test_a_command_that_misses_its_extra_ends_with_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -56,6 +58,13 @@ def test_a_command_that_misses_its_extra_ends_with_a_message(monkeypatch: pytest
     assert (done.exit_code, done.stdout) == (2, "")
     assert "trustvqa do needs more packages: pip install 'trustvqa[much]'" in " ".join(done.stderr.split())
     assert CliRunner().invoke(program, ["see"]).exit_code == 0
+
+
+def test_a_group_lists_its_commands_by_whole_first_paragraphs() -> None:
+    done = CliRunner().invoke(app, ["runs", "--help"], env={"COLUMNS": "60"})
+    assert "resume Put a run that failed or was cancelled into the queue again; it goes on from its last" in " ".join(
+        done.stdout.split()
+    )
 
 
 def test_a_misspelt_command_is_refused_with_the_one_that_was_meant() -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from trustvqa.cli.addresses import checked_address
+from trustvqa.cli.addresses import GATEWAY_OPTIONS, checked_address
 from trustvqa.cli.errors import fail
 from trustvqa.cli.lazy_group import missing_packages
 
@@ -21,7 +21,8 @@ def listen(
         str | None, typer.Option(help="DICOMweb root of the archive.", metavar="URL", callback=checked_address)
     ] = None,
     gateway: Annotated[
-        str | None, typer.Option(help="Address of the gateway.", metavar="URL", callback=checked_address)
+        str | None,
+        typer.Option(*GATEWAY_OPTIONS, help="Address of the gateway.", metavar="URL", callback=checked_address),
     ] = None,
     state: Annotated[Path | None, typer.Option(help="SQLite file of what is done.", metavar="FILE")] = None,
 ) -> None:
