@@ -21,6 +21,9 @@ TORCH := $(shell grep -E '^torch==' constraints.txt)
 # One thread per process that shares the cores, and no spinning while it waits: oversubscribed torch is ten times slower.
 QUIET_CPU := OMP_NUM_THREADS=1 OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=0
 OFFLINE := HF_HUB_OFFLINE=1 HF_HUB_DISABLE_TELEMETRY=1
+# Tests start hundreds of processes from this tree. Where the environment forbids it to keep byte code, as images of Python
+# do, each would compile the tree anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 ##@ Use
 
