@@ -263,6 +263,10 @@ bench-trainer: .venv/.developed ## Compare rewards and evaluation with one reque
 bench-learning: .venv/.developed ## Measure learned policies on the test split; POLICIES="DIR ..." one a training seed
 	$(OFFLINE) $(BIN)/python -m benchmarks.learning $(POLICIES) $(ARGS)
 
+.PHONY: bench-rewards
+bench-rewards: .venv/.developed ## Compare policies trained by other rewards, on the same held-out questions; goes on where it stopped
+	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m benchmarks.rewards $(ARGS)
+
 .PHONY: bench-calibration
 bench-calibration: .venv/.developed ## Measure how many answers calibrators need, and what they do: RUNS="run's folder ...", TEST="others to measure on"
 	@test -n "$(RUNS)" || { echo "name runs of trustvqa evaluate or calibrate: make bench-calibration RUNS=var/runs/..." >&2; exit 2; }

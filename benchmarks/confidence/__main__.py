@@ -25,14 +25,18 @@ CHEAP = (
     *("cgp+picture", "cgp+picture+noise", "cgp+self-check", "cgp+typicality"),
 )
 """Methods of up to three replies."""
-COSTLY = ("perturbation", "consistency", "avg-conf-all", "entropy-spread", "cgp+vote", "cgp+consistency")
-"""Methods of up to ten replies and more."""
+COSTLY = (
+    *("cgp+relative", "perturbation", "consistency", "avg-conf-all", "entropy-spread"),
+    *("cgp+vote", "cgp+consistency"),
+)
+"""Methods of five replies, of ten and more."""
 
 
 def main(
     n: Annotated[int, typer.Option(min=50, help="Test questions.")] = 5000,
-    costly: Annotated[int, typer.Option(min=0, help="Test questions of what takes ten calls and more.")] = 1000,
+    costly: Annotated[int, typer.Option(min=0, help="Test questions of what takes five calls and more.")] = 1000,
     methods: Annotated[str, typer.Option(help="Methods of few calls, with commas between.")] = ",".join(CHEAP),
+    costly_methods: Annotated[str, typer.Option(help="Methods of many, likewise.")] = ",".join(COSTLY),
     samples: Annotated[int, typer.Option(min=2, help="Samples that other packages compare.")] = 5,
     python: Annotated[Path | None, typer.Option(help="Python of the other packages' environment.")] = None,
     seconds: Annotated[float, typer.Option(help="Stop asking after this; the same command goes on.")] = 1e9,
@@ -48,7 +52,10 @@ def main(
     / "results.json",
 ) -> None:
     """Ask all methods the same questions of one server, and measure their confidences by one procedure."""
-    study = Study(folder, n, min(costly, n), _known(methods), COSTLY if costly else (), samples, python)
+    few, many = _known(methods, "--methods"), _known(costly_methods, "--costly-methods")
+    if DEFAULT not in few:
+        raise typer.BadParameter(f"{DEFAULT} must be among them: others are compared with it", param_hint="--methods")
+    study = Study(folder, n, min(costly, n), few, many if costly else (), samples, python)
     if work := study.todo():
         with servers(port, folder / "logs") as found:
             done = asyncio.run(ask_all(work, found, folder / "calls.db", concurrency, seconds))
@@ -80,12 +87,10 @@ def main(
     write_figures(output, result)
 
 
-def _known(methods: str) -> tuple[str, ...]:
+def _known(methods: str, option: str) -> tuple[str, ...]:
     names = tuple(name.strip() for name in methods.split(",") if name.strip())
     if unknown := [name for name in names if name not in ESTIMATORS]:
-        raise typer.BadParameter(f"no method {', '.join(unknown)}", param_hint="--methods")
-    if DEFAULT not in names:
-        raise typer.BadParameter(f"{DEFAULT} must be among them: others are compared with it", param_hint="--methods")
+        raise typer.BadParameter(f"no method {', '.join(unknown)}", param_hint=option)
     return names
 
 

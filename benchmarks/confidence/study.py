@@ -13,11 +13,13 @@ from benchmarks.confidence.answer_runs import Piece, answers, ask
 from benchmarks.confidence.figures import Row, calibrated, row
 from benchmarks.confidence.material import write_material, written
 from benchmarks.confidence.questions import PARTS, questions
+from benchmarks.confidence.typical import shipped, with_signal
 from prompt4trust.datasets import Dataset
 from prompt4trust.estimators.option_signals import option_probabilities
 from prompt4trust.evaluation import Prediction
 
 DEFAULT = "cgp+logprob"
+TYPICAL = "cgp+logprob, typicality"
 HAC = "medvlm hac_platt, guided, on a blank picture"
 _BASE = {False: "verbalized", True: "cgp"}
 """Whether guided -> the method whose answers other packages score."""
@@ -31,7 +33,7 @@ class Study:
     Attributes:
         folder: Where questions, answers and calls are kept.
         n: Test questions of methods of few calls.
-        costly_n: Test questions of others.
+        costly_n: Test questions of others; 0 for none.
         methods: Methods of few calls.
         costly: Methods of many.
         samples: Samples that other packages compare.
@@ -66,6 +68,7 @@ class Study:
             row(method, *(self._rows(part, n, method) for part in _MEASURED), resamples=resamples)
             for method, n in self._asked()
         ]
+        found.append(row(TYPICAL, *self._typical(), resamples=resamples))
         for guided, samples, n in self._scored():
             found += self._peer_rows(guided, samples, n, resamples)
         if self.python is not None and "cgp+picture" in self.methods:
@@ -86,11 +89,11 @@ class Study:
         bases = () if self.python is None else tuple(_BASE.values())
         for method in dict.fromkeys((*self.methods, *bases)):
             yield method, self.n
-        if self.costly and self.costly_n != self.n:
+        if self.costly_n not in {0, self.n}:
             # What is paired with them was asked the same questions.
             yield DEFAULT, self.costly_n
-        if self.python is not None and self.costly and self.costly_n != self.n:
-            yield _BASE[True], self.costly_n
+            if self.python is not None:
+                yield _BASE[True], self.costly_n
         for method in self.costly:
             yield method, self.costly_n
 
@@ -98,7 +101,7 @@ class Study:
         if self.python is not None:
             yield False, 0, self.n
             yield True, 0, self.n
-            if self.costly:
+            if self.costly_n:
                 yield True, self.samples, self.costly_n
 
     def _peer_rows(self, guided: bool, samples: int, n: int, resamples: int) -> Iterator[Row]:
@@ -130,6 +133,11 @@ class Study:
             given["hac"] = {part: _doubted(self._rows(part, self.n, "cgp+picture")) for part in _MEASURED}
         assert self.python is not None
         return peers.fits(self.python, given, self.folder)
+
+    def _typical(self) -> Iterator[list[Prediction]]:
+        typicality = shipped()
+        for part in _MEASURED:
+            yield with_signal(TYPICAL, self._rows(part, self.n, DEFAULT), self._data(part, self.n), typicality)
 
     def _hac(self) -> Iterator[list[Prediction]]:
         for part in _MEASURED:

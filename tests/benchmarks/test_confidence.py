@@ -15,7 +15,8 @@ from benchmarks.confidence.figures import auprc_of, row
 from benchmarks.confidence.kept_calls import KeptCalls
 from benchmarks.confidence.looks import LOOKS, Seen, figures
 from benchmarks.confidence.material import written
-from benchmarks.confidence.questions import PARTS
+from benchmarks.confidence.questions import PARTS, questions
+from benchmarks.confidence.typical import shipped, with_signal
 from prompt4trust.evaluation import Prediction
 from prompt4trust.metrics.tally import Tally
 from prompt4trust.models import Sampling
@@ -128,3 +129,20 @@ def test_a_line_that_was_cut_off_is_asked_again(tmp_path: Path) -> None:
 def test_there_are_calibration_and_checked_questions_for_any_number_of_test_questions() -> None:
     assert {part: PARTS[part].count(5000) for part in PARTS} == {"calibration": 1000, "guard": 3000, "test": 5000}
     assert {part: PARTS[part].count(100) for part in PARTS} == {"calibration": 100, "guard": 200, "test": 100}
+
+
+def test_nearness_stands_beside_the_signals_of_the_same_answers(tmp_path: Path) -> None:
+    dataset = questions(tmp_path, "test", 50)
+    answered = [
+        Prediction(
+            id=each.id, estimator="m", truth="A", answer="A", confidence=0.5, signals={"answer_probability": 0.4}
+        )
+        for each in dataset.questions
+    ]
+    typicality = shipped()
+    found = with_signal("near", answered, dataset, typicality)
+    assert [each.id for each in found] == [each.id for each in answered]
+    assert all(each.estimator == "near" and each.signals["answer_probability"] == 0.4 for each in found)
+    near = [each.signals[typicality.signal] for each in found]
+    assert all(0 < each <= 1 for each in near)
+    assert len(set(near)) > 1
