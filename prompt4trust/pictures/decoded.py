@@ -9,6 +9,7 @@ from io import BytesIO
 from PIL import Image
 
 from prompt4trust.pictures.dicom import DicomSource
+from prompt4trust.pictures.dicom.sex_and_age import SexAndAge
 from prompt4trust.pictures.greyness import as_grey
 from prompt4trust.pictures.reduced import ReducedPicture
 
@@ -23,6 +24,7 @@ class PictureOrigin:
         window: The values that became black and white, where grey deeper than eight bits was windowed; else None.
         scale: Pixels of a side for each one in the file, at most 1.
         dicom: The instance, frame and window, where the file was a DICOM object; else None.
+        sex_and_age: What a DICOM object says of its patient's sex and age, where that is read; else None.
     """
 
     format: str
@@ -30,6 +32,7 @@ class PictureOrigin:
     window: tuple[float, float] | None
     scale: float
     dicom: DicomSource | None = None
+    sex_and_age: SexAndAge | None = None
 
 
 class DecodedPicture:

@@ -177,7 +177,7 @@ def _decode_dicom(data: bytes, limits: PictureLimits, choice: DicomChoice) -> De
     size = read.image.size
     fitted = bare(_scaled(as_grey(read.image), _fitted_size(size, limits), Resampling.LANCZOS))
     scale = min(1.0, max(fitted.size) / max(size))
-    origin = PictureOrigin(DICOM, size, read.window, scale, read.source)
+    origin = PictureOrigin(DICOM, size, read.window, scale, read.source, read.sex_and_age)
     return DecodedPicture(fitted.size, origin, fitted, None)
 
 

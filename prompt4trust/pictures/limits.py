@@ -19,6 +19,8 @@ class PictureLimits:
         max_memory: Bytes that decoding may take by the header, checked before anything is decoded.
         takes_burned_in: Whether DICOM objects are taken that hold text in their pixels, or may by what they are: only
             where the picture stays with whoever may read a patient's name.
+        reads_sex_and_age: Whether the patient's sex and age are read of DICOM objects, of which else nothing that tells
+            of a patient is: only where promises by group need them.
     """
 
     max_pixels: int = 64_000_000
@@ -27,6 +29,7 @@ class PictureLimits:
     max_side: int = 1024
     max_memory: int = 512_000_000
     takes_burned_in: bool = False
+    reads_sex_and_age: bool = False
 
 
 def check_size(size: tuple[int, int], limits: PictureLimits) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from services.common.pictures.dicom_groups import AGE_BAND_FORM, DicomGroups, read_age_bands
 from services.common.pictures.settings import PictureServiceSettings
 
 Modality = Annotated[str, Field(pattern=r"^[A-Z0-9]{2,16}$")]
@@ -24,6 +25,19 @@ class GatewayPictureSettings(PictureServiceSettings):
         'client names, by the word that the evidence has for it: `{"MR": "MRI", "DX": "X-Ray"}`. Those that are not '
         "listed go by their own code; where none is listed the objects' modality is not looked at.",
     )
+    dicom_sexes: dict[Literal["M", "F", "O"], GroupName] = Field(
+        default_factory=dict,
+        description="Read a DICOM object's Patient's Sex for the question's group `sex`, in place of what the client "
+        'names, by the word that the evidence has for it: `{"M": "male", "F": "female"}`. Those that are not listed go '
+        "by their own code; where none is listed the element is not read.",
+    )
+    dicom_age_bands: list[Annotated[str, Field(pattern=AGE_BAND_FORM)]] = Field(
+        default_factory=list,
+        max_length=64,
+        description="Read a DICOM object's Patient's Age for the question's group `age_band`, in place of what the "
+        'client names, by these bands of whole years: `["18-39", "40-59", "60-74", "75+"]`. Where none is listed the '
+        "element is not read; the date of birth never is.",
+    )
     kept_picture_bytes: int = Field(
         default=32_000_000,
         ge=0,
@@ -34,3 +48,14 @@ class GatewayPictureSettings(PictureServiceSettings):
     kept_picture_s: float = Field(
         default=300.0, gt=0, le=86_400, description="How long a prepared picture is kept, in seconds."
     )
+
+    @field_validator("dicom_age_bands")
+    @classmethod
+    def _bands_are_apart(cls, names: list[str]) -> list[str]:
+        read_age_bands(names)
+        return names
+
+    @property
+    def dicom_groups(self) -> DicomGroups:
+        """The groups that are taken of DICOM objects."""
+        return DicomGroups(self.dicom_modalities, self.dicom_sexes, read_age_bands(self.dicom_age_bands))

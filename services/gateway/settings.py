@@ -359,9 +359,8 @@ class GatewaySettings(GatewayPictureSettings, CdsHooksSettings, PageSettings, Gu
 
     def for_one_worker(self) -> GatewaySettings:
         """Give the settings of one of several workers: its share of what bounds all of them together."""
-        bounds = {name: getattr(self, name) for name in _SHARED}
-        # At least one of everything that there is at all.
-        shares = {name: min(most, max(1, most // self.workers)) for name, most in bounds.items()}
+        bounds = ((name, getattr(self, name)) for name in _SHARED)
+        shares = {name: min(most, max(1, most // self.workers)) for name, most in bounds}  # one of all that there is
         return self.model_copy(update={**shares, "max_waiting": self.max_waiting // self.workers})
 
     @property
@@ -378,6 +377,7 @@ class GatewaySettings(GatewayPictureSettings, CdsHooksSettings, PageSettings, Gu
             max_side=self.max_image_side,
             max_memory=self.image_worker_bytes,
             takes_burned_in=may_see_text(self.downstream_url, self.burned_in_hosts),
+            reads_sex_and_age=self.dicom_groups.reads_sex_and_age,
         )
 
     @property

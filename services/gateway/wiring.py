@@ -213,7 +213,7 @@ def _intake(settings: GatewaySettings, pictures: PicturePool, http: HttpClient, 
         pictures=pictures,
         archives=_archives(settings, http),
         kept=kept,
-        dicom_modalities=settings.dicom_modalities,
+        dicom_groups=settings.dicom_groups,
     )
 
 

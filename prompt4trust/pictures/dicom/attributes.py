@@ -60,7 +60,9 @@ KEYWORDS: Final = (
     "ExtendedOffsetTable",
     "ExtendedOffsetTableLengths",
 )
-"""Elements that are read of an object: all others, the patient's among them, are passed over."""
+"""Elements that are read of every object: all others, the patient's among them, are passed over."""
+PATIENT_TAGS: Final = (0x0010_0040, 0x0010_1010)
+"""Tags of Patient's Sex and Patient's Age, which are read only where `PictureLimits.reads_sex_and_age` says so."""
 OVERLAY_ROWS: Final = tuple(0x6000_0010 + (group << 17) for group in range(16))
 """Tags by which overlays are known."""
 READ_TAGS: Final = (*(tag for each in KEYWORDS if (tag := tag_for_keyword(each))), *OVERLAY_ROWS)

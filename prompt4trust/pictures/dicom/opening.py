@@ -13,7 +13,7 @@ import pydicom
 from pydicom.uid import UID, ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from prompt4trust.errors import PictureError
-from prompt4trust.pictures.dicom.attributes import OVERLAY_ROWS, PIXEL_TAGS, READ_TAGS
+from prompt4trust.pictures.dicom.attributes import OVERLAY_ROWS, PATIENT_TAGS, PIXEL_TAGS, READ_TAGS
 from prompt4trust.pictures.dicom.recognition import has_preamble
 from prompt4trust.pictures.dicom.refusals import damaged
 from prompt4trust.pictures.limits import PictureLimits, too_complex, too_much_memory
@@ -33,7 +33,8 @@ class OpenedDicom:
     """A DICOM object, opened.
 
     Attributes:
-        dataset: Its elements, those of `attributes.READ_TAGS` and no others.
+        dataset: Its elements, those of `attributes.READ_TAGS` and, where the limits say so, `attributes.PATIENT_TAGS`;
+            no others.
         syntax: Its transfer syntax.
         stream: Its bytes, at the value of its pixels.
         size: How many these are.
@@ -67,7 +68,8 @@ def open_dicom(data: bytes, limits: PictureLimits) -> OpenedDicom:
     plain = _inflated(data, limits)
     stream = BytesIO(plain)
     try:
-        dataset = pydicom.dcmread(stream, force=True, stop_before_pixels=True, specific_tags=list(READ_TAGS))
+        tags = [*READ_TAGS, *(PATIENT_TAGS if limits.reads_sex_and_age else ())]
+        dataset = pydicom.dcmread(stream, force=True, stop_before_pixels=True, specific_tags=tags)
         syntax = syntax_of(dataset)
         keyword, vr = _pixels_at(stream, syntax)
     except RecursionError:

@@ -1,6 +1,7 @@
 """Reading a DICOM object: a frame as the picture that models see, and as grey in its own units for a viewer.
 
-Elements that say who the patient is are never parsed. Nothing that the object says is quoted in a refusal.
+Elements that say who the patient is are never parsed, sex and age only where the limits say so. Nothing that the object
+says is quoted in a refusal.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from prompt4trust.pictures.dicom.frames import DicomFrame, choose_frame
 from prompt4trust.pictures.dicom.opening import OpenedDicom, open_dicom
 from prompt4trust.pictures.dicom.pixels import stored_values
 from prompt4trust.pictures.dicom.refusals import burned_in, damaged, no_picture, window_not_applicable
+from prompt4trust.pictures.dicom.sex_and_age import SexAndAge
 from prompt4trust.pictures.dicom.shading.grey import Grey, WindowUsed, grey_of, shaded
 from prompt4trust.pictures.dicom.source import DicomSource
 from prompt4trust.pictures.limits import PictureLimits
@@ -44,11 +46,13 @@ class DicomPicture:
         image: Its pixels, of mode L or RGB, of the object's own size.
         window: The values that became black and white, in the object's own units; None where none were chosen.
         source: Where they came from.
+        sex_and_age: What the object says of its patient's sex and age, where that is read; else None.
     """
 
     image: Image.Image
     window: tuple[float, float] | None
     source: DicomSource
+    sex_and_age: SexAndAge | None = None
 
 
 def read_dicom(data: bytes, limits: PictureLimits, choice: DicomChoice) -> DicomPicture:
@@ -71,7 +75,8 @@ def read_dicom(data: bytes, limits: PictureLimits, choice: DicomChoice) -> Dicom
             pixels, used = _colour(values, opened.dataset), WindowUsed("none")
         else:
             pixels, used = shaded(grey_of(values, frame), frame, choice)
-    return DicomPicture(Image.fromarray(pixels), used.ends, _source(opened, frame, used))
+        told = _sex_and_age(opened.dataset) if limits.reads_sex_and_age else None
+    return DicomPicture(Image.fromarray(pixels), used.ends, _source(opened, frame, used), told)
 
 
 def read_grey(data: bytes, limits: PictureLimits, choice: DicomChoice) -> Grey | None:
@@ -145,6 +150,10 @@ def _colour(values: NDArray[Any], dataset: Any) -> NDArray[np.uint8]:
     elif bits < _BYTE:
         values = values << (_BYTE - bits)
     return np.ascontiguousarray(values[:, :, :_COLOUR].astype(np.uint8))
+
+
+def _sex_and_age(dataset: Any) -> SexAndAge:
+    return SexAndAge.read(text_of(dataset, "PatientSex"), text_of(dataset, "PatientAge"))
 
 
 def _source(opened: OpenedDicom, frame: DicomFrame, used: WindowUsed) -> DicomSource:

@@ -6,7 +6,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
@@ -14,13 +14,13 @@ import anyio.to_thread
 from pydantic import TypeAdapter
 from starlette.requests import ClientDisconnect, Request
 
-from prompt4trust.group_names import group_key
 from prompt4trust.pictures import PictureLimits, PreparedPicture, begins_as_picture
 from prompt4trust.shift import Described, get_descriptor
 from services.common.auth.caller import caller_of
 from services.common.auth.client import client_of
 from services.common.http.body import read_body
 from services.common.http.problems import request_id_of
+from services.common.pictures.dicom_groups import DicomGroups
 from services.common.pictures.kept_pictures import KeptPictures, Prepared, fingerprint
 from services.common.pictures.pool import PicturePool
 from services.gateway.archives.fetching import Archives, other_object
@@ -37,7 +37,6 @@ from services.gateway.question_schemas import Ask
 
 _PREPARED: Final = TypeAdapter(PreparedPicture)
 _DICOM: Final = "application/dicom"
-_MODALITY: Final = "modality"
 _SMALL: Final = 1_000_000  # bytes of a body
 _QUICK_TEXT: Final = 1_500
 """Characters of a question and its options that are described in a few tenths of a millisecond."""
@@ -59,8 +58,7 @@ class Intake:
         pictures: Decodes pictures, by `prepare_and_describe`.
         archives: Fetches objects that requests name by their address; None where there are none.
         kept: Holds prepared pictures for the next question about them; None where none are kept.
-        dicom_modalities: Modality of a DICOM object -> the word that evidence has for it; empty where the objects' own
-            modality is not taken for the group of the question.
+        dicom_groups: Which of a DICOM object's own statements are groups of its question.
         clock: Monotonic seconds.
     """
 
@@ -75,7 +73,7 @@ class Intake:
     pictures: PicturePool
     archives: Archives | None = None
     kept: KeptPictures | None = None
-    dicom_modalities: Mapping[str, str] = field(default_factory=dict)
+    dicom_groups: DicomGroups = DicomGroups()  # noqa: RUF009 - frozen
     clock: Callable[[], float] = time.perf_counter
 
     async def read(
@@ -126,7 +124,7 @@ class Intake:
                 work = partial(self._prepare, submission, client, client, descriptors, later)
                 picture, described = await while_connected(request.receive, work)
         return Query(
-            ask=self._with_modality(submission.ask, picture),
+            ask=self._with_own_groups(submission.ask, picture),
             picture=picture,
             described=described,
             id=answer_id or str(uuid.uuid4()),
@@ -160,7 +158,7 @@ class Intake:
         owner = line.asker or line.client
         picture, described = await self._prepare(submission, line.client, owner, descriptors, later)
         return Query(
-            ask=self._with_modality(submission.ask, picture),
+            ask=self._with_own_groups(submission.ask, picture),
             picture=picture,
             described=described,
             id=line.answer_id or str(uuid.uuid4()),
@@ -172,14 +170,9 @@ class Intake:
             asker=line.asker,
         )
 
-    def _with_modality(self, ask: Ask, picture: PreparedPicture) -> Ask:
-        """Put a DICOM object's own modality in place of what the client says of it, where that is wanted."""
-        source = picture.origin.dicom
-        if not self.dicom_modalities or source is None or not source.modality:
-            return ask
-        others = {name: value for name, value in ask.groups.items() if group_key(name) != _MODALITY}
-        own = self.dicom_modalities.get(source.modality, source.modality)
-        return ask.model_copy(update={"groups": {**others, _MODALITY: own}})
+    def _with_own_groups(self, ask: Ask, picture: PreparedPicture) -> Ask:
+        groups = self.dicom_groups.applied(ask.groups, picture)
+        return ask if groups == ask.groups else ask.model_copy(update={"groups": groups})
 
     async def _prepare(
         self, submission: Submission, client: str, owner: str, descriptors: Sequence[str], later: Later

@@ -51,6 +51,11 @@ class GuardShelf:
         """Names of the guards, as they were last read."""
         return [guard.artifact.name for guard in self._shelf.content]
 
+    @property
+    def content(self) -> tuple[Guard, ...]:
+        """The guards as they were last read."""
+        return self._shelf.content
+
     def known(self, key: CalibrationKey) -> Guard | None:
         """Find the guard that was made for exactly this key, as last read: the newest, if there are several."""
         found = [guard for guard in self._shelf.content if guard.artifact.applies_to(key)]

@@ -13,6 +13,7 @@ from services.common.http.openapi import problems
 from services.common.http.openapi.quantities import Count, Share
 from services.gateway.question_schemas import MAX_OPTION, MAX_QUESTION
 from services.gateway.schemas import VqaReply
+from services.gateway.shelves.known_groups import known_groups
 from services.gateway.web.answers.answering import answer_in_form, unless_gone
 from services.gateway.web.answers.reply_forms import FORMS, NOT_ACCEPTABLE, wanted_forms
 from services.gateway.web.answers.vqa_events import EVENTS_REPLY, vqa_events
@@ -38,6 +39,8 @@ class About(BaseModel):
             question and of an option, the least and the most options.
         signed_in: Name of the key by which a browser is signed in; None for programs, and where no keys are asked for.
         takes_feedback: Whether reviews by whoever asks this are kept.
+        groups: What live calibrators and guards tell questions apart by, such as modality -> CT, MR: a question that
+            names its own in `groups` has the correction and the promise of these. Empty where all have the same.
     """
 
     notice: str
@@ -52,6 +55,7 @@ class About(BaseModel):
     limits: dict[str, Count]
     signed_in: str | None
     takes_feedback: bool
+    groups: dict[str, list[str]]
 
 
 _PROBLEMS = problems(
@@ -95,6 +99,7 @@ async def vqa(request: Request, gateway: TheGateway) -> VqaReply | Response:
 async def about(request: Request, gateway: TheGateway) -> About:
     """List models, methods and limits."""
     settings = gateway.settings
+    await gateway.shelves.refresh()
     caller = caller_of(request.scope) if "authorization" not in request.headers else None
     return About(
         notice=settings.notice_text,
@@ -117,4 +122,5 @@ async def about(request: Request, gateway: TheGateway) -> About:
         },
         signed_in=caller.name if caller is not None else None,
         takes_feedback=gateway.records is not None and may(request, Right.FEEDBACK),
+        groups=known_groups(gateway.shelves, settings.downstream_model, settings.methods),
     )

@@ -18,6 +18,7 @@ from trustvqa.cli.addresses import GatewayAddress
 from trustvqa.cli.api_key import read_key
 from trustvqa.cli.ask.client_errors import in_words
 from trustvqa.cli.ask.dicom_options import Frame, WindowText, window_of
+from trustvqa.cli.ask.group_options import named_groups
 from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.output import print_json
 from trustvqa.cli.running_stack import default_address
@@ -91,7 +92,7 @@ def ask(
             method,
             max_risk,
             coverage,
-            _groups(group or []),
+            named_groups(group or []),
             frame=frame,
             window=window_of(window),
         )
@@ -154,18 +155,6 @@ def _ask(
             on_retry=lambda why: console.print(escape(f"{gateway}: {why}; asking again"), style="dim"),
             failed=failed,
         )
-
-
-def _groups(named: list[str]) -> dict[str, str]:
-    found: dict[str, str] = {}
-    for each in named:
-        name, equals, value = (part.strip() for part in each.partition("="))
-        if not (name and equals and value):
-            raise CommandError(f"--group {each}: write NAME=VALUE, such as modality=CT")
-        if name in found:
-            raise CommandError(f"--group {each}: {name} is named twice")
-        found[name] = value
-    return found
 
 
 def render(result: VqaResult, *, show_guess: bool = False) -> Table:

@@ -22,6 +22,7 @@ from trustvqa.cli.addresses import GatewayAddress
 from trustvqa.cli.api_key import read_key
 from trustvqa.cli.ask.client_errors import in_words
 from trustvqa.cli.ask.dicom_options import Frame, WindowText, window_of
+from trustvqa.cli.ask.group_options import named_groups
 from trustvqa.cli.ask.results_file import ResultsFile
 from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.option_groups import grouped
@@ -47,6 +48,13 @@ def batch(
     ] = None,
     coverage: Annotated[
         float | None, typer.Option(help="Rate at which the set of remaining options is to hold the right one.")
+    ] = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A group of the file that is sent with each question, by its name, such as modality; or NAME=VALUE, "
+            "such as modality=CT, for all. None is sent that is not named here; more than once for several."
+        ),
     ] = None,
     frame: Frame = None,
     window: WindowText = None,
@@ -74,12 +82,14 @@ def batch(
     asked = {"data": data.name, **given, "window": window}
     given["window"] = window_of(window)
     try:
+        named, fixed = _named_groups(group or [])
         dataset = questions.load(data, seed)
+        _check_named(named, dataset, data)
         with (
             ResultsFile(out, asked, with_guesses=with_guesses) as results,
             Client(address, api_key=read_key()) as client,
         ):
-            all_asked = [_question(each, given) for each in dataset.questions]
+            all_asked = [_question(each, given, named, fixed) for each in dataset.questions]
             left = _left(all_asked, results)
             before = len(dataset.questions) - len(left)
             known = f", {before} of them from before" if before else ""
@@ -103,10 +113,29 @@ def batch(
     raise typer.Exit(_SOME_FAILED if failed else 0)
 
 
-def _question(question: Question, given: Mapping[str, Any]) -> VqaQuestion:
-    # Neither the truth nor the groups of a data set: what is evaluated elsewhere is only asked here.
+def _named_groups(given: Sequence[str]) -> tuple[list[str], dict[str, str]]:
+    """Divide what --group says into the names of the file's own groups and what holds for all questions."""
+    fixed = named_groups([each for each in given if "=" in each])
+    named = [each.strip() for each in given if "=" not in each]
+    if twice := {name for name in named if named.count(name) > 1 or name in fixed}:
+        raise CommandError(f"--group: {', '.join(sorted(twice))} is named twice")
+    return named, fixed
+
+
+def _check_named(named: Sequence[str], dataset: Dataset, data: Path) -> None:
+    there = dict.fromkeys(name for question in dataset.questions for name in question.groups)
+    if missing := [name for name in named if name not in there]:
+        known = f"its groups are {', '.join(there)}" if there else "it has none; --columns names a table's, as group=C"
+        raise CommandError(f"--group {', '.join(missing)}: no question of {data} names it; {known}")
+
+
+def _question(
+    question: Question, given: Mapping[str, Any], named: Sequence[str], fixed: Mapping[str, str]
+) -> VqaQuestion:
+    # Not the truth, and of a data set's groups those alone that were asked for: some tell the truth.
     options_in_order = dict(question.options)
-    return VqaQuestion(question.image, question.text, options_in_order, question.id, **given)
+    groups = {**fixed, **{name: question.groups[name] for name in named if name in question.groups}}
+    return VqaQuestion(question.image, question.text, options_in_order, question.id, groups=groups, **given)
 
 
 def _left(asked: Sequence[VqaQuestion], results: ResultsFile) -> list[VqaQuestion]:

@@ -3,6 +3,7 @@
 import { makeCard } from "./card.js";
 import { by, say } from "./dom.js";
 import { clearAnswer } from "./earlier.js";
+import { knownGroups } from "./known.js";
 import { closeGaps, optionInputs, withdrawUndo } from "./options.js";
 import { appendPart } from "./part.js";
 import { describe, hideProblem, showProblem } from "./problems.js";
@@ -25,8 +26,10 @@ function collect() {
   form.append("method", by("method").value);
   const risk = by("max-risk").value.trim();
   if (risk) form.append("max_risk", String(Number(risk) / 100));
+  const groups = knownGroups();
+  if (Object.keys(groups).length) form.append("groups", JSON.stringify(groups));
   const letters = Object.fromEntries(options.map((text, index) => [LETTERS[index], text]));
-  return { form, asked: { question, options, letters, picture: state.picture, at: new Date() } };
+  return { form, asked: { question, options, letters, groups, picture: state.picture, at: new Date() } };
 }
 
 // A question keeps its key until it is answered: asked again after a failure, it is recorded once.

@@ -2,6 +2,7 @@
 // model's guess is folded away, and called a guess wherever it can be read.
 
 import { element } from "./dom.js";
+import { knownWords } from "./known.js";
 import { percent } from "./numbers.js";
 import { seenWords } from "./picture.js";
 import { reviewRow } from "./review.js";
@@ -59,7 +60,8 @@ function askedPart(asked, chosen) {
     "div", { class: "asked" },
     element("figure", {}, picture, element("figcaption", { class: "quiet", text: caption })),
     element("div", {}, element("p", { class: "asked-question", text: asked.question }),
-      options.length ? element("ul", { class: "asked-options" }, ...options) : null),
+      options.length ? element("ul", { class: "asked-options" }, ...options) : null,
+      Object.keys(asked.groups).length ? element("p", { class: "asked-known quiet", text: `Known: ${knownWords(asked.groups)}` }) : null),
   );
 }
 

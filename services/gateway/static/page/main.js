@@ -3,6 +3,7 @@
 import { changed, watchAsking } from "./asking.js";
 import { by, element } from "./dom.js";
 import { watchEarlier } from "./earlier.js";
+import { offerGroups, watchKnown } from "./known.js";
 import { chosenPercent } from "./numbers.js";
 import { setOptions, watchOptions } from "./options.js";
 import { watchPictures } from "./picture.js";
@@ -20,6 +21,7 @@ async function showAbout() {
   by("sign-out").hidden = about.signed_in === null;
   by("signed-in").textContent = about.signed_in;
   if (about.max_risk !== null) by("risk-default").textContent = `(empty: ${chosenPercent(about.max_risk)})`;
+  offerGroups(about.groups);
   by("method").replaceChildren(...Object.entries(about.methods).map(([name, summary]) => {
     const choice = element("option", { value: name, text: `${name}: ${summary}` });
     choice.selected = name === about.default_method;
@@ -29,6 +31,7 @@ async function showAbout() {
 
 setOptions(Array(START_OPTIONS).fill(""));
 watchOptions();
+watchKnown();
 watchAsking();
 watchEarlier();
 watchViewer();

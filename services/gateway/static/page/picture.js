@@ -1,6 +1,7 @@
 // The picture: chosen, dropped, pasted or a sample; shown as the gateway prepares it for the models, TIFF and deep grey too.
 
 import { by, element } from "./dom.js";
+import { forgetKnown } from "./known.js";
 import { offerUndo, optionTexts, setOptions, withdrawUndo } from "./options.js";
 import { query, showPart, watchPart, WHOLE } from "./part.js";
 import { describe, hideProblem, showProblem } from "./problems.js";
@@ -14,6 +15,7 @@ let changed = () => {};
 export function takePicture(blob, name) {
   changed();
   hideProblem();
+  forgetKnown();
   const most = state.about.limits.image_bytes;
   if (blob.size > most) {
     forgetPicture();

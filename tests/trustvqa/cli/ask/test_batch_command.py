@@ -176,3 +176,29 @@ def test_frame_and_window_are_asked_for_and_belong_to_the_results(data: Path, ga
     }
     _, said = run(data, gateway, "--frame", "3", "--window", "BONE", status=1)
     assert "window" in said
+
+
+def test_only_groups_that_are_named_are_sent(data: Path, gateway: FakeGateway) -> None:
+    rows = "".join(
+        f"Which shape {number}?,Round,Oval,Oval,a.png,{'CT' if number % 2 else ''},hard\n" for number in range(4)
+    )
+    data.write_text("asked,left,right,truth,file,modality,difficulty\n" + rows)
+    columns = ("--columns", "question=asked,options=left+right,answer=truth,image=file,group=modality+difficulty")
+
+    def sent(*named: str) -> list[Any]:
+        gateway.requests.clear()
+        (data.parent / "results.jsonl").unlink(missing_ok=True)
+        (data.parent / "results.jsonl.batch.json").unlink(missing_ok=True)
+        run(data, gateway, *columns, *named)
+        return [each.get("groups") for each in sorted(asked(gateway), key=lambda each: str(each["question"]))]
+
+    assert sent() == [None] * 4
+    assert sent("--group", "modality") == [None, {"modality": "CT"}] * 2
+    assert sent("--group", "modality", "--group", "sex=F") == [{"sex": "F"}, {"sex": "F", "modality": "CT"}] * 2
+    said = run(data, gateway, *columns, "--group", "modalty", status=1)[1]
+    assert "no question of" in said
+    assert "its groups are difficulty, modality" in said or "its groups are modality, difficulty" in said
+    assert "is named twice" in run(data, gateway, *columns, "--group", "sex=F", "--group", "sex", status=1)[1]
+    assert "write NAME=VALUE" in run(data, gateway, *columns, "--group", "sex=", status=1)[1]
+    # A result of other groups is one of another question.
+    assert "has results of other questions" in run(data, gateway, *columns, status=1)[1]

@@ -1,0 +1,66 @@
+"""Groups of a question on the page: offered where evidence tells groups apart, and sent with the question."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from services.common.registry.directory import Registry
+from tests.services.gateway.conftest import MakeGateway, make_calibrator
+from tests.services.gateway.static.page.actions import ask, assert_accessible, choose
+from tests.services.gateway.static.page.conftest import OpenPage
+from tests.services.gateway.test_promises_by_group import make_guard
+from tests.services.gateway.upstream import Upstream
+from tests.support.browser import IN_BROWSER
+
+pytestmark = IN_BROWSER
+
+
+@pytest.fixture
+def by_modality(open_page: OpenPage, make_gateway: MakeGateway, upstream: Upstream, tmp_path: Path) -> Iterator[Page]:
+    """The page of a gateway whose guarantee is by modality."""
+    registry = Registry(tmp_path / "registry")
+    registry.calibrators.publish(make_calibrator("cgp", "policy-1", right=0.97))
+    registry.guards.publish(make_guard())
+    with make_gateway(registry=registry.root, max_risk=0.1) as url, open_page(url) as page:
+        yield page
+
+
+def test_a_group_that_is_known_brings_its_own_guarantee(by_modality: Page) -> None:
+    page = by_modality
+    known = page.locator("#known")
+    expect(known).not_to_have_attribute("open", "")
+    expect(page.locator("#known-chosen")).to_have_text("(nothing yet)")
+    choose(page, "CT")
+    ask(page)
+    expect(page.locator("#result .basis")).to_contain_text("does not name its modality")
+
+    known.locator("summary").click()
+    modality = page.get_by_label("modality", exact=True)
+    assert modality.locator("option").all_text_contents() == ["not known", "CT", "MR", "US"]
+    modality.select_option("CT")
+    expect(page.locator("#result")).to_be_hidden()  # the answer was one to another question
+    expect(page.locator("#known-chosen")).to_have_text("(modality CT)")
+    assert_accessible(page)
+    ask(page)
+    expect(page.locator("#result .statement")).to_contain_text(
+        "Guarantee: at most 10 % of such answers with modality CT"
+    )
+    expect(page.locator("#result .asked-known")).to_have_text("Known: modality CT")
+
+
+def test_another_picture_is_another_patient(by_modality: Page) -> None:
+    page = by_modality
+    choose(page, "CT")
+    page.locator("#known summary").click()
+    page.get_by_label("modality", exact=True).select_option("CT")
+    choose(page, "MRI")
+    expect(page.get_by_label("modality", exact=True)).to_have_value("")
+    expect(page.locator("#known-chosen")).to_have_text("(nothing yet)")
+
+
+def test_nothing_is_asked_for_where_nothing_is_told_apart(page: Page) -> None:
+    expect(page.locator("#known")).to_be_hidden()
