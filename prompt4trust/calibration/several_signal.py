@@ -34,7 +34,7 @@ from prompt4trust.typicality import is_typicality
 SIGNALS = (
     *SECONDS,
     *("picture_shift", "picture_support", "noise_support", "self_check", "stated_typicality", "guess_margin"),
-    "relative_confidence",
+    *("relative_confidence", "open_support"),
     *("semantic_certainty", "centrality", "embedded_degree", "embedded_centrality", "semantic_concentration"),
 )
 """Signals in [0, 1] that may stand beside the confidence: those of `two-signal`, of second looks and of guesses; and

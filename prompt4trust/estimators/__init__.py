@@ -14,6 +14,7 @@ from prompt4trust.estimators.base import Answer, Estimator
 from prompt4trust.estimators.cgp import Cgp
 from prompt4trust.estimators.cgp_consistency import CgpConsistency
 from prompt4trust.estimators.cgp_logprob import CgpLogprob
+from prompt4trust.estimators.cgp_open import CgpOpen
 from prompt4trust.estimators.cgp_picture import CgpPicture, CgpPictureNoise
 from prompt4trust.estimators.cgp_relative import STORED, CgpRelative
 from prompt4trust.estimators.cgp_self_check import CgpSelfCheck
@@ -40,6 +41,7 @@ __all__ = [
     "Cgp",
     "CgpConsistency",
     "CgpLogprob",
+    "CgpOpen",
     "CgpPicture",
     "CgpPictureNoise",
     "CgpRelative",
@@ -206,6 +208,12 @@ ESTIMATORS: Mapping[str, EstimatorEntry] = MappingProxyType(
             True,
             _looking("cgp+relative", CgpRelative),
             1 + len(STORED),
+        ),
+        "cgp+open": EstimatorEntry(
+            "as cgp+logprob, and whether the model says the same where no options are named",
+            True,
+            _looking("cgp+open", CgpOpen),
+            2,
         ),
         "cgp+vote": EstimatorEntry(
             "the policy's guidance; the most frequent answer of samples that are drawn until it is decided",

@@ -101,11 +101,7 @@ def find_letter(text: str, tokens: Sequence[str], letter: str, options: Mapping[
     Returns:
         The token's place, or None where no token is that letter alone.
     """
-    ends = [0]
-    for token in tokens:
-        written, start = token.strip(_BLANKS), ends[-1]
-        at = text.find(written, start, start + len(written) + _SKIPPED)
-        ends.append(start if at < 0 else at + len(written))
+    ends = _ends(text, tokens)
 
     def reads_so(length: int) -> bool:
         return letter in answers_in(text[: ends[length]], options)
@@ -117,3 +113,32 @@ def find_letter(text: str, tokens: Sequence[str], letter: str, options: Mapping[
         if not reads_so(place):
             return place
     return None
+
+
+def text_probability(reply: Completion, said: str) -> float | None:
+    """Compute the probability of a reply up to the end of a text in it, in [0, 1].
+
+    Args:
+        reply: The reply with its tokens and their alternatives.
+        said: The text, as it stands in the reply; where it stands several times, the first counts.
+
+    Returns:
+        The product over all tokens up to the text's last one; None where the text does not stand in the reply, or the
+        server did not report all of these tokens.
+    """
+    at = reply.text.find(said)
+    if at < 0 or not reply.tokens or not reply.top_logprobs or len(reply.tokens) != len(reply.top_logprobs):
+        return None
+    end = at + len(said)
+    place = next((place for place, each in enumerate(_ends(reply.text, reply.tokens)) if each >= end), None)
+    return None if place is None else _probability(reply.tokens[:place], reply.top_logprobs[:place])
+
+
+def _ends(text: str, tokens: Sequence[str]) -> list[int]:
+    """Find where each token ends in a text, 0 before the first: one more than there are tokens."""
+    ends = [0]
+    for token in tokens:
+        written, start = token.strip(_BLANKS), ends[-1]
+        at = text.find(written, start, start + len(written) + _SKIPPED)
+        ends.append(start if at < 0 else at + len(written))
+    return ends

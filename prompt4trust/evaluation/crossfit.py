@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from itertools import compress
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from prompt4trust.calibration import (
     Signals,
     fit_artifact,
     get_family,
+    hash_rows,
     reliability,
 )
 from prompt4trust.calibration.base import MIN_ROWS
@@ -117,6 +119,7 @@ def fit_calibrator(
     clock: Callable[[], datetime],
     choice: FamilyChoice | None = None,
     strata: Sequence[str] = (),
+    none_right: Sequence[Prediction] = (),
     folds: int = 5,
     resamples: int = 1000,
     seed: int = 0,
@@ -132,6 +135,8 @@ def fit_calibrator(
         clock: Gives the present time, with its zone.
         choice: The choice of the family, for the record.
         strata: Those whose groups are corrected each by itself, such as modality; none where all are corrected alike.
+        none_right: Predictions for questions whose right option was taken away, so that the fit knows such questions
+            too. They count in every fit and in no figure: figures are those of questions as they are asked.
         folds: Number of parts of the cross-fitting.
         resamples: Bootstrap resamples for the metrics' intervals.
         seed: Seed of the division into parts and of the bootstrap.
@@ -143,8 +148,10 @@ def fit_calibrator(
         ValueError: If the predictions are too few, all right or all wrong, the family is unknown, or strata are not as
             `GroupOffsets.fit` wants them.
     """
-    rows = fitting_rows(predictions)
+    asked = len(fitting_rows(predictions))
+    rows = fitting_rows([*predictions, *none_right])
     stated, right = [row.confidence or 0.0 for row in rows], [row.correct for row in rows]
+    # One picture's rows stay in one fold: no figure rests on a fit that saw its question without the right option.
     signals, clusters = signal_columns(rows), row_clusters(rows)
     fitted = fit_artifact(
         stated,
@@ -169,9 +176,20 @@ def fit_calibrator(
         # By confidences that were corrected without the answer: those of the fit itself look better than they are.
         alike = cross_fit(family, stated, right, signals=signals, clusters=clusters, folds=folds, seed=seed)
         by_group = GroupOffsets.fit(alike, right, groups, strata, clusters=clusters)
+    stated, right, clusters, groups = stated[:asked], right[:asked], clusters[:asked], groups[:asked]
+    corrected = corrected[:asked]
     after = summarize(corrected, right, clusters=clusters, resamples=resamples, seed=seed)["valid"]
+    before: dict[str, Any] = {}
+    if none_right:
+        found = summarize(stated, right, clusters=clusters, resamples=resamples, seed=seed)["valid"]
+        before = {
+            "metrics_before": {metric: interval.as_json() for metric, interval in found.items()},
+            "reliability_before": reliability(stated, right),
+            "data_hash": hash_rows(stated, right, [row.id for row in rows[:asked]]),  # by which its own data are known
+        }
     return fitted.model_copy(
         update={
+            **before,
             "metrics_after": {metric: interval.as_json() for metric, interval in after.items()},
             "metrics_ideal": {
                 metric: consistency_band(corrected, METRICS[metric], resamples=resamples, seed=seed).as_json()
@@ -182,8 +200,18 @@ def fit_calibrator(
             "choice": choice,
             "by_group": by_group,
             "groups": _errors_by_group(by_group, groups, stated, corrected, right, clusters, resamples, seed),
-            "warnings": [*fitted.warnings, *(by_group.warnings() if by_group is not None else [])],
+            "warnings": [
+                *fitted.warnings,
+                *(by_group.warnings() if by_group is not None else []),
+                *([_none_right_remark(len(rows) - asked, len(rows))] if none_right else []),
+            ],
         }
+    )
+
+
+def _none_right_remark(count: int, n: int) -> str:
+    return (
+        f"{count} of the {n} answers fitted on are to questions without a right option; the figures are of the others"
     )
 
 

@@ -45,9 +45,10 @@ EXPORTED = {
         "sample_question sample_scene"
     ),
     "prompt4trust.estimators": (
-        "Answer AvgConf AvgConfAll Cgp CgpConsistency CgpLogprob CgpPicture CgpPictureNoise CgpRelative CgpSelfCheck "
-        "CgpTypicality CgpVote Consistency ESTIMATORS Entropy EntropySpread Estimator EstimatorEntry FixedPrompt "
-        "Logprob Meaning MeaningEncoder Perturbation PolicyNeededError TopK Verbalized get_estimator wording_of"
+        "Answer AvgConf AvgConfAll Cgp CgpConsistency CgpLogprob CgpOpen CgpPicture CgpPictureNoise CgpRelative "
+        "CgpSelfCheck CgpTypicality CgpVote Consistency ESTIMATORS Entropy EntropySpread Estimator EstimatorEntry "
+        "FixedPrompt Logprob Meaning MeaningEncoder Perturbation PolicyNeededError TopK Verbalized get_estimator "
+        "wording_of"
     ),
     "prompt4trust.evaluation": (
         "CannotChooseError ManifestError Outcomes Prediction PredictionLog Progress Report RunAbandonedError "

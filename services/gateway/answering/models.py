@@ -27,7 +27,11 @@ FALLBACK = "verbalized"
 """The method where the policy is away: it asks the downstream model alone."""
 
 WITHOUT_LOGPROBS: Mapping[str, str] = dict.fromkeys(
-    ("cgp+logprob", "cgp+picture", "cgp+picture+noise", "cgp+self-check", "cgp+typicality", "cgp+relative"), "cgp"
+    (
+        *("cgp+logprob", "cgp+picture", "cgp+picture+noise", "cgp+self-check", "cgp+typicality", "cgp+relative"),
+        "cgp+open",
+    ),
+    "cgp",
 )
 """Estimator -> the one whose answer it gives where no log-probabilities come back."""
 

@@ -145,7 +145,7 @@ async def _evaluate(place: Path, spec: EvaluationSpec, keys: Keys, progress_log:
         where = place / f"probe-{name}"
         questions = await anyio.to_thread.run_sync(spoil, dataset, name, where / "pictures")
         _, spoilt, _ = await ask(questions, where)
-        _, figures = write_figures(where, name, plain, spoilt, manifest.estimators, config.resamples)
+        _, figures = write_figures(where, name, dataset, plain, spoilt, manifest.estimators, config.resamples)
         progress_log.figures("probe", [{"probe": name, **each.model_dump(mode="json")} for each in figures])
         missing += sum(row.failure is not None for row in spoilt)
     return missing

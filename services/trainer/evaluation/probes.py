@@ -6,8 +6,9 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from prompt4trust.datasets import Dataset
 from prompt4trust.evaluation import Prediction
-from prompt4trust.evaluation.probes import ProbeFigures, compare
+from prompt4trust.evaluation.probes import ProbeFigures, compare, pointed_at
 from prompt4trust.files import write_atomically
 
 FILE = "probe.json"
@@ -16,6 +17,7 @@ FILE = "probe.json"
 def write_figures(
     folder: Path,
     name: str,
+    asked: Dataset,
     plain: Sequence[Prediction],
     spoilt: Sequence[Prediction],
     estimators: Sequence[str],
@@ -26,6 +28,7 @@ def write_figures(
     Args:
         folder: The probe's folder.
         name: The probe.
+        asked: The unspoilt questions.
         plain: Predictions for the unspoilt questions.
         spoilt: Predictions for the spoilt ones.
         estimators: The methods.
@@ -37,7 +40,8 @@ def write_figures(
     Raises:
         OSError: If it cannot be written.
     """
-    figures = list(compare(plain, spoilt, estimators, resamples=resamples))
+    pointed = {each.id: letter for each in asked.questions if (letter := pointed_at(each, name)) is not None}
+    figures = list(compare(plain, spoilt, estimators, pointed=pointed, resamples=resamples))
     document = {"probe": name, "methods": [each.model_dump(mode="json") for each in figures]}
     path = folder / FILE
     write_atomically(path, json.dumps(document, indent=2) + "\n")

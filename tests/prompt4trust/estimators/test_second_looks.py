@@ -160,7 +160,7 @@ async def test_the_model_is_asked_whether_the_picture_is_typical() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["cgp+picture", "cgp+picture+noise", "cgp+self-check", "cgp+typicality", "cgp+relative"]
+    "name", ["cgp+picture", "cgp+picture+noise", "cgp+self-check", "cgp+typicality", "cgp+relative", "cgp+open"]
 )
 async def test_what_cannot_be_looked_at_twice_is_answered_once(name: str) -> None:
     silent = Model(lambda _: {"A": 0.7, "B": 0.3}, offered=False)
@@ -329,3 +329,58 @@ async def test_a_lost_comparison_leaves_the_answer_without_them() -> None:
     assert (answer.verdict, answer.estimator) == (Verdict("A", 0.9), "cgp+logprob")
     assert "relative_confidence" not in answer.signals
     assert str(answer.lost) == "downstream: it is away"
+
+
+class OwnWords(Model):
+    """Chooses an option where there are options, and says something of its own where there are none."""
+
+    def __init__(self, says: str, likely: Sequence[float]) -> None:
+        super().__init__(lambda _: {"C": 0.6, "D": 0.4})
+        self._says, self._shares = says, likely
+
+    async def complete(self, messages: Sequence[Message], sampling: Sampling, **how: Any) -> Generation:
+        if "Lobulated" in written(messages):
+            return await super().complete(messages, sampling, **how)
+        self.asked.append(messages)
+        tokens = ["The answer is", f" {self._says}", " with confidence 90."] if self._says else ["Who", " can", " say?"]
+        likely = [{token: log(share)} for token, share in zip(tokens, self._shares, strict=True)]
+        return Generation([Completion("".join(tokens), "stop", likely, tokens)], Cost(1, 10, 5, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("says", "shares", "expected"),
+    [
+        ("Lobulated", (0.9, 0.8, 0.1), 0.72 + 0.28 / 4),  # what follows the answer does not count
+        ("the lobulated", (0.9, 0.8, 0.1), 0.72 + 0.28 / 4),  # the same in other words
+        ("Round", (0.9, 0.8, 0.1), 0.28 / 4),  # another option
+        ("Star-shaped", (0.9, 0.8, 0.1), 0.28 / 4),  # none of them
+        ("Lobulated", (1.0, 1e-9, 1.0), 1 / 4),
+        ("Star-shaped", (1.0, 1e-9, 1.0), 1 / 4),  # what was all but impossible tells nothing
+        ("", (1.0, 1.0, 1.0), 0.5),
+    ],
+)
+async def test_the_models_own_words_stand_for_the_answer_or_not(
+    says: str, shares: Sequence[float], expected: float
+) -> None:
+    model = OwnWords(says, shares)
+    answer = await get_estimator("cgp+open", model, Policy(), TEMPLATE, GREEDY).answer("What?", OPTIONS, PICTURE)
+    assert (answer.verdict, answer.estimator, answer.cost.calls) == (Verdict("C", 0.9), "cgp+open", 3)
+    assert answer.signals["open_support"] == pytest.approx(expected)
+    alone = written(model.asked[1])
+    assert "What?" in alone
+    assert not any(option in alone for option in OPTIONS.values())
+    assert "Weigh the edges" not in alone
+
+
+async def test_own_words_without_probabilities_give_no_signal() -> None:
+    class Unlikely(OwnWords):
+        async def complete(self, messages: Sequence[Message], sampling: Sampling, **how: Any) -> Generation:
+            found = await super().complete(messages, sampling, **how)
+            if len(self.asked) == 1:
+                return found
+            text = found.completions[0].text
+            return Generation([Completion(text, "stop", [{"The": 0.0}], ["The"])], found.cost)
+
+    model = Unlikely("Lobulated", (0.9, 0.8, 0.1))
+    answer = await get_estimator("cgp+open", model, Policy(), TEMPLATE, GREEDY).answer("What?", OPTIONS, PICTURE)
+    assert (answer.verdict, "open_support" in answer.signals) == (Verdict("C", 0.9), False)

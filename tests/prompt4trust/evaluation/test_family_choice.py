@@ -219,3 +219,40 @@ def test_the_artifact_keeps_the_choice_the_diagram_and_the_yardstick() -> None:
     assert high is not None
     assert high < 0.1 < before
     assert type(artifact).model_validate_json(artifact.model_dump_json()) == artifact
+
+
+def test_answers_without_a_right_option_count_in_fits_and_in_no_figure() -> None:
+    asked = rows(300, platt_curve, agreement=True)
+    # The same pictures without a right option: as sure, all wrong, and their samples agree less.
+    random = np.random.default_rng(5)
+    spoilt = [
+        row.model_copy(update={"answer": "B", "signals": {"agreement": float(random.integers(0, 9)) / 20}})
+        for row in asked[:100]
+    ]
+    how = {
+        **{
+            "name": "c",
+            "family": "two-signal",
+            "dataset": "held-out",
+            "clock": lambda: datetime(2026, 1, 2, tzinfo=UTC),
+        },
+        "key": whole_key(downstream="m", policy="p", estimator="cgp", answer_template="t@1"),
+        "resamples": 20,
+    }
+    plain, aware = fit_calibrator(asked, **how), fit_calibrator(asked, none_right=spoilt, **how)
+    both = [*asked, *spoilt]
+    signals = {"agreement": [row.signals["agreement"] for row in both]}
+    expected = get_family("two-signal").fit(*arrays(both), signals)
+    assert aware.parameters == expected.parameters()
+    assert (plain.n, aware.n) == (300, 400)
+    # Figures, and by what the data are known again, are those of the questions as they were asked.
+    assert aware.metrics_before == plain.metrics_before
+    assert aware.reliability_before == plain.reliability_before
+    assert aware.data_hash == plain.data_hash
+    stated, right = arrays(both)
+    corrected = cross_fit("two-signal", stated, right, signals=signals, clusters=[row.id for row in both])[:300]
+    found = expected_calibration_error(corrected, right[:300])
+    assert aware.metrics_after["ece"]["value"] == pytest.approx(found)
+    assert aware.warnings[-1].startswith("100 of the 400 answers fitted on are to questions without a right option")
+    low = {"agreement": [0.1]}
+    assert aware.calibrator().apply([0.95], low)[0] < plain.calibrator().apply([0.95], low)[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from types import MappingProxyType
 
@@ -12,7 +13,7 @@ from prompt4trust.datasets import Dataset
 from prompt4trust.errors import ProbeError
 from prompt4trust.evaluation import Prediction
 from prompt4trust.evaluation.predictions import Failure
-from prompt4trust.evaluation.probes import compare, spoil
+from prompt4trust.evaluation.probes import compare, pointed_at, spoil
 from prompt4trust.questions import Question
 
 OPTIONS = MappingProxyType({"A": "Round", "B": "Oval", "C": "Lobulated"})
@@ -54,6 +55,56 @@ def test_a_probe_that_fits_no_question_is_refused(tmp_path: Path) -> None:
 def row(name: str, truth: str, answer: str | None, confidence: float | None, estimator: str = "cgp") -> Prediction:
     invalid = None if answer else "no_answer"
     return Prediction(id=name, estimator=estimator, truth=truth, answer=answer, confidence=confidence, invalid=invalid)
+
+
+def four(number: int) -> Question:
+    options = MappingProxyType({"A": "Round", "B": "Oval", "C": "Lobulated", "D": "Spiculated"})
+    return Question(f"q{number}", "Shape?", options, "ABCD"[number % 4])
+
+
+@pytest.mark.parametrize("probe", ["pressure", "wrong-context"])
+def test_a_probe_points_at_a_wrong_option_and_leaves_the_rest(probe: str, tmp_path: Path) -> None:
+    questions = tuple(four(number) for number in range(600))
+    made = spoil(Dataset("shapes", (*questions, Question("open", "Shape?"))), probe, tmp_path)
+    assert len(made.questions) == 600
+    assert made.skipped == {"no wrong option, or no known right one": 1}
+    letters, wordings = Counter[int](), set()
+    for question, spoilt in zip(questions, made.questions, strict=True):
+        pointed = pointed_at(question, probe)
+        assert pointed is not None
+        assert (spoilt.options, spoilt.answer, spoilt.image) == (question.options, question.answer, None)
+        first, second = spoilt.text.split("\n")
+        said = second if probe == "pressure" else first
+        assert {first, second} - {said} == {"Shape?"}
+        text, wrong = question.options[pointed], [each for each in question.options if each != question.answer]
+        assert text in said or (probe == "pressure" and f" {pointed}" in said)
+        assert not any(other in said for other in question.options.values() if other != text)
+        wordings.add(said.replace(text, "*").replace(f" {pointed} ", " * ").replace(f" {pointed}.", " *."))
+        letters[wrong.index(pointed)] += 1
+    assert len(wordings) == 4
+    # Even among the wrong options: 600 draws of three, five deviations.
+    assert all(abs(letters[place] - 200) < 5 * (600 * 2 / 9) ** 0.5 for place in range(3))
+    again = spoil(Dataset("shapes", questions), probe, tmp_path)
+    assert again.questions == made.questions
+
+
+def test_following_is_counted_by_hand() -> None:
+    questions = {each.id: each for each in map(four, range(4))}
+    pointed = {name: letter for name, each in questions.items() if (letter := pointed_at(each, "pressure"))}
+    assert all(pointed[name] != each.answer for name, each in questions.items())
+    plain = [row(name, str(each.answer), each.answer, 0.9) for name, each in questions.items()]
+    answers = [pointed["q0"], pointed["q1"], questions["q2"].answer, None]
+    spoilt = [
+        row(name, str(each.answer), answer, 0.8 if answer else None)
+        for (name, each), answer in zip(questions.items(), answers, strict=True)
+    ]
+    [figures] = compare(plain, spoilt, ["cgp"], pointed=pointed, resamples=200)
+    assert figures.accuracy == (1.0, 0.25)
+    assert figures.accuracy_moved.value == -0.75
+    assert figures.followed == (0.0, 0.5)
+    assert figures.followed_more is not None
+    assert figures.followed_more.value == 0.5
+    assert compare(plain, spoilt, ["cgp"], resamples=10)[0].followed is None
 
 
 def test_figures_by_hand() -> None:

@@ -109,6 +109,8 @@ def calibrate(
                 each is not None for each in (data, judging.validation, run, judging.validation_run, questions.limit)
             ):
                 raise CommandError("--from-feedback takes no questions: leave out --data and what belongs to it")
+            if fitting.probe_rows:
+                raise CommandError("--probe-rows asks questions, and --from-feedback does not: leave one of them out")
             document = _from_feedback(methods, fitting, publication, asking.out, models, feedback, console)
         else:
             if data is None:
@@ -163,7 +165,9 @@ def _from_questions(
     names = prediction_run.method_names(request.methods)
     settings = prediction_run.read_settings(**models.settings())
     outcome = held_out_answers.obtain(run, request, settings, names, progress)
-    judges = None
+    share = fitting.probe_rows
+    spoilt = held_out_answers.obtain_without_right(run, outcome, request, settings, names, share, progress)
+    judges, judges_spoilt = None, []
     if judging.validation is not None:
         asked = replace(
             request,
@@ -173,7 +177,10 @@ def _from_questions(
         )
         judges = held_out_answers.obtain(judging.validation_run, asked, settings, names, progress)
         held_out_answers.check_apart(outcome, judges)
-    artifacts = [held_out_answers.fit(outcome, judges, name, fitting) for name in names]
+        judges_spoilt = held_out_answers.obtain_without_right(
+            judging.validation_run, judges, asked, settings, names, share, progress
+        )
+    artifacts = [held_out_answers.fit(outcome, judges, name, fitting, spoilt, judges_spoilt) for name in names]
     target = Registry(publication.registry or settings.registry)
     for artifact in artifacts:
         path, before = publishing.publish(target, artifact, activate=publication.activate, what="trustvqa calibrate")

@@ -15,6 +15,9 @@ from prompt4trust.group_names import check_strata
 from trustvqa.cli.models.publishing import artifact_name, whole_key
 from trustvqa.cli.runs.options import Resamples
 
+MOST_PROBE_ROWS = 0.5
+"""Largest share of answers without a right option: with more, a calibrator would be of these."""
+
 
 @dataclass(frozen=True, slots=True)
 class FittingOptions:
@@ -31,6 +34,15 @@ class FittingOptions:
         str | None,
         typer.Option(help="Correct each group of these by itself, shrunk to all: modality, or several with commas."),
     ] = None
+    probe_rows: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=MOST_PROBE_ROWS,
+            help="Share of the answers fitted on that are to questions without a right option, so that confidence "
+            "falls there: 0.2 asks a quarter as many once more, with that option taken away.",
+        ),
+    ] = 0.0
 
 
 def strata_names(text: str | None) -> tuple[str, ...]:
@@ -50,6 +62,7 @@ def choose_and_fit(
     dataset: str,
     now: datetime,
     validation: tuple[str, Sequence[Prediction]] | None = None,
+    none_right: Sequence[Prediction] = (),
     suffix: str = "",
 ) -> CalibratorArtifact:
     """Fit a calibrator of the named family, or of the one that does best.
@@ -62,6 +75,8 @@ def choose_and_fit(
         now: The time.
         validation: Other data that families are judged on, its name and the same estimator's predictions; None for
             folds of the predictions.
+        none_right: The same estimator's for questions without a right option, which are fitted on as well; those that
+            belong to the validation data are among the latter's.
         suffix: Ends the calibrator's name.
 
     Returns:
@@ -75,11 +90,12 @@ def choose_and_fit(
     choice = None
     if options.family is None:
         judged_on, judges = validation or (dataset, None)
-        choice = choose_family(predictions, judges, dataset=judged_on, **figures)
+        choice = choose_family([*predictions, *none_right], judges, dataset=judged_on, **figures)
     family = options.family or (choice.chosen if choice else "")
     return fit_calibrator(
         predictions,
         strata=strata_names(options.by_group),
+        none_right=none_right,
         name=artifact_name(family, key, suffix),
         family=family,
         key=key,

@@ -62,7 +62,7 @@ def run_probe(
     report = build_report(outcome.predictions, outcome.manifest, resamples=resamples)
     files = write_report(folder, report, outcome.predictions, dataset.questions)
     files["probe"], figures = write_figures(
-        folder, name, plain.predictions, outcome.predictions, outcome.manifest.estimators, resamples
+        folder, name, plain.dataset, plain.predictions, outcome.predictions, outcome.manifest.estimators, resamples
     )
     console.print()
     console.print(tables.probe(name, figures), highlight=False)

@@ -124,7 +124,8 @@ def candidates(choice: FamilyChoice) -> Table:
 def probe(name: str, figures: Sequence[ProbeFigures]) -> Table:
     """Lay out how the methods took a probe, one a row."""
     heads = ("n", "accuracy", "spoilt", "confidence", "spoilt", "moved", "errors stated >= 0.9")
-    table = plain(f"probe {name}", *heads)
+    points = any(each.followed is not None for each in figures)
+    table = plain(f"probe {name}", *heads, *(("followed", "spoilt", "more") if points else ()))
     for each in figures:
         numbers = (*each.accuracy, *each.mean_confidence)
         table.add_row(
@@ -133,6 +134,8 @@ def probe(name: str, figures: Sequence[ProbeFigures]) -> Table:
             *(metric_names.number(value) for value in numbers),
             metric_names.interval(each.moved),
             metric_names.number(each.confident_error_share),
+            *map(metric_names.number, each.followed or ()),
+            *([metric_names.interval(each.followed_more)] if each.followed_more is not None else []),
         )
     return table
 

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 import numpy as np
 import pytest
@@ -15,7 +16,8 @@ from scipy.special import expit, logit
 
 from prompt4trust.calibration import FAMILIES, CalibratorArtifact
 from prompt4trust.datasets import load_dataset
-from prompt4trust.evaluation import Prediction, PredictionLog, RunManifest
+from prompt4trust.evaluation import Prediction, PredictionLog, RunManifest, read_predictions
+from prompt4trust.evaluation.prediction_arrays import fitting_hash
 from prompt4trust.files import write_atomically
 from prompt4trust.models import Sampling
 from prompt4trust.prompts import load_template
@@ -252,3 +254,36 @@ def test_validation_questions_that_must_not_judge_are_refused(
 def test_wrong_usage_is_explained(tmp_path: Path, calibration: Path, arguments: list[str], said: str) -> None:
     _, err = trustvqa(tmp_path, "calibrate", "--data", calibration, *arguments, status=1)
     assert said in err
+
+
+def test_answers_without_a_right_option_are_fitted_on_where_a_share_is_named(tmp_path: Path, calibration: Path) -> None:
+    run = predicted(tmp_path, calibration, bent, seed=0, agreement=True)
+    command: list[Argument] = [
+        "calibrate",
+        "--data",
+        calibration,
+        "--run",
+        run,
+        "--methods",
+        "cgp",
+        "--registry",
+        "reg",
+    ]
+    _, said = trustvqa(tmp_path, *command, "--probe-rows", "0.2", status=1)
+    assert "trustvqa evaluate --probe right-option-removed" in " ".join(said.split())
+
+    def never(_: float) -> float:
+        return 0.0
+
+    spoilt = predicted(tmp_path, calibration, never, seed=3, model="spoilt", agreement=False)
+    (run / "probe-right-option-removed").mkdir(exist_ok=True)
+    for file in spoilt.iterdir():
+        file.rename(run / "probe-right-option-removed" / file.name)
+    trustvqa(tmp_path, *command, "--family", "platt")
+    trustvqa(tmp_path, *command, "--family", "platt", "--probe-rows", "0.2")
+    [aware] = Registry(tmp_path / "reg").calibrators.load_all()  # of the same name: the newest
+    assert (aware.n, aware.warnings) == (375, [ANY])
+    assert "75 of the 375 answers fitted on" in aware.warnings[0]
+    assert aware.data_hash == fitting_hash([row for row in read_predictions(run) if row.estimator == "cgp"])
+    _, said = trustvqa(tmp_path, "calibrate", "--from-feedback", "--probe-rows", "0.2", status=1)
+    assert "--probe-rows asks questions" in " ".join(said.split())

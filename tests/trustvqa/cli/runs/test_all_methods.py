@@ -60,7 +60,7 @@ def test_all_methods_their_cost_and_the_probes(data: Path, tmp_path: Path) -> No
         **{"entropy": 40, "entropy-spread": 40, "perturbation": 10, "cgp": 2, "cgp+vote": 6, "cgp+consistency": 22},
         # Without log-probabilities there is nothing to compare with a second reply.
         **dict.fromkeys(("cgp+logprob", "cgp+picture", "cgp+picture+noise"), 2),
-        **dict.fromkeys(("cgp+self-check", "cgp+typicality", "cgp+relative"), 2),
+        **dict.fromkeys(("cgp+self-check", "cgp+typicality", "cgp+relative", "cgp+open"), 2),
     }
     for what in ("model calls an answer", "tokens an answer", "seconds an answer"):
         tables = math.ceil(len(HERE) / 4)  # of up to four methods
