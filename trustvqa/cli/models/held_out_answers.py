@@ -120,7 +120,7 @@ def obtain_without_right(
     else:
         drawn = replace(whole, questions=tuple(each for each in whole.questions if each.id in kept))
         again = replace(request, asking=replace(request.asking, out=folder), policy_version=asked.manifest.policy)
-        predictions = run_predictions(again, settings, progress, drawn).predictions
+        predictions = list(run_predictions(again, settings, progress, drawn).predictions)
     found = [row for row in predictions if row.estimator in names and row.id in kept and row.failure is None]
     if len(found) < (1 - MOST_MISSING) * count * len(names):
         missing = count * len(names) - len(found)

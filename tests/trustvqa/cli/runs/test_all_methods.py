@@ -41,7 +41,7 @@ def test_all_methods_their_cost_and_the_probes(data: Path, tmp_path: Path) -> No
         asked = Counter((body["n"], "top_logprobs" in body) for body in server.bodies)
         # Of the sampled ones consistency's 21 serve the avg-confs and entropy-spread; perturbation shares verbalized's.
         assert asked == {
-            **{(1, False): N * (1 + 1 + 1 + 9 + 1), (1, True): 7 * N, (21, False): N * 3, (19, False): 2 * N},
+            **{(1, False): N * (1 + 1 + 1 + 9 + 1), (1, True): 8 * N, (21, False): N * 3, (19, False): 2 * N},
             (5, False): N,  # a vote that is decided at its first look
         }
         assert len({body["seed"] for body in server.bodies if body["n"] > 1}) == 2 * N
