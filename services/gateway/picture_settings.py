@@ -58,4 +58,5 @@ class GatewayPictureSettings(PictureServiceSettings):
     @property
     def dicom_groups(self) -> DicomGroups:
         """The groups that are taken of DICOM objects."""
-        return DicomGroups(self.dicom_modalities, {**self.dicom_sexes}, read_age_bands(self.dicom_age_bands))
+        sexes = {str(code): word for code, word in self.dicom_sexes.items()}
+        return DicomGroups(self.dicom_modalities, sexes, read_age_bands(self.dicom_age_bands))

@@ -230,7 +230,7 @@ def test_answers_without_a_right_option_count_in_fits_and_in_no_figure() -> None
         row.model_copy(update={"answer": "B", "signals": {"agreement": float(random.integers(0, 9)) / 20}})
         for row in asked[:100]
     ]
-    how = {
+    how: dict[str, Any] = {
         **{
             "name": "c",
             "family": "two-signal",
