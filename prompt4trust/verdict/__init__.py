@@ -12,13 +12,15 @@ from collections.abc import Collection, Mapping
 
 from prompt4trust.verdict.certainty_score import certainty_score
 from prompt4trust.verdict.confidences import Scale, stated_confidences
+from prompt4trust.verdict.forms.languages import in_english
+from prompt4trust.verdict.forms.numerals import in_digits
+from prompt4trust.verdict.forms.tables import with_labels, without_tables
 from prompt4trust.verdict.guesses import Guess, read_guesses
-from prompt4trust.verdict.json_reply import read_object
+from prompt4trust.verdict.json_reply import read_object, without_json
 from prompt4trust.verdict.outcome import CUT_OFF, DECLINED, Invalid, InvalidReason, Verdict
 from prompt4trust.verdict.own_parser import Asked, OwnParser, load_parser, split_name
 from prompt4trust.verdict.plain_text import (
     without_echoes,
-    without_json,
     without_markup,
     without_quotations,
     without_thoughts,
@@ -108,7 +110,7 @@ def parse_verdict(
     whole = read_object(without_thoughts(text) or "", texts, scale) if is_json else None
     if whole is not None:
         return whole
-    plain = _plain(text, sources, closed=bool(texts))
+    plain = _plain(text, texts, sources)
     if isinstance(plain, Invalid):
         return plain
     return read(plain, texts, scale=scale, order=order, cut=finish_reason.lower() in CUT_OFF)
@@ -129,7 +131,7 @@ def answers_in(text: str, options: Collection[str]) -> list[str]:
         ['B']
     """
     texts = _texts_of(options)
-    plain = _plain(text, list(texts.values()), closed=bool(texts))
+    plain = _plain(text, texts, list(texts.values()))
     claims = plain if isinstance(plain, Invalid) else claims_of(plain, texts)
     return [] if isinstance(claims, Invalid) else [claim.answer for claim in claims if claim.meant]
 
@@ -140,19 +142,22 @@ def _texts_of(options: Collection[str]) -> dict[str, str]:
     return {letter.upper(): "" for letter in options}
 
 
-def _plain(text: str, sources: list[str], *, closed: bool) -> str | Invalid:
+def _plain(text: str, options: Mapping[str, str], sources: list[str]) -> str | Invalid:
     said = without_thoughts(text)
     if said is None:
         return Invalid("cut_off")
     named = without_json(said)
     if named is None:
         return Invalid("ambiguous")
-    return without_quotations(without_echoes(without_markup(named, blanks=closed), sources))
+    plain = without_echoes(without_markup(named, blanks=bool(options)), sources)
+    if options:  # an open question's answer is kept as it was written
+        plain = in_digits(with_labels(plain, options, options.values()))
+    return without_quotations(in_english(without_tables(plain)))
 
 
 def _reads_as_a_verdict(source: str, options: Mapping[str, str]) -> bool:
     """Whether a question's or an option's text claims an answer and states a confidence."""
-    plain = without_markup(source)
+    plain = in_english(in_digits(without_markup(source)))
     return bool(next(stated_confidences(plain, "per-cent"), None)) and not isinstance(
-        claims_of(plain, options), Invalid
+        claims_of(plain, options, by_text=False), Invalid
     )

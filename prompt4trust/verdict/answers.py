@@ -16,17 +16,18 @@ _OF_WHAT = (
     r"(?:[ _]++(?:choice|option|letter|to (?:this|the|your) question|and confidence))?+"
     r"(?:[ _]?\([^()\n]{0,30}\)(?= ?[:=]))?+"
 )
-_CUE = (
+CUE = (
     rf"answer{_OF_WHAT}(?:[\s_\"'“”‘’«»]++(?:is|would be|should be|may be|might be|could(?: also)? be"
     rf"|can be)(?=[\s_\"'“”‘’«»:=(\[{{])"
     rf"|[\s_\"'“”‘’«»]*+(?:->|=>|→|[:=–—]|- ))[\s_\"'“”‘’«»:=(\[{{]*+(?:{_SURE}{_GAP}*+)?+"
 )
-_OPTION = rf"(?:(?:option|choice|letter)\b{_GAP}*+)?+"
+_ORDINAL = r"(?:the (?:(?:first|second|third|fourth|fifth|sixth|last|\d(?:st|nd|rd|th)) )?)?"
+_OPTION = rf"(?:{_ORDINAL}(?:option|choice|letter)\b{_GAP}*+)?+"
 _LETTER = r"(?=(?-i:([A-Za-z])))"
 _CAPITAL = r"(?=(?-i:([A-Z])))"
 # The letter is looked at and not consumed: it may begin the next "answer is".
 _FORMS = (
-    re.compile(rf"{_CUE}(?:(?:the\s++)?{_CUE})?+{_OPTION}{_LETTER}", re.IGNORECASE),
+    re.compile(rf"{CUE}(?:(?:the\s++)?{CUE})?+{_OPTION}{_LETTER}", re.IGNORECASE),
     re.compile(
         r"\b(?:(?:correct|right|best|selected|chosen|final|preferred|my) (?:option|choice|letter"
         r"|selection|pick|guess)"
@@ -34,8 +35,8 @@ _FORMS = (
         re.IGNORECASE | re.MULTILINE,
     ),
     re.compile(
-        rf"\bI(?:'d|’d| would|'ll|’ll| will|'m| am)? (?:choose|select|pick|go(?:ing)? with|say|opt for)\b{_GAP}*+"
-        rf"{_OPTION}{_CAPITAL}",
+        r"\bI(?:'d|’d| would|'ll|’ll| will|'m| am)? (?:choose|select|pick|go(?:ing)? with|say|answer|opt for)\b"
+        rf"{_GAP}*+{_OPTION}{_CAPITAL}",
         re.IGNORECASE,
     ),
     re.compile(rf"(?:答案|(?<![不别勿未候可备挑待])选)(?:选项|应该|应|可能|择|选|为|是|[:=\s(])*+{_CAPITAL}"),
@@ -53,6 +54,14 @@ _HEDGING = re.compile(r"\b(?:may|might|could|can)(?: also)? be\b", re.IGNORECASE
 # What ties a letter to more than itself: "B12", "C-reactive", "A's", "A/B", "A.V."
 _JOINED = re.compile(r"(?!置信|信心|把握|的置信|的可能|或|和)[^\W_]|[-'’&/][^\W_]|\.[A-Za-z]\.")
 _NEXT_WORD = re.compile(r"[^\S\n\r]++[_\"“‘]*+([^\W_]++)(-?)")
+_A_MEASURE = re.compile(
+    r"\s\d++(?:[.,x×]\d++)?[ -]?(?:[cm]m|ml|cc|k?g|mg|HU|x|×|years?|months?|weeks?|days?|hours?)\b", re.IGNORECASE
+)
+_A_GENUS = re.compile(
+    r"\. ?(?:albicans|anthracis|aureus|auris|baumannii|botulinum|burgdorferi|cereus|coli|difficile|diphtheriae|faecalis"
+    r"|faecium|fragilis|fumigatus|granulosus|henselae|hepatica|histolytica|immitis|influenzae|israelii|jejuni|lamblia"
+    r"|multilocularis|neoformans|perfringens|pertussis|psittaci|pylori|tetani|trachomatis|vaginalis)\b"
+)
 # An article cannot come before these, so a lower-case letter before them is an answer.
 _AFTER_A_LETTER = frozenset(
     {"although", "and", "at", "because", "but", "confidence", "for", "from", "however", "i", "if", "my", "or", "since"}
@@ -112,7 +121,7 @@ def claimed_letters(text: str, options: Mapping[str, str]) -> Iterator[Claim]:
         if not (at in confirmed or own or stands_alone(text, at)):
             continue
         hedged = _HEDGING.search(text, start, at) is not None
-        several = hedged or _has_alternatives(text, at, own, options)
+        several = hedged or has_alternatives(text, at, options) or _is_out_of_place(text, start, at, options)
         yield Claim(start, at, at + 1, text[at].upper(), several, is_meant(text, start, at))
 
 
@@ -129,6 +138,10 @@ def stands_alone(text: str, at: int) -> bool:
 def _is_a_word(text: str, at: int) -> bool:
     """Whether a one-letter token is the article "a", the pronoun "I" or the beginning of a name ("B virus")."""
     letter = text[at]
+    if _A_GENUS.match(text, at + 1):
+        return True
+    if letter in "AIai" and _A_MEASURE.match(text, at + 1):
+        return True
     following = _NEXT_WORD.match(text, at + 1)
     if following is None:
         return False
@@ -152,7 +165,8 @@ def _own_text(text: str, at: int, options: Mapping[str, str]) -> int:
 
 
 _OTHER = re.compile(
-    r"[\s)\]}_\"'’”]*+(?:[,(\[]\s?)?(?:/|&|\+|\b(?:or|and|vs\.?|versus)\b|或者?|和|、)\s?+"
+    r"[\s)\]}_\"'’”]*+(?:[,(\[]\s?)?(?:/|&|\+|\b(?:or|and|vs\.?|versus|oder|und|ou|et|[oeyu]|of|en|или|и)\b|或者?|和|、"
+    r"|または|또는)\s?+"
     r"(?:(?:perhaps|possibly|maybe|also|either|else) )?(?:option |选项)?[(\[\"'“]?([A-Za-z])(?![^\W_]|['’-])"
 )
 _LISTED = re.compile(
@@ -161,7 +175,9 @@ _LISTED = re.compile(
 _HEDGED = re.compile(r"\s?[,(]\s?(?:or|possibly|perhaps|maybe|alternatively|could also be)\b[^.\n]{0,20}?\b([A-Z])\b")
 
 
-def _has_alternatives(text: str, at: int, own: int, options: Mapping[str, str]) -> bool:
+def has_alternatives(text: str, at: int, options: Mapping[str, str]) -> bool:
+    """Whether the letter at a place is one of several ("A or B"), or stands beside another option's text."""
+    own = _own_text(text, at, options)
     if re.search(r"\b(?:either|both|between) [(\[]?$", text[max(at - 12, 0) : at], re.IGNORECASE):
         return True
     for end in {at + 1, at + max(own, 1)}:
@@ -172,6 +188,17 @@ def _has_alternatives(text: str, at: int, own: int, options: Mapping[str, str]) 
                 if other[1] not in "aAI" or word is None or word[1].lower() in _AFTER_A_LETTER:
                     return True
     return not own and _names_another(text, at, options)
+
+
+_PLACE = re.compile(r"\bthe (first|second|third|fourth|fifth|sixth) (?:option|choice|letter)\b", re.IGNORECASE)
+_PLACES = ("first", "second", "third", "fourth", "fifth", "sixth")
+
+
+def _is_out_of_place(text: str, start: int, at: int, options: Mapping[str, str]) -> bool:
+    """Whether a claim counts the option that it means and names another one: "the third option (B)"."""
+    counted = _PLACE.search(text, start, at)
+    letters = list(options)
+    return counted is not None and text[at].upper() not in letters[_PLACES.index(counted[1].lower()) :][:1]
 
 
 def _names_another(text: str, at: int, options: Mapping[str, str]) -> bool:
@@ -273,10 +300,10 @@ def leading_letter(text: str, options: Mapping[str, str]) -> Claim | None:
     line = text[at + 1 : lead.end()]
     if not own and "\n" not in line and lead.end() < len(text) and not _AFTER_LEAD.match(text, lead.end()):
         return None
-    return Claim(0, at, at + 1, lead[1], _has_alternatives(text, at, own, options), is_meant(text, 0, at))
+    return Claim(0, at, at + 1, lead[1], has_alternatives(text, at, options), is_meant(text, 0, at))
 
 
-_ANSWER_TEXT = re.compile(rf"{_CUE}(?:(?:the\s++)?{_CUE})?+|答案(?:[:=\s]|是|为)++", re.IGNORECASE)
+_ANSWER_TEXT = re.compile(rf"{CUE}(?:(?:the\s++)?{CUE})?+|答案(?:[:=\s]|是|为)++", re.IGNORECASE)
 _ANSWER_END = re.compile(r"\n|(confidence|置信度|信心)", re.IGNORECASE)
 _LONGEST_ANSWER = 1_000
 _BEFORE_CONFIDENCE = frozenset({"with", "and", "at", "a", "my"})

@@ -21,25 +21,28 @@ _PAREN_SCALE = (
     r"(?:(\d{1,3}) ?(?:[-–—]|to) ?(\d{1,3})(?: ?%)?|%|per ?cent|(\d{1,3}))\s?\))?+"
 )
 _BOUND = r"(at least|at most|over|above|more than|less than|below|under|up to|between|>=?|<=?|≥|≤)"
+# "Uncertainty", "overconfidence", a lack of confidence and what is left to 1 are none.
+_NEGATED = r"(?<!un)(?<!over)(?<!under)(?<!non)(?<!non-)(?<!lack of )(?<!loss of )(?<!1 - )(?<!1 – )(?<!1 − )(?<!1-)"
 _CUED = re.compile(
-    r"(?:confidence|certainty|(?:^|(?<=[,;] ))(?:probability|likelihood)(?= ?[:=(]))"
+    rf"{_NEGATED}(?:confidence|certainty|(?:^|(?<=[,;] ))(?:probability|likelihood)(?= ?[:=(]))"
     r"(?: (?:level|score|rating|value|percentage|estimate))?+"
     rf"(?: (?:in|of|for|about) (?:this|my|the|that|your) (?:final |chosen )?{_THING})?+"
     rf"(?: that (?:this|it|(?:my|the) (?:{_THING}|guess)) is (?:correct|right|true))?+"
     r"(?: (?:in|for) (?:option )?\(?(?-i:([A-Z]))\b\)?)?+"
     rf"{_PAREN_SCALE}(?:{_GAP}|->|→)++"
-    rf"(?:(?:is|of|at|would be|as)\b{_GAP}*+)?+(?:{_ABOUT}{_GAP}*+)?+(?:{_BOUND}{_GAP}*+)?+"
+    rf"(?:(?:is|of|at|would be|as)\b{_GAP}*+(?:an? )?+)?+(?:{_ABOUT}{_GAP}*+)?+(?:{_BOUND}{_GAP}*+)?+"
     rf"(?:(?:very )?(?:high|low|moderate|medium) ?\((?=[^()]{{1,6}}\)))?+(?:[-–—≈~]\s++)?+{_NUMBER}{_UNIT}",
     re.IGNORECASE | re.MULTILINE,
 )
 _CHINESE = re.compile(
-    r"(?:置信度|置信水平|信心|把握|可信度|确信度)()(?:水平|分数|为|是|约|大约|有|[:=\s])*+"
+    r"(?<![不非无没缺])(?<!没有)(?<!缺乏)(?:置信度|置信水平|信心|把握|可信度|确信度)()(?:水平|分数|为|是|约|大约|有|[:=\s])*+"
     rf"(?:\((\d{{1,3}})[-–—](\d{{1,3}})()%?\)(?:[:=\s]|为|是)*+)?+(?:{_BOUND})?+{_NUMBER}{_UNIT}"
 )
 _SAID = re.compile(
     rf"(?<![\d.,/])(?<!\d ){_NUMBER} ?(?:%|per ?cent) ?(?:(?:confiden(?:t|ce)|certain(?:ty)?|sure)\b"
     rf"|的?(?:把握|信心|置信|确信))"
-    r"(?! (?:interval|limit|bound|region|band))(?: (?:in|for) (?:option )?\(?(?-i:([A-Z]))\b)?",
+    r"(?! (?:interval|limit|bound|region|band))"
+    r"(?: (?:in|for|of|about|that)(?: the answer is)? (?:option )?\(?(?-i:([A-HJ-Z]))\b)?",
     re.IGNORECASE,
 )
 _UNSAID = re.compile(
@@ -61,19 +64,34 @@ _SOME_SCALE = re.compile(r"\bscale\b|\blikert\b|\d-point\b", re.IGNORECASE)
 _SENTENCE_START = re.compile(r"[.!?;](?=\s)|\n|\banswer\b", re.IGNORECASE)
 _ANOTHER = re.compile(
     r"\b(?:your|his|her|their|you|he|she|they|students?|colleagues?|radiologists?|clinicians?"
-    r"|doctors?|physicians?|readers?"
+    r"|doctors?|physicians?|readers?|at first|first (?:guess|impression|glance|sight)|initial(?:ly)?|if"
     r"|people|others|patients?|experts?|notes?|captions?|prompts?|reports?)\b(?!.*\b(?:I|my)\b)",
     re.IGNORECASE,
 )
-_ATTACHED = re.compile(r"\s?(?:for|in) (?:option )?\(?(?-i:([A-Z]))\b", re.IGNORECASE)
+_ATTACHED = re.compile(
+    r"\s?(?:\((?:this is )?(?:the )?(?:confidence |probability ))?(?:for|in|about|that) (?:option )?\(?"
+    r"(?-i:([A-HJ-Z]))\b",
+    re.IGNORECASE,
+)
 _NO_SINGLE_NUMBER = re.compile(
     r"\s?[-–—~]\s?\d|[,×x]\d|\s?(?:%|percent)?\s?(?:to|or|through|and|-|–|—|~|到|至|或)\s?\d|\s?/\s?\d"
     r"|e[-+]?\d"
-    r"|\s?(?:±|\+/?-)|\+|[½¼¾⅓⅔]|\s?(?:or|and) (?:more|less|higher|above|lower|below|over)\b|以上|以下|以内|多"
+    r"|\s?(?:±|\+/?-)|\+|[½¼¾⅓⅔]|\s?(?:or|and) (?:more|less|higher|above|lower|below|over)\b"
+    r"|以上|以下|以内|未満|超|多|成|折|分中|分之"
+    r"|[- ]?(?:odd|something|plus)\b|,? ?(?:or )?(?:maybe|perhaps|possibly|rather|now) \d|\s?(?:→|->|=>)\s?\d"
     r"|\s?/|\s?stars?\b|\.\d|(?:st|nd|rd|th)\b|\s?=|-?\s?point\b|\s?of\b|[^.\n\d]{0,40}\b(?:scale|likert)\b"
     r"|[^.\n\d]{0,12}\d{1,3}-point\b",
     re.IGNORECASE,
 )
+# The confidence is one in the contrary: "80% sure that I am wrong", "20% confident that it is not B".
+_OF_THE_CONTRARY = re.compile(
+    r"\s?\(?(?:,? ?(?:that|this|it|I|my|the|there|in|of)\b[^.\n;,]{0,60}?(?:\b(?:not|wrong|incorrect|false|mistaken"
+    r"|error|neither|none|no option|else|another|other than)\b|n['’]t\b)|(?:un(?:sure|certain)|doubt|uncertainty)\b"
+    r"|[^.\n;,]{0,50}?\b(?:error|wrong|incorrect|mistaken)\b)",
+    re.IGNORECASE,
+)
+# The published form, whose number is taken as it is, clipped.
+_PUBLISHED = re.compile(r"confidence\s++\d{1,3}(?!\d)", re.IGNORECASE)
 
 
 MOST_STATED = 300
@@ -117,7 +135,8 @@ def stated_confidences(text: str, scale: Scale) -> Iterator[Stated]:
         if any(at <= match.start() < end for at, end in taken) or _is_anothers(text, match.start()):
             continue
         before = text[max(match.start() - 24, 0) : match.start()]
-        value = None if _UNSAID.search(before) else _clip(float(match[1]) / 100)
+        denied = _UNSAID.search(before) or _OF_THE_CONTRARY.match(text, match.end())
+        value = None if denied else _per_cent(float(match[1]))
         found.append(Stated(match.start(), match.end(), value, match[2], unit=True))
     yield from sorted(found, key=lambda stated: stated.at)
 
@@ -136,7 +155,7 @@ def short_confidence(text: str, end: int, scale: Scale, *, announced: bool) -> S
     """
     match = _SHORT.match(text, end)
     if match:
-        return Stated(match.start(1), match.end(), _clip(float(match[1]) / 100), unit=True)
+        return Stated(match.start(1), match.end(), _per_cent(float(match[1])), unit=True)
     match = _BARE_SHORT.match(text, end) if announced else None
     return None if match is None else Stated(match.start(1), match.end(), _value(match[1], percent=False, scale=scale))
 
@@ -169,7 +188,10 @@ def _cued(text: str, match: re.Match[str], scale: Scale) -> Stated:
     if attached:
         letter = attached[1]
     value = None
-    if not bound and not _NO_SINGLE_NUMBER.match(text, end):
+    if top is None and float(number) > 100 and _PUBLISHED.match(text, match.start()):
+        number = "100"
+    open_scale = text[end : end + 1] == "分" and float(number) <= 10
+    if not (bound or open_scale or _NO_SINGLE_NUMBER.match(text, end) or _OF_THE_CONTRARY.match(text, end)):
         value = _value(number, percent=bool(unit), scale=scale) if top is None else _scaled(number, top, bool(unit))
     return Stated(match.start(), end, value, letter or None, unit=bool(unit) or bool(behind))
 
@@ -182,21 +204,22 @@ def _top(low: str, high: str) -> int:
 def _value(number: str, *, percent: bool, scale: Scale) -> float | None:
     value = float(number)
     if percent:
-        return _clip(value / 100)
+        return _per_cent(value)
     if scale == "probability":
         return value if 0 <= value <= 1 else None
-    return _clip(value if "." in number and value <= 1 else value / 100)
+    return value if "." in number and 0 <= value <= 1 else _per_cent(value)
 
 
 def _scaled(number: str, top: int, percent: bool) -> float | None:
     """Read a number on a declared scale from 0 or 1 to top."""
     value = float(number)
     if percent:
-        return _clip(value / 100) if top in (1, 100) else None
+        return _per_cent(value) if top in (1, 100) else None
     if top == 100 and "." in number and value <= 1:
         return None
     return value / top if top > 0 and 0 <= value <= top else None
 
 
-def _clip(value: float) -> float:
-    return min(max(value, 0.0), 1.0)
+def _per_cent(value: float) -> float | None:
+    """Share that per cents are; None where no share is that large or below 0."""
+    return value / 100 if 0 <= value <= 100 else None

@@ -1,4 +1,4 @@
-"""A reply that is one JSON object as a whole, as templates with a response_format ask for."""
+"""Replies in JSON: one object as a whole, as templates with a response_format ask for, or objects among words."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from prompt4trust.verdict.confidences import Scale
+from prompt4trust.verdict.forms.languages import is_answer_label, is_confidence_label
 from prompt4trust.verdict.outcome import Invalid, Verdict
 
 _FENCED = re.compile(r"```(?:json)?\s*(\{.*\})\s*```", re.DOTALL)
@@ -37,14 +38,14 @@ def read_object(text: str, options: Mapping[str, str], scale: Scale) -> Verdict 
         return Invalid("ambiguous")
     if not answers:
         return None
-    letter = _answer(answers[0], options)
+    letter = _letter(answers[0], options)
     if not isinstance(letter, str):
         return letter
     confidence = _confidence(stated[0], scale) if stated else None
     return Invalid("no_confidence") if confidence is None else Verdict(letter, confidence)
 
 
-def _answer(value: Any, options: Mapping[str, str]) -> str | Invalid | None:
+def _letter(value: Any, options: Mapping[str, str]) -> str | Invalid | None:
     if value is None or value == "":
         return Invalid("no_answer")
     if not isinstance(value, str):
@@ -64,3 +65,98 @@ def _confidence(value: Any, scale: Scale) -> float | None:
     if scale == "probability" or (isinstance(value, float) and value <= 1):
         return float(value) if 0 <= value <= 1 else None
     return value / 100 if 0 <= value <= 100 else None
+
+
+# --- Objects among words ----------------------------------------------------------------------------------------------
+
+_ANSWER_KEYS = frozenset(
+    {"answer", "final_answer", "choice", "option", "selected_option", "selection", "letter", "prediction", "答案"}
+)
+_CONFIDENCE_KEYS = frozenset(
+    {"confidence", "confidence_score", "confidence_level", "certainty", "probability", "置信度"}
+)
+_WRAPPERS = frozenset({"arguments", "parameters", "args", "input", "function", "result", "output", "response"})
+_LARGEST_JSON = 100_000
+_MOST_OBJECTS = 8
+
+
+def without_json(text: str) -> str | None:
+    """Put the objects of a reply that name an answer as the two lines that they stand for.
+
+    Args:
+        text: The reply.
+
+    Returns:
+        The text with "Answer: ..." and "Confidence: ..." in the objects' place; None where two objects, or two keys of
+        one, contradict each other.
+    """
+    if "{" not in text or len(text) > _LARGEST_JSON:
+        return text
+    decoder = json.JSONDecoder(object_pairs_hook=_Pairs, parse_float=str, parse_int=str)
+    parts: list[str] = []
+    stated: set[str] = set()
+    since = at = 0
+    for _ in range(_MOST_OBJECTS):
+        at = text.find("{", at)
+        if at < 0:
+            break
+        try:
+            found, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            at += 1
+            continue
+        lines = _as_lines(found) if isinstance(found, _Pairs) else ""
+        if lines is None:
+            return None
+        if lines:
+            stated.add(lines)
+            parts += [text[since:at], "\n", lines, "\n"]
+            since = end
+        at = end
+    return None if len(stated) > 1 else "".join([*parts, text[since:]])
+
+
+class _Pairs(list[tuple[str, Any]]):
+    """An object's pairs, doubles included."""
+
+
+def _as_lines(pairs: _Pairs) -> str | None:
+    answers = {_answer_of(value) for key, value in pairs if _names_an_answer(key)}
+    stated = {value if isinstance(value, str) else "none" for key, value in pairs if _names_a_confidence(key)}
+    if len(answers) > 1 or len(stated) > 1:
+        return None
+    if not answers:
+        wrapped = [value for key, value in pairs if _plain(key) in _WRAPPERS]
+        return _as_lines(_unpacked(wrapped[0])) if len(wrapped) == 1 and not stated else ""
+    answer, *_ = answers
+    return f"Answer: {answer or 'none'}\nConfidence: {next(iter(stated), 'none')}"
+
+
+def _unpacked(value: object) -> _Pairs:
+    """Take the object out of a wrapper, where tool calls write it as a string, too; an empty one if there is none."""
+    if isinstance(value, str):
+        try:
+            value = json.loads(value, object_pairs_hook=_Pairs, parse_float=str, parse_int=str)
+        except (ValueError, RecursionError):
+            return _Pairs()
+    return value if isinstance(value, _Pairs) else _Pairs()
+
+
+def _names_an_answer(key: str) -> bool:
+    return _plain(key) in _ANSWER_KEYS or is_answer_label(key.strip())
+
+
+def _names_a_confidence(key: str) -> bool:
+    return _plain(key) in _CONFIDENCE_KEYS or is_confidence_label(key.strip())
+
+
+def _plain(key: str) -> str:
+    return key.strip().lower().replace(" ", "_").replace("-", "_")
+
+
+def _answer_of(value: object) -> str:
+    if isinstance(value, _Pairs):
+        return next((_answer_of(inner) for key, inner in value if _plain(key) in _ANSWER_KEYS), "")
+    if isinstance(value, list):
+        return " or ".join(_answer_of(inner) for inner in value)
+    return " ".join(value.split()) if isinstance(value, str) else ""

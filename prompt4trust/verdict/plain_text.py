@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterable
-from typing import Any
 
 MASK = "\ufffc"
 """Stands where a quotation or an echo was: no word, so that nothing reads on across it."""
@@ -13,9 +11,12 @@ MASK = "\ufffc"
 _TAGS = "think|thinking|thought|thoughts|reasoning|analysis|reflection|scratchpad|seed:think"
 _THOUGHT = re.compile(
     rf"<(?P<close>/)?(?:{_TAGS})(?:\s[^<>]{{0,80}})?>|\[(?P<close2>/)?THINK\]|◁(?P<close3>/)?think▷"
-    r"|<\|(?:begin|(?P<close4>end))_of_thought\|>",
+    r"|<\|(?:begin|(?P<close4>end))_of_thought\|>|<unused9(?:4|(?P<close5>5))>",
     re.IGNORECASE,
 )
+# The channels' names, where a server has taken away the tokens around them.
+_STRIPPED_ANALYSIS = re.compile(r"\s*analysis(?=[A-Z])")
+_STRIPPED_FINAL = "assistantfinal"
 _FINAL_CHANNEL = re.compile(r"<\|channel\|>\s*final\s*(?:<\|[a-z]+\|>[^<]{0,40})?<\|message\|>")
 
 
@@ -33,10 +34,14 @@ def without_thoughts(text: str) -> str | None:
         if not ends:
             return None
         text = text[ends[-1] :]
+    elif _STRIPPED_ANALYSIS.match(text):
+        _, final, text = text.rpartition(_STRIPPED_FINAL)
+        if not final:
+            return None
     kept: list[str] = []
     depth, since = 0, 0
     for tag in _THOUGHT.finditer(text):
-        closes = any(tag[name] for name in ("close", "close2", "close3", "close4"))
+        closes = any(tag[name] for name in ("close", "close2", "close3", "close4", "close5"))
         if depth == 0 and closes:
             kept = []  # its beginning was part of the prompt
         elif depth == 0:
@@ -47,20 +52,54 @@ def without_thoughts(text: str) -> str | None:
 
 
 _WIDE: dict[int, str] = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
-_ALIKE: dict[str, str] = dict(zip("\u3000、【】「」『』⁄∕", " ,()“”“”//", strict=True))
+_ALIKE: dict[str, str] = dict(zip("\u3000、【】「」『』⁄∕〜٪٫،", " ,()“”“”//~%.,", strict=True))
 _ENDS = {"。": ". ", "？": "? ", "！": "! "}
 ONE_FOR_ONE: dict[int, str] = {**_WIDE, **{ord(sign): plain for sign, plain in _ALIKE.items()}}
 """Signs of other scripts -> the one ASCII sign (or quotation mark) that says the same."""
 _SIGNS = {**ONE_FOR_ONE, **{ord(sign): plain for sign, plain in _ENDS.items()}}
 _BLANKS = (re.compile(r"[^\S\n]++"), " ")
 _MARKUP = (
-    (re.compile(r"<\|[a-z_]{1,24}\|>|</?s>|<end_of_turn>", re.IGNORECASE), "\n"),
-    (re.compile(r"\\(?:text|textbf|mathrm|mathbf|mathbb)\s?\{([^{}\n]{0,200})\}"), r"\1"),
+    (re.compile(r"<\|[a-z_▁]{1,24}\|>|</?s>|<end_of_turn>|<eos>", re.IGNORECASE), "\n"),
+    (
+        re.compile(
+            r"\\(?:text|textbf|textit|textrm|emph|underline|mathrm|mathbf|mathbb|mathsf)\s?\{([^{}\n]{0,200})\}"
+        ),
+        r"\1",
+    ),
+    (re.compile(r"\\(?:q?quad\b|[,;! ])"), " "),
+    (
+        re.compile(
+            r"(confidence[\s*:=$]{0,6}(?:(?:is|of)[\s*$]{1,3})?)\\boxed\s?\{ ?(\d{1,3}(?:\.\d{1,3})? ?)(?:\\?(%))? ?\}",
+            re.I,
+        ),
+        r"\1\2\3",
+    ),
     (re.compile(r"\\boxed\s?\{"), " answer: "),
     (re.compile(r"\\([%$])"), r"\1"),
     (re.compile(r"\\[()\[\]]"), " "),
-    (re.compile(r"<(answer|confidence)>", re.IGNORECASE), r" \1: "),
-    (re.compile(r"</(?:answer|confidence)>|<br\s?/?>|</?(?:p|div|li|ul|ol|h[1-6])>", re.IGNORECASE), "\n"),
+    (
+        re.compile(r"<answer confidence=[\"'](\d{1,3}(?:\.\d{1,3})?%?)[\"']>", re.IGNORECASE),
+        r"confidence: \1\n answer: ",
+    ),
+    (re.compile(r"<(?:final_?)?(answer|confidence)(?:_?(?:score|level))?>", re.IGNORECASE), r" \1: "),
+    (
+        re.compile(
+            r"</(?:final_?)?(?:answer|confidence)(?:_?(?:score|level))?>|<br\s?/?>|</?(?:p|div|li|ul|ol|h[1-6])>",
+            re.IGNORECASE,
+        ),
+        "\n",
+    ),
+    # A place for a letter or a number, filled: "Answer: <B>". A tag that is closed is none.
+    (
+        re.compile(
+            r"((?:answer|confidence)[\s*:=]{1,5}(?:(?:is|of)\s)?)<([A-Za-z]|\d{1,3}(?:\.\d{1,3})?%?)>(?![^\n]{0,200}</)",
+            re.I,
+        ),
+        r"\1\2",
+    ),
+    (re.compile(r"</t[dh]>", re.IGNORECASE), " | "),
+    (re.compile(r"</?(?:table|thead|tbody|tr)>", re.IGNORECASE), "\n"),
+    (re.compile(r"<t[dh]>", re.IGNORECASE), ""),
     (re.compile(r"</?(?:b|strong|i|em|u|span|code)>|`|\$", re.IGNORECASE), " "),
     (re.compile(r"(?<=\d)\*++(?=\d)"), "x"),
     (re.compile(r"\*"), " "),
@@ -72,13 +111,6 @@ _MARKUP = (
         r"\1: ",
     ),
     (re.compile(r"^#+ ?", re.MULTILINE), ""),
-    (
-        re.compile(
-            r"^\|? ?answer ?\| ?confidence[^|\n]{0,20}\|?\n[-|: ]++\n\|? ?([^|\n]{1,80})\|([^|\n]{1,40})\|?$",
-            re.I | re.M,
-        ),
-        r"Answer: \1\nConfidence: \2",
-    ),
     (
         re.compile(
             r"(confidence(?: level| score)?),? \(?on a scale (?:of |from )?(\d{1,3}) ?(?:-|–|to) ?(\d{1,3})\)?", re.I
@@ -106,81 +138,6 @@ def without_markup(text: str, *, blanks: bool = True) -> str:
     for pattern, plain in _MARKUP if blanks else (pair for pair in _MARKUP if pair is not _BLANKS):
         text = pattern.sub(plain, text)
     return text.strip()
-
-
-# --- JSON -------------------------------------------------------------------------------------------------------------
-
-_ANSWER_KEYS = frozenset(
-    {"answer", "final_answer", "choice", "option", "selected_option", "selection", "letter", "prediction", "答案"}
-)
-_CONFIDENCE_KEYS = frozenset(
-    {"confidence", "confidence_score", "confidence_level", "certainty", "probability", "置信度"}
-)
-_LARGEST_JSON = 100_000
-_MOST_OBJECTS = 8
-
-
-def without_json(text: str) -> str | None:
-    """Put the objects of a reply that name an answer as the two lines that they stand for.
-
-    Args:
-        text: The reply.
-
-    Returns:
-        The text with "Answer: ..." and "Confidence: ..." in the objects' place; None where two objects, or two keys of
-        one, contradict each other.
-    """
-    if "{" not in text or len(text) > _LARGEST_JSON:
-        return text
-    decoder = json.JSONDecoder(object_pairs_hook=_Pairs, parse_float=str, parse_int=str)
-    parts: list[str] = []
-    stated: set[str] = set()
-    since = at = 0
-    for _ in range(_MOST_OBJECTS):
-        at = text.find("{", at)
-        if at < 0:
-            break
-        try:
-            found, end = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            at += 1
-            continue
-        lines = _as_lines(found) if isinstance(found, _Pairs) else ""
-        if lines is None:
-            return None
-        if lines:
-            stated.add(lines)
-            parts += [text[since:at], "\n", lines, "\n"]
-            since = end
-        at = end
-    return None if len(stated) > 1 else "".join([*parts, text[since:]])
-
-
-class _Pairs(list[tuple[str, Any]]):
-    """An object's pairs, doubles included."""
-
-
-def _as_lines(pairs: _Pairs) -> str | None:
-    answers = {_answer_of(value) for key, value in pairs if _plain(key) in _ANSWER_KEYS}
-    stated = {value if isinstance(value, str) else "none" for key, value in pairs if _plain(key) in _CONFIDENCE_KEYS}
-    if len(answers) > 1 or len(stated) > 1:
-        return None
-    if not answers:
-        return ""
-    answer, *_ = answers
-    return f"Answer: {answer or 'none'}\nConfidence: {next(iter(stated), 'none')}"
-
-
-def _plain(key: str) -> str:
-    return key.strip().lower().replace(" ", "_").replace("-", "_")
-
-
-def _answer_of(value: object) -> str:
-    if isinstance(value, _Pairs):
-        return next((_answer_of(inner) for key, inner in value if _plain(key) in _ANSWER_KEYS), "")
-    if isinstance(value, list):
-        return " or ".join(_answer_of(inner) for inner in value)
-    return " ".join(value.split()) if isinstance(value, str) else ""
 
 
 # --- Echoes and quotations --------------------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from prompt4trust.verdict.answers import (
     stands_alone,
 )
 from prompt4trust.verdict.confidences import MOST_STATED, Scale, Stated, short_confidence, stated_confidences
+from prompt4trust.verdict.forms.mentions import claims_by_text, claims_in_sentences
 from prompt4trust.verdict.outcome import Invalid, Verdict
 
 Order = Literal["conclude-first", "reason-first"]
@@ -57,7 +58,9 @@ def read(text: str, options: Mapping[str, str], *, scale: Scale, order: Order, c
         published = _published_reading(text, options) if order == "conclude-first" and not cut else None
         return published or Invalid("ambiguous")
     claim, confidence = chosen
-    if _RETRACTED.search(text, max(claim.end, confidence.end if confidence else 0)):
+    if _RETRACTED.search(text, max(claim.end, confidence.end if confidence else 0)) or (
+        confidence and _DENIED_AT_ONCE.search(text, claim.end, max(confidence.at, claim.end))
+    ):
         return Invalid("ambiguous")
     if confidence is None or confidence.value is None:
         return Invalid("cut_off" if cut else "no_confidence")
@@ -66,12 +69,13 @@ def read(text: str, options: Mapping[str, str], *, scale: Scale, order: Order, c
     return Verdict(claim.answer, confidence.value)
 
 
-def claims_of(text: str, options: Mapping[str, str]) -> list[Claim] | Invalid:
+def claims_of(text: str, options: Mapping[str, str], *, by_text: bool = True) -> list[Claim] | Invalid:
     """List the answers that a plain text claims, of those that can be chosen.
 
     Args:
         text: Plain text.
         options: Letter -> text; empty for an open question.
+        by_text: Whether an option's text claims it, too, where no letter does.
 
     Returns:
         In order, at least one of them meant, or why there is none.
@@ -88,7 +92,14 @@ def claims_of(text: str, options: Mapping[str, str]) -> list[Claim] | Invalid:
     lead = leading_letter(text, options) if not claims else None
     if lead and lead.meant:
         return [lead]
-    return Invalid("no_answer" if known or not claims else "unknown_option")
+    if claims and not known:
+        return Invalid("unknown_option")
+    denied = {claim.answer for claim in known}
+    for found in (claims_in_sentences(text, options), claims_by_text(text, options if by_text else {})):
+        less_plain = [claim for claim in found if claim.answer not in denied]
+        if any(claim.meant for claim in less_plain):
+            return [*known, *less_plain]
+    return Invalid("no_answer")
 
 
 def _confidences(text: str, claims: Sequence[Claim], scale: Scale) -> list[Stated]:
@@ -121,6 +132,9 @@ _RETRACTED = re.compile(
     r"|actually,? (?:it|the answer|my answer|no))\b"
     r"|\bwait[,.:!]|更正|不对|等等",
     re.IGNORECASE,
+)
+_DENIED_AT_ONCE = re.compile(
+    r"[.!?]\s(?:no|wait|correction|scratch that)\b[,.:;!]|\b(?:actually,? no|I was wrong|scratch that)\b", re.IGNORECASE
 )
 _SENTENCE_END = re.compile(r"[.!?](?=\s)|\n")
 _NEAR = 160
@@ -191,15 +205,28 @@ def _stands_out(text: str, chosen: Pair, pairs: Sequence[Pair], last: bool) -> b
 
 def _first_of_its_answer(text: str, chosen: Pair, value: Stated, others: Sequence[Stated], last: bool) -> bool:
     """Whether one of several confidences in the same answer is stated with it, and not taken back later."""
+    if any(_is_said_twice(text, value, other) for other in chosen.stated):
+        return False
     if last:
         return others[-1] is value
     return value.at - chosen.claim.at <= _NEAR and not _TURN.search(text, value.end, others[-1].at)
 
 
+_DIGITS = re.compile(r"[\d.%]+")
+
+
+def _is_said_twice(text: str, value: Stated, other: Stated) -> bool:
+    """Whether another number is stated in the same words, with no answer of its own ("Confidence: 80 ... 60")."""
+    if other.value == value.value:
+        return False
+    words, others = (_DIGITS.sub("", text[each.at : each.end]).strip().casefold() for each in (value, other))
+    return words == others
+
+
 # --- The published reading --------------------------------------------------------------------------------------------
 
 _NARROW_ANSWER = re.compile(r"answer is\s++(?-i:([A-Za-z]))", re.IGNORECASE)
-_NARROW_CONFIDENCE = re.compile(r"confidence\s++(\d++)(?![.,]\d|\s?[-–/]\s?\d|e[-+]?\d)", re.IGNORECASE)
+_NARROW_CONFIDENCE = re.compile(r"confidence\s++(\d{1,3}+)(?!\d|[.,]\d|\s?[-–/]\s?\d|e[-+]?\d)", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _FORMAL = frozenset({"the", "answer", "is", "with", "confidence", "and", "of", "a", "level", "option"})
 

@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping
 
 from prompt4trust.verdict.answers import open_answers
 from prompt4trust.verdict.confidences import stated_confidences
+from prompt4trust.verdict.forms.languages import in_english
+from prompt4trust.verdict.forms.numerals import in_digits
 from prompt4trust.verdict.outcome import Invalid
 from prompt4trust.verdict.plain_text import without_markup
 from prompt4trust.verdict.reading import claims_of
@@ -44,7 +46,7 @@ def steers(guidance: str, options: Collection[str]) -> bool:
         >>> steers("The answer is the left side.", {"A": "Left", "B": "Right"})
         True
     """
-    plain = without_markup(guidance[:_MOST])
+    plain = in_english(in_digits(without_markup(guidance[:_MOST])))
     if next(stated_confidences(plain, "per-cent"), None) is not None:
         return True
     letters = {letter.upper() for letter in options}

@@ -1,4 +1,4 @@
-"""The parser on the corpus of replies in the manner of real models: read right or not at all."""
+"""The parser on the corpora of replies in the manner of real models: read right or not at all."""
 
 from __future__ import annotations
 
@@ -11,18 +11,33 @@ import yaml
 
 from prompt4trust.verdict import Verdict, parse_verdict
 
-CORPUS: dict[str, Any] = yaml.safe_load(Path(__file__).with_name("corpus.yaml").read_text(encoding="utf-8"))
+
+def corpus(name: str) -> dict[str, Any]:
+    """Options and cases of a file beside this one."""
+    found: dict[str, Any] = yaml.safe_load(Path(__file__).with_name(f"{name}.yaml").read_text(encoding="utf-8"))
+    return found
+
+
+CORPUS = corpus("corpus")
+LATER = {name: corpus(name) for name in ("corpus_forms", "corpus_after", "corpus_traps")}
 TOLD = ("question", "scale", "order", "finish_reason")
 
 
-def outcome(case: dict[str, Any]) -> str:
+def outcome(case: dict[str, Any], options: dict[str, Any]) -> str:
     """Outcome of a case: right, lost or wrong."""
     told = {name: case[name] for name in TOLD if name in case}
-    verdict = parse_verdict(case["reply"], CORPUS["options"][case.get("options", "chest")], **told)
+    verdict = parse_verdict(case["reply"], options[case.get("options", "chest")], **told)
     if not isinstance(verdict, Verdict):
         return "lost" if "reads" in case else "right"
     answer, confidence = case.get("reads", (None, None))
     return "right" if verdict.answer == answer and verdict.confidence == pytest.approx(confidence) else "wrong"
+
+
+def assert_none_is_wrong_and_few_are_lost(cases: list[dict[str, Any]], options: dict[str, Any]) -> None:
+    outcomes = [(outcome(case, options), case) for case in cases]
+    assert [case for said, case in outcomes if said == "wrong"] == []
+    readable = Counter(said for said, case in outcomes if "reads" in case)
+    assert readable["lost"] <= 0.1 * readable.total()
 
 
 def test_the_corpus_is_large_and_a_third_of_it_is_held_out() -> None:
@@ -35,7 +50,16 @@ def test_the_corpus_is_large_and_a_third_of_it_is_held_out() -> None:
 @pytest.mark.parametrize("held_out", [False, True])
 def test_no_reply_is_read_wrong_and_few_are_lost(held_out: bool) -> None:
     cases = [case for case in CORPUS["cases"] if case.get("held_out", False) == held_out]
-    outcomes = [(outcome(case), case) for case in cases]
-    assert [case for said, case in outcomes if said == "wrong"] == []
-    readable = Counter(said for said, case in outcomes if "reads" in case)
-    assert readable["lost"] <= 0.1 * readable.total()
+    assert_none_is_wrong_and_few_are_lost(cases, CORPUS["options"])
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_nor_any_of_the_later_corpora(name: str) -> None:
+    assert_none_is_wrong_and_few_are_lost(LATER[name]["cases"], LATER[name]["options"])
+
+
+def test_the_later_corpora_hold_what_the_docs_count() -> None:
+    counts = {
+        name: (len(each["cases"]), sum("reads" in case for case in each["cases"])) for name, each in LATER.items()
+    }
+    assert counts == {"corpus_forms": (120, 77), "corpus_after": (60, 40), "corpus_traps": (107, 0)}

@@ -1,0 +1,210 @@
+"""Labels of other languages put in English, so that one reader of answers and confidences is enough.
+
+Only what leaves no doubt is put: a label with its colon or a whole short phrase at the beginning of a sentence, and of
+confidences one with a single number behind it. What negates ("la respuesta no es", "Unsicherheit", "incertitude") is
+none of the words below, stays as it was, and is then no answer and no confidence.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+
+@dataclass(frozen=True, slots=True)
+class _Language:
+    """Words of one language, as patterns.
+
+    Attributes:
+        answer: What announces an answer.
+        sure: What announces a confidence.
+        equals: "is"; "" where no sentence is read.
+        joins: What stands before and behind the confidence's name in "with a confidence of"; none where it is not read.
+        states: Clauses that state a number, which is written N.
+    """
+
+    answer: str
+    sure: str
+    equals: str = ""
+    joins: tuple[str, str] | None = None
+    states: tuple[str, ...] = ()
+
+
+_LANGUAGES: Final = (
+    _Language(  # Spanish
+        r"(?:la |mi )?(?:respuesta|opción|elección)(?: (?:final|correcta|elegida|seleccionada))?",
+        r"(?:(?:nivel|grado|porcentaje) de )?(?:confianza|certeza|seguridad)",
+        r"es|sería",
+        (r"con (?:una? |el )?", r" (?:de un |de una |del |de |al )?"),
+        (r"estoy (?:un |al )?N (?:segur[oa]|convencid[oa])", r"estoy segur[oa] (?:al|en un) N"),
+    ),
+    _Language(  # French
+        r"(?:la |ma )?(?:réponse|choix|option)(?: (?:finale?|correcte|retenue|choisie))?",
+        r"(?:(?:niveau|degré|taux|score|indice) de )?(?:confiance|certitude)",
+        r"est|serait",
+        (r"avec (?:une? )?", r" (?:de |d['’]|à )?"),
+        (r"(?:je|j['’]en) suis (?:sûre?|certaine?) à N", r"je suis à N (?:sûre?|certaine?)"),
+    ),
+    _Language(  # German
+        r"(?:die |meine )?(?:(?:richtige|korrekte|endgültige|finale|beste) )?(?:antwort|lösung|auswahl|endantwort)",
+        r"(?:konfidenz(?:wert|niveau|grad)?|sicherheit(?:sgrad)?|zuversicht|vertrauen(?:sgrad|sniveau)?|gewissheit)",
+        r"ist|lautet|wäre",
+        (r"mit (?:einer |einem )?", r" (?:von |zu )?"),
+        (r"ich bin (?:mir )?(?:dessen )?zu N sicher",),
+    ),
+    _Language(  # Italian
+        r"(?:la |mia )?(?:risposta|opzione|scelta)(?: (?:finale|corretta|esatta))?",
+        r"(?:(?:livello|grado|punteggio) di )?(?:confidenza|fiducia|certezza|sicurezza)",
+        r"è|sarebbe",
+        (r"con (?:una |un )?", r" (?:del |dell['’]|di |al |all['’])?"),
+        (r"(?:sono )?(?:sicur[oa]|cert[oa]) (?:al |all['’])N",),
+    ),
+    _Language(  # Portuguese
+        r"(?:a |minha )?(?:resposta|opção|escolha|alternativa)(?: (?:final|correta|certa|escolhida))?",
+        r"(?:(?:nível|grau|índice) de )?(?:confiança|certeza)",
+        r"é|seria",
+        (r"com (?:uma? )?", r" (?:de |em )?"),
+        (r"(?:estou|tenho) N (?:segur[oa]|cert[oa]|de certeza)",),
+    ),
+    _Language(  # Dutch
+        r"(?:het |mijn )?(?:(?:juiste|definitieve|beste) )?(?:antwoord|eindantwoord|keuze)",
+        r"(?:zekerheid(?:sniveau)?|vertrouwen(?:sniveau)?|betrouwbaarheid)",
+        r"is",
+        (r"met (?:een )?", r" (?:van )?"),
+        (r"ik ben (?:er )?N zeker",),
+    ),
+    _Language(  # Russian
+        r"(?:(?:правильный|верный|мой|итоговый|окончательный) )?(?:ответ|вариант|выбор)",
+        r"(?:(?:уровень|степень) )?(?:уверенност[ьи]|достоверност[ьи])",
+        r"-|—|–",
+        (r"с ", r"ю (?:в )?"),
+        (r"(?:я )?уверена? на N",),
+    ),
+    _Language(r"(?:最終)?(?:回答|解答|答え|正解|結論)", r"(?:確信度|信頼度|自信度|確信|自信)"),  # Japanese
+    _Language(r"(?:최종 ?)?(?:정답|답변|답)", r"(?:확신도|신뢰도|자신감|확신 수준|확신)"),  # Korean
+    _Language(r"(?:最终)?(?:回答|选择|结论)", r"(?:置信水平|确信度)"),  # Chinese, beside what is read as it is
+    _Language(  # Arabic
+        r"(?:الإجابة|الجواب)(?: (?:الصحيحة|النهائية|الصحيح|النهائي))?", r"(?:(?:مستوى|درجة|نسبة) )?الثقة"
+    ),
+    _Language(r"(?:doğru )?(?:cevap|yanıt)", r"güven(?: düzeyi| seviyesi| oranı)?"),  # Turkish
+    _Language(r"(?:poprawna )?odpowiedź", r"(?:poziom )?(?:pewność|pewności|ufności)"),  # Polish
+    _Language(r"(?:đáp án|câu trả lời|trả lời)", r"(?:mức )?độ (?:tin cậy|tự tin|chắc chắn)"),  # Vietnamese
+    _Language(r"jawaban(?: akhir)?", r"(?:tingkat )?(?:keyakinan|kepercayaan)"),  # Indonesian
+    _Language(r"(?:slut)?svar", r"(?:säkerhet|konfidens|tilltro)"),  # Swedish
+    _Language(r"(?:अंतिम )?उत्तर", r"(?:आत्मविश्वास|विश्वास)(?: स्तर)?"),  # Hindi
+)
+
+_FLAGS: Final = re.IGNORECASE | re.MULTILINE
+_ANY_ANSWER = "|".join(each.answer for each in _LANGUAGES)
+_ANY_SURE = "|".join(each.sure for each in _LANGUAGES)
+_EQUALS = "|".join(each.equals for each in _LANGUAGES if each.equals)
+_HINT = re.compile(
+    rf"{_ANY_ANSWER}|{_ANY_SURE}|\b(?:segur[oa]|sûre?|certaine?|sicher|sicur[oa]|cert[oa]|zeker)\b|уверен",
+    re.IGNORECASE,
+)
+_PER_CENT = re.compile(
+    r"(?<=\d) ?(?:٪|prozent|por ?ciento|pour ?cents?|per ?cento|por ?cento|procent|процент(?:ов|а)?|パーセント|퍼센트)"
+    r"(?![^\W_])",
+    re.IGNORECASE,
+)
+_ABOUT = r"(?:(?:circa|ca\.|etwa|rund|environ|около|約|약|aproximadamente|~|≈) ?)?"
+# One number and not a range, a bound or a share of others: "80 bis 90", "5段階中4", "80% o más".
+_VALUE = (
+    rf"{_ABOUT}(?P<number>\d{{1,3}})(?:[.,٫](?P<tenths>\d{{1,2}}))?(?![\d.,٫]?\d)"
+    r"(?: ?(?:/|von|de|sur|su|из|van|sobre|em|na|dari) ?(?P<top>\d{1,3})(?!\d))?(?P<unit> ?%)?"
+    r"(?:(?<=%)|(?= ?(?:[.,;)|]|$|です|である|입니다)))"
+    r"(?! ?%? ?(?:[^\W\d_]{1,12}|[-–—~±/]|\+/?-) ?\d)"
+    r"(?! ?%? ?(?:以上|以下|未満|超|이상|이하|미만|초과|oder|o más|ou plus|или|ou|o)(?![A-Za-z]))"
+)
+_BEGINS = r"^[-•·– ]{0,4}(?:\d[.)] )?"
+_ANSWER_LABEL = re.compile(
+    rf"(?P<before>{_BEGINS}|[.;|] )(?:{_ANY_ANSWER})(?: ?\([^()\n]{{1,24}}\))?(?: ?[:=]| [—–-] )", _FLAGS
+)
+_ANSWER_SENTENCES = tuple(
+    re.compile(rf"(?P<before>{_BEGINS}|[.!] )(?:{each.answer}) (?:{each.equals}) ", _FLAGS)
+    for each in _LANGUAGES
+    if each.equals
+)
+# Where the verb stands last, a negation would stand there, too: "Bです" and not "Bではない".
+_VERB_LAST = re.compile(
+    r"(?P<before>^|[.!,] )(?:(?:最終)?(?:回答|解答|答え|正解)は ?(?:選択肢 ?)?"
+    r"|(?:최종 ?)?(?:정답|답변|답)[은는] ?(?:선택지 ?)?)[(\"“]?(?P<letter>(?-i:[A-Z]))[)\"”]? ?"
+    r"(?:です|である|だ|입니다|이다)(?=[.,\n]|$)",
+    _FLAGS,
+)
+_CONFIDENCE = tuple(
+    re.compile(pattern, _FLAGS)
+    for pattern in (
+        rf"(?P<before>{_BEGINS}|[.,;(|·/] ?|[—–-] )(?:(?:la|le|die|meine|ma|mi|minha|a|mijn|моя) )?(?:{_ANY_SURE})"
+        rf"(?P<scale> ?\(\d{{1,3}} ?[-–] ?\d{{1,3}} ?%?\))?"
+        rf"(?: ?[:=] ?| ?[は은는—] ?| (?:(?:{_EQUALS}) )?(?:de |del |di |von |bei |d['’])?){_VALUE}",
+        *(
+            rf"(?<![^\W_])(?P<before>){each.joins[0]}(?:{each.sure}){each.joins[1]}{_VALUE}"
+            for each in _LANGUAGES
+            if each.joins
+        ),
+        *(
+            rf"(?<![^\W_])(?P<before>){each.joins[0]}{_VALUE}(?<=%) (?:de |di |d['’]|op )?(?:{each.sure})(?![^\W_])"
+            for each in _LANGUAGES
+            if each.joins
+        ),
+        *(
+            rf"(?P<before>^|[.,;(] ){state.replace('N', _VALUE)}(?![^\W_])"
+            for each in _LANGUAGES
+            for state in each.states
+        ),
+    )
+)
+_DENIED = re.compile(r"(?<![^\W_])(?:no|non|nicht|pas|não|не|niet|not)[ ,]*$", re.IGNORECASE)
+_WHOLE_ANSWER = re.compile(_ANY_ANSWER, re.IGNORECASE)
+_WHOLE_SURE = re.compile(rf"(?:{_ANY_SURE})(?: ?\([^()\n]{{1,24}}\))?", re.IGNORECASE)
+
+
+def in_english(text: str) -> str:
+    """Put the labels of answers and confidences of other languages in English.
+
+    Args:
+        text: Plain text.
+
+    Returns:
+        The text with "Answer:", "The answer is" and "confidence: 80%" in the labels' place, decimal commas there as
+        points; the rest as it was.
+
+    Example:
+        >>> in_english("Réponse : C, confiance : 72,5 %")
+        'Answer: C, confidence: 72.5%'
+        >>> in_english("La respuesta no es C. Incertidumbre: 20 %")
+        'La respuesta no es C. Incertidumbre: 20 %'
+    """
+    if not _HINT.search(text):
+        return text
+    text = _PER_CENT.sub("%", text)
+    text = _VERB_LAST.sub(r"\g<before>The answer is \g<letter>", text)
+    text = _ANSWER_LABEL.sub(r"\g<before>Answer:", text)
+    for sentence in _ANSWER_SENTENCES:
+        text = sentence.sub(r"\g<before>The answer is ", text)
+    for form in _CONFIDENCE:
+        text = form.sub(_stated, text)
+    return text
+
+
+def is_answer_label(word: str) -> bool:
+    """Whether a word, such as a table's heading, announces an answer in another language."""
+    return _WHOLE_ANSWER.fullmatch(word) is not None
+
+
+def is_confidence_label(word: str) -> bool:
+    """Whether a word, such as a table's heading, announces a confidence in another language."""
+    return _WHOLE_SURE.fullmatch(word) is not None
+
+
+def _stated(found: re.Match[str]) -> str:
+    if _DENIED.search(found.string, max(found.start() - 12, 0), found.start()):
+        return found[0]
+    groups = found.groupdict()
+    tenths, top, unit = (groups[name] for name in ("tenths", "top", "unit"))
+    value = (
+        groups["number"] + (f".{tenths}" if tenths else "") + (f" out of {top}" if top else "") + ("%" if unit else "")
+    )
+    return f"{groups['before']}confidence{groups.get('scale') or ''}: {value}"
