@@ -8,6 +8,7 @@ left if it is one. Every expression is possessive or bounded, so that reading ta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 
 from prompt4trust.verdict.certainty_score import certainty_score
@@ -63,11 +64,13 @@ def parse_verdict(
 ) -> Verdict | Invalid:
     r"""Read the answer and the confidence that a model's text states.
 
-    An answer is a letter in words ("the answer is B", "Option B is correct", "I choose B", 答案：B), in a box, a tag or
-    JSON, or at the beginning of the reply; it is read only where it stands alone ("C-reactive", "B virus", "A or B" and
-    "a benign lesion" are no letters). A confidence is a number after or before "confidence" and the like. A whole
-    number is read by the template's scale, one with a decimal point and at most 1 as a probability, and one on a scale
-    that the reply declares ("8 out of 10") by that; ranges and bounds are no confidence.
+    An answer is a letter in words ("the answer is B", "Option B is correct", "I choose B", 答案：B), in a box, a tag, a
+    table or JSON, behind the labels of other languages, or at the beginning of the reply; it is read only where it
+    stands alone ("C-reactive", "B virus", "A or B" and "a benign lesion" are no letters). Where no letter is announced,
+    the one option whose whole text is claimed is the answer. A confidence is a number after or before "confidence" and
+    the like. A whole number is read by the template's scale, one with a decimal point and at most 1 as a probability,
+    and one on a scale that the reply declares ("8 out of 10") by that; ranges, bounds, numbers of doubt
+    ("uncertainty: 20") and numbers off the scale are no confidence.
 
     Args:
         text: Anything at all.
@@ -83,7 +86,7 @@ def parse_verdict(
             by its fields "answer" and "confidence".
 
     Returns:
-        The verdict with its confidence clipped to [0, 1], or the reason why there is none. Never raises.
+        The verdict with its confidence in [0, 1], or the reason why there is none. Never raises.
 
     Example:
         >>> parse_verdict("The answer is B with confidence 85.", "ABCD")
@@ -155,9 +158,15 @@ def _plain(text: str, options: Mapping[str, str], sources: list[str]) -> str | I
     return without_quotations(in_english(without_tables(plain)))
 
 
+_DIGIT = re.compile(r"\d")
+
+
 def _reads_as_a_verdict(source: str, options: Mapping[str, str]) -> bool:
     """Whether a question's or an option's text claims an answer and states a confidence."""
-    plain = in_english(in_digits(without_markup(source)))
+    plain = in_digits(without_markup(source))
+    if not _DIGIT.search(plain):
+        return False
+    plain = in_english(plain)
     return bool(next(stated_confidences(plain, "per-cent"), None)) and not isinstance(
         claims_of(plain, options, by_text=False), Invalid
     )

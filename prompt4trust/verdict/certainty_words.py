@@ -16,9 +16,11 @@ _NOUNS = (
     r"|certitude\b|conviction\b|likely\b"
 )
 _ABROAD = (
-    r"置信度?|信心|把握|可信度|确信|确定性?|概率|可能性|信頼度|確信度?|確率|自信|확신|확률|신뢰도|Konfidenz|Sicherheit|sicher\b"
+    r"置信度?|信心|把握|可信度|确信|确定性?|概率|可能性|信頼度|確信度?|確率|自信度?|확신도?|자신감|확률|신뢰도|Konfidenz|Sicherheit|sicher\b"
     r"|Wahrscheinlichkeit|confiance\b|certeza\b|confianza\b|probabilidad\b|probabilité\b|seguro\b|sûre?\b"
-    r"|уверен\w{0,6}|вероятност\w{0,3}|ثقة"
+    r"|уверен\w{0,6}|достоверност\w{0,3}|вероятност\w{0,3}|ثقة|confidenza|fiducia|certezza|sicurezza|confiança|segurança"
+    r"|seguridad|certitude|zuversicht|vertrauen|gewissheit|zekerheid|vertrouwen|betrouwbaarheid|güven|pewnoś[cć]i?|ufności"
+    r"|tin cậy|tự tin|chắc chắn|keyakinan|kepercayaan|säkerhet|konfidens|tilltro|विश्वास"
 )
 CUE: Final = rf"(?:\b(?:{_NOUNS})|{_ABROAD})"
 """Pattern of a word beside which a number is one of confidence."""
@@ -36,10 +38,10 @@ CUED_NUMBERS: Final = (
     lower_case(
         rf"(?:\b(?:confidence|certainty|likelihood|odds|chances)|置信度|信心|把握|可信度|확신|신뢰도|確信度|信頼度)"
         rf"(?:{_GAP}{{0,4}}(?:level|score|rating|value|percentage|estimate|is|was|of|at|as|would|be|rated|in|for|this|my|the"
-        rf"|that|it|answer|diagnosis|choice|option|correct|right|high|low|moderate|medium|very|{_ABOUT}|水平|分数|为|是|有)"
+        rf"|that|it|answer|diagnosis|choice|option|correct|right|high|low|moderate|medium|very|boxed|{_ABOUT}|水平|分数|为|是|有)"
         rf"){{0,12}}{_GAP}{{0,6}}\s{{0,3}}(?=[\d.<>≥≤≈~★☆⭐百一二三四五六七八九十]|{_NUMERAL})",
     ),
-    lower_case(rf"(?:{_ABROAD})[ :=(\[\"'’”]{{0,4}}(?=\d)"),
+    lower_case(rf"(?:{_ABROAD})(?: ?\(\d{{1,3}} ?[-–] ?\d{{1,3}} ?%?\))?[ :=(\[\"'’”]{{0,4}}(?=\d)"),
     lower_case(r"(?:^|\n|[,;|] ?)[\"' ]{0,3}(?:probability|score|conf|prob|p)[\"' ]{0,2}[:=(][\"' ]{0,3}"),
     lower_case(rf"\b(?:I am|I'm|I’m|I'd be|I would be)(?: {_ABOUT})? (?=\d{{1,3}} ?%)"),
 )

@@ -157,7 +157,7 @@ _JOINED = lower_case(
     rf"(?: ?(?:[-–—~/±]|\+/?-|to|and|or|bis|到|至|或) ?\d{{1,4}}(?:[.,]\d{{1,4}})?(?![\d.]?\d){_TAIL}){{1,3}}"
 )
 _SURE_BEHIND = lower_case(
-    rf"[\s)\]\"'’”-]{{0,3}}(?:of |in |的|points? of )?{CUE}(?! (?:interval|limit|bound|band|region))"
+    rf"[\s)\]\"'’”-]{{0,3}}(?:of |in |的|points? of |de |di |d['’]|op )?{CUE}(?! (?:interval|limit|bound|band|region))"
 )
 _BY_LETTER = lower_case(r"(?<![\w'’-])[a-z](?:[)\].:,|–—=(\s\"'“”’-]|->|→|是|为){1,6}(?=[\d.<>≈~])")
 _OWN_LINE = lower_case(r"[\s)\]|.\"'}]{0,6}(?:$|\n)")

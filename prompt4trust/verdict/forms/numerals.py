@@ -31,6 +31,8 @@ _STARS: Final = (
 )
 # With a per cent sign behind it, the comma is a decimal one: "72,5 %".
 _COMMA = re.compile(r"(?<![\d.,])(\d{1,2}),(\d{1,2})(?= ?%)")
+# One of these is in all that is put; in lower case it is looked for far faster.
+_HINT = re.compile(rf"{'|'.join(_TENS)}|hundred|per ?cent|out of|[0-9] ?(?:,|stars?|points?)")
 
 
 def in_digits(text: str) -> str:
@@ -47,6 +49,8 @@ def in_digits(text: str) -> str:
         >>> in_digits("Confidence: eighty-five. One option, 4 stars out of five, seventy to ninety percent")
         'Confidence: 85. One option, 4 out of 5, 70 to 90 percent'
     """
+    if not _HINT.search(text.lower()):
+        return text
     for form in _FORMS:
         text = form.sub(_digits, text)
     for form, plain in _STARS:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from prompt4trust.verdict import Verdict, mark_self_assessments, parse_verdict, self_assessments
 from tests.prompt4trust.verdict.certainty_checker import claims_in
-from tests.prompt4trust.verdict.test_corpus import CORPUS
+from tests.prompt4trust.verdict.forms.test_languages import LABELS
+from tests.prompt4trust.verdict.test_corpus import CORPUS, LATER
 
 N = "[number left out]"
 
@@ -82,6 +83,23 @@ def test_no_verdict_can_be_read_from_a_marked_reply(case: dict[str, object]) -> 
         for order in ("conclude-first", "reason-first"):
             assert not isinstance(parse_verdict(shown, options, scale=scale, order=order), Verdict)
     assert claims_in(shown) == []
+
+
+@pytest.mark.parametrize("name", LATER)
+def test_nor_from_one_of_the_later_corpora(name: str) -> None:
+    for case in LATER[name]["cases"]:
+        options = LATER[name]["options"][case.get("options", "chest")]
+        shown = mark_self_assessments(case["reply"], options)
+        for scale in ("per-cent", "probability"):
+            assert not isinstance(parse_verdict(shown, options, scale=scale), Verdict), shown
+
+
+@pytest.mark.parametrize(("answer", "confidence"), LABELS)
+def test_nor_in_another_language(answer: str, confidence: str) -> None:
+    for said in (f"{confidence}: 72,5 %", f"{confidence}: 8/10", f"{confidence} (0-100): 72"):
+        shown = mark_self_assessments(f"{answer}: B\n{said}", "ABCD")
+        assert N in shown
+        assert not isinstance(parse_verdict(shown, "ABCD"), Verdict)
 
 
 def test_the_checker_itself_sees_claims() -> None:
