@@ -30,7 +30,7 @@ _FORMS = (
     re.compile(rf"{CUE}(?:(?:the\s++)?{CUE})?+{_OPTION}{_LETTER}", re.IGNORECASE),
     re.compile(
         r"\b(?:(?:correct|right|best|selected|chosen|final|preferred|my) (?:option|choice|letter"
-        r"|selection|pick|guess)"
+        r"|selection|pick|guess)(?: here)?"
         rf"|^(?:choice|option|guess|selection|prediction))(?: is| would be| ?[:=]){_GAP}*+{_OPTION}{_CAPITAL}",
         re.IGNORECASE | re.MULTILINE,
     ),
@@ -239,6 +239,7 @@ _NOT_MEANT = re.compile(
     r"|\bno (?:way|evidence|reason|indication|sign|proof|basis)\b|\b(?:ignor|translat|repeat|quot"
     r"|cop(?:y|ied)|echo|inject)\w*"
     rf"|\bwho\b[^.\n]{{0,20}}\b{_SAY}|(?:\w['’]s|s['’]|\b(?:your|his|her|their)) (?:final |own |correct |best )?$"
+    r"|\b(?:old|reference|student|user|expected|given|original|provisional|working) ?$|(?:错误|不正确|排除|否定)的?$"
     r"|\b(?:second|alternative|another|other|worst|least likely|next|previous|runner-up)(?:[ -]best)? ?$"
     r"|怀疑|不是|不认为|并非|如果|假如|假设|是否|例如|比如|您问|你问|您说|你说|不能|无法|不确定",
     re.IGNORECASE,
@@ -278,7 +279,9 @@ def is_meant(text: str, start: int, at: int) -> bool:
 _LEAD = re.compile(r"[\s(\[\"'“_]*+([A-Z])(?![^\W_])[\s)\]\"'”_.:,;–—(-]*+")
 _LISTING = re.compile(r"^[ (\[]*+[A-Z] ?[.):]", re.MULTILINE)
 _AFTER_LEAD = re.compile(
-    r"(?:with |at |my |and |a )*+(?:confiden|certain|\d++(?:\.\d++)? ?(?:%|percent|confiden)|置信|信心)", re.I
+    r"(?:I(?:['’]d| would) (?:put|say|rate|estimate|give) |with |at |my |and |a )*+"
+    r"(?:confiden|certain|\d++(?:\.\d++)? ?(?:%|percent|confiden)|置信|信心)",
+    re.I,
 )
 
 

@@ -29,7 +29,7 @@ _NUMERAL = (
     r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred"
     r"|a hundred)\b"
 )
-_GAP = r"[\s:=\"'“”‘’(\[|*_>–—,-]"
+_GAP = r"[\s:=\"'“”‘’(\[\]|*_>–—,-]"
 _ABOUT = (
     r"(?:about|approximately|approx\.?|around|roughly|nearly|almost|at least|at most|over|up to|only|just|a|an|大约|约)"
 )

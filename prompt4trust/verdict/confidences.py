@@ -21,8 +21,11 @@ _PAREN_SCALE = (
     r"(?:(\d{1,3}) ?(?:[-–—]|to) ?(\d{1,3})(?: ?%)?|%|per ?cent|(\d{1,3}))\s?\))?+"
 )
 _BOUND = r"(at least|at most|over|above|more than|less than|below|under|up to|between|>=?|<=?|≥|≤)"
-# "Uncertainty", "overconfidence", a lack of confidence and what is left to 1 are none.
-_NEGATED = r"(?<!un)(?<!over)(?<!under)(?<!non)(?<!non-)(?<!lack of )(?<!loss of )(?<!1 - )(?<!1 – )(?<!1 − )(?<!1-)"
+# "Uncertainty", "overconfidence", a lack of confidence, what is left to 1 and what is asked for are none.
+_NEGATED = (
+    r"(?<!un)(?<!over)(?<!under)(?<!non)(?<!non-)(?<!\bno )(?<!lack of )(?<!loss of )(?<!1 - )(?<!1 – )(?<!1 − )(?<!1-)"
+    r"(?<!inverse )(?<!classification )(?<!prior )(?<!previous )(?<!required )(?<!minimum )(?<!maximum )(?<!average )"
+)
 _CUED = re.compile(
     rf"{_NEGATED}(?:confidence|certainty|(?:^|(?<=[,;] ))(?:probability|likelihood)(?= ?[:=(]))"
     r"(?: (?:level|score|rating|value|percentage|estimate))?+"
@@ -35,7 +38,7 @@ _CUED = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _CHINESE = re.compile(
-    r"(?<![不非无没缺])(?<!没有)(?<!缺乏)(?:置信度|置信水平|信心|把握|可信度|确信度)()(?:水平|分数|为|是|约|大约|有|[:=\s])*+"
+    r"(?<![不非无没缺])(?<!没有)(?<!缺乏)(?:置信度|置信水平|信心|把握|可信度|确信度)()(?:水平|分数|指数|为|是|约|大约|有|[:=\s])*+"
     rf"(?:\((\d{{1,3}})[-–—](\d{{1,3}})()%?\)(?:[:=\s]|为|是)*+)?+(?:{_BOUND})?+{_NUMBER}{_UNIT}"
 )
 _SAID = re.compile(
@@ -70,7 +73,7 @@ _ANOTHER = re.compile(
 )
 _ATTACHED = re.compile(
     r"\s?(?:\((?:this is )?(?:the )?(?:confidence |probability ))?(?:for|in|about|that) (?:option )?\(?"
-    r"(?-i:([A-HJ-Z]))\b",
+    r"(?-i:([A-HJ-Z]))\b|\s?\((?:option )?(?-i:([A-Z]))\)",
     re.IGNORECASE,
 )
 _NO_SINGLE_NUMBER = re.compile(
@@ -78,7 +81,9 @@ _NO_SINGLE_NUMBER = re.compile(
     r"|e[-+]?\d"
     r"|\s?(?:±|\+/?-)|\+|[½¼¾⅓⅔]|\s?(?:or|and) (?:more|less|higher|above|lower|below|over)\b"
     r"|以上|以下|以内|未満|超|多|成|折|分中|分之"
-    r"|[- ]?(?:odd|something|plus)\b|,? ?(?:or )?(?:maybe|perhaps|possibly|rather|now) \d|\s?(?:→|->|=>)\s?\d"
+    r"|[- ]?(?:odd|something|plus)\b|,? ?(?:or )?(?:maybe|perhaps|possibly|rather|now) \d|\s?(?:→|->|=>)\s?\d|[↑↓?]|:\d"
+    r"|\s?%?\s?\(?(?:if|unless|assuming)\b|\s?\(\d ?=|\s?in\s?\d"
+    r"|\s?(?:[cm]m|ml|kg|HU|kV|years?|months?|weeks?|days?|hours?)\b"
     r"|\s?/|\s?stars?\b|\.\d|(?:st|nd|rd|th)\b|\s?=|-?\s?point\b|\s?of\b|[^.\n\d]{0,40}\b(?:scale|likert)\b"
     r"|[^.\n\d]{0,12}\d{1,3}-point\b",
     re.IGNORECASE,
@@ -86,7 +91,8 @@ _NO_SINGLE_NUMBER = re.compile(
 # The confidence is one in the contrary: "80% sure that I am wrong", "20% confident that it is not B".
 _OF_THE_CONTRARY = re.compile(
     r"\s?\(?(?:,? ?(?:that|this|it|I|my|the|there|in|of)\b[^.\n;,]{0,60}?(?:\b(?:not|wrong|incorrect|false|mistaken"
-    r"|error|neither|none|no option|else|another|other than)\b|n['’]t\b)|(?:un(?:sure|certain)|doubt|uncertainty)\b"
+    r"|cannot|excluded|ruled out|error|neither|none|no option|else|another|other than)\b|n['’]t\b)"
+    r"|(?:un(?:sure|certain)|doubt|uncertainty)\b"
     r"|[^.\n;,]{0,50}?\b(?:error|wrong|incorrect|mistaken)\b)",
     re.IGNORECASE,
 )
@@ -186,7 +192,7 @@ def _cued(text: str, match: re.Match[str], scale: Scale) -> Stated:
             bound = "unknown scale"
     attached = _ATTACHED.match(text, end)
     if attached:
-        letter = attached[1]
+        letter = attached[1] or attached[2]
     value = None
     if top is None and float(number) > 100 and _PUBLISHED.match(text, match.start()):
         number = "100"

@@ -97,6 +97,8 @@ _MARKUP = (
         ),
         r"\1\2",
     ),
+    (re.compile(r"<conf>|\[confidence\]", re.IGNORECASE), " confidence: "),
+    (re.compile(r"\[answer\]", re.IGNORECASE), " answer: "),
     (re.compile(r"</t[dh]>", re.IGNORECASE), " | "),
     (re.compile(r"</?(?:table|thead|tbody|tr)>", re.IGNORECASE), "\n"),
     (re.compile(r"<t[dh]>", re.IGNORECASE), ""),
@@ -119,7 +121,7 @@ _MARKUP = (
     ),
 )
 # Single lines of single blanks and signs with which no pattern above begins.
-_UNMARKED = re.compile(r"(?!(?i:.*on a scale ))(?:[!\"%-)+-;=-\[\]^_a-{}~]| (?! ))*+")
+_UNMARKED = re.compile(r"(?!(?i:.*on a scale ))(?:[!\"%-)+-;=-Z\]^_a-{}~]| (?! ))*+")
 
 
 def without_markup(text: str, *, blanks: bool = True) -> str:

@@ -101,7 +101,7 @@ _ANY_SURE = "|".join(each.sure for each in _LANGUAGES)
 _EQUALS = "|".join(each.equals for each in _LANGUAGES if each.equals)
 # One of these is in every label above; in lower case, it is looked for far faster than the labels are.
 _HINT = re.compile(
-    r"respuest|opción|elecci|confian|certez|segurid|segur[oa]|répons|choix|option|certitud|certain|sûr|antwort|lösung"
+    r"respuest|opción|elecci|confian|certez|segurid|segur[oa]|répons|chois|choix|elijo|wähle|escolho|scelgo|kies|option|certitud|certain|sûr|antwort|lösung"
     r"|auswahl|konfidenz|sicher|zuversicht|vertrauen|gewiss|rispost|opzion|scelta|confidenz|fiducia|sicur|cert[oa]|respost"
     r"|opção|escolha|alternativa|antwoord|keuze|zeker|vertrouwen|betrouwbaar|cevap|yanıt|güven|odpowied|pewnoś|ufno"
     r"|đáp|câu|trả|độ|jawaban|keyakin|keperca|svar|säkerhet|konfidens|tilltro|[\u0400-\uffff]"
@@ -123,6 +123,12 @@ _VALUE = (
 _BEGINS = r"^[-•·– ]{0,4}(?:\d[.)] )?"
 _ANSWER_LABEL = re.compile(
     rf"(?P<before>{_BEGINS}|[.;|] )(?:{_ANY_ANSWER})(?: ?\([^()\n]{{1,24}}\))?(?: ?[:=]| [—–-] )", _FLAGS
+)
+_CHOOSES = re.compile(
+    rf"(?P<before>{_BEGINS}|[.!] )(?:je choisis|elijo|ich wähle|escolho|scelgo|ik kies|(?:я )?выбираю)"
+    r"(?: (?:la opción|l['’]option|a opção|l['’]opzione|option|optie|antwort|вариант))?"
+    r" (?=[(\"“]?(?-i:[A-Z])(?![^\W_]))",
+    _FLAGS,
 )
 _ANSWER_SENTENCES = tuple(
     re.compile(rf"(?P<before>{_BEGINS}|[.!] )(?:{each.answer}) (?:{each.equals}) ", _FLAGS)
@@ -185,7 +191,7 @@ def in_english(text: str) -> str:
     text = _PER_CENT.sub("%", text)
     text = _VERB_LAST.sub(r"\g<before>The answer is \g<letter>", text)
     text = _ANSWER_LABEL.sub(r"\g<before>Answer:", text)
-    for sentence in _ANSWER_SENTENCES:
+    for sentence in (_CHOOSES, *_ANSWER_SENTENCES):
         text = sentence.sub(r"\g<before>The answer is ", text)
     for form in _CONFIDENCE:
         text = form.sub(_stated, text)

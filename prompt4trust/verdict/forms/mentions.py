@@ -17,18 +17,26 @@ _SO = r"(?:(?:so|hence|thus|therefore|overall|rather|instead|most likely|likely|
 _LETTER = r"[(\[\"“]?(?-i:([A-Z]))(?![^\W_])[)\]\"”]?"
 _ENDS = r"(?=\s?(?:[.;]|,? ?(?:and |with )?(?:my )?confidence|\(|$)|,(?! or\b))"
 _FLAGS = re.IGNORECASE | re.MULTILINE
+_SHOWS = (
+    r"(?:shows?|demonstrates?|reveals?|is|are|suggests?|indicates?|represents?|supports?|favou?rs?|consistent with"
+    r"|compatible with|points? to|fits?|matches|depicts?|displays?|confirms?)"
+)
+# The verb behind the letter confirms it, so that it cannot be the beginning of a name.
+_CONFIRMED = re.compile(
+    rf"(?:{_STARTS}{_SO}|\b(?:believe|think|conclude) (?:that )?)(?:option|choice) ?{_LETTER}"
+    r" (?:(?:best fits|fits best|best matches|matches best|is the best fit)"
+    r"(?=[.;,\n]|$| the (?:findings?|image|picture|appearance|description)\b)"
+    r"|is (?:the )?(?:best|most (?:likely|consistent|appropriate|probable|plausible|fitting))\b"
+    r"(?! (?:if|when|unless|only|for)\b))",
+    _FLAGS,
+)
 _LETTER_FORMS = (
+    _CONFIRMED,
     # As in: the image shows a pneumothorax (option B).
     re.compile(
-        r"\b(?:shows?|demonstrates?|reveals?|is|are|suggests?|indicates?|represents?|supports?|favou?rs?"
-        r"|consistent with|compatible with|points? to|fits?|matches|depicts?|displays?|confirms?)\b"
+        rf"\b{_SHOWS}\b"
         r"[^.;:\n()]{1,80}\((?:option|choice|answer):? (?-i:([A-Z]))\)",
         re.IGNORECASE,
-    ),
-    re.compile(
-        rf"{_STARTS}{_SO}(?:option|choice) ?{_LETTER} (?:best fits|fits best|best matches|matches best|fits the"
-        r"|is (?:the )?(?:best|most (?:likely|consistent|appropriate|probable|plausible|fitting)))\b",
-        _FLAGS,
     ),
     re.compile(rf"{_STARTS}{_SO}it(?: is|['’]s| must be| has to be) (?:option )?{_LETTER}{_ENDS}", _FLAGS),
     re.compile(
@@ -37,11 +45,12 @@ _LETTER_FORMS = (
         re.IGNORECASE,
     ),
     re.compile(
-        rf"^(?:final )?answer (?:option )?{_LETTER}(?=[.,]?\s?(?:(?:and |with )?(?:my )?confidence\b|$))", _FLAGS
+        rf"{_STARTS}(?:final )?answer (?:option )?{_LETTER}(?=[.,]?\s?(?:(?:and |with )?(?:my )?confidence\b|$))",
+        _FLAGS,
     ),
     re.compile(
         r"^(?:the |my )?(?:final |overall )?(?:verdict|decision|conclusion|diagnosis|impression|pick|response|result"
-        rf"|selection|choice)(?: is| ?[:=—–]| ->| -) ?(?:option )?{_LETTER}{_ENDS[:-1]}| [—–-])",
+        rf"|selection|choice|most likely)(?: is| ?[:=—–]| ->| -) ?(?:option )?{_LETTER}{_ENDS[:-1]}| [—–-])",
         _FLAGS,
     ),
 )
@@ -68,7 +77,8 @@ def claims_in_sentences(text: str, options: Mapping[str, str]) -> Iterator[Claim
         match.start(1): match.start() for form in _LETTER_FORMS for match in islice(form.finditer(text), MOST_CLAIMS)
     }
     for at, start in sorted(found.items()):
-        if text[at] in options and stands_alone(text, at):
+        confirmed = _CONFIRMED.match(text, start) is not None
+        if text[at] in options and (confirmed or stands_alone(text, at)):
             meant = is_meant(text, start, at) and not _COMPARED.search(text[_sentence_start(text, start) : at])
             said = text[start:at].lower()
             others = any(own and own.lower() in said for letter, own in options.items() if letter != text[at])
@@ -98,7 +108,7 @@ _TEXT_ENDS = (
 )
 # A reply that begins with a text ("Right. Let me look") means it as its answer where a confidence is next.
 _SURE_NEXT = (
-    r"(?=\s?(?:[(\[](?:option )?[A-Za-z][)\]])?[\s.,;:(—–-]{0,3}"
+    r"(?=\s?(?:[(\[](?:option )?[A-Za-z][)\]]|[.,;:(—–\n-]| with\b)[\s.,;:(—–-]{0,3}"
     r"(?:(?:and|at|with|about|my|a|I['’]d say|I am|I['’]m) ){0,3}(?:confidence|certainty|\d))"
 )
 _OWN_LETTER = re.compile(r"\s?[(\[](?:option )?([A-Za-z])[)\]]", re.IGNORECASE)
@@ -134,6 +144,7 @@ def claims_by_text(text: str, options: Mapping[str, str]) -> Iterator[Claim]:
         rf"{_STARTS}(?:the |my )?{_OF_KIND}{_KINDS}(?: is| would be| ?[:=—–]) (?:{_SO}){_ARTICLE}{said}",
         rf"{_STARTS}{_SO}(?:it|this)(?: is|['’]s| must be) {_SO}{_ARTICLE}{said}",
         rf"\A\W{{0,3}}{said}{_SURE_NEXT}",
+        rf"\b{_SHOWS} (?:[^.;:\n()]{{0,40}} )?{said}(?= ?[(\[](?:option )?[A-Za-z][)\]])",
         rf"{_STARTS}{_ARTICLE}(?P<said>{'|'.join(map(re.escape, letters))}) is (?:clearly |therefore )?(?:the|my)"
         r" (?:(?:correct|best|right|final|most likely) ){0,2}(?:answer|diagnosis|choice|option)\b",
     )
@@ -150,7 +161,8 @@ def claims_by_text(text: str, options: Mapping[str, str]) -> Iterator[Claim]:
         own = _OWN_LETTER.match(flat, end)
         several = own is not None and own[1].upper() != letters[said]
         several = several or any(False in mentions[option] for option in letters if option != said)
-        meant = is_meant(flat, each.start(), at) and True not in mentions[said]
+        compared = _COMPARED.search(flat[_sentence_start(flat, at) : at])
+        meant = is_meant(flat, each.start(), at) and not compared and True not in mentions[said]
         yield Claim(each.start(), at, own.end() if own else end, letters[said], several, meant)
 
 

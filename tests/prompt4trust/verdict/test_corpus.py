@@ -19,7 +19,7 @@ def corpus(name: str) -> dict[str, Any]:
 
 
 CORPUS = corpus("corpus")
-LATER = {name: corpus(name) for name in ("corpus_forms", "corpus_after", "corpus_traps")}
+LATER = {name: corpus(name) for name in ("corpus_forms", "corpus_after", "corpus_traps", "corpus_last")}
 TOLD = ("question", "scale", "order", "finish_reason")
 
 
@@ -62,4 +62,9 @@ def test_the_later_corpora_hold_what_the_docs_count() -> None:
     counts = {
         name: (len(each["cases"]), sum("reads" in case for case in each["cases"])) for name, each in LATER.items()
     }
-    assert counts == {"corpus_forms": (120, 77), "corpus_after": (60, 40), "corpus_traps": (107, 0)}
+    assert counts == {
+        "corpus_forms": (120, 77),
+        "corpus_after": (60, 40),
+        "corpus_traps": (107, 0),
+        "corpus_last": (137, 40),
+    }
