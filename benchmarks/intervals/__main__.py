@@ -40,15 +40,22 @@ def main(
     began = time.perf_counter()
     if unknown := set(only or []) - set(DESIGNS) - set(PAIRS):
         raise typer.BadParameter(f"no design or pair is called {sorted(unknown)[0]!r}", param_hint="--only")
+    how = {
+        "samples": samples,
+        "again": again,
+        "resamples": resamples,
+        "seed": seed,
+        "standard_error_at_95": round(float(np.sqrt(0.95 * 0.05 / samples)), 4),
+    }
+    if only:
+        _kept(output, how)  # not after an hour's work
     wanted = set(only or [*DESIGNS, *PAIRS])
-    cells: dict[str, Any] = {}
+    cells: dict[str, dict[str, dict[str, Coverage]]] = {}
     for design in (each for each in DESIGNS if each in wanted):
         for n in sizes:
             for metric, found in cover(design, n, samples, resamples=resamples, seed=seed).items():
                 if again and metric in ERRORS and found.near_an_edge:
-                    more = count_again(design, n, metric, again, resamples=resamples, seed=seed)
-                    if more.beyond:  # the same samples and as many more
-                        more = count_again(design, n, metric, 2 * again, resamples=resamples, seed=seed)
+                    more = _counted_again(design, n, metric, again, resamples=resamples, seed=seed)
                     found = replace(more, bootstrap=found.bootstrap)
                 cells.setdefault(metric, {}).setdefault(design, {})[str(n)] = found
                 console.print(f"{design}, n = {n}, {metric}: {found.held:.4f} of {found.samples}")
@@ -58,28 +65,36 @@ def main(
         }
     for metric, rows in cells.items():
         table = Table(f"{metric}: share held (bootstrap)", *(f"n = {n}" for n in sizes), box=None)
-        for design, found in rows.items():
-            table.add_row(design, *(f"{found[str(n)].held:.3f} ({found[str(n)].bootstrap:.3f})" for n in sizes))
+        for design, by_n in rows.items():
+            table.add_row(design, *(f"{each.held:.3f} ({each.bootstrap:.3f})" for each in by_n.values()))
         console.print(table)
-    how = {
-        "samples": samples,
-        "again": again,
-        "resamples": resamples,
-        "seed": seed,
-        "standard_error_at_95": round(float(np.sqrt(0.95 * 0.05 / samples)), 4),
-    }
     counted: dict[str, Any] = {
-        metric: {design: {n: _json(each) for n, each in found.items()} for design, found in rows.items()}
+        metric: {design: {n: each.as_json() for n, each in by_n.items()} for design, by_n in rows.items()}
         for metric, rows in cells.items()
     }
     minutes = (time.perf_counter() - began) / 60
-    if only and output.exists():
-        kept = json.loads(output.read_text(encoding="utf-8"))
-        if {name: kept.get(name) for name in how} != how:
-            raise typer.BadParameter(f"{output} was counted otherwise", param_hint="--only")
-        counted, minutes = _merged(kept["cells"], counted), minutes + kept.get("minutes", 0)
+    if only:
+        kept = _kept(output, how)
+        counted, minutes = _merged(kept.get("cells", {}), counted), minutes + kept.get("minutes", 0)
     figures = {**how, "minutes": round(minutes, 1), "cells": counted}
     output.write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+
+
+def _counted_again(design: str, n: int, metric: str, again: int, *, resamples: int, seed: int) -> Coverage:
+    found = count_again(design, n, metric, again, resamples=resamples, seed=seed)
+    if found.beyond:  # the same samples and as many more
+        found = count_again(design, n, metric, 2 * again, resamples=resamples, seed=seed)
+    return found
+
+
+def _kept(output: Path, how: dict[str, float]) -> dict[str, Any]:
+    """Read what was counted before, in the same way; empty where nothing was."""
+    if not output.exists():
+        return {}
+    kept: dict[str, Any] = json.loads(output.read_text(encoding="utf-8"))
+    if {name: kept.get(name) for name in how} != how:
+        raise typer.BadParameter(f"{output} was counted otherwise", param_hint="--only")
+    return kept
 
 
 def _merged(kept: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
@@ -88,16 +103,8 @@ def _merged(kept: dict[str, Any], new: dict[str, Any]) -> dict[str, Any]:
     for metric in dict.fromkeys([*kept, *new]):
         before, now = kept.get(metric, {}), new.get(metric, {})
         rows = {name: {**before.get(name, {}), **now.get(name, {})} for name in (*DESIGNS, *PAIRS)}
-        merged[metric] = {name: dict(sorted(found.items(), key=_answers)) for name, found in rows.items() if found}
+        merged[metric] = {name: {n: found[n] for n in sorted(found, key=int)} for name, found in rows.items() if found}
     return merged
-
-
-def _answers(cell: tuple[str, Any]) -> int:
-    return int(cell[0])
-
-
-def _json(found: Coverage) -> dict[str, float]:
-    return found.as_json()
 
 
 if __name__ == "__main__":

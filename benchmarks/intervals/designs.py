@@ -41,20 +41,16 @@ def _even(random: np.random.Generator, n: int) -> Floats:
     return np.round(random.random(n), 2)
 
 
-def _calibrated(draw: Callable[[np.random.Generator, int], Floats]) -> Design:
-    def design(random: np.random.Generator, n: int) -> tuple[Floats, Floats]:
-        stated = draw(random, n)
-        return stated, stated
-
-    return design
-
-
 def _off(draw: Callable[[np.random.Generator, int], Floats], truth: Callable[[Floats], Floats]) -> Design:
     def design(random: np.random.Generator, n: int) -> tuple[Floats, Floats]:
         stated = draw(random, n)
         return stated, truth(stated)
 
     return design
+
+
+def _calibrated(draw: Callable[[np.random.Generator, int], Floats]) -> Design:
+    return _off(draw, lambda p: p)
 
 
 def _one_confidence(value: float) -> Callable[[np.random.Generator, int], Floats]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from types import MappingProxyType
 
@@ -10,11 +10,12 @@ import numpy as np
 import numpy.typing as npt
 
 from benchmarks.intervals.designs import DESIGNS, PAIRS, Floats, population_error
-from prompt4trust.metrics import METRICS, Interval, bootstrap_intervals, metric_intervals
-from prompt4trust.metrics.bootstrap import Metric, paired_difference
+from prompt4trust.metrics import Interval, bootstrap_intervals, metric_intervals
+from prompt4trust.metrics.bootstrap import Metric, percentile_interval
 from prompt4trust.metrics.calibration import accuracy_of, ace_of, ece_of
 from prompt4trust.metrics.intervals import metric_difference, sampled_metrics
 
+Bools = npt.NDArray[np.bool_]
 ERRORS: Mapping[str, Metric] = MappingProxyType({"ece": ece_of, "ace": ace_of})
 WANTED = (0.93, 0.97)
 """Share of samples that an interval is to hold the truth in."""
@@ -96,21 +97,15 @@ def cover(design: str, n: int, samples: int, *, resamples: int = 400, seed: int 
     Returns:
         Metric -> coverage.
     """
-    draw = DESIGNS[design]
-    metrics = {**ERRORS, "accuracy": METRICS["accuracy"]}
-    truths = {name: 0.0 if design.startswith("calibrated") else population_error(draw, ERRORS[name]) for name in ERRORS}
-    truths["accuracy"] = population_error(draw, accuracy_of)
-    random = np.random.default_rng([seed, n, list(DESIGNS).index(design)])
+    metrics = {**ERRORS, "accuracy": accuracy_of}
     found, old = [], []
-    for sample in range(samples):
-        stated, chance = draw(random, n)
-        right = random.random(n) < chance
+    for sample, (stated, right) in enumerate(_samples(design, n, samples, seed)):
         found.append(metric_intervals(stated, right, metrics, resamples=resamples, seed=sample))
         if sample < BOOTSTRAPPED:
             old.append(bootstrap_intervals(stated, right, metrics, resamples=resamples, seed=sample))
     return {
-        name: Coverage.of(truths[name], [each[name] for each in found], [each[name] for each in old])
-        for name in metrics
+        name: Coverage.of(_truth(design, metric), [each[name] for each in found], [each[name] for each in old])
+        for name, metric in metrics.items()
     }
 
 
@@ -128,16 +123,26 @@ def count_again(design: str, n: int, metric: str, samples: int, *, resamples: in
     Returns:
         Coverage, the bootstrap not being counted again.
     """
-    draw = DESIGNS[design]
-    truth = 0.0 if design.startswith("calibrated") else population_error(draw, ERRORS[metric])
-    random = np.random.default_rng([seed, n, list(DESIGNS).index(design), 1 + list(ERRORS).index(metric)])
-    found = []
-    for sample in range(samples):
+    only, stream = {metric: ERRORS[metric]}, 1 + list(ERRORS).index(metric)
+    found = [
+        metric_intervals(stated, right, only, resamples=resamples, seed=sample)[metric]
+        for sample, (stated, right) in enumerate(_samples(design, n, samples, seed, stream))
+    ]
+    return Coverage.of(_truth(design, ERRORS[metric]), found, [])
+
+
+def _samples(design: str, n: int, samples: int, seed: int, *stream: int) -> Iterator[tuple[Floats, Bools]]:
+    """Draw the confidences and outcomes of so many samples, shape [n] each, from a stream of their own."""
+    draw, random = DESIGNS[design], np.random.default_rng([seed, n, list(DESIGNS).index(design), *stream])
+    for _ in range(samples):
         stated, chance = draw(random, n)
-        right = random.random(n) < chance
-        only = {metric: ERRORS[metric]}
-        found.append(metric_intervals(stated, right, only, resamples=resamples, seed=sample)[metric])
-    return Coverage.of(truth, found, [])
+        yield stated, random.random(n) < chance
+
+
+def _truth(design: str, metric: Metric) -> float:
+    if metric in ERRORS.values() and design.startswith("calibrated"):
+        return 0.0  # where a computed one is 0 but for the sum's rounding
+    return population_error(DESIGNS[design], metric)
 
 
 def cover_difference(pair: str, n: int, samples: int, *, resamples: int = 400, seed: int = 0) -> Coverage:
@@ -156,15 +161,14 @@ def cover_difference(pair: str, n: int, samples: int, *, resamples: int = 400, s
     found, old = [], []
     for sample in range(samples):
         chance, *stated = draw(random, n)
-        right: npt.NDArray[np.bool_] = random.random(n) < chance
+        right: Bools = random.random(n) < chance
         mine, theirs = (
             sampled_metrics(each, right, {"ece": ece_of}, resamples=resamples, seed=sample)["ece"] for each in stated
         )
         found.append(metric_difference(mine, theirs))
-        if sample >= BOOTSTRAPPED:
-            continue
-        replicates = ((each.interval.value, each.resampled) for each in (mine, theirs))
-        old.append(paired_difference(*replicates))
+        if sample < BOOTSTRAPPED:
+            difference = mine.interval.value - theirs.interval.value
+            old.append(percentile_interval(difference, mine.resampled - theirs.resampled))
     return Coverage.of(truth, found, old)
 
 

@@ -110,33 +110,6 @@ def bootstrap_replicates(
     }
 
 
-def paired_difference(mine: tuple[float, FloatArray], theirs: tuple[float, FloatArray]) -> Interval:
-    """Compute a difference with its percentile interval, question by question.
-
-    A hard question is hard for both estimators, which cancels: the interval is narrower than two intervals side by
-    side suggest. Not for calibration errors, as above: `metric_difference` is for all metrics.
-
-    Args:
-        mine: A metric of one estimator, from `bootstrap_replicates`.
-        theirs: The same metric of another, on the same questions in the same order, with the same seed.
-
-    Returns:
-        Mine less theirs.
-
-    Source: Efron and Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 8 (paired data).
-
-    Example:
-        >>> from prompt4trust.metrics import METRICS
-        >>> chosen = {"accuracy": METRICS["accuracy"]}
-        >>> mine = bootstrap_replicates([0.8] * 100, [True] * 80 + [False] * 20, chosen)["accuracy"]
-        >>> theirs = bootstrap_replicates([0.8] * 100, [True] * 70 + [False] * 30, chosen)["accuracy"]
-        >>> difference = paired_difference(mine, theirs)
-        >>> round(difference.value, 2), difference.low > 0
-        (0.1, True)
-    """
-    return percentile_interval(mine[0] - theirs[0], mine[1] - theirs[1])
-
-
 def _resampled(
     confidence: npt.ArrayLike,
     correct: npt.ArrayLike,

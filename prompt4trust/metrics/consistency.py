@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from prompt4trust.metrics.bootstrap import Interval, Metric
+from prompt4trust.metrics.bootstrap import Interval, Metric, percentile_interval
 from prompt4trust.metrics.tally import FloatArray, Tally
 
 
@@ -36,10 +36,8 @@ def consistency_band(confidence: npt.ArrayLike, metric: Metric, *, resamples: in
         >>> round(band.value, 2), round(band.low, 2), round(band.high, 2)
         (0.04, 0.0, 0.12)
     """
-    drawn = calibrated_outcomes(confidence, resamples, seed)
-    values = metric(drawn)
-    low, high = np.percentile(values, [2.5, 97.5])
-    return Interval(float(values.mean()), float(low), float(high))
+    values = metric(calibrated_outcomes(confidence, resamples, seed))
+    return percentile_interval(float(values.mean()), values)
 
 
 def reliability_band(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from prompt4trust.metrics.bootstrap import Interval
+from prompt4trust.metrics.bootstrap import Interval, percentile_interval
 from prompt4trust.metrics.calibration import ece_of
 from prompt4trust.metrics.consistency import calibrated_outcomes
 from prompt4trust.metrics.tally import check_rows
@@ -92,7 +92,6 @@ def worst_group(
         ],
         axis=0,
     )
-    low, high = np.percentile(chance, [2.5, 97.5])
     return WorstGroup(
         group=worst,
         n=len(places[worst]),
@@ -100,5 +99,5 @@ def worst_group(
         ece=Interval(
             told[worst].value, max(each.low for each in told.values()), max(each.high for each in told.values())
         ),
-        by_chance=Interval(float(chance.mean()), float(low), float(high)),
+        by_chance=percentile_interval(float(chance.mean()), chance),
     )
