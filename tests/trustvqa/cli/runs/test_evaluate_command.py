@@ -80,6 +80,20 @@ def trustvqa(folder: Path, *arguments: Argument, status: int = 0, environment: E
     return run_command(folder, *arguments, "--resamples", "50", status=status, environment=environment)
 
 
+def test_calibrate_asks_some_questions_without_their_right_option(data: Path, tmp_path: Path) -> None:
+    server = ScriptedServer()
+    with serving(server) as models:
+        command: list[Argument] = ["calibrate", "--data", data, "--methods", "verbalized", "--family", "platt", *models]
+        out, _ = trustvqa(tmp_path, *command, "--registry", "reg", "--probe-rows", "0.25")
+        assert f"fitted on {N + N // 3} valid answers" in out
+        removed = [prompt for prompt in server.prompts if "None of the above" in prompt]
+        assert (len(server.prompts), len(removed), len(set(removed))) == (N + N // 3, N // 3, N // 3)
+        assert all("A. None of the above" in prompt and "B. y" in prompt for prompt in removed)
+        # The same command asks nothing anew, but for the recheck of either run.
+        trustvqa(tmp_path, *command, "--registry", "reg", "--probe-rows", "0.25")
+        assert len(server.prompts) == N + N // 3 + 2
+
+
 def test_calibrate_then_evaluate(data: Path, tmp_path: Path) -> None:
     server = ScriptedServer()
     with serving(server) as models:
