@@ -63,7 +63,7 @@ FULL = Plan(
     exam=2_000,
 )
 
-# Batches of two: an arithmetic in bfloat16 that the processor lacks is most of the time that these steps take.
+# Batches of two: that every stage runs shows on two rows as on eight, in less than half of the time.
 _FEW = LanguageSettings(steps=3, batch=2, guidance=1.0)
 FAST = Plan(
     corpus_rounds=150,
