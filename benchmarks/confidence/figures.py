@@ -58,8 +58,8 @@ class Row:
         n: Test questions.
         calls: Calls of a model an answer, the policy's included.
         seconds: Seconds spent waiting for them, one after the other.
-        metrics: Name -> value, interval and resamples: accuracy, those of `ORDER` (calibrated), "ece_raw", "ece",
-            "answered_at_5", "wrong_at_5" and the like at 10.
+        metrics: Name -> value, interval and resamples: accuracy, those of `ORDER` and "nll" (calibrated), "ece_raw",
+            "ece", "answered_at_5", "wrong_at_5" and the like at 10.
     """
 
     method: str
@@ -80,7 +80,7 @@ class Row:
             **{name: each.interval.as_json() for name, each in self.metrics.items()},
         }
 
-    def less(self, other: Row) -> dict[str, object]:
+    def less(self, other: Row) -> dict[str, dict[str, float | None]]:
         """Subtract another method's metrics, question by question; both answered the same questions."""
         return {name: metric_difference(each, other.metrics[name]).as_json() for name, each in self.metrics.items()}
 
@@ -91,6 +91,7 @@ def row(
     guard: Sequence[Prediction],
     test: Sequence[Prediction],
     *,
+    family: str | None = None,
     resamples: int = 1000,
     seed: int = 0,
 ) -> Row:
@@ -101,10 +102,11 @@ def row(
         calibration: Its answers that the calibrator is chosen and fitted on.
         guard: Others, that thresholds are proved on.
         test: Others, that are reported; in the same order for every method.
+        family: The calibrator's family; None to choose it.
         resamples: Of the bootstrap, by picture.
         seed: Of the folds and of the bootstrap.
     """
-    calibrator = _fitted(method, calibration, seed)
+    calibrator = _fitted(method, calibration, seed, family)
     thresholds = fit_guard(
         checked_answers(guard, calibrator),
         name="guard",
@@ -117,7 +119,8 @@ def row(
     stated = PredictionArrays.of(test)
     corrected = stated.calibrated(calibrator)
     measure = partial(sampled_metrics, clusters=stated.clusters, resamples=resamples, seed=seed)
-    found = measure(corrected.confidence, corrected.correct, {"accuracy": accuracy_of, **ORDER, "ece": METRICS["ece"]})
+    wanted = {"accuracy": accuracy_of, **ORDER, "nll": METRICS["nll"], "ece": METRICS["ece"]}
+    found = measure(corrected.confidence, corrected.correct, wanted)
     found["ece_raw"] = measure(stated.confidence, stated.correct, {"ece": METRICS["ece"]})["ece"]
     for risk in RISKS:
         given, wrong = _given(thresholds, test, calibrator, risk)
@@ -141,12 +144,13 @@ def calibrated(calibration: Sequence[Prediction], rows: Sequence[Prediction], *,
     return [each.model_copy(update={"confidence": one.confidence}) for each, one in zip(rows, found, strict=True)]
 
 
-def _fitted(method: str, calibration: Sequence[Prediction], seed: int) -> CalibratorArtifact:
-    choice = choose_family(calibration, dataset=_DATASET, resamples=_CHOICE_RESAMPLES, seed=seed)
+def _fitted(method: str, calibration: Sequence[Prediction], seed: int, family: str | None = None) -> CalibratorArtifact:
+    if family is None:
+        family = choose_family(calibration, dataset=_DATASET, resamples=_CHOICE_RESAMPLES, seed=seed).chosen
     return fit_calibrator(
         calibration,
         name="calibrator",
-        family=choice.chosen,
+        family=family,
         key=CalibrationKey(downstream="measured", policy=None, estimator=method, answer_template="measured@1"),
         dataset=_DATASET,
         clock=_now,

@@ -12,6 +12,7 @@ from scipy.special import expit, logit
 
 from prompt4trust.calibration import CalibratorArtifact
 from prompt4trust.evaluation import read_manifest, read_predictions
+from prompt4trust.evaluation.prediction_arrays import signal_columns
 
 Floats = npt.NDArray[np.float64]
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Floats]
@@ -64,7 +65,7 @@ def real_answers(run: Path, calibrators: Path) -> Iterator[tuple[str, Floats, np
         named = {"downstream", "policy", "answer_template"}
         if known and key.model_dump(include=named) == run_key.model_dump(include=named):
             stated = np.array([row.confidence for row in known], dtype=np.float64)
-            signals = {name: np.array([row.signals[name] for row in known]) for name in artifact.calibrator().inputs()}
+            signals = signal_columns(known)
             corrected = np.asarray(artifact.calibrator().apply(stated, signals), dtype=np.float64)
             yield artifact.name, corrected, np.array([row.correct for row in known], dtype=np.bool_)
 

@@ -4,6 +4,7 @@ from prompt4trust.calibration.artifact import CalibrationKey, CalibratorArtifact
 from prompt4trust.calibration.base import Calibrator, Signals
 from prompt4trust.calibration.beta import Beta
 from prompt4trust.calibration.by_group import GroupOffset, GroupOffsets, Groups, StratumOffsets
+from prompt4trust.calibration.correctness import Correctness
 from prompt4trust.calibration.families import FAMILIES, get_family
 from prompt4trust.calibration.fitting import fit_artifact, hash_rows
 from prompt4trust.calibration.histogram import Histogram
@@ -25,6 +26,7 @@ __all__ = [
     "Calibrator",
     "CalibratorArtifact",
     "Candidate",
+    "Correctness",
     "FamilyChoice",
     "GroupErrors",
     "GroupOffset",

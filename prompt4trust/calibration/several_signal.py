@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -25,11 +26,11 @@ from prompt4trust.calibration.base import (
     listed,
 )
 from prompt4trust.calibration.parameters import check_names
-from prompt4trust.calibration.ridge import SeenOutcomes, fit_ridge
+from prompt4trust.calibration.ridge import RidgeFit, SeenOutcomes, fit_ridge
 from prompt4trust.calibration.two_signal import SECONDS
 from prompt4trust.errors import MissingSignalError
 from prompt4trust.metrics.tally import FloatArray
-from prompt4trust.typicality import is_typicality
+from prompt4trust.question_signals.typicality import is_typicality
 
 SIGNALS = (
     *SECONDS,
@@ -38,12 +39,12 @@ SIGNALS = (
     *("semantic_certainty", "centrality", "embedded_degree", "embedded_centrality", "semantic_concentration"),
 )
 """Signals in [0, 1] that may stand beside the confidence: those of `two-signal`, of second looks and of guesses; and
-every typicality (`prompt4trust.typicality`), whose names say by which reference inputs it is. Not words_certainty: an
-answer without such words has no value of it, and would be uncalibrated for its wording."""
+every typicality (`prompt4trust.question_signals.typicality`), whose names say by which reference inputs it is. Not
+words_certainty: an answer without such words has no value of it, and would be uncalibrated for its wording."""
 
 _NOTHING = 1e-9
 """A signal whose weight is not above this says nothing, and no answer needs it."""
-_NONE = "-"
+NONE = "-"
 """Stands in the file for no signals, so that an empty text is a fault."""
 
 
@@ -88,8 +89,7 @@ class SeveralSignal(NoInterval):
         weights bounded from below at 0.
         """
         stated, right = check_fitting_rows(confidence, correct)
-        typicalities = sorted(name for name in signals or {} if is_typicality(name))
-        found = dict(carried(stated, signals or {}, (*SIGNALS, *typicalities)))
+        found = usable_signals(stated, signals or {})
         if not found:
             raise MissingSignalError(
                 f"several-signal needs one of {listed(SIGNALS)} with every answer, beside the confidence"
@@ -97,15 +97,23 @@ class SeveralSignal(NoInterval):
         values = [stated, *found.values()]
         clips = [finest_clip(each) for each in values]
         columns = [evidence(each, clip) for each, clip in zip(values, clips, strict=True)]
-        fit = fit_ridge(columns, SeenOutcomes.known(right))
-        weights = fit.weights
-        of_use = [place for place, weight in enumerate(weights) if place == 0 or weight > _NOTHING]
-        names = (None, *found)
+        return cls.of_use(list(found), fit_ridge(columns, SeenOutcomes.known(right)), clips)
+
+    @classmethod
+    def of_use(cls, signals: Sequence[str], fit: RidgeFit, clips: Sequence[float]) -> Self:
+        """Keep of a fit what has a weight.
+
+        Args:
+            signals: Names of the further signals.
+            fit: The weights of the confidence and of these.
+            clips: Of the confidence and of these.
+        """
+        kept = [place for place, weight in enumerate(fit.weights[1:]) if weight > _NOTHING]
         return cls(
-            tuple(name for place in of_use if (name := names[place]) is not None),
-            tuple(weights[place] for place in of_use),
+            tuple(signals[place] for place in kept),
+            (fit.weights[0], *(fit.weights[place + 1] for place in kept)),
             fit.intercept,
-            tuple(clips[place] for place in of_use),
+            (clips[0], *(clips[place + 1] for place in kept)),
         )
 
     @classmethod
@@ -113,8 +121,8 @@ class SeveralSignal(NoInterval):
         """Rebuild from `parameters`; raises ValueError where they are not signals, weights and clips."""
         check_names(cls.family, parameters, "signals", "weights", "intercept", "clips")
         words, intercept = parameters["signals"], parameters["intercept"]
-        names = words.split() if isinstance(words, str) and words != _NONE else []
-        if words != _NONE and (not names or len(set(names)) < len(names)):
+        names = words.split() if isinstance(words, str) and words != NONE else []
+        if words != NONE and (not names or len(set(names)) < len(names)):
             raise ValueError("several-signal's signals must be different names with blanks between them")
         if not isinstance(intercept, (int, float)) or not math.isfinite(intercept):
             raise ValueError("several-signal's intercept must be a finite number")
@@ -129,7 +137,7 @@ class SeveralSignal(NoInterval):
     def parameters(self) -> dict[str, Value]:
         """Return the signals' names in one text, weights, intercept and clips."""
         return {
-            "signals": " ".join(self.signals) or _NONE,
+            "signals": " ".join(self.signals) or NONE,
             "weights": list(self.weights),
             "intercept": self.intercept,
             "clips": list(self.clips),
@@ -141,7 +149,10 @@ class SeveralSignal(NoInterval):
 
     def apply(self, confidence: npt.ArrayLike, signals: Signals | None = None) -> FloatArray:
         """Correct confidences; see `Calibrator.apply`."""
-        stated, given = check_confidence(confidence), signals or {}
+        return np.asarray(expit(self.line(check_confidence(confidence), signals or {})), dtype=np.float64)
+
+    def line(self, stated: FloatArray, given: Signals) -> FloatArray:
+        """Compute the logits of the corrected confidences, for confidences that have been checked; see `apply`."""
         line = self.weights[0] * evidence(stated, self.clips[0])
         for name, weight, clip in zip(self.signals, self.weights[1:], self.clips[1:], strict=True):
             if name not in given:
@@ -150,11 +161,21 @@ class SeveralSignal(NoInterval):
             if values.shape != stated.shape:
                 raise ValueError(f"{name} must have shape {stated.shape} as confidence has, not {values.shape}")
             line = line + weight * evidence(values, clip)
-        return np.asarray(expit(line + self.intercept), dtype=np.float64)
+        return np.asarray(line + self.intercept, dtype=np.float64)
 
     def warnings(self) -> list[str]:
         """Warn where no signal says anything."""
         return [] if any(self.weights) else [CONSTANT]
+
+
+def usable_signals(stated: FloatArray, signals: Signals) -> dict[str, FloatArray]:
+    """Choose the signals that may stand beside the confidence and that all answers carry; shape [n] each.
+
+    Raises:
+        ValueError: If a value of one of them is not a number in [0, 1].
+    """
+    typicalities = sorted(name for name in signals if is_typicality(name))
+    return dict(carried(stated, signals, (*SIGNALS, *typicalities)))
 
 
 def _list_of(value: Value, count: int) -> tuple[float, ...]:

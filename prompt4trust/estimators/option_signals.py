@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from prompt4trust.question_signals.words import SAYS
+
 _PREFIX = "option:"
 
 
@@ -24,7 +26,7 @@ def option_signals(probabilities: Mapping[str, float]) -> dict[str, float]:
 
 
 def without_options(signals: Mapping[str, float]) -> dict[str, float]:
-    """Leave out the probabilities by letter: the largest of them names what the model chose.
+    """Leave out what names the model's choice: the probabilities by letter, and the words of the chosen option.
 
     Args:
         signals: An answer's or a prediction's signals.
@@ -33,10 +35,10 @@ def without_options(signals: Mapping[str, float]) -> dict[str, float]:
         The other signals.
 
     Example:
-        >>> without_options({"option:A": 0.75, "option:B": 0.25, "agreement": 0.6})
+        >>> without_options({"option:A": 0.75, "option:B": 0.25, "says:3": 1.0, "agreement": 0.6})
         {'agreement': 0.6}
     """
-    return {name: value for name, value in signals.items() if not name.startswith(_PREFIX)}
+    return {name: value for name, value in signals.items() if not name.startswith((_PREFIX, SAYS))}
 
 
 def option_probabilities(signals: Mapping[str, float]) -> dict[str, float]:

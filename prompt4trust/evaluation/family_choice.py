@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ from prompt4trust.evaluation.crossfit import cross_fit
 from prompt4trust.evaluation.prediction_arrays import fitting_rows, row_clusters, signal_columns
 from prompt4trust.evaluation.predictions import Prediction
 from prompt4trust.metrics import METRICS, summarize
+from prompt4trust.metrics.calibration import SMALLEST_PROBABILITY
+from prompt4trust.metrics.clusters import cluster_codes, design_effect
 
 Score = Literal["nll", "brier"]
 SCORE: Score = "nll"
@@ -29,8 +32,14 @@ MIN_JUDGED = 50
 MIN_OF_EACH = 5
 """Right answers, and wrong ones, that there must be to fit and to judge on."""
 
+_SURE: Final = ("correctness",)
+"""Families that are taken only where another family's score is worse by more than chance: where one is live, the
+gateway records words of questions, which is not done for nothing."""
+_LEVEL: Final = 0.05
+
 JUDGED_BY = MappingProxyType({name: METRICS[name] for name in ("nll", "brier", "ece", "auroc")})
 """Metrics of a candidate's row in a table."""
+_SAID: Mapping[Score, str] = MappingProxyType({"nll": "log loss", "brier": "Brier score"})
 
 
 def choose_family(
@@ -78,7 +87,7 @@ def choose_family(
     judged_on = fitted_on if validation is None else _Rows(validation)
     if validation is not None:
         _check(judged_on, "validation", MIN_JUDGED)
-    candidates = []
+    candidates, fits = [], {}
     for family in sorted(set(families), key=_rank):
         try:
             if validation is None:
@@ -107,6 +116,8 @@ def choose_family(
         )["valid"]
         metrics = {name: figures[name].as_json() for name in JUDGED_BY}
         candidates.append(Candidate(family=family, metrics=metrics))
+        fits[family] = corrected
+    candidates = [_unless_chance(each, candidates, fits, judged_on, score) for each in candidates]
     return FamilyChoice(
         chosen=best(candidates, score),
         score=score,
@@ -133,6 +144,41 @@ def best(candidates: Sequence[Candidate], score: Score = SCORE) -> str:
         raise CannotChooseError("no calibrator could be fitted on these answers")
     lowest = min(scores.values())
     return next(family for family, value in scores.items() if value <= lowest + TIE)
+
+
+def _unless_chance(
+    candidate: Candidate,
+    candidates: Sequence[Candidate],
+    fits: Mapping[str, npt.NDArray[np.float64]],
+    judged_on: _Rows,
+    score: Score,
+) -> Candidate:
+    """Refuse a candidate of `_SURE` that chance may have put ahead of the best of the others; others stay.
+
+    The one-sided 95 % interval of the mean difference counts pictures: Liang and Zeger, Biometrika 73, 1986.
+    """
+    from scipy.stats import t  # takes time to import, and few choices need it
+
+    others = [each for each in candidates if each.family not in _SURE and each.refused is None]
+    if candidate.family not in _SURE or candidate.refused is not None or not others:
+        return candidate
+    second = best(others, score)
+    own, other = (_losses(fits[family], judged_on.correct, score) for family in (candidate.family, second))
+    difference = own - other
+    codes = cluster_codes(judged_on.clusters, len(difference))
+    mean, clusters = float(difference.mean()), len(set(judged_on.clusters))
+    variance = float(difference.var(ddof=1)) * design_effect(difference - mean, codes) / len(difference)
+    bound = mean + float(t.ppf(1 - _LEVEL, max(1, clusters - 1))) * math.sqrt(variance)
+    if bound < 0:
+        return candidate
+    said = f"{_SAID[score]} is {mean:+.4f} from that of {second} (95 %: at most {bound:+.4f})"
+    return Candidate(family=candidate.family, refused=f"not shown to be better: its {said}")
+
+
+def _losses(chances: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], score: Score) -> npt.NDArray[np.float64]:
+    given = np.where(right, chances, 1 - chances)
+    losses = -np.log(np.maximum(given, SMALLEST_PROBABILITY)) if score == "nll" else np.square(1 - given)
+    return np.asarray(losses, dtype=np.float64)
 
 
 class _Rows:

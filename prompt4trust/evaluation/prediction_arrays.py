@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from prompt4trust.calibration import Calibrator, CalibratorArtifact, hash_rows
 from prompt4trust.evaluation.predictions import Prediction
+from prompt4trust.question_signals.words import DESCRIBED, is_word
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -107,10 +108,16 @@ def signal_columns(rows: Sequence[Prediction]) -> dict[str, Floats]:
     """Lay out the signals that the rows carry.
 
     Returns:
-        Name -> values, shape [n]; NaN where a row does not carry it.
+        Name -> values, shape [n]; NaN where a row does not carry it, but 0 for a word that a row lacks whose words are
+        told.
     """
     names = sorted({name for row in rows for name in row.signals})
-    return {name: np.array([row.signals.get(name, np.nan) for row in rows], dtype=np.float64) for name in names}
+    told = np.array([0.0 if DESCRIBED in row.signals else np.nan for row in rows], dtype=np.float64)
+    columns = {name: told.copy() if is_word(name) else np.full(len(rows), np.nan) for name in names}
+    for place, row in enumerate(rows):
+        for name, value in row.signals.items():
+            columns[name][place] = value
+    return columns
 
 
 def row_clusters(rows: Iterable[Prediction]) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from prompt4trust.errors import TableError, TransportError
 from prompt4trust.estimators.base import Answer
 from prompt4trust.meaning import Judge
+from prompt4trust.question_signals.words import word_signals
 from prompt4trust.questions import Question
 from prompt4trust.verdict import Invalid, InvalidReason
 
@@ -77,7 +78,8 @@ class Prediction(_Record):
         text: The model's text.
         guidance: The guidance prompt, if one was used.
         cost: Its cost.
-        signals: Further numbers of the estimator, and of the question itself where the run has reference inputs.
+        signals: Further numbers of the estimator; the words of question and answer, hashed (see
+            `prompt4trust.question_signals.words`); and nearness to known questions where the run has reference inputs.
         failure: Reason for a missing prediction.
 
     Example:
@@ -138,7 +140,8 @@ class Prediction(_Record):
         right = None
         if judge is not None and not question.options and question.open_answer is not None:
             right = stated is not None and judge(stated.answer, question.open_answer)
-        signals = {**answer.signals, **(about or {})}
+        chosen = question.options.get(stated.answer) if stated is not None else None
+        signals = {**answer.signals, **word_signals(question.text, chosen), **(about or {})}
         return cls(
             id=question.id,
             estimator=answer.estimator,

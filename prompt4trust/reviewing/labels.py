@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit
 
-from prompt4trust.calibration.base import Signals, carried, evidence, finest_clip
+from prompt4trust.calibration.base import Signals, evidence, finest_clip
 from prompt4trust.calibration.ridge import SeenOutcomes, fit_ridge
-from prompt4trust.calibration.several_signal import SIGNALS
+from prompt4trust.calibration.several_signal import usable_signals
 from prompt4trust.metrics.tally import BoolArray, FloatArray
 from prompt4trust.reviewing.rates import FlipRates
-from prompt4trust.typicality import is_typicality
 
 _SMALLEST = 1e-9
 """A rate of 0 is taken for this, so that looks which contradict each other are possible under all rates."""
@@ -112,8 +111,7 @@ def _chances(
 ) -> tuple[FloatArray, FloatArray]:
     """Compute the chances, and the logits that they had before the looks; shape [n] each."""
     outcomes = _seen(right, wrong, rates)
-    names = (*SIGNALS, *sorted(name for name in signals or {} if is_typicality(name)))
-    values = [stated, *(each for _, each in carried(stated, signals or {}, names))]
+    values = [stated, *usable_signals(stated, signals or {}).values()]
     columns = [evidence(each, finest_clip(each)) for each in values]
     line = fit_ridge(columns, outcomes).line(columns)
     return np.asarray(expit(line + outcomes.difference), dtype=np.float64), line

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from prompt4trust.checksums import checksum_of
 from prompt4trust.picture_files import PREPARATION, read_reduced_picture
+from prompt4trust.question_signals.typicality import typicality_signal
 from prompt4trust.questions import Question
 from prompt4trust.shift.artifact import ReferenceArtifact
 from prompt4trust.shift.reference import Judgement
-from prompt4trust.typicality import typicality_signal
 
 
 def signal_of(artifact: ReferenceArtifact) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2s
 from itertools import pairwise
 from typing import Final
 
+from prompt4trust.question_signals.words import split_words
+
 BUCKETS: Final = 2**16
 """Number of different hashes of words."""
-
-_WORD: Final = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,9 +37,9 @@ def describe_words(question: str, options: Mapping[str, str]) -> Words:
     Returns:
         The words, hashed (Weinberger et al., ICML 2009): no text is kept, though who has a dictionary may guess words.
     """
-    words = _split(question)
+    words = split_words(question)
     pairs = (f"{one} {other}" for one, other in pairwise(words))
-    said = (word for text in options.values() for word in _split(text))
+    said = (word for text in options.values() for word in split_words(text))
     return Words(_hashed((*words, *pairs)), _hashed(said))
 
 
@@ -51,11 +50,7 @@ def wording(question: str) -> str:
         >>> wording("Which  side, please?")
         'which side please'
     """
-    return " ".join(_split(question))
-
-
-def _split(text: str) -> list[str]:
-    return _WORD.findall(text.casefold())
+    return " ".join(split_words(question))
 
 
 def _hashed(words: Iterable[str]) -> tuple[int, ...]:

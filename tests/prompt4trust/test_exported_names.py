@@ -32,7 +32,7 @@ EXPORTED = {
         "upper_bound"
     ),
     "prompt4trust.calibration": (
-        "Beta Bin CalibrationKey Calibrator CalibratorArtifact Candidate FAMILIES FamilyChoice GroupErrors "
+        "Beta Bin CalibrationKey Calibrator CalibratorArtifact Candidate Correctness FAMILIES FamilyChoice GroupErrors "
         "GroupOffset GroupOffsets Groups Histogram Identity Isotonic MissingSignalError Platt RawPlatt SeveralSignal "
         "Signals StratumOffsets Temperature TwoSignal VennAbers fit_artifact get_family hash_rows reliability"
     ),

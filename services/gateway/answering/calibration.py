@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from prompt4trust.estimators.base import Answer
-from prompt4trust.typicality import is_typicality
+from prompt4trust.question_signals.typicality import is_typicality
 from prompt4trust.verdict import Invalid, InvalidReason
 from services.gateway.answering.promises import Withheld
 from services.gateway.intake.query import Query

@@ -12,9 +12,9 @@ import anyio.to_thread
 
 from prompt4trust.calibration import CalibratorArtifact
 from prompt4trust.pictures import PicturePreparation
+from prompt4trust.question_signals.typicality import is_typicality
 from prompt4trust.selection import GuardArtifact
 from prompt4trust.shift import Described, Judgement, Reference, ReferenceArtifact, typicality_of
-from prompt4trust.typicality import is_typicality
 from services.gateway.intake.query import Query
 from services.gateway.schemas import Atypicality
 from services.gateway.shelves.evidence import Evidence
@@ -46,7 +46,7 @@ class Familiarity:
             enough for the limit.
         against: Why the picture speaks against the answer, where it does.
         signals: How near it is to each of the reference inputs that it was compared with, by the signals' names (see
-            `prompt4trust.typicality`): a calibrator may be fitted on these, and records keep them.
+            `prompt4trust.question_signals.typicality`): a calibrator may be fitted on these, and records keep them.
     """
 
     atypicality: Atypicality | None

@@ -28,8 +28,6 @@ from typing import Protocol
 from starlette.requests import Request
 
 from prompt4trust.calibration import CalibrationKey
-from prompt4trust.estimators.base import Answer
-from prompt4trust.verdict import Verdict
 from services.common.auth.client import client_of
 from services.common.clients.breaker import CircuitBreaker
 from services.gateway.admission.gate import Gate
@@ -42,6 +40,7 @@ from services.gateway.answering.models import Models
 from services.gateway.answering.progress import UNWATCHED, AnswerProgress
 from services.gateway.answering.promises import withheld_promise
 from services.gateway.answering.reply import Answered
+from services.gateway.answering.words import chosen_text, told_words
 from services.gateway.intake.client_wait import longest_wait_s
 from services.gateway.intake.connection import while_connected
 from services.gateway.intake.intake import Intake
@@ -243,8 +242,8 @@ class Pipeline:
             asked = await self.models.ask(query, ahead, lambda: looks_until - self.clock(), progress.guided)
             await self.shelves.refresh()
             evidence = self.shelves.evidence(asked.key)
-            familiarity = await self.judge.judge(query, evidence, looking, _chosen(query, asked.answer))
-            asked = asked.beside(familiarity.signals)
+            familiarity = await self.judge.judge(query, evidence, looking, chosen_text(query, asked.answer))
+            asked = asked.beside({**familiarity.signals, **told_words(query, asked.answer, evidence)})
         withheld = withheld_promise(evidence, familiarity, alarm_withholds=self.alarm_withholds)
         confidence = calibrate(query, asked.answer, evidence, withheld)
         decided = decide(query, asked.answer, evidence, confidence, self.defaults)
@@ -260,11 +259,6 @@ class Pipeline:
 
     def _left_s(self, query: Query) -> float:
         return min(self.deadline_s, query.within_s) - (self.clock() - query.started)
-
-
-def _chosen(query: Query, answer: Answer) -> str | None:
-    """Find the chosen option's text; None without a verdict or options."""
-    return query.ask.options.get(answer.verdict.answer) if isinstance(answer.verdict, Verdict) else None
 
 
 def _begin_nothing(_: Ask) -> None:

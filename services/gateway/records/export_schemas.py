@@ -26,8 +26,9 @@ class Exported(BaseModel):
         stated: The confidence as the method gave it; None where the model's reply held no answer.
         confidence: Calibrated where there is a calibrator, else as stated.
         signals: Further numbers of the method; of a question that was left to a person none by option, as the largest
-            would name the guess.
-        guess_signals: The numbers by option, such as `option:A`, of a question that was left to a person; else empty.
+            would name the guess, and no words of the option.
+        guess_signals: The numbers by option, such as `option:A`, and the words of the chosen one, such as `says:34`, of
+            a question that was left to a person; else empty.
         decision: Given, or left to a person.
         max_risk: The promise, where one was made with a guarantee.
         letters: Letters of the options; empty for an open question.

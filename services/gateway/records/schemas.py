@@ -203,8 +203,9 @@ class RecordReply(BaseModel):
         confidence: Calibrated where there is a calibrator, else as stated.
         interval: Of the calibrated confidence, where the calibrator gives one.
         signals: Further numbers of the method; of a question that was left to a person none by option, as the largest
-            would name the guess.
-        guess_signals: The numbers by option, such as `option:A`, of a question that was left to a person; else empty.
+            would name the guess, and no words of the option.
+        guess_signals: The numbers by option, such as `option:A`, and the words of the chosen one, such as `says:34`, of
+            a question that was left to a person; else empty.
         atypicality: How unlike the checked questions this one was, as the reply had it.
         letters: Letters of the options; empty for an open question.
         answer: Letter of the answer; None for an open question, or where the question was left to a person.

@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from prompt4trust.calibration import CalibrationKey, Calibrator, CalibratorArtifact
+from prompt4trust.calibration import CalibrationKey, Calibrator, CalibratorArtifact, Correctness
 from prompt4trust.calibration.artifact import UNRECORDED
 from services.common.registry.directory import Registry
 from services.common.registry.errors import RegistryError
@@ -34,6 +34,11 @@ class FittedCalibrator:
         """Expected calibration error after calibration, on the data fitted on."""
         measured = self.artifact.metrics_after.get("ece", {}).get("value")
         return None if measured is None else round(measured, 4)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The words of question and answer that it has weights for; none but of the family `correctness`."""
+        return self.calibrator.words if isinstance(self.calibrator, Correctness) else ()
 
     def missing(self, signals: Mapping[str, float]) -> list[str]:
         """Name the signals that the calibrator needs and an answer does not carry."""

@@ -18,12 +18,31 @@ from tests.prompt4trust.calibration.answers import GRID, PER_CENTS, SEEDS, outco
 NEVER_FALLING = ("identity", "temperature", "beta", "isotonic", "venn-abers")
 ORDERED = ("platt", "platt-raw")  # one way or the other
 
+MODEL: dict[str, Value] = {
+    "signals": "-",
+    "weights": [1.0],
+    "intercept": 0.0,
+    "clips": [0.1],
+    "words": "asks:7 says:0",
+    "word_weights": [0.1, -0.1],
+    "spread": 0.1,
+}
+
 every_family = pytest.mark.parametrize("family", FAMILIES)
 
 
+def signals_of(n: int, seed: int) -> dict[str, FloatArray]:
+    """Signals and words that say nothing."""
+    random = np.random.default_rng(seed)
+    return {
+        "agreement": random.integers(0, 21, n) / 20,
+        "words_described": np.ones(n),
+        "asks:7": random.random(n).round(),
+    }
+
+
 def fitted(family: str, stated: FloatArray, seed: int) -> Calibrator:
-    agreement = np.random.default_rng(seed).integers(0, 21, len(stated)) / 20
-    return get_family(family).fit(stated, outcomes(stated, seed), {"agreement": agreement})
+    return get_family(family).fit(stated, outcomes(stated, seed), signals_of(len(stated), seed))
 
 
 def applied(calibrator: Calibrator, stated: FloatArray) -> FloatArray:
@@ -64,13 +83,13 @@ def test_ties_are_kept_and_the_order_of_rows_does_not_matter(
     family: str, stated: FloatArray, seed: int, order: st.DataObject
 ) -> None:
     correct = outcomes(stated, seed)
-    agreement = np.random.default_rng(seed).integers(0, 21, len(stated)) / 20
-    calibrator = get_family(family).fit(stated, correct, {"agreement": agreement})
+    signals = signals_of(len(stated), seed)
+    calibrator = get_family(family).fit(stated, correct, signals)
     corrected = applied(calibrator, stated)
     for level in np.unique(stated):
         assert len(set(corrected[stated == level].tolist())) == 1
     rows = np.random.default_rng(seed).permutation(len(stated))
-    shuffled = get_family(family).fit(stated[rows], correct[rows], {"agreement": agreement[rows]})
+    shuffled = get_family(family).fit(stated[rows], correct[rows], {name: each[rows] for name, each in signals.items()})
     assert applied(shuffled, GRID) == pytest.approx(applied(calibrator, GRID), abs=1e-5)
 
 
@@ -88,7 +107,8 @@ def test_confidences_of_any_shape(family: str) -> None:
 @every_family
 def test_one_confidence_for_all_becomes_the_accuracy(family: str) -> None:
     stated, correct = np.full(400, 0.95), np.arange(400) < 260
-    calibrator = get_family(family).fit(stated, correct, {"agreement": np.full(400, 0.5)})
+    signals = {"agreement": np.full(400, 0.5), "words_described": np.ones(400), "asks:7": np.ones(400)}
+    calibrator = get_family(family).fit(stated, correct, signals)
     corrected = applied(calibrator, np.array([0.95]))
     # Identity cannot, and an interval's middle lies a little off.
     wanted = 0.95 if family == "identity" else 0.65
@@ -164,6 +184,11 @@ def test_foreign_parameters_are_refused(family: str) -> None:
         ("several-signal", {"signals": "a", "weights": [1.0, -0.1], "intercept": 0.0, "clips": [0.1, 0.1]}),
         ("several-signal", {"signals": "a", "weights": [1.0, 0.1], "intercept": 0.0, "clips": [0.1, 0.5]}),
         ("several-signal", {"signals": "a a", "weights": [1.0, 0.1, 0.1], "intercept": 0.0, "clips": [0.1] * 3}),
+        ("correctness", {**MODEL, "weights": [-1.0]}),
+        ("correctness", {**MODEL, "words": "asks:7 asks:7"}),
+        ("correctness", {**MODEL, "words": "asks:7 agreement"}),
+        ("correctness", {**MODEL, "word_weights": [0.1]}),
+        ("correctness", {**MODEL, "spread": -0.1}),
     ],
 )
 def test_impossible_curves_are_refused(family: str, parameters: dict[str, Value]) -> None:
@@ -174,6 +199,6 @@ def test_impossible_curves_are_refused(family: str, parameters: dict[str, Value]
 def test_families_by_name_from_the_simplest() -> None:
     assert all(kind.family == name for name, kind in FAMILIES.items())
     assert list(FAMILIES)[:3] == ["identity", "temperature", "platt"]
-    assert len(FAMILIES) == 10
+    assert len(FAMILIES) == 11
     with pytest.raises(ValueError, match=r"unknown calibrator family 'magic'; there are identity, temperature, platt"):
         get_family("magic")

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prompt4trust.estimators.base import Answer
 from prompt4trust.evaluation import Prediction, PredictionLog, TableError, read_predictions
-from prompt4trust.evaluation.prediction_arrays import PredictionArrays, row_clusters
+from prompt4trust.evaluation.prediction_arrays import PredictionArrays, row_clusters, signal_columns
 from prompt4trust.metrics.clusters import cluster_codes
 from prompt4trust.models import Cost, Guidance, TransportError
+from prompt4trust.question_signals.words import DESCRIBED, word_signals
 from prompt4trust.questions import Question
 from prompt4trust.verdict import Invalid, Verdict
 
@@ -40,8 +42,23 @@ def test_an_answer_is_recorded_whole() -> None:
         "text": "said",
         "guidance": {"text": "Look at the edges.", "version": "policy-1"},
         "cost": {"calls": 2, "prompt_tokens": 3, "completion_tokens": 4, "seconds": 0.5},
-        "signals": {"agreement": 0.4},
+        "signals": {"agreement": 0.4, **word_signals("What?", "y")},
     }
+
+
+def test_a_word_that_an_answer_does_not_name_is_one_that_it_lacks() -> None:
+    told = [
+        Prediction.of(Question(name, text, {"A": "x"}, "A"), Answer(Verdict("A", 0.5), "t", "cgp"))
+        for name, text in (("a", "Which side?"), ("b", "Which?"))
+    ]
+    old = Prediction(id="c", estimator="cgp", truth="A", answer="A", confidence=0.5, signals={"agreement": 0.4})
+    columns = signal_columns([*told, old])
+    (side,) = word_signals("side", None).keys() - {DESCRIBED}
+    (which,) = word_signals("which", None).keys() - {DESCRIBED}
+    assert np.array_equal(columns[side], [1, 0, np.nan], equal_nan=True)
+    assert np.array_equal(columns[which], [1, 1, np.nan], equal_nan=True)
+    assert np.array_equal(columns[DESCRIBED], [1, 1, np.nan], equal_nan=True)
+    assert np.array_equal(columns["agreement"], [np.nan, np.nan, 0.4], equal_nan=True)
 
 
 def test_questions_about_one_picture_are_told_by_a_digest() -> None:

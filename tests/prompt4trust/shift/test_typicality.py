@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from prompt4trust.picture_files import PREPARATION
+from prompt4trust.question_signals.typicality import is_typicality
 from prompt4trust.questions import Question
 from prompt4trust.shift import PictureAndWords, QuestionTypicality, ReferenceArtifact, fit_reference, signal_of
-from prompt4trust.typicality import is_typicality
 from tests.prompt4trust.shift.questions import described, picture
 
 

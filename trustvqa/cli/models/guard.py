@@ -23,8 +23,8 @@ from prompt4trust.evaluation.selection_trials import (
     try_group_risks,
     try_risks,
 )
+from prompt4trust.question_signals.typicality import is_typicality
 from prompt4trust.selection import GuardArtifact, fit_guard
-from prompt4trust.typicality import is_typicality
 from services.common.registry.directory import Registry
 from services.common.registry.errors import RegistryError
 from services.common.registry.live_calibrator import live_calibrator
