@@ -328,13 +328,14 @@ def test_a_file_of_format_1_is_read_as_such() -> None:
 @pytest.mark.parametrize("family", FAMILIES)
 def test_every_family_survives_its_file_number_for_number(tmp_path: Path, family: str) -> None:
     agreement = RANDOM.integers(0, 21, 300) / 20
-    artifact = fitted(name=f"{family}-1", family=family, signals={"agreement": agreement})
+    words = {"words_described": np.ones(300), "says:7": RANDOM.integers(0, 2, 300) * 1.0}
+    artifact = fitted(name=f"{family}-1", family=family, signals={"agreement": agreement, **words})
     path = tmp_path / f"{family}-1.json"
     artifact.save(path)
     loaded = CalibratorArtifact.load(path)
     assert loaded == artifact
     grid = np.linspace(0, 1, 1001)
-    signals = {"agreement": np.full(1001, 0.7)}
+    signals = {"agreement": np.full(1001, 0.7), "words_described": np.ones(1001)}
     assert np.array_equal(loaded.calibrator().apply(grid, signals), artifact.calibrator().apply(grid, signals))
 
 
