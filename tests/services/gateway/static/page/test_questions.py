@@ -106,7 +106,7 @@ def test_an_error_is_shown_where_the_eye_is_and_gets_the_focus(page: Page, upstr
     path.write_text("no picture")
     page.get_by_label("Choose a file").set_input_files(path)
     problem = page.get_by_role("alert")
-    expect(problem).to_contain_text("not PNG, JPEG, WebP, TIFF, BMP or DICOM")
+    expect(problem).to_contain_text("send PNG, JPEG, WebP, TIFF, BMP or DICOM")
     expect(page.get_by_label("Choose a file")).to_be_focused()
     expect(page.get_by_label("Choose a file")).to_have_attribute("aria-invalid", "true")
     expect(page.locator(".drop + #problem")).to_be_visible()
