@@ -39,6 +39,7 @@ def main(
     costly_methods: Annotated[str, typer.Option(help="Methods of many, likewise.")] = ",".join(COSTLY),
     samples: Annotated[int, typer.Option(min=2, help="Samples that other packages compare.")] = 5,
     python: Annotated[Path | None, typer.Option(help="Python of the other packages' environment.")] = None,
+    scores: Annotated[bool, typer.Option(help="Have them score replies, which takes longest.")] = True,
     seconds: Annotated[float, typer.Option(help="Stop asking after this; the same command goes on.")] = 1e9,
     concurrency: Annotated[int, typer.Option(min=1, help="Questions in flight at once.")] = 32,
     port: Annotated[int, typer.Option(help="First of two ports that are used.")] = 28_900,
@@ -55,7 +56,7 @@ def main(
     few, many = _known(methods, "--methods"), _known(costly_methods, "--costly-methods")
     if DEFAULT not in few:
         raise typer.BadParameter(f"{DEFAULT} must be among them: others are compared with it", param_hint="--methods")
-    study = Study(folder, n, min(costly, n), few, many if costly else (), samples, python)
+    study = Study(folder, n, min(costly, n), few, many if costly else (), samples, python, scores)
     if work := study.todo():
         with servers(port, folder / "logs") as found:
             done = asyncio.run(ask_all(work, found, folder / "calls.db", concurrency, seconds))

@@ -38,6 +38,7 @@ class Study:
         costly: Methods of many.
         samples: Samples that other packages compare.
         python: Python of their environment; None to measure none.
+        scores: Whether replies are scored by them; without, they only calibrate and defer.
     """
 
     folder: Path
@@ -47,6 +48,7 @@ class Study:
     costly: tuple[str, ...]
     samples: int
     python: Path | None
+    scores: bool = True
 
     def todo(self) -> list[Piece]:
         """List what has not been asked yet, small things first."""
@@ -81,6 +83,8 @@ class Study:
             return {}
         fits = {name: {**each} for name, each in self._fits().items()}
         fits.get("medvlm", {}).pop("confidences", None)
+        if not self.scores:
+            return {"other packages": fits}
         guided, samples, n = next(iter(self._scored()))
         scored = self._scores("test", n, guided, samples)
         return {"other packages": {**fits, **{name: scored[name] for name in ("versions", "refused")}}}
@@ -98,7 +102,7 @@ class Study:
             yield method, self.costly_n
 
     def _scored(self) -> Iterator[tuple[bool, int, int]]:
-        if self.python is not None:
+        if self.python is not None and self.scores:
             yield False, 0, self.n
             yield True, 0, self.n
             if self.costly_n:
