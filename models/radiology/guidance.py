@@ -14,94 +14,23 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import torch
 import typer
-from PIL import Image
-from torch import Tensor
 
-from models.radiology.data.hints import EVIDENCE, FAMILIES, draw_hint
-from models.radiology.data.prompts import ANSWER_TEMPLATE, Row
+from models.radiology.asking import Exam, open_bench
+from models.radiology.data.hints import EVIDENCE, draw_hint, fixed_hints
 from models.radiology.data.questions import Asked, of_split, read_questions
 from models.radiology.results import difference
-from models.radiology.training.batches import Encoder
-from models.radiology.training.policy import hint_shares, write_hints
-from models.radiology.training.replies import greedy_replies
+from models.radiology.training.policy import hint_shares
 from models.radiology.workshop import OPTION_ORDER
 from models.staged_runs import begin_training
 from prompt4trust.files import write_atomically
 from prompt4trust.metrics import METRICS, Interval, summarize
 from prompt4trust.metrics.intervals import metric_difference, sampled_metrics
-from prompt4trust.prompts import load_template
 from prompt4trust.rewards import log_score
 from prompt4trust.verdict import Verdict, parse_verdict
-from services.common.engine.model.loading import load_model
-from services.common.engine.model.options import ModelOptions
 from services.common.engine.parts.store import PartStore
-from services.common.engine.vision.joined.loading import load_joined
-from services.common.engine.vision.joined.modeling import JoinedForConditionalGeneration
-from services.common.engine.vision.joined.training import picture_features, tokenizer_of
-from services.common.registry.policy_template import read_policy_template
 
 _SHOWN = ("accuracy", "mean_confidence", "ece", "auroc")
-
-
-@dataclass(frozen=True, slots=True)
-class Exam:
-    """Questions about pictures that no training saw.
-
-    Attributes:
-        asked: The questions.
-        views: Place of each one's picture in `features`.
-        features: float32 [pictures, picture tokens, feature width].
-    """
-
-    asked: Sequence[Asked]
-    views: Sequence[int]
-    features: Tensor
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """The shipped downstream model in bfloat16, and what asks it.
-
-    Attributes:
-        model: The model.
-        encoder: Encodes prompts.
-        store: Where the frozen parts lie.
-    """
-
-    model: JoinedForConditionalGeneration
-    encoder: Encoder
-    store: PartStore
-
-    def exam(self, asked: Sequence[Asked], data: Path) -> Exam:
-        """Compute the features of questions' pictures, which lie in `images` of a folder of VQA-RAD."""
-        names = sorted({each.picture for each in asked})
-        pictures = []
-        for name in names:
-            with Image.open(data / "images" / name) as opened:
-                pictures.append(opened.convert("RGB"))
-        return Exam(asked, [names.index(each.picture) for each in asked], picture_features(self.model, pictures))
-
-    def rows(self, exam: Exam, hints: Sequence[str]) -> list[Row]:
-        """Lay out questions with a hint each."""
-        return [Row(each, 0, view, hint) for each, view, hint in zip(exam.asked, exam.views, hints, strict=True)]
-
-    def writer(self, policy: Path) -> Callable[[Sequence[Asked]], list[str]]:
-        """Load a policy version, to write a hint for each question."""
-        loaded = load_model(ModelOptions(policy, dtype="bfloat16", parts=self.store.root))
-        loaded.network.set_attn_implementation("sdpa")
-        template = read_policy_template(policy)
-        return lambda asked: write_hints(loaded.network, loaded.tokenizer, template, asked)
-
-
-def open_bench(shipped: Path, store: PartStore) -> Bench:
-    """Load the downstream model of a directory."""
-    model = load_joined(shipped, store, dtype=torch.bfloat16)
-    config: Any = model.config
-    tokenizer = tokenizer_of(model, store)
-    tokenizer.chat_template = (shipped / "chat_template.jinja").read_text(encoding="utf-8")
-    return Bench(model, Encoder(tokenizer, load_template(ANSWER_TEMPLATE), config), store)
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,12 +106,6 @@ def _rounded(interval: Interval) -> dict[str, float | None]:
     return {key: None if value is None else round(value, 4) for key, value in interval.as_json().items()}
 
 
-def fixed_hints() -> list[str]:
-    """List one hint of each family, two of those about no evidence: what may be said to every question."""
-    rng = random.Random("fixed hints")
-    return [draw_hint(family, "train", rng) for family in (*FAMILIES, "neutral", "cautious")]
-
-
 def measured(
     ask: Callable[[Exam, Sequence[str]], Outcome],
     validation: Exam,
@@ -239,17 +162,18 @@ def main(
     policy: Annotated[list[Path], typer.Option(help="A policy version's directory; may be repeated.")],
     parts: Annotated[Path, typer.Option(help="Where the frozen parts lie.")],
     validation: Annotated[int, typer.Option(min=20, help="Validation questions that choose the fixed hint.")] = 140,
+    book: Annotated[Path | None, typer.Option(help="File of replies that were given already; grows.")] = None,
     out: Annotated[Path, typer.Option(help="File that the figures are written into.")] = Path("guidance.json"),
 ) -> None:
-    """Measure in bfloat16, greedily, without a service; write the figures as JSON."""
+    """Measure in float32, greedily, without a service; write the figures as JSON."""
     log = begin_training()
-    bench = open_bench(shipped, PartStore(parts))
+    bench = open_bench(shipped, PartStore(parts, log), log, book)
     everything = read_questions(data, OPTION_ORDER)
     of_validation = of_split(everything, "validation")
     chosen = random.Random("gate").sample(of_validation, min(validation, len(of_validation)))
 
     def ask(exam: Exam, hints: Sequence[str]) -> Outcome:
-        return outcome(greedy_replies(bench.model, bench.encoder, bench.rows(exam, hints), exam.features), exam.asked)
+        return outcome([reply.text for reply in bench.greedy(exam, hints)], exam.asked)
 
     writers = {path.name: bench.writer(path) for path in policy}
     first, last = bench.exam(chosen, data), bench.exam(of_split(everything, "test"), data)

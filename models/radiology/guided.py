@@ -1,6 +1,6 @@
 """Figures of guided and of sampled methods, asked in batches without services: `python -m models.radiology.guided`.
 
-The shipped model is asked in bfloat16; prompts, decoding, verdicts and signals are those of the library. Calibrators
+The shipped model is asked in float32; prompts, decoding, verdicts and signals are those of the library. Calibrators
 are fitted on fitting and validation rows, guards on the guarding rows, and test rows are asked once.
 """
 
@@ -12,20 +12,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
-import torch
 import typer
 
+from models.radiology.asking import SEED, Exam, open_bench
 from models.radiology.data.questions import Asked, of_split, read_questions
 from models.radiology.export import halves
-from models.radiology.guidance import Bench, Exam, open_bench
 from models.radiology.results import DELTA, by_kind, table
 from models.radiology.training.policy import hint_shares
-from models.radiology.training.replies import Drawing, completions
 from models.radiology.workshop import OPTION_ORDER
 from models.staged_runs import begin_training
 from prompt4trust.calibration import CalibrationKey
-from prompt4trust.estimators._samples import Draws, Samples
-from prompt4trust.estimators._tokens import ALTERNATIVES, letter_signals
+from prompt4trust.estimators._samples import Samples
+from prompt4trust.estimators._tokens import letter_signals
 from prompt4trust.evaluation import Prediction, choose_family, fit_calibrator
 from prompt4trust.evaluation.selection_trials import checked_answers
 from prompt4trust.files import write_atomically
@@ -35,7 +33,6 @@ from prompt4trust.verdict import Verdict, parse_verdict
 from services.common.engine.parts.store import PartStore
 
 PARTS = ("fitted", "guarded", "test")
-SEED = 42
 
 
 def guided_rows(exam: Exam, replies: Sequence[Completion]) -> list[Prediction]:
@@ -104,33 +101,21 @@ def figures(rows: Mapping[str, Sequence[Prediction]], method: str) -> dict[str, 
     }
 
 
-def _asked(bench: Bench, exam: Exam, hints: Sequence[str]) -> list[Completion]:
-    found = completions(
-        bench.model, bench.encoder, bench.rows(exam, hints), exam.features, alternatives=ALTERNATIVES
-    )  # fmt: skip
-    return [each for [each] in found]
-
-
-def _drawn(bench: Bench, exam: Exam) -> list[list[Completion]]:
-    draws = Draws()
-    drawing = Drawing(
-        draws.count, draws.temperature, draws.top_p, draws.top_k, torch.Generator().manual_seed(SEED)
-    )  # fmt: skip
-    rows = bench.rows(exam, [""] * len(exam.asked))
-    return completions(bench.model, bench.encoder, rows, exam.features, batch=12, drawing=drawing)
-
-
 def main(
     data: Annotated[Path, typer.Option(help="Folder of VQA-RAD.")],
     shipped: Annotated[Path, typer.Option(help="The downstream model's directory.")],
     parts: Annotated[Path, typer.Option(help="Where the frozen parts lie.")],
     policy: Annotated[Path | None, typer.Option(help="A policy version's directory, for cgp and cgp+logprob.")] = None,
     sampled: Annotated[bool, typer.Option(help="Ask for consistency, too: 21 samples a question.")] = False,
+    part: Annotated[
+        list[str] | None, typer.Option(help="Ask only the questions of these parts, to fill the book.")
+    ] = None,
+    book: Annotated[Path | None, typer.Option(help="File of replies that were given already; grows.")] = None,
     out: Annotated[Path, typer.Option(help="File that the figures are written into.")] = Path("guided.json"),
 ) -> None:
     """Measure, and write the figures as JSON and as tables."""
-    log, store = begin_training(), PartStore(parts)
-    bench = open_bench(shipped, store)
+    log = begin_training()
+    bench = open_bench(shipped, PartStore(parts, log), log, book)
     everything = read_questions(data, OPTION_ORDER)
     first, second = halves(of_split(everything, "calibration"))
     asked = {
@@ -138,25 +123,20 @@ def main(
         "guarded": second,
         "test": of_split(everything, "test"),
     }
-    exams = {part: bench.exam(asked[part], data) for part in PARTS}
-    found: dict[str, Any] = {}
-    if policy is not None:
-        write = bench.writer(policy)
-        rows = {}
-        for part in PARTS:
-            hints = write(asked[part])
-            log(f"{part}: hints {hint_shares(asked[part], hints)}")
-            rows[part] = guided_rows(exams[part], _asked(bench, exams[part], hints))
-            log(f"{part}: {len(rows[part])} predictions with guidance")
-        found |= {method: figures(rows, method) for method in ("cgp", "cgp+logprob")}
-        write_atomically(out, json.dumps(found, indent=2) + "\n")
-    if sampled:
-        drawn = {}
-        for part in PARTS:
-            drawn[part] = sampled_rows(exams[part], _drawn(bench, exams[part]))
-            log(f"{part}: {len(drawn[part])} predictions of samples")
-        found["consistency"] = figures(drawn, "consistency")
-        write_atomically(out, json.dumps(found, indent=2) + "\n")
+    rows: dict[str, list[Prediction]] = {}
+    for name in part or PARTS:
+        exam = bench.exam(asked[name], data)
+        rows[name] = []
+        if policy is not None:
+            hints = bench.writer(policy)(asked[name])
+            log(f"{name}: hints {hint_shares(asked[name], hints)}")
+            rows[name] += guided_rows(exam, bench.greedy(exam, hints))
+        if sampled:
+            rows[name] += sampled_rows(exam, bench.sampled(exam))
+        log(f"{name}: {len(rows[name])} predictions")
+    methods = sorted({row.estimator for own in rows.values() for row in own})
+    found = {method: figures(rows, method) for method in methods}
+    write_atomically(out, json.dumps(found, indent=2) + "\n")
     for each in found.values():
         typer.echo(f"{each['method']}, {each['calibrator']}, least risk {each['least_risk']}\n{table(each['kinds'])}\n")
 

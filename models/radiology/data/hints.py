@@ -124,6 +124,13 @@ def draw_hint(family: str | None, part: Part, rng: random.Random) -> str:
     return f"{rng.choice(_OPENERS[part])} {rng.choice(_CUES[family][part])}."
 
 
+def fixed_hints() -> list[str]:
+    """List one hint of each family, two of those about no evidence: what may be said to every question."""
+    rng = random.Random("fixed hints")
+    drawn = (draw_hint(family, "train", rng) for family in (*FAMILIES, "neutral", "cautious"))
+    return list(dict.fromkeys(drawn))
+
+
 def family_of(hint: str) -> str | None:
     """Recognise the family of a hint by its cue; None for text that holds no cue, or those of several families."""
     said = hint.casefold()

@@ -43,6 +43,13 @@ _BY_KIND = 0.5  # of the draws: rare kinds would hardly be met otherwise
 
 Pair = tuple[list[int], list[int]]
 """Tokens of a prompt, and of the hint to write."""
+Wording = Callable[[Asked, random.Random], str]
+"""Draws the hint that is to be written for a question."""
+
+
+def fitting_hint(asked: Asked, rng: random.Random) -> str:
+    """Word a hint about the evidence that a question's kind is answered by, as training words it."""
+    return draw_hint(EVIDENCE[asked.kind], "train", rng)
 
 
 def fresh_policy(parts: PartStore, part: NamedPart, *, seed: int, dtype: torch.dtype) -> PreTrainedModel:
@@ -100,11 +107,12 @@ def train_policy(
     seed: int,
     file: Path,
     log: Callable[[str], None],
+    word: Wording = fitting_hint,
 ) -> dict[str, object]:
-    """Train the adapter on fitting hints, and leave it as it was where its loss on other questions was least.
+    """Train what takes gradients on hints, and leave it as it was where its loss on other questions was least.
 
     Args:
-        model: As `fresh_policy` made it.
+        model: As `fresh_policy` made it, or a small model of its own.
         tokenizer: Its tokenizer, with the chat template of joined models.
         template: The wording of role "guide".
         asked: Training questions.
@@ -113,14 +121,15 @@ def train_policy(
         seed: Of the draw.
         file: Where the best tensors are kept.
         log: Takes lines of progress.
+        word: Draws the hints.
 
     Returns:
         Losses on the held-out questions by step, the best step, and seconds a step.
     """
     rng = random.Random(f"policy {seed}")
-    draws = _batches(lambda: _draw(asked, rng), tokenizer, template, settings.batch)
+    draws = _batches(lambda: _draw(asked, rng, word), tokenizer, template, settings.batch)
     judges = random.Random("policy held")
-    pairs = [encode(tokenizer, template, each, _fitting(each, judges)) for each in held]
+    pairs = [encode(tokenizer, template, each, word(each, judges)) for each in held]
     adapter = [each for each in model.parameters() if each.requires_grad]
     optimizer = torch.optim.AdamW(adapter, lr=settings.adapter_rate, betas=(0.9, 0.98), weight_decay=0.01)
     losses: dict[str, float] = {}
@@ -222,16 +231,12 @@ def _adapter(model: PreTrainedModel) -> dict[str, Tensor]:
     return {name: each.detach() for name, each in model.named_parameters() if each.requires_grad}
 
 
-def _fitting(asked: Asked, rng: random.Random) -> str:
-    return draw_hint(EVIDENCE[asked.kind], "train", rng)
-
-
-def _draw(asked: Sequence[Asked], rng: random.Random) -> tuple[Asked, str]:
-    """Draw a question, every other time by its kind first, its options in any order, and a hint that fits."""
+def _draw(asked: Sequence[Asked], rng: random.Random, word: Wording) -> tuple[Asked, str]:
+    """Draw a question, every other time by its kind first, its options in any order, and a hint."""
     kinds = sorted({each.kind for each in asked})
     kind = rng.choice(kinds) if rng.random() < _BY_KIND else None
     chosen = rng.choice([each for each in asked if kind in (None, each.kind)]).reordered(rng)
-    return chosen, _fitting(chosen, rng)
+    return chosen, word(chosen, rng)
 
 
 def _batches(

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 import torch
 
-from models.radiology.data.hints import EVIDENCE, draw_hint, family_of
+from models.radiology.asking import Exam
+from models.radiology.data.hints import EVIDENCE, draw_hint, family_of, fixed_hints
 from models.radiology.data.questions import Asked
-from models.radiology.guidance import Exam, Outcome, compare, figures, fixed_hints, measured, outcome
+from models.radiology.guidance import Outcome, compare, figures, measured, outcome
 from prompt4trust.rewards import log_score
 from prompt4trust.verdict import Verdict
 

@@ -7,8 +7,8 @@ import random
 
 import torch
 
+from models.radiology.asking import Exam
 from models.radiology.data.questions import Asked
-from models.radiology.guidance import Exam
 from models.radiology.guided import PARTS, figures, guided_rows, sampled_rows
 from prompt4trust.models import Completion
 

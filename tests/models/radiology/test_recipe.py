@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from models.radiology.data.views import augmented, spoilt
 from models.radiology.plan import FULL
 from models.radiology.publish import NAME, POLICY, publish, publish_policy
 from models.radiology.stages import LAST, POLICY_STAGE, STAGES, run_wanted
+from models.radiology.training.beginnings import Beginnings
 from models.radiology.training.beliefs import fit_temperatures, option_logits, own_answers
 from models.radiology.training.confidence import stated_number
 from models.radiology.training.network import hidden_states, reply_loss
@@ -164,6 +167,66 @@ def test_replies_are_those_of_transformers(finished: Workshop) -> None:
     assert together == [greedy_replies(model, encoder, [row], finished.views.features)[0] for row in rows]
 
 
+def test_replies_are_the_same_where_what_prompts_begin_with_is_kept(finished: Workshop) -> None:
+    model = finished.model(LAST)
+    encoder = finished.encoder(model)
+    views = finished.views
+    asked = finished.asked[:4]
+    rows = [
+        Row(each, 0, views.clean[each.picture], hint)
+        for each in asked
+        for hint in ("", "Look well.", "Take your time.")
+    ]
+    kept = Beginnings(model, encoder, views.features, batch=3)
+    found = completions(model, encoder, rows, views.features, alternatives=3, beginnings=kept)
+    whole = completions(model, encoder, rows, views.features, alternatives=3)
+    assert [each.text for [each] in found] == [each.text for [each] in whole]
+    for [own], [other] in zip(found, whole, strict=True):
+        assert own.top_logprobs is not None
+        assert other.top_logprobs is not None
+        for mine, theirs in zip(own.top_logprobs, other.top_logprobs, strict=True):
+            assert max(mine.values()) == pytest.approx(max(theirs.values()), abs=1e-4)
+    begun = kept.of(rows)
+    assert begun[0] is begun[1] is begun[2]
+    assert all(encoder.prompt(row)[: len(each.ids)] == each.ids for row, each in zip(rows, begun, strict=True))
+    assert any(len(encoder.prompt(row)) > len(each.ids) + 1 for row, each in zip(rows, begun, strict=True))
+
+
+class Dictated:
+    """Three samples that say 5 6 7, 5 9 7 and 5 6 8, and the logits after that."""
+
+    count = 3
+
+    def __init__(self, end: int) -> None:
+        self.tokens = iter([[[5, 5, 5]], [[6, 9, 6]], [[7, 8], [7]], [[end], [end], [end]]])
+        self.counts: list[Sequence[int]] = []
+        self.last = torch.empty(0)
+
+    def __call__(self, logits: torch.Tensor, counts: Sequence[int]) -> list[list[int]]:
+        self.counts.append(counts)
+        self.last = logits
+        return next(self.tokens)
+
+
+@torch.no_grad()
+def test_samples_are_computed_once_until_they_part(finished: Workshop) -> None:
+    model = finished.model(LAST)
+    encoder = finished.encoder(model)
+    row = Row(finished.asked[0], 0, 0, "Look well.")
+    kept = Beginnings(model, encoder, finished.views.features)
+    samples: Any = Dictated(int(encoder.tokenizer.eos_token_id or 0))
+    [replies] = completions(model, encoder, [row], finished.views.features, drawing=samples, beginnings=kept)
+    assert samples.counts == [[3], [3], [2, 1], [1, 1, 1]]
+    said = [[5, 6, 7], [5, 6, 8], [5, 9, 7]]  # in the order of the lines
+    texts = [str(encoder.tokenizer.decode(each, skip_special_tokens=True)) for each in said]
+    assert [each.text for each in replies] == [texts[0], texts[2], texts[1]]
+    for own, logits in zip(said, samples.last, strict=True):
+        ids = torch.tensor([encoder.prompt(row) + own])
+        embedded = model.placed(model.get_input_embeddings()(ids), ids, finished.views.features[[0]].float())
+        expected = model.language_model(inputs_embeds=embedded).logits[0, -1]
+        torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4)
+
+
 def test_samples_follow_the_models_own_distribution(finished: Workshop) -> None:
     """At a low temperature samples are the greedy reply; alternatives sum to the probability of what was written."""
     model = finished.model(LAST)
@@ -181,9 +244,11 @@ def test_samples_follow_the_models_own_distribution(finished: Workshop) -> None:
             max(likely, key=lambda name: likely[name]) == token
             for token, likely in zip(own.tokens, own.top_logprobs, strict=True)
         )
-    chances = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log().repeat(4000, 1)
+    chances = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log().repeat(2, 1)
     draw = Drawing(1, 1.0, 0.79, 3, torch.Generator().manual_seed(2))
-    counts = torch.bincount(draw(chances), minlength=4) / 4000
+    many, few = draw(chances, [4000, 3])
+    assert len(few) == 3
+    counts = torch.bincount(torch.tensor(many), minlength=4) / 4000
     assert counts.tolist() == pytest.approx([0.625, 0.375, 0, 0], abs=0.03)  # of the nucleus of two
 
 
