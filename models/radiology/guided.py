@@ -7,7 +7,7 @@ are fitted on fitting and validation rows, guards on the guarding rows, and test
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +17,7 @@ import typer
 from models.radiology.asking import SEED, Exam, open_bench
 from models.radiology.data.questions import Asked, of_split, read_questions
 from models.radiology.export import halves
-from models.radiology.results import DELTA, by_kind, table
+from models.radiology.results import DELTA, by_kind, stated_by_kind, table
 from models.radiology.training.policy import hint_shares
 from models.radiology.workshop import OPTION_ORDER
 from models.staged_runs import begin_training
@@ -29,7 +29,7 @@ from prompt4trust.evaluation.selection_trials import checked_answers
 from prompt4trust.files import write_atomically
 from prompt4trust.models import Completion, Cost
 from prompt4trust.selection import fit_guard
-from prompt4trust.verdict import Verdict, parse_verdict
+from prompt4trust.verdict import Invalid, Verdict, parse_verdict
 from services.common.engine.parts.store import PartStore
 
 PARTS = ("fitted", "guarded", "test")
@@ -38,11 +38,29 @@ PARTS = ("fitted", "guarded", "test")
 def guided_rows(exam: Exam, replies: Sequence[Completion]) -> list[Prediction]:
     """Make the predictions of `cgp` and of `cgp+logprob` from the same replies: these differ by their signals alone."""
     rows = []
+    for each, reply, verdict, signals in _read(exam, replies):
+        rows += [_row(each, "cgp", reply.text, verdict, {}), _row(each, "cgp+logprob", reply.text, verdict, signals)]
+    return rows
+
+
+def plain_rows(exam: Exam, replies: Sequence[Completion]) -> list[Prediction]:
+    """Make the predictions of `verbalized` and of `logprob` from the same replies, which no hint was given to."""
+    rows = []
+    for each, reply, verdict, signals in _read(exam, replies):
+        likely: Verdict | Invalid = verdict
+        if isinstance(verdict, Verdict):
+            likely = Verdict(verdict.answer, signals["letter_probability"]) if signals else Invalid("no_logprobs")
+        rows += [_row(each, "verbalized", reply.text, verdict, {}), _row(each, "logprob", reply.text, likely, signals)]
+    return rows
+
+
+def _read(
+    exam: Exam, replies: Sequence[Completion]
+) -> Iterator[tuple[Asked, Completion, Verdict | Invalid, dict[str, float]]]:
     for each, reply in zip(exam.asked, replies, strict=True):
         verdict = parse_verdict(reply.text, list(each.lettered))
         signals = letter_signals(reply, verdict.answer, each.lettered) if isinstance(verdict, Verdict) else {}
-        rows += [_row(each, "cgp", reply.text, verdict, {}), _row(each, "cgp+logprob", reply.text, verdict, signals)]
-    return rows
+        yield each, reply, verdict, signals
 
 
 def sampled_rows(exam: Exam, replies: Sequence[Sequence[Completion]]) -> list[Prediction]:
@@ -107,9 +125,7 @@ def main(
     parts: Annotated[Path, typer.Option(help="Where the frozen parts lie.")],
     policy: Annotated[Path | None, typer.Option(help="A policy version's directory, for cgp and cgp+logprob.")] = None,
     sampled: Annotated[bool, typer.Option(help="Ask for consistency, too: 21 samples a question.")] = False,
-    part: Annotated[
-        list[str] | None, typer.Option(help="Ask only the questions of these parts, to fill the book.")
-    ] = None,
+    calibrated: Annotated[bool, typer.Option(help="Ask the other pictures, too, and fit calibrator and guard.")] = True,
     book: Annotated[Path | None, typer.Option(help="File of replies that were given already; grows.")] = None,
     out: Annotated[Path, typer.Option(help="File that the figures are written into.")] = Path("guided.json"),
 ) -> None:
@@ -124,9 +140,9 @@ def main(
         "test": of_split(everything, "test"),
     }
     rows: dict[str, list[Prediction]] = {}
-    for name in part or PARTS:
+    for name in PARTS if calibrated else ("test",):
         exam = bench.exam(asked[name], data)
-        rows[name] = []
+        rows[name] = plain_rows(exam, bench.greedy(exam, [""] * len(exam.asked)))
         if policy is not None:
             hints = bench.writer(policy)(asked[name])
             log(f"{name}: hints {hint_shares(asked[name], hints)}")
@@ -134,11 +150,15 @@ def main(
         if sampled:
             rows[name] += sampled_rows(exam, bench.sampled(exam))
         log(f"{name}: {len(rows[name])} predictions")
-    methods = sorted({row.estimator for own in rows.values() for row in own})
-    found = {method: figures(rows, method) for method in methods}
+    found: dict[str, Any] = {}
+    for method in dict.fromkeys(row.estimator for row in rows["test"]):
+        found[method] = figures(rows, method) if calibrated else {"method": method}
+        found[method]["stated"] = stated_by_kind([row for row in rows["test"] if row.estimator == method])
+        typer.echo(f"{method}, as it comes\n{table(found[method]['stated'])}\n")
+        if calibrated:
+            own = found[method]
+            typer.echo(f"{method}, {own['calibrator']}, least risk {own['least_risk']}\n{table(own['kinds'])}\n")
     write_atomically(out, json.dumps(found, indent=2) + "\n")
-    for each in found.values():
-        typer.echo(f"{each['method']}, {each['calibrator']}, least risk {each['least_risk']}\n{table(each['kinds'])}\n")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ import json
 import random
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -38,8 +39,24 @@ FITTING_SHARE = 0.65
 """Of the hints that the start is taught: learning can only strengthen what is sometimes said."""
 TAUGHT = LoopSettings(240, batch=24, adapter_rate=2e-3, warmup=20, check_from=120, check_every=60)
 VOCABULARY = 1200
-STEPS, EVERY = 60, 15
-"""Steps of reinforcement, and between two checkpoints."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reinforcement:
+    """Length of the reinforcement.
+
+    Attributes:
+        steps: Of the optimizer.
+        every: Steps between two checkpoints.
+        questions: A step learns from, each with eight hints.
+    """
+
+    steps: int = 60
+    every: int = 15
+    questions: int = 8
+
+
+FULL = Reinforcement()
 
 
 def mixed_hint(asked: Asked, rng: random.Random) -> str:
@@ -71,7 +88,9 @@ def teach(train: Sequence[Asked], held: Sequence[Asked], to: Path, log: Any, set
     _save(model, tokenizer, to)
 
 
-def reinforce(start: Path, asked: Sequence[Asked], reward: Any, out: Path, seed: int, steps: int = STEPS) -> list[Path]:
+def reinforce(
+    start: Path, asked: Sequence[Asked], reward: Any, out: Path, seed: int, length: Reinforcement = FULL
+) -> list[Path]:
     """Improve a policy by GRPO, as TRL has it, with the settings that trained the miniature's.
 
     Args:
@@ -80,7 +99,7 @@ def reinforce(start: Path, asked: Sequence[Asked], reward: Any, out: Path, seed:
         reward: Texts and the questions' ids -> rewards.
         out: Folder of the checkpoints.
         seed: Of the sampling and the questions' order.
-        steps: Of the optimizer.
+        length: Of the run.
 
     Returns:
         The checkpoints, policy versions all.
@@ -90,20 +109,20 @@ def reinforce(start: Path, asked: Sequence[Asked], reward: Any, out: Path, seed:
     from trl.trainer.grpo_trainer import GRPOTrainer
 
     template = load_template(GUIDE_TEMPLATE)
-    each_step = 8
+    wanted = length.steps * length.questions
     rng = random.Random(f"order {seed}")
     order: list[Asked] = []
-    while len(order) < steps * each_step:
+    while len(order) < wanted:
         order += rng.sample(list(asked), len(asked))
     rows = [
         {"prompt": guide_messages(template, each.text, each.lettered), "question_id": each.id}
-        for each in order[: steps * each_step]
+        for each in order[:wanted]
     ]
     arguments = GRPOConfig(
         output_dir=str(out), seed=seed, use_cpu=True, bf16=False, report_to=[], disable_tqdm=True, logging_steps=5,
         shuffle_dataset=False, dataloader_pin_memory=False, model_init_kwargs={"dtype": "float32"},
-        num_generations=8, per_device_train_batch_size=8 * each_step, max_completion_length=32, temperature=1.0,
-        max_steps=steps, save_steps=min(EVERY, steps), save_strategy="steps", learning_rate=6e-4,
+        num_generations=8, per_device_train_batch_size=8 * length.questions, max_completion_length=32, temperature=1.0,
+        max_steps=length.steps, save_steps=length.every, save_strategy="steps", learning_rate=6e-4,
         lr_scheduler_type="constant_with_warmup", warmup_steps=5, beta=0.06, epsilon=0.2, scale_rewards="batch",
         loss_type="dapo", num_iterations=1, max_grad_norm=1.0, gradient_checkpointing=False,
     )  # fmt: skip
@@ -128,7 +147,7 @@ def rewards_of(bench: Bench, exam: Exam, places: Sequence[int], hints: Sequence[
 
 
 def learned(
-    bench: Bench, exam: Exam, judges: Exam, start: Path, work: Path, seeds: Sequence[int], steps: int = STEPS
+    bench: Bench, exam: Exam, judges: Exam, start: Path, work: Path, seeds: Sequence[int], length: Reinforcement = FULL
 ) -> dict[str, Any]:
     """Reinforce a start by each seed, and choose each one's checkpoint by mean reward on other pictures.
 
@@ -139,7 +158,7 @@ def learned(
         start: The policy's directory.
         work: Gets `reinforced-<seed>`, the chosen checkpoint of each.
         seeds: Of the sampling.
-        steps: Of the optimizer.
+        length: Of each run.
 
     Returns:
         Mean reward and kinds of hints of the start and of each checkpoint, which is the best, and whether it improves
@@ -164,7 +183,7 @@ def learned(
         "seeds": {},
     }
     for seed in seeds:
-        versions = reinforce(start, exam.asked, reward, work / f"seed{seed}", seed, steps)
+        versions = reinforce(start, exam.asked, reward, work / f"seed{seed}", seed, length)
         tried = {path.name: judged(path) for path in versions}
         best = max(tried, key=lambda name: float(tried[name]["reward"]))
         improves = bool(tried[best]["reward"] > told["reward"])
@@ -187,17 +206,20 @@ def main(
     learn: Annotated[int, typer.Option(min=8, help="Questions to learn from, of the calibrators' fitting half.")] = 40,
     validation: Annotated[int, typer.Option(min=20, help="Validation questions that choose a checkpoint.")] = 80,
     seed: Annotated[list[int] | None, typer.Option(help="Seeds of the reinforcement.")] = None,
+    only_teach: Annotated[bool, typer.Option(help="Make the start, and ask the downstream model nothing.")] = False,
 ) -> None:
     """Teach, reinforce by each seed, choose checkpoints on validation, and write what each gave as JSON."""
-    log = begin_training()
-    bench = open_bench(shipped, PartStore(parts, log), log, book)
+    log, store = begin_training(), PartStore(parts)
     everything = read_questions(data, OPTION_ORDER)
-    start = work / "supervised"
+    start, of_validation = work / "supervised", of_split(everything, "validation")
     if not (start / TEMPLATE_FILE).is_file():
-        teach(of_split(everything, "train"), of_split(everything, "validation"), start, log)
+        teach(of_split(everything, "train"), of_validation, start, log)
+    if only_teach:
+        return
+    bench = open_bench(shipped, store, log, book)
     fitting, _ = halves(of_split(everything, "calibration"))
     exam = bench.exam(random.Random("learn").sample(fitting, learn), data)
-    judges = bench.exam(random.Random("gate").sample(of_split(everything, "validation"), validation), data)
+    judges = bench.exam(random.Random("gate").sample(of_validation, validation), data)
     found = learned(bench, exam, judges, start, work, seed or [1, 2, 3])
     write_atomically(work / "reinforced.json", json.dumps(found, indent=2) + "\n")
 

@@ -41,11 +41,21 @@ def by_kind(rows: Sequence[Prediction], calibrator: CalibratorArtifact, guard: G
         how many are answered, and how many of these wrongly, at each risk.
     """
     answers = {each.id: each for each in checked_answers(rows, calibrator)}
-    parts: dict[str, list[Prediction]] = {"all": list(rows)}
-    for row in rows:
-        parts.setdefault(row.groups["source"], []).append(row)
-        parts.setdefault(row.groups["kind"], []).append(row)
-    return {name: _figures(own, [answers[row.id] for row in own], guard) for name, own in parts.items()}
+    return {name: _figures(own, [answers[row.id] for row in own], guard) for name, own in _parts(rows).items()}
+
+
+def stated_by_kind(rows: Sequence[Prediction]) -> dict[str, Any]:
+    """Figures of answers as they come, before any calibrator: those of `by_kind` but for what is answered.
+
+    Args:
+        rows: One estimator's predictions; one without an answer is wrong with confidence 0.
+    """
+    found = {}
+    for name, own in _parts(rows).items():
+        stated = [row.confidence or 0.0 for row in own]
+        without = sum(row.answer is None for row in own)
+        found[name] = {**_metrics(own, stated, [row.correct for row in own]), "without_answer": without}
+    return found
 
 
 def divisions(rows: Sequence[Prediction], calibrator: CalibratorArtifact, risk: float, seed: int = 0) -> dict[str, Any]:
@@ -136,7 +146,21 @@ def difference(changes: np.typing.NDArray[np.float64], pictures: Sequence[str], 
 
 def _figures(rows: Sequence[Prediction], answers: Sequence[CheckedAnswer], guard: GuardArtifact) -> dict[str, Any]:
     stated = [each.confidence or 0.0 for each in answers]
-    right = [each.correct for each in answers]
+    figures = _metrics(rows, stated, [each.correct for each in answers])
+    for trial in try_risks(guard, answers, RISKS, DELTA):
+        figures[f"at_{trial.max_risk:.2f}"] = {"answered": trial.answered, "wrong": trial.wrong}
+    return figures
+
+
+def _parts(rows: Sequence[Prediction]) -> dict[str, list[Prediction]]:
+    parts: dict[str, list[Prediction]] = {"all": list(rows)}
+    for row in rows:
+        parts.setdefault(row.groups["source"], []).append(row)
+        parts.setdefault(row.groups["kind"], []).append(row)
+    return parts
+
+
+def _metrics(rows: Sequence[Prediction], stated: Sequence[float], right: Sequence[bool]) -> dict[str, Any]:
     pictures = [str(row.picture) for row in rows]
     found = summarize(stated, right, clusters=pictures, metrics={name: METRICS[name] for name in _SHOWN})["all"]
     figures: dict[str, Any] = {"n": len(rows), "pictures": len(set(pictures))}
@@ -144,8 +168,6 @@ def _figures(rows: Sequence[Prediction], answers: Sequence[CheckedAnswer], guard
         interval = found[name].as_json()
         if name != "ece" or len(rows) >= _FEW:
             figures[name] = {key: None if value is None else round(value, 4) for key, value in interval.items()}
-    for trial in try_risks(guard, answers, RISKS, DELTA):
-        figures[f"at_{trial.max_risk:.2f}"] = {"answered": trial.answered, "wrong": trial.wrong}
     return figures
 
 
@@ -175,14 +197,13 @@ def main(
 
 
 def table(kinds: Mapping[str, Any]) -> str:
-    """Render figures by kind of question as a Markdown table."""
-    lines = [
-        "| kind | n | accuracy | confidence | ECE | AUROC | answered at 5 % | 10 % | 20 % |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
+    """Render figures by kind of question as a Markdown table, with what is answered where that was tried."""
+    risks = [risk for risk in RISKS if f"at_{risk:.2f}" in kinds["all"]]
+    heads = ["kind", "n", "accuracy", "confidence", "ECE", "AUROC", *(f"answered at {risk:.0%}" for risk in risks)]
+    lines = [f"| {' | '.join(heads)} |", "|---" * len(heads) + "|"]
     for name, own in kinds.items():
         cells = [_cell(own.get(metric)) for metric in _SHOWN]
-        given = [f"{own[f'at_{risk:.2f}']['answered']} ({own[f'at_{risk:.2f}']['wrong']} wrong)" for risk in RISKS]
+        given = [f"{own[f'at_{risk:.2f}']['answered']} ({own[f'at_{risk:.2f}']['wrong']} wrong)" for risk in risks]
         lines.append(f"| {name} | {own['n']} | {' | '.join([*cells, *given])} |")
     return "\n".join(lines)
 

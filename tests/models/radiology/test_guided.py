@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 import random
 
+import pytest
 import torch
 
 from models.radiology.asking import Exam
 from models.radiology.data.questions import Asked
-from models.radiology.guided import PARTS, figures, guided_rows, sampled_rows
+from models.radiology.guided import PARTS, figures, guided_rows, plain_rows, sampled_rows
+from models.radiology.results import stated_by_kind, table
 from prompt4trust.models import Completion
 
 TOKENS = (
@@ -49,6 +51,28 @@ def test_guided_rows_differ_by_their_signals_alone() -> None:
     assert math.isclose(told.signals["reply_probability"], 0.9**10)  # up to and with the letter of the verdict
     assert invalid.answer is None
     assert invalid.invalid is not None
+
+
+def test_plain_rows_state_what_the_model_says_and_how_likely_its_letter_was() -> None:
+    said = reply()
+    assert said.tokens is not None
+    assert said.top_logprobs is not None
+    likely = [
+        {" A": math.log(0.6), " B": math.log(0.2), "?": math.log(0.2)} if token == " A" else each
+        for token, each in zip(said.tokens, said.top_logprobs, strict=True)
+    ]
+    exam = Exam([asked("q1", "p1"), asked("q2", "p1"), asked("q3", "p2", gold=1)], [0] * 3, torch.zeros(1, 1, 1))
+    replies = [Completion(said.text, "stop", likely, said.tokens), Completion("no idea", "stop"), reply()]
+    rows = plain_rows(exam, replies)
+    assert [row.estimator for row in rows] == ["verbalized", "logprob"] * 3
+    assert [row.confidence for row in rows[::2]] == [0.8, None, 0.8]
+    assert rows[1].confidence == pytest.approx(0.75)  # of the letters' 0.6 and 0.2
+    told = stated_by_kind(rows[::2])
+    assert (told["all"]["n"], told["all"]["pictures"], told["all"]["without_answer"]) == (3, 2, 1)
+    assert told["asked"] == told["presence"] == told["all"]
+    assert told["all"]["accuracy"]["value"] == pytest.approx(1 / 3, abs=1e-4)
+    assert told["all"]["mean_confidence"]["value"] == pytest.approx((0.8 + 0 + 0.8) / 3, abs=1e-4)
+    assert table(told).splitlines()[0] == "| kind | n | accuracy | confidence | ECE | AUROC |"
 
 
 def test_samples_agree_with_the_first_one() -> None:
