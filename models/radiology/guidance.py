@@ -16,7 +16,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from models.radiology.asking import Exam, open_bench
+from models.radiology.bench import Exam, open_bench
 from models.radiology.data.hints import EVIDENCE, draw_hint, fixed_hints
 from models.radiology.data.questions import Asked, of_split, read_questions
 from models.radiology.results import difference

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from models.radiology.asking import SEED, Exam, open_bench
+from models.radiology.bench import SEED, Exam, open_bench
 from models.radiology.data.questions import Asked, of_split, read_questions
 from models.radiology.export import halves
 from models.radiology.results import DELTA, by_kind, stated_by_kind, table

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 import typer
 
-from models.radiology.asking import Bench, Exam, open_bench
+from models.radiology.bench import Bench, Exam, open_bench
 from models.radiology.data.hints import EVIDENCE, family_of, fixed_hints
 from models.radiology.data.questions import Asked, of_split, read_questions
 from models.radiology.export import halves

@@ -1,4 +1,4 @@
-"""What prompts begin with, read once: picture, question and options, ahead of whatever hint follows."""
+"""Beginnings of prompts, read once: picture, question and options, ahead of whatever hint follows."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.radiology.asking import Exam
+from models.radiology.bench import Exam
 from models.radiology.data.hints import EVIDENCE, draw_hint, family_of, fixed_hints
 from models.radiology.data.questions import Asked
 from models.radiology.guidance import Outcome, compare, figures, measured, outcome

@@ -8,7 +8,7 @@ import random
 import pytest
 import torch
 
-from models.radiology.asking import Exam
+from models.radiology.bench import Exam
 from models.radiology.data.questions import Asked
 from models.radiology.guided import PARTS, figures, guided_rows, plain_rows, sampled_rows
 from models.radiology.results import stated_by_kind, table

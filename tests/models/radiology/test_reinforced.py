@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.radiology.asking import Bench, Exam
+from models.radiology.bench import Bench, Exam
 from models.radiology.data.hints import EVIDENCE, family_of, fixed_hints
 from models.radiology.reinforced import FITTING_SHARE, Reinforcement, learned, mixed_hint, teach
 from models.radiology.training.loop import LoopSettings

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.radiology.asking import Bench, Exam, ReplyBook
+from models.radiology.bench import Bench, Exam, ReplyBook
 from models.radiology.data.questions import Asked
 from models.radiology.stages import LAST, STAGES
 from models.radiology.workshop import Workshop
