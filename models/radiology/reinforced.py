@@ -127,7 +127,7 @@ def reinforce(
         loss_type="dapo", num_iterations=1, max_grad_norm=1.0, gradient_checkpointing=False,
     )  # fmt: skip
 
-    def scored(completions: Sequence[Any], question_id: Sequence[str], **_: Any) -> list[float]:
+    def scored(completions: Sequence[Any], question_id: Sequence[str], **_: Any) -> list[float | None]:
         return list(reward([_text(each) for each in completions], question_id))
 
     trainer = GRPOTrainer(
