@@ -90,7 +90,9 @@ def _weights(token: str, likely: Mapping[str, float], options: Mapping[str, str]
 def find_letter(text: str, tokens: Sequence[str], letter: str, options: Mapping[str, str]) -> int | None:
     """Find the token that wrote the letter of a reply's verdict.
 
-    It is the one at which the reply, read as far as it goes, begins to have that answer and keeps it to its end.
+    It is the one at which the reply, read as far as it goes, begins to have that letter as its answer and keeps it to
+    its end. Letters alone are read, since a reply may say the option's text before ("Finding: Round. The answer is A"),
+    and the answer by that text is no token's probability.
 
     Args:
         text: The reply.
@@ -104,7 +106,7 @@ def find_letter(text: str, tokens: Sequence[str], letter: str, options: Mapping[
     ends = _ends(text, tokens)
 
     def reads_so(length: int) -> bool:
-        return letter in answers_in(text[: ends[length]], options)
+        return letter in answers_in(text[: ends[length]], options.keys())
 
     places = [place for place, token in enumerate(tokens) if token.strip(_AROUND).upper() == letter]
     for place in reversed(places):

@@ -100,6 +100,7 @@ async def test_a_reply_without_a_verdict_and_a_question_without_options() -> Non
         (["B", " or not, the answer is", " B", ", for B", "B"], "B", 2),
         (["the answer is", " a", " benign lesion. Answer", ":", " A"], "A", 4),
         (["**Answer:** ", "(", "C", ")", " C"], "C", 2),
+        (["Finding: Round", ".", " The answer is", " A", " with confidence 9"], "A", 3),
         (["the answer is D"], "D", None),
         (["the answer is unclear"], "A", None),
     ],
