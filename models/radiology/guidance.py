@@ -24,7 +24,7 @@ from models.radiology.training.policy import hint_shares
 from models.radiology.workshop import OPTION_ORDER
 from models.staged_runs import begin_training
 from prompt4trust.files import write_atomically
-from prompt4trust.metrics import METRICS, Interval, summarize
+from prompt4trust.metrics import METRICS, Interval, confident_error_count, summarize
 from prompt4trust.metrics.intervals import metric_difference, sampled_metrics
 from prompt4trust.rewards import log_score
 from prompt4trust.verdict import Verdict, parse_verdict
@@ -71,7 +71,10 @@ def outcome(replies: Sequence[str], asked: Sequence[Asked]) -> Outcome:
 
 
 def figures(found: Outcome, pictures: Sequence[str]) -> dict[str, Any]:
-    """Give n, replies without a verdict, metrics with 95 % intervals by picture, the stated spread and mean reward."""
+    """Give n, replies without a verdict, metrics with 95 % intervals by picture, the stated spread and mean reward.
+
+    `confident_errors` counts the wrong ones that state 0.9 or more.
+    """
     metrics = summarize(found.stated, found.right, clusters=pictures, metrics={name: METRICS[name] for name in _SHOWN})
     told: dict[str, Any] = {"n": len(pictures), "pictures": len(set(pictures))}
     told["without_verdict"] = found.without_verdict
@@ -79,6 +82,7 @@ def figures(found: Outcome, pictures: Sequence[str]) -> dict[str, Any]:
         told[name] = _rounded(metrics["all"][name])
     return {
         **told,
+        "confident_errors": confident_error_count(found.stated, found.right),
         "spread": round(float(np.std(found.stated)), 4),
         "reward": difference(np.array(found.rewards), pictures),
     }
@@ -123,8 +127,8 @@ def measured(
         log: Takes lines of progress.
 
     Returns:
-        The fixed hint and what each gave on validation; of the test questions figures by kind of hints, and of each
-        policy what its hints are about and what they change against every other kind.
+        The fixed hint and what each gave on validation; of the test questions figures by kind of hints, of the fixed
+        hint and of each policy what they change against every other kind, and what each policy's hints are about.
     """
     tried = {}
     for hint in fixed_hints():
@@ -146,7 +150,7 @@ def measured(
         log(f"{name}: {np.mean(found[name].right):.3f} right, {np.mean(found[name].stated):.3f} stated")
     against = {
         name: {other: compare(found[name], found[other], pictures) for other in found if other != name}
-        for name in policies
+        for name in ("best fixed hint", *policies)
     }
     return {
         "fixed": {"chosen": fixed, "validation_n": len(validation.asked), "mean_rewards": tried},

@@ -71,6 +71,10 @@ def test_a_fitting_policy_gains_what_the_stated_numbers_say() -> None:
     assert found["against"]["good"]["none"]["ece"]["value"] == pytest.approx(-0.45)
     assert found["against"]["good"]["fitting"]["reward"]["value"] == 0
     assert found["against"]["mute"]["none"]["accuracy"] == {"value": 0, "low": 0, "high": 0}
+    told = found["against"]["best fixed hint"]
+    assert told["none"]["reward"] == found["against"]["good"]["none"]["reward"]  # both have half of the answers doubted
+    assert told["good"]["reward"] == {"value": 0, "low": 0, "high": 0}
+    assert [figures[name]["confident_errors"] for name in ("none", "best fixed hint", "good")] == [24, 0, 0]
 
 
 def test_intervals_are_of_pictures_and_not_of_questions() -> None:
