@@ -116,6 +116,7 @@ def measured(
     test: Exam,
     policies: Mapping[str, Callable[[Sequence[Asked]], Sequence[str]]],
     log: Callable[[str], None],
+    fitting: bool = True,
 ) -> dict[str, Any]:
     """Choose the fixed hint on validation, and ask the test questions with each kind of hints.
 
@@ -125,6 +126,7 @@ def measured(
         test: Questions that are asked once.
         policies: Name -> writes hints.
         log: Takes lines of progress.
+        fitting: Whether hints that fit are asked, too: each is another one, so that no reply is known before.
 
     Returns:
         The fixed hint and what each gave on validation; of the test questions figures by kind of hints, of the fixed
@@ -141,8 +143,9 @@ def measured(
         "none": [""] * len(test.asked),
         "best fixed hint": [fixed] * len(test.asked),
         **written,
-        "fitting": [draw_hint(EVIDENCE[each.kind], "train", rng) for each in test.asked],
     }
+    if fitting:
+        hints["fitting"] = [draw_hint(EVIDENCE[each.kind], "train", rng) for each in test.asked]
     pictures = [each.picture for each in test.asked]
     found = {}
     for name, own in hints.items():
@@ -166,6 +169,7 @@ def main(
     policy: Annotated[list[Path], typer.Option(help="A policy version's directory; may be repeated.")],
     parts: Annotated[Path, typer.Option(help="Where the frozen parts lie.")],
     validation: Annotated[int, typer.Option(min=20, help="Validation questions that choose the fixed hint.")] = 140,
+    fitting: Annotated[bool, typer.Option(help="Ask the test questions with hints that fit, too.")] = True,
     book: Annotated[Path | None, typer.Option(help="File of replies that were given already; grows.")] = None,
     out: Annotated[Path, typer.Option(help="File that the figures are written into.")] = Path("guidance.json"),
 ) -> None:
@@ -181,7 +185,7 @@ def main(
 
     writers = {path.name: bench.writer(path) for path in policy}
     first, last = bench.exam(chosen, data), bench.exam(of_split(everything, "test"), data)
-    write_atomically(out, json.dumps(measured(ask, first, last, writers, log), indent=2) + "\n")
+    write_atomically(out, json.dumps(measured(ask, first, last, writers, log, fitting), indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -77,6 +77,13 @@ def test_a_fitting_policy_gains_what_the_stated_numbers_say() -> None:
     assert [figures[name]["confident_errors"] for name in ("none", "best fixed hint", "good")] == [24, 0, 0]
 
 
+def test_fitting_hints_are_asked_only_where_they_are_wanted() -> None:
+    seen: list[tuple[str, str]] = []
+    found = measured(replying(seen), exam("validation", 2), exam("test", 3), {}, lambda _: None, fitting=False)  # type: ignore[arg-type]
+    assert list(found["test"]) == ["none", "best fixed hint"]
+    assert {hint for split, hint in seen if split == "test"} == {"", found["fixed"]["chosen"]}
+
+
 def test_intervals_are_of_pictures_and_not_of_questions() -> None:
     """Copies of a picture's questions say nothing new: the interval must not shrink with them."""
     right = [place % 2 == 0 for place in range(10)]
