@@ -59,7 +59,8 @@ test: .venv/.developed .venv/.clients ## Run the whole suite (does its own set-u
 .PHONY: test-ready
 test-ready: .venv/.developed ## Make what tests keep from run to run: pretrained parts in build/parts, and byte code; beside other work before `make test`
 	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m services.common.engine.parts build/parts models/*radiology-1
-	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m pytest -n 0 --collect-only -qq >/dev/null
+	@mkdir -p build
+	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m pytest -n 0 --collect-only -qq >build/collected.txt || { cat build/collected.txt; exit 1; }
 
 .PHONY: openapi
 openapi: .venv/.developed ## Store the four services' OpenAPI documents, which a test compares with what they serve

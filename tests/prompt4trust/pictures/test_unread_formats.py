@@ -57,7 +57,13 @@ def test_files_that_pillow_writes(form: str, name: str) -> None:
     ("data", "name"),
     [
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIC picture"),
-        (b"\0\0\0\x20ftypisom\0\0\2\0isomiso2", "a video"),
+        (b"\0\0\0\x18ftypisom\0\0\2\0isomiso2", "a video"),
+        (b"\0\0\0\x1cftypmif1\0\0\0\0mif1avifmiaf", "an AVIF picture"),
+        (b"\0\0\0\x18ftypcrx \0\0\0\0crx isom", "a video"),
+        (b"\0\0\0\x14ftypM4A \0\0\0\0M4A heic", None),
+        (b"P1 lungs are clear", None),
+        (b"bzhang notes", None),
+        (b"P5\n# made by hand\n3 3\n255\n", "a netpbm picture"),
         (b"\xff\x0a\x7a\x1f", "a JPEG XL picture"),
         (b"\x5c\1\0\0" + bytes(340) + b"n+1\0", "a NIfTI volume"),
         (b"NRRD0004\ntype: short\n", "an NRRD volume"),
@@ -90,6 +96,15 @@ def test_files_that_are_read_have_no_such_name(form: str) -> None:
     assert unread_format(saved(form)) is None
 
 
-@given(st.binary(max_size=2048))
-def test_only_the_first_kilobyte_is_looked_at(data: bytes) -> None:
-    assert unread_format(data) == unread_format(data[:1024])
+BEGINNINGS = [saved("GIF"), saved("AVIF"), saved("PDF"), zipped(), array(), b"<html>", b'{"a": 1}', b""]
+
+
+@given(st.sampled_from(BEGINNINGS), st.binary(max_size=2048))
+def test_what_stands_behind_the_first_kilobyte_changes_nothing(beginning: bytes, rest: bytes) -> None:
+    data = (beginning + rest)[:1024].ljust(1024)
+    assert unread_format(data + b"GIF89a" + rest) == unread_format(data)
+
+
+@given(st.sampled_from(BEGINNINGS[:5]), st.binary(max_size=64))
+def test_a_known_beginning_is_known_whatever_follows(beginning: bytes, rest: bytes) -> None:
+    assert unread_format(beginning + rest) == unread_format(beginning) is not None
