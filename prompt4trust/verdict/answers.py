@@ -9,11 +9,13 @@ from itertools import islice
 
 _GAP = r"""[\s_"'“”‘’«»:=(\[{]"""
 _SURE = (
-    r"(?:(?:most likely|likely|probably|clearly|therefore|thus|definitely|certainly|hence|indeed|best|then|either|both)"
+    r"(?:(?:most likely|likely|probably|clearly|therefore|thus|definitely|certainly|hence|indeed|best|then"
+    r"|either|both)"
     r"\b,?)"
 )
 _OF_WHAT = (
-    r"(?:[ _]++(?:choice|option|letter|to (?:this|the|your) question|and confidence))?+"
+    r"(?:[ _]++(?:choice|option|letter|to (?:this|the|your) question|and confidence|here|in this case"
+    r"|for this (?:image|case|question|scan)))?+"
     r"(?:[ _]?\([^()\n]{0,30}\)(?= ?[:=]))?+"
 )
 CUE = (
@@ -58,7 +60,8 @@ _A_MEASURE = re.compile(
     r"\s\d++(?:[.,x×]\d++)?[ -]?(?:[cm]m|ml|cc|k?g|mg|HU|x|×|years?|months?|weeks?|days?|hours?)\b", re.IGNORECASE
 )
 _A_GENUS = re.compile(
-    r"\. ?(?:albicans|anthracis|aureus|auris|baumannii|botulinum|burgdorferi|cereus|coli|difficile|diphtheriae|faecalis"
+    r"\. ?(?:albicans|anthracis|aureus|auris|baumannii|botulinum|burgdorferi|cereus|coli|difficile|diphtheriae"
+    r"|faecalis"
     r"|faecium|fragilis|fumigatus|granulosus|henselae|hepatica|histolytica|immitis|influenzae|israelii|jejuni|lamblia"
     r"|multilocularis|neoformans|perfringens|pertussis|psittaci|pylori|tetani|trachomatis|vaginalis)\b"
 )
@@ -117,7 +120,7 @@ def claimed_letters(text: str, options: Mapping[str, str]) -> Iterator[Claim]:
     for start, at in found:
         starts[at] = min(start, starts.get(at, start))
     for at, start in sorted(starts.items())[: MOST_CLAIMS + 1]:
-        own = _own_text(text, at, options)
+        own = own_text(text, at, options)
         if not (at in confirmed or own or stands_alone(text, at)):
             continue
         hedged = _HEDGING.search(text, start, at) is not None
@@ -154,8 +157,8 @@ def _is_a_word(text: str, at: int) -> bool:
 _BEHIND_A_LETTER = re.compile(r"[\s_\"'“”‘’)\]}.:,;–—(-]{0,6}")
 
 
-def _own_text(text: str, at: int, options: Mapping[str, str]) -> int:
-    """Length of the option's own text right behind its letter; 0 where it is not there."""
+def own_text(text: str, at: int, options: Mapping[str, str]) -> int:
+    """Length of an option's letter and its own text right behind it; 0 where that is not there."""
     own = options.get(text[at].upper(), "").strip().lower()
     behind = _BEHIND_A_LETTER.match(text, at + 1)
     if not own or behind is None or behind.end() == at + 1:
@@ -177,7 +180,7 @@ _HEDGED = re.compile(r"\s?[,(]\s?(?:or|possibly|perhaps|maybe|alternatively|coul
 
 def has_alternatives(text: str, at: int, options: Mapping[str, str]) -> bool:
     """Whether the letter at a place is one of several ("A or B"), or stands beside another option's text."""
-    own = _own_text(text, at, options)
+    own = own_text(text, at, options)
     if re.search(r"\b(?:either|both|between) [(\[]?$", text[max(at - 12, 0) : at], re.IGNORECASE):
         return True
     for end in {at + 1, at + max(own, 1)}:
@@ -218,7 +221,10 @@ def _names_another(text: str, at: int, options: Mapping[str, str]) -> bool:
 # --- Claims that are taken back ---------------------------------------------------------------------------------------
 
 _BEFORE = 200
-_SENTENCE_START = re.compile(r"[.!?;](?=\s)|\n|\b(?:but|however|nevertheless|nonetheless|disagree)\b|但是?|不过", re.I)
+# The points of "e.g." and "i.e." end no sentence.
+_SENTENCE_START = re.compile(
+    r"(?<!\b[ei]\.[ge])(?<!\beg)[.!?;](?=\s)|\n|\b(?:but|however|nevertheless|nonetheless|disagree)\b|但是?|不过", re.I
+)
 _SAY = (
     r"(?:ask|sa[iy]|stat|claim|writ|wrot|suggest|want|tell|told|mention|propos|insist|think|thought|believ|argu|read)"
 )
@@ -233,7 +239,8 @@ _NOT_MEANT = re.compile(
     rf"[^.\n]{{0,80}}\b{_SAY}\w*"
     r"|\b(?:image|picture|film|scan|overlay)\b[^.\n]{0,40}\b(?:says|reads|states|claims)\b|\baccording to\b"
     rf"|\b(?:asked|told|instructed|supposed|order\w*|want\w*|forced|required|made)\b[^.\n]{{0,20}} to {_SAY}"
-    r"|\b(?:form|format|template|example|e\.g\.|such as|for instance|placeholder|drafts?|initial\w*"
+    r"|\be\.g\.|\beg\.?,? "
+    r"|\b(?:form|format|template|example|such as|for instance|placeholder|drafts?|initial\w*"
     r"|preliminary|tentative\w*)\b"
     r"|\b(?:at first|first (?:guess|impression|thought|glance|sight)|previously|earlier)\b"
     r"|\bno (?:way|evidence|reason|indication|sign|proof|basis)\b|\b(?:ignor|translat|repeat|quot"
@@ -242,6 +249,17 @@ _NOT_MEANT = re.compile(
     r"|\b(?:old|reference|student|user|expected|given|original|provisional|working) ?$|(?:错误|不正确|排除|否定)的?$"
     r"|\b(?:second|alternative|another|other|worst|least likely|next|previous|runner-up)(?:[ -]best)? ?$"
     r"|怀疑|不是|不认为|并非|如果|假如|假设|是否|例如|比如|您问|你问|您说|你说|不能|无法|不确定",
+    re.IGNORECASE,
+)
+_UNDER_AN_EXAMPLE = re.compile(
+    r"\b(?:examples?|e\.g\.|for instance|sample|placeholder)\b[^\n]{0,40}:\n[^.\n]{0,24}$", re.IGNORECASE
+)
+# "B (wrong)", "B - MRI (incorrect)"; and not "B, not A".
+_REFUSED = re.compile(
+    r"[^.;,!?\n(\[]{0,40}?[)\]\"'”]?\s?[-–—,:(\[]{1,2}\s?(?:(?:this|that|it|which) )?(?:(?:is"
+    r"|was) )?(?:clearly |probably |likely )?"
+    r"(?:wrong|incorrect|false|rejected|excluded|ruled out|mistaken|unlikely|a distractor|not (?:correct|right"
+    r"|sure|true|likely))\b",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n|[!?]")
@@ -267,7 +285,7 @@ def is_meant(text: str, start: int, at: int) -> bool:
     """
     before = text[max(start - _BEFORE, 0) : start]
     *_, began = [0, *(found.end() for found in _SENTENCE_START.finditer(before))]
-    if _NOT_MEANT.search(before[began:]):
+    if _NOT_MEANT.search(before[began:]) or _UNDER_AN_EXAMPLE.search(before) or _REFUSED.match(text, at + 1):
         return False
     end = _SENTENCE_END.search(text, at + 1, at + 1 + _BEFORE)
     sentence = text[at : end.start() if end else at + _BEFORE]
@@ -276,10 +294,20 @@ def is_meant(text: str, start: int, at: int) -> bool:
 
 # --- Replies that begin with a bare letter, and open questions --------------------------------------------------------
 
-_LEAD = re.compile(r"[\s(\[\"'“_]*+([A-Z])(?![^\W_])[\s)\]\"'”_.:,;–—(-]*+")
+_COURTESY = r"(?:(?:certainly|sure|of course|okay|ok|alright|understood)[.!,:]\s)?+"
+_LEAD = re.compile(
+    rf"{_COURTESY}[\s(\[\"'“_]*+(?P<option>(?:option"
+    rf"|choice) )?(?:\()?(?P<letter>(?-i:[A-Z]))(?![^\W_])[\s)\]\"'”_.:,;–—(\[-]*+",
+    re.IGNORECASE,
+)
 _LISTING = re.compile(r"^[ (\[]*+[A-Z] ?[.):]", re.MULTILINE)
+_ANOTHER_OPTION = re.compile(r"\b(?:option|choice) \(?[A-Z]\b", re.IGNORECASE)
+# "A CT would be better": the letter is an article, and its text goes on.
+_TEXT_GOES_ON = re.compile(r" ?[^\W\d_]")
+_CLOSES = re.compile(r" ?(?:with|at|and|confiden|certain|I\b|my\b)", re.IGNORECASE)
 _AFTER_LEAD = re.compile(
-    r"(?:I(?:['’]d| would) (?:put|say|rate|estimate|give) |with |at |my |and |a )*+"
+    r"(?:I(?:['’]d| would) (?:put|say|rate|estimate|give) |I(?:['’]m| am) |(?:about|around|roughly) |with |at "
+    r"|my |and |a )*+"
     r"(?:confiden|certain|\d++(?:\.\d++)? ?(?:%|percent|confiden)|置信|信心)",
     re.I,
 )
@@ -296,14 +324,24 @@ def leading_letter(text: str, options: Mapping[str, str]) -> Claim | None:
         The claim; None where the reply begins otherwise, or lists several options.
     """
     lead = _LEAD.match(text)
-    if lead is None or lead[1] not in options or len(_LISTING.findall(text)) > 1:
+    if lead is None or lead["letter"] not in options or len(_LISTING.findall(text)) > 1:
         return None
-    at = lead.start(1)
-    own = _own_text(text, at, options)
+    at = lead.start("letter")
+    if lead["option"] and _ANOTHER_OPTION.search(text, at):
+        return None
+    own = own_text(text, at, options)
     line = text[at + 1 : lead.end()]
+    article = lead["letter"] == "A" and line == " "
+    if own and (lead["option"] or article) and _goes_on(text, at + own):
+        return None
     if not own and "\n" not in line and lead.end() < len(text) and not _AFTER_LEAD.match(text, lead.end()):
         return None
-    return Claim(0, at, at + 1, lead[1], has_alternatives(text, at, options), is_meant(text, 0, at))
+    return Claim(0, at, at + 1, lead["letter"], has_alternatives(text, at, options), is_meant(text, 0, at))
+
+
+def _goes_on(text: str, at: int) -> bool:
+    """Whether a sentence goes on with words of its own behind an option's text."""
+    return _TEXT_GOES_ON.match(text, at) is not None and _CLOSES.match(text, at) is None
 
 
 _ANSWER_TEXT = re.compile(rf"{CUE}(?:(?:the\s++)?{CUE})?+|答案(?:[:=\s]|是|为)++", re.IGNORECASE)

@@ -12,13 +12,14 @@ Scale = Literal["per-cent", "probability"]
 """Meaning of a bare number: per cent (1 is .01), or a probability (1 is certainty)."""
 
 _GAP = r"""[\s_"'“”‘’«»:=(\[{]"""
+_B = r"[^\S\n]"  # a blank of the same line
 _NUMBER = r"(-?(?:\d++(?:\.\d++)?+|\.\d++))"
-_UNIT = r"(\s?(?:%|per ?cent))?+"
+_UNIT = r"(\s?(?:%|per ?cent(?![a-z])))?+"
 _ABOUT = r"(?:about|approximately|approx\.?|around|roughly|nearly|estimated at|~|≈|ca\.)"
 _THING = r"(?:answer|diagnosis|choice|prediction|assessment|selection|finding|conclusion|response|judge?ment)"
 _PAREN_SCALE = (
     r"(?:\s?\(\s?(?:(?:on )?(?:a )?scale (?:of |from )?)?(?:in |out of )?"
-    r"(?:(\d{1,3}) ?(?:[-–—]|to) ?(\d{1,3})(?: ?%)?|%|per ?cent|(\d{1,3}))\s?\))?+"
+    r"(?:(\d{1,3}) ?(?:[-–—]|to) ?(\d{1,3})(?: ?%)?|%|per ?cent|(\d{1,3}))\s?\)(?! ?(?:[.,;)]|$)))?+"
 )
 _BOUND = r"(at least|at most|over|above|more than|less than|below|under|up to|between|>=?|<=?|≥|≤)"
 # "Uncertainty", "overconfidence", a lack of confidence, what is left to 1 and what is asked for are none.
@@ -26,11 +27,20 @@ _NEGATED = (
     r"(?<!un)(?<!over)(?<!under)(?<!non)(?<!non-)(?<!\bno )(?<!lack of )(?<!loss of )(?<!1 - )(?<!1 – )(?<!1 − )(?<!1-)"
     r"(?<!inverse )(?<!classification )(?<!prior )(?<!previous )(?<!required )(?<!minimum )(?<!maximum )(?<!average )"
 )
+# Words right before "confidence" that make it one in something else than the answer.
+_IN_SOMETHING_ELSE = re.compile(
+    r"\b(?:quality|image|picture|technical|technique|segmentation|detection|localization|localisation|positioning|OCR"
+    r"|annotation|measurement|registration|acquisition|laterality|second|alternative|runner-up)(?:['’]s)?:? $",
+    re.IGNORECASE,
+)
 _CUED = re.compile(
-    rf"{_NEGATED}(?:confidence|certainty|(?:^|(?<=[,;] ))(?:probability|likelihood)(?= ?[:=(]))"
+    rf"{_NEGATED}(?:confidence|certainty|(?:^|(?<=[,;] ))(?:probability|likelihood)"
+    r"(?: (?:(?:of being )?(?:correct|right)|of correctness))?(?= ?[:=(]))"
     r"(?: (?:level|score|rating|value|percentage|estimate))?+"
     rf"(?: (?:in|of|for|about) (?:this|my|the|that|your) (?:final |chosen )?{_THING})?+"
     rf"(?: that (?:this|it|(?:my|the) (?:{_THING}|guess)) is (?:correct|right|true))?+"
+    r"(?: that (?:option )?\(?(?-i:([A-Z]))\)? is (?:the )?(?:correct|right|true|best)(?: (?:answer|option"
+    r"|choice))?)?+"
     r"(?: (?:in|for) (?:option )?\(?(?-i:([A-Z]))\b\)?)?+"
     rf"{_PAREN_SCALE}(?:{_GAP}|->|→)++"
     rf"(?:(?:is|of|at|would be|as)\b{_GAP}*+(?:an? )?+)?+(?:{_ABOUT}{_GAP}*+)?+(?:{_BOUND}{_GAP}*+)?+"
@@ -38,7 +48,7 @@ _CUED = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _CHINESE = re.compile(
-    r"(?<![不非无没缺])(?<!没有)(?<!缺乏)(?:置信度|置信水平|信心|把握|可信度|确信度)()(?:水平|分数|指数|为|是|约|大约|有|[:=\s])*+"
+    r"(?<![不非无没缺])(?<!没有)(?<!缺乏)(?:置信度|置信水平|信心|把握|可信度|确信度)()()(?:水平|分数|指数|为|是|约|大约|有|[:=\s])*+"
     rf"(?:\((\d{{1,3}})[-–—](\d{{1,3}})()%?\)(?:[:=\s]|为|是)*+)?+(?:{_BOUND})?+{_NUMBER}{_UNIT}"
 )
 _SAID = re.compile(
@@ -54,7 +64,8 @@ _UNSAID = re.compile(
     r"|[<>≥≤]|[\d%] ?[~–—-]) ?(?:a |be |quite |even )?$",
     re.IGNORECASE,
 )
-_SHORT = re.compile(r"[\s)\]}.,:;–—(-]{0,5}" + _NUMBER + r"\s?%(?=\s?(?:\)|$|\.?(?:\n|$)))")
+_SHORT = re.compile(r"[\s)\]}.,:;–—(\[-]{0,5}" + _NUMBER + r"\s?%(?=\s?(?:[)\]]|$|\.?(?:\n|$)))")
+_BEHIND_A_TEXT = re.compile(r"\s?[)\]]?\s?[(\[,;:–—-]\s?(?=\d)")
 _BARE_SHORT = re.compile(r"[\s)\]}.,:;–—(-]{0,5}" + _NUMBER + r"(?=\s?(?:\)|$|\.?(?:\n|$)))")
 
 _FRACTION = re.compile(r"\s?\(?(?:/|out of|of)\s?(\d++)(?![\d/]|\.\d| ?%)", re.IGNORECASE)
@@ -77,22 +88,34 @@ _ATTACHED = re.compile(
     re.IGNORECASE,
 )
 _NO_SINGLE_NUMBER = re.compile(
-    r"\s?[-–—~]\s?\d|[,×x]\d|\s?(?:%|percent)?\s?(?:to|or|through|and|-|–|—|~|到|至|或)\s?\d|\s?/\s?\d"
+    rf"{_B}?[-–—~]\s?\d|[,×x]\d|{_B}?(?:%|percent)?(?:\s?(?:to|or|through|and|到|至|或)|{_B}?[-–—~])\s?\d|{_B}?/{_B}?\d"
     r"|e[-+]?\d"
-    r"|\s?(?:±|\+/?-)|\+|[½¼¾⅓⅔]|\s?(?:or|and) (?:more|less|higher|above|lower|below|over)\b"
+    rf"|{_B}?(?:±|\+/?-)|\+|[½¼¾⅓⅔]|\s?(?:or|and) (?:more|less|higher|above|lower|below|over)\b"
     r"|以上|以下|以内|未満|超|多|成|折|分中|分之"
-    r"|[- ]?(?:odd|something|plus)\b|,? ?(?:or )?(?:maybe|perhaps|possibly|rather|now) \d|\s?(?:→|->|=>)\s?\d|[↑↓?]|:\d"
-    r"|\s?%?\s?\(?(?:if|unless|assuming)\b|\s?\(\d ?=|\s?in\s?\d"
-    r"|\s?(?:[cm]m|ml|kg|HU|kV|years?|months?|weeks?|days?|hours?)\b"
-    r"|\s?/|\s?stars?\b|\.\d|(?:st|nd|rd|th)\b|\s?=|-?\s?point\b|\s?of\b|[^.\n\d]{0,40}\b(?:scale|likert)\b"
-    r"|[^.\n\d]{0,12}\d{1,3}-point\b",
+    r"|[- ]?(?:odd|something|plus)\b|,? ?(?:or )?(?:maybe|perhaps|possibly|rather|now) \d|\s?(?:→|->|=>)\s?\d"
+    r"|[↑↓?]|:\d"
+    rf"|{_B}?%?{_B}?\(?(?:if|unless|assuming)\b|{_B}?\(\d ?=|{_B}?in{_B}?\d"
+    rf"|{_B}?(?:[cm]m|ml|kg|HU|kV|years?|months?|weeks?|days?|hours?)\b"
+    rf"|{_B}?/|{_B}?stars?\b|\.\d|(?:st|nd|rd|th)\b|{_B}?=|-?{_B}?point\b|{_B}?of\b|[^.\n\d]{{0,40}}\b(?:scale"
+    rf"|likert)\b"
+    r"|[^.\n\d]{0,12}\d{1,3}-point\b"
+    # A comparison with another number, and a number in two pieces.
+    rf"|{_B}?(?:percent(?:age)? points?|points?)\b"
+    rf"|{_B}?(?:lower|higher|less|more|worse|better|above|below|greater|smaller|fewer)\b"
+    rf"|{_B}{{1,3}}\d|(?<=\b0)\. \d",
     re.IGNORECASE,
 )
-# The confidence is one in the contrary: "80% sure that I am wrong", "20% confident that it is not B".
+# The confidence is one in the contrary: "80% sure that I am wrong", "20% confident that it is not B"; or in something
+# else. What stands on the next line, such as that this is no medical advice, is not said of it.
 _OF_THE_CONTRARY = re.compile(
-    r"\s?\(?(?:,? ?(?:that|this|it|I|my|the|there|in|of)\b[^.\n;,]{0,60}?(?:\b(?:not|wrong|incorrect|false|mistaken"
+    rf"{_B}?\(?(?:,? ?(?:that|this|it|I|my|the|there|in|of)\b(?! is not (?:an? )?(?:medical|professional"
+    rf"|clinical|substitute))"
+    r"[^.\n;,]{0,60}?(?:\b(?:not|wrong|incorrect|false|mistaken"
     r"|cannot|excluded|ruled out|error|neither|none|no option|else|another|other than)\b|n['’]t\b)"
-    r"|(?:un(?:sure|certain)|doubt|uncertainty)\b"
+    r"|(?:un(?:sure|certain)|doubt|uncertainty|not (?:option )?(?-i:[A-Z]))\b"
+    r"|(?:in|of|about|regarding|for) (?:the )?(?:image|picture|film|scan|technical|technique|positioning"
+    r"|quality|segmentation|measurement)(?:['’]s)?"
+    r"(?: quality| positioning)?(?=[.,;\n)]|$)"
     r"|[^.\n;,]{0,50}?\b(?:error|wrong|incorrect|mistaken)\b)",
     re.IGNORECASE,
 )
@@ -147,19 +170,22 @@ def stated_confidences(text: str, scale: Scale) -> Iterator[Stated]:
     yield from sorted(found, key=lambda stated: stated.at)
 
 
-def short_confidence(text: str, end: int, scale: Scale, *, announced: bool) -> Stated | None:
-    """Read the number right behind an answer: "B (85%)".
+def short_confidence(text: str, end: int, scale: Scale, *, own: int, announced: bool) -> Stated | None:
+    """Read the number right behind an answer: "B (85%)", "B: Right lung (85%)".
 
     Args:
         text: Plain text.
         end: Place behind the answer.
         scale: What a bare number is.
+        own: Place behind the option's own text, where that follows the letter; else 0. A per cent that only a blank
+            parts from a text belongs to the text ("stenosis 50%").
         announced: Whether "answer and confidence" was written ahead, so that the number needs no per cent sign.
 
     Returns:
         What is stated; None where no number ends the line.
     """
-    match = _SHORT.match(text, end)
+    apart = _BEHIND_A_TEXT.match(text, own) if own else None
+    match = _SHORT.match(text, end) or (_SHORT.match(text, apart.end()) if apart else None)
     if match:
         return Stated(match.start(1), match.end(), _per_cent(float(match[1])), unit=True)
     match = _BARE_SHORT.match(text, end) if announced else None
@@ -167,14 +193,17 @@ def short_confidence(text: str, end: int, scale: Scale, *, announced: bool) -> S
 
 
 def _is_anothers(text: str, at: int) -> bool:
-    """Whether the sentence that leads to a confidence says it of somebody else."""
+    """Whether the sentence that leads to a confidence says it of somebody or something else."""
     before = text[max(at - 80, 0) : at]
+    if _IN_SOMETHING_ELSE.search(before):
+        return True
     *_, began = [0, *(found.end() for found in _SENTENCE_START.finditer(before))]
     return bool(_ANOTHER.search(before[began:]))
 
 
 def _cued(text: str, match: re.Match[str], scale: Scale) -> Stated:
-    letter, low, high, only, bound, number, unit = match.groups()
+    of, letter, low, high, only, bound, number, unit = match.groups()
+    letter = of or letter
     end = match.end()
     top = _top(low, high) if high else int(only) if only else None
     behind = _FRACTION.match(text, end) or _ON_A_SCALE.match(text, end)

@@ -69,7 +69,8 @@ _MARKUP = (
     (re.compile(r"\\(?:q?quad\b|[,;! ])"), " "),
     (
         re.compile(
-            r"(confidence[\s*:=$]{0,6}(?:(?:is|of)[\s*$]{1,3})?)\\boxed\s?\{ ?(\d{1,3}(?:\.\d{1,3})? ?)(?:\\?(%))? ?\}",
+            r"(confidence[\s*:=$]{0,6}(?:(?:is"
+            r"|of)[\s*$]{1,3})?)\\boxed\s?\{ ?(\d{1,3}(?:\.\d{1,3})? ?)(?:\\?(%))? ?\}",
             re.I,
         ),
         r"\1\2\3",
@@ -92,7 +93,8 @@ _MARKUP = (
     # A place for a letter or a number, filled: "Answer: <B>". A tag that is closed is none.
     (
         re.compile(
-            r"((?:answer|confidence)[\s*:=]{1,5}(?:(?:is|of)\s)?)<([A-Za-z]|\d{1,3}(?:\.\d{1,3})?%?)>(?![^\n]{0,200}</)",
+            r"((?:answer|confidence)[\s*:=]{1,5}(?:(?:is|of)\s)?)<([A-Za-z]"
+            r"|\d{1,3}(?:\.\d{1,3})?%?)>(?![^\n]{0,200}</)",
             re.I,
         ),
         r"\1\2",
@@ -187,6 +189,8 @@ def _lower(text: str) -> str:
 
 _QUOTATION = re.compile(r'"[^"]*+"|“[^“”]*+”|«[^«»]*+»|„[^„“”]*+[“”]|(?<!\w)[\'‘][^\'‘’\n]{12,300}+[\'’](?!\w)')
 _QUOTED_LINE = re.compile(r"^ ?> [^\n]*+", re.MULTILINE)
+_ALL_QUOTED = re.compile(r"(?: ?>[^\n]*+(?:\n|$))++")
+_QUOTE_SIGN = re.compile(r"^ ?> ?", re.MULTILINE)
 _CLAIMING = re.compile(
     r"answer (?:is|would be|should be) ?\S|answer ?[:=] ?\(?[A-Za-z]\b|答案 ?[是为:]"
     r"|confidence\W{0,3}\d|置信度\W{0,2}\d|\d ?% ?(?:conf|sure|cert)",
@@ -201,11 +205,14 @@ def without_quotations(text: str) -> str:
         text: The reply in plain text.
 
     Returns:
-        The text with masks; a reply that is one quotation as a whole is the model's own, without the quotes.
+        The text with masks; a reply that is one quotation or a block of quoted lines as a whole is the model's
+        own, without the signs.
     """
     whole = _QUOTATION.fullmatch(text.rstrip("."))
     if whole:
         return text.rstrip(".")[1:-1]
+    if _ALL_QUOTED.fullmatch(text):
+        text = _QUOTE_SIGN.sub("", text)
     text = _QUOTED_LINE.sub(MASK, text)
     return _QUOTATION.sub(_mask_of, text)
 

@@ -14,10 +14,12 @@ from prompt4trust.verdict.answers import (
     has_too_many,
     leading_letter,
     open_answers,
+    own_text,
     stands_alone,
 )
 from prompt4trust.verdict.confidences import MOST_STATED, Scale, Stated, short_confidence, stated_confidences
 from prompt4trust.verdict.forms.mentions import claims_by_text, claims_in_sentences
+from prompt4trust.verdict.forms.plain_words import claims_in_plain_words
 from prompt4trust.verdict.outcome import Invalid, Verdict
 
 Order = Literal["conclude-first", "reason-first"]
@@ -48,7 +50,9 @@ def read(text: str, options: Mapping[str, str], *, scale: Scale, order: Order, c
     claims = claims_of(text, options)
     if isinstance(claims, Invalid):
         return claims
-    stated = _confidences(text, claims, scale)
+    if _OF_READERS.search(text):
+        return Invalid("ambiguous")
+    stated = _confidences(text, claims, options, scale)
     if len(claims) > MOST_CLAIMS or len(stated) > MOST_STATED:
         return Invalid("ambiguous")
     if any(claim.alternatives for claim in claims if claim.meant):
@@ -95,14 +99,26 @@ def claims_of(text: str, options: Mapping[str, str], *, by_text: bool = True) ->
     if claims and not known:
         return Invalid("unknown_option")
     denied = {claim.answer for claim in known}
-    for found in (claims_in_sentences(text, options), claims_by_text(text, options if by_text else {})):
+    texts = options if by_text else {}
+    for found in (claims_in_sentences(text, options), claims_by_text(text, texts), claims_in_plain_words(text, texts)):
         less_plain = [claim for claim in found if claim.answer not in denied]
         if any(claim.meant for claim in less_plain):
             return [*known, *less_plain]
     return Invalid("no_answer")
 
 
-def _confidences(text: str, claims: Sequence[Claim], scale: Scale) -> list[Stated]:
+# Verdicts of several people, each under a heading: none of them is the model's.
+_OF_READERS = re.compile(
+    r"(?:^|(?<=[.;!?] ))(?:the )?(?:(?:first|second|third|other|another|senior|junior|1st|2nd) )?"
+    r"(?:reader|radiologist|rater|observer|annotator|reviewer|expert|resident|attending|colleague|student"
+    r"|physician|doctor"
+    r"|clinician|consultant|panellist|panelist|human)(?: ?#?\d| [A-D1-9]| one| two| three)?(?:['’]s (?:answer"
+    r"|read|verdict))?(?: ?[:=–—]| - )",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def _confidences(text: str, claims: Sequence[Claim], options: Mapping[str, str], scale: Scale) -> list[Stated]:
     chosen = {claim.answer for claim in claims}
     found = list(stated_confidences(text, scale))
     stated = [each for each in found if each.letter is None or each.letter in chosen]
@@ -110,7 +126,8 @@ def _confidences(text: str, claims: Sequence[Claim], scale: Scale) -> list[State
         return stated
     for claim in (claim for claim in claims if claim.meant):
         announced = "and confidence" in text[claim.start : claim.at].lower()
-        short = short_confidence(text, claim.end, scale, announced=announced)
+        own = own_text(text, claim.at, options)
+        short = short_confidence(text, claim.end, scale, own=own and claim.at + own, announced=announced)
         stated += [short] if short else []
     return sorted(stated, key=lambda each: each.at)
 
@@ -129,12 +146,14 @@ _RETRACTED = re.compile(
     r"\b(?:correction|scratch that|take (?:that|it|this) back|make (?:that|it) \d++"
     r"|on second thoughts?|on reflection|wait,|oops"
     r"|i was wrong|my mistake|i retract|i withdraw|disregard (?:that|this|the above)"
-    r"|actually,? (?:it|the answer|my answer|no))\b"
+    r"|actually,? (?:it|the answer|my answer|yes|no))\b"
     r"|\bwait[,.:!]|更正|不对|等等",
     re.IGNORECASE,
 )
 _DENIED_AT_ONCE = re.compile(
-    r"[.!?]\s(?:no|wait|correction|scratch that)\b[,.:;!]|\b(?:actually,? no|I was wrong|scratch that)\b", re.IGNORECASE
+    r"[.!?]\s(?:no|wait|correction|scratch that)\b[,.:;!]|\b(?:actually,? no|I was wrong"
+    r"|scratch that)\b",
+    re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"[.!?](?=\s)|\n")
 _NEAR = 160

@@ -159,7 +159,7 @@ _JOINED = lower_case(
 _SURE_BEHIND = lower_case(
     rf"[\s)\]\"'’”-]{{0,3}}(?:of |in |的|points? of |de |di |d['’]|op )?{CUE}(?! (?:interval|limit|bound|band|region))"
 )
-_BY_LETTER = lower_case(r"(?<![\w'’-])[a-z](?:[)\].:,|–—=(\s\"'“”’-]|->|→|是|为){1,6}(?=[\d.<>≈~])")
+_BY_LETTER = lower_case(r"(?<![\w'’-])[a-z](?:[)\[\].:,|–—=(\s\"'“”’-]|->|→|是|为){1,6}(?=[\d.<>≈~])")
 _OWN_LINE = lower_case(r"[\s)\]|.\"'}]{0,6}(?:$|\n)")
 
 

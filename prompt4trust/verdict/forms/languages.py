@@ -101,8 +101,10 @@ _ANY_SURE = "|".join(each.sure for each in _LANGUAGES)
 _EQUALS = "|".join(each.equals for each in _LANGUAGES if each.equals)
 # One of these is in every label above; in lower case, it is looked for far faster than the labels are.
 _HINT = re.compile(
-    r"respuest|opción|elecci|confian|certez|segurid|segur[oa]|répons|chois|choix|elijo|wähle|escolho|scelgo|kies|option|certitud|certain|sûr|antwort|lösung"
-    r"|auswahl|konfidenz|sicher|zuversicht|vertrauen|gewiss|rispost|opzion|scelta|confidenz|fiducia|sicur|cert[oa]|respost"
+    r"respuest|opción|elecci|confian|certez|segurid|segur[oa]|répons|chois|choix|elijo|wähle|escolho|scelgo"
+    r"|kies|option|certitud|certain|sûr|antwort|lösung"
+    r"|auswahl|konfidenz|sicher|zuversicht|vertrauen|gewiss|rispost|opzion|scelta|confidenz|fiducia|sicur"
+    r"|cert[oa]|respost"
     r"|opção|escolha|alternativa|antwoord|keuze|zeker|vertrouwen|betrouwbaar|cevap|yanıt|güven|odpowied|pewnoś|ufno"
     r"|đáp|câu|trả|độ|jawaban|keyakin|keperca|svar|säkerhet|konfidens|tilltro|[\u0400-\uffff]"
 )
@@ -118,7 +120,7 @@ _VALUE = (
     r"(?: ?(?:/|von|de|sur|su|из|van|sobre|em|na|dari) ?(?P<top>\d{1,3})(?!\d))?(?P<unit> ?%)?"
     r"(?:(?<=%)|(?= ?(?:[.,;)|]|$|です|である|입니다)))"
     r"(?! ?%? ?(?:[^\W\d_]{1,12}|[-–—~±/]|\+/?-) ?\d)"
-    r"(?! ?%? ?(?:以上|以下|未満|超|이상|이하|미만|초과|oder|o más|ou plus|или|ou|o)(?![A-Za-z]))"
+    r"(?! ?%? ?(?:では|じゃ|以上|以下|未満|超|이상|이하|미만|초과|oder|o más|ou plus|или|ou|o)(?![A-Za-z]))"
 )
 _BEGINS = r"^[-•·– ]{0,4}(?:\d[.)] )?"
 _ANSWER_LABEL = re.compile(
@@ -139,7 +141,7 @@ _ANSWER_SENTENCES = tuple(
 _VERB_LAST = re.compile(
     r"(?P<before>^|[.!,] )(?:(?:最終)?(?:回答|解答|答え|正解)は ?(?:選択肢 ?)?"
     r"|(?:최종 ?)?(?:정답|답변|답)[은는] ?(?:선택지 ?)?)[(\"“]?(?P<letter>(?-i:[A-Z]))[)\"”]? ?"
-    r"(?:です|である|だ|입니다|이다)(?=[.,\n]|$)",
+    r"(?:(?:です|である|だ|입니다|이다)(?=[.,\n]|$)|(?=, ?(?:確信度|信頼度|自信度|확신도|신뢰도)))",
     _FLAGS,
 )
 _CONFIDENCE = tuple(
@@ -147,7 +149,8 @@ _CONFIDENCE = tuple(
     for pattern in (
         rf"(?P<before>{_BEGINS}|[.,;(|·/] ?|[—–-] )(?:(?:la|le|die|meine|ma|mi|minha|a|mijn|моя) )?(?:{_ANY_SURE})"
         rf"(?P<scale> ?\(\d{{1,3}} ?[-–] ?\d{{1,3}} ?%?\))?"
-        rf"(?: ?[:=] ?| ?[は은는—] ?| (?:(?:{_EQUALS}) )?(?:de |del |di |von |bei |d['’])?){_VALUE}",
+        rf"(?: ?[:=] ?| ?[は은는—] ?|(?<=度) ?(?=\d{{1,3}} ?%です)| (?:(?:{_EQUALS}) )?(?:de |del |di |von |bei "
+        rf"|d['’])?){_VALUE}",
         *(
             rf"(?<![^\W_])(?P<before>){each.joins[0]}(?:{each.sure}){each.joins[1]}{_VALUE}"
             for each in _LANGUAGES

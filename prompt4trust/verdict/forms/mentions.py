@@ -7,7 +7,7 @@ beside the claimed one without being denied leaves the claim ambiguous.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 
 from prompt4trust.verdict.answers import CUE, MOST_CLAIMS, Claim, has_alternatives, is_meant, stands_alone
@@ -22,23 +22,50 @@ _SHOWS = (
     r"|compatible with|points? to|fits?|matches|depicts?|displays?|confirms?)"
 )
 # The verb behind the letter confirms it, so that it cannot be the beginning of a name.
-_CONFIRMED = re.compile(
-    rf"(?:{_STARTS}{_SO}|\b(?:believe|think|conclude) (?:that )?)(?:option|choice) ?{_LETTER}"
-    r" (?:(?:best fits|fits best|best matches|matches best|is the best fit)"
-    r"(?=[.;,\n]|$| the (?:findings?|image|picture|appearance|description)\b)"
-    r"|is (?:the )?(?:best|most (?:likely|consistent|appropriate|probable|plausible|fitting))\b"
-    r"(?! (?:if|when|unless|only|for)\b))",
-    _FLAGS,
+_CONFIRMED = (
+    re.compile(
+        rf"(?:{_STARTS}{_SO}|\b(?:believe|think|conclude) (?:that )?)(?:option|choice) ?{_LETTER}"
+        r" (?:(?:best fits|fits best|best matches|matches best|is the best fit)"
+        r"(?=[.;,\n]|$| the (?:findings?|image|picture|appearance|description)\b)"
+        r"|is (?:the )?(?:best|most (?:likely|consistent|appropriate|probable|plausible|fitting))\b"
+        r"(?! (?:if|when|unless|only|for)\b))",
+        _FLAGS,
+    ),
+    re.compile(
+        rf"{_STARTS}(?:option )?{_LETTER} is my (?:final )?(?:answer|choice|pick|selection)(?=[.;,\n]|$| with\b)",
+        _FLAGS,
+    ),
+    re.compile(
+        rf"{_STARTS}(?:I have "
+        rf"|my )?(?:\d{{1,3}}% )?confidence that (?:option )?{_LETTER} is (?:the )?(?:correct|right|true|best)\b",
+        _FLAGS,
+    ),
+)
+_I_AM_SURE = r"(?:I(?: am|['’]m) )?(?:about |around |roughly |approximately )?\d{1,3}% (?:confident|sure|certain)"
+_I_THINK = rf"(?:(?:I (?:believe|think|conclude|would say)|I['’]d say|{_I_AM_SURE})(?: that)? )?"
+_CONCLUDED = re.compile(
+    rf"(?:,|;)(?: (?:so|hence|thus|therefore|i\.e\.|that is,?|which is|leaving|making it)|(?= option)),? "
+    rf"(?:it is |it['’]s )?(?:option )?{_LETTER}{_ENDS}",
+    re.IGNORECASE,
 )
 _LETTER_FORMS = (
-    _CONFIRMED,
+    *_CONFIRMED,
     # As in: the image shows a pneumothorax (option B).
     re.compile(
         rf"\b{_SHOWS}\b"
         r"[^.;:\n()]{1,80}\((?:option|choice|answer):? (?-i:([A-Z]))\)",
         re.IGNORECASE,
     ),
-    re.compile(rf"{_STARTS}{_SO}it(?: is|['’]s| must be| has to be) (?:option )?{_LETTER}{_ENDS}", _FLAGS),
+    re.compile(rf"{_STARTS}{_SO}{_I_THINK}it(?: is|['’]s| must be| has to be) (?:option )?{_LETTER}{_ENDS}", _FLAGS),
+    # As in: "82% confident: B", "choose B", "that leaves B", "B is my answer".
+    re.compile(
+        rf"{_STARTS}{_SO}(?:{_I_AM_SURE}:? (?:in )?|(?:choose|select|pick|go with) |(?:that|this"
+        rf"|which) leaves (?:us with )?)"
+        rf"(?:only )?(?:option )?{_LETTER}{_ENDS}",
+        _FLAGS,
+    ),
+    # As in: "the modality shown is MRI, so B"; what the sentence says must not be another option's text.
+    _CONCLUDED,
     re.compile(
         r"\bI(?:'d|’d| would| am|'m|’m)? (?:lean(?:ing)? towards?|favou?r|vote for|settle on|conclude)"
         rf" (?:option )?{_LETTER}{_ENDS}",
@@ -50,7 +77,7 @@ _LETTER_FORMS = (
     ),
     re.compile(
         r"^(?:the |my )?(?:final |overall )?(?:verdict|decision|conclusion|diagnosis|impression|pick|response|result"
-        rf"|selection|choice|most likely)(?: is| ?[:=—–]| ->| -) ?(?:option )?{_LETTER}{_ENDS[:-1]}| [—–-])",
+        rf"|output|selection|choice|most likely)(?: is| ?[:=—–]| ->| -) ?(?:option )?{_LETTER}{_ENDS[:-1]}| [—–-])",
         _FLAGS,
     ),
 )
@@ -59,7 +86,7 @@ _COMPARED = re.compile(
     r"|contrast|compar\w+|no|without|absen\w+|neither|nor|less|exclusion)\b",
     re.IGNORECASE,
 )
-_SENTENCE_START = re.compile(r"[.!?;](?=\s)|\n")
+_SENTENCE_START = re.compile(r"(?<!\b[ei]\.[ge])[.!?;](?=\s)|\n")
 _BEFORE = 160
 
 
@@ -77,12 +104,17 @@ def claims_in_sentences(text: str, options: Mapping[str, str]) -> Iterator[Claim
         match.start(1): match.start() for form in _LETTER_FORMS for match in islice(form.finditer(text), MOST_CLAIMS)
     }
     for at, start in sorted(found.items()):
-        confirmed = _CONFIRMED.match(text, start) is not None
+        confirmed = any(form.match(text, start) for form in _CONFIRMED)
         if text[at] in options and (confirmed or stands_alone(text, at)):
             meant = is_meant(text, start, at) and not _COMPARED.search(text[_sentence_start(text, start) : at])
-            said = text[start:at].lower()
-            others = any(own and own.lower() in said for letter, own in options.items() if letter != text[at])
+            concluded = _CONCLUDED.match(text, start) is not None
+            said = text[_sentence_start(text, start) if concluded else start : at].lower()
+            others = any(_says(said, own) for letter, own in options.items() if letter != text[at])
             yield Claim(start, at, at + 1, text[at], others or has_alternatives(text, at, options), meant)
+
+
+def _says(said: str, option: str) -> bool:
+    return bool(option) and re.search(rf"(?<!\w){re.escape(option.lower())}(?!\w)", said) is not None
 
 
 def _sentence_start(text: str, at: int) -> int:
@@ -95,23 +127,29 @@ def _sentence_start(text: str, at: int) -> int:
 
 _ARTICLE = r"(?:an? |the )?"
 _KINDS = (
-    r"(?:finding|diagnosis|impression|conclusion|abnormality|pathology|interpretation|verdict|prediction|choice|option)"
+    r"(?:finding|diagnosis|impression|conclusion|abnormality|pathology|interpretation|verdict|prediction|choice"
+    r"|option)"
 )
 _OF_KIND = (
     r"(?:(?:main|primary|key|principal|final|overall|correct|best|(?:most )?likely|most probable|radiological) ){0,2}"
 )
 # What may stand behind a text that is claimed: the sentence's end, its letter or a confidence; no word that goes on.
 _TEXT_ENDS = (
-    r"(?=\s?(?:[.;]|$|\n|[(\[](?:option )?[A-Za-z][)\]]|[([](?:with |about |~)?(?:confidence|certainty|\d)"
+    r"(?=\s?(?:[.;]|$|\n| ?[-–—=]{1,2}>? ?(?:option )?(?-i:[A-Z])(?![^\W_])|[(\[](?:option )?[A-Za-z][)\]]"
+    r"|[([](?:with |about |~)?(?:confidence|certainty|\d)"
     r"|,? ?(?:and |at |with )?(?:an? |my )?(?:confidence|certainty|\d)|,? (?:and )?I(?:['’]d|['’]m| am| would)\b"
     r"|[,—–-]{1,2} ?(?:confidence|certainty|about|\d)))"
 )
 # A reply that begins with a text ("Right. Let me look") means it as its answer where a confidence is next.
 _SURE_NEXT = (
-    r"(?=\s?(?:[(\[](?:option )?[A-Za-z][)\]]|[.,;:(—–\n-]| with\b)[\s.,;:(—–-]{0,3}"
+    r"(?=\s?(?:[(\[](?:option )?[A-Za-z][)\]]|[-–—=]{1,2}>? ?(?:option )?(?-i:[A-Z])(?![^\W_])|[.,;:(—–\n-]| with\b)"
+    r"[\s.,;:(—–-]{0,3}"
     r"(?:(?:and|at|with|about|my|a|I['’]d say|I am|I['’]m) ){0,3}(?:confidence|certainty|\d))"
 )
-_OWN_LETTER = re.compile(r"\s?[(\[](?:option )?([A-Za-z])[)\]]", re.IGNORECASE)
+_OWN_LETTER = re.compile(
+    r"\s?(?:[(\[](?:option )?(?=[A-Z][)\]])|[-–—=]{1,2}>? ?(?:option )?(?=(?-i:[A-Z])(?![^\W_])))([A-Z])[)\]]?",
+    re.IGNORECASE,
+)
 _DENIED_BEFORE = re.compile(
     r"\b(?:no|not|without|unlike|exclud\w+|rul\w+ out|rather than|than|instead of|absence of|neither|nor|over|against"
     r"|doubt|unlikely|negative for|free of|argues? against)\b[^.;\n]{0,60}$|n['’]t\b[^.;\n]{0,60}$",
@@ -122,6 +160,15 @@ _DENIED_BEHIND = re.compile(
     r"|implausible)\b|n['’]t\b)",
     re.IGNORECASE,
 )
+# What a question may ask of a picture, where an option's text tells it.
+_PROPERTY = (
+    r"(?:(?:imaging )?modality|location|side|laterality|plane|organ|region|position|category)(?: (?:shown|used"
+    r"|here))?"
+)
+_LESION = (
+    r"(?:lesion|abnormality|opacity|finding|mass|nodule|lucency|density|fracture|infiltrate|consolidation|effusion"
+    r"|tumou?r)"
+)
 _AS_WORDS = frozenset({"yes", "no", "true", "false", "both", "neither", "none"})
 
 
@@ -130,7 +177,8 @@ def claims_by_text(text: str, options: Mapping[str, str]) -> Iterator[Claim]:
 
     Args:
         text: Plain text.
-        options: Letter -> text. Where one's text is part of another's, is no word or is not known, none is read.
+        options: Letter -> text. Where one's text is no word or is not known, none is read; where it is part of
+            another's, only a whole answer is ("Answer: no fracture"), and no mention within a sentence.
 
     Yields:
         The claims, those that do not stand among them.
@@ -139,22 +187,29 @@ def claims_by_text(text: str, options: Mapping[str, str]) -> Iterator[Claim]:
     if not letters:
         return
     said = rf"(?P<said>{'|'.join(map(re.escape, sorted(letters, key=len, reverse=True)))}){_TEXT_ENDS}"
-    forms = (
+    whole = (
         rf"{CUE}(?:the )?{said}",  # "a" could be the letter of another option
-        rf"{_STARTS}(?:the |my )?{_OF_KIND}{_KINDS}(?: is| would be| ?[:=—–]) (?:{_SO}){_ARTICLE}{said}",
-        rf"{_STARTS}{_SO}(?:it|this)(?: is|['’]s| must be) {_SO}{_ARTICLE}{said}",
         rf"\A\W{{0,3}}{said}{_SURE_NEXT}",
+        rf"\b{_SHOWS} {_ARTICLE}{said}(?= ?[(\[](?:option )?[A-Za-z][)\]])",
+    )
+    within = (
+        rf"{_STARTS}(?:the |my )?{_OF_KIND}{_KINDS}(?: is| would be| ?[:=—–]) (?:{_SO}){_ARTICLE}{said}",
+        rf"{_STARTS}(?:the |this )?{_PROPERTY}(?: is| ?[:=—–]) (?:{_SO}){_ARTICLE}{said}",
+        rf"{_STARTS}(?:the|this) {_LESION} (?:lies|is|is (?:located|situated|seen|present)) (?:in|at"
+        rf"|within) {_ARTICLE}{said}",
+        rf"{_STARTS}{_SO}{_I_THINK}(?:it|this)(?: is|['’]s| must be) {_SO}{_ARTICLE}{said}",
         rf"\b{_SHOWS} (?:[^.;:\n()]{{0,40}} )?{said}(?= ?[(\[](?:option )?[A-Za-z][)\]])",
         rf"{_STARTS}{_ARTICLE}(?P<said>{'|'.join(map(re.escape, letters))}) is (?:clearly |therefore )?(?:the|my)"
         r" (?:(?:correct|best|right|final|most likely) ){0,2}(?:answer|diagnosis|choice|option)\b",
     )
+    forms = whole if _are_nested(letters) else (*whole, *within)
     flat = text.replace("İ", "I")
     found = [each for form in forms for each in islice(re.finditer(form, flat, _FLAGS), MOST_CLAIMS)]
     if not found:
         return
-    mentions = {
-        option: {_is_denied(flat, each) for each in islice(_mentions(flat, option), MOST_CLAIMS)} for option in letters
-    }
+    mentions: dict[str, set[bool]] = {option: set() for option in letters}
+    for mention in islice(_mentions(flat, letters), MOST_CLAIMS):
+        mentions[mention[0].lower()].add(_is_denied(flat, mention))
     for each in found:
         at, end = each.span("said")
         said = flat[at:end].lower()
@@ -167,20 +222,23 @@ def claims_by_text(text: str, options: Mapping[str, str]) -> Iterator[Claim]:
 
 
 def _letters_by_text(options: Mapping[str, str]) -> dict[str, str]:
-    """Option's text in lower case -> its letter; nothing where a mention of one could be a mention of another."""
+    """Option's text in lower case -> its letter; nothing where two are alike, or one is no word."""
     texts = {" ".join(text.split()).strip(" .").lower(): letter for letter, text in options.items()}
     if len(texts) < len(options) or not all(re.search(r"[^\W\d_]{2}", text) for text in texts):
         return {}
-    nested = any(
-        one != other and re.search(rf"(?<!\w){re.escape(one)}(?!\w)", other) for one in texts for other in texts
-    )
-    return {} if nested else texts
+    return texts
 
 
-def _mentions(text: str, option: str) -> Iterator[re.Match[str]]:
-    """Yield where an option's text stands; a word of any sentence ("no") counts where one begins with it."""
-    begins = _STARTS if option in _AS_WORDS else ""
-    return re.finditer(rf"{begins}(?<!\w){re.escape(option)}(?!\w)", text, _FLAGS)
+def _are_nested(texts: Collection[str]) -> bool:
+    """Whether one option's text is part of another's, so that a mention of it may be one of the other."""
+    return any(one != other and re.search(rf"(?<!\w){re.escape(one)}(?!\w)", other) for one in texts for other in texts)
+
+
+def _mentions(text: str, options: Collection[str]) -> Iterator[re.Match[str]]:
+    """Yield where options' texts stand, the longest at a place; words of any sentence ("no") where one begins so."""
+    longest_first = sorted(options, key=len, reverse=True)
+    each = "|".join(f"{_STARTS if option in _AS_WORDS else ''}{re.escape(option)}" for option in longest_first)
+    return re.finditer(rf"(?<!\w)(?:{each})(?!\w)", text, _FLAGS)
 
 
 def _is_denied(text: str, mention: re.Match[str]) -> bool:

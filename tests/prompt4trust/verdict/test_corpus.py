@@ -19,7 +19,13 @@ def corpus(name: str) -> dict[str, Any]:
 
 
 CORPUS = corpus("corpus")
-LATER = {name: corpus(name) for name in ("corpus_forms", "corpus_after", "corpus_traps", "corpus_last")}
+LATER = {
+    name: corpus(name)
+    for name in (
+        *("corpus_forms", "corpus_after", "corpus_traps", "corpus_last"),
+        *("corpus_unseen", "corpus_neighbours"),
+    )
+}
 TOLD = ("question", "scale", "order", "finish_reason")
 
 
@@ -64,7 +70,9 @@ def test_the_later_corpora_hold_what_the_docs_count() -> None:
     }
     assert counts == {
         "corpus_forms": (120, 77),
-        "corpus_after": (60, 40),
+        "corpus_after": (60, 41),
         "corpus_traps": (107, 0),
         "corpus_last": (137, 40),
+        "corpus_unseen": (217, 124),
+        "corpus_neighbours": (263, 11),
     }

@@ -1,0 +1,76 @@
+"""Answers to questions of yes or no, and of a number, in the words in which they are given.
+
+"Yes, there is cardiomegaly" and "No, there is no fracture" begin with the option's text and go on with a sentence that
+agrees; "Answer: 3" gives an option's text that is a number. Both are looked for where nothing plainer is claimed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from prompt4trust.verdict.answers import CUE, Claim, is_meant
+
+# Courtesies and refusals begin with the same words: "Yes, there is an image", "No, there is no doubt".
+_OTHERWISE = (
+    r"(?![^.\n]*\b(?:images?|pictures?|photos?|scans?|films?|files?|attach\w*|options?|questions?|doubt\w*|sure"
+    r"|certain\w*"
+    r"|clear\w*|enough|insufficient|information|way|need|problem|reason|help|only|but|however|although|though"
+    r"|except|yet"
+    r"|while|whereas|if|unless|yes|maybe|limit\w*|arte?fact\w*|room|errors?|chances?|possib\w*|difficult\w*"
+    r"|overlap|noise"
+    r"|text|labels?|views?|data|context|history|patients?|some|much|more|many|uncertain\w*|risks?|unlikely"
+    r"|quality|answers?|confiden\w*)\b)"
+)
+_CLOSES = r"(?=[.!](?:\s|\Z)|\n)"
+_SURE_NEXT = (
+    r"(?=[.!]?\s{0,2}(?:(?:my )?(?:confidence|certainty)|I(?:['’]m| am) (?:about |around |roughly )?\d|\d{1,3} ?%))"
+)
+_YES = re.compile(
+    rf"\A\W{{0,3}}(?P<said>yes), {_OTHERWISE}(?![^.\n]*(?:n['’]t|\b(?:or|no|not|never|without|neither|nor"
+    rf"|absen\w+|cannot)\b))"
+    r"there (?:is|are) [^.!?;:\n]{2,120}" + _CLOSES + _SURE_NEXT,
+    re.IGNORECASE,
+)
+_NO = re.compile(
+    rf"\A\W{{0,3}}(?P<said>no), {_OTHERWISE}(?![^.\n]*\b(?:cannot|can['’]t|could|unable|without|exclude)\b)"
+    r"(?:there (?:is|are) (?:no|not)|there (?:is|are)n['’]t|I (?:do not|don['’]t) see|no)"
+    r" [^.!?;:\n]{2,120}" + _CLOSES + _SURE_NEXT,
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(
+    rf"{CUE}(?P<said>\d{{1,3}})(?=\.?(?:\s?$|\n| (?:(?:my |and |with )?confidence))|, ?(?:and "
+    rf"|with )?(?:my )?confidence|;"
+    r"| with\b| ?\((?:confidence|\d{1,3} ?%))",
+    re.IGNORECASE | re.MULTILINE,
+)
+
+
+def claims_in_plain_words(text: str, options: Mapping[str, str]) -> Iterator[Claim]:
+    """List the answers that a sentence of yes or no, or a number that is an option's text, claims.
+
+    Args:
+        text: Plain text.
+        options: Letter -> text. Yes and no are read where both are options and there is no third one, numbers where
+            all options are whole numbers under letters.
+
+    Yields:
+        The claims, those that do not stand among them.
+
+    Example:
+        >>> [claim.answer for claim in claims_in_plain_words("Answer: 3", {"A": "2", "B": "3"})]
+        ['B']
+    """
+    letters = {option.strip(" .").lower(): letter for letter, option in options.items()}
+    if letters.keys() == {"yes", "no"}:
+        found = [match for match in (_YES.match(text), _NO.match(text)) if match]
+    elif len(letters) == len(options) and all(re.fullmatch(r"[1-9]?\d", option) for option in letters):
+        found = list(_NUMBER.finditer(text)) if all(letter.isalpha() for letter in options) else []
+    else:
+        return
+    answers = {match["said"].lower() for match in found}
+    for match in found:
+        at, end = match.span("said")
+        if match["said"].lower() in letters:
+            meant = is_meant(text, match.start(), at) if match.re is _NUMBER else True
+            yield Claim(match.start(), at, end, letters[match["said"].lower()], len(answers) > 1, meant)
