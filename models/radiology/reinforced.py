@@ -11,7 +11,7 @@ import json
 import random
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -146,6 +146,13 @@ def rewards_of(bench: Bench, exam: Exam, places: Sequence[int], hints: Sequence[
     return list(outcome([reply.text for reply in bench.greedy(part, hints)], part.asked).rewards)
 
 
+def judged(bench: Bench, judges: Exam, version: Path) -> dict[str, Any]:
+    """Give the mean reward of a policy version's hints for an exam, and the shares of what these are about."""
+    hints = bench.writer(version)(judges.asked)
+    rewards = rewards_of(bench, judges, range(len(judges.asked)), hints)
+    return {"reward": round(float(np.mean(rewards)), 4), **hint_shares(judges.asked, hints)}
+
+
 def learned(
     bench: Bench, exam: Exam, judges: Exam, start: Path, work: Path, seeds: Sequence[int], length: Reinforcement = FULL
 ) -> dict[str, Any]:
@@ -169,12 +176,7 @@ def learned(
     def reward(texts: Sequence[str], ids: Sequence[str]) -> list[float]:
         return rewards_of(bench, exam, [place_of[name] for name in ids], texts)
 
-    def judged(version: Path) -> dict[str, Any]:
-        hints = bench.writer(version)(judges.asked)
-        rewards = rewards_of(bench, judges, range(len(judges.asked)), hints)
-        return {"reward": round(float(np.mean(rewards)), 4), **hint_shares(judges.asked, hints)}
-
-    told = judged(start)
+    told = judged(bench, judges, start)
     bench.log(f"start {told}")
     found: dict[str, Any] = {
         "learned_from": len(exam.asked),
@@ -184,7 +186,7 @@ def learned(
     }
     for seed in seeds:
         versions = reinforce(start, exam.asked, reward, work / f"seed{seed}", seed, length)
-        tried = {path.name: judged(path) for path in versions}
+        tried = {path.name: judged(bench, judges, path) for path in versions}
         best = max(tried, key=lambda name: float(tried[name]["reward"]))
         improves = bool(tried[best]["reward"] > told["reward"])
         found["seeds"][str(seed)] = {"checkpoints": tried, "best": best, "improves": improves}
@@ -206,6 +208,7 @@ def main(
     learn: Annotated[int, typer.Option(min=8, help="Questions to learn from, of the calibrators' fitting half.")] = 40,
     validation: Annotated[int, typer.Option(min=20, help="Validation questions that choose a checkpoint.")] = 80,
     seed: Annotated[list[int] | None, typer.Option(help="Seeds of the reinforcement.")] = None,
+    steps: Annotated[int, typer.Option(min=FULL.every, help="Of the optimizer, in each reinforcement.")] = FULL.steps,
     only_teach: Annotated[bool, typer.Option(help="Make the start, and ask the downstream model nothing.")] = False,
 ) -> None:
     """Teach, reinforce by each seed, choose checkpoints on validation, and write what each gave as JSON."""
@@ -220,7 +223,7 @@ def main(
     fitting, _ = halves(of_split(everything, "calibration"))
     exam = bench.exam(random.Random("learn").sample(fitting, learn), data)
     judges = bench.exam(random.Random("gate").sample(of_validation, validation), data)
-    found = learned(bench, exam, judges, start, work, seed or [1, 2, 3])
+    found = learned(bench, exam, judges, start, work, seed or [1, 2, 3], replace(FULL, steps=steps))
     write_atomically(work / "reinforced.json", json.dumps(found, indent=2) + "\n")
 
 
