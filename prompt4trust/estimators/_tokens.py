@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
 
 from prompt4trust.estimators.option_signals import option_signals
 from prompt4trust.models import Completion
@@ -16,6 +17,8 @@ _AROUND = " \t\r\n\"'`*_([{<.,:;)]}>“”‘’▁Ġ"
 _BLANKS = " \t\r\n▁Ġ"
 _SKIPPED = 16
 """Characters of the text by which a token may lie beyond the one before: blanks, or what a token without text was."""
+_TAIL = 40
+"""Characters by which an answer may be longer as it is written than as it is read: markup, blanks."""
 
 
 def letter_signals(reply: Completion, letter: str, options: Mapping[str, str]) -> dict[str, float]:
@@ -118,22 +121,57 @@ def find_letter(text: str, tokens: Sequence[str], letter: str, options: Mapping[
 
 
 def text_probability(reply: Completion, said: str) -> float | None:
-    """Compute the probability of a reply up to the end of a text in it, in [0, 1].
+    """Compute the probability of an open reply up to its answer's end, in [0, 1].
+
+    The end is that of the first token up to which the reply, read as far as it goes, has that answer, and behind which
+    no word goes on: the answer's text may stand before it, too, or within another word ("no" in "cannot"). A JSON
+    object that is not at its end is read as if it were, so that escaped signs count as what they stand for.
 
     Args:
         reply: The reply with its tokens and their alternatives.
-        said: The text, as it stands in the reply; where it stands several times, the first counts.
+        said: The answer that was read in the whole of it.
 
     Returns:
-        The product over all tokens up to the text's last one; None where the text does not stand in the reply, or the
+        The product over all tokens up to the answer's last one; None where no beginning of the reply reads so, or the
         server did not report all of these tokens.
+
+    Example:
+        >>> tokens = ["I cannot tell. ", "Answer:", " no", " with confidence 60"]
+        >>> likely = [{token: math.log(0.5)} for token in tokens]
+        >>> round(text_probability(Completion("".join(tokens), "stop", likely, tokens), "no"), 3)
+        0.125
     """
-    at = reply.text.find(said)
-    if at < 0 or not reply.tokens or not reply.top_logprobs or len(reply.tokens) != len(reply.top_logprobs):
+    if not reply.tokens or not reply.top_logprobs or len(reply.tokens) != len(reply.top_logprobs):
         return None
-    end = at + len(said)
-    place = next((place for place, each in enumerate(_ends(reply.text, reply.tokens)) if each >= end), None)
-    return None if place is None else _probability(reply.tokens[:place], reply.top_logprobs[:place])
+    text, wanted, squeezed = reply.text, said.strip(_AROUND), _squeezed(said)
+    for place, end in enumerate(_ends(text, reply.tokens)):
+        read = text[:end]
+        # Reading takes time: it is not tried where the answer cannot end.
+        ends_so = not _goes_on(text, end) and _squeezed(read[-_TAIL - len(said) :]).endswith(squeezed)
+        if not ends_so and "\\" not in text:
+            continue
+        found = (answer.strip(_AROUND) for each in _complete(read) for answer in answers_in(each, ()))
+        if wanted in found:
+            return _probability(reply.tokens[:place], reply.top_logprobs[:place])
+    return None
+
+
+def _goes_on(text: str, end: int) -> bool:
+    """Whether a place lies within a word; of scripts without blanks none does."""
+    around = text[max(end - 1, 0) : end + 1]
+    return len(around) == 2 and all(sign.isalnum() and unicodedata.category(sign) != "Lo" for sign in around)
+
+
+def _squeezed(text: str) -> str:
+    """Take the letters and digits of a text, in one width and case."""
+    return "".join(filter(str.isalnum, unicodedata.normalize("NFKC", text).casefold()))
+
+
+def _complete(text: str) -> Iterator[str]:
+    """Give the beginning of a reply, and where it holds an answer's JSON, what it would be were that at its end."""
+    yield text
+    if '"answer"' in text.lower():
+        yield from (f'{text}"}}', f"{text}}}", f"{text.rpartition(',')[0]}}}")
 
 
 def _ends(text: str, tokens: Sequence[str]) -> list[int]:

@@ -119,7 +119,7 @@ def fit_calibrator(
     clock: Callable[[], datetime],
     choice: FamilyChoice | None = None,
     strata: Sequence[str] = (),
-    none_right: Sequence[Prediction] = (),
+    right_removed: Sequence[Prediction] = (),
     folds: int = 5,
     resamples: int = 1000,
     seed: int = 0,
@@ -135,8 +135,9 @@ def fit_calibrator(
         clock: Gives the present time, with its zone.
         choice: The choice of the family, for the record.
         strata: Those whose groups are corrected each by itself, such as modality; none where all are corrected alike.
-        none_right: Predictions for questions whose right option was taken away, so that the fit knows such questions
-            too. They count in every fit and in no figure: figures are those of questions as they are asked.
+        right_removed: Predictions for questions whose right option is replaced by "None of the above", so that the fit
+            knows such questions too. They count in every fit and in no figure: figures are those of questions as they
+            are asked.
         folds: Number of parts of the cross-fitting.
         resamples: Bootstrap resamples for the metrics' intervals.
         seed: Seed of the division into parts and of the bootstrap.
@@ -149,9 +150,9 @@ def fit_calibrator(
             `GroupOffsets.fit` wants them.
     """
     asked = len(fitting_rows(predictions))
-    rows = fitting_rows([*predictions, *none_right])
+    rows = fitting_rows([*predictions, *right_removed])
     stated, right = [row.confidence or 0.0 for row in rows], [row.correct for row in rows]
-    # One picture's rows stay in one fold: no figure rests on a fit that saw its question without the right option.
+    # One picture's rows stay in one fold: no figure rests on a fit that saw its question otherwise.
     signals, clusters = signal_columns(rows), row_clusters(rows)
     fitted = fit_artifact(
         stated,
@@ -180,7 +181,7 @@ def fit_calibrator(
     corrected = corrected[:asked]
     after = summarize(corrected, right, clusters=clusters, resamples=resamples, seed=seed)["valid"]
     before: dict[str, Any] = {}
-    if none_right:
+    if right_removed:
         found = summarize(stated, right, clusters=clusters, resamples=resamples, seed=seed)["valid"]
         before = {
             "metrics_before": {metric: interval.as_json() for metric, interval in found.items()},
@@ -203,15 +204,16 @@ def fit_calibrator(
             "warnings": [
                 *fitted.warnings,
                 *(by_group.warnings() if by_group is not None else []),
-                *([_none_right_remark(len(rows) - asked, len(rows))] if none_right else []),
+                *([_right_removed_remark(len(rows) - asked, len(rows))] if right_removed else []),
             ],
         }
     )
 
 
-def _none_right_remark(count: int, n: int) -> str:
+def _right_removed_remark(count: int, n: int) -> str:
     return (
-        f"{count} of the {n} answers fitted on are to questions without a right option; the figures are of the others"
+        f"{count} of the {n} answers fitted on are to questions whose right option was replaced by None of the above; "
+        "the figures are of the others"
     )
 
 
@@ -232,6 +234,8 @@ def _errors_by_group(
         known = [stratum.place(each) for each in groups]
         for value in stratum.groups:
             places = [place for place, each in enumerate(known) if each == value]
+            if not places:  # only of questions whose right option was replaced, which are in no figure
+                continue
             before, after = (
                 metric_intervals(
                     np.asarray(confidence)[places],

@@ -21,7 +21,9 @@ from pydantic import BaseModel, ConfigDict
 from prompt4trust.datasets import Dataset
 from prompt4trust.errors import ProbeError, UnreadablePictureError
 from prompt4trust.evaluation.figures import Estimate
+from prompt4trust.evaluation.prediction_arrays import row_clusters
 from prompt4trust.evaluation.predictions import Prediction
+from prompt4trust.metrics.clusters import cluster_codes, resampled_rows
 from prompt4trust.metrics.tally import FloatArray
 from prompt4trust.picture_files import picture_size
 from prompt4trust.questions import Question
@@ -214,7 +216,8 @@ def compare(
         spoilt: Predictions on the spoilt ones.
         estimators: Their names, in order.
         pointed: Question's id -> the wrong option that the probe points at (`pointed_at`); empty where it does not.
-        resamples: Bootstrap resamples of the questions for the intervals of changes.
+        resamples: Bootstrap resamples for the intervals of changes: of pictures with all their questions, as for all
+            other figures, and of questions that have none.
         seed: Seed of the bootstrap.
 
     Returns:
@@ -235,26 +238,28 @@ def _figures(
     resamples: int,
     seed: int,
 ) -> ProbeFigures:
-    stated = np.array(
-        [(old.confidence, new.confidence) for old, new in pairs if None not in (old.confidence, new.confidence)],
-        dtype=np.float64,
-    ).reshape(-1, 2)
+    both = [pair for pair in pairs if None not in (pair[0].confidence, pair[1].confidence)]
+    stated = np.array([(old.confidence, new.confidence) for old, new in both], dtype=np.float64).reshape(-1, 2)
     errors = [new for _, new in pairs if not new.correct]
     right = _pairs_of((old.correct, new.correct) for old, new in pairs)
-    follows = _pairs_of(
-        (old.answer == pointed[old.id], new.answer == pointed[old.id]) for old, new in pairs if old.id in pointed
-    )
+    led = [pair for pair in pairs if pair[0].id in pointed]
+    follows = _pairs_of((old.answer == pointed[old.id], new.answer == pointed[old.id]) for old, new in led)
+
+    def moved(values: FloatArray, of: Sequence[tuple[Prediction, Prediction]]) -> Estimate:
+        # By the unspoilt rows' pictures: a blank one is the same for all questions of its size.
+        return _moved(values[:, 1] - values[:, 0], row_clusters(old for old, _ in of), resamples, seed)
+
     return ProbeFigures(
         estimator=estimator,
         n=len(pairs),
         paired=len(stated),
         accuracy=_means(right),
         mean_confidence=_means(stated),
-        moved=_moved(stated[:, 1] - stated[:, 0], resamples, seed),
+        moved=moved(stated, both),
         confident_error_share=_mean([(row.confidence or 0) >= CONFIDENT for row in errors]),
-        accuracy_moved=_moved(right[:, 1] - right[:, 0], resamples, seed),
+        accuracy_moved=moved(right, pairs),
         followed=_means(follows) if pointed else None,
-        followed_more=_moved(follows[:, 1] - follows[:, 0], resamples, seed) if pointed else None,
+        followed_more=moved(follows, led) if pointed else None,
     )
 
 
@@ -266,12 +271,18 @@ def _means(pairs: FloatArray) -> tuple[float | None, float | None]:
     return _mean(pairs[:, 0].tolist()), _mean(pairs[:, 1].tolist())
 
 
-def _moved(changes: FloatArray, resamples: int, seed: int) -> Estimate:
-    if not len(changes):
+def _moved(changes: FloatArray, clusters: Sequence[str], resamples: int, seed: int) -> Estimate:
+    """Average changes, with the interval of means over resampled pictures; shape [n], n clusters."""
+    n = len(changes)
+    if not n:
         return Estimate(value=None, low=None, high=None)
-    random = np.random.default_rng(seed)
-    means = [changes[random.integers(0, len(changes), len(changes))].mean() for _ in range(resamples)]
-    low, high = np.percentile(means, (2.5, 97.5))
+    random, codes = np.random.default_rng(seed), cluster_codes(clusters, n)
+    drawn = (
+        (random.integers(0, n, n) for _ in range(resamples))
+        if codes is None
+        else resampled_rows(codes, resamples, random)
+    )
+    low, high = np.percentile([changes[rows].mean() for rows in drawn], (2.5, 97.5))
     return Estimate(value=float(changes.mean()), low=float(low), high=float(high))
 
 

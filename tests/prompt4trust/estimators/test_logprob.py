@@ -8,7 +8,7 @@ from math import exp, log
 import pytest
 
 from prompt4trust.estimators import get_estimator
-from prompt4trust.estimators._tokens import find_letter
+from prompt4trust.estimators._tokens import find_letter, text_probability
 from prompt4trust.estimators.option_signals import option_probabilities
 from prompt4trust.models import Completion, Cost, Generation, Guidance, Sampling
 from prompt4trust.prompts import Message
@@ -114,6 +114,25 @@ def test_the_token_that_wrote_the_letter(tokens: list[str], letter: str, place: 
 )
 def test_tokens_whose_blanks_are_written_otherwise(tokens: list[str]) -> None:
     assert find_letter("the answer is C with confidence 9", [*tokens, "</s>"], "C", OPTIONS) == len(tokens) - 2
+
+
+@pytest.mark.parametrize(
+    ("tokens", "said", "counted"),
+    [
+        (["I cannot see a fracture.\n", "Answer:", " no", "\nConfidence: 60"], "no", 3),  # not the "no" of "cannot"
+        (["No effusion? ", "The answer is no", " effusion", " with confidence 60"], "no effusion", 3),
+        (["The answer is no", "dule", ". The answer is no", "dule with confidence 60"], "nodule", 2),
+        (['{"answer": "', "r\\u00e9", 'al \\"x\\"', '"', ', "confidence"', ": 80}"], 'réal "x"', 3),
+        (['{"reason": "cannot", ', '"answer": "no', '"', ', "confidence": 80}'], "no", 2),
+        (["Answer：", " ５ mm", "\nConfidence: 60"], "5 mm", 2),
+        (["答案：", "左肺", "\n置信度：60"], "左肺", 2),
+        (["I cannot say."], "no", None),
+    ],
+)
+def test_a_reply_up_to_its_answers_end(tokens: list[str], said: str, counted: int | None) -> None:
+    likely = [{token: log(0.5)} for token in tokens]
+    found = text_probability(Completion("".join(tokens), "stop", likely, tokens), said)
+    assert found == (None if counted is None else pytest.approx(0.5**counted))
 
 
 async def test_probabilities_above_one_do_not_break_the_sum() -> None:

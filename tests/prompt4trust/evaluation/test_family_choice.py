@@ -224,9 +224,9 @@ def test_the_artifact_keeps_the_choice_the_diagram_and_the_yardstick() -> None:
     assert type(artifact).model_validate_json(artifact.model_dump_json()) == artifact
 
 
-def test_answers_without_a_right_option_count_in_fits_and_in_no_figure() -> None:
+def test_answers_whose_right_option_was_replaced_count_in_fits_and_in_no_figure() -> None:
     asked = rows(300, platt_curve, agreement=True)
-    # The same pictures without a right option: as sure, all wrong, and their samples agree less.
+    # The same questions, their right option replaced: as sure, all wrong, and their samples agree less.
     random = np.random.default_rng(5)
     spoilt = [
         row.model_copy(update={"answer": "B", "signals": {"agreement": float(random.integers(0, 9)) / 20}})
@@ -242,7 +242,7 @@ def test_answers_without_a_right_option_count_in_fits_and_in_no_figure() -> None
         "key": whole_key(downstream="m", policy="p", estimator="cgp", answer_template="t@1"),
         "resamples": 20,
     }
-    plain, aware = fit_calibrator(asked, **how), fit_calibrator(asked, none_right=spoilt, **how)
+    plain, aware = fit_calibrator(asked, **how), fit_calibrator(asked, right_removed=spoilt, **how)
     both = [*asked, *spoilt]
     signals = {"agreement": [row.signals["agreement"] for row in both]}
     expected = get_family("two-signal").fit(*arrays(both), signals)
@@ -256,9 +256,34 @@ def test_answers_without_a_right_option_count_in_fits_and_in_no_figure() -> None
     corrected = cross_fit("two-signal", stated, right, signals=signals, clusters=[row.id for row in both])[:300]
     found = expected_calibration_error(corrected, right[:300])
     assert aware.metrics_after["ece"]["value"] == pytest.approx(found)
-    assert aware.warnings[-1].startswith("100 of the 400 answers fitted on are to questions without a right option")
+    assert aware.warnings[-1].startswith(
+        "100 of the 400 answers fitted on are to questions whose right option was replaced"
+    )
     low = {"agreement": [0.1]}
     assert aware.calibrator().apply([0.95], low)[0] < plain.calibrator().apply([0.95], low)[0]
+
+
+def test_a_group_that_no_question_as_asked_has_is_in_no_figure() -> None:
+    asked = [
+        row.model_copy(update={"groups": {"modality": ("CT", "MR")[place % 2]}})
+        for place, row in enumerate(rows(200, platt_curve))
+    ]
+    unread = Prediction(id="u", estimator="cgp", truth="A", invalid="no_answer", groups={"modality": "US"})
+    spoilt = [asked[0], unread.model_copy(update={"invalid": None, "answer": "B", "confidence": 0.9})]
+    made = fit_calibrator(
+        [*asked, unread],
+        right_removed=spoilt,
+        strata=["modality"],
+        name="c",
+        family="platt",
+        dataset="held-out",
+        resamples=20,
+        clock=lambda: datetime(2026, 1, 2, tzinfo=UTC),
+        key=whole_key(downstream="m", policy="p", estimator="cgp", answer_template="t@1"),
+    )
+    assert {name: each.n for name, each in made.groups["modality"].items()} == {"CT": 100, "MR": 100}
+    assert made.by_group is not None
+    assert made.by_group.strata[0].groups["US"].n == 1
 
 
 def worded(n: int, effect: float, seed: int = 0) -> list[Prediction]:

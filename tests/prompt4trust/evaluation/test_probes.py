@@ -122,3 +122,22 @@ def test_figures_by_hand() -> None:
     assert (cgp.moved.low, cgp.moved.high) == pytest.approx((-0.4, 0.05))
     assert cgp.confident_error_share == 0.5
     assert (none.n, none.accuracy, none.moved.value, none.confident_error_share) == (0, (None, None), None, None)
+
+
+def test_questions_about_one_picture_are_resampled_together() -> None:
+    pointed = {str(number): "B" for number in range(80)}
+    plain = [row(name, "A", "A", 0.9) for name in pointed]
+    spoilt = [
+        row(name, "A", "AB"[int(name) // 20 % 2], (0.9, 0.5)[int(name) // 20 % 2]).model_copy(
+            update={"picture": "blank"}  # the same for all: what belongs together is told by the unspoilt rows
+        )
+        for name in pointed
+    ]
+    [alone] = compare(plain, spoilt, ["cgp"], pointed=pointed, resamples=400)
+    shared = [each.model_copy(update={"picture": f"p{int(each.id) // 20}"}) for each in plain]
+    [near] = compare(shared, spoilt, ["cgp"], pointed=pointed, resamples=400)
+    for name in ("moved", "accuracy_moved", "followed_more"):
+        one, four_pictures = getattr(alone, name), getattr(near, name)
+        assert one.value == four_pictures.value
+        # Twenty alike are worth one: the interval of four pictures is about 20 ** 0.5 times as wide.
+        assert 3 < (four_pictures.high - four_pictures.low) / (one.high - one.low) < 6

@@ -166,7 +166,7 @@ def _from_questions(
     settings = prediction_run.read_settings(**models.settings())
     outcome = held_out_answers.obtain(run, request, settings, names, progress)
     share = fitting.probe_rows
-    spoilt = held_out_answers.obtain_without_right(run, outcome, request, settings, names, share, progress)
+    spoilt = held_out_answers.obtain_right_removed(run, outcome, request, settings, names, share, progress)
     judges, judges_spoilt = None, []
     if judging.validation is not None:
         asked = replace(
@@ -177,7 +177,7 @@ def _from_questions(
         )
         judges = held_out_answers.obtain(judging.validation_run, asked, settings, names, progress)
         held_out_answers.check_apart(outcome, judges)
-        judges_spoilt = held_out_answers.obtain_without_right(
+        judges_spoilt = held_out_answers.obtain_right_removed(
             judging.validation_run, judges, asked, settings, names, share, progress
         )
     artifacts = [held_out_answers.fit(outcome, judges, name, fitting, spoilt, judges_spoilt) for name in names]

@@ -16,7 +16,7 @@ from trustvqa.cli.models.publishing import artifact_name, whole_key
 from trustvqa.cli.runs.options import Resamples
 
 MOST_PROBE_ROWS = 0.5
-"""Largest share of answers without a right option: with more, a calibrator would be of these."""
+"""Largest share of answers whose right option was replaced: with more, a calibrator would be of these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +39,8 @@ class FittingOptions:
         typer.Option(
             min=0.0,
             max=MOST_PROBE_ROWS,
-            help="Share of the answers fitted on that are to questions without a right option, so that confidence "
-            "falls there: 0.2 asks a quarter as many once more, with that option taken away.",
+            help='Share of the answers fitted on that are to questions whose right option is replaced by "None of the '
+            'above", so that confidence falls there: 0.2 asks a quarter as many once more.',
         ),
     ] = 0.0
 
@@ -62,7 +62,7 @@ def choose_and_fit(
     dataset: str,
     now: datetime,
     validation: tuple[str, Sequence[Prediction]] | None = None,
-    none_right: Sequence[Prediction] = (),
+    right_removed: Sequence[Prediction] = (),
     suffix: str = "",
 ) -> CalibratorArtifact:
     """Fit a calibrator of the named family, or of the one that does best.
@@ -75,8 +75,8 @@ def choose_and_fit(
         now: The time.
         validation: Other data that families are judged on, its name and the same estimator's predictions; None for
             folds of the predictions.
-        none_right: The same estimator's for questions without a right option, which are fitted on as well; those that
-            belong to the validation data are among the latter's.
+        right_removed: The same estimator's for questions whose right option is replaced by "None of the above", which
+            are fitted on as well; those that belong to the validation data are among the latter's.
         suffix: Ends the calibrator's name.
 
     Returns:
@@ -90,12 +90,12 @@ def choose_and_fit(
     choice = None
     if options.family is None:
         judged_on, judges = validation or (dataset, None)
-        choice = choose_family([*predictions, *none_right], judges, dataset=judged_on, **figures)
+        choice = choose_family([*predictions, *right_removed], judges, dataset=judged_on, **figures)
     family = options.family or (choice.chosen if choice else "")
     return fit_calibrator(
         predictions,
         strata=strata_names(options.by_group),
-        none_right=none_right,
+        right_removed=right_removed,
         name=artifact_name(family, key, suffix),
         family=family,
         key=key,

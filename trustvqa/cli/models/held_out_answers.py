@@ -13,8 +13,16 @@ from rich.console import Console
 
 from prompt4trust.calibration import CalibratorArtifact
 from prompt4trust.errors import ProbeError
-from prompt4trust.evaluation import Prediction, read_predictions
+from prompt4trust.evaluation import (
+    ManifestError,
+    Prediction,
+    RunManifest,
+    TableError,
+    read_manifest,
+    read_predictions,
+)
 from prompt4trust.evaluation.manifest import FILE as MANIFEST
+from prompt4trust.evaluation.prediction_arrays import fitting_rows
 from prompt4trust.evaluation.probes import spoil
 from services.trainer.model_settings import ModelSettings
 from trustvqa.cli.errors import CommandError, fail
@@ -67,18 +75,13 @@ def check_apart(calibration: PredictionOutcome, validation: PredictionOutcome) -
         raise CommandError(
             f"{len(shared)} questions are in --data and in --validation; what is judged must not have been fitted on"
         )
-    mine, theirs = calibration.manifest, validation.manifest
-    differing = [
-        f"{part}: {getattr(mine, part)} and {getattr(theirs, part)}"
-        for part in SAME
-        if getattr(mine, part) != getattr(theirs, part)
-    ]
+    differing = _differing(calibration.manifest, validation.manifest)
     if differing:
         lines = "".join(f"\n  {line}" for line in differing)
         raise CommandError(f"the calibration and the validation run are of different models or wording{lines}")
 
 
-def obtain_without_right(
+def obtain_right_removed(
     earlier: Path | None,
     asked: PredictionOutcome,
     request: Request,
@@ -87,7 +90,7 @@ def obtain_without_right(
     share: float,
     progress: Console,
 ) -> list[Prediction]:
-    """Obtain predictions for questions whose right option is taken away, which stand beside those as they were asked.
+    """Obtain predictions for questions whose right option is replaced by "None of the above", to be fitted on as well.
 
     Args:
         earlier: An earlier run's folder, whose folder of the probe is read; None to ask the models.
@@ -95,37 +98,85 @@ def obtain_without_right(
         request: How that was asked for.
         settings: Where the models are.
         names: The estimators.
-        share: Share of such questions among all together, in [0, 0.5]; 0 asks for none.
+        share: Share of such rows among all rows that an estimator's calibrator is fitted on, in [0, 0.5]; 0 asks for
+            none. Where there are fewer, all are taken, and a warning says how many.
         progress: Where progress goes.
 
     Raises:
-        CommandError: If the earlier run has no such folder, or too few of such questions.
+        CommandError: If the earlier run has no such folder, or it holds answers of other models, another wording or
+            other questions, or if no question can be asked so.
     """
     if share == 0:
         return []
-    count = round(len(asked.dataset.questions) * share / (1 - share))
+    counts = {
+        name: round(len(fitting_rows(_of(asked.predictions, name))) * share / (1 - share))
+        for name in dict.fromkeys(names)
+    }
     folder = asked.folder / f"probe-{_PROBE}"
+    again = f"`trustvqa evaluate --probe {_PROBE} --methods {','.join(asked.manifest.estimators)} --out {asked.folder}`"
     if earlier is not None and not (folder / MANIFEST).is_file():
-        raise CommandError(f"{folder} is missing: `trustvqa evaluate --probe {_PROBE}` makes it in the run's folder")
+        raise CommandError(f"{folder} is missing: {again} makes it in the run's folder")
     try:
         whole = spoil(asked.dataset, _PROBE, folder / "pictures")
     except ProbeError as error:
         raise CommandError(str(error)) from error
-    if len(whole.questions) < count:
-        raise CommandError(f"--probe-rows {share:g}: {len(whole.questions)} questions can be asked so, not {count}")
-    chosen = np.random.default_rng(request.seed).permutation(len(whole.questions))[:count]
-    kept = {whole.questions[place].id for place in chosen}
-    if earlier is not None:
-        predictions = read_predictions(folder)
+    order = np.random.default_rng(request.seed).permutation(len(whole.questions))
+    drawn = [whole.questions[place].id for place in order[: max(counts.values())]]
+    part = replace(whole, questions=tuple(each for each in whole.questions if each.id in set(drawn)))
+    if earlier is None:
+        wanted = replace(request, asking=replace(request.asking, out=folder), policy_version=asked.manifest.policy)
+        predictions = run_predictions(wanted, settings, progress, part).predictions
+        hint = "the same command asks again"
     else:
-        drawn = replace(whole, questions=tuple(each for each in whole.questions if each.id in kept))
-        again = replace(request, asking=replace(request.asking, out=folder), policy_version=asked.manifest.policy)
-        predictions = list(run_predictions(again, settings, progress, drawn).predictions)
-    found = [row for row in predictions if row.estimator in names and row.id in kept and row.failure is None]
-    if len(found) < (1 - MOST_MISSING) * count * len(names):
-        missing = count * len(names) - len(found)
-        fail(f"{missing} predictions without a right option are missing; the same command asks again", 4)
-    return found
+        try:
+            _check_same(asked.manifest, read_manifest(folder), (whole.fingerprint, part.fingerprint), names)
+            predictions = read_predictions(folder)
+        except (ManifestError, TableError) as error:
+            raise CommandError(str(error)) from error
+        hint = f"{again} asks for them"
+    rank = {name: place for place, name in enumerate(drawn)}
+    chosen: list[Prediction] = []
+    for name, count in counts.items():
+        mine = sorted((row for row in _of(predictions, name) if row.id in rank), key=lambda row: rank[row.id])
+        answered = sum(row.failure is None for row in mine)
+        if answered < (1 - MOST_MISSING) * min(count, len(drawn)):
+            fail(
+                f"{name}: {min(count, len(drawn)) - answered} predictions of the probe {_PROBE} are missing; {hint}", 4
+            )
+        usable = fitting_rows(mine)[:count]
+        if len(usable) < count:
+            progress.print(
+                f"[yellow]warning[/] {name}: --probe-rows {share:g} would be {count} answers; {len(usable)} can be used"
+            )
+        chosen += usable
+    return chosen
+
+
+def _check_same(mine: RunManifest, theirs: RunManifest, questions: Sequence[str], names: Sequence[str]) -> None:
+    """Refuse a probe's run of other models, another wording or other questions than the run that it is fitted with.
+
+    Raises:
+        CommandError: If it differs, or lacks an estimator.
+    """
+    differing = _differing(mine, theirs)
+    differing += [
+        f"decoding of {name}: {mine.decoding.get(name)} and {theirs.decoding.get(name)}"
+        for name in names
+        if name in theirs.estimators and mine.decoding.get(name) != theirs.decoding.get(name)
+    ]
+    if theirs.data_hash not in questions:
+        differing.append(f"questions: those of {mine.dataset} and of {theirs.dataset}")
+    if differing:
+        lines = "".join(f"\n  {line}" for line in differing)
+        raise CommandError(f"the run and its probe {_PROBE} are of different models, wording or questions{lines}")
+
+
+def _differing(mine: RunManifest, theirs: RunManifest) -> list[str]:
+    return [
+        f"{part}: {getattr(mine, part)} and {getattr(theirs, part)}"
+        for part in SAME
+        if getattr(mine, part) != getattr(theirs, part)
+    ]
 
 
 def fit(
@@ -133,8 +184,8 @@ def fit(
     judges: PredictionOutcome | None,
     estimator: str,
     options: FittingOptions,
-    none_right: Sequence[Prediction] = (),
-    judges_none_right: Sequence[Prediction] = (),
+    right_removed: Sequence[Prediction] = (),
+    judges_right_removed: Sequence[Prediction] = (),
 ) -> CalibratorArtifact:
     """Fit a calibrator for one estimator.
 
@@ -143,8 +194,9 @@ def fit(
         judges: The run that families are judged on, or None.
         estimator: Its name.
         options: How.
-        none_right: Predictions for questions without a right option, which are fitted on as well.
-        judges_none_right: The same of the questions that families are judged on.
+        right_removed: Predictions for questions whose right option is replaced by "None of the
+            above", which are fitted on as well.
+        judges_right_removed: The same of the questions that families are judged on.
 
     Raises:
         CommandError: If the answers do not suffice.
@@ -158,9 +210,11 @@ def fit(
             dataset=manifest.dataset,
             now=datetime.now(UTC),
             validation=(
-                (judges.manifest.dataset, _of([*judges.predictions, *judges_none_right], estimator)) if judges else None
+                (judges.manifest.dataset, _of([*judges.predictions, *judges_right_removed], estimator))
+                if judges
+                else None
             ),
-            none_right=_of(none_right, estimator),
+            right_removed=_of(right_removed, estimator),
         )
     except ValueError as error:
         raise CommandError(f"{estimator}: {error}") from error

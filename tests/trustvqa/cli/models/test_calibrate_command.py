@@ -15,9 +15,10 @@ import pytest
 from scipy.special import expit, logit
 
 from prompt4trust.calibration import FAMILIES, CalibratorArtifact
-from prompt4trust.datasets import load_dataset
+from prompt4trust.datasets import Dataset, load_dataset
 from prompt4trust.evaluation import Prediction, PredictionLog, RunManifest, read_predictions
 from prompt4trust.evaluation.prediction_arrays import fitting_hash
+from prompt4trust.evaluation.probes import spoil
 from prompt4trust.files import write_atomically
 from prompt4trust.models import Sampling
 from prompt4trust.prompts import load_template
@@ -43,8 +44,15 @@ def questions(folder: Path, name: str, n: int, first: int = 0) -> Path:
 
 def predicted(folder: Path, data: Path, curve: Curve, *, seed: int, model: str = "m", agreement: bool = False) -> Path:
     """A finished run on the questions: stated at 55 to 99, right as often as the curve says."""
-    dataset = load_dataset(data)
     run = folder / f"run-{data.stem}-{model}"
+    answered(run, load_dataset(data), curve, seed=seed, model=model, agreement=agreement)
+    return run
+
+
+def answered(
+    run: Path, dataset: Dataset, curve: Curve, *, seed: int, model: str = "m", agreement: bool = False
+) -> None:
+    """A finished run on a data set's questions, as `predicted` makes it."""
     manifest = RunManifest.describe(
         dataset, ["verbalized", "cgp"], downstream=model, policy="policy-1", template=load_template("answer-compact@1"),
         sampling=Sampling(), created=datetime(2026, 1, 2, tzinfo=UTC), decoding=decodings("verbalized", "cgp"),
@@ -62,7 +70,17 @@ def predicted(folder: Path, data: Path, curve: Curve, *, seed: int, model: str =
                     )
                 )  # fmt: skip
     write_atomically(run / "run.json", manifest.model_dump_json())
-    return run
+
+
+def never(_: float) -> float:
+    return 0.0
+
+
+def probed(run: Path, data: Path, *, model: str = "m") -> Path:
+    """The run's folder of the probe right-option-removed: all answers wrong."""
+    folder = run / "probe-right-option-removed"
+    answered(folder, spoil(load_dataset(data), "right-option-removed", folder / "pictures"), never, seed=3, model=model)
+    return folder
 
 
 def bent(stated: float) -> float:
@@ -256,34 +274,77 @@ def test_wrong_usage_is_explained(tmp_path: Path, calibration: Path, arguments: 
     assert said in err
 
 
-def test_answers_without_a_right_option_are_fitted_on_where_a_share_is_named(tmp_path: Path, calibration: Path) -> None:
+def fitted_with(run: Path, data: Path) -> list[Argument]:
+    command: list[Argument] = ["calibrate", "--data", data, "--run", run, "--methods", "cgp", "--registry", "reg"]
+    return [*command, "--family", "platt", "--probe-rows"]
+
+
+def test_a_share_of_answers_to_questions_without_their_right_option_is_fitted_on(
+    tmp_path: Path, calibration: Path
+) -> None:
     run = predicted(tmp_path, calibration, bent, seed=0, agreement=True)
-    command: list[Argument] = [
-        "calibrate",
-        "--data",
-        calibration,
-        "--run",
-        run,
-        "--methods",
-        "cgp",
-        "--registry",
-        "reg",
-    ]
-    _, said = trustvqa(tmp_path, *command, "--probe-rows", "0.2", status=1)
+    command = fitted_with(run, calibration)
+    _, said = trustvqa(tmp_path, *command, "0.2", status=1)
     assert "trustvqa evaluate --probe right-option-removed" in " ".join(said.split())
-
-    def never(_: float) -> float:
-        return 0.0
-
-    spoilt = predicted(tmp_path, calibration, never, seed=3, model="spoilt", agreement=False)
-    (run / "probe-right-option-removed").mkdir(exist_ok=True)
-    for file in spoilt.iterdir():
-        file.rename(run / "probe-right-option-removed" / file.name)
-    trustvqa(tmp_path, *command, "--family", "platt")
-    trustvqa(tmp_path, *command, "--family", "platt", "--probe-rows", "0.2")
+    probed(run, calibration)
+    trustvqa(tmp_path, *command, "0")
+    trustvqa(tmp_path, *command, "0.2")
     [aware] = Registry(tmp_path / "reg").calibrators.load_all()  # of the same name: the newest
     assert (aware.n, aware.warnings) == (375, [ANY])
     assert "75 of the 375 answers fitted on" in aware.warnings[0]
     assert aware.data_hash == fitting_hash([row for row in read_predictions(run) if row.estimator == "cgp"])
     _, said = trustvqa(tmp_path, "calibrate", "--from-feedback", "--probe-rows", "0.2", status=1)
     assert "--probe-rows asks questions" in " ".join(said.split())
+
+
+def test_a_probe_of_another_model_or_of_other_questions_is_refused(tmp_path: Path, calibration: Path) -> None:
+    run = predicted(tmp_path, calibration, bent, seed=0)
+    probed(run, calibration, model="other")
+    _, said = trustvqa(tmp_path, *fitted_with(run, calibration), "0.2", status=1)
+    assert "downstream: m and other" in said
+    again = predicted(tmp_path, calibration, bent, seed=0, model="again")
+    (again / "run.json").write_text((run / "run.json").read_text())
+    others = probed(tmp_path, questions(tmp_path, "others", 300, first=300))
+    others.rename(again / others.name)
+    _, said = trustvqa(tmp_path, *fitted_with(again, calibration), "0.2", status=1)
+    assert "questions: those of calibration and of others, right-option-removed" in " ".join(said.split())
+    assert not (tmp_path / "reg").exists()
+
+
+def test_the_share_is_of_rows_that_can_be_fitted_on_and_what_there_is_is_taken(
+    tmp_path: Path, calibration: Path
+) -> None:
+    run = predicted(tmp_path, calibration, bent, seed=0)
+    folder = probed(run, calibration)
+
+    def unread(where: Path, ids: range) -> None:
+        rows = [
+            row.model_copy(update={"answer": None, "confidence": None, "invalid": "no_answer"})
+            if int(row.id[1:]) in ids
+            else row
+            for row in read_predictions(where)
+        ]
+        (where / "predictions.jsonl").write_text("".join(f"{row.model_dump_json()}\n" for row in rows))
+
+    unread(run, range(100))  # 200 plain rows remain
+    trustvqa(tmp_path, *fitted_with(run, calibration), "0.2")
+    [made] = Registry(tmp_path / "reg").calibrators.load_all()
+    assert made.n == 250
+    unread(folder, range(200))
+    _, said = trustvqa(tmp_path, *fitted_with(run, calibration), "0.5")
+    [made] = Registry(tmp_path / "reg").calibrators.load_all()
+    assert 200 < made.n < 300
+    assert f"cgp: --probe-rows 0.5 would be 200 answers; {made.n - 200} can be used" in " ".join(said.split())
+
+
+def test_missing_answers_of_a_probe_are_named_with_the_command_that_asks_for_them(
+    tmp_path: Path, calibration: Path
+) -> None:
+    run = predicted(tmp_path, calibration, bent, seed=0)
+    kept = probed(run, calibration) / "predictions.jsonl"
+    kept.write_text("".join(line for line in kept.read_text().splitlines(keepends=True) if '"cgp"' not in line))
+    _, said = trustvqa(tmp_path, *fitted_with(run, calibration), "0.2", status=4)
+    said = " ".join(said.split())
+    assert "cgp: 75 predictions of the probe right-option-removed are missing" in said
+    assert "`trustvqa evaluate --probe right-option-removed --methods verbalized,cgp" in said
+    assert "the same command" not in said
