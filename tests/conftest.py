@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import ssl
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,10 @@ from xdist.scheduler import LoadGroupScheduling
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
+
+# Where it is there, jsonschema makes a parser of it when it is imported, for seconds, to check the form of IRIs: no test
+# asks for one.
+sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # what makes an import an ImportError
 
 
 class FileScheduling(LoadGroupScheduling):  # type: ignore[misc]  # xdist has no types

@@ -7,11 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import brier_score_loss, log_loss
-from torchmetrics.functional.classification import binary_calibration_error
 
 from prompt4trust.metrics import (
     accuracy,
@@ -57,6 +55,10 @@ def test_ece_is_the_textbook_sum(rows: Rows, bins: int) -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 4095), st.booleans()), min_size=1, max_size=50))
 def test_ece_agrees_with_torchmetrics_off_the_bin_edges(rows: list[tuple[int, bool]]) -> None:
+    # Seconds to import, for this test alone.
+    import torch
+    from torchmetrics.functional.classification import binary_calibration_error
+
     # Odd 8192ths are exact in torchmetrics' single precision and on no edge of 10 bins.
     confidence = np.array([(2 * k + 1) / 8192 for k, _ in rows])
     correct = np.array([right for _, right in rows])
