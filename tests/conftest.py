@@ -19,8 +19,8 @@ from xdist.scheduler import LoadGroupScheduling
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
-# Where it is there, jsonschema makes a parser of it when it is imported, for seconds, to check the form of IRIs: no test
-# asks for one.
+# Where it is there, jsonschema makes a parser of it when it is imported, for seconds, to check the form of IRIs: no
+# test asks for one.
 sys.modules["rfc3987_syntax"] = None  # type: ignore[assignment]  # what makes an import an ImportError
 
 
