@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import gc
 import os
 import ssl
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 import httpx
@@ -42,6 +43,18 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadGro
         return None
     config.option.loadscopereorder = False  # the order is that of pytest_collection_modifyitems
     return FileScheduling(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for garbage once all tests are read, and not while: nearly all that is made then stays."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.collect()
+        gc.freeze()
+        gc.enable()
 
 
 _LONGEST_NAME = 80
