@@ -126,7 +126,7 @@ def guarantee_of(confidence: float | None, basis: DecisionBasis) -> str:
     """
     if not basis.guarantee or basis.max_risk is None:
         return "No guarantee."
-    among = f" with {', '.join(f'{name} {value}' for name, value in basis.groups.items())}" if basis.groups else ""
+    among = " in its group" if basis.groups else ""  # not which: a DICOM object may have stated it, not who asks
     promise = f"Guarantee: at most {100 * basis.max_risk:.3g} % of such answers{among} are wrong"
     less = confidence is not None and confidence < 1 - basis.max_risk
     return f"{promise}; this one is less sure than that." if less else f"{promise}."

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 _SEXES: Final = ("M", "F", "O")
-_AGE: Final = re.compile(r"(\d{3})([DWMY])")
+_AGE: Final = re.compile(r"([0-9]{3})([DWMY])")
 _IN_A_YEAR: Final = {"D": 365.25, "W": 365.25 / 7, "M": 12.0, "Y": 1.0}
 
 

@@ -11,7 +11,7 @@ from typing import Final, Self
 from prompt4trust.group_names import group_key
 from prompt4trust.pictures import PreparedPicture
 
-AGE_BAND_FORM: Final = r"^\d{1,3}(-\d{1,3}|\+)$"
+AGE_BAND_FORM: Final = r"^[0-9]{1,3}(-[0-9]{1,3}|\+)$"
 _MODALITY, _SEX, _AGE_BAND = "modality", "sex", "age_band"
 _OLDEST: Final = 999
 
@@ -38,8 +38,8 @@ class AgeBand:
             >>> AgeBand.read("60-74").oldest, AgeBand.read("75+").youngest
             (74, 75)
         """
-        if re.match(AGE_BAND_FORM, name) is None:
-            raise ValueError(f"an age band is written 60-74 or 75+, not {name}")
+        if re.fullmatch(AGE_BAND_FORM, name) is None:
+            raise ValueError(f"an age band is written 60-74 or 75+, not {name!r}")
         low, _, high = name.rstrip("+").partition("-")
         band = cls(name, int(low), int(high) if high else _OLDEST)
         if band.oldest < band.youngest:

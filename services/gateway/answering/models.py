@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -130,6 +130,29 @@ class Models:
             picture_preparation=self.preparation,
         )
         return ModelAnswer(answer, key, lacks, timed.policy_s + ahead.unwaited_s, timed.downstream_s)
+
+    def asks(self, key: CalibrationKey, methods: Collection[str], policy: str | None) -> bool:
+        """Whether answers of a key are made now, of choices or of open questions, by one of some methods.
+
+        What a server cannot be asked for is known from its replies alone, so a wording without it counts as asked.
+
+        Args:
+            key: What evidence belongs to.
+            methods: Those that are offered.
+            policy: The live policy version; None where it is not known, so that evidence of any counts.
+        """
+        if key.downstream != self.name or key.estimator not in methods:
+            return False
+        estimator = get_estimator(key.estimator, self.downstream, self.policy, self.template, self.sampling)
+        wording, said = wording_of(key.estimator, self.template.id), key.answer_template
+        for omission in CHANGES_CONFIDENCE:
+            said = said.replace(f", without {omission}", "")
+        return (
+            (None in (key.policy, policy) or key.policy == policy)
+            and said in (wording, open_wording(wording, DEFAULT_JUDGE))
+            and key.decoding == estimator.decoding.as_sent(takes_top_k=self.takes_top_k)
+            and key.picture_preparation == self.preparation
+        )
 
     async def _answer(
         self, query: Query, timed: _Timed, left_s: Callable[[], float]

@@ -41,7 +41,7 @@ def choose_options(
     group = _spelt(ask.groups, name, guard.sets.groups) if name else None
     chosen = guard.sets.choose(probabilities, coverage, group=group, place=place)
     groups = {name: chosen.group} if name and chosen.group is not None else {}
-    among = f" with {name} {chosen.group}" if groups else ", on average over all kinds of questions"
+    among = " in its group" if groups else ", on average over all kinds of questions"
     held = (
         "All options remain, since fewer would not hold the right one"
         if len(chosen.letters) == len(ask.options)

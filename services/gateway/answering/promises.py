@@ -72,8 +72,8 @@ class Promised:
 
     @property
     def among(self) -> str:
-        """The group in words, such as " with modality CT"; "" where it is all questions."""
-        return f" with {', '.join(f'{name} {value}' for name, value in self.groups.items())}" if self.groups else ""
+        """The group in words: " in its group", not which, as an object may have stated it; "" for all questions."""
+        return " in its group" if self.groups else ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +112,7 @@ def promise_for(guard: Guard, calibrator: FittedCalibrator | None, groups: Mappi
         return Unproved(f"the guarantee is by {' and '.join(rules.strata)}, and {_unnamed(rules.strata, groups)}")
     if found.rule is None:
         return Unproved(
-            f"of questions with {found.line} only {found.rows} were checked; a guarantee takes {LEAST_ROWS} of them"
+            f"of questions in its group only {found.rows} were checked; a guarantee takes {LEAST_ROWS} of them"
         )
     return Promised(found.rule, found.rows, rules.delta, found.groups)
 

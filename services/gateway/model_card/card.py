@@ -32,7 +32,7 @@ def make_card(settings: GatewaySettings, now: datetime) -> ModelCard:
         sections=[
             _identity(settings, evidence),
             _use(settings),
-            _data(evidence),
+            _data(settings, evidence),
             CardSection(
                 id="performance",
                 heading="Performance",
@@ -114,7 +114,7 @@ def _use(settings: GatewaySettings) -> CardSection:
     return _section("use", "Intended use", items)
 
 
-def _data(evidence: CardEvidence) -> CardSection:
+def _data(settings: GatewaySettings, evidence: CardEvidence) -> CardSection:
     items: list[CardItem] = []
     told = evidence.provenance.get("data")
     for part, data in list(told.items())[:_MOST] if isinstance(told, dict) else ():
@@ -144,8 +144,10 @@ def _data(evidence: CardEvidence) -> CardSection:
         "How near these data are to where the service runs",
     ):
         items.append(CardItem(name=nobody, value=None, source="nowhere recorded"))
+    but = ", but for sex and age, of which groups are made" if settings.dicom_groups.reads_sex_and_age else ""
     attributes = (
-        "Nothing of a person is read but what picture and question show; DICOM's attributes of patients are not"
+        "Nothing of a person is read but what picture, question and the groups that requests name show; DICOM's "
+        f"attributes of patients are not{but}"
     )
     items.append(CardItem(name="Race, sex, age and other attributes as input", value=attributes, source="software"))
     return CardSection(id="data", heading="Data", items=items)

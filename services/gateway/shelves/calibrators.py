@@ -81,10 +81,12 @@ class ShelvedCalibrators:
         fitted: The calibrators.
         active: Calibration key as text -> name of the one that was made live; None where that cannot be read: nobody
             knows then which of them a person has chosen, or has taken back.
+        policy: The policy version that the registry names live; None where it names none or cannot be read.
     """
 
     fitted: tuple[FittedCalibrator, ...] = ()
     active: Mapping[str, str] | None = field(default_factory=dict)
+    policy: str | None = None
 
     def live(self, key: CalibrationKey) -> FittedCalibrator | None:
         """Find the live one among the calibrators that were fitted for exactly this key."""
@@ -143,9 +145,9 @@ class CalibratorShelf:
         return self._registry.calibrators.stamp(), self._registry.active.stamp()
 
     def _read(self) -> ShelvedCalibrators:
-        active = self.content.active  # None at the start
+        active, policy = self.content.active, self.content.policy  # None at the start
         try:
-            active = self._registry.active.calibrators()
+            active, policy = self._registry.active.calibrators(), self._registry.active.policy()
         except RegistryError as error:
             _log.error("what is live stays as it was", reason=str(error))
         fitted = tuple(FittedCalibrator(each, each.calibrator()) for each in self._registry.calibrators.load_all())
@@ -153,4 +155,4 @@ class CalibratorShelf:
             if not each.artifact.key.is_whole:
                 _log.warning(f"a calibrator {UNRECORDED}", name=each.artifact.name)
         _log.info("calibrators read", names=[each.artifact.name for each in fitted])
-        return ShelvedCalibrators(fitted, active)
+        return ShelvedCalibrators(fitted, active, policy)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel
 
@@ -100,6 +102,8 @@ async def about(request: Request, gateway: TheGateway) -> About:
     """List models, methods and limits."""
     settings = gateway.settings
     await gateway.shelves.refresh()
+    live = gateway.shelves.calibrators.content.policy
+    asks = partial(gateway.pipeline.models.asks, methods=settings.methods, policy=live)
     caller = caller_of(request.scope) if "authorization" not in request.headers else None
     return About(
         notice=settings.notice_text,
@@ -122,5 +126,5 @@ async def about(request: Request, gateway: TheGateway) -> About:
         },
         signed_in=caller.name if caller is not None else None,
         takes_feedback=gateway.records is not None and may(request, Right.FEEDBACK),
-        groups=known_groups(gateway.shelves, settings.downstream_model, settings.methods),
+        groups=known_groups(gateway.shelves, asks),
     )

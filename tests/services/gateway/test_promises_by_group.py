@@ -95,12 +95,12 @@ def test_a_question_has_the_promise_of_its_own_group(
     assert (basis["delta"], basis["evidence"]["n"]) == (0.05, 400)
     assert (basis["evidence"]["accepted"], basis["evidence"]["errors"]) == (limit.accepted, limit.errors)
     assert basis["evidence"]["least_risk"] == round(found.rule.least_risk, 4)
-    assert "at most 10 % of the answers with modality CT are wrong, with 95 % certainty" in basis["reason"]
-    assert "Guarantee: at most 10 % of such answers with modality CT are wrong" in reply["statement"]
+    assert "at most 10 % of the answers in its group are wrong, with 95 % certainty" in basis["reason"]
+    assert "Guarantee: at most 10 % of such answers in its group are wrong" in reply["statement"]
 
     reply = ask(client, groups={"modality": "MR"})
     assert (reply["decision"], reply["decision_basis"]["code"]) == ("defer", "risk-not-achievable")
-    assert "on 400 checked questions with modality MR no level" in reply["decision_basis"]["reason"]
+    assert "on 400 checked questions in its group no level" in reply["decision_basis"]["reason"]
     assert reply["answer"] is None
 
 
@@ -110,7 +110,7 @@ def test_a_question_has_the_promise_of_its_own_group(
         ({}, "the guarantee is by modality, and the question does not name its modality in `groups`"),
         ({"sex": "F"}, "the guarantee is by modality, and the question does not name its modality in `groups`"),
         ({"modality": "PET"}, "the guarantee is by modality, and no question of its modality was checked"),
-        ({"modality": "US"}, "of questions with modality US only 20 were checked; a guarantee takes 50 of them"),
+        ({"modality": "US"}, "of questions in its group only 20 were checked; a guarantee takes 50 of them"),
     ],
 )
 def test_what_nothing_was_proved_of_is_left_to_a_person_whatever_risk_is_accepted(

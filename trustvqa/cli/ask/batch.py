@@ -17,6 +17,7 @@ from rich.markup import escape
 
 from prompt4trust.datasets import Dataset
 from prompt4trust.errors import DatasetError
+from prompt4trust.group_names import group_key
 from prompt4trust.questions import Question
 from trustvqa.cli.addresses import GatewayAddress
 from trustvqa.cli.api_key import read_key
@@ -117,7 +118,8 @@ def _named_groups(given: Sequence[str]) -> tuple[list[str], dict[str, str]]:
     """Divide what --group says into the names of the file's own groups and what holds for all questions."""
     fixed = named_groups([each for each in given if "=" in each])
     named = [each.strip() for each in given if "=" not in each]
-    if twice := {name for name in named if named.count(name) > 1 or name in fixed}:
+    times = Counter(map(group_key, [*named, *fixed]))  # the gateway, too, takes other spellings for the same group
+    if twice := {name for name in named if times[group_key(name)] > 1}:
         raise CommandError(f"--group: {', '.join(sorted(twice))} is named twice")
     return named, fixed
 

@@ -2,7 +2,7 @@
 // model's guess is folded away, and called a guess wherever it can be read.
 
 import { element } from "./dom.js";
-import { knownWords } from "./known.js";
+import { appliedWords } from "./known.js";
 import { percent } from "./numbers.js";
 import { seenWords } from "./picture.js";
 import { reviewRow } from "./review.js";
@@ -34,7 +34,7 @@ export function makeCard(asked, reply) {
     given ? text("answer", answerText(reply.answer)) : null,
     text("decision", words),
     given ? text("statement", reply.statement) : null,
-    askedPart(asked, given ? reply.answer.letter : null),
+    askedPart(asked, reply, given ? reply.answer.letter : null),
     text("basis", basis(reply)),
     given ? left : null,
     given ? bars(reply) : null,
@@ -47,7 +47,8 @@ export function makeCard(asked, reply) {
   );
 }
 
-function askedPart(asked, chosen) {
+function askedPart(asked, reply, chosen) {
+  const known = appliedWords(asked.groups, reply);
   const { view } = asked.picture;
   const picture = view
     ? element("button", { type: "button", class: "picture", onclick: () => openViewer(view, asked.picture.name) },
@@ -61,7 +62,7 @@ function askedPart(asked, chosen) {
     element("figure", {}, picture, element("figcaption", { class: "quiet", text: caption })),
     element("div", {}, element("p", { class: "asked-question", text: asked.question }),
       options.length ? element("ul", { class: "asked-options" }, ...options) : null,
-      Object.keys(asked.groups).length ? element("p", { class: "asked-known quiet", text: `Known: ${knownWords(asked.groups)}` }) : null),
+      known ? element("p", { class: "asked-known quiet", text: known }) : null),
   );
 }
 

@@ -1,7 +1,7 @@
 // The picture: chosen, dropped, pasted or a sample; shown as the gateway prepares it for the models, TIFF and deep grey too.
 
 import { by, element } from "./dom.js";
-import { forgetKnown } from "./known.js";
+import { knownAgain, knownOf } from "./known.js";
 import { offerUndo, optionTexts, setOptions, withdrawUndo } from "./options.js";
 import { query, showPart, watchPart, WHOLE } from "./part.js";
 import { describe, hideProblem, showProblem } from "./problems.js";
@@ -15,7 +15,6 @@ let changed = () => {};
 export function takePicture(blob, name) {
   changed();
   hideProblem();
-  forgetKnown();
   const most = state.about.limits.image_bytes;
   if (blob.size > most) {
     forgetPicture();
@@ -24,6 +23,7 @@ export function takePicture(blob, name) {
   by("enlarge").hidden = true;
   by("drop-text").hidden = true;
   showPart(null);
+  knownOf(blob);
   return prepare({ blob, name, ...WHOLE });
 }
 
@@ -70,6 +70,7 @@ async function look(picture, wait) {
     showPreview(picture);
   } else if (response.status >= 400 && response.status < 500 && response.status !== 408 && response.status !== 429) {
     forgetPicture();
+    knownAgain();
     showProblem(describe(response, body), by("file"));
   } else notShown(picture);
 }

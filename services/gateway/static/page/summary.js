@@ -1,7 +1,7 @@
 // An answer in plain text, for the clipboard, and on paper. A deferral is copied without the model's guess.
 
 import { element, say } from "./dom.js";
-import { knownWords } from "./known.js";
+import { appliedWords } from "./known.js";
 import { state } from "./state.js";
 import { answerText, basis, DEFERRED, isGiven, verdict } from "./verdict.js";
 
@@ -15,7 +15,7 @@ export function summary(asked, reply) {
     basis(reply),
     `Question: ${asked.question}`,
     ...options,
-    Object.keys(asked.groups).length ? `Known: ${knownWords(asked.groups)}` : null,
+    appliedWords(asked.groups, reply),
     `Picture: ${asked.picture.name}`,
     `Asked ${asked.at.toISOString()}; id ${reply.id}`,
     state.about.notice,

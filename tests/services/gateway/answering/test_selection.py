@@ -296,7 +296,7 @@ def test_an_option_set_is_that_of_the_questions_group(
     evidence.guards.publish(make_guard("consistency", None, options=True, group="family"))
     easy = ask(guarded, method="consistency", groups={"family": "easy", "modality": "CT"}, max_risk=0.1)["option_set"]
     assert (easy["letters"], easy["groups"], easy["n"]) == (["B"], {"family": "easy"}, 750)
-    assert easy["reason"].endswith("the 750 checked ones with family easy.")
+    assert easy["reason"].endswith("the 750 checked ones in its group.")
     hard = ask(guarded, method="consistency", groups={"family": "hard"})["option_set"]
     assert (hard["letters"], hard["groups"]) == (["A", "B", "C"], {"family": "hard"})
     folded = ask(guarded, method="consistency", groups={"Family": " EASY"}, max_risk=0.1)["option_set"]

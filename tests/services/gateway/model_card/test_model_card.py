@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ import pytest
 from playwright.sync_api import Browser
 
 from services.common.registry.directory import Registry
+from services.gateway.model_card.card import make_card
+from services.gateway.settings import GatewaySettings
 from tests.services.gateway.conftest import MODEL, TEMPLATE, MakeGateway, make_calibrator
 from tests.services.gateway.upstream import Upstream
 from tests.support.browser import accessibility_faults
@@ -174,3 +177,13 @@ def test_card_and_page_have_an_entry_for_all_that_regulators_ask_for(
     said = {(each["id"], item["name"]) for each in card["sections"] for item in each["items"]}
     assert [asked for asked, section, name in ASKED_FOR if (section, name) not in said] == []
     assert [name for _, _, name in ASKED_FOR if name not in page] == []
+
+
+@pytest.mark.parametrize(
+    ("bands", "end"), [([], "are not"), (["60-74"], "are not, but for sex and age, of which groups are made")]
+)
+def test_the_card_says_whether_sex_and_age_are_read(tmp_path: Path, bands: list[str], end: str) -> None:
+    card = make_card(GatewaySettings(registry=tmp_path, dicom_age_bands=bands), datetime(2026, 12, 1, tzinfo=UTC))
+    said = items(card.model_dump(mode="json"), "data")["Race, sex, age and other attributes as input"]
+    assert said is not None
+    assert said.endswith(end)

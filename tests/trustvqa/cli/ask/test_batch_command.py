@@ -199,6 +199,8 @@ def test_only_groups_that_are_named_are_sent(data: Path, gateway: FakeGateway) -
     assert "no question of" in said
     assert "its groups are difficulty, modality" in said or "its groups are modality, difficulty" in said
     assert "is named twice" in run(data, gateway, *columns, "--group", "sex=F", "--group", "sex", status=1)[1]
+    for twice in (("sex", "Sex=F"), ("sex", "SEX "), ("sex=F", "Sex=M")):
+        assert "is named twice" in run(data, gateway, *columns, "--group", twice[0], "--group", twice[1], status=1)[1]
     assert "write NAME=VALUE" in run(data, gateway, *columns, "--group", "sex=", status=1)[1]
     # A result of other groups is one of another question.
     assert "has results of other questions" in run(data, gateway, *columns, status=1)[1]
