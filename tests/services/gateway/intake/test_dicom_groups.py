@@ -38,7 +38,7 @@ NOT_SERVED: tuple[dict[str, Any], ...] = (
     {"decoding": decoding_of("cgp", Sampling(temperature=1.5))},
     {"picture_preparation": PicturePreparation.of(PictureLimits(max_side=333))},
 )
-"""What makes a key one that no answer has here."""
+"""Parts of a key that make it one that no answer has here."""
 
 
 def test_bands_are_read_by_their_names() -> None:
