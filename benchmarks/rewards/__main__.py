@@ -48,6 +48,8 @@ def main(
 ) -> None:
     """Train by each reward from the same start, and measure the policies on validation and test questions."""
     names = _known(variants)
+    if completions % 8:
+        raise typer.BadParameter("must be a multiple of 8", param_hint="--completions")
     folder.mkdir(parents=True, exist_ok=True)
     count = {name: max(seeds, default_seeds if name == DEFAULT else 0) for name in names}
     plan, console = Plan(steps, completions), Console(width=200)

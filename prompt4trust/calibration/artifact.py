@@ -143,7 +143,7 @@ class Candidate(BaseModel):
     Attributes:
         family: Its name.
         refused: Why it could not be fitted, or may not be taken; or None.
-        metrics: Its figures there; empty where it is refused.
+        metrics: Its figures there; empty where it could not be fitted.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

@@ -73,7 +73,8 @@ class Correctness(NoInterval):
         words = word_columns(signals or {}, len(stated))
         if words is None:
             raise MissingSignalError(
-                f"correctness needs the words of every question: {DESCRIBED} and what comes with it"
+                f"correctness needs the words of every question: {DESCRIBED} and what comes with it, and in records "
+                "the words of one and the same calibrator"
             )
         found = usable_signals(stated, signals or {})
         values = [stated, *found.values()]
@@ -116,6 +117,8 @@ class Correctness(NoInterval):
         line = self.signals.line(stated, given)
         if self.words and DESCRIBED not in given:
             raise MissingSignalError(f"this calibrator needs the signal {DESCRIBED!r}, which the answer does not carry")
+        if self.words and not np.all(np.asarray(given[DESCRIBED]) == 1):  # not where one is NaN, too
+            raise MissingSignalError(f"this calibrator needs {DESCRIBED!r} to be 1 of every answer")
         for name, weight in zip(self.words, self.weights, strict=True):
             if name in given:
                 values = check_signal(given[name], name)

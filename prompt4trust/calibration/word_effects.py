@@ -13,7 +13,7 @@ from scipy.special import expit
 from prompt4trust.calibration.base import Signals
 from prompt4trust.calibration.ridge import PENALTY, RidgeFit, SeenOutcomes, fit_ridge
 from prompt4trust.metrics.tally import BoolArray, FloatArray
-from prompt4trust.question_signals.words import ASKS, DESCRIBED, is_word
+from prompt4trust.question_signals.words import ASKS, DESCRIBED, KNOWN, is_word
 
 LEAST_WORDINGS: Final = 5
 """Wordings without which a word has no weight: it would tell of single questions."""
@@ -54,11 +54,14 @@ def word_columns(signals: Signals, n: int) -> dict[str, FloatArray] | None:
         n: Their number.
 
     Returns:
-        Name -> whether each answer has it, as 0 or 1, shape [n]; None where not every answer tells its words.
+        Name -> whether each answer has it, as 0 or 1, shape [n]; None where not every answer tells its words, or
+        where not of all answers the same words were known.
     """
     described = np.asarray(signals.get(DESCRIBED, []), dtype=np.float64)
     if described.shape != (n,) or not np.all(described == 1):  # not where one is NaN, too
         return None
+    if not all(np.all(np.asarray(each) == 1) for name, each in signals.items() if name.startswith(KNOWN)):
+        return None  # a word that only some records could name would be told apart by when it was asked
     # In the order of their names, so that the order of the rows and of the signals does not matter.
     found = {name: np.asarray(signals[name], dtype=np.float64) for name in sorted(signals) if is_word(name)}
     having = {name: column > 0 for name, column in found.items() if column.shape == (n,)}

@@ -139,7 +139,8 @@ def best(candidates: Sequence[Candidate], score: Score = SCORE) -> str:
     Raises:
         CannotChooseError: If none could be fitted.
     """
-    scores = {each.family: value for each in candidates if (value := _value(each.metrics, score)) is not None}
+    taken = [each for each in candidates if each.refused is None]
+    scores = {each.family: value for each in taken if (value := _value(each.metrics, score)) is not None}
     if not scores:
         raise CannotChooseError("no calibrator could be fitted on these answers")
     lowest = min(scores.values())
@@ -172,7 +173,7 @@ def _unless_chance(
     if bound < 0:
         return candidate
     said = f"{_SAID[score]} is {mean:+.4f} from that of {second} (95 %: at most {bound:+.4f})"
-    return Candidate(family=candidate.family, refused=f"not shown to be better: its {said}")
+    return candidate.model_copy(update={"refused": f"not shown to be better: its {said}"})
 
 
 def _losses(chances: npt.NDArray[np.float64], right: npt.NDArray[np.bool_], score: Score) -> npt.NDArray[np.float64]:

@@ -15,6 +15,8 @@ from zlib import crc32
 
 DESCRIBED: Final = "words_described"
 """Signal, always 1, of an answer whose words are told: a word that it does not name is then one that it lacks."""
+KNOWN: Final = "words_known:"
+"""Begins the name of a signal, always 1, of an answer whose record keeps known words alone: which ones, by a digest."""
 ASKS: Final = "asks:"
 """Begins the names of words, and of pairs of neighbouring words, of the question."""
 SAYS: Final = "says:"
@@ -50,14 +52,18 @@ def word_signals(question: str, chosen: str | None) -> dict[str, float]:
 
 
 def known_words(signals: Mapping[str, float], known: Iterable[str]) -> dict[str, float]:
-    """Leave out the words that are not known ones; other signals stay.
+    """Leave out the words that are not known ones and say which ones were known; other signals stay.
+
+    Of a word that was left out nothing tells whether the question had it. So answers are fitted on together only where
+    the same words were known of all.
 
     Example:
         >>> known_words({"asks:1": 1.0, "asks:2": 1.0, "agreement": 0.5}, ["asks:2"])
-        {'asks:2': 1.0, 'agreement': 0.5}
+        {'asks:2': 1.0, 'agreement': 0.5, 'words_known:9bf6ceb1': 1.0}
     """
     kept = frozenset(known)
-    return {name: value for name, value in signals.items() if name in kept or not is_word(name)}
+    told = {name: value for name, value in signals.items() if name in kept or not is_word(name)}
+    return {**told, f"{KNOWN}{crc32(' '.join(sorted(kept)).encode()):08x}": 1.0}
 
 
 def is_word(signal: str) -> bool:

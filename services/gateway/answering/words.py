@@ -12,8 +12,9 @@ from services.gateway.shelves.evidence import Evidence
 def told_words(query: Query, answer: Answer, evidence: Evidence) -> dict[str, float]:
     """Describe the words of a question and its answer as signals.
 
-    Of others than the calibrator's nothing is told: these several wordings of its data share, so that no record keeps a
-    trace of a rare word, such as a name. A refit on feedback can give these very words other weights.
+    Of others than the calibrator's nothing is told. Words share 256 numbers, so that a number that is kept may be that
+    of a rare word, such as a name, but as well that of many others. A refit on feedback can give these very words other
+    weights, where all of it comes from calibrators that know the same ones.
 
     Args:
         query: The question.

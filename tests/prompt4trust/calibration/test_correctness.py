@@ -17,7 +17,7 @@ from prompt4trust.errors import MissingSignalError
 from prompt4trust.evaluation import cross_fit
 from prompt4trust.metrics import negative_log_likelihood
 from prompt4trust.metrics.tally import BoolArray, FloatArray
-from prompt4trust.question_signals.words import DESCRIBED
+from prompt4trust.question_signals.words import DESCRIBED, KNOWN, known_words
 
 Drawn = tuple[FloatArray, BoolArray, dict[str, FloatArray]]
 
@@ -125,6 +125,9 @@ def test_a_question_of_unknown_words_has_the_correction_without_words() -> None:
     assert Correctness.from_parameters(FITTED.parameters()) == FITTED
     with pytest.raises(MissingSignalError, match=DESCRIBED):
         FITTED.apply([0.8], {"reply_probability": [0.7]})
+    for untold in (0.0, float("nan")):
+        with pytest.raises(MissingSignalError, match=DESCRIBED):
+            FITTED.apply([0.8], {**told, DESCRIBED: [untold]})
     with pytest.raises(ValueError, match="shape"):
         FITTED.apply([0.8], {**told, FITTED.words[0]: [1.0, 0.0]})
 
@@ -136,6 +139,23 @@ def test_it_needs_the_words_of_every_answer() -> None:
         with pytest.raises(MissingSignalError, match="correctness needs the words of every question"):
             Correctness.fit(stated, right, without)
     assert Correctness.fit(stated, right, {DESCRIBED: np.ones(100)}).inputs() == ()
+
+
+def test_records_of_calibrators_that_know_other_words_are_not_fitted_on_together() -> None:
+    stated, right, signals = drawn(100)
+    one, other = (
+        next(name for name in known_words({}, known) if name.startswith(KNOWN)) for known in (["asks:1"], ["asks:3"])
+    )
+    assert one != other
+    assert (
+        Correctness.fit(stated, right, {**signals, one: np.ones(100)}).signals
+        == Correctness.fit(stated, right, signals).signals
+    )
+    first = np.where(np.arange(100) < 50, 1.0, np.nan)
+    second = np.where(np.arange(100) < 50, np.nan, 1.0)
+    for mixed in ({one: first}, {one: first, other: second}):
+        with pytest.raises(MissingSignalError, match="one and the same calibrator"):
+            Correctness.fit(stated, right, {**signals, **mixed})
 
 
 def test_a_word_of_few_wordings_has_no_weight() -> None:

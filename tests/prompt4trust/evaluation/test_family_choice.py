@@ -312,7 +312,8 @@ def test_words_are_taken_only_where_they_help_by_more_than_chance() -> None:
     refused = doubtful.candidates[-1]
     assert refused.refused is not None
     assert refused.refused.startswith("not shown to be better: its log loss is ")
-    assert refused.metrics == {}
+    losses = {each.family: each.metrics["nll"] for each in doubtful.candidates}
+    assert set(losses) == set(families)  # by how much it is refused can be seen
     alone = choose_family(worded(300, 2.0), dataset="held-out", families=["correctness"], resamples=10)
     assert alone.chosen == "correctness"
     by_brier = choose_family(worded(300, 2.0), dataset="held-out", families=families, score="brier", resamples=10)

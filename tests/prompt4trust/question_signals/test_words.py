@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+from zlib import crc32
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prompt4trust.estimators.option_signals import without_options
-from prompt4trust.question_signals.words import BUCKETS, DESCRIBED, MOST_ASKED, is_word, known_words, word_signals
+from prompt4trust.question_signals.words import (
+    BUCKETS,
+    DESCRIBED,
+    KNOWN,
+    MOST_ASKED,
+    is_word,
+    known_words,
+    word_signals,
+)
 
 
 def bucket(word: str) -> int:
@@ -55,6 +65,7 @@ def test_what_is_not_known_is_not_told() -> None:
     assert known_words({**told, "agreement": 0.5}, known) == {
         DESCRIBED: 1.0,
         "agreement": 0.5,
+        f"{KNOWN}{crc32(' '.join(sorted(known)).encode()):08x}": 1.0,
         **dict.fromkeys(known, 1.0),
     }
 

@@ -13,7 +13,7 @@ from scipy.special import expit
 
 from prompt4trust.calibration import CalibratorArtifact, Correctness, fit_artifact
 from prompt4trust.calibration.base import evidence as evidence_of
-from prompt4trust.question_signals.words import DESCRIBED, word_signals
+from prompt4trust.question_signals.words import DESCRIBED, known_words, word_signals
 from services.common.registry.directory import Registry
 from tests.services.gateway.checks import body
 from tests.services.gateway.conftest import MODEL, TEMPLATE, MakeGateway
@@ -87,14 +87,15 @@ def test_the_gateway_corrects_by_the_words_that_the_calibrator_knows(
         assert reply["confidence"] == pytest.approx(float(expit(line)), abs=1e-4)
     assert replies[ASKED]["confidence"] < replies["Which form has Mrs Example?"]["confidence"]
 
-    # Of a word that the calibrator does not know, such as a name, no record keeps a trace.
-    assert kept[ASKED]["signals"] == dict.fromkeys({DESCRIBED, *named("outline", "Oval")}, 1.0)
-    assert kept["Which form has Mrs Example?"]["signals"] == dict.fromkeys({DESCRIBED, *named("", "Oval")}, 1.0)
+    # Of a word that shares no number with the calibrator's, no record keeps a trace; which ones were known is told.
+    known = next(name for name in known_words({}, model.words))
+    assert kept[ASKED]["signals"] == dict.fromkeys({DESCRIBED, known, *named("outline", "Oval")}, 1.0)
+    assert kept["Which form has Mrs Example?"]["signals"] == dict.fromkeys({DESCRIBED, known, *named("", "Oval")}, 1.0)
     assert not {name for name in unrecorded if name.startswith(("asks:", "says:"))}
 
     # Nor does a deferral tell what the model said; a fit on feedback sees all of it.
     assert deferred["decision"] == "defer"
     for told in (kept_deferred, exported[deferred["id"]]):
-        assert told["signals"] == dict.fromkeys({DESCRIBED, *named("outline")}, 1.0)
+        assert told["signals"] == dict.fromkeys({DESCRIBED, known, *named("outline")}, 1.0)
         assert told["guess_signals"] == dict.fromkeys(named("", "Oval"), 1.0)
     assert exported[replies[ASKED]["id"]]["signals"] == kept[ASKED]["signals"]
