@@ -1,6 +1,13 @@
 """Post-hoc correction of stated confidences: fit on held-out answers, save as JSON, load, apply."""
 
-from prompt4trust.calibration.artifact import CalibrationKey, CalibratorArtifact, Candidate, FamilyChoice, GroupErrors
+from prompt4trust.calibration.artifact import (
+    CalibrationKey,
+    CalibratorArtifact,
+    Candidate,
+    FamilyChoice,
+    GroupErrors,
+    ReplacedRows,
+)
 from prompt4trust.calibration.base import Calibrator, Signals
 from prompt4trust.calibration.beta import Beta
 from prompt4trust.calibration.by_group import GroupOffset, GroupOffsets, Groups, StratumOffsets
@@ -38,6 +45,7 @@ __all__ = [
     "MissingSignalError",
     "Platt",
     "RawPlatt",
+    "ReplacedRows",
     "SeveralSignal",
     "Signals",
     "StratumOffsets",

@@ -162,7 +162,7 @@ class FamilyChoice(BaseModel):
         judged_on: validation: answers of another data set; folds: each answer by calibrators that were fitted without
             its fold.
         dataset: Name of the data judged on.
-        data_hash: SHA-256 of the rows judged on.
+        data_hash: SHA-256 of the rows judged on, those whose right option was replaced among them.
         n: Their number.
         candidates: All families, from the simplest.
     """
@@ -176,6 +176,23 @@ class FamilyChoice(BaseModel):
     data_hash: str
     n: int = Field(ge=1)
     candidates: tuple[Candidate, ...]
+
+
+class ReplacedRows(BaseModel):
+    """Answers that were fitted on as well: to questions whose right option was replaced by "None of the above".
+
+    Attributes:
+        n: Their number.
+        data_hash: SHA-256 of their rows.
+        drawn_from: SHA-256 of all usable rows of the run that they were drawn from, which is that of these alone where
+            all were taken: by it such a run's figures are known to be in-sample.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    n: int = Field(ge=1)
+    data_hash: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
+    drawn_from: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
 
 
 class GroupErrors(BaseModel):
@@ -202,9 +219,10 @@ class CalibratorArtifact(JsonArtifact):
         family: The calibrator family.
         parameters: The fitted numbers, by name.
         key: The combination that it may be applied to.
-        n: Held-out answers that it was fitted on.
+        n: Held-out answers that it was fitted on, those of `replaced` among them.
         dataset: Name of the held-out data.
-        data_hash: SHA-256 of the rows fitted on, as "sha256:...".
+        data_hash: SHA-256 of the rows fitted on, as "sha256:...": of the questions as they are asked, without those of
+            `replaced`.
         created: When it was fitted.
         seed: Seed of the bootstrap intervals below.
         metrics_before: Metrics of the stated confidences on the data fitted on.
@@ -222,6 +240,8 @@ class CalibratorArtifact(JsonArtifact):
             these questions. None in older files, and where the answers are not those of a data set.
         by_group: Corrections by group behind the family's, or None where all groups are corrected alike.
         groups: Stratum -> value -> calibration errors there; empty where no strata were asked for.
+        replaced: Answers to questions whose right option was replaced, which were fitted on and are in no figure but
+            those of `choice`; None where there were none.
     """
 
     newest_format: ClassVar[int] = NEWEST_FORMAT
@@ -247,6 +267,7 @@ class CalibratorArtifact(JsonArtifact):
     questions: str | None = None
     by_group: GroupOffsets | None = None
     groups: dict[str, dict[str, GroupErrors]] = Field(default_factory=dict)
+    replaced: ReplacedRows | None = None
 
     @model_validator(mode="after")
     def _can_be_applied(self) -> Self:
@@ -260,6 +281,10 @@ class CalibratorArtifact(JsonArtifact):
             ValueError: If the family is unknown or the parameters are not its own (a loaded artifact never does).
         """
         return get_family(self.family).from_parameters(self.parameters)
+
+    def was_fitted_on(self, data_hash: str) -> bool:
+        """Whether it was fitted on rows of this hash, as they were asked, or on some of a run with replaced options."""
+        return data_hash in (self.data_hash, self.replaced and self.replaced.drawn_from)
 
     def applies_to(self, key: CalibrationKey) -> bool:
         """Whether confidences of this combination may be corrected by it: only of the very same one."""

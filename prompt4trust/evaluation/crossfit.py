@@ -17,14 +17,14 @@ from prompt4trust.calibration import (
     GroupErrors,
     GroupOffsets,
     Groups,
+    ReplacedRows,
     Signals,
     fit_artifact,
     get_family,
-    hash_rows,
     reliability,
 )
 from prompt4trust.calibration.base import MIN_ROWS
-from prompt4trust.evaluation.prediction_arrays import fitting_rows, row_clusters, signal_columns
+from prompt4trust.evaluation.prediction_arrays import fitting_hash, fitting_rows, row_clusters, signal_columns
 from prompt4trust.evaluation.predictions import Prediction
 from prompt4trust.metrics import METRICS, summarize
 from prompt4trust.metrics.consistency import consistency_band
@@ -120,6 +120,7 @@ def fit_calibrator(
     choice: FamilyChoice | None = None,
     strata: Sequence[str] = (),
     right_removed: Sequence[Prediction] = (),
+    drawn_from: Sequence[Prediction] | None = None,
     folds: int = 5,
     resamples: int = 1000,
     seed: int = 0,
@@ -138,6 +139,7 @@ def fit_calibrator(
         right_removed: Predictions for questions whose right option is replaced by "None of the above", so that the fit
             knows such questions too. They count in every fit and in no figure: figures are those of questions as they
             are asked.
+        drawn_from: All predictions that those were drawn from; None where they are all.
         folds: Number of parts of the cross-fitting.
         resamples: Bootstrap resamples for the metrics' intervals.
         seed: Seed of the division into parts and of the bootstrap.
@@ -181,12 +183,17 @@ def fit_calibrator(
     corrected = corrected[:asked]
     after = summarize(corrected, right, clusters=clusters, resamples=resamples, seed=seed)["valid"]
     before: dict[str, Any] = {}
-    if right_removed:
+    if len(rows) > asked:
         found = summarize(stated, right, clusters=clusters, resamples=resamples, seed=seed)["valid"]
         before = {
             "metrics_before": {metric: interval.as_json() for metric, interval in found.items()},
             "reliability_before": reliability(stated, right),
-            "data_hash": hash_rows(stated, right, [row.id for row in rows[:asked]]),  # by which its own data are known
+            "data_hash": fitting_hash(predictions),  # by which its own data are known
+            "replaced": ReplacedRows(
+                n=len(rows) - asked,
+                data_hash=fitting_hash(right_removed),
+                drawn_from=fitting_hash(right_removed if drawn_from is None else drawn_from),
+            ),
         }
     return fitted.model_copy(
         update={
@@ -204,7 +211,7 @@ def fit_calibrator(
             "warnings": [
                 *fitted.warnings,
                 *(by_group.warnings() if by_group is not None else []),
-                *([_right_removed_remark(len(rows) - asked, len(rows))] if right_removed else []),
+                *([_right_removed_remark(len(rows) - asked, len(rows))] if len(rows) > asked else []),
             ],
         }
     )

@@ -85,7 +85,8 @@ class MethodReport(_Model):
         estimator: The estimator's name.
         calibrator: The calibrator's name, or None.
         run: Label of the run that it is of, where several are compared.
-        in_sample: Whether the calibrator was fitted on these very questions: its figures then flatter it.
+        in_sample: Whether the calibrator was fitted on these very questions, or on some of this run of a probe: its
+            figures then flatter it.
         uncorrected: Valid answers that lack a signal that the calibrator needs: their confidence is as stated.
         failed: Questions without a prediction; in no figure.
         unlabelled: Predictions without a known right option (truth unknown, or an open question); in no figure.

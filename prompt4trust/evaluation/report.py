@@ -193,7 +193,7 @@ def _method(
         estimator=estimator,
         calibrator=artifact.name if artifact else None,
         run=run.label,
-        in_sample=artifact is not None and artifact.data_hash == fitting_hash(labelled),
+        in_sample=artifact is not None and artifact.was_fitted_on(fitting_hash(labelled)),
         uncorrected=int((stated.valid & ~stated.correctable(artifact)).sum()),
         failed=run.manifest.questions - len(predicted),
         unlabelled=len(predicted) - len(labelled),

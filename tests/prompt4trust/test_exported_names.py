@@ -33,8 +33,9 @@ EXPORTED = {
     ),
     "prompt4trust.calibration": (
         "Beta Bin CalibrationKey Calibrator CalibratorArtifact Candidate Correctness FAMILIES FamilyChoice GroupErrors "
-        "GroupOffset GroupOffsets Groups Histogram Identity Isotonic MissingSignalError Platt RawPlatt SeveralSignal "
-        "Signals StratumOffsets Temperature TwoSignal VennAbers fit_artifact get_family hash_rows reliability"
+        "GroupOffset GroupOffsets Groups Histogram Identity Isotonic MissingSignalError Platt RawPlatt ReplacedRows "
+        "SeveralSignal Signals StratumOffsets Temperature TwoSignal VennAbers fit_artifact get_family hash_rows "
+        "reliability"
     ),
     "prompt4trust.datasets": (
         "CopBase Dataset DatasetError KINDS Kind OnBad Source fingerprint load_dataset parse_columns read_medmcqa "

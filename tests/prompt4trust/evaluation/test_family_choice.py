@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from scipy.special import expit, logit
 from scipy.stats import ttest_rel
 
-from prompt4trust.calibration import FAMILIES, Candidate, Platt, get_family
+from prompt4trust.calibration import FAMILIES, Candidate, Platt, ReplacedRows, get_family
 from prompt4trust.evaluation import CannotChooseError, Prediction, choose_family, cross_fit, fit_calibrator
 from prompt4trust.evaluation.family_choice import TIE, best
-from prompt4trust.evaluation.prediction_arrays import signal_columns
+from prompt4trust.evaluation.prediction_arrays import fitting_hash, signal_columns
 from prompt4trust.metrics import expected_calibration_error, negative_log_likelihood
 from tests.support.calibration_keys import whole_key
 
@@ -251,7 +251,9 @@ def test_answers_whose_right_option_was_replaced_count_in_fits_and_in_no_figure(
     # Figures, and by what the data are known again, are those of the questions as they were asked.
     assert aware.metrics_before == plain.metrics_before
     assert aware.reliability_before == plain.reliability_before
-    assert aware.data_hash == plain.data_hash
+    assert aware.data_hash == plain.data_hash == fitting_hash(asked)
+    assert aware.replaced == ReplacedRows(n=100, data_hash=fitting_hash(spoilt), drawn_from=fitting_hash(spoilt))
+    assert plain.replaced is None
     stated, right = arrays(both)
     corrected = cross_fit("two-signal", stated, right, signals=signals, clusters=[row.id for row in both])[:300]
     found = expected_calibration_error(corrected, right[:300])

@@ -167,7 +167,7 @@ def _from_questions(
     outcome = held_out_answers.obtain(run, request, settings, names, progress)
     share = fitting.probe_rows
     spoilt = held_out_answers.obtain_right_removed(run, outcome, request, settings, names, share, progress)
-    judges, judges_spoilt = None, []
+    judges, judges_spoilt = None, held_out_answers.ProbeRows()
     if judging.validation is not None:
         asked = replace(
             request,

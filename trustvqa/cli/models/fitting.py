@@ -63,6 +63,7 @@ def choose_and_fit(
     now: datetime,
     validation: tuple[str, Sequence[Prediction]] | None = None,
     right_removed: Sequence[Prediction] = (),
+    drawn_from: Sequence[Prediction] | None = None,
     suffix: str = "",
 ) -> CalibratorArtifact:
     """Fit a calibrator of the named family, or of the one that does best.
@@ -77,6 +78,7 @@ def choose_and_fit(
             folds of the predictions.
         right_removed: The same estimator's for questions whose right option is replaced by "None of the above", which
             are fitted on as well; those that belong to the validation data are among the latter's.
+        drawn_from: All predictions that those were drawn from; None where they are all.
         suffix: Ends the calibrator's name.
 
     Returns:
@@ -96,6 +98,7 @@ def choose_and_fit(
         predictions,
         strata=strata_names(options.by_group),
         right_removed=right_removed,
+        drawn_from=drawn_from,
         name=artifact_name(family, key, suffix),
         family=family,
         key=key,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from rich.console import Console
@@ -81,6 +82,18 @@ def check_apart(calibration: PredictionOutcome, validation: PredictionOutcome) -
         raise CommandError(f"the calibration and the validation run are of different models or wording{lines}")
 
 
+class ProbeRows(NamedTuple):
+    """Predictions for questions whose right option is replaced by "None of the above".
+
+    Attributes:
+        used: Those that are fitted on, or that families are judged on.
+        drawn_from: All of the run that they were drawn from.
+    """
+
+    used: Sequence[Prediction] = ()
+    drawn_from: Sequence[Prediction] = ()
+
+
 def obtain_right_removed(
     earlier: Path | None,
     asked: PredictionOutcome,
@@ -89,7 +102,7 @@ def obtain_right_removed(
     names: Sequence[str],
     share: float,
     progress: Console,
-) -> list[Prediction]:
+) -> ProbeRows:
     """Obtain predictions for questions whose right option is replaced by "None of the above", to be fitted on as well.
 
     Args:
@@ -107,7 +120,7 @@ def obtain_right_removed(
             other questions, or if no question can be asked so.
     """
     if share == 0:
-        return []
+        return ProbeRows()
     counts = {
         name: round(len(fitting_rows(_of(asked.predictions, name))) * share / (1 - share))
         for name in dict.fromkeys(names)
@@ -149,7 +162,7 @@ def obtain_right_removed(
                 f"[yellow]warning[/] {name}: --probe-rows {share:g} would be {count} answers; {len(usable)} can be used"
             )
         chosen += usable
-    return chosen
+    return ProbeRows(chosen, predictions)
 
 
 def _check_same(mine: RunManifest, theirs: RunManifest, questions: Sequence[str], names: Sequence[str]) -> None:
@@ -184,8 +197,8 @@ def fit(
     judges: PredictionOutcome | None,
     estimator: str,
     options: FittingOptions,
-    right_removed: Sequence[Prediction] = (),
-    judges_right_removed: Sequence[Prediction] = (),
+    right_removed: ProbeRows,
+    judges_right_removed: ProbeRows,
 ) -> CalibratorArtifact:
     """Fit a calibrator for one estimator.
 
@@ -210,11 +223,12 @@ def fit(
             dataset=manifest.dataset,
             now=datetime.now(UTC),
             validation=(
-                (judges.manifest.dataset, _of([*judges.predictions, *judges_right_removed], estimator))
+                (judges.manifest.dataset, _of([*judges.predictions, *judges_right_removed.used], estimator))
                 if judges
                 else None
             ),
-            right_removed=_of(right_removed, estimator),
+            right_removed=_of(right_removed.used, estimator),
+            drawn_from=_of(right_removed.drawn_from, estimator),
         )
     except ValueError as error:
         raise CommandError(f"{estimator}: {error}") from error

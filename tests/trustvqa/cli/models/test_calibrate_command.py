@@ -16,7 +16,14 @@ from scipy.special import expit, logit
 
 from prompt4trust.calibration import FAMILIES, CalibratorArtifact
 from prompt4trust.datasets import Dataset, load_dataset
-from prompt4trust.evaluation import Prediction, PredictionLog, RunManifest, read_predictions
+from prompt4trust.evaluation import (
+    Prediction,
+    PredictionLog,
+    RunManifest,
+    build_report,
+    read_manifest,
+    read_predictions,
+)
 from prompt4trust.evaluation.prediction_arrays import fitting_hash
 from prompt4trust.evaluation.probes import spoil
 from prompt4trust.files import write_atomically
@@ -286,13 +293,21 @@ def test_a_share_of_answers_to_questions_without_their_right_option_is_fitted_on
     command = fitted_with(run, calibration)
     _, said = trustvqa(tmp_path, *command, "0.2", status=1)
     assert "trustvqa evaluate --probe right-option-removed" in " ".join(said.split())
-    probed(run, calibration)
+    folder = probed(run, calibration)
     trustvqa(tmp_path, *command, "0")
     trustvqa(tmp_path, *command, "0.2")
     [aware] = Registry(tmp_path / "reg").calibrators.load_all()  # of the same name: the newest
     assert (aware.n, aware.warnings) == (375, [ANY])
     assert "75 of the 375 answers fitted on" in aware.warnings[0]
     assert aware.data_hash == fitting_hash([row for row in read_predictions(run) if row.estimator == "cgp"])
+    assert aware.replaced is not None
+    assert (aware.replaced.n, aware.replaced.data_hash == aware.replaced.drawn_from) == (75, False)
+    # Its figures on the probe's run, some of whose answers were fitted on, are in-sample, too.
+    rows, probe = read_predictions(folder), read_manifest(folder)
+    told = {each.name: each.in_sample for each in build_report(rows, probe, [aware], resamples=2).methods}
+    assert told == {"verbalized": False, "cgp": False, "cgp + platt": True}
+    [other] = [each for each in build_report(rows[:500], probe, [aware], resamples=2).methods if each.calibrator]
+    assert not other.in_sample
     _, said = trustvqa(tmp_path, "calibrate", "--from-feedback", "--probe-rows", "0.2", status=1)
     assert "--probe-rows asks questions" in " ".join(said.split())
 
