@@ -13,6 +13,7 @@ from collections.abc import Collection, Mapping
 
 from prompt4trust.verdict.certainty_score import certainty_score
 from prompt4trust.verdict.confidences import Scale, stated_confidences
+from prompt4trust.verdict.forms.foreign_doubts import is_left_open
 from prompt4trust.verdict.forms.languages import in_english
 from prompt4trust.verdict.forms.numerals import in_digits
 from prompt4trust.verdict.forms.tables import with_labels, without_tables
@@ -155,7 +156,12 @@ def _plain(text: str, options: Mapping[str, str], sources: list[str]) -> str | I
     plain = without_echoes(without_markup(named, blanks=bool(options)), sources)
     if options:  # an open question's answer is kept as it was written
         plain = in_digits(with_labels(plain, options, options.values()))
-    return without_quotations(in_english(without_tables(plain)))
+    plain = without_tables(plain, options)
+    in_one_language = in_english(plain)
+    said = without_quotations(in_one_language)
+    if is_left_open(said, options, translated=in_one_language != plain):
+        return Invalid("ambiguous")
+    return said
 
 
 _DIGIT = re.compile(r"\d")

@@ -40,7 +40,8 @@ _LANGUAGES: Final = (
         (r"estoy (?:un |al )?N (?:segur[oa]|convencid[oa])", r"estoy segur[oa] (?:al|en un) N"),
     ),
     _Language(  # French
-        r"(?:la |ma )?(?:réponse|choix|option)(?: (?:finale?|correcte|retenue|choisie))?",
+        r"(?:(?:la |ma )?(?:réponse|choix)(?: (?:finale?|correcte|retenue|choisie))?"
+        r"|(?:l['’]|mon )?option (?:finale|correcte|retenue|choisie))",
         r"(?:(?:niveau|degré|taux|score|indice) de )?(?:confiance|certitude)",
         r"est|serait",
         (r"avec (?:une? )?", r" (?:de |d['’]|à )?"),
@@ -61,7 +62,9 @@ _LANGUAGES: Final = (
         (r"(?:sono )?(?:sicur[oa]|cert[oa]) (?:al |all['’])N",),
     ),
     _Language(  # Portuguese
-        r"(?:a |minha )?(?:resposta|opção|escolha|alternativa)(?: (?:final|correta|certa|escolhida))?",
+        r"(?:a |minha )?(?:resposta|opção|escolha)(?: (?:final|correta|certa|escolhida))?"
+        r"|(?:a )?alternativa (?:final|correta|certa|escolhida)"
+        r"|alternativa(?= ?: ?[^\n]{1,80}\n[^\n]{0,12}confiança)",  # in Spanish and Italian, a second choice
         r"(?:(?:nível|grau|índice) de )?(?:confiança|certeza)",
         r"é|seria",
         (r"com (?:uma? )?", r" (?:de |em )?"),
@@ -119,8 +122,23 @@ _VALUE = (
     rf"{_ABOUT}(?P<number>\d{{1,3}})(?:[.,٫](?P<tenths>\d{{1,2}}))?(?![\d.,٫]?\d)"
     r"(?: ?(?:/|von|de|sur|su|из|van|sobre|em|na|dari) ?(?P<top>\d{1,3})(?!\d))?(?P<unit> ?%)?"
     r"(?:(?<=%)|(?= ?(?:[.,;)|]|$|です|である|입니다)))"
-    r"(?! ?%? ?(?:[^\W\d_]{1,12}|[-–—~±/]|\+/?-) ?\d)"
+    r"(?! ?%?[,;]? ?(?:[^\W\d_]{1,12}|[-–—~±/]|\+/?-) ?\d)"
+    r"(?! ?%? ?\((?:que|qu['’]|dass|daß|che|dat|что|falls|wenn|si|se|если|не|no|non|nicht)(?![^\W_]))"
     r"(?! ?%? ?(?:では|じゃ|以上|以下|未満|超|이상|이하|미만|초과|oder|o más|ou plus|или|ou|o)(?![A-Za-z]))"
+)
+# Behind the whole statement: its end, a reason, or the answer; "sure that it is not B" goes on otherwise.
+_GOES_ON = (
+    r"(?:que|qu['’]|dass|daß|che|dat|что|de que|mich|pero|aber|mais|ma|mas|но|falls|wenn|si|se|если|ce n|non?|не|nicht)"
+)
+_STATED = (
+    r"(?= ?(?:[.;)|\]/·]|$|[(（—–-](?! ?\d)|です|である|だ|입니다)"
+    rf"|,? (?:porque|ya que|parce|car|weil|denn|da|perché|poiché|pois|omdat|want|потому|так как)(?![^\W_])"
+    rf"|,(?! ?{_GOES_ON}(?![^\W_])))"
+)
+# Ahead of the answer, more is said with a confidence than the answer: "... 95 % ist C auszuschließen".
+_WITH = (
+    r"(?= ?(?:[.;)|]|$|\n)|,? (?:porque|ya que|parce|car|weil|denn|da|perché|poiché|pois|omdat|want|потому|так как)"
+    rf"(?![^\W_])|,? (?:{_ANY_ANSWER})(?![^\W_]))"
 )
 _BEGINS = r"^[-•·– ]{0,4}(?:\d[.)] )?"
 _ANSWER_LABEL = re.compile(
@@ -150,24 +168,27 @@ _CONFIDENCE = tuple(
         rf"(?P<before>{_BEGINS}|[.,;(|·/] ?|[—–-] )(?:(?:la|le|die|meine|ma|mi|minha|a|mijn|моя) )?(?:{_ANY_SURE})"
         rf"(?P<scale> ?\(\d{{1,3}} ?[-–] ?\d{{1,3}} ?%?\))?"
         rf"(?: ?[:=] ?| ?[は은는—] ?|(?<=度) ?(?=\d{{1,3}} ?%です)| (?:(?:{_EQUALS}) )?(?:de |del |di |von |bei "
-        rf"|d['’])?){_VALUE}",
+        rf"|d['’])?){_VALUE}{_STATED}",
         *(
-            rf"(?<![^\W_])(?P<before>){each.joins[0]}(?:{each.sure}){each.joins[1]}{_VALUE}"
+            rf"(?<![^\W_])(?P<before>){each.joins[0]}(?:{each.sure}){each.joins[1]}{_VALUE}{_WITH}"
             for each in _LANGUAGES
             if each.joins
         ),
         *(
-            rf"(?<![^\W_])(?P<before>){each.joins[0]}{_VALUE}(?<=%) (?:de |di |d['’]|op )?(?:{each.sure})(?![^\W_])"
+            rf"(?<![^\W_])(?P<before>){each.joins[0]}{_VALUE}(?<=%) (?:de |di |d['’]|op )?(?:{each.sure})"
+            rf"(?![^\W_]){_WITH}"
             for each in _LANGUAGES
             if each.joins
         ),
         *(
-            rf"(?P<before>^|[.,;(] ){state.replace('N', _VALUE)}(?![^\W_])"
+            rf"(?P<before>^|[.,;(] ){state.replace('N', _VALUE)}(?![^\W_]){_STATED}"
             for each in _LANGUAGES
             for state in each.states
         ),
     )
 )
+# What makes a list's item or a table's column of a word, and no choice.
+_EACH_OPTION = re.compile(r"opción|choix|opzione|opção|вариант|alternativa", re.IGNORECASE)
 _DENIED = re.compile(r"(?<![^\W_])(?:no|non|nicht|pas|não|не|niet|not)[ ,]*$", re.IGNORECASE)
 _WHOLE_ANSWER = re.compile(_ANY_ANSWER, re.IGNORECASE)
 _WHOLE_SURE = re.compile(rf"(?:{_ANY_SURE})(?: ?\([^()\n]{{1,24}}\))?", re.IGNORECASE)
@@ -202,8 +223,8 @@ def in_english(text: str) -> str:
 
 
 def is_answer_label(word: str) -> bool:
-    """Whether a word, such as a table's heading, announces an answer in another language."""
-    return _WHOLE_ANSWER.fullmatch(word) is not None
+    """Whether a word, such as a table's heading, announces an answer in another language; "option" alone does not."""
+    return _WHOLE_ANSWER.fullmatch(word) is not None and not _EACH_OPTION.fullmatch(word)
 
 
 def is_confidence_label(word: str) -> bool:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 
-from prompt4trust.verdict.answers import CUE, MOST_CLAIMS, Claim, has_alternatives, is_meant, stands_alone
+from prompt4trust.verdict.answers import CUE, MOST_CLAIMS, Claim, has_alternatives, is_meant, own_text, stands_alone
 
 _STARTS = r"(?:^|(?<=[.;:!] ))"
 _SO = r"(?:(?:so|hence|thus|therefore|overall|rather|instead|most likely|likely|probably|clearly)\b,? )?"
@@ -48,14 +48,40 @@ _CONCLUDED = re.compile(
     rf"(?:it is |it['’]s )?(?:option )?{_LETTER}{_ENDS}",
     re.IGNORECASE,
 )
+# As in: the image shows a pneumothorax (option B). Between the verb and the option's text stand its article and words
+# that only describe it; any other ("resolution of", "everything but") may deny it.
+_SHOWN = re.compile(
+    rf"\b{_SHOWS} (?:an? |the )?(?P<said>[^.;:\n()]{{1,80}}?) ?\((?:option|choice|answer):? (?-i:([A-Z]))\)",
+    re.IGNORECASE,
+)
+_DESCRIBING = (
+    r"(?:(?:right|left|upper|lower|middle|mid|lobe|lobar|lung|zone|basal|basilar|bibasal|bilateral|unilateral|apical|small"
+    r"|large|moderate|massive|subtle|dense|focal|patchy|diffuse|extensive|classic|typical|clear|definite|probable|likely"
+    r"|acute|chronic|mild|severe|marked|obvious|new|perihilar|retrocardiac|(?:right|left)-sided)[ ,]+){0,5}"
+    r"(?:(?:findings|features|signs|evidence|appearances?) of (?:an? |the )?)?"
+)
+_DESCRIBED = re.compile(_DESCRIBING, re.IGNORECASE)
+_WEAKENED = re.compile(
+    r"\b(?:too|hardly|barely|scarcely|rarely|seldom|fail\w*|prior|previous\w*|old|earlier|former\w*|last|history|heal\w*"
+    r"|treated|resol\w+|absent|absence|if|unless|only|instead|other|another|but|however|atypical|against|ago|since"
+    r"|untrained|not)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+_CONCLUSION = re.compile(
+    r"^(?:the |my )?(?:final |overall )?(?:verdict|decision|conclusion|diagnosis|impression|pick|response|result"
+    rf"|output|selection|choice|most likely)(?: is| ?[:=—–]| ->| -) ?(?:option )?{_LETTER}{_ENDS[:-1]}| [—–-])",
+    _FLAGS,
+)
+# "Impression: A. No effusion. B. ...": behind the point of a letter that is an answer comes nothing or its text.
+_POINT_GOES_ON = re.compile(
+    r"[)\]\"”]?(?:[.;,]| [—–-])(?!\s?(?:$|\n|,?(?:and |with |at )?(?:my |a )?(?:confidence|certainty|\d{1,3} ?%)"
+    r"|I(?:['’]m| am) ))",
+    re.IGNORECASE,
+)
+_POINTS = re.compile(r"(?:^|[.;,\n]\s?)[(]?[A-Z][.)]\s", re.MULTILINE)
 _LETTER_FORMS = (
     *_CONFIRMED,
-    # As in: the image shows a pneumothorax (option B).
-    re.compile(
-        rf"\b{_SHOWS}\b"
-        r"[^.;:\n()]{1,80}\((?:option|choice|answer):? (?-i:([A-Z]))\)",
-        re.IGNORECASE,
-    ),
+    _SHOWN,
     re.compile(rf"{_STARTS}{_SO}{_I_THINK}it(?: is|['’]s| must be| has to be) (?:option )?{_LETTER}{_ENDS}", _FLAGS),
     # As in: "82% confident: B", "choose B", "that leaves B", "B is my answer".
     re.compile(
@@ -75,11 +101,7 @@ _LETTER_FORMS = (
         rf"{_STARTS}(?:final )?answer (?:option )?{_LETTER}(?=[.,]?\s?(?:(?:and |with )?(?:my )?confidence\b|$))",
         _FLAGS,
     ),
-    re.compile(
-        r"^(?:the |my )?(?:final |overall )?(?:verdict|decision|conclusion|diagnosis|impression|pick|response|result"
-        rf"|output|selection|choice|most likely)(?: is| ?[:=—–]| ->| -) ?(?:option )?{_LETTER}{_ENDS[:-1]}| [—–-])",
-        _FLAGS,
-    ),
+    _CONCLUSION,
 )
 _COMPARED = re.compile(
     r"\b(?:unlike|exclud\w+|excluding|than|instead of|except|against|versus|vs|mimic\w*|resembl\w+|similar|differ\w*"
@@ -101,16 +123,46 @@ def claims_in_sentences(text: str, options: Mapping[str, str]) -> Iterator[Claim
         The claims of letters that are options, those that do not stand among them.
     """
     found = {
-        match.start(1): match.start() for form in _LETTER_FORMS for match in islice(form.finditer(text), MOST_CLAIMS)
+        match.start(match.lastindex or 0): match.start()
+        for form in _LETTER_FORMS
+        for match in islice(form.finditer(text), MOST_CLAIMS)
     }
     for at, start in sorted(found.items()):
         confirmed = any(form.match(text, start) for form in _CONFIRMED)
         if text[at] in options and (confirmed or stands_alone(text, at)):
             meant = is_meant(text, start, at) and not _COMPARED.search(text[_sentence_start(text, start) : at])
+            meant = (
+                meant and not _is_shown_otherwise(text, start, options) and not _is_a_point(text, start, at, options)
+            )
             concluded = _CONCLUDED.match(text, start) is not None
             said = text[_sentence_start(text, start) if concluded else start : at].lower()
             others = any(_says(said, own) for letter, own in options.items() if letter != text[at])
             yield Claim(start, at, at + 1, text[at], others or has_alternatives(text, at, options), meant)
+
+
+def _is_shown_otherwise(text: str, start: int, options: Mapping[str, str]) -> bool:
+    """Whether a letter stands behind more than the finding shown: "shows resolution of consolidation (option C)"."""
+    shown = _SHOWN.match(text, start)
+    if shown is None:
+        return False
+    own = " ".join(options.get(shown[2], "").split()).strip(" .").lower()
+    said = shown["said"].lower().strip()
+    described = _DESCRIBED.match(said)
+    rest = said[described.end() :] if described and not said.startswith(own) else said
+    as_said = rest == own if own else re.fullmatch(r"[\w-]+(?: [\w-]+)?", rest) is not None
+    end = _SENTENCE_START.search(text, shown.end(), shown.end() + _BEFORE)
+    behind = text[shown.end() : end.start() if end else shown.end() + _BEFORE]
+    ahead = text[_sentence_start(text, start) : start]
+    return not as_said or _WEAKENED.search(ahead) is not None or _WEAKENED.search(behind) is not None
+
+
+def _is_a_point(text: str, start: int, at: int, options: Mapping[str, str]) -> bool:
+    """Whether a letter behind "Impression:" is the number of a point and no answer."""
+    if _CONCLUSION.match(text, start) is None:
+        return False
+    own = own_text(text, at, options)
+    goes_on = not own and _POINT_GOES_ON.match(text, at + 1) is not None
+    return goes_on or _POINTS.search(text, at + 2, at + 1000) is not None
 
 
 def _says(said: str, option: str) -> bool:
@@ -198,9 +250,9 @@ def claims_by_text(text: str, options: Mapping[str, str]) -> Iterator[Claim]:
         rf"{_STARTS}(?:the|this) {_LESION} (?:lies|is|is (?:located|situated|seen|present)) (?:in|at"
         rf"|within) {_ARTICLE}{said}",
         rf"{_STARTS}{_SO}{_I_THINK}(?:it|this)(?: is|['’]s| must be) {_SO}{_ARTICLE}{said}",
-        rf"\b{_SHOWS} (?:[^.;:\n()]{{0,40}} )?{said}(?= ?[(\[](?:option )?[A-Za-z][)\]])",
+        rf"\b{_SHOWS} {_ARTICLE}{_DESCRIBING}{said}(?= ?[(\[](?:option )?[A-Za-z][)\]])",
         rf"{_STARTS}{_ARTICLE}(?P<said>{'|'.join(map(re.escape, letters))}) is (?:clearly |therefore )?(?:the|my)"
-        r" (?:(?:correct|best|right|final|most likely) ){0,2}(?:answer|diagnosis|choice|option)\b",
+        rf" (?:(?:correct|best|right|final|most likely) ){{0,2}}(?:answer|diagnosis|choice|option){_TEXT_ENDS}",
     )
     forms = whole if _are_nested(letters) else (*whole, *within)
     flat = text.replace("İ", "I")
@@ -216,9 +268,47 @@ def claims_by_text(text: str, options: Mapping[str, str]) -> Iterator[Claim]:
         own = _OWN_LETTER.match(flat, end)
         several = own is not None and own[1].upper() != letters[said]
         several = several or any(False in mentions[option] for option in letters if option != said)
-        compared = _COMPARED.search(flat[_sentence_start(flat, at) : at])
+        ahead = flat[_sentence_start(flat, at) : at]
+        compared = (
+            _COMPARED.search(ahead) or _WEAKENED.search(ahead) or _is_shown_otherwise(flat, each.start(), options)
+        )
         meant = is_meant(flat, each.start(), at) and not compared and True not in mentions[said]
+        meant = meant and not _is_taken_back(flat, own.end() if own else end)
         yield Claim(each.start(), at, own.end() if own else end, letters[said], several, meant)
+
+
+_SURE_IS_NEXT = re.compile(r"\b(?:confiden\w*|certain\w*|sure)\b|\d ?%", re.IGNORECASE)
+# Between a text and its confidence, sentences of another's finding or none.
+_TAKEN_BACK = re.compile(
+    r"\b(?:status|absent|absence|exclu\w+|none|negative|reject\w*|dismiss\w*|ruled out|unlikely|denied|false|incorrect"
+    r"|wrong|untrue|old|previous\w*|prior|referr\w+|outdated|withdrawn)\b|\b(?:no|not)(?=\s*(?:[.,;!:)]|$))"
+    r"|(?:^|[.;:!(]\s?)not\b|\b(?:it|this|that) (?:was|were|has been|had|is (?:not|no))\b|n['’]t\b|\bdoubt\w*"
+    r"|(?:^|[.;:!(]\s?)(?:but|or|if|unless|hardly|never|questionable|cleared|resolved|gone|historical|probability|low)\b"
+    r"|\bnot (?:seen|present|visible|shown|found|supported|confirmed|here|likely)\b",
+    re.IGNORECASE | re.MULTILINE,
+)
+# Behind the confidence, a word of its own: "Excluded." or "Status: ruled out".
+_TAKEN_BACK_LATER = re.compile(
+    r"(?:^|[.;:!]\s)(?:excluded|absent|rejected|ruled out|none|no|not seen|negative|wrong|incorrect|false|resolved)"
+    r"(?=\s?(?:[.;!,\n]|$))|\b(?:status|present) ?:",
+    re.IGNORECASE | re.MULTILINE,
+)
+_SURE_OF_ELSE = re.compile(
+    r"(?:confiden\w*|certain\w*|sure)\b[^.\n]{0,30}\d ?%?,? that (?!(?:this|it|that|the answer|my answer)"
+    r"(?: is|['’]s) (?:correct|right|true)\b)",
+    re.IGNORECASE,
+)
+
+
+def _is_taken_back(text: str, end: int) -> bool:
+    """Whether what stands between a claimed text and its confidence, or behind that, takes the text back."""
+    sure = _SURE_IS_NEXT.search(text, end, end + _BEFORE)
+    until = sure.start() if sure else end + _BEFORE
+    if _TAKEN_BACK.search(text, end, min(until, len(text))):
+        return True
+    if sure and _TAKEN_BACK_LATER.search(text, sure.end(), sure.end() + 2 * _BEFORE):
+        return True
+    return sure is not None and _SURE_OF_ELSE.match(text, sure.start()) is not None
 
 
 def _letters_by_text(options: Mapping[str, str]) -> dict[str, str]:

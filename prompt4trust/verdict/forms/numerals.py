@@ -16,14 +16,31 @@ _VALUES: Final = {
     "hundred": 100,
 }
 _SMALL = "|".join((*_UNITS, *_TEENS))
-_VAGUE = r"(?![ -]?(?:odd|something|ish|plus|point|fold|th)\b)"
+_TOP = r"(?:ten|five|(?:a |one )?hundred|\d{1,3})\b(?! ?(?:hundred|thousand|million|and|or|to)\b)"
+_PER_CENT = r" ?(?:per ?cent\b|%)(?! ?(?:minus|plus|less|more|below|above|no|not|doubt|wrong|of)\b)"
+_CLOSES = (
+    r"[.;!)\]\"'”*|\n]|$|,? (?:because|since|as|given|based|due|considering)\b|, (?:the|so|and|my|with)\b"
+    r"|,? confiden| ?\((?!or\b|and\b|then\b|to\b)"
+)
+# What may stand behind a number; behind any other word, more of it may come: "eighty-year-old", "ninety point five".
+_NUMBER_ENDS = (
+    rf"(?={_PER_CENT}|{_CLOSES}| out of {_TOP}| on (?:a|the) scale\b| ?/ ?\d"
+    rf"|(?: ?[–-] ?| (?:to|or|and|through) )(?:{'|'.join(_TENS)}|(?:a |one )?hundred\b|\d)"
+    r"|, (?:maybe|perhaps|possibly|rather) )"
+)
 _FORMS: Final = (
-    # Tens are put wherever they stand, so that both ends of a range are.
-    re.compile(rf"\b(?P<tens>{'|'.join(_TENS)})(?:[ -](?P<units>{'|'.join(_UNITS[1:])}))?\b{_VAGUE}", re.IGNORECASE),
-    re.compile(rf"\b(?P<tens>{_SMALL}|(?:a |one )?hundred)(?= per ?cent\b)", re.IGNORECASE),
-    re.compile(rf"\b(?P<tens>{_SMALL})(?= out of (?:ten|five|(?:a )?hundred|\d))", re.IGNORECASE),
-    re.compile(r"(?<=out of )(?P<tens>ten|five|(?:a |one )?hundred)\b", re.IGNORECASE),
-    re.compile(r"(?<=confidence: )(?P<tens>(?:a |one )?hundred)\b(?! and)", re.IGNORECASE),
+    # Both ends of a range are put, so that it is seen to be one.
+    re.compile(
+        rf"(?<!point )(?<!hundred )\b(?P<tens>{'|'.join(_TENS)})(?:[ -](?P<units>{'|'.join(_UNITS[1:])})\b)?+"
+        rf"{_NUMBER_ENDS}",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        rf"(?<!point )(?<!hundred )(?<![\w-])(?P<tens>{_SMALL}|(?:a |one )?hundred)(?={_PER_CENT})", re.IGNORECASE
+    ),
+    re.compile(rf"(?<![\w-])(?P<tens>{_SMALL})(?= out of {_TOP})", re.IGNORECASE),
+    re.compile(rf"(?<=out of )(?=(?:ten|five|a|one|hundred)\b)(?P<tens>{_TOP})", re.IGNORECASE),
+    re.compile(rf"(?<=confidence: )(?P<tens>(?:a |one )?hundred)\b(?={_CLOSES})", re.IGNORECASE),
 )
 _STARS: Final = (
     (re.compile(r"(?<=\d) (?:stars?|points?)(?= (?:out of|of) \d| ?/ ?\d)", re.IGNORECASE), ""),

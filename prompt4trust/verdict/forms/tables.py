@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 
 from prompt4trust.verdict.forms.languages import is_answer_label, is_confidence_label
 
 _ANSWER = re.compile(
-    r"(?:(?:final|selected|chosen|my|best|correct) )?(?:answer|option|choice|letter|verdict)|答案", re.IGNORECASE
+    r"(?:(?:final|selected|chosen|my|best|correct) )?(?:answer|verdict)"
+    r"|(?:final|selected|chosen|my|best|correct) (?:option|choice|letter)|答案",
+    re.IGNORECASE,
 )
 _SURE = re.compile(
     r"(?:confidence|certainty|置信度)(?: (?:level|score|rating|value))?(?: ?\([^()]{1,24}\)| ?%)?", re.IGNORECASE
@@ -20,29 +22,49 @@ _BESIDE = re.compile(
     re.IGNORECASE,
 )
 _HEADING = re.compile(r"(?:field|item|key|aspect|category|attribute|parameter|element|)", re.IGNORECASE)
+# Cells that take the answer back, and headings that make the table another's.
+_TAKES_BACK = re.compile(
+    r"\b(?:reject\w*|exclud\w*|wrong|incorrect|false|not|never|ignor\w*|disregard\w*|answers?|example|sample|template"
+    r"|if|unless|should|instead|rather|actually|referr\w*|previous|prior|earlier|draft|unlikely|ruled out|absent"
+    r"|doubt\w*|option|choice)\b|n['’]t\b|[^\x00-\u02ff]",
+    re.IGNORECASE,
+)
+_ANOTHER_S = re.compile(
+    r"\b(?:readers?|residents?|radiologists?|students?|colleagues?|raters?|experts?|annotators?|others?|users?|examples?"
+    r"|formats?|templates?|samples?|previous|prior|earlier|drafts?|wrong|incorrect|references?|expected|old|rejected"
+    r"|reports?|not|ignore)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+_ITS_OWNER = re.compile(rf"\btable\b[^.\n]{{0,60}}?(?:{_ANOTHER_S.pattern})", re.IGNORECASE)
+_SEVERAL = re.compile(r"\d ?%?[,;]? (?!(?:out )?of\b|von\b|sur\b|de\b)[^\W\d_]+ \d")
+_LONE_LETTER = re.compile(r"(?<![^\W_])(?<!['’-])[A-Z](?![^\W_])(?!['’-]\w)")
 _UNIT = re.compile(r" ?(?:\( ?%\)|%)$")
 _RULE = re.compile(r"[-–—:= ]*")
 
 
-def without_tables(text: str) -> str:
+def without_tables(text: str, options: Mapping[str, str]) -> str:
     r"""Put each table that says one answer and its confidence as two lines.
 
     Args:
         text: Plain text.
+        options: Letter -> text.
 
     Returns:
-        The text; a table of several answers, or with a column that may say whose they are, stays as it was.
+        The text; a table of several answers, with a column that may say whose they are, under a line that does, or
+        with a cell that takes the answer back or holds another option stays as it was.
 
     Example:
-        >>> without_tables("| Confidence | Answer |\n|---|---|\n| 70 | C |")
+        >>> without_tables("| Confidence | Answer |\n|---|---|\n| 70 | C |", {"C": "Effusion"})
         'Answer: C\nConfidence: 70'
     """
-    if "|" not in text:
+    if "|" not in text or _ITS_OWNER.search(text):
         return text
     parts: list[str] = []
     for is_table, group in groupby(text.split("\n"), key=lambda line: "|" in line):
         lines = list(group)
-        parts += (_verdict_of([_cells(line) for line in lines]) or lines) if is_table else lines
+        heading = next((part for part in reversed(parts) if part.strip()), "")
+        own = is_table and not _ANOTHER_S.search(heading)
+        parts += (own and _verdict_of([_cells(line) for line in lines], options)) or lines
     return "\n".join(parts)
 
 
@@ -50,27 +72,42 @@ def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip().removeprefix("|").removesuffix("|").split("|")]
 
 
-def _verdict_of(rows: Sequence[Sequence[str]]) -> list[str] | None:
+def _verdict_of(rows: Sequence[Sequence[str]], options: Mapping[str, str]) -> list[str] | None:
     """Write the lines of the one verdict that a table's rows say; none where it says none, or several."""
     rows = [row for row in rows if not all(_RULE.fullmatch(cell) for cell in row)]
-    if len(rows) == 2 and len(rows[0]) == len(rows[1]) and (lines := _lines(rows[0], rows[1])):
+    if len(rows) == 2 and len(rows[0]) == len(rows[1]) and (lines := _lines(rows[0], rows[1], options)):
         return lines
     if rows and _HEADING.fullmatch(rows[0][0]):
         rows = rows[1:]
     if len(rows) < 2 or any(len(row) != 2 for row in rows):
         return None
-    return _lines([row[0] for row in rows], [row[1] for row in rows])
+    return _lines([row[0] for row in rows], [row[1] for row in rows], options)
 
 
-def _lines(labels: Sequence[str], values: Sequence[str]) -> list[str] | None:
+def _lines(labels: Sequence[str], values: Sequence[str], options: Mapping[str, str]) -> list[str] | None:
     """Write the answer's and the confidence's line; nothing where one is missing or twice there, or others are."""
     pairs = [(label.strip(" :").removesuffix("."), value) for label, value in zip(labels, values, strict=True)]
     answers = [value for label, value in pairs if _ANSWER.fullmatch(label) or is_answer_label(label)]
     stated = [(label, value) for label, value in pairs if _SURE.fullmatch(label) or is_confidence_label(label)]
-    beside = sum(_BESIDE.fullmatch(label) is not None for label, _ in pairs)
-    if not len(answers) == len(stated) == 1 or len(pairs) != 2 + beside:
+    beside = [value for label, value in pairs if _BESIDE.fullmatch(label)]
+    if not len(answers) == len(stated) == 1 or len(pairs) != 2 + len(beside):
+        return None
+    if _SEVERAL.search(stated[0][1]) or any(_is_taken_back(cell, answers[0], options) for cell in beside):
         return None
     return [f"Answer: {answers[0]}", f"{_UNIT.sub('', stated[0][0])}: {stated[0][1]}"]
+
+
+def _is_taken_back(cell: str, answer: str, options: Mapping[str, str]) -> bool:
+    """Whether a cell beside the answer denies it, supposes it, or holds another option's letter or text."""
+    own = _LONE_LETTER.search(answer)
+    letter = own[0] if own else ""
+    said = cell.casefold()
+    others = (text.casefold() for each, text in options.items() if text and each != letter)
+    return bool(
+        _TAKES_BACK.search(cell)
+        or any(found[0] != letter and found[0] in options for found in _LONE_LETTER.finditer(cell))
+        or any(re.search(rf"(?<!\w){re.escape(other)}(?!\w)", said) for other in others)
+    )
 
 
 _BARE_PAIR = re.compile(r"\W{0,3}([A-Z])[)\]]?\.?(?: ?[,;|:]|\n) ?(\d{2,3}(?:\.\d{1,2})?|0?\.\d{1,3}|1\.0{1,2})\W{0,3}")

@@ -149,6 +149,12 @@ def test_nor_changes_what_is_stated_among_them(said: list[str], place: int, betw
             "82% confident: ",
             "sure. ",
             "confidence 1 - ",
+            "答案：B 不 ",
+            "shows a right left (option B) ",
+            "Impression: A - ",
+            "Finding: Consolidation. ",
+            "Respuesta: B, ",
+            "the table is ",
         ],
     ],
 )
