@@ -44,12 +44,14 @@ _TURN = re.compile(
     r"|更正|抱歉|不对|纠正|等等|实际上|我错了|改为|应该是",
     _FLAGS,
 )
-# In the answer's own sentence: a condition, a "but", a denial.
+# In the answer's own sentence: a condition, a "but", a denial, or that it is a draft.
 _IN_ITS_SENTENCE = re.compile(
     r"(?<![^\W_])(?:(?<!\. )(?:si|se)|falls|wenn|sofern|sonst|indien|als|mits|если|eğer|ise|jeśli|jeżeli|gdyby|nếu"
     r"|jika|kalau|bila|om|यदि|अगर|إذا|لو|pero|aunque|sino|salvo|excepto|mais|sauf|aber|außer|ma|mas|porém|maar|tenzij|но"
     r"|кроме|хотя|ama|fakat|ale|nhưng|tapi|namun|men|descartad\w|exclue?s?|écartée?|ausgeschlossen|esclus\w"
     r"|исключ\w+)(?![^\W_])"
+    r"|(?<![^\W_])(?:provisoire|provisional|vorläufig|borrador|entwurf|brouillon|bozza|rascunho|provvisori[ao]|voorlopig"
+    r"|предварительн\w+|черновик)(?![^\W_])|暂定|初步|草稿|仮の|임시"
     r"|如果|假如|若|除非|但|不过|排除|場合|なら|もし|ただし|しかし|경우|만약|라면|하지만|그러나",
     _FLAGS,
 )
@@ -61,7 +63,9 @@ _WRONG = re.compile(
     r"|vergeet|забуд\w+)(?![^\W_])|错|不正确|收回|撤回|誤り|不正解|撤回|오답|틀렸|틀린|취소",
     _FLAGS,
 )
-_SURE_OF_THE_CONTRARY = re.compile(r"(?:把握|信心|肯定|确信)[^.,\n]{0,8}(?:不|错|排除)")
+_SURE_OF_THE_CONTRARY = re.compile(
+    r"(?:把握|信心|肯定|确信)[^.,\n]{0,8}(?:不|错|排除)|(?:图像|影像|图片|质量)[^.,\n]{0,6}(?:置信度|信心)"
+)
 _SENTENCE_END = re.compile(r"(?<!\b[A-Z])[.!?](?=\s|$)|\n")
 # "A opacidade": an article and no option's letter, unless a verb is next.
 _LETTER = re.compile(

@@ -26,6 +26,7 @@ _HEADING = re.compile(r"(?:field|item|key|aspect|category|attribute|parameter|el
 _TAKES_BACK = re.compile(
     r"\b(?:reject\w*|exclud\w*|wrong|incorrect|false|not|never|ignor\w*|disregard\w*|answers?|example|sample|template"
     r"|if|unless|should|instead|rather|actually|referr\w*|previous|prior|earlier|draft|unlikely|ruled out|absent"
+    r"|none|pending|guess\w*|confirm\w*|tentative\w*|provisional\w*|unclear|unknown|n/a"
     r"|doubt\w*|option|choice)\b|n['’]t\b|[^\x00-\u02ff]",
     re.IGNORECASE,
 )
