@@ -18,8 +18,13 @@ _OF_WHAT = (
     r"|for this (?:image|case|question|scan)))?+"
     r"(?:[ _]?\([^()\n]{0,30}\)(?= ?[:=]))?+"
 )
+# A key or a word that ends in it ("wrong_answer", "non-answer") is not the model's answer.
+_WHOSE = (
+    r"(?:(?<![A-Za-z])(?<![A-Za-z][_-])|(?<=\bfinal[_-])|(?<=\bmy[_-])|(?<=\bbest[_-])|(?<=\bchosen[_-])"
+    r"|(?<=\bselected[_-])|(?<=\bpredicted[_-]))"
+)
 CUE = (
-    rf"answer{_OF_WHAT}(?:[\s_\"'“”‘’«»]++(?:is|would be|should be|may be|might be|could(?: also)? be"
+    rf"{_WHOSE}answer{_OF_WHAT}(?:[\s_\"'“”‘’«»]++(?:is|would be|should be|may be|might be|could(?: also)? be"
     rf"|can be)(?=[\s_\"'“”‘’«»:=(\[{{])"
     rf"|[\s_\"'“”‘’«»]*+(?:->|=>|→|[:=–—]|- ))[\s_\"'“”‘’«»:=(\[{{]*+(?:{_SURE}{_GAP}*+)?+"
 )
@@ -44,10 +49,16 @@ _FORMS = (
     re.compile(rf"(?:答案|(?<![不别勿未候可备挑待])选)(?:选项|应该|应|可能|择|选|为|是|[:=\s(])*+{_CAPITAL}"),
     re.compile(rf"选项(?:应该)?(?:是|为|:){_GAP}*+{_CAPITAL}"),
 )
+STANDS = (
+    r"(?: (?:answer|option|choice|fit|match|diagnosis|one))?(?=\s?(?:[.;:!(]|,(?! (?:if|unless|when|only|provided)\b)"
+    r"|$)| [—–-] | (?:because|since|given|with(?! (?:option )?\(?(?-i:[A-Z])\b)|as|and|based|here|due|confidence"
+    r"|considering|for this)\b)"
+)
+"""Pattern of what may stand behind "option B is correct": an end or a reason, and no more ("correct only in part")."""
 # The letter comes first, and the verb confirms it.
 _CONFIRMED = re.compile(
     r"(?:\b(?:option|choice) ?|^|(?<=[.;!,] ))\(?(?-i:([A-Z]))\)?(?: ?\([^()\n]{0,80}\))? is (?:clearly )?"
-    r"(?:the )?(?:most likely |most appropriate )?(?:correct|right|best)\b|选项 ?(?-i:([A-Z])) ?(?:是"
+    rf"(?:the )?(?:most likely |most appropriate )?(?:correct|right|best){STANDS}|选项 ?(?-i:([A-Z])) ?(?:是"
     r"|为)?(?:正确|对)",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -168,7 +179,7 @@ def own_text(text: str, at: int, options: Mapping[str, str]) -> int:
 
 
 _OTHER = re.compile(
-    r"[\s)\]}_\"'’”]*+(?:[,(\[]\s?)?(?:/|&|\+|\b(?:or|and|vs\.?|versus|oder|und|ou|et|[oeyu]|of|en|или|и)\b|或者?|和|、"
+    r"[\s)\]}_\"'’”]*+(?:[,(\[]\s?)?(?:/|&|\+|\||\b(?:or|and|vs\.?|versus|oder|und|ou|et|[oeyu]|of|en|или|и)\b|或者?|和|、"
     r"|または|또는)\s?+"
     r"(?:(?:perhaps|possibly|maybe|also|either|else) )?(?:option |选项)?[(\[\"'“]?([A-Za-z])(?![^\W_]|['’-])"
 )
@@ -204,6 +215,11 @@ def _is_out_of_place(text: str, start: int, at: int, options: Mapping[str, str])
     return counted is not None and text[at].upper() not in letters[_PLACES.index(counted[1].lower()) :][:1]
 
 
+_LONG = 4
+# A word as short as "no" may begin a sentence ("no effusion is seen"): it must be all that is said.
+_SHORT_ENDS, _ENDS = re.compile(r" ?(?:[)\]},.;:!\"”\n]|$)"), re.compile(r"(?![^\W_])")
+
+
 def _names_another(text: str, at: int, options: Mapping[str, str]) -> bool:
     """Whether a letter is followed by the whole text of another option ("C: Pleural effusion" where that is B)."""
     behind = _BEHIND_A_LETTER.match(text, at + 1)
@@ -212,8 +228,8 @@ def _names_another(text: str, at: int, options: Mapping[str, str]) -> bool:
     after = text[behind.end() : behind.end() + 200].lower()
     for letter, option in options.items():
         name = option.strip().lower()
-        ends = after[len(name) : len(name) + 1]
-        if letter != text[at].upper() and len(name) > 2 and after.startswith(name) and not ends.isalnum():
+        ends = _SHORT_ENDS if len(name) < _LONG else _ENDS
+        if name and letter != text[at].upper() and after.startswith(name) and ends.match(after, len(name)):
             return True
     return False
 
@@ -243,6 +259,14 @@ _NOT_MEANT = re.compile(
     r"|\b(?:form|format|template|example|such as|for instance|placeholder|drafts?|initial\w*"
     r"|preliminary|tentative\w*)\b"
     r"|\b(?:at first|first (?:guess|impression|thought|glance|sight)|previously|earlier)\b"
+    rf"|\b(?:(?<!as an )(?:AI|GPT\S*|ChatGPT|Claude|Gemini|Llama|algorithm|software|system"
+    rf"|network))\b[^.\n]{{0,40}}\b{_SAY}\w*"
+    r"|\b(?:AI|GPT\S*|algorithm|software|system|network) answer\w*"
+    r"|\b(?:nobody|no one|premature|tempting|rash|naive)\b|\b(?:one|many|few|some|most)(?: \w+)? (?:might|could"
+    r"|would|may)\b"
+    r"|\b(?:distractor|textbook|ground[- ]truth|gold(?:en|[- ]standard)?|true|common|popular|trap|an obvious|typical"
+    r"|usual"
+    r"|classic) ?$|\bopposite of (?:the )?$"
     r"|\bno (?:way|evidence|reason|indication|sign|proof|basis)\b|\b(?:ignor|translat|repeat|quot"
     r"|cop(?:y|ied)|echo|inject)\w*"
     rf"|\bwho\b[^.\n]{{0,20}}\b{_SAY}|(?:\w['’]s|s['’]|\b(?:your|his|her|their)) (?:final |own |correct |best )?$"
@@ -292,57 +316,7 @@ def is_meant(text: str, start: int, at: int) -> bool:
     return (end is None or end[0] != "?") and not _SPOKEN_OF.search(sentence)
 
 
-# --- Replies that begin with a bare letter, and open questions --------------------------------------------------------
-
-_COURTESY = r"(?:(?:certainly|sure|of course|okay|ok|alright|understood)[.!,:]\s)?+"
-_LEAD = re.compile(
-    rf"{_COURTESY}[\s(\[\"'“_]*+(?P<option>(?:option"
-    rf"|choice) )?(?:\()?(?P<letter>(?-i:[A-Z]))(?![^\W_])[\s)\]\"'”_.:,;–—(\[-]*+",
-    re.IGNORECASE,
-)
-_LISTING = re.compile(r"^[ (\[]*+[A-Z] ?[.):]", re.MULTILINE)
-_ANOTHER_OPTION = re.compile(r"\b(?:option|choice) \(?[A-Z]\b", re.IGNORECASE)
-# "A CT would be better": the letter is an article, and its text goes on.
-_TEXT_GOES_ON = re.compile(r" ?[^\W\d_]")
-_CLOSES = re.compile(r" ?(?:with|at|and|confiden|certain|I\b|my\b)", re.IGNORECASE)
-_AFTER_LEAD = re.compile(
-    r"(?:I(?:['’]d| would) (?:put|say|rate|estimate|give) |I(?:['’]m| am) |(?:about|around|roughly) |with |at "
-    r"|my |and |a )*+"
-    r"(?:confiden|certain|\d++(?:\.\d++)? ?(?:%|percent|confiden)|置信|信心)",
-    re.I,
-)
-
-
-def leading_letter(text: str, options: Mapping[str, str]) -> Claim | None:
-    """Read the letter with which a reply begins, alone or with its option's text.
-
-    Args:
-        text: Plain text that claims no answer in words.
-        options: Letter -> text.
-
-    Returns:
-        The claim; None where the reply begins otherwise, or lists several options.
-    """
-    lead = _LEAD.match(text)
-    if lead is None or lead["letter"] not in options or len(_LISTING.findall(text)) > 1:
-        return None
-    at = lead.start("letter")
-    if lead["option"] and _ANOTHER_OPTION.search(text, at):
-        return None
-    own = own_text(text, at, options)
-    line = text[at + 1 : lead.end()]
-    article = lead["letter"] == "A" and line == " "
-    if own and (lead["option"] or article) and _goes_on(text, at + own):
-        return None
-    if not own and "\n" not in line and lead.end() < len(text) and not _AFTER_LEAD.match(text, lead.end()):
-        return None
-    return Claim(0, at, at + 1, lead["letter"], has_alternatives(text, at, options), is_meant(text, 0, at))
-
-
-def _goes_on(text: str, at: int) -> bool:
-    """Whether a sentence goes on with words of its own behind an option's text."""
-    return _TEXT_GOES_ON.match(text, at) is not None and _CLOSES.match(text, at) is None
-
+# --- Open questions ---------------------------------------------------------------------------------------------------
 
 _ANSWER_TEXT = re.compile(rf"{CUE}(?:(?:the\s++)?{CUE})?+|答案(?:[:=\s]|是|为)++", re.IGNORECASE)
 _ANSWER_END = re.compile(r"\n|(confidence|置信度|信心)", re.IGNORECASE)

@@ -55,7 +55,9 @@ _SAID = re.compile(
     rf"(?<![\d.,/])(?<!\d ){_NUMBER} ?(?:%|per ?cent) ?(?:(?:confiden(?:t|ce)|certain(?:ty)?|sure)\b"
     rf"|的?(?:把握|信心|置信|确信))"
     r"(?! (?:interval|limit|bound|region|band))"
-    r"(?: (?:in|for|of|about|that)(?: the answer is)? (?:option )?\(?(?-i:([A-HJ-Z]))\b)?",
+    r"(?:(?: (?:in|for|of|about|that)(?: (?:the answer is|it is|it['’]s|this is))?| (?:the answer is|it is|it['’]s"
+    r"|this is))"
+    r" (?:option )?\(?(?-i:([A-HJ-Z]))\b)?",
     re.IGNORECASE,
 )
 _UNSAID = re.compile(
@@ -102,7 +104,32 @@ _NO_SINGLE_NUMBER = re.compile(
     # A comparison with another number, and a number in two pieces.
     rf"|{_B}?(?:percent(?:age)? points?|points?)\b"
     rf"|{_B}?(?:lower|higher|less|more|worse|better|above|below|greater|smaller|fewer)\b"
-    rf"|{_B}{{1,3}}\d|(?<=\b0)\. \d",
+    rf"|{_B}{{1,3}}\d|(?<=\b0)\. \d"
+    # A scale or an interval behind it, a sum, a measure, a bound.
+    rf"|{_B}?\((?![01] ?(?:[-–—]|to) ?100\b)\d{{1,3}}{_B}?(?:[-–—]|to){_B}?\d"
+    rf"|{_B}?%?{_B}?\(?(?:\d{{1,3}}{_B}?%{_B}?)?CI\b"
+    rf"|{_B}?%?{_B}?(?:minus|plus|times|x|×|\*|\+|-){_B}?\.?\d|[- ]?(?:ms|bpm|Hz|kVp?|mAs|degrees?|°|slices?|images?"
+    rf"|beats?)\b"
+    rf"|[- ]years?\b|{_B}?%?,?{_B}?\(?(?:at (?:the )?(?:best|most|least|worst)|max\w*|min\w*|tops)\b",
+    re.IGNORECASE,
+)
+# The sentence goes on to another number: "80 before, 40 now", "80% - no, 40%", "80 (was 90)".
+_TO_ANOTHER = re.compile(
+    r"\s?%?[^\n.!?\d]{0,50}?\b(?:no|not|before|after|(?:down|up)graded|i\.e\.|that is|given|for|was|from|to|dropping"
+    r"|now"
+    r"|then|initially|at first|or|but|minus|plus|falling|rising|lowered|reduced|raised|of the time)(?:\b"
+    r"|(?<=\.))[^\n.!?\d]{0,50}?"
+    r"(?<![\w.])\d{1,3}(?:\.\d+)?(?! ?(?:[cm]m|ml|kg|HU|years?|months?|weeks?|days?|hours?)\b|[^\W\d_])",
+    re.IGNORECASE,
+)
+# A confidence that is not had: wished, on condition, or of another time.
+_UNREAL = re.compile(
+    r"\b(?:wish|used to be|nowhere near|far from|could (?:be|have)|should be|might be|may be"
+    r"|in (?:past|previous|other|earlier|similar|most|such) \w+)\b"
+    r"|\bwith (?:an?|the|more|better|another|additional|contrast)\b.*(?:\bwould\b|['’]d\b)"
+    r"|(?:\bwould (?:be|have)\b|['’]d (?:be|have)\b).*\b(?:with (?:an?|the|more|better|another|additional|contrast)"
+    r"|had|if"
+    r"|given|were|once|when|after|provided)\b",
     re.IGNORECASE,
 )
 # The confidence is one in the contrary: "80% sure that I am wrong", "20% confident that it is not B"; or in something
@@ -111,7 +138,8 @@ _OF_THE_CONTRARY = re.compile(
     rf"{_B}?\(?(?:,? ?(?:that|this|it|I|my|the|there|in|of)\b(?! is not (?:an? )?(?:medical|professional"
     rf"|clinical|substitute))"
     r"[^.\n;,]{0,60}?(?:\b(?:not|wrong|incorrect|false|mistaken"
-    r"|cannot|excluded|ruled out|error|neither|none|no option|else|another|other than)\b|n['’]t\b)"
+    r"|cannot|excluded|excluding|ruled out|ruling out|either|error|neither|none|no option|else|another|other than)\b"
+    r"|n['’]t\b)"
     r"|(?:un(?:sure|certain)|doubt|uncertainty|not (?:option )?(?-i:[A-Z]))\b"
     r"|(?:in|of|about|regarding|for) (?:the )?(?:image|picture|film|scan|technical|technique|positioning"
     r"|quality|segmentation|measurement)(?:['’]s)?"
@@ -164,7 +192,7 @@ def stated_confidences(text: str, scale: Scale) -> Iterator[Stated]:
         if any(at <= match.start() < end for at, end in taken) or _is_anothers(text, match.start()):
             continue
         before = text[max(match.start() - 24, 0) : match.start()]
-        denied = _UNSAID.search(before) or _OF_THE_CONTRARY.match(text, match.end())
+        denied = _UNSAID.search(before) or _is_unreal(text, match) or _OF_THE_CONTRARY.match(text, match.end())
         value = None if denied else _per_cent(float(match[1]))
         found.append(Stated(match.start(), match.end(), value, match[2], unit=True))
     yield from sorted(found, key=lambda stated: stated.at)
@@ -201,6 +229,14 @@ def _is_anothers(text: str, at: int) -> bool:
     return bool(_ANOTHER.search(before[began:]))
 
 
+def _is_unreal(text: str, match: re.Match[str]) -> bool:
+    """Whether the sentence around a confidence tells of one that is not had."""
+    before = text[max(match.start() - 80, 0) : match.start()]
+    *_, began = [0, *(found.end() for found in _SENTENCE_START.finditer(before))]
+    end = _SENTENCE_START.search(text, match.end(), match.end() + 60)
+    return bool(_UNREAL.search(before[began:] + text[match.start() : end.start() if end else match.end() + 60]))
+
+
 def _cued(text: str, match: re.Match[str], scale: Scale) -> Stated:
     of, letter, low, high, only, bound, number, unit = match.groups()
     letter = of or letter
@@ -226,7 +262,8 @@ def _cued(text: str, match: re.Match[str], scale: Scale) -> Stated:
     if top is None and float(number) > 100 and _PUBLISHED.match(text, match.start()):
         number = "100"
     open_scale = text[end : end + 1] == "分" and float(number) <= 10
-    if not (bound or open_scale or _NO_SINGLE_NUMBER.match(text, end) or _OF_THE_CONTRARY.match(text, end)):
+    doubtful = _is_unreal(text, match) or _TO_ANOTHER.match(text, end)
+    if not (bound or open_scale or doubtful or _NO_SINGLE_NUMBER.match(text, end) or _OF_THE_CONTRARY.match(text, end)):
         value = _value(number, percent=bool(unit), scale=scale) if top is None else _scaled(number, top, bool(unit))
     return Stated(match.start(), end, value, letter or None, unit=bool(unit) or bool(behind))
 

@@ -33,6 +33,8 @@ def read_object(text: str, options: Mapping[str, str], scale: Scale) -> Verdict 
         return None
     if not bare.startswith(("{", "```")) or not isinstance(found, list):
         return None
+    if _is_disowned(found):
+        return Invalid("ambiguous")
     answers, stated = ([value for name, value in found if name == key] for key in ("answer", "confidence"))
     if len(answers) > 1 or len(stated) > 1:
         return Invalid("ambiguous")
@@ -108,6 +110,8 @@ def without_json(text: str) -> str | None:
         lines = _as_lines(found) if isinstance(found, _Pairs) else ""
         if lines is None:
             return None
+        if lines and (_DISOWNED_BEFORE.search(text[max(at - 120, 0) : at]) or _DISOWNED_BEHIND.match(text, end)):
+            return None
         if lines:
             stated.add(lines)
             parts += [text[since:at], "\n", lines, "\n"]
@@ -121,6 +125,8 @@ class _Pairs(list[tuple[str, Any]]):
 
 
 def _as_lines(pairs: _Pairs) -> str | None:
+    if _is_disowned(pairs):
+        return None
     answers = {_answer_of(value) for key, value in pairs if _names_an_answer(key)}
     stated = {value if isinstance(value, str) else "none" for key, value in pairs if _names_a_confidence(key)}
     if len(answers) > 1 or len(stated) > 1:
@@ -130,6 +136,50 @@ def _as_lines(pairs: _Pairs) -> str | None:
         return _as_lines(_unpacked(wrapped[0])) if len(wrapped) == 1 and not stated else ""
     answer, *_ = answers
     return f"Answer: {answer or 'none'}\nConfidence: {next(iter(stated), 'none')}"
+
+
+# Fields that say whether or how the others hold, and the values that leave them as they are.
+_VERIFIED = frozenset({"valid", "verified", "correct", "is_correct", "is_valid", "is_verified", "is_final"})
+_SCALES = frozenset({"scale", "confidence_scale", "unit", "units"})
+_PER_CENT = frozenset({"0-100", "1-100", "%", "percent", "per cent", "percentage"})
+_OTHER_ANSWERS = frozenset(
+    {"correct_answer", "true_answer", "ground_truth", "corrected_answer", "revised_answer", "expected_answer"}
+    | {"placeholder", "example", "is_example", "is_placeholder", "template"}
+)
+_REMARKS = frozenset({"note", "notes", "comment", "comments", "remark", "remarks", "warning"})
+_REMARKED = re.compile(
+    r"\b(?:error|actually|wrong|incorrect|instead|placeholder|example|dummy|invalid)\b", re.IGNORECASE
+)
+# Words around an object on its line that say it is none of the model's.
+_DISOWNED_BEFORE = re.compile(
+    r"\b(?:schema|example|template|sample|wrong|incorrect|bad|another|other|previous|earlier|would be"
+    r"|would have been|should look"
+    r"|looks? like|instead of|not|never|GPT\S*|user|student|expected)\b[^\n.!?{}]{0,60}(?:\n?```(?:json)?\n?)?\s?$",
+    re.IGNORECASE,
+)
+_DISOWNED_BEHIND = re.compile(
+    r"[\s`.,;:)-]{0,8}(?:(?:it|this|that|which|the|my|above|output|answer|reply|response|object|json) ){0,4}"
+    r"(?:(?:was|were) |(?:is|are|looks|seems) (?:clearly |probably |likely |only |just |merely )?"
+    r"(?:wrong|incorrect|false|invalid|an? (?:mere )?(?:example|placeholder|template|sample|guess at the format)"
+    r"|not (?:correct|right"
+    r"|my answer))\b|would )",
+    re.IGNORECASE,
+)
+
+
+def _is_disowned(pairs: list[tuple[str, Any]]) -> bool:
+    """Whether an object holds a field that denies, corrects or rescales the others."""
+    for key, value in pairs:
+        name, said = _plain(key), str(value).strip().lower()
+        if name in _OTHER_ANSWERS and said not in {"false", "none", ""}:
+            return True
+        if name in _VERIFIED and said not in {"true", "yes"}:
+            return True
+        if name in _SCALES and said not in _PER_CENT:
+            return True
+        if name in _REMARKS and _REMARKED.search(said):
+            return True
+    return False
 
 
 def _unpacked(value: object) -> _Pairs:

@@ -59,6 +59,8 @@ ONE_FOR_ONE: dict[int, str] = {**_WIDE, **{ord(sign): plain for sign, plain in _
 _SIGNS = {**ONE_FOR_ONE, **{ord(sign): plain for sign, plain in _ENDS.items()}}
 _BLANKS = (re.compile(r"[^\S\n]++"), " ")
 _MARKUP = (
+    # Struck through; a model's own marks of beginning and end stand around whole replies.
+    (re.compile(r"(?<=[^\n])(?:<(s|del|strike)>[^<\n]{1,40}</\1>|~~[^~\n]{1,40}~~)(?=[^\n]{0,80}\w)", re.I), MASK),
     (re.compile(r"<\|[a-z_▁]{1,24}\|>|</?s>|<end_of_turn>|<eos>", re.IGNORECASE), "\n"),
     (
         re.compile(

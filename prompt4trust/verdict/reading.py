@@ -12,12 +12,13 @@ from prompt4trust.verdict.answers import (
     Claim,
     claimed_letters,
     has_too_many,
-    leading_letter,
     open_answers,
     own_text,
     stands_alone,
 )
 from prompt4trust.verdict.confidences import MOST_STATED, Scale, Stated, short_confidence, stated_confidences
+from prompt4trust.verdict.forms.doubts import is_taken_back
+from prompt4trust.verdict.forms.leading import leading_letter
 from prompt4trust.verdict.forms.mentions import claims_by_text, claims_in_sentences
 from prompt4trust.verdict.forms.plain_words import claims_in_plain_words
 from prompt4trust.verdict.outcome import Invalid, Verdict
@@ -68,6 +69,8 @@ def read(text: str, options: Mapping[str, str], *, scale: Scale, order: Order, c
         return Invalid("ambiguous")
     if confidence is None or confidence.value is None:
         return Invalid("cut_off" if cut else "no_confidence")
+    if options and is_taken_back(text, claim.answer, claim.end, max(claim.end, confidence.end), options):
+        return Invalid("ambiguous")
     if cut and (order == "reason-first" or _may_go_on(text, claim, confidence)):
         return Invalid("cut_off")
     return Verdict(claim.answer, confidence.value)
@@ -139,7 +142,8 @@ _TURN = re.compile(
     r"|instead|reconsider\w*"
     r"|revis\w+|chang\w+|final\w*|says?|said|quot\w+|written|wrote|wrong|incorrect|ignore|but|however|no,|then again"
     r"|closer look|better|hmm|oops|retract\w*|disregard\w*|in fact|overall|conclu\w+|therefore"
-    r"|after all|all in all)\b|更正|不对|其实",
+    r"|after all|all in all|updat\w+|edit(?:ed)?|redo|re-?doing|strike|meant|correct answer"
+    r"|second answer)\b|更正|不对|其实",
     re.IGNORECASE,
 )
 _RETRACTED = re.compile(

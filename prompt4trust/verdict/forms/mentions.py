@@ -10,7 +10,16 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 
-from prompt4trust.verdict.answers import CUE, MOST_CLAIMS, Claim, has_alternatives, is_meant, own_text, stands_alone
+from prompt4trust.verdict.answers import (
+    CUE,
+    MOST_CLAIMS,
+    STANDS,
+    Claim,
+    has_alternatives,
+    is_meant,
+    own_text,
+    stands_alone,
+)
 
 _STARTS = r"(?:^|(?<=[.;:!] ))"
 _SO = r"(?:(?:so|hence|thus|therefore|overall|rather|instead|most likely|likely|probably|clearly)\b,? )?"
@@ -27,8 +36,8 @@ _CONFIRMED = (
         rf"(?:{_STARTS}{_SO}|\b(?:believe|think|conclude) (?:that )?)(?:option|choice) ?{_LETTER}"
         r" (?:(?:best fits|fits best|best matches|matches best|is the best fit)"
         r"(?=[.;,\n]|$| the (?:findings?|image|picture|appearance|description)\b)"
-        r"|is (?:the )?(?:best|most (?:likely|consistent|appropriate|probable|plausible|fitting))\b"
-        r"(?! (?:if|when|unless|only|for)\b))",
+        r"|is (?:the )?(?:best|most (?:likely|consistent|appropriate|probable|plausible|fitting))"
+        rf"{STANDS}(?! (?:if|when|unless|only|for)\b))",
         _FLAGS,
     ),
     re.compile(

@@ -1,0 +1,131 @@
+"""Sentences behind a verdict that take it back or put another in its place.
+
+A correction ("P.S. I meant D") is seldom announced as an answer, so it is looked for by itself: by words that turn,
+with another option in the same sentence, and by a sentence that is another option's letter and little else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+from prompt4trust.verdict.answers import stands_alone
+
+_SENTENCE = re.compile(r"(?:[^.!?;\n]|\.(?=\S))++")
+_MOST_SENTENCES = 400
+_LETTER = re.compile(r"(?<![\w'’/-])[A-Z](?![\w'’/-])")
+_TURNS = re.compile(
+    r"\b(?:updat\w+|edit(?:ed)?|re-?do|re-?doing|revis\w+|correct(?:ion|ed)|strike|scratch|mean|meant|never ?mind|sorry"
+    r"|apolog\w+|on balance|hindsight|hmm+|hold on|wait|chang\w+|switch\w*|prefer|rather|(?:second|new|correct"
+    r"|right) answer"
+    r"|final|oops|p\.? ?s|instead|on re\w*)\b|^no\s?[,–—-]",
+    re.IGNORECASE,
+)
+_BETTER = re.compile(
+    r"\b(?:better|best|more (?:likely|appropriate|plausible|probable|fitting|consistent)|most (?:likely|appropriate)"
+    r"|(?:is|be|was|seems) (?:the )?(?:correct|right))\b",
+    re.IGNORECASE,
+)
+_AGAINST = re.compile(
+    r"^(?:had|were|should)\b|\b(?:not|less|unlikely|excluded?|excludes|ruled out|rules out|ruling out|without"
+    r"|absen\w+|rather than|over|than|against|instead of"
+    r"|wrong|incorrect|neither|nor|never|cannot|would (?:show|need|require|cause|appear|present|look|have|produce"
+    r"|be expected)"
+    r"|lacks?|alternative|next|runner-up|second(?! answer)|differential|possible|possibility|remains?|could|might"
+    r"|may|unless|if)\b"
+    r"|n['’]t\b|\bno (?:sign|evidence|sug|fea|find|ind)",
+    re.IGNORECASE,
+)
+_GIVEN_UP = re.compile(
+    r"\b(?:never ?mind|strike that|take back|i meant|i mean [A-Z]\b|let me (?:redo|start over|try again)"
+    r"|that(?:['’]s| is| was) (?:wrong|incorrect|not right))\b",
+    re.IGNORECASE,
+)
+_AT_ONCE = re.compile(
+    r"[\s)\]\"'”]{0,3}(?:[❌✗✘☒🚫]|(?:→|->|=>|>)\s?[(\[]?[A-Z](?![^\W_])|[,(–—-]? ?(?:then|no,|sorry,|or rather|rather"
+    r"|i meant|i mean"
+    r"|make (?:that|it)),?\s[^.\n]{0,12}?[(\[]?(?-i:[A-Z])(?![^\W_]))",
+    re.IGNORECASE,
+)
+_VERB = re.compile(r" (?:is|was|seems?|fits|cannot|can|does|looks|appears|should|must|would|may|might|could)\b")
+# What the confidence is in: "80% confident this is consolidation".
+_OF_WHAT = re.compile(
+    r",? ?(?:that |in |of |about |for )?(?:(?:it|this|the [a-z]+|there)(?:['’]s| is) )?[^.!?;\n,]{0,80}"
+)
+_NOT_IT = re.compile(
+    r"\b(?:cannot be (?:right|correct|true)|can['’]t be (?:right|correct)|(?:is|was|seems|looks) (?:wrong|incorrect"
+    r"|inconsistent|excluded"
+    r"|unlikely|implausible|ruled out|false|not)|(?:does not|doesn['’]t) (?:fit|match|hold)|isn['’]t (?:right"
+    r"|correct))\b",
+    re.IGNORECASE,
+)
+
+
+def is_taken_back(text: str, answer: str, since: int, behind: int, options: Mapping[str, str]) -> bool:
+    """Whether a reply takes its verdict back.
+
+    Args:
+        text: Plain text.
+        answer: The letter that was claimed.
+        since: Place behind the letter.
+        behind: Place behind the verdict, its confidence too.
+        options: Letter -> text.
+
+    Returns:
+        True where a sentence behind gives the answer up, or turns to another option.
+
+    Example:
+        >>> is_taken_back("Answer: B. Confidence: 85. P.S. I meant D.", "B", 9, 25, {"B": "Mass", "D": "Cyst"})
+        True
+    """
+    if _AT_ONCE.match(text, since):
+        return True
+    on = _OF_WHAT.match(text, behind)
+    if on and not _AGAINST.search(on[0]) and _others_named(on[0].lower(), answer, options):
+        return True
+    return any(_turns(sentence, answer, options) for sentence in _sentences(text, behind))
+
+
+def _others_named(flat: str, answer: str, options: Mapping[str, str]) -> bool:
+    """Whether a text in lower case holds another option's text, and not the answer's own."""
+    own = options.get(answer, "").lower()
+    named = any(len(said) > 3 and said.lower() in flat for letter, said in options.items() if letter != answer)
+    return named and not (own and own in flat)
+
+
+_LISTED = re.compile(r"^[ (\[]*+([A-Z]) ?[.):] ?(?=[^\s])", re.MULTILINE)
+
+
+def _sentences(text: str, since: int) -> Iterator[str]:
+    """Yield the sentences behind a verdict, without the letters of a list of all options."""
+    rest = text[since:]
+    if len(set(_LISTED.findall(rest))) > 1:
+        rest = _LISTED.sub("", rest)
+    for count, sentence in enumerate(_SENTENCE.finditer(rest)):
+        if count == _MOST_SENTENCES:
+            return
+        yield sentence[0].strip()
+
+
+def _turns(sentence: str, answer: str, options: Mapping[str, str]) -> bool:
+    if _GIVEN_UP.search(sentence):
+        return True
+    letters = {
+        found[0]
+        for found in _LETTER.finditer(sentence)
+        if stands_alone(sentence, found.start()) or _VERB.match(sentence, found.end())
+    }
+    if answer in letters and _NOT_IT.search(sentence):
+        return True
+    flat = sentence.lower()
+    others = {letter for letter in letters if letter in options and letter != answer}
+    named = {letter for letter, said in options.items() if letter != answer and len(said) > 3 and said.lower() in flat}
+    if not others | named or _AGAINST.search(sentence):
+        return False
+    own = options.get(answer, "").lower()
+    # One that is announced ("Answer: C") is a claim, and of two the first or the last stands.
+    if others and "answer" not in flat and len(re.findall(r"\w+", sentence)) <= 3 and answer not in letters:
+        return True
+    if own and own in flat:
+        return False
+    return bool(_TURNS.search(sentence) or (_BETTER.search(sentence) and answer not in letters))

@@ -1,0 +1,61 @@
+"""Letters with which a reply begins, before any word that would announce them: "B, I'm 95 % sure"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from prompt4trust.verdict.answers import Claim, has_alternatives, is_meant, own_text
+
+_COURTESY = r"(?:(?:certainly|sure|of course|okay|ok|alright|understood)[.!,:]\s)?+"
+_LEAD = re.compile(
+    rf"{_COURTESY}[\s(\[\"'“_]*+(?P<option>(?:option"
+    rf"|choice) )?(?:\()?(?P<letter>(?-i:[A-Z]))(?![^\W_])[\s)\]\"'”_.:,;–—(\[-]*+",
+    re.IGNORECASE,
+)
+_LISTING = re.compile(r"^[ (\[]*+[A-Z] ?[.):]", re.MULTILINE)
+# The first row of a distribution is no answer: "A (15%), B (85%)".
+_WITH_A_NUMBER = re.compile(r"(?<![^\W_])([A-Z])[)\].]?\s?[(\[:=,–—-]?\s?(?:with )?(?:confidence )?~?\d")
+_ANOTHER_OPTION = re.compile(r"\b(?:option|choice) \(?[A-Z]\b", re.IGNORECASE)
+# "A CT would be better": the letter is an article, and its text goes on.
+_TEXT_GOES_ON = re.compile(r" ?[^\W\d_]")
+_CLOSES = re.compile(r" ?(?:with|at|and|confiden|certain|I\b|my\b)", re.IGNORECASE)
+_AFTER_LEAD = re.compile(
+    r"(?:I(?:['’]d| would) (?:put|say|rate|estimate|give) |I(?:['’]m| am) |(?:about|around|roughly) |with |at "
+    r"|my |and |a )*+"
+    r"(?:confiden|certain|\d++(?:\.\d++)? ?(?:%|percent|confiden)|置信|信心)",
+    re.I,
+)
+
+
+def leading_letter(text: str, options: Mapping[str, str]) -> Claim | None:
+    """Read the letter with which a reply begins, alone or with its option's text.
+
+    Args:
+        text: Plain text that claims no answer in words.
+        options: Letter -> text.
+
+    Returns:
+        The claim; None where the reply begins otherwise, or lists several options.
+    """
+    lead = _LEAD.match(text)
+    if lead is None or lead["letter"] not in options or len(_LISTING.findall(text)) > 1:
+        return None
+    at = lead.start("letter")
+    if any(each[1] in options and each[1] != lead["letter"] for each in _WITH_A_NUMBER.finditer(text, at)):
+        return None
+    if lead["option"] and _ANOTHER_OPTION.search(text, at):
+        return None
+    own = own_text(text, at, options)
+    line = text[at + 1 : lead.end()]
+    article = lead["letter"] == "A" and line == " "
+    if own and (lead["option"] or article) and _goes_on(text, at + own):
+        return None
+    if not own and "\n" not in line and lead.end() < len(text) and not _AFTER_LEAD.match(text, lead.end()):
+        return None
+    return Claim(0, at, at + 1, lead["letter"], has_alternatives(text, at, options), is_meant(text, 0, at))
+
+
+def _goes_on(text: str, at: int) -> bool:
+    """Whether a sentence goes on with words of its own behind an option's text."""
+    return _TEXT_GOES_ON.match(text, at) is not None and _CLOSES.match(text, at) is None

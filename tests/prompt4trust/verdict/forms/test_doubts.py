@@ -1,0 +1,33 @@
+"""Verdicts are taken back by a sentence that turns to another option, and not by one that explains."""
+
+from __future__ import annotations
+
+import pytest
+
+from prompt4trust.verdict import Invalid, Verdict, parse_verdict
+from prompt4trust.verdict.forms.doubts import is_taken_back
+
+OPTIONS = {"A": "Pneumothorax", "B": "Pleural effusion", "C": "Consolidation", "D": "Normal"}
+VERDICT = "Answer: B\nConfidence: 85\n"
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["P.S. I meant D.", "No - D.", "Strike that.", "Edit: D", "B cannot be right.", "Hmm, consolidation after all."],
+)
+def test_a_turn_takes_it_back(said: str) -> None:
+    assert is_taken_back(f"{VERDICT}{said}", "B", 9, len(VERDICT), OPTIONS)
+    assert parse_verdict(f"{VERDICT}{said}", OPTIONS) == Invalid("ambiguous")
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["D is less likely.", "A would show a line.", "No pneumothorax.", "A. No line.\nC. No air.", "B is better than C."],
+)
+def test_an_explanation_does_not(said: str) -> None:
+    assert parse_verdict(f"{VERDICT}{said}", OPTIONS) == Verdict("B", 0.85)
+
+
+@pytest.mark.parametrize("behind", [" → D", " > C > A", ", sorry, D", " ❌"])
+def test_nor_is_a_letter_read_that_goes_on_to_another(behind: str) -> None:
+    assert isinstance(parse_verdict(f"Answer: B{behind}\nConfidence: 85", OPTIONS), Invalid)
