@@ -50,7 +50,8 @@ _FORMS = (
     re.compile(rf"选项(?:应该)?(?:是|为|:){_GAP}*+{_CAPITAL}"),
 )
 STANDS = (
-    r"(?: (?:answer|option|choice|fit|match|diagnosis|one))?(?=\s?(?:[.;:!(]|,(?! (?:if|unless|when|only|provided)\b)"
+    r"(?: (?:answer|option|choice|fit|match|diagnosis|one))?(?=\s?(?:[.:!(]|;(?! no\b)|,(?! (?:but only|if|unless"
+    r"|when|only|provided)\b)"
     r"|$)| [—–-] | (?:because|since|given|with(?! (?:option )?\(?(?-i:[A-Z])\b)|as|and|based|here|due|confidence"
     r"|considering|for this)\b)"
 )
@@ -242,7 +243,8 @@ _SENTENCE_START = re.compile(
     r"(?<!\b[ei]\.[ge])(?<!\beg)[.!?;](?=\s)|\n|\b(?:but|however|nevertheless|nonetheless|disagree)\b|但是?|不过", re.I
 )
 _SAY = (
-    r"(?:ask|sa[iy]|stat|claim|writ|wrot|suggest|want|tell|told|mention|propos|insist|think|thought|believ|argu|read)"
+    r"(?:ask|sa[iy]|stat|claim|writ|wrot|suggest|want|tell|told|mention|mark|propos|insist|think|thought|believ|argu"
+    r"|read)"
 )
 _NOT_MEANT = re.compile(
     r"\b(?:doubt\w*|not(?!,)|never|unlikely|whether|unless|cannot|hardly|refuse|wrong|incorrect|false|unsure"
@@ -259,12 +261,13 @@ _NOT_MEANT = re.compile(
     r"|\b(?:form|format|template|example|such as|for instance|placeholder|drafts?|initial\w*"
     r"|preliminary|tentative\w*)\b"
     r"|\b(?:at first|first (?:guess|impression|thought|glance|sight)|previously|earlier)\b"
-    rf"|\b(?:(?<!as an )(?:AI|GPT\S*|ChatGPT|Claude|Gemini|Llama|algorithm|software|system"
+    rf"|\b(?:(?<!as an )(?:AI|GPT\S*|ChatGPT|Bard|Claude|Gemini|Llama|algorithm|software|system"
     rf"|network))\b[^.\n]{{0,40}}\b{_SAY}\w*"
     r"|\b(?:AI|GPT\S*|algorithm|software|system|network) answer\w*"
     r"|\b(?:nobody|no one|premature|tempting|rash|naive)\b|\b(?:one|many|few|some|most)(?: \w+)? (?:might|could"
     r"|would|may)\b"
-    r"|\b(?:distractor|textbook|ground[- ]truth|gold(?:en|[- ]standard)?|true|common|popular|trap|an obvious|typical"
+    r"|\b(?:distractor|textbook|official|ground[- ]truth|gold(?:en|[- ]standard)?|true|common|popular|trap"
+    r"|an obvious|typical"
     r"|usual"
     r"|classic) ?$|\bopposite of (?:the )?$"
     r"|\bno (?:way|evidence|reason|indication|sign|proof|basis)\b|\b(?:ignor|translat|repeat|quot"
@@ -280,6 +283,7 @@ _UNDER_AN_EXAMPLE = re.compile(
 )
 # "B (wrong)", "B - MRI (incorrect)"; and not "B, not A".
 _REFUSED = re.compile(
+    r"[)\]]?(?:,? which I (?:doubt|reject)\b| in (?:the (?:answer )?key\b|\d+ (?:out )?of \d))|"
     r"[^.;,!?\n(\[]{0,40}?[)\]\"'”]?\s?[-–—,:(\[]{1,2}\s?(?:(?:this|that|it|which) )?(?:(?:is"
     r"|was) )?(?:clearly |probably |likely )?"
     r"(?:wrong|incorrect|false|rejected|excluded|ruled out|mistaken|unlikely|a distractor|not (?:correct|right"

@@ -30,9 +30,11 @@ _LEVELS: Final[tuple[tuple[float, re.Pattern[str]], ...]] = (
         0.97,
         lower_case(
             r"\b(?:(?:very|absolutely|completely|totally|entirely|quite|most) (?:certain(?:ly)?|sure)|certainly"
-            r"|certainty|certain|certitude|surely|sure|definite(?:ly)?|definitive(?:ly)?|undoubtedly|indubitably|doubtless(?:ly)?"
+            r"|certainty|certain|certitude|surely|sure|definite(?:ly)?|definitive(?:ly)?|undoubtedly|indubitably"
+            r"|doubtless(?:ly)?"
             r"|no (?:\w{1,12} )?doubts?|(?:without|beyond) (?:\w{1,12} ){0,4}doubts?|unquestionabl[ey]"
-            r"|unequivocal(?:ly)?|unmistakabl[ey]|indisputabl[ey]|undeniabl[ey]|obvious(?:ly)?|clearly|clear|evident(?:ly)?"
+            r"|unequivocal(?:ly)?|unmistakabl[ey]|indisputabl[ey]|undeniabl[ey]|obvious(?:ly)?|clearly|clear"
+            r"|evident(?:ly)?"
             r"|must be"
             r"|conclusive(?:ly)?|of course|guaranteed?|absolute|convinced|positive)\b"
         ),

@@ -18,15 +18,18 @@ _NOUNS = (
 _ABROAD = (
     r"置信度?|信心|把握|可信度|确信|确定性?|概率|可能性|信頼度|確信度?|確率|自信度?|확신도?|자신감|확률|신뢰도|Konfidenz|Sicherheit|sicher\b"
     r"|Wahrscheinlichkeit|confiance\b|certeza\b|confianza\b|probabilidad\b|probabilité\b|seguro\b|sûre?\b"
-    r"|уверен\w{0,6}|достоверност\w{0,3}|вероятност\w{0,3}|ثقة|confidenza|fiducia|certezza|sicurezza|confiança|segurança"
-    r"|seguridad|certitude|zuversicht|vertrauen|gewissheit|zekerheid|vertrouwen|betrouwbaarheid|güven|pewnoś[cć]i?|ufności"
+    r"|уверен\w{0,6}|достоверност\w{0,3}|вероятност\w{0,3}|ثقة|confidenza|fiducia|certezza|sicurezza|confiança"
+    r"|segurança"
+    r"|seguridad|certitude|zuversicht|vertrauen|gewissheit|zekerheid|vertrouwen|betrouwbaarheid|güven|pewnoś[cć]i?"
+    r"|ufności"
     r"|tin cậy|tự tin|chắc chắn|keyakinan|kepercayaan|säkerhet|konfidens|tilltro|विश्वास"
 )
 CUE: Final = rf"(?:\b(?:{_NOUNS})|{_ABROAD})"
 """Pattern of a word beside which a number is one of confidence."""
 
 _NUMERAL = (
-    r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|hundred"
+    r"\b(?:one|two|three|four|five|six|seven|eight|nine|ten|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety"
+    r"|hundred"
     r"|a hundred)\b"
 )
 _GAP = r"[\s:=\"'“”‘’(\[\]|*_>–—,-]"
@@ -37,8 +40,10 @@ CUED_NUMBERS: Final = (
     # As in: my confidence in this answer would be rated as 85.
     lower_case(
         rf"(?:\b(?:confidence|certainty|likelihood|odds|chances)|置信度|信心|把握|可信度|확신|신뢰도|確信度|信頼度)"
-        rf"(?:{_GAP}{{0,4}}(?:level|score|rating|value|percentage|estimate|is|was|of|at|as|would|be|rated|in|for|this|my|the"
-        rf"|that|it|answer|diagnosis|choice|option|correct|right|high|low|moderate|medium|very|boxed|{_ABOUT}|水平|分数|为|是|有)"
+        rf"(?:{_GAP}{{0,4}}(?:level|score|rating|value|percentage|estimate|is|was|of|at|as|would|be|rated|in|for"
+        rf"|this|my|the"
+        rf"|that|it|answer|diagnosis|choice|option|correct|right|high|low|moderate|medium|very|boxed|{_ABOUT}|水平|分数"
+        rf"|为|是|有)"
         rf"){{0,12}}{_GAP}{{0,6}}\s{{0,3}}(?=[\d.<>≥≤≈~★☆⭐百一二三四五六七八九十]|{_NUMERAL})",
     ),
     lower_case(rf"(?:{_ABROAD})(?: ?\(\d{{1,3}} ?[-–] ?\d{{1,3}} ?%?\))?[ :=(\[\"'’”]{{0,4}}(?=\d)"),
@@ -54,12 +59,14 @@ OPINION: Final = lower_case(
 """Words by which a clause gives an opinion, whose shares are then its confidence."""
 
 _MUCH = (
-    r"(?:(?:most|very|highly|quite|fairly|rather|pretty|more|less|extremely|almost|nearly|not|reasonably|absolutely|totally"
+    r"(?:(?:most|very|highly|quite|fairly|rather|pretty|more|less|extremely|almost|nearly|not|reasonably|absolutely"
+    r"|totally"
     r"|completely|entirely|so|too|far from|somewhat|equally) ){0,3}"
 )
 _BOOSTERS = (
     r"clearly|definite(?:ly)?|definitive(?:ly)?|certainly|assuredly|undoubtedly|indubitably|doubtless(?:ly)?|surely"
-    r"|unquestionabl[ey]|unequivocal(?:ly)?|unmistakabl[ey]|indisputabl[ey]|undeniabl[ey]|incontrovertibl[ey]|obvious(?:ly)?"
+    r"|unquestionabl[ey]|unequivocal(?:ly)?|unmistakabl[ey]|indisputabl[ey]|undeniabl[ey]|incontrovertibl[ey]"
+    r"|obvious(?:ly)?"
     r"|evidently|plainly|absolutely|conclusive(?:ly)?|of course|for (?:sure|certain)|without (?:question|fail)|must be"
     r"|no (?:\w{1,12} )?doubts?|(?:without|beyond) (?:a |any |all |the )?(?:\w{1,12} ){0,3}doubts?|impossible"
     r"|guaranteed?|(?:is|was|it's) (?:clear|evident)(?= that)|rest assured|trust me"
@@ -95,7 +102,8 @@ _CHINESE = (
 _EUROPEAN = (
     r"zweifellos|eindeutig|offensichtlich|sicherlich|wahrscheinlich|vermutlich|möglicherweise|vielleicht|certainement"
     r"|sans (?:aucun )?doute|clairement|évidemment|probablement|peut-être|claramente|sin (?:ninguna )?duda"
-    r"|definitivamente|ciertamente|probablemente|posiblemente|quizás?|seguramente|несомненно|очевидно|точно|вероятно|возможно"
+    r"|definitivamente|ciertamente|probablemente|posiblemente|quizás?|seguramente|несомненно|очевидно|точно|вероятно"
+    r"|возможно"
 )
 WORDS: Final = lower_case(rf"\b{_MUCH}(?:{_BOOSTERS}|{_HEDGES}|{_STATES}|{_EUROPEAN})\b|{_CHINESE}")
 """Boosters ("clearly"), hedges ("possibly") and words of a state ("I am sure")."""

@@ -85,7 +85,8 @@ _ANOTHER = re.compile(
     re.IGNORECASE,
 )
 _ATTACHED = re.compile(
-    r"\s?(?:\((?:this is )?(?:the )?(?:confidence |probability ))?(?:for|in|about|that) (?:option )?\(?"
+    r"\s?(?:chance|likelihood|probability) (?:it is|it['’]s|of|for|that it is) (?:option )?\(?(?-i:([A-HJ-Z]))\b"
+    r"|\s?(?:\((?:this is )?(?:the )?(?:confidence |probability ))?(?:for|in|about|that) (?:option )?\(?"
     r"(?-i:([A-HJ-Z]))\b|\s?\((?:option )?(?-i:([A-Z]))\)",
     re.IGNORECASE,
 )
@@ -110,12 +111,16 @@ _NO_SINGLE_NUMBER = re.compile(
     rf"|{_B}?%?{_B}?\(?(?:\d{{1,3}}{_B}?%{_B}?)?CI\b"
     rf"|{_B}?%?{_B}?(?:minus|plus|times|x|×|\*|\+|-){_B}?\.?\d|[- ]?(?:ms|bpm|Hz|kVp?|mAs|degrees?|°|slices?|images?"
     rf"|beats?)\b"
-    rf"|[- ]years?\b|{_B}?%?,?{_B}?\(?(?:at (?:the )?(?:best|most|least|worst)|max\w*|min\w*|tops)\b",
+    rf"|[- ]years?\b|{_B}?%?,?{_B}?\(?(?:at (?:the )?(?:best|most|least|worst)|max\w*|min\w*|tops)\b"
+    rf"|{_B}(?:mg|F|cases|patients|pixels)\b|{_B}?%?{_B}(?:stenosis|as (?:stated|given|claimed)|and (?:falling"
+    rf"|rising|dropping))\b"
+    rf"|{_B}?%?\.{_B}(?:No|Actually|Rather|Wait),? \d|{_B}?%?, (?:wrong|incorrect)\b",
     re.IGNORECASE,
 )
 # The sentence goes on to another number: "80 before, 40 now", "80% - no, 40%", "80 (was 90)".
 _TO_ANOTHER = re.compile(
-    r"\s?%?[^\n.!?\d]{0,50}?\b(?:no|not|before|after|(?:down|up)graded|i\.e\.|that is|given|for|was|from|to|dropping"
+    r"\s?%?[^\n.!?\d]{0,50}?\b(?:no|vs|probably|actually|not|before|after|(?:down|up)graded|i\.e\.|that is|given|for"
+    r"|was|from|to|dropping"
     r"|now"
     r"|then|initially|at first|or|but|minus|plus|falling|rising|lowered|reduced|raised|of the time)(?:\b"
     r"|(?<=\.))[^\n.!?\d]{0,50}?"
@@ -257,7 +262,7 @@ def _cued(text: str, match: re.Match[str], scale: Scale) -> Stated:
             bound = "unknown scale"
     attached = _ATTACHED.match(text, end)
     if attached:
-        letter = attached[1] or attached[2]
+        letter = attached[1] or attached[2] or attached[3]
     value = None
     if top is None and float(number) > 100 and _PUBLISHED.match(text, match.start()):
         number = "100"

@@ -17,8 +17,8 @@ _LETTER = re.compile(r"(?<![\w'’/-])[A-Z](?![\w'’/-])")
 _TURNS = re.compile(
     r"\b(?:updat\w+|edit(?:ed)?|re-?do|re-?doing|revis\w+|correct(?:ion|ed)|strike|scratch|mean|meant|never ?mind|sorry"
     r"|apolog\w+|on balance|hindsight|hmm+|hold on|wait|chang\w+|switch\w*|prefer|rather|(?:second|new|correct"
-    r"|right) answer"
-    r"|final|oops|p\.? ?s|instead|on re\w*)\b|^no\s?[,–—-]",
+    r"|right) (?:answer|choice)"
+    r"|final|oops|replace|let['’]s go|p\.? ?s|instead|on re\w*)\b|^no\s?[,–—-]",
     re.IGNORECASE,
 )
 _BETTER = re.compile(
@@ -31,15 +31,22 @@ _AGAINST = re.compile(
     r"|absen\w+|rather than|over|than|against|instead of"
     r"|wrong|incorrect|neither|nor|never|cannot|would (?:show|need|require|cause|appear|present|look|have|produce"
     r"|be expected)"
-    r"|lacks?|alternative|next|runner-up|second(?! answer)|differential|possible|possibility|remains?|could|might"
+    r"|lacks?|alternative|next|runner-up|second(?! (?:answer|look))|differential|possible|possibility|remains?|could"
+    r"|might"
     r"|may|unless|if)\b"
     r"|n['’]t\b|\bno (?:sign|evidence|sug|fea|find|ind)",
     re.IGNORECASE,
 )
 _GIVEN_UP = re.compile(
     r"\b(?:never ?mind|strike that|take back|i meant|i mean [A-Z]\b|let me (?:redo|start over|try again)"
-    r"|that(?:['’]s| is| was) (?:wrong|incorrect|not right))\b",
+    r"|that(?:['’]s| is| was) (?:wrong|incorrect|not right)|ignore the above|please disregard|self-check failed"
+    r"|above (?:was|is|values are) (?:an? (?:placeholder|test)|made up|placeholder)|this was (?:only |just )?a test"
+    r"|not sure about (?-i:[A-Z]) any ?more|i should have said|(?:is|are) made up)\b",
     re.IGNORECASE,
+)
+# Whatever the sentence denies besides: "looking again, I see consolidation, not effusion".
+_LOOKS_AGAIN = re.compile(
+    r"\b(?:look(?:ing)? again|on (?:a |the )?(?:second|closer) (?:look|reading|glance))\b", re.IGNORECASE
 )
 _AT_ONCE = re.compile(
     r"[\s)\]\"'”]{0,3}(?:[❌✗✘☒🚫]|(?:→|->|=>|>)\s?[(\[]?[A-Z](?![^\W_])|[,(–—-]? ?(?:then|no,|sorry,|or rather|rather"
@@ -47,7 +54,7 @@ _AT_ONCE = re.compile(
     r"|make (?:that|it)),?\s[^.\n]{0,12}?[(\[]?(?-i:[A-Z])(?![^\W_]))",
     re.IGNORECASE,
 )
-_VERB = re.compile(r" (?:is|was|seems?|fits|cannot|can|does|looks|appears|should|must|would|may|might|could)\b")
+_VERB = re.compile(r" (?:it is|is|was|seems?|fits|cannot|can|does|looks|appears|should|must|would|may|might|could)\b")
 # What the confidence is in: "80% confident this is consolidation".
 _OF_WHAT = re.compile(
     r",? ?(?:that |in |of |about |for )?(?:(?:it|this|the [a-z]+|there)(?:['’]s| is) )?[^.!?;\n,]{0,80}"
@@ -120,6 +127,8 @@ def _turns(sentence: str, answer: str, options: Mapping[str, str]) -> bool:
     flat = sentence.lower()
     others = {letter for letter in letters if letter in options and letter != answer}
     named = {letter for letter, said in options.items() if letter != answer and len(said) > 3 and said.lower() in flat}
+    if (others | named) and _LOOKS_AGAIN.search(sentence):
+        return True
     if not others | named or _AGAINST.search(sentence):
         return False
     own = options.get(answer, "").lower()
