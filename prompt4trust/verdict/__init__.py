@@ -16,6 +16,7 @@ from prompt4trust.verdict.confidences import Scale, stated_confidences
 from prompt4trust.verdict.forms.foreign_doubts import is_left_open
 from prompt4trust.verdict.forms.languages import in_english
 from prompt4trust.verdict.forms.numerals import in_digits
+from prompt4trust.verdict.forms.shorthand import in_full
 from prompt4trust.verdict.forms.tables import with_labels, without_tables
 from prompt4trust.verdict.guesses import Guess, read_guesses
 from prompt4trust.verdict.json_reply import read_object, without_json
@@ -155,7 +156,7 @@ def _plain(text: str, options: Mapping[str, str], sources: list[str]) -> str | I
         return Invalid("ambiguous")
     plain = without_echoes(without_markup(named, blanks=bool(options)), sources)
     if options:  # an open question's answer is kept as it was written
-        plain = in_digits(with_labels(plain, options, options.values()))
+        plain = in_full(in_digits(with_labels(plain, options, options.values())), options.values())
     plain = without_tables(plain, options)
     in_one_language = in_english(plain)
     said = without_quotations(in_one_language)
@@ -172,7 +173,7 @@ def _reads_as_a_verdict(source: str, options: Mapping[str, str]) -> bool:
     plain = in_digits(without_markup(source))
     if not _DIGIT.search(plain):
         return False
-    plain = in_english(plain)
+    plain = in_english(in_full(plain))
     return bool(next(stated_confidences(plain, "per-cent"), None)) and not isinstance(
         claims_of(plain, options, by_text=False), Invalid
     )

@@ -290,6 +290,12 @@ _REFUSED = re.compile(
     r"|sure|true|likely))\b",
     re.IGNORECASE,
 )
+# "C, unless the film is rotated, then B": an answer on condition is none.
+_ON_CONDITION = re.compile(
+    r"[^.;!?\n]{0,100}?\b(?:unless|provided|except (?:if|when|where)|only (?:if|when)|(?:as|so) long as)\b"
+    r"|[)\]\"'”]?(?:\s?\([^()\n]{0,80}\))?,? (?:if\b(?! (?:I|you|we|forced|pressed|any)\b)|assuming\b)",
+    re.IGNORECASE,
+)
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n|[!?]")
 # "... with confidence 95 is what you want": the whole sentence is spoken of, not spoken.
 _SPOKEN_OF = re.compile(
@@ -314,6 +320,8 @@ def is_meant(text: str, start: int, at: int) -> bool:
     before = text[max(start - _BEFORE, 0) : start]
     *_, began = [0, *(found.end() for found in _SENTENCE_START.finditer(before))]
     if _NOT_MEANT.search(before[began:]) or _UNDER_AN_EXAMPLE.search(before) or _REFUSED.match(text, at + 1):
+        return False
+    if _ON_CONDITION.match(text, at + 1):
         return False
     end = _SENTENCE_END.search(text, at + 1, at + 1 + _BEFORE)
     sentence = text[at : end.start() if end else at + _BEFORE]

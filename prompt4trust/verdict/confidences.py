@@ -30,7 +30,10 @@ _NEGATED = (
 # Words right before "confidence" that make it one in something else than the answer.
 _IN_SOMETHING_ELSE = re.compile(
     r"\b(?:quality|image|picture|technical|technique|segmentation|detection|localization|localisation|positioning|OCR"
-    r"|annotation|measurement|registration|acquisition|laterality|second|alternative|runner-up)(?:['’]s)?:? $",
+    r"|annotation|measurement|registration|acquisition|laterality|second|alternative|runner-up"
+    # One that is wished, asked for, another's or of many.
+    r"|desired|wanted|intended|needed|necessary|required|hoped-for|ideal|target|goal|threshold|cut-?off|baseline|minim\w+"
+    r"|maxim\w+|expected|human|mean|median|average|typical|usual|default|historical)(?:['’]s)?:? $",
     re.IGNORECASE,
 )
 _CUED = re.compile(
@@ -149,6 +152,8 @@ _OF_THE_CONTRARY = re.compile(
     r"|(?:in|of|about|regarding|for) (?:the )?(?:image|picture|film|scan|technical|technique|positioning"
     r"|quality|segmentation|measurement)(?:['’]s)?"
     r"(?: quality| positioning)?(?=[.,;\n)]|$)"
+    r"|(?:in|of|about|regarding|for) (?:the |my |its )?(?:quality|sharpness|exposure|adequacy|resolution|acquisition"
+    r"|positioning|technique|laterality|orientation|legibility|completeness) of\b"
     r"|[^.\n;,]{0,50}?\b(?:error|wrong|incorrect|mistaken)\b)",
     re.IGNORECASE,
 )

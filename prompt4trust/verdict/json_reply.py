@@ -77,6 +77,7 @@ _ANSWER_KEYS = frozenset(
 _CONFIDENCE_KEYS = frozenset(
     {"confidence", "confidence_score", "confidence_level", "certainty", "probability", "置信度"}
 )
+_PER_CENT_KEYS = frozenset({"confidence_percent", "confidence_percentage", "confidence_pct"})
 _WRAPPERS = frozenset({"arguments", "parameters", "args", "input", "function", "result", "output", "response"})
 _LARGEST_JSON = 100_000
 _MOST_OBJECTS = 8
@@ -129,6 +130,7 @@ def _as_lines(pairs: _Pairs) -> str | None:
         return None
     answers = {_answer_of(value) for key, value in pairs if _names_an_answer(key)}
     stated = {value if isinstance(value, str) else "none" for key, value in pairs if _names_a_confidence(key)}
+    stated |= {_in_per_cent(value) for key, value in pairs if _plain(key) in _PER_CENT_KEYS}
     if len(answers) > 1 or len(stated) > 1:
         return None
     if not answers:
@@ -204,6 +206,12 @@ def _names_an_answer(key: str) -> bool:
 
 def _names_a_confidence(key: str) -> bool:
     return _plain(key) in _CONFIDENCE_KEYS or is_confidence_label(key.strip())
+
+
+def _in_per_cent(value: object) -> str:
+    """Write a number that its field's name calls per cent; none where it may be a share all the same."""
+    number = value.removesuffix("%").strip() if isinstance(value, str) else ""
+    return f"{number}%" if re.fullmatch(r"\d{1,3}(?:\.\d+)?", number) and float(number) > 1 else "none"
 
 
 def _plain(key: str) -> str:

@@ -1,15 +1,16 @@
 """Answers to questions of yes or no, and of a number, in the words in which they are given.
 
-"Yes, there is cardiomegaly" and "No, there is no fracture" begin with the option's text and go on with a sentence that
-agrees; "Answer: 3" gives an option's text that is a number. Both are looked for where nothing plainer is claimed.
+"Yes, there is cardiomegaly" and "Answer: No. There is no fracture" begin with the option's text and go on with a sentence
+that agrees; "Answer: 3" gives an option's text that is a number. Both are looked for where nothing plainer is claimed.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from itertools import islice
 
-from prompt4trust.verdict.answers import CUE, Claim, is_meant
+from prompt4trust.verdict.answers import CUE, MOST_CLAIMS, Claim, is_meant
 
 # Courtesies and refusals begin with the same words: "Yes, there is an image", "No, there is no doubt".
 _OTHERWISE = (
@@ -22,22 +23,30 @@ _OTHERWISE = (
     r"|text|labels?|views?|data|context|history|patients?|some|much|more|many|uncertain\w*|risks?|unlikely"
     r"|quality|answers?|confiden\w*)\b)"
 )
+# At the reply's beginning, or behind its label.
+_BEGINS = r"(?:\A\W{0,3}|^(?P<label>(?:final |my )?answer) ?[:=] ?)"
 _CLOSES = r"(?=[.!](?:\s|\Z)|\n)"
 _SURE_NEXT = (
     r"(?=[.!]?\s{0,2}(?:(?:my )?(?:confidence|certainty)|I(?:['’]m| am) (?:about |around |roughly )?\d|\d{1,3} ?%))"
 )
+# What a clause that says no more than yes may not hold: a denial, and what makes a finding another or none.
+_DENIES = (
+    r"(?![^.\n]*(?:n['’]t|\b(?:or|no|not|never|without|neither|nor|absen\w+|cannot|lack|loss|normal|intact"
+    r"|unremarkable|mimic\w*|resol\w+|heal\w+|exclu\w+|ruled|wrong|mistak\w+|negative|free|requests?|tasks?|instructions?"
+    r"|prompts?|messages?|inputs?|points?|concerns?)\b))"
+)
 _YES = re.compile(
-    rf"\A\W{{0,3}}(?P<said>yes), {_OTHERWISE}(?![^.\n]*(?:n['’]t|\b(?:or|no|not|never|without|neither|nor"
-    rf"|absen\w+|cannot)\b))"
-    r"there (?:is|are) [^.!?;:\n]{2,120}" + _CLOSES + _SURE_NEXT,
-    re.IGNORECASE,
+    rf"{_BEGINS}(?P<said>yes)[,.] {_OTHERWISE}{_DENIES}(?:there (?:is|are) [^.!?;:\n]{{2,120}}"
+    rf"|(?:an?|the) [^.,!?;:()\n]{{2,60}}? (?:is|are) (?:visible|seen|present|noted))" + _CLOSES + _SURE_NEXT,
+    re.IGNORECASE | re.MULTILINE,
 )
 _NO = re.compile(
-    rf"\A\W{{0,3}}(?P<said>no), {_OTHERWISE}(?![^.\n]*\b(?:cannot|can['’]t|could|unable|without|exclude)\b)"
-    r"(?:there (?:is|are) (?:no|not)|there (?:is|are)n['’]t|I (?:do not|don['’]t) see|no)"
-    r" [^.!?;:\n]{2,120}" + _CLOSES + _SURE_NEXT,
-    re.IGNORECASE,
+    rf"{_BEGINS}(?P<said>no)[,.] {_OTHERWISE}(?![^.\n]*\b(?:cannot|can['’]t|could|unable|without|exclude)\b)"
+    r"(?:(?:there (?:is|are) (?:no|not)|there (?:is|are)n['’]t|I (?:do not|don['’]t) see|no) [^.!?;:\n]{2,120}"
+    r"|there (?:is not|are not|are none|is none|(?:is|are)n['’]t(?: any)?))" + _CLOSES + _SURE_NEXT,
+    re.IGNORECASE | re.MULTILINE,
 )
+_LABEL = re.compile(r"^(?:final |my )?answer ?[:=]", re.IGNORECASE | re.MULTILINE)
 _NUMBER = re.compile(
     rf"{CUE}(?P<said>\d{{1,3}})(?=\.?(?:\s?$|\n| (?:(?:my |and |with )?confidence))|, ?(?:and "
     rf"|with )?(?:my )?confidence|;"
@@ -63,14 +72,16 @@ def claims_in_plain_words(text: str, options: Mapping[str, str]) -> Iterator[Cla
     """
     letters = {option.strip(" .").lower(): letter for letter, option in options.items()}
     if letters.keys() == {"yes", "no"}:
-        found = [match for match in (_YES.match(text), _NO.match(text)) if match]
+        found = [match for form in (_YES, _NO) for match in islice(form.finditer(text), MOST_CLAIMS)]
     elif len(letters) == len(options) and all(re.fullmatch(r"[1-9]?\d", option) for option in letters):
         found = list(_NUMBER.finditer(text)) if all(letter.isalpha() for letter in options) else []
     else:
         return
     answers = {match["said"].lower() for match in found}
+    several = len(answers) > 1 or (not letters.keys() - {"yes", "no"} and len(_LABEL.findall(text)) > 1)
     for match in found:
         at, end = match.span("said")
         if match["said"].lower() in letters:
-            meant = is_meant(text, match.start(), at) if match.re is _NUMBER else True
-            yield Claim(match.start(), at, end, letters[match["said"].lower()], len(answers) > 1, meant)
+            announced = match.re is _NUMBER or match["label"] is not None
+            meant = not announced or is_meant(text, match.start(), at)
+            yield Claim(match.start(), at, end, letters[match["said"].lower()], several, meant)
