@@ -40,14 +40,15 @@ CUED_NUMBERS: Final = (
     # As in: my confidence in this answer would be rated as 85.
     lower_case(
         rf"(?:\b(?:confidence|certainty|likelihood|odds|chances)|置信度|信心|把握|可信度|확신|신뢰도|確信度|信頼度)"
-        rf"(?:{_GAP}{{0,4}}(?:level|score|rating|value|percentage|estimate|is|was|of|at|as|would|be|rated|in|for"
-        rf"|this|my|the"
+        rf"(?:{_GAP}{{0,4}}(?:level|score|rating|value|percentage|percent|pct|estimate|is|was|of|at|as|would|be|rated"
+        rf"|in|for|this|my|the"
         rf"|that|it|answer|diagnosis|choice|option|correct|right|high|low|moderate|medium|very|boxed|{_ABOUT}|水平|分数"
         rf"|为|是|有)"
         rf"){{0,12}}{_GAP}{{0,6}}\s{{0,3}}(?=[\d.<>≥≤≈~★☆⭐百一二三四五六七八九十]|{_NUMERAL})",
     ),
     lower_case(rf"(?:{_ABROAD})(?: ?\(\d{{1,3}} ?[-–] ?\d{{1,3}} ?%?\))?[ :=(\[\"'’”]{{0,4}}(?=\d)"),
-    lower_case(r"(?:^|\n|[,;|] ?)[\"' ]{0,3}(?:probability|score|conf|prob|p)[\"' ]{0,2}[:=(][\"' ]{0,3}"),
+    lower_case(r"(?:^|\n|[,;|] ?)[\"' ]{0,3}(?:probability|score|prob|p)[\"' ]{0,2}[:=(][\"' ]{0,3}"),
+    lower_case(r"\bconf\.?[\"' ]{0,2}(?:->|=>|[:=(])[\"' ]{0,3}"),
     lower_case(rf"\b(?:I am|I'm|I’m|I'd be|I would be)(?: {_ABOUT})? (?=\d{{1,3}} ?%)"),
 )
 """Patterns behind which a number of confidence follows at once."""

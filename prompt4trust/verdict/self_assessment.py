@@ -159,12 +159,12 @@ _JOINED = lower_case(
 _SURE_BEHIND = lower_case(
     rf"[\s)\]\"'’”-]{{0,3}}(?:of |in |的|points? of |de |di |d['’]|op )?{CUE}(?! (?:interval|limit|bound|band|region))"
 )
-_BY_LETTER = lower_case(r"(?<![\w'’-])[a-z](?:[)\[\].:,|–—=(\s\"'“”’-]|->|→|是|为){1,6}(?=[\d.<>≈~])")
+_BY_LETTER = lower_case(r"(?<![\w'’-])(?:[a-z]|yes)(?:[);\[\].:,|–—=(\s\"'“”’-]|->|→|是|为){1,6}(?=[\d.<>≈~])")
 _OWN_LINE = lower_case(r"[\s)\]|.\"'}]{0,6}(?:$|\n)")
 
 
 def _beside_letters(plain: str) -> Iterator[Span]:
-    """Yield the shares that stand behind a letter, as "B (85%)", or make up a line with it, as "B, 85"."""
+    """Yield the shares that stand behind a letter or yes, as "B (85%)", or make up a line with it, as "B, 85"."""
     for letter in _BY_LETTER.finditer(plain):
         number = _NUMBER.match(plain, letter.end())
         if number is None:

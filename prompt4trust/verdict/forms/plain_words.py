@@ -1,6 +1,6 @@
 """Answers to questions of yes or no, and of a number, in the words in which they are given.
 
-"Yes, there is cardiomegaly" and "Answer: No. There is no fracture" begin with the option's text and go on with a sentence
+"Yes, there is cardiomegaly" and "Answer: No. There is none" begin with the option's text and go on with a sentence
 that agrees; "Answer: 3" gives an option's text that is a number. Both are looked for where nothing plainer is claimed.
 """
 

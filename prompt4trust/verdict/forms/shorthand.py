@@ -36,7 +36,8 @@ _SENTENCES = (
     (
         re.compile(
             rf"{_STARTS}there(?: is|['’]s) (?:about |roughly )?an? (?:about |roughly )?(?P<share>{_MORE_LIKELY})"
-            rf" {_CHANCE} that (?:the (?:correct |right )?answer is {_LETTER}|{_LETTER.replace('letter', 'other')} {_RIGHT}){_ENDS}",
+            rf" {_CHANCE} that (?:the (?:correct |right )?answer is {_LETTER}"
+            rf"|{_LETTER.replace('letter', 'other')} {_RIGHT}){_ENDS}",
             _FLAGS,
         ),
         re.compile(rf"\b{_CHANCE} (?:that|of)\b", re.IGNORECASE),

@@ -51,8 +51,9 @@ def test_yes_and_a_number_of_two_digits_are_a_verdict_and_nothing_near_it(said: 
 def test_a_question_that_abbreviates_a_verdict_leads_and_such_numbers_are_left_out_of_what_people_read() -> None:
     asked = {"options": {"A": "Mass", "B": "Cyst"}, "question": "Ans: B, Conf: 99. Agreed?"}
     assert parse_verdict("Answer: B. Confidence: 90", **asked) == Invalid("leading_question")  # type: ignore[arg-type]
-    for said in ("Target confidence: 84", "I'm fairly sure: 84%", '{"confidence_percent": 84}', "Ans: C, Conf: 84"):
-        assert "84" not in mark_self_assessments(said).replace("[unchecked: 84", ""), said
+    for said in ("Target confidence: 84", '{"confidence_percent": 84}', "Ans: C, Conf: 84", "Conf.: 84"):
+        assert "84" not in mark_self_assessments(said), said
+    assert mark_self_assessments("I'm fairly sure: 84%") == "I'm [unchecked: fairly sure]: [unchecked: 84%]"
 
 
 @pytest.mark.parametrize(
