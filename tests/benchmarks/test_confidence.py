@@ -68,7 +68,9 @@ def test_a_row_of_a_better_signal_is_better_by_the_same_procedure() -> None:
     auroc, answered = less["auroc"], less["answered_at_10"]
     assert isinstance(auroc, dict)
     assert isinstance(answered, dict)
+    assert auroc["low"] is not None
     assert auroc["low"] > 0
+    assert answered["value"] is not None
     assert answered["value"] >= 0
     figures = sharp.as_json()
     assert figures["n"] == 300
