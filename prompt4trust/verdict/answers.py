@@ -292,8 +292,11 @@ _REFUSED = re.compile(
 )
 # "C, unless the film is rotated, then B": an answer on condition is none.
 _ON_CONDITION = re.compile(
-    r"[^.;!?\n]{0,100}?\b(?:unless|provided|except (?:if|when|where)|only (?:if|when)|(?:as|so) long as)\b"
-    r"|[)\]\"'”]?(?:\s?\([^()\n]{0,80}\))?,? (?:if\b(?! (?:I|you|we|forced|pressed|any)\b)|assuming\b)",
+    r"[^.;!?\n]{0,100}?\b(?:unless|provided|except (?:if|when|where)|only (?:if|when)|(?:as|so) long as"
+    r"|depending on|or,? if)\b"
+    r"|[^.;!?\n]{0,80}?[,;.] ?(?:unless\b|(?:or )?(?:else|otherwise),? (?:option )?\(?(?-i:[A-Z])(?![^\W_]))"
+    r"|[^.;!?\n]{0,80}?\bwhen\b[^.;!?\n]{1,60}? (?-i:[A-Z]) (?:when|if)\b"
+    r"|[)\]\"'”]?(?:\s?\([^()\n]{0,80}\))?,? \(?(?:if\b(?! (?:I|you|we|forced|pressed|any)\b)|assuming\b)",
     re.IGNORECASE,
 )
 _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n|[!?]")

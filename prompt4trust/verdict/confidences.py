@@ -32,7 +32,7 @@ _IN_SOMETHING_ELSE = re.compile(
     r"\b(?:quality|image|picture|technical|technique|segmentation|detection|localization|localisation|positioning|OCR"
     r"|annotation|measurement|registration|acquisition|laterality|second|alternative|runner-up"
     # One that is wished, asked for, another's or of many.
-    r"|desired|wanted|intended|needed|necessary|required|hoped-for|ideal|target|goal|threshold|cut-?off|baseline|minim\w+"
+    r"|desired|wanted|intended|needed|necessary|required|hoped-for|ideal|target|reach|attain|need|goal|threshold|cut-?off|baseline|minim\w+"
     r"|maxim\w+|expected|human|mean|median|average|typical|usual|default|historical)(?:['’]s)?:? $",
     re.IGNORECASE,
 )
@@ -100,7 +100,8 @@ _NO_SINGLE_NUMBER = re.compile(
     r"|以上|以下|以内|未満|超|多|成|折|分中|分之"
     r"|[- ]?(?:odd|something|plus)\b|,? ?(?:or )?(?:maybe|perhaps|possibly|rather|now) \d|\s?(?:→|->|=>)\s?\d"
     r"|[↑↓?]|:\d"
-    rf"|{_B}?%?{_B}?\(?(?:if|unless|assuming)\b|{_B}?\(\d ?=|{_B}?in{_B}?\d"
+    rf"|{_B}?%?{_B}?\(?(?:if|unless|assuming)\b"
+    rf"|{_B}?%?,?{_B}?\(?(?:unless|provided|as long as)\b|{_B}?\(\d ?=|{_B}?in{_B}?\d"
     rf"|{_B}?(?:[cm]m|ml|kg|HU|kV|years?|months?|weeks?|days?|hours?)\b"
     rf"|{_B}?/|{_B}?stars?\b|\.\d|(?:st|nd|rd|th)\b|{_B}?=|-?{_B}?point\b|{_B}?of\b|[^.\n\d]{{0,40}}\b(?:scale"
     rf"|likert)\b"

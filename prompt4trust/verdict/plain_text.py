@@ -92,7 +92,7 @@ _MARKUP = (
         ),
         "\n",
     ),
-    (re.compile(r"<final>\s?\(?([A-Za-z])\)?\.?\s?</final>", re.IGNORECASE), r"\n answer: \1\n"),
+    (re.compile(r"<final>\s?\(?([A-Za-z])\)?\.?\s?</final>", re.IGNORECASE), r" answer: \1\n"),
     # A place for a letter or a number, filled: "Answer: <B>". A tag that is closed is none.
     (
         re.compile(

@@ -41,11 +41,17 @@ _YES = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _NO = re.compile(
-    rf"{_BEGINS}(?P<said>no)[,.] {_OTHERWISE}(?![^.\n]*\b(?:cannot|can['’]t|could|unable|without|exclude)\b)"
+    rf"{_BEGINS}(?P<said>no)[,.] {_OTHERWISE}(?![^.\n]*\b(?:cannot|can['’]t|could|unable|without|exclude|normal)\b)"
     r"(?:(?:there (?:is|are) (?:no|not)|there (?:is|are)n['’]t|I (?:do not|don['’]t) see|no) [^.!?;:\n]{2,120}"
     r"|there (?:is not|are not|are none|is none|(?:is|are)n['’]t(?: any)?))" + _CLOSES + _SURE_NEXT,
     re.IGNORECASE | re.MULTILINE,
 )
+# The line before, where it makes the answer somebody else's; and words that turn to the other one.
+_ANOTHERS = re.compile(
+    r"\b(?:drafts?|formats?|templates?|examples?|students?|reports?|readers?|wrote|reads|said|says|textbook)\b[^\n]*\n\Z",
+    re.IGNORECASE,
+)
+_TURNED = re.compile(r"\b(?:sorry|actually|rather|wait|meant|instead|correction)\b[,:]? (?:yes|no)\b", re.IGNORECASE)
 _LABEL = re.compile(r"^(?:final |my )?answer ?[:=]", re.IGNORECASE | re.MULTILINE)
 _NUMBER = re.compile(
     rf"{CUE}(?P<said>\d{{1,3}})(?=\.?(?:\s?$|\n| (?:(?:my |and |with )?confidence))|, ?(?:and "
@@ -84,4 +90,10 @@ def claims_in_plain_words(text: str, options: Mapping[str, str]) -> Iterator[Cla
         if match["said"].lower() in letters:
             announced = match.re is _NUMBER or match["label"] is not None
             meant = not announced or is_meant(text, match.start(), at)
+            meant = meant and not (match.re is not _NUMBER and _is_undone(text, match.start()))
             yield Claim(match.start(), at, end, letters[match["said"].lower()], several, meant)
+
+
+def _is_undone(text: str, at: int) -> bool:
+    """Whether the line before a yes or no makes it another's, or the text turns to the other one."""
+    return bool(_ANOTHERS.search(text, max(at - 120, 0), at) or _TURNED.search(text))

@@ -16,7 +16,7 @@ _OPENS = (
     r"|(?<!(?-i:[a-z])\. )(?<=[.!?] ))"
 )
 _LABELS = (
-    (re.compile(rf"{_OPENS}ans\.?(?={_ARROW}\S)", re.IGNORECASE | re.MULTILINE), "Answer"),
+    (re.compile(rf"(?<![,;] ){_OPENS}ans\.?(?={_ARROW}\S)", re.IGNORECASE | re.MULTILINE), "Answer"),
     (re.compile(rf"{_OPENS}conf\.?(?={_ARROW}[\d.~])", re.IGNORECASE | re.MULTILINE), "Confidence"),
 )
 # "=>" may be meant for "at least"; where the answer stands behind the same arrow, it parts a label from its value.
@@ -59,6 +59,8 @@ _SENTENCES = (
         re.compile(r"\b(?:probability|likelihood)\b", re.IGNORECASE),
     ),
 )
+# Another letter, or a denial, beside such a sentence.
+_ELSE = re.compile(r"(?<![\w'’-])[B-HJ-Z](?![\w'’-])|[.!\n] ?(?:[Nn]o|[Nn]ot|[Ww]rong|[Ff]alse|[Ii]ncorrect|[Bb]ut)\b")
 _SURE = r"(?:sure|confident|certain)"
 _SURENESS = re.compile(
     rf"(?:{_STARTS}|(?<=\band ))I(?: am|['’]m) "
@@ -102,6 +104,8 @@ def in_full(text: str, texts: Collection[str] = ()) -> str:
         found = sentence.search(text)
         if found and len(kind.findall(text)) == 1:
             said = found.groupdict()
+            if _ELSE.search(text[: found.start()]) or _ELSE.search(text, found.end()):
+                continue
             plain = f"The answer is {said['letter'] or said.get('other')} with confidence {found['share']}"
             text = text[: found.start()] + plain + text[found.end() :]
     text = _SURENESS.sub(_said_of_sureness, text)
