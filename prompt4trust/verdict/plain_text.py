@@ -117,7 +117,7 @@ _MARKUP = (
         re.compile(r"^[#_\- ]*+((?:final |my )?(?:answer|confidence)(?: level| score)?)[_: ]*+\n", re.I | re.M),
         r"\1: ",
     ),
-    (re.compile(r"^#+ ?", re.MULTILINE), ""),
+    (re.compile(r"^ *+#+ ?", re.MULTILINE), ""),
     (
         re.compile(
             r"(confidence(?: level| score)?),? \(?on a scale (?:of |from )?(\d{1,3}) ?(?:-|–|to) ?(\d{1,3})\)?", re.I

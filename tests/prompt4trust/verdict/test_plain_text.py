@@ -31,6 +31,7 @@ def test_a_text_without_markup_is_read_as_the_patterns_would(text: str, blanks: 
         ("**B**", "B"),
         ("two  blanks", "two blanks"),
         ("# Answer", "Answer"),
+        ("`# Answer", "Answer"),
         ("\\boxed{C}", "answer: C}"),
         ("答案：B", "答案:B"),
     ],
