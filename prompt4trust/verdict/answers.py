@@ -36,13 +36,14 @@ _CAPITAL = r"(?=(?-i:([A-Z])))"
 _FORMS = (
     re.compile(rf"{CUE}(?:(?:the\s++)?{CUE})?+{_OPTION}{_LETTER}", re.IGNORECASE),
     re.compile(
-        r"\b(?:(?:correct|right|best|selected|chosen|final|preferred|my) (?:option|choice|letter"
-        r"|selection|pick|guess)(?: here)?"
+        r"\b(?:(?:correct|right|best|selected|chosen|final|preferred|my|most (?:appropriate|fitting|suitable))"
+        r" (?:option|choice|letter|selection|pick|guess)(?: here)?"
         rf"|^(?:choice|option|guess|selection|prediction))(?: is| would be| ?[:=]){_GAP}*+{_OPTION}{_CAPITAL}",
         re.IGNORECASE | re.MULTILINE,
     ),
     re.compile(
-        r"\bI(?:'d|’d| would|'ll|’ll| will|'m| am)? (?:choose|select|pick|go(?:ing)? with|say|answer|opt for)\b"
+        r"\bI(?:'d|’d| would|'ll|’ll| will|'m| am)?(?: going to)? (?:choose|select|pick|go(?:ing)? with|say|answer"
+        r"|opt for)\b"
         rf"{_GAP}*+{_OPTION}{_CAPITAL}",
         re.IGNORECASE,
     ),
@@ -58,7 +59,7 @@ STANDS = (
 """Pattern of what may stand behind "option B is correct": an end or a reason, and no more ("correct only in part")."""
 # The letter comes first, and the verb confirms it.
 _CONFIRMED = re.compile(
-    r"(?:\b(?:option|choice) ?|^|(?<=[.;!,] ))\(?(?-i:([A-Z]))\)?(?: ?\([^()\n]{0,80}\))? is (?:clearly )?"
+    r"(?:\b(?:option|choice|answer) ?|^|(?<=[.;!,] ))\(?(?-i:([A-Z]))\)?(?: ?\([^()\n]{0,80}\))? is (?:clearly )?"
     rf"(?:the )?(?:most likely |most appropriate )?(?:correct|right|best){STANDS}|选项 ?(?-i:([A-Z])) ?(?:是"
     r"|为)?(?:正确|对)",
     re.IGNORECASE | re.MULTILINE,
