@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 
+from prompt4trust.verdict.plain_text import last_sentence
+
 _GAP = r"""[\s_"'“”‘’«»:=(\[{]"""
 _SURE = (
     r"(?:(?:most likely|likely|probably|clearly|therefore|thus|definitely|certainly|hence|indeed|best|then"
@@ -322,8 +324,11 @@ def is_meant(text: str, start: int, at: int) -> bool:
         False where it is doubted, denied, supposed, asked, reported of others, or an example or draft.
     """
     before = text[max(start - _BEFORE, 0) : start]
-    *_, began = [0, *(found.end() for found in _SENTENCE_START.finditer(before))]
-    if _NOT_MEANT.search(before[began:]) or _UNDER_AN_EXAMPLE.search(before) or _REFUSED.match(text, at + 1):
+    if (
+        _NOT_MEANT.search(last_sentence(before, _SENTENCE_START))
+        or _UNDER_AN_EXAMPLE.search(before)
+        or _REFUSED.match(text, at + 1)
+    ):
         return False
     if _ON_CONDITION.match(text, at + 1):
         return False

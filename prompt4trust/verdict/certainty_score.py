@@ -10,7 +10,7 @@ from typing import Final
 
 from prompt4trust.verdict.certainty_words import LEVELS, WORDS, lower_case
 from prompt4trust.verdict.even_text import EvenText
-from prompt4trust.verdict.plain_text import without_thoughts
+from prompt4trust.verdict.plain_text import has_words, without_thoughts
 from prompt4trust.verdict.self_assessment import LONGEST, self_assessments
 
 _LEVELS: Final[tuple[tuple[float, re.Pattern[str]], ...]] = (
@@ -109,7 +109,7 @@ def certainty_score(
 
     @cache
     def is_echo(found: str) -> bool:
-        return re.search(rf"(?<!\w){re.escape(found)}(?!\w)", sources) is not None
+        return has_words(sources, found)
 
     def is_of_another(start: int, end: int) -> bool:
         clause = even.lower[start:end]

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Literal
 
+from prompt4trust.verdict.plain_text import last_sentence
+
 Scale = Literal["per-cent", "probability"]
 """Meaning of a bare number: per cent (1 is .01), or a probability (1 is certainty)."""
 
@@ -236,16 +238,15 @@ def _is_anothers(text: str, at: int) -> bool:
     before = text[max(at - 80, 0) : at]
     if _IN_SOMETHING_ELSE.search(before):
         return True
-    *_, began = [0, *(found.end() for found in _SENTENCE_START.finditer(before))]
-    return bool(_ANOTHER.search(before[began:]))
+    return _ANOTHER.search(last_sentence(before, _SENTENCE_START)) is not None
 
 
 def _is_unreal(text: str, match: re.Match[str]) -> bool:
     """Whether the sentence around a confidence tells of one that is not had."""
     before = text[max(match.start() - 80, 0) : match.start()]
-    *_, began = [0, *(found.end() for found in _SENTENCE_START.finditer(before))]
+    ahead = last_sentence(before, _SENTENCE_START)
     end = _SENTENCE_START.search(text, match.end(), match.end() + 60)
-    return bool(_UNREAL.search(before[began:] + text[match.start() : end.start() if end else match.end() + 60]))
+    return bool(_UNREAL.search(ahead + text[match.start() : end.start() if end else match.end() + 60]))
 
 
 def _cued(text: str, match: re.Match[str], scale: Scale) -> Stated:

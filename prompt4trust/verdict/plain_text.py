@@ -226,3 +226,27 @@ def _mask_of(quotation: re.Match[str]) -> str:
     if not _CLAIMING.search(quoted):
         return quoted
     return f"{MASK}." if quoted[-2:-1] in ".!?" else MASK
+
+
+# --- Parts that several readings look for ----------------------------------------------------------------------------
+
+
+def has_words(text: str, words: str) -> bool:
+    """Whether words stand in a text, and not within longer ones; both in one case.
+
+    Example:
+        >>> has_words("no effusion.", "effusion"), has_words("effusions", "effusion")
+        (True, False)
+    """
+    return re.search(rf"(?<!\w){re.escape(words)}(?!\w)", text) is not None
+
+
+def last_sentence(text: str, starts: re.Pattern[str]) -> str:
+    r"""Take what stands behind the last beginning of a sentence; the whole text where there is none.
+
+    Example:
+        >>> last_sentence("It is clear. I think", re.compile(r"[.] "))
+        'I think'
+    """
+    *_, began = [0, *(found.end() for found in starts.finditer(text))]
+    return text[began:]

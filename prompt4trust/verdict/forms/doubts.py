@@ -88,16 +88,22 @@ def is_taken_back(text: str, answer: str, since: int, behind: int, options: Mapp
     if _AT_ONCE.match(text, since):
         return True
     on = _OF_WHAT.match(text, behind)
-    if on and not _AGAINST.search(on[0]) and _others_named(on[0].lower(), answer, options):
-        return True
+    if on and not _AGAINST.search(on[0]):
+        flat = on[0].lower()
+        if _others_named(flat, answer, options) and not _names_itself(flat, answer, options):
+            return True
     return any(_turns(sentence, answer, options) for sentence in _sentences(text, behind))
 
 
-def _others_named(flat: str, answer: str, options: Mapping[str, str]) -> bool:
-    """Whether a text in lower case holds another option's text, and not the answer's own."""
+def _others_named(flat: str, answer: str, options: Mapping[str, str]) -> set[str]:
+    """Find the other options whose text a text in lower case holds."""
+    return {letter for letter, said in options.items() if letter != answer and len(said) > 3 and said.lower() in flat}
+
+
+def _names_itself(flat: str, answer: str, options: Mapping[str, str]) -> bool:
+    """Whether a text in lower case holds the answer's own text."""
     own = options.get(answer, "").lower()
-    named = any(len(said) > 3 and said.lower() in flat for letter, said in options.items() if letter != answer)
-    return named and not (own and own in flat)
+    return bool(own) and own in flat
 
 
 _LISTED = re.compile(r"^[ (\[]*+([A-Z]) ?[.):] ?(?=[^\s])", re.MULTILINE)
@@ -126,15 +132,14 @@ def _turns(sentence: str, answer: str, options: Mapping[str, str]) -> bool:
         return True
     flat = sentence.lower()
     others = {letter for letter in letters if letter in options and letter != answer}
-    named = {letter for letter, said in options.items() if letter != answer and len(said) > 3 and said.lower() in flat}
+    named = _others_named(flat, answer, options)
     if (others | named) and _LOOKS_AGAIN.search(sentence):
         return True
     if not others | named or _AGAINST.search(sentence):
         return False
-    own = options.get(answer, "").lower()
     # One that is announced ("Answer: C") is a claim, and of two the first or the last stands.
     if others and "answer" not in flat and len(re.findall(r"\w+", sentence)) <= 3 and answer not in letters:
         return True
-    if own and own in flat:
+    if _names_itself(flat, answer, options):
         return False
     return bool(_TURNS.search(sentence) or (_BETTER.search(sentence) and answer not in letters))

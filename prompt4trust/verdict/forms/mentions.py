@@ -20,6 +20,7 @@ from prompt4trust.verdict.answers import (
     own_text,
     stands_alone,
 )
+from prompt4trust.verdict.plain_text import has_words
 
 _STARTS = r"(?:^|(?<=[.;:!] ))"
 _SO = r"(?:(?:so|hence|thus|therefore|overall|rather|instead|most likely|likely|probably|clearly)\b,? )?"
@@ -175,7 +176,7 @@ def _is_a_point(text: str, start: int, at: int, options: Mapping[str, str]) -> b
 
 
 def _says(said: str, option: str) -> bool:
-    return bool(option) and re.search(rf"(?<!\w){re.escape(option.lower())}(?!\w)", said) is not None
+    return bool(option) and has_words(said, option.lower())
 
 
 def _sentence_start(text: str, at: int) -> int:
@@ -330,7 +331,7 @@ def _letters_by_text(options: Mapping[str, str]) -> dict[str, str]:
 
 def _are_nested(texts: Collection[str]) -> bool:
     """Whether one option's text is part of another's, so that a mention of it may be one of the other."""
-    return any(one != other and re.search(rf"(?<!\w){re.escape(one)}(?!\w)", other) for one in texts for other in texts)
+    return any(one != other and has_words(other, one) for one in texts for other in texts)
 
 
 def _mentions(text: str, options: Collection[str]) -> Iterator[re.Match[str]]:

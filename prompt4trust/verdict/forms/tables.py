@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from itertools import groupby
 
 from prompt4trust.verdict.forms.languages import is_answer_label, is_confidence_label
+from prompt4trust.verdict.plain_text import has_words
 
 _ANSWER = re.compile(
     r"(?:(?:final|selected|chosen|my|best|correct) )?(?:answer|verdict)"
@@ -107,7 +108,7 @@ def _is_taken_back(cell: str, answer: str, options: Mapping[str, str]) -> bool:
     return bool(
         _TAKES_BACK.search(cell)
         or any(found[0] != letter and found[0] in options for found in _LONE_LETTER.finditer(cell))
-        or any(re.search(rf"(?<!\w){re.escape(other)}(?!\w)", said) for other in others)
+        or any(has_words(said, other) for other in others)
     )
 
 

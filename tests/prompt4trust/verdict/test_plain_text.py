@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prompt4trust.verdict.plain_text import without_markup
+from prompt4trust.verdict.plain_text import has_words, last_sentence, without_markup
 
 # fmt: off
 PIECES = [
@@ -38,3 +40,24 @@ def test_a_text_without_markup_is_read_as_the_patterns_would(text: str, blanks: 
 )
 def test_markup_is_taken_away(text: str, plain: str) -> None:
     assert without_markup(text) == plain
+
+
+@pytest.mark.parametrize(
+    ("text", "words", "has"),
+    [
+        ("no effusion.", "effusion", True),
+        ("pleural effusions", "effusion", False),
+        ("grade 2a", "2", False),
+        ("a (b) c", "(b)", True),
+        ("", "effusion", False),
+    ],
+)
+def test_words_are_whole(text: str, words: str, has: bool) -> None:
+    assert has_words(text, words) is has
+
+
+def test_the_last_sentence_begins_behind_the_last_start() -> None:
+    starts = re.compile(r"[.!]\s|\n")
+    assert last_sentence("One. Two!\nThree", starts) == "Three"
+    assert last_sentence("One", starts) == "One"
+    assert last_sentence("One. ", starts) == ""
