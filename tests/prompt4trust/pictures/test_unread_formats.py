@@ -70,7 +70,7 @@ def test_files_that_pillow_writes(form: str, name: str) -> None:
         (b"ObjectType = Image\nNDims = 3\n", "a MetaImage volume"),
         (array(), "a NumPy array"),
         (zipped(), "a ZIP archive"),
-        (gzip.compress(b"nothing"), "a compressed file"),
+        (gzip.compress(b"nothing", mtime=0), "a compressed file"),
         (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "an SVG drawing"),
         (b"\n<!DOCTYPE html><title>Sign in</title>", "a web page"),
         (json.dumps({"detail": "expired"}).encode(), "JSON text"),
