@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from prompt4trust.estimators.option_signals import option_signals
 from prompt4trust.models import Completion
@@ -19,6 +19,8 @@ _SKIPPED = 16
 """Characters of the text by which a token may lie beyond the one before: blanks, or what a token without text was."""
 _TAIL = 40
 """Characters by which an answer may be longer as it is written than as it is read: markup, blanks."""
+_TRIES = 16
+"""Places tried one by one before they are tried by halves."""
 
 
 def letter_signals(reply: Completion, letter: str, options: Mapping[str, str]) -> dict[str, float]:
@@ -112,12 +114,8 @@ def find_letter(text: str, tokens: Sequence[str], letter: str, options: Mapping[
         return letter in answers_in(text[: ends[length]], options.keys())
 
     places = [place for place, token in enumerate(tokens) if token.strip(_AROUND).upper() == letter]
-    for place in reversed(places):
-        if not reads_so(place + 1):
-            return None
-        if not reads_so(place):
-            return place
-    return None
+    found = _first(places[::-1], lambda place: not (reads_so(place + 1) and reads_so(place)))
+    return found if found is not None and reads_so(found + 1) else None
 
 
 def text_probability(reply: Completion, said: str) -> float | None:
@@ -144,16 +142,36 @@ def text_probability(reply: Completion, said: str) -> float | None:
     if not reply.tokens or not reply.top_logprobs or len(reply.tokens) != len(reply.top_logprobs):
         return None
     text, wanted, squeezed = reply.text, said.strip(_AROUND), _squeezed(said)
-    for place, end in enumerate(_ends(text, reply.tokens)):
-        read = text[:end]
-        # Reading takes time: it is not tried where the answer cannot end.
-        ends_so = not _goes_on(text, end) and _squeezed(read[-_TAIL - len(said) :]).endswith(squeezed)
-        if not ends_so and "\\" not in text:
-            continue
-        found = (answer.strip(_AROUND) for each in _complete(read) for answer in answers_in(each, ()))
-        if wanted in found:
-            return _probability(reply.tokens[:place], reply.top_logprobs[:place])
-    return None
+    ends = _ends(text, reply.tokens)
+
+    def may_end(end: int) -> bool:
+        written = text[max(end - _TAIL - len(said), 0) : end]
+        return "\\" in text or (not _goes_on(text, end) and _squeezed(written).endswith(squeezed))
+
+    def reads_so(place: int) -> bool:
+        found = (answer.strip(_AROUND) for each in _complete(text[: ends[place]]) for answer in answers_in(each, ()))
+        return wanted in found
+
+    place = _first([place for place, end in enumerate(ends) if may_end(end)], reads_so)
+    return None if place is None else _probability(reply.tokens[:place], reply.top_logprobs[:place])
+
+
+def _first(places: Sequence[int], holds: Callable[[int], bool]) -> int | None:
+    """Find the first place at which something holds that takes time to find out.
+
+    The first `_TRIES` places are tried one by one. Behind them it is taken to hold on from where it begins to, and that
+    place is found by halves: a reply of hundreds of possible ends is read some two dozen times.
+    """
+    for place in places[:_TRIES]:
+        if holds(place):
+            return place
+    low, high = _TRIES - 1, len(places) - 1
+    if high <= low or not holds(places[high]):
+        return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(places[middle]) else (middle, high)
+    return places[high]
 
 
 def _goes_on(text: str, end: int) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Collection, Mapping
 
 from prompt4trust.verdict.certainty_score import certainty_score
 from prompt4trust.verdict.confidences import Scale, stated_confidences
-from prompt4trust.verdict.forms.foreign_doubts import is_left_open
+from prompt4trust.verdict.doubts.foreign import is_left_open
 from prompt4trust.verdict.forms.languages import in_english
 from prompt4trust.verdict.forms.numerals import in_digits
 from prompt4trust.verdict.forms.shorthand import in_full

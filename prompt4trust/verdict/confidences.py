@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Literal
 
-from prompt4trust.verdict.plain_text import last_sentence
+from prompt4trust.verdict.doubts.numbers import is_anothers, is_no_single_number, is_of_the_contrary, is_unreal
 
 Scale = Literal["per-cent", "probability"]
 """Meaning of a bare number: per cent (1 is .01), or a probability (1 is certainty)."""
@@ -28,15 +28,6 @@ _BOUND = r"(at least|at most|over|above|more than|less than|below|under|up to|be
 _NEGATED = (
     r"(?<!un)(?<!over)(?<!under)(?<!non)(?<!non-)(?<!\bno )(?<!lack of )(?<!loss of )(?<!1 - )(?<!1 – )(?<!1 − )(?<!1-)"
     r"(?<!inverse )(?<!classification )(?<!prior )(?<!previous )(?<!required )(?<!minimum )(?<!maximum )(?<!average )"
-)
-# Words right before "confidence" that make it one in something else than the answer.
-_IN_SOMETHING_ELSE = re.compile(
-    r"\b(?:quality|image|picture|technical|technique|segmentation|detection|localization|localisation|positioning|OCR"
-    r"|annotation|measurement|registration|acquisition|laterality|second|alternative|runner-up"
-    # One that is wished, asked for, another's or of many.
-    r"|desired|wanted|intended|needed|necessary|required|hoped-for|ideal|target|reach|attain|need|goal|threshold|cut-?off|baseline|minim\w+"
-    r"|maxim\w+|expected|human|mean|median|average|typical|usual|default|historical)(?:['’]s)?:? $",
-    re.IGNORECASE,
 )
 _CUED = re.compile(
     rf"{_NEGATED}(?:confidence|certainty|(?:^|(?<=[,;] ))(?:probability|likelihood)"
@@ -82,82 +73,10 @@ _ON_A_SCALE = re.compile(
 )
 _SCALE_BEFORE = re.compile(r"scale (?:of |from )?(\d{1,3}) ?(?:[-–—]|to) ?(\d{1,3})", re.IGNORECASE)
 _SOME_SCALE = re.compile(r"\bscale\b|\blikert\b|\d-point\b", re.IGNORECASE)
-_SENTENCE_START = re.compile(r"[.!?;](?=\s)|\n|\banswer\b", re.IGNORECASE)
-_ANOTHER = re.compile(
-    r"\b(?:your|his|her|their|you|he|she|they|students?|colleagues?|radiologists?|clinicians?"
-    r"|doctors?|physicians?|readers?|at first|first (?:guess|impression|glance|sight)|initial(?:ly)?|if"
-    r"|people|others|patients?|experts?|notes?|captions?|prompts?|reports?)\b(?!.*\b(?:I|my)\b)",
-    re.IGNORECASE,
-)
 _ATTACHED = re.compile(
     r"\s?(?:chance|likelihood|probability) (?:it is|it['’]s|of|for|that it is) (?:option )?\(?(?-i:([A-HJ-Z]))\b"
     r"|\s?(?:\((?:this is )?(?:the )?(?:confidence |probability ))?(?:for|in|about|that) (?:option )?\(?"
     r"(?-i:([A-HJ-Z]))\b|\s?\((?:option )?(?-i:([A-Z]))\)",
-    re.IGNORECASE,
-)
-_NO_SINGLE_NUMBER = re.compile(
-    rf"{_B}?[-–—~]\s?\d|[,×x]\d|{_B}?(?:%|percent)?(?:\s?(?:to|or|through|and|到|至|或)|{_B}?[-–—~])\s?\d|{_B}?/{_B}?\d"
-    r"|e[-+]?\d"
-    rf"|{_B}?(?:±|\+/?-)|\+|[½¼¾⅓⅔]|\s?(?:or|and) (?:more|less|higher|above|lower|below|over)\b"
-    r"|以上|以下|以内|未満|超|多|成|折|分中|分之"
-    r"|[- ]?(?:odd|something|plus)\b|,? ?(?:or )?(?:maybe|perhaps|possibly|rather|now) \d|\s?(?:→|->|=>)\s?\d"
-    r"|[↑↓?]|:\d"
-    rf"|{_B}?%?{_B}?\(?(?:if|unless|assuming)\b"
-    rf"|{_B}?%?,?{_B}?\(?(?:unless|provided|as long as)\b|{_B}?\(\d ?=|{_B}?in{_B}?\d"
-    rf"|{_B}?(?:[cm]m|ml|kg|HU|kV|years?|months?|weeks?|days?|hours?)\b"
-    rf"|{_B}?/|{_B}?stars?\b|\.\d|(?:st|nd|rd|th)\b|{_B}?=|-?{_B}?point\b|{_B}?of\b|[^.\n\d]{{0,40}}\b(?:scale"
-    rf"|likert)\b"
-    r"|[^.\n\d]{0,12}\d{1,3}-point\b"
-    # A comparison with another number, and a number in two pieces.
-    rf"|{_B}?(?:percent(?:age)? points?|points?)\b"
-    rf"|{_B}?(?:lower|higher|less|more|worse|better|above|below|greater|smaller|fewer)\b"
-    rf"|{_B}{{1,3}}\d|(?<=\b0)\. \d"
-    # A scale or an interval behind it, a sum, a measure, a bound.
-    rf"|{_B}?\((?![01] ?(?:[-–—]|to) ?100\b)\d{{1,3}}{_B}?(?:[-–—]|to){_B}?\d"
-    rf"|{_B}?%?{_B}?\(?(?:\d{{1,3}}{_B}?%{_B}?)?CI\b"
-    rf"|{_B}?%?{_B}?(?:minus|plus|times|x|×|\*|\+|-){_B}?\.?\d|[- ]?(?:ms|bpm|Hz|kVp?|mAs|degrees?|°|slices?|images?"
-    rf"|beats?)\b"
-    rf"|[- ]years?\b|{_B}?%?,?{_B}?\(?(?:at (?:the )?(?:best|most|least|worst)|max\w*|min\w*|tops)\b"
-    rf"|{_B}(?:mg|F|cases|patients|pixels)\b|{_B}?%?{_B}(?:stenosis|as (?:stated|given|claimed)|and (?:falling"
-    rf"|rising|dropping))\b"
-    rf"|{_B}?%?\.{_B}(?:No|Actually|Rather|Wait),? \d|{_B}?%?, (?:wrong|incorrect)\b",
-    re.IGNORECASE,
-)
-# The sentence goes on to another number: "80 before, 40 now", "80% - no, 40%", "80 (was 90)".
-_TO_ANOTHER = re.compile(
-    r"\s?%?[^\n.!?\d]{0,50}?\b(?:no|vs|probably|actually|not|before|after|(?:down|up)graded|i\.e\.|that is|given|for"
-    r"|was|from|to|dropping"
-    r"|now"
-    r"|then|initially|at first|or|but|minus|plus|falling|rising|lowered|reduced|raised|of the time)(?:\b"
-    r"|(?<=\.))[^\n.!?\d]{0,50}?"
-    r"(?<![\w.])\d{1,3}(?:\.\d+)?(?! ?(?:[cm]m|ml|kg|HU|years?|months?|weeks?|days?|hours?)\b|[^\W\d_])",
-    re.IGNORECASE,
-)
-# A confidence that is not had: wished, on condition, or of another time.
-_UNREAL = re.compile(
-    r"\b(?:wish|used to be|nowhere near|far from|could (?:be|have)|should be|might be|may be"
-    r"|in (?:past|previous|other|earlier|similar|most|such) \w+)\b"
-    r"|\bwith (?:an?|the|more|better|another|additional|contrast)\b.*(?:\bwould\b|['’]d\b)"
-    r"|(?:\bwould (?:be|have)\b|['’]d (?:be|have)\b).*\b(?:with (?:an?|the|more|better|another|additional|contrast)"
-    r"|had|if"
-    r"|given|were|once|when|after|provided)\b",
-    re.IGNORECASE,
-)
-# The confidence is one in the contrary: "80% sure that I am wrong", "20% confident that it is not B"; or in something
-# else. What stands on the next line, such as that this is no medical advice, is not said of it.
-_OF_THE_CONTRARY = re.compile(
-    rf"{_B}?\(?(?:,? ?(?:that|this|it|I|my|the|there|in|of)\b(?! is not (?:an? )?(?:medical|professional"
-    rf"|clinical|substitute))"
-    r"[^.\n;,]{0,60}?(?:\b(?:not|wrong|incorrect|false|mistaken"
-    r"|cannot|excluded|excluding|ruled out|ruling out|either|error|neither|none|no option|else|another|other than)\b"
-    r"|n['’]t\b)"
-    r"|(?:un(?:sure|certain)|doubt|uncertainty|not (?:option )?(?-i:[A-Z]))\b"
-    r"|(?:in|of|about|regarding|for) (?:the )?(?:image|picture|film|scan|technical|technique|positioning"
-    r"|quality|segmentation|measurement)(?:['’]s)?"
-    r"(?: quality| positioning)?(?=[.,;\n)]|$)"
-    r"|(?:in|of|about|regarding|for) (?:the |my |its )?(?:quality|sharpness|exposure|adequacy|resolution|acquisition"
-    r"|positioning|technique|laterality|orientation|legibility|completeness) of\b"
-    r"|[^.\n;,]{0,50}?\b(?:error|wrong|incorrect|mistaken)\b)",
     re.IGNORECASE,
 )
 # The published form, whose number is taken as it is, clipped.
@@ -198,14 +117,14 @@ def stated_confidences(text: str, scale: Scale) -> Iterator[Stated]:
         Each, with None for its value where a range, a bound or an unknown scale leaves doubt.
     """
     forms = (islice(form.finditer(text), MOST_STATED + 1) for form in (_CUED, _CHINESE))
-    cued = (match for match in chain.from_iterable(forms) if not _is_anothers(text, match.start()))
+    cued = (match for match in chain.from_iterable(forms) if not is_anothers(text, match.start()))
     found = [_cued(text, match, scale) for match in cued]
     taken = {(stated.at, stated.end) for stated in found}
     for match in islice(_SAID.finditer(text), MOST_STATED + 1):
-        if any(at <= match.start() < end for at, end in taken) or _is_anothers(text, match.start()):
+        if any(at <= match.start() < end for at, end in taken) or is_anothers(text, match.start()):
             continue
         before = text[max(match.start() - 24, 0) : match.start()]
-        denied = _UNSAID.search(before) or _is_unreal(text, match) or _OF_THE_CONTRARY.match(text, match.end())
+        denied = _UNSAID.search(before) or is_unreal(text, match) or is_of_the_contrary(text, match.end())
         value = None if denied else _per_cent(float(match[1]))
         found.append(Stated(match.start(), match.end(), value, match[2], unit=True))
     yield from sorted(found, key=lambda stated: stated.at)
@@ -233,22 +152,6 @@ def short_confidence(text: str, end: int, scale: Scale, *, own: int, announced: 
     return None if match is None else Stated(match.start(1), match.end(), _value(match[1], percent=False, scale=scale))
 
 
-def _is_anothers(text: str, at: int) -> bool:
-    """Whether the sentence that leads to a confidence says it of somebody or something else."""
-    before = text[max(at - 80, 0) : at]
-    if _IN_SOMETHING_ELSE.search(before):
-        return True
-    return _ANOTHER.search(last_sentence(before, _SENTENCE_START)) is not None
-
-
-def _is_unreal(text: str, match: re.Match[str]) -> bool:
-    """Whether the sentence around a confidence tells of one that is not had."""
-    before = text[max(match.start() - 80, 0) : match.start()]
-    ahead = last_sentence(before, _SENTENCE_START)
-    end = _SENTENCE_START.search(text, match.end(), match.end() + 60)
-    return bool(_UNREAL.search(ahead + text[match.start() : end.start() if end else match.end() + 60]))
-
-
 def _cued(text: str, match: re.Match[str], scale: Scale) -> Stated:
     of, letter, low, high, only, bound, number, unit = match.groups()
     letter = of or letter
@@ -274,8 +177,8 @@ def _cued(text: str, match: re.Match[str], scale: Scale) -> Stated:
     if top is None and float(number) > 100 and _PUBLISHED.match(text, match.start()):
         number = "100"
     open_scale = text[end : end + 1] == "分" and float(number) <= 10
-    doubtful = _is_unreal(text, match) or _TO_ANOTHER.match(text, end)
-    if not (bound or open_scale or doubtful or _NO_SINGLE_NUMBER.match(text, end) or _OF_THE_CONTRARY.match(text, end)):
+    doubtful = is_unreal(text, match) or is_no_single_number(text, end) or is_of_the_contrary(text, end)
+    if not (bound or open_scale or doubtful):
         value = _value(number, percent=bool(unit), scale=scale) if top is None else _scaled(number, top, bool(unit))
     return Stated(match.start(), end, value, letter or None, unit=bool(unit) or bool(behind))
 

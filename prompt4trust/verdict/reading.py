@@ -7,21 +7,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from prompt4trust.verdict.answers import (
-    MOST_CLAIMS,
-    Claim,
-    claimed_letters,
-    has_too_many,
-    open_answers,
-    own_text,
-    stands_alone,
-)
+from prompt4trust.verdict.claims.claim import MOST_CLAIMS, Claim
+from prompt4trust.verdict.claims.leading import leading_letter
+from prompt4trust.verdict.claims.letters import claimed_letters, has_too_many
+from prompt4trust.verdict.claims.lone_letters import own_text, stands_alone
+from prompt4trust.verdict.claims.open_answers import open_answers
+from prompt4trust.verdict.claims.option_texts import claims_by_text
+from prompt4trust.verdict.claims.plain_words import claims_in_plain_words
+from prompt4trust.verdict.claims.sentences import claims_in_sentences
 from prompt4trust.verdict.confidences import MOST_STATED, Scale, Stated, short_confidence, stated_confidences
-from prompt4trust.verdict.forms.doubts import is_taken_back
-from prompt4trust.verdict.forms.leading import leading_letter
-from prompt4trust.verdict.forms.mentions import claims_by_text, claims_in_sentences
-from prompt4trust.verdict.forms.plain_words import claims_in_plain_words
+from prompt4trust.verdict.doubts.corrections import is_taken_back
 from prompt4trust.verdict.outcome import Invalid, Verdict
+from prompt4trust.verdict.words import Place, words_at
 
 Order = Literal["conclude-first", "reason-first"]
 """Where the prompt asks for the conclusion: at the beginning of the reply, or at its end."""
@@ -137,23 +134,8 @@ def _confidences(text: str, claims: Sequence[Claim], options: Mapping[str, str],
 
 # --- Which pair -------------------------------------------------------------------------------------------------------
 
-_TURN = re.compile(
-    r"\b(?:wait|actually|correct(?:ion|ing)|on reflection|second thoughts?|rather|sorry|mistake\w*"
-    r"|instead|reconsider\w*"
-    r"|revis\w+|chang\w+|final\w*|says?|said|quot\w+|written|wrote|wrong|incorrect|ignore|but|however|no,|then again"
-    r"|closer look|better|hmm|oops|retract\w*|disregard\w*|in fact|overall|conclu\w+|therefore"
-    r"|after all|all in all|updat\w+|edit(?:ed)?|redo|re-?doing|strike|meant|correct answer"
-    r"|second answer)\b|更正|不对|其实",
-    re.IGNORECASE,
-)
-_RETRACTED = re.compile(
-    r"\b(?:correction|scratch that|take (?:that|it|this) back|make (?:that|it) \d++"
-    r"|on second thoughts?|on reflection|wait,|oops"
-    r"|i was wrong|my mistake|i retract|i withdraw|disregard (?:that|this|the above)"
-    r"|actually,? (?:it|the answer|my answer|yes|no))\b"
-    r"|\bwait[,.:!]|更正|不对|等等",
-    re.IGNORECASE,
-)
+_TURN = re.compile(rf"{words_at(Place.BETWEEN)}|\bno,|更正|不对|其实", re.IGNORECASE)
+_RETRACTED = re.compile(rf"{words_at(Place.BEHIND)}|\bwait[,.:!]|更正|不对|等等", re.IGNORECASE)
 _DENIED_AT_ONCE = re.compile(
     r"[.!?]\s(?:no|wait|correction|scratch that)\b[,.:;!]|\b(?:actually,? no|I was wrong"
     r"|scratch that)\b",

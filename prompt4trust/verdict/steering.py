@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
-from prompt4trust.verdict.answers import open_answers
+from prompt4trust.verdict.claims.open_answers import open_answers
 from prompt4trust.verdict.confidences import stated_confidences
 from prompt4trust.verdict.forms.languages import in_english
 from prompt4trust.verdict.forms.numerals import in_digits

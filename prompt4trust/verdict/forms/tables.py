@@ -8,6 +8,7 @@ from itertools import groupby
 
 from prompt4trust.verdict.forms.languages import is_answer_label, is_confidence_label
 from prompt4trust.verdict.plain_text import has_words
+from prompt4trust.verdict.words import Place, words_at
 
 _ANSWER = re.compile(
     r"(?:(?:final|selected|chosen|my|best|correct) )?(?:answer|verdict)"
@@ -24,19 +25,8 @@ _BESIDE = re.compile(
 )
 _HEADING = re.compile(r"(?:field|item|key|aspect|category|attribute|parameter|element|)", re.IGNORECASE)
 # Cells that take the answer back, and headings that make the table another's.
-_TAKES_BACK = re.compile(
-    r"\b(?:reject\w*|exclud\w*|wrong|incorrect|false|not|never|ignor\w*|disregard\w*|answers?|example|sample|template"
-    r"|if|unless|should|instead|rather|actually|referr\w*|previous|prior|earlier|draft|unlikely|ruled out|absent"
-    r"|none|pending|guess\w*|confirm\w*|tentative\w*|provisional\w*|unclear|unknown|n/a"
-    r"|doubt\w*|option|choice)\b|n['’]t\b|[^\x00-\u02ff]",
-    re.IGNORECASE,
-)
-_ANOTHER_S = re.compile(
-    r"\b(?:readers?|residents?|radiologists?|students?|colleagues?|raters?|experts?|annotators?|others?|users?|examples?"
-    r"|formats?|templates?|samples?|previous|prior|earlier|drafts?|wrong|incorrect|references?|expected|old|rejected"
-    r"|reports?|not|ignore)\b|n['’]t\b",
-    re.IGNORECASE,
-)
+_TAKES_BACK = re.compile(rf"{words_at(Place.CELL)}|n['’]t\b|[^\x00-\u02ff]", re.IGNORECASE)
+_ANOTHER_S = re.compile(rf"{words_at(Place.TABLE)}|n['’]t\b", re.IGNORECASE)
 _ITS_OWNER = re.compile(rf"\btable\b[^.\n]{{0,60}}?(?:{_ANOTHER_S.pattern})", re.IGNORECASE)
 _SEVERAL = re.compile(r"\d ?%?[,;]? (?!(?:out )?of\b|von\b|sur\b|de\b)[^\W\d_]+ \d")
 _LONE_LETTER = re.compile(r"(?<![^\W_])(?<!['’-])[A-Z](?![^\W_])(?!['’-]\w)")

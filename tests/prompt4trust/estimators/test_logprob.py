@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from math import exp, log
 
 import pytest
 
-from prompt4trust.estimators import get_estimator
+from prompt4trust.estimators import _tokens, get_estimator
 from prompt4trust.estimators._tokens import find_letter, text_probability
 from prompt4trust.estimators.option_signals import option_probabilities
 from prompt4trust.models import Completion, Cost, Generation, Guidance, Sampling
 from prompt4trust.prompts import Message
-from prompt4trust.verdict import Invalid, Verdict
+from prompt4trust.verdict import Invalid, Verdict, answers_in
 from tests.prompt4trust.estimators.scripts import IMAGE, OPTIONS, TEMPLATE, Texts
 
 Step = tuple[str, Mapping[str, float]]
@@ -133,6 +133,27 @@ def test_a_reply_up_to_its_answers_end(tokens: list[str], said: str, counted: in
     likely = [{token: log(0.5)} for token in tokens]
     found = text_probability(Completion("".join(tokens), "stop", likely, tokens), said)
     assert found == (None if counted is None else pytest.approx(0.5**counted))
+
+
+def test_a_reply_of_many_possible_ends_is_read_few_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    readings: list[str] = []
+
+    def counted(text: str, options: Collection[str]) -> list[str]:
+        readings.append(text)
+        return answers_in(text, options)
+
+    monkeypatch.setattr(_tokens, "answers_in", counted)
+    before = [" no", " effusion,"] * 300
+    tokens = [*before, "\nAnswer:", " no", "\nConfidence: 60.", *[" no"] * 300]
+    likely = [{token: 0.0} for token in tokens]
+    likely[len(before) + 1] = {" no": log(0.5)}
+    likely[len(before) + 2] = {tokens[len(before) + 2]: log(0.5)}
+    assert text_probability(Completion("".join(tokens), "stop", likely, tokens), "no") == pytest.approx(0.5)
+    assert len(readings) <= 30
+    readings.clear()
+    letters = [*["A", " lesion. "] * 300, "The answer is", " A", " with confidence 60. ", *["A", " lesion. "] * 300]
+    assert find_letter("".join(letters), letters, "A", OPTIONS) == 601
+    assert len(readings) <= 64
 
 
 async def test_probabilities_above_one_do_not_break_the_sum() -> None:

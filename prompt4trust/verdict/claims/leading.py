@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from prompt4trust.verdict.answers import Claim, has_alternatives, is_meant, own_text
+from prompt4trust.verdict.claims.claim import Claim
+from prompt4trust.verdict.claims.lone_letters import has_alternatives, own_text
+from prompt4trust.verdict.claims.standing import is_meant
 
 _COURTESY = r"(?:(?:certainly|sure|of course|okay|ok|alright|understood)[.!,:]\s)?+"
 _LEAD = re.compile(

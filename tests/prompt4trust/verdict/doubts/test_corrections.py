@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prompt4trust.verdict import Invalid, Verdict, parse_verdict
-from prompt4trust.verdict.forms.doubts import is_taken_back
+from prompt4trust.verdict.doubts.corrections import is_taken_back
 
 OPTIONS = {"A": "Pneumothorax", "B": "Pleural effusion", "C": "Consolidation", "D": "Normal"}
 VERDICT = "Answer: B\nConfidence: 85\n"
@@ -13,11 +13,17 @@ VERDICT = "Answer: B\nConfidence: 85\n"
 
 @pytest.mark.parametrize(
     "said",
-    ["P.S. I meant D.", "No - D.", "Strike that.", "Edit: D", "B cannot be right.", "Hmm, consolidation after all."],
+    ["P.S. I would prefer D.", "No - D.", "Edit: D", "B cannot be right.", "Hmm, consolidation after all."],
 )
 def test_a_turn_takes_it_back(said: str) -> None:
     assert is_taken_back(f"{VERDICT}{said}", "B", 9, len(VERDICT), OPTIONS)
     assert parse_verdict(f"{VERDICT}{said}", OPTIONS) == Invalid("ambiguous")
+
+
+@pytest.mark.parametrize("said", ["P.S. I meant D.", "Strike that.", "Scratch that", "Never mind."])
+def test_nor_does_a_verdict_stand_that_is_given_up(said: str) -> None:
+    assert parse_verdict(f"{VERDICT}{said}", OPTIONS) == Invalid("ambiguous")
+    assert parse_verdict(f"Answer: effusion. Confidence: 85\n{said}", ()) == Invalid("ambiguous")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prompt4trust.verdict import Invalid, Verdict, parse_verdict
-from prompt4trust.verdict.forms.foreign_doubts import is_left_open
+from prompt4trust.verdict.doubts.foreign import is_left_open
 
 SPANISH = "Respuesta: B\nConfianza: 80"
 

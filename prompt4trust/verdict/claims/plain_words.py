@@ -10,7 +10,10 @@ import re
 from collections.abc import Iterator, Mapping
 from itertools import islice
 
-from prompt4trust.verdict.answers import CUE, MOST_CLAIMS, Claim, is_meant
+from prompt4trust.verdict.claims.claim import MOST_CLAIMS, Claim
+from prompt4trust.verdict.claims.letters import CUE
+from prompt4trust.verdict.claims.standing import is_meant
+from prompt4trust.verdict.words import Place, words_at
 
 # Courtesies and refusals begin with the same words: "Yes, there is an image", "No, there is no doubt".
 _OTHERWISE = (
@@ -31,9 +34,8 @@ _SURE_NEXT = (
 )
 # What a clause that says no more than yes may not hold: a denial, and what makes a finding another or none.
 _DENIES = (
-    r"(?![^.\n]*(?:n['’]t|\b(?:or|no|not|never|without|neither|nor|absen\w+|cannot|lack|loss|normal|intact"
-    r"|unremarkable|mimic\w*|resol\w+|heal\w+|exclu\w+|ruled|wrong|mistak\w+|negative|free|requests?|tasks?|instructions?"
-    r"|prompts?|messages?|inputs?|points?|concerns?)\b))"
+    rf"(?![^.\n]*(?:n['’]t|{words_at(Place.YES_ALONE)}"
+    r"|\b(?:requests?|tasks?|instructions?|prompts?|messages?|inputs?|points?|concerns?)\b))"
 )
 _YES = re.compile(
     rf"{_BEGINS}(?P<said>yes)[,.] {_OTHERWISE}{_DENIES}(?:there (?:is|are) [^.!?;:\n]{{2,120}}"
@@ -47,11 +49,8 @@ _NO = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 # The line before, where it makes the answer somebody else's; and words that turn to the other one.
-_ANOTHERS = re.compile(
-    r"\b(?:drafts?|formats?|templates?|examples?|students?|reports?|readers?|wrote|reads|said|says|textbook)\b[^\n]*\n\Z",
-    re.IGNORECASE,
-)
-_TURNED = re.compile(r"\b(?:sorry|actually|rather|wait|meant|instead|correction)\b[,:]? (?:yes|no)\b", re.IGNORECASE)
+_ANOTHERS = re.compile(rf"{words_at(Place.LINE_ABOVE)}[^\n]*\n\Z", re.IGNORECASE)
+_TURNED = re.compile(rf"{words_at(Place.YES_OR_NO)}[,:]? (?:yes|no)\b", re.IGNORECASE)
 _LABEL = re.compile(r"^(?:final |my )?answer ?[:=]", re.IGNORECASE | re.MULTILINE)
 _NUMBER = re.compile(
     rf"{CUE}(?P<said>\d{{1,3}})(?=\.?(?:\s?$|\n| (?:(?:my |and |with )?confidence))|, ?(?:and "

@@ -1,4 +1,4 @@
-"""Sentences behind a verdict that take it back or put another in its place.
+"""Sentences behind a verdict that turn to another option.
 
 A correction ("P.S. I meant D") is seldom announced as an answer, so it is looked for by itself: by words that turn,
 with another option in the same sentence, and by a sentence that is another option's letter and little else.
@@ -9,41 +9,22 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 
-from prompt4trust.verdict.answers import stands_alone
+from prompt4trust.verdict.claims.lone_letters import stands_alone
+from prompt4trust.verdict.words import Place, words_at
 
 _SENTENCE = re.compile(r"(?:[^.!?;\n]|\.(?=\S))++")
 _MOST_SENTENCES = 400
 _LETTER = re.compile(r"(?<![\w'’/-])[A-Z](?![\w'’/-])")
-_TURNS = re.compile(
-    r"\b(?:updat\w+|edit(?:ed)?|re-?do|re-?doing|revis\w+|correct(?:ion|ed)|strike|scratch|mean|meant|never ?mind|sorry"
-    r"|apolog\w+|on balance|hindsight|hmm+|hold on|wait|chang\w+|switch\w*|prefer|rather|(?:second|new|correct"
-    r"|right) (?:answer|choice)"
-    r"|final|oops|replace|let['’]s go|p\.? ?s|instead|on re\w*)\b|^no\s?[,–—-]",
-    re.IGNORECASE,
-)
+_TURNS = re.compile(rf"{words_at(Place.TURNS)}|^no\s?[,–—-]", re.IGNORECASE)
 _BETTER = re.compile(
     r"\b(?:better|best|more (?:likely|appropriate|plausible|probable|fitting|consistent)|most (?:likely|appropriate)"
     r"|(?:is|be|was|seems) (?:the )?(?:correct|right))\b",
     re.IGNORECASE,
 )
 _AGAINST = re.compile(
-    r"^(?:had|were|should)\b|\b(?:not|less|unlikely|excluded?|excludes|ruled out|rules out|ruling out|without"
-    r"|absen\w+|rather than|over|than|against|instead of"
-    r"|wrong|incorrect|neither|nor|never|cannot|would (?:show|need|require|cause|appear|present|look|have|produce"
-    r"|be expected)"
-    r"|lacks?|alternative|next|runner-up|second(?! (?:answer|look))|differential|possible|possibility|remains?|could"
-    r"|might"
-    r"|may|unless|if)\b"
-    r"|n['’]t\b|\bno (?:sign|evidence|sug|fea|find|ind)",
-    re.IGNORECASE,
+    rf"^(?:had|were|should)\b|{words_at(Place.KEEPS)}|n['’]t\b|\bno (?:sign|evidence|sug|fea|find|ind)", re.IGNORECASE
 )
-_GIVEN_UP = re.compile(
-    r"\b(?:never ?mind|strike that|take back|i meant|i mean [A-Z]\b|let me (?:redo|start over|try again)"
-    r"|that(?:['’]s| is| was) (?:wrong|incorrect|not right)|ignore the above|please disregard|self-check failed"
-    r"|above (?:was|is|values are) (?:an? (?:placeholder|test)|made up|placeholder)|this was (?:only |just )?a test"
-    r"|not sure about (?-i:[A-Z]) any ?more|i should have said|(?:is|are) made up)\b",
-    re.IGNORECASE,
-)
+
 # Whatever the sentence denies besides: "looking again, I see consolidation, not effusion".
 _LOOKS_AGAIN = re.compile(
     r"\b(?:look(?:ing)? again|on (?:a |the )?(?:second|closer) (?:look|reading|glance))\b", re.IGNORECASE
@@ -79,7 +60,7 @@ def is_taken_back(text: str, answer: str, since: int, behind: int, options: Mapp
         options: Letter -> text.
 
     Returns:
-        True where a sentence behind gives the answer up, or turns to another option.
+        True where a sentence behind denies the answer, or turns to another option.
 
     Example:
         >>> is_taken_back("Answer: B. Confidence: 85. P.S. I meant D.", "B", 9, 25, {"B": "Mass", "D": "Cyst"})
@@ -121,8 +102,6 @@ def _sentences(text: str, since: int) -> Iterator[str]:
 
 
 def _turns(sentence: str, answer: str, options: Mapping[str, str]) -> bool:
-    if _GIVEN_UP.search(sentence):
-        return True
     letters = {
         found[0]
         for found in _LETTER.finditer(sentence)

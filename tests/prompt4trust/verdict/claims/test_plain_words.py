@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prompt4trust.verdict import Invalid, Verdict, parse_verdict
-from prompt4trust.verdict.forms.plain_words import claims_in_plain_words
+from prompt4trust.verdict.claims.plain_words import claims_in_plain_words
 
 YES = {"A": "Yes", "B": "No"}
 COUNT = {"A": "2", "B": "3", "C": "4"}

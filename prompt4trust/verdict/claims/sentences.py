@@ -1,0 +1,125 @@
+"""Letters that a reply claims within a sentence, without announcing an answer: "it shows a pneumothorax (option B)"."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from itertools import islice
+
+from prompt4trust.verdict.claims.claim import MOST_CLAIMS, Claim
+from prompt4trust.verdict.claims.findings import (
+    COMPARED,
+    FLAGS,
+    I_AM_SURE,
+    I_THINK,
+    SHOWN,
+    SO,
+    STARTS,
+    is_shown_otherwise,
+    sentence_start,
+)
+from prompt4trust.verdict.claims.letters import STANDS
+from prompt4trust.verdict.claims.lone_letters import has_alternatives, own_text, stands_alone
+from prompt4trust.verdict.claims.standing import is_meant
+from prompt4trust.verdict.plain_text import has_words
+
+_LETTER = r"[(\[\"“]?(?-i:([A-Z]))(?![^\W_])[)\]\"”]?"
+_ENDS = r"(?=\s?(?:[.;]|,? ?(?:and |with )?(?:my )?confidence|\(|$)|,(?! or\b))"
+# The verb behind the letter confirms it, so that it cannot be the beginning of a name.
+_CONFIRMED = (
+    re.compile(
+        rf"(?:{STARTS}{SO}|\b(?:believe|think|conclude) (?:that )?)(?:option|choice) ?{_LETTER}"
+        r" (?:(?:best fits|fits best|best matches|matches best|is the best fit)"
+        r"(?=[.;,\n]|$| the (?:findings?|image|picture|appearance|description)\b)"
+        r"|is (?:the )?(?:best|most (?:likely|consistent|appropriate|probable|plausible|fitting))"
+        rf"{STANDS}(?! (?:if|when|unless|only|for)\b))",
+        FLAGS,
+    ),
+    re.compile(
+        rf"{STARTS}(?:option )?{_LETTER} is my (?:final )?(?:answer|choice|pick|selection)(?=[.;,\n]|$| with\b)",
+        FLAGS,
+    ),
+    re.compile(
+        rf"{STARTS}(?:I have "
+        rf"|my )?(?:\d{{1,3}}% )?confidence that (?:option )?{_LETTER} is (?:the )?(?:correct|right|true|best)\b",
+        FLAGS,
+    ),
+)
+_CONCLUDED = re.compile(
+    rf"(?:,|;)(?: (?:so|hence|thus|therefore|i\.e\.|that is,?|which is|leaving|making it)|(?= option)),? "
+    rf"(?:it is |it['’]s )?(?:option )?{_LETTER}{_ENDS}",
+    re.IGNORECASE,
+)
+_CONCLUSION = re.compile(
+    r"^(?:the |my )?(?:final |overall )?(?:verdict|decision|conclusion|diagnosis|impression|pick|response|result"
+    rf"|output|selection|choice|most likely)(?: is| ?[:=—–]| ->| -) ?(?:option )?{_LETTER}{_ENDS[:-1]}| [—–-])",
+    FLAGS,
+)
+# "Impression: A. No effusion. B. ...": behind the point of a letter that is an answer comes nothing or its text.
+_POINT_GOES_ON = re.compile(
+    r"[)\]\"”]?(?:[.;,]| [—–-])(?!\s?(?:$|\n|,?(?:and |with |at )?(?:my |a )?(?:confidence|certainty|\d{1,3} ?%)"
+    r"|I(?:['’]m| am) ))",
+    re.IGNORECASE,
+)
+_POINTS = re.compile(r"(?:^|[.;,\n]\s?)[(]?[A-Z][.)]\s", re.MULTILINE)
+_LETTER_FORMS = (
+    *_CONFIRMED,
+    SHOWN,
+    re.compile(rf"{STARTS}{SO}{I_THINK}it(?: is|['’]s| must be| has to be) (?:option )?{_LETTER}{_ENDS}", FLAGS),
+    # As in: "82% confident: B", "choose B", "that leaves B", "B is my answer".
+    re.compile(
+        rf"{STARTS}{SO}(?:{I_AM_SURE}:? (?:in )?|(?:choose|select|pick|go with) |(?:that|this"
+        rf"|which) leaves (?:us with )?)"
+        rf"(?:only )?(?:option )?{_LETTER}{_ENDS}",
+        FLAGS,
+    ),
+    # As in: "the modality shown is MRI, so B"; what the sentence says must not be another option's text.
+    _CONCLUDED,
+    re.compile(
+        r"\bI(?:'d|’d| would| am|'m|’m)? (?:lean(?:ing)? towards?|favou?r|vote for|settle on|conclude)"
+        rf" (?:option )?{_LETTER}{_ENDS}",
+        re.IGNORECASE,
+    ),
+    re.compile(
+        rf"{STARTS}(?:final )?answer (?:option )?{_LETTER}(?=[.,]?\s?(?:(?:and |with )?(?:my )?confidence\b|$))",
+        FLAGS,
+    ),
+    _CONCLUSION,
+)
+
+
+def claims_in_sentences(text: str, options: Mapping[str, str]) -> Iterator[Claim]:
+    """List the letters that a plain text claims within its sentences: "it shows a pneumothorax (option B)".
+
+    Args:
+        text: Plain text.
+        options: Letter -> text.
+
+    Yields:
+        The claims of letters that are options, those that do not stand among them.
+    """
+    found = {
+        match.start(match.lastindex or 0): match
+        for form in _LETTER_FORMS
+        for match in islice(form.finditer(text), MOST_CLAIMS)
+    }
+    for at, match in sorted(found.items()):
+        start, form = match.start(), match.re
+        if text[at] in options and (form in _CONFIRMED or stands_alone(text, at)):
+            meant = is_meant(text, start, at) and not COMPARED.search(text[sentence_start(text, start) : at])
+            meant = meant and not (form is SHOWN and is_shown_otherwise(match, options))
+            meant = meant and not (form is _CONCLUSION and _is_a_point(text, at, options))
+            said = text[sentence_start(text, start) if form is _CONCLUDED else start : at].lower()
+            others = any(_says(said, own) for letter, own in options.items() if letter != text[at])
+            yield Claim(start, at, at + 1, text[at], others or has_alternatives(text, at, options), meant)
+
+
+def _is_a_point(text: str, at: int, options: Mapping[str, str]) -> bool:
+    """Whether a letter behind "Impression:" is the number of a point and no answer."""
+    own = own_text(text, at, options)
+    goes_on = not own and _POINT_GOES_ON.match(text, at + 1) is not None
+    return goes_on or _POINTS.search(text, at + 2, at + 1000) is not None
+
+
+def _says(said: str, option: str) -> bool:
+    return bool(option) and has_words(said, option.lower())
