@@ -106,7 +106,7 @@ def row(
         resamples: Of the bootstrap, by picture.
         seed: Of the folds and of the bootstrap.
     """
-    calibrator = _fitted(method, calibration, seed, family)
+    calibrator = fitted(method, calibration, seed, family)
     thresholds = fit_guard(
         checked_answers(guard, calibrator),
         name="guard",
@@ -139,12 +139,15 @@ def row(
 
 def calibrated(calibration: Sequence[Prediction], rows: Sequence[Prediction], *, seed: int = 0) -> list[Prediction]:
     """Give answers the confidence that a row's calibrator, fitted on `calibration`, makes of them."""
-    calibrator = _fitted(rows[0].estimator, calibration, seed)
+    calibrator = fitted(rows[0].estimator, calibration, seed)
     found = checked_answers(rows, calibrator)
     return [each.model_copy(update={"confidence": one.confidence}) for each, one in zip(rows, found, strict=True)]
 
 
-def _fitted(method: str, calibration: Sequence[Prediction], seed: int, family: str | None = None) -> CalibratorArtifact:
+def fitted(
+    method: str, calibration: Sequence[Prediction], seed: int = 0, family: str | None = None
+) -> CalibratorArtifact:
+    """Fit a method's calibrator on its answers, of a family or of the one that folds choose."""
     if family is None:
         family = choose_family(calibration, dataset=_DATASET, resamples=_CHOICE_RESAMPLES, seed=seed).chosen
     return fit_calibrator(

@@ -35,12 +35,13 @@ from prompt4trust.question_signals.typicality import is_typicality
 SIGNALS = (
     *SECONDS,
     *("picture_shift", "picture_support", "noise_support", "self_check", "stated_typicality", "guess_margin"),
-    *("relative_confidence", "open_support"),
+    *("relative_confidence", "open_support", "words_agree"),
     *("semantic_certainty", "centrality", "embedded_degree", "embedded_centrality", "semantic_concentration"),
 )
-"""Signals in [0, 1] that may stand beside the confidence: those of `two-signal`, of second looks and of guesses; and
-every typicality (`prompt4trust.question_signals.typicality`), whose names say by which reference inputs it is. Not
-words_certainty: an answer without such words has no value of it, and would be uncalibrated for its wording."""
+"""Signals in [0, 1] that may stand beside the confidence: those of `two-signal`, of second looks, of guesses and of
+what a reply says before its letter; and every typicality (`prompt4trust.question_signals.typicality`), whose names say
+by which reference inputs it is. Not words_certainty: an answer without such words has no value of it, and would be
+uncalibrated for its wording."""
 
 _NOTHING = 1e-9
 """A signal whose weight is not above this says nothing, and no answer needs it."""
@@ -171,11 +172,17 @@ class SeveralSignal(NoInterval):
 def usable_signals(stated: FloatArray, signals: Signals) -> dict[str, FloatArray]:
     """Choose the signals that may stand beside the confidence and that all answers carry; shape [n] each.
 
+    Not reply_probability beside reply_support, which is the same wherever the reply does not contradict itself: it
+    would take part of the weight, and with it believe what does.
+
     Raises:
         ValueError: If a value of one of them is not a number in [0, 1].
     """
     typicalities = sorted(name for name in signals if is_typicality(name))
-    return dict(carried(stated, signals, (*SIGNALS, *typicalities)))
+    found = dict(carried(stated, signals, (*SIGNALS, *typicalities)))
+    if "reply_support" in found:
+        found.pop("reply_probability", None)
+    return found
 
 
 def _list_of(value: Value, count: int) -> tuple[float, ...]:

@@ -28,7 +28,7 @@ from prompt4trust.calibration.parameters import check_names
 from prompt4trust.errors import MissingSignalError
 from prompt4trust.metrics.tally import FloatArray
 
-SECONDS = ("stated", "agreement", "reply_probability", "letter_probability", "vote_share")
+SECONDS = ("stated", "agreement", "reply_support", "reply_probability", "letter_probability", "vote_share")
 """Signals in [0, 1] that may stand beside the confidence; the first that the answers carry, and that is not the
 confidence itself, is taken. One that is the same for all answers tells nothing: it is taken only where none varies."""
 
@@ -40,7 +40,7 @@ class TwoSignal(NoInterval):
     Unlike a single-input calibrator it may raise the AUROC, since answers of equal confidence are told apart by the
     second signal. The two depend on the estimator: `cgp+consistency` has the agreement of its samples as confidence and
     the stated confidence as second signal, `logprob` the letter's probability and the stated confidence, `cgp+logprob`
-    the stated confidence and the reply's probability.
+    the stated confidence and the reply's probability, as far as its words support the answer.
 
     Attributes:
         second: The second signal's name.

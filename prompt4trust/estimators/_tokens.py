@@ -6,6 +6,7 @@ import math
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+from prompt4trust.estimators._words import words_agree
 from prompt4trust.estimators.option_signals import option_signals
 from prompt4trust.models import Completion
 from prompt4trust.verdict import answers_in
@@ -39,10 +40,12 @@ def letter_signals(reply: Completion, letter: str, options: Mapping[str, str]) -
         letter_probability: the letter's share of all option letters there; letter_logprob: its natural log-probability
         among all tokens; letter_mass: the option letters' probability together; letter_margin: its lead on the next;
         reply_probability: the probability of the whole reply up to and with that token, in [0, 1] (the sequence's
-        likelihood: what the model decided before it came to the letter counts); and a probability for each option:
-        what the letters share at that token, as far as it was probable that the model came there, and an even share
-        of the rest, since nobody knows what it would have answered after other words. Empty where the server reported
-        none, or none for that token.
+        likelihood: what the model decided before it came to the letter counts); words_agree: whether what the reply
+        says before the letter is that option, 1, or another finding, 0 (`prompt4trust.estimators._words.words_agree`);
+        reply_support: reply_probability, at most an even share of all options where that is another finding, since the
+        probability is then another answer's; and a probability for each option: what the letters share at that token,
+        as far as it was probable that the model came there, and an even share of the rest, since nobody knows what it
+        would have answered after other words. Empty where the server reported none, or none for that token.
     """
     if not reply.tokens or not reply.top_logprobs or len(reply.tokens) != len(reply.top_logprobs):
         return {}
@@ -58,12 +61,15 @@ def letter_signals(reply: Completion, letter: str, options: Mapping[str, str]) -
     before = _probability(reply.tokens[:place], reply.top_logprobs[:place])
     with_it = _probability(reply.tokens[: place + 1], reply.top_logprobs[: place + 1])
     came_there = 1.0 if before is None else before
+    agrees = words_agree(reply.text[: _ends(reply.text, reply.tokens)[place]], letter, options)
+    most = 1.0 if agrees else 1 / len(options)
     return {
         "letter_probability": probability,
         "letter_logprob": math.log(weights[letter]),
         "letter_mass": min(total, 1.0),
         "letter_margin": probability - rival,
-        **({} if with_it is None else {"reply_probability": with_it}),
+        **({} if with_it is None else {"reply_probability": with_it, "reply_support": min(with_it, most)}),
+        "words_agree": agrees,
         **option_signals(
             {
                 option: came_there * weights.get(option, 0.0) / total + (1 - came_there) / len(options)

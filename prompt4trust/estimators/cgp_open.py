@@ -8,14 +8,12 @@ from typing import Final
 
 from prompt4trust.estimators._second_looks import SecondLook, SecondLooks
 from prompt4trust.estimators._tokens import text_probability
+from prompt4trust.estimators._words import NO_OPINION, says_none, words_name
 from prompt4trust.estimators.base import Answer
-from prompt4trust.meaning import normalised
 from prompt4trust.models import Cost
 from prompt4trust.verdict import Verdict
 
 SIGNAL: Final = "open_support"
-_NO_OPINION: Final = 0.5
-_DENIALS: Final = frozenset(["no", "not", "cannot", "without", "absent", "negative", "neither", "nor", "never", "none"])
 
 
 class CgpOpen(SecondLooks):
@@ -50,55 +48,18 @@ class CgpOpen(SecondLooks):
     async def _own_words(
         self, question: str, image_url: str | None, chosen: str, options: Mapping[str, str]
     ) -> tuple[dict[str, float], Cost]:
-        if normalised(options[chosen]).split()[:1] == ["none"]:
-            return {SIGNAL: _NO_OPINION}, Cost()
+        if says_none(options[chosen]):
+            return {SIGNAL: NO_OPINION}, Cost()
         said, reply = await self._ask(question, {}, image_url, top_logprobs=self._alternatives)
         if not isinstance(said.verdict, Verdict):
-            return {SIGNAL: _NO_OPINION}, said.cost
+            return {SIGNAL: NO_OPINION}, said.cost
         probability = text_probability(reply, said.verdict.answer)
         if probability is None:
             return {}, said.cost
         named = words_name(said.verdict.answer, options)
         if chosen in named and len(named) > 1:
-            return {SIGNAL: _NO_OPINION}, said.cost
+            return {SIGNAL: NO_OPINION}, said.cost
         return {SIGNAL: open_support(probability, len(options), agrees=chosen in named)}, said.cost
-
-
-def words_name(said: str, options: Mapping[str, str]) -> list[str]:
-    """List the options that an open answer names.
-
-    It names one whose text it is in one spelling (`prompt4trust.meaning.normalised`), or else the longest of those
-    whose whole text stands among its words, or else those among whose words it stands. What is denied on one side alone
-    is not the same: "no effusion" does not name "effusion".
-
-    Args:
-        said: The answer.
-        options: Letter -> text.
-
-    Returns:
-        Their letters, in order; several where the answer is not more of one than of another.
-
-    Example:
-        >>> words_name("a small pleural effusion", {"A": "Effusion", "B": "Pleural effusion", "C": "No effusion"})
-        ['B']
-        >>> words_name("effusion", {"A": "Pleural effusion", "B": "Pericardial effusion"})
-        ['A', 'B']
-        >>> words_name("Yes, there is", {"A": "Yes", "B": "No"})
-        ['A']
-    """
-    words = normalised(said).split()
-    texts = {letter: normalised(text).split() for letter, text in options.items()}
-    alike = {letter: text for letter, text in texts.items() if _DENIALS.isdisjoint(text) == _DENIALS.isdisjoint(words)}
-    if same := [letter for letter, text in alike.items() if text == words]:
-        return same
-    if within := {letter: len(text) for letter, text in alike.items() if _holds(words, text)}:
-        return [letter for letter, length in within.items() if length == max(within.values())]
-    return [letter for letter, text in alike.items() if _holds(text, words)]
-
-
-def _holds(words: Sequence[str], part: Sequence[str]) -> bool:
-    """Whether some words stand among others, side by side; none do not."""
-    return bool(part) and f" {' '.join(part)} " in f" {' '.join(words)} "
 
 
 def open_support(probability: float, count: int, *, agrees: bool) -> float:

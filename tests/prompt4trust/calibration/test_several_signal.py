@@ -53,6 +53,17 @@ def test_a_reply_without_words_of_certainty_is_calibrated_all_the_same() -> None
         SeveralSignal.fit(stated, right, {"words_certainty": np.where(right, 0.97, 0.15)})
 
 
+def test_a_probability_that_another_answer_has_takes_no_weight_from_what_supports_this_one() -> None:
+    stated, right, signals = drawn(400)
+    support = np.where(np.arange(400) % 50 == 0, 0.25, signals["reply_probability"])
+    fitted = SeveralSignal.fit(stated, right, {**signals, "reply_support": support})
+    assert fitted.inputs() == ("reply_support", "vote_share")
+    assert fitted == SeveralSignal.fit(stated, right, {"reply_support": support, "vote_share": signals["vote_share"]})
+    # Answers of before, some of which tell the probability alone, are calibrated by it.
+    older = {**signals, "reply_support": np.where(np.arange(400) < 9, np.nan, support)}
+    assert SeveralSignal.fit(stated, right, older) == SeveralSignal.fit(stated, right, signals)
+
+
 def test_where_no_signal_says_anything_none_is_needed() -> None:
     stated, right, _ = drawn(200)
     fitted = SeveralSignal.fit(stated, right, {"agreement": 1 - np.where(right, 0.9, 0.1)})

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from math import log
 from typing import Any
 
 import pytest
 
 from prompt4trust.estimators import get_estimator
-from prompt4trust.estimators.cgp_open import words_name
 from prompt4trust.models import Completion, Cost, Generation, Sampling
 from prompt4trust.prompts import Message
 from prompt4trust.verdict import Verdict
@@ -56,24 +55,6 @@ async def test_the_models_own_words_stand_for_the_answer_or_not(
     assert "What?" in alone
     assert not any(option in alone for option in OPTIONS.values())
     assert "Weigh the edges" not in alone
-
-
-@pytest.mark.parametrize(
-    ("says", "options", "named"),
-    [
-        ("effusion", {"A": "Pleural effusion", "B": "Fracture"}, "A"),
-        ("No fracture", {"A": "No", "B": "Yes"}, "A"),
-        ("Yes, there is", {"A": "No", "B": "Yes"}, "B"),
-        ("no effusion", {"A": "Effusion", "B": "Fracture"}, ""),
-        ("Fracture", {"A": "No fracture", "B": "Effusion"}, ""),
-        ("effusion", {"A": "Pleural effusion", "B": "Pericardial effusion"}, "AB"),
-        ("large pleural effusion", {"A": "Effusion", "B": "Pleural effusion"}, "B"),
-        ("nodule", {"A": "No", "B": "Yes"}, ""),
-        ("...", {"A": "No", "B": "Yes"}, ""),
-    ],
-)
-def test_other_words_for_an_option_name_it(says: str, options: Mapping[str, str], named: str) -> None:
-    assert words_name(says, options) == list(named)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,126 @@
+"""What a reply says before its letter: whether it is the chosen option, another one, or no opinion."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prompt4trust.estimators._tokens import letter_signals
+from prompt4trust.estimators._words import NO_OPINION, words_agree, words_name
+from prompt4trust.models import Completion
+from tests.prompt4trust.estimators.scripts import OPTIONS
+
+LUNGS = {"A": "Effusion", "B": "Pleural effusion", "C": "No effusion", "D": "Pneumothorax"}
+SIDES = {"A": "Left", "B": "Right", "C": "Both", "D": "None of the above"}
+YES_NO = {"A": "Yes", "B": "No"}
+
+
+@pytest.mark.parametrize(
+    ("says", "options", "named"),
+    [
+        ("effusion", {"A": "Pleural effusion", "B": "Fracture"}, "A"),
+        ("No fracture", {"A": "No", "B": "Yes"}, "A"),
+        ("Yes, there is", {"A": "No", "B": "Yes"}, "B"),
+        ("no effusion", {"A": "Effusion", "B": "Fracture"}, ""),
+        ("Fracture", {"A": "No fracture", "B": "Effusion"}, ""),
+        ("effusion", {"A": "Pleural effusion", "B": "Pericardial effusion"}, "AB"),
+        ("large pleural effusion", {"A": "Effusion", "B": "Pleural effusion"}, "B"),
+        ("nodule", {"A": "No", "B": "Yes"}, ""),
+        ("...", {"A": "No", "B": "Yes"}, ""),
+    ],
+)
+def test_other_words_for_an_option_name_it(says: str, options: Mapping[str, str], named: str) -> None:
+    assert words_name(says, options) == list(named)
+
+
+@pytest.mark.parametrize(
+    ("before", "letter", "options", "expected"),
+    [
+        ("Finding: Lobulated. The answer is ", "C", OPTIONS, 1),
+        ("Finding: LOBULATED\nAnswer: ", "C", OPTIONS, 1),
+        ('{"finding": "Lobulated", "answer": "', "C", OPTIONS, 1),
+        ("It shows a lobulated mass (option ", "C", OPTIONS, 1),
+        ("Finding: Lobulated. The answer is ", "A", OPTIONS, 0),
+        ("Finding: Ring-shaped. The answer is ", "A", OPTIONS, 0),  # no option says so
+        ("**Finding:** Ring-shaped, so it is ", "A", OPTIONS, 0),
+        ("The diagnosis is ring-shaped.\n", "A", OPTIONS, 0),
+        ('{"finding": "Ring-shaped", "answer": "', "A", OPTIONS, 0),
+        # Nothing is said that could be an option.
+        ("", "A", OPTIONS, 0.5),
+        ("The answer is ", "A", OPTIONS, 0.5),
+        ("Finding: . The answer is ", "A", OPTIONS, 0.5),
+        ("Finding: C. The answer is ", "A", OPTIONS, 0.5),
+        ("Let me look at the margin. The best option is ", "A", OPTIONS, 0.5),
+        ("Finding: a dense mass with an irregular margin. The answer is ", "A", OPTIONS, 0.5),  # a description
+        # Several are said, or one is set aside.
+        ("Round or oval? Finding: round. The answer is ", "A", OPTIONS, 0.5),
+        ("Not round, since the margin has lobes. The answer is ", "C", OPTIONS, 0.5),
+        ("It isn't round. Finding: ring-shaped. The answer is ", "A", OPTIONS, 0.5),
+        ("A: round. B: oval. C: lobulated. The answer is ", "C", OPTIONS, 0.5),
+        ("<think>Round? Oval? Not oval.</think>Finding: round. The answer is ", "A", OPTIONS, 1),
+        # An explanation may lead from one option to another; a finding is one, however much was said before.
+        ("Oval masses are mostly benign and this one has the lobes of many, so that the answer is ", "C", OPTIONS, 0.5),
+        ("Oval would have an even margin. The answer is ", "C", OPTIONS, 0.5),
+        ("The picture is an ultrasound of good quality with one mass in its middle. Finding: oval. ", "C", OPTIONS, 0),
+        ("This one has the lobes of many, and so it is to be called lobulated; the answer is ", "C", OPTIONS, 1),
+        # A text within another one's, and what is denied.
+        ("Finding: large pleural effusion. The answer is ", "B", LUNGS, 1),
+        ("Finding: large pleural effusion. The answer is ", "A", LUNGS, 0),
+        ("There is no effusion. The answer is ", "C", LUNGS, 1),
+        ("There is no effusion. The answer is ", "A", LUNGS, 0),
+        ("No pneumothorax. The answer is ", "D", LUNGS, 0.5),
+        ("There is no effusion but a pneumothorax. The answer is ", "D", LUNGS, 0.5),
+        ("Finding: pleural. The answer is ", "B", LUNGS, 1),  # a part of that option alone
+        ("Finding: margin. The answer is ", "A", {"A": "Sharp margin", "B": "Blurred margin"}, 0.5),
+        # The words around a letter are no finding.
+        ("The right answer is ", "A", SIDES, 0.5),
+        ("The lesion lies in the left lung, so the right answer is ", "A", SIDES, 1),
+        ("Finding: midline. The answer is ", "D", SIDES, 0.5),  # that is what the option says
+        ("Finding: left. The answer is ", "D", SIDES, 0),
+        ("Finding: none of the above. The answer is ", "D", SIDES, 1),
+        # Yes and no answer a question, and are not what is seen.
+        ("Finding: fracture. The answer is ", "A", YES_NO, 0.5),
+        ("There is no fracture. The answer is ", "B", YES_NO, 1),
+        ("There is no fracture. The answer is ", "A", YES_NO, 0),
+        ("Round and round. The answer is ", "A", {"A": "Round", "B": "round"}, 0.5),
+    ],
+)
+def test_what_is_said_before_the_letter(before: str, letter: str, options: Mapping[str, str], expected: float) -> None:
+    assert words_agree(before, letter, options) == expected
+
+
+@given(
+    before=st.lists(st.sampled_from([*'ab .,;\n"', " round ", " oval ", " no ", "Finding: ", "<think>"])).map("".join),
+    chosen=st.sampled_from("AB"),
+)
+def test_it_never_speaks_for_two_options_and_knows_no_letters(before: str, chosen: str) -> None:
+    options = {"A": "Round", "B": "Oval"}
+    other = "B" if chosen == "A" else "A"
+    found = words_agree(before, chosen, options)
+    assert found in (0, NO_OPINION, 1)
+    if found == 1:
+        assert words_agree(before, other, options) == 0
+    # The same under other letters, whatever their order.
+    assert words_agree(before, chosen, dict(reversed(options.items()))) == found
+    assert words_agree(before, "Y", {"Y": options[chosen], "X": options[other]}) == found
+
+
+@pytest.mark.parametrize(
+    ("tokens", "expected"),
+    [
+        (["Finding: ", "Oval", ". The answer is", " A", " with confidence 9", "0. Oval."], 0),
+        (["The answer is", " A", " with confidence 9", "0. Finding: ", "Oval."], 0.5),  # what comes after is no sign
+        (["<think>", "Oval", "</think>", "The answer is", " A", " with confidence 90."], 0.5),
+    ],
+)
+def test_it_is_a_signal_of_the_reply_up_to_its_letter(tokens: list[str], expected: float) -> None:
+    likely = [{token: 0.0} for token in tokens]
+    signals = letter_signals(Completion("".join(tokens), "stop", likely, tokens), "A", OPTIONS)
+    assert (signals["words_agree"], signals["reply_probability"]) == (expected, 1)
+    assert signals["reply_support"] == (
+        1 if expected else 1 / 4
+    )  # another answer's probability speaks not for this one
+    assert letter_signals(Completion("".join(tokens), "stop"), "A", OPTIONS) == {}
