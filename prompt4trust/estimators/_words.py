@@ -19,7 +19,7 @@ _WEIGHED: Final = _DENIALS.union(
 _ANNOUNCED: Final = re.compile(
     r"\b(?:(?:right|correct|left) )?(?:answer|option|choice|letter|selection)\b", re.IGNORECASE
 )
-"""What tells that a letter comes: its "right" is no side."""
+"""Words that announce a letter: their "right" is no side."""
 _FINDING: Final = re.compile(
     r"\b(?:findings?|diagnosis|impression|observations?)[\"'*_ ]{0,4}(?::|=|\bis\b)[\"'*_ ]{0,4}"
     r"(?P<said>[^\W_][^\"*,;\n]{0,200}?)(?=\s*(?:[\"*,;\n]|\.(?:\s|$)|$))",
@@ -72,7 +72,7 @@ def says_none(option: str) -> bool:
 
 
 def words_agree(before: str, letter: str, options: Mapping[str, str]) -> float:
-    """Tell whether what a reply says before its letter is the option of that letter.
+    """Compare what a reply says before its letter with the option of that letter.
 
     Among options a model takes the nearest, even where none is right, and may have said before what it sees: "Finding:
     Oval. The answer is C", where C is round. Options are looked for by their whole texts, in one spelling, and where

@@ -1,4 +1,4 @@
-"""What a reply says before its letter: whether it is the chosen option, another one, or no opinion."""
+"""Words of a reply before its letter: whether they are the chosen option, another finding, or no opinion."""
 
 from __future__ import annotations
 

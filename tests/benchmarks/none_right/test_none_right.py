@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks.confidence.none_right import WAYS, agreement, main, without_words
+from benchmarks.none_right.__main__ import WAYS, agreement, main, without_words
 from prompt4trust.evaluation import Prediction
 
 N = 400
@@ -54,7 +54,8 @@ def figures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, dic
     runs["test"] = written(work / "test", drawn(3)[::-1])
     for name in ("validation", "test"):
         written(runs[name] / "probe-right-option-removed", drawn(4, none_right=True))
-    main(**runs, resamples=20, output=work / "figures.json")
+    fitting, validation, guard, test = (runs[name] for name in ("fitting", "validation", "guard", "test"))
+    main(fitting, validation, guard, test, resamples=20, output=work / "figures.json")
     found: dict[str, dict[str, dict[str, dict[str, float]]]] = json.loads((work / "figures.json").read_text())
     return found
 

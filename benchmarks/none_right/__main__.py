@@ -1,4 +1,4 @@
-"""Where no option is right, beside the questions as asked: python -m benchmarks.confidence.none_right.
+"""Where no option is right, beside the questions as asked: python -m benchmarks.none_right.
 
 Reads runs of `trustvqa evaluate`, those of validation and test with `--probe right-option-removed`: one that families
 are fitted on, one that they are chosen on, one that thresholds of deferral are proved on, and one that is reported. No
@@ -30,7 +30,7 @@ _PROBE: Final = "probe-right-option-removed"
 _OF_WORDS: Final = ("reply_support", "words_agree")
 """Signals of what a reply says before its letter."""
 _BEFORE: Final = "two-signal, without words"
-"""What the default's calibrator was before these signals."""
+"""The calibrator of the default method before these signals."""
 WAYS: Final[Mapping[str, tuple[str, bool]]] = {
     _BEFORE: ("two-signal", False),
     "several-signal, without words": ("several-signal", False),
@@ -61,8 +61,8 @@ def main(
     resamples: Annotated[int, typer.Option(min=2, help="Bootstrap resamples, by picture.")] = 1000,
     output: Annotated[Path, typer.Option(help="Where the figures go.")] = ROOT
     / "benchmarks"
-    / "confidence"
-    / "results-none-right.json",
+    / "none_right"
+    / "results.json",
 ) -> None:
     """Fit each way, choose a family, and measure all on the reported run, as asked and without a right option."""
     runs = {
