@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -217,23 +218,6 @@ def collect(
     return Dataset(name, tuple(row.question for row in picked), dict(skipped), dict(notes))
 
 
-def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Read a UTF-8 file (with or without a byte order mark) line by line.
-
-    Raises:
-        DatasetError: If the file cannot be opened or is not UTF-8.
-    """
-    number = 0
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            for number, line in enumerate(stream, start=1):
-                yield number, line
-    except UnicodeDecodeError as error:
-        raise DatasetError(f"{path}: not UTF-8 after line {number} ({error.reason})") from error
-    except OSError as error:
-        raise DatasetError(f"{path}: {error.strerror or error}") from error
-
-
 def numbered(row: Row, repeats: Counter[str]) -> Row:
     """Add a number to the id of the second of two rows with one id."""
     name = row.question.id
@@ -244,8 +228,13 @@ def numbered(row: Row, repeats: Counter[str]) -> Row:
 
 
 def plain_text(value: object) -> str:
-    """Read a field as text; numbers are texts too ("opa": 5), truth values and what is nested are not."""
+    """Read a field as text; numbers are texts too ("opa": 5), truth values and what is nested are not.
+
+    NaN is none: pandas and JSON written by Python have it where there is no value.
+    """
     if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return ""
+    if isinstance(value, float) and math.isnan(value):
         return ""
     return str(value).strip(BLANKS)
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath
 
-from prompt4trust.datasets._base import BadRow
-from prompt4trust.errors import DatasetError
+from prompt4trust.datasets._base import BadRow, plain_text
+from prompt4trust.errors import DatasetError, PictureError
 from prompt4trust.files import written_atomically
+from prompt4trust.pictures.base64_text import decode_base64_picture
 
 _ENDINGS = (".jpg", ".png", ".jpeg")
+_LONGEST_NAME = 255
+_NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=_\s-]")
 
 
 def picture_folder(path: Path, *names: str) -> Path:
@@ -40,12 +44,55 @@ def locate(line: int, name: str, folder: Path, further: Sequence[str] = ()) -> P
         return BadRow(line, "the picture is an address", f"{name}: fetch it and name the file")
     if place.is_absolute() or ".." in place.parts or not place.name:
         # A question file comes from elsewhere and its pictures go to a server: it may not name any file it likes.
-        return BadRow(line, "the picture's name leads out of the image folder", name)
+        return BadRow(
+            line, "the picture's name leads out of the image folder", f"{name}: name it as it lies below {folder}"
+        )
+    if place.parts[0] == folder.name and len(place.parts) > 1 and not (folder / place.parts[0]).exists():
+        folder = folder.parent  # "images/1.png" beside the folder images
     if place.suffix and not further:
         return folder / place  # whether it is there is looked at when the question is drawn
     endings = ("",) if place.suffix else ("", *_ENDINGS)
     tried = [folder / each / f"{place}{ending}" for each in ("", *further) for ending in endings]
     return next((path for path in tried if path.is_file()), tried[0])
+
+
+def placed(line: int, value: object, folder: Path, carried: Path, further: Sequence[str] = ()) -> Path | BadRow:
+    """Find the picture of a row, or write it where the table carries it.
+
+    Args:
+        line: The row's line.
+        value: Its name; or itself, as bytes, base64, a data: URL, or as the hub's tables hold it:
+            `{"bytes": ..., "path": ...}`, of which either may be none; or a list of one of these.
+        folder: Folder of the pictures that have names.
+        carried: Where to write those that the table carries.
+        further: As for `locate`.
+
+    Returns:
+        Its path, or why there is none.
+
+    Raises:
+        DatasetError: If it cannot be written.
+    """
+    if isinstance(value, list) and len(value) > 1:
+        return BadRow(line, "the row has several pictures", f"{len(value)}: a question is asked about one")
+    if isinstance(value, list) and value:
+        value = value[0]
+    if isinstance(value, dict) and not value.get("bytes") and isinstance(value.get("path"), str):
+        value = value["path"]
+    if isinstance(value, str) and _is_picture_text(value):
+        try:
+            value, _ = decode_base64_picture(value)
+        except PictureError as error:
+            return BadRow(line, "the picture in the table cannot be read", f"its text {error}")
+    if isinstance(value, bytes | dict):
+        return unpacked(line, value, carried)
+    name = plain_text(value)
+    return locate(line, name, folder, further) if name else BadRow(line, "no picture is named")
+
+
+def _is_picture_text(text: str) -> bool:
+    """Whether a text is a picture in base64 rather than a name, which is shorter on every file system."""
+    return text[:5].lower() == "data:" or (len(text) > _LONGEST_NAME and not _NOT_BASE64.search(text))
 
 
 def unpacked(line: int, value: object, folder: Path) -> Path | BadRow:

@@ -14,6 +14,12 @@ _LETTERS = {comparable(text): letter for letter, text in OPTIONS.items()}
 CLOSED_WITHOUT_OPTIONS = "closed question whose options the file does not list: kept as an open one"
 
 
+def yes_or_no(answer: str) -> tuple[Mapping[str, str], str | None]:
+    """Give the options Yes and No and the right letter where an answer is one of them; else no options."""
+    letter = _LETTERS.get(comparable(answer))
+    return (MappingProxyType({}), None) if letter is None else (OPTIONS, letter)
+
+
 def yes_no_or_open(
     line: int,
     name: str,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
-from string import ascii_uppercase
 from types import MappingProxyType
 from typing import Any
 
@@ -22,14 +21,19 @@ from prompt4trust.datasets._base import (
     remarks_on,
 )
 from prompt4trust.datasets._option_numbers import CopBase, OptionNumber, base_of
-from prompt4trust.datasets._pictures import locate, picture_folder, unpacked
-from prompt4trust.datasets.table_files import Entry, entries
+from prompt4trust.datasets._pictures import picture_folder, placed
+from prompt4trust.datasets._yes_no import yes_or_no
+from prompt4trust.datasets.tables.listed_options import LABELS_OUT_OF_ORDER, listed
+from prompt4trust.datasets.tables.table_files import Entry, entries
 from prompt4trust.errors import DatasetError
+from prompt4trust.option_letters import letter_and_text, without_letters
 from prompt4trust.questions import MAX_OPTIONS, MIN_OPTIONS, Question, letter_options
 
 ROLES = ("question", "options", "answer", "image", "id", "group")
 """Meanings that a column can have."""
 _SEVERAL = ("options", "group")
+_WHOLE = re.compile(r"(\d+)\.0")
+"""A whole number in a column with gaps, as pandas writes it."""
 
 
 def parse_columns(text: str) -> dict[str, str]:
@@ -76,6 +80,7 @@ class _Draft:
     text: str
     options: Mapping[str, str]
     answer: str
+    picture: Path | None
 
 
 def column_rows(
@@ -83,9 +88,10 @@ def column_rows(
 ) -> tuple[str, Iterator[Row | BadRow]]:
     """Read the rows of a table, and what they are counted in.
 
-    Options are several columns (empty ones at the end are left out), or one that holds a list, an object of letters, or
-    such a list as JSON text; a table without them holds open questions. The answer is an option's letter, its text, or
-    its number (then counted as `cop_base` says or the file shows); of an open question it is a text.
+    Options are several columns (empty ones at the end are left out), or one that holds a list (`listed`); letters that
+    they bear are taken off. The answer is an option's letter, its text, both, or its number (then counted as `cop_base`
+    says or the file shows). Without options a question answered by yes or no gets these two; every other one is open,
+    and its answer a text.
 
     Args:
         path: The file.
@@ -159,6 +165,8 @@ class _Table:
             held.append(each)
             if isinstance(each, Entry):
                 known.update(dict.fromkeys(each.values))
+                names = (name for several in wanted.values() for name in several)
+                known.update(dict.fromkeys(name for name in names if _has(each.values, name)))
             if _resolve(wanted, columns, known) is not None or len(held) >= 1000:
                 break
         resolved = _resolve(wanted, columns, known)
@@ -185,19 +193,19 @@ class _Table:
         answer = self._value(entry, "answer")
         if isinstance(answer, list) and len(answer) == 1:
             [answer] = answer
-        if isinstance(answer, float) and answer.is_integer():
-            answer = int(answer)  # a column of whole numbers with gaps comes as 2.0
-        if isinstance(answer, float) and answer != answer:
-            answer = None
         if isinstance(answer, list | dict | bool):
             return BadRow(entry.line, "the answer is neither a text nor a number", repr(answer))
-        image = self._value(entry, "image")
-        if image is not None and not isinstance(image, str):
-            picture = unpacked(entry.line, image, self.carried)
-            if isinstance(picture, BadRow):
-                return picture
-            entry = Entry(entry.line, {**entry.values, self.columns["image"][0]: picture})
-        return _Draft(entry, text, options, plain_text(answer))
+        said = plain_text(answer)
+        if (whole := _WHOLE.fullmatch(said)) and said not in options.values():
+            said = whole[1]
+        picture: Path | None = None
+        if "image" in self.columns:
+            found = placed(entry.line, self._value(entry, "image"), self.folder, self.carried)
+            if isinstance(found, BadRow):
+                return found
+            picture = found
+            entry = Entry(entry.line, {**entry.values, self.columns["image"][0]: None})
+        return _Draft(entry, text, options, said, picture)
 
     def row(self, draft: _Draft, first: int | None) -> Row | BadRow:
         """Read the answer, numbers as counted from `first`, and make the question."""
@@ -208,15 +216,11 @@ class _Table:
             if isinstance(found, BadRow):
                 return found
             letter = found
-        picture: Path | None = None
-        if "image" in self.columns:
-            value = self._value(entry, "image")
-            placed = value if isinstance(value, Path) else self._located(entry, value)
-            if isinstance(placed, BadRow):
-                return placed
-            picture = placed
+        elif not options:
+            options, letter = yes_or_no(draft.answer)
+        picture = draft.picture
         groups = {
-            name: value for name in self.columns.get("group", ()) if (value := plain_text(entry.values.get(name)))
+            name: value for name in self.columns.get("group", ()) if (value := plain_text(_at(entry.values, name)))
         }
         own = plain_text(self._value(entry, "id"))
         stem = picture.stem if picture else "q"
@@ -225,30 +229,42 @@ class _Table:
         question = Question(name, draft.text, options, letter, picture, MappingProxyType(groups), expected)
         return Row(entry.line, question, remarks_on(options, letter))
 
-    def _located(self, entry: Entry, value: object) -> Path | BadRow:
-        name = plain_text(value)
-        return locate(entry.line, name, self.folder) if name else BadRow(entry.line, "no picture is named")
-
     def _value(self, entry: Entry, role: str) -> Any:
         names = self.columns.get(role)
-        return entry.values.get(names[0]) if names else None
+        return _at(entry.values, names[0]) if names else None
 
     def _options(self, entry: Entry) -> Mapping[str, str] | BadRow:
         names = self.columns.get("options", ())
         if len(names) == 1:
-            listed = _listed(entry.values.get(names[0]))
-            if listed is None:
+            texts = listed(_at(entry.values, names[0]))
+            if texts is None:
                 detail = f'{names[0]}: a list is expected, such as ["Left", "Right"], or several columns'
                 return BadRow(entry.line, "the options are no list", detail)
         else:
-            listed = [plain_text(entry.values.get(name)) for name in names]
-            while listed and not listed[-1]:
-                listed.pop()
-        if not listed:
+            texts = [plain_text(_at(entry.values, name)) for name in names]
+            while texts and not texts[-1]:
+                texts.pop()
+        if not texts:
             return MappingProxyType({})
-        if not all(listed) or not MIN_OPTIONS <= len(listed) <= MAX_OPTIONS:
-            return BadRow(entry.line, f"not {MIN_OPTIONS} to {MAX_OPTIONS} options, each with a text", repr(listed))
-        return MappingProxyType(letter_options(listed))
+        if not all(texts) or not MIN_OPTIONS <= len(texts) <= MAX_OPTIONS:
+            return BadRow(entry.line, f"not {MIN_OPTIONS} to {MAX_OPTIONS} options, each with a text", repr(texts))
+        bare = without_letters(texts)
+        if bare is None:
+            return BadRow(entry.line, LABELS_OUT_OF_ORDER, f"{texts!r}: put them in order, or take the letters away")
+        return MappingProxyType(letter_options(bare))
+
+
+def _has(values: Mapping[str, Any], name: str) -> bool:
+    outer, dot, inner = name.partition(".")
+    return name in values or (bool(dot) and isinstance(values.get(outer), dict) and _has(values[outer], inner))
+
+
+def _at(values: Mapping[str, Any], name: str) -> Any:
+    """Take a value by its column's name, or one within an object by the names on the way with dots between."""
+    outer, dot, inner = name.partition(".")
+    if name in values or not dot:
+        return values.get(name)
+    return _at(values[outer], inner) if isinstance(values.get(outer), dict) else None
 
 
 def _resolve(
@@ -257,25 +273,6 @@ def _resolve(
     """Find every column; a name with a + in it is one column where there is one of that name."""
     found = {role: [columns[role]] if columns[role] in known else names for role, names in wanted.items()}
     return found if all(name in known for names in found.values() for name in names) else None
-
-
-def _listed(value: object) -> list[str] | None:
-    """Read a cell of options: a list, an object of letters, or either as JSON text; nothing where it is empty."""
-    if value is None or value == "":
-        return []
-    if isinstance(value, str):
-        try:
-            value = json.loads(value)
-        except (json.JSONDecodeError, RecursionError):
-            return None
-    if isinstance(value, dict):
-        given = {name.upper(): text for name, text in value.items() if text not in (None, "")}
-        if sorted(given) != [*ascii_uppercase[: len(given)]] or len(given) != sum(
-            t not in (None, "") for t in value.values()
-        ):
-            return None
-        value = [given[name] for name in sorted(given)]
-    return [plain_text(each) for each in value] if isinstance(value, list) else None
 
 
 def _letter(draft: _Draft, first: int | None) -> str | BadRow:
@@ -294,5 +291,9 @@ def _letter(draft: _Draft, first: int | None) -> str | BadRow:
         return named
     if len(texts) == 1:
         return texts[0]
+    if not texts and (both := letter_and_text(answer)) is not None and both[0] in options:
+        if comparable(options[both[0]]) == comparable(both[1]):
+            return both[0]
+        return BadRow(line, "the answer's letter is that of another option than its text", repr(answer))
     reason = "the answer is the text of several options" if texts else "the answer is no option's letter or text"
     return BadRow(line, reason, repr(answer))

@@ -14,9 +14,9 @@ from prompt4trust.datasets.columns import column_rows
 from prompt4trust.datasets.medmcqa import medmcqa_rows
 from prompt4trust.datasets.omni_med_vqa import omni_med_vqa_rows
 from prompt4trust.datasets.path_vqa import path_vqa_rows
-from prompt4trust.datasets.pmc_vqa import pmc_vqa_rows
+from prompt4trust.datasets.pmc_vqa import is_pmc_vqa, pmc_vqa_rows
 from prompt4trust.datasets.slake import slake_rows
-from prompt4trust.datasets.table_files import Entry, entries
+from prompt4trust.datasets.tables.table_files import Entry, entries
 from prompt4trust.datasets.vqa_rad import vqa_rad_rows
 from prompt4trust.errors import DatasetError
 
@@ -121,7 +121,7 @@ def _rows(
                 )
             return column_rows(path, columns, images, cop_base)
         case "pmc-vqa":
-            return "line", pmc_vqa_rows(path, images if images is not None else picture_folder(path, "images"))
+            return pmc_vqa_rows(path, images if images is not None else picture_folder(path, "images"))
 
 
 def _kind(path: Path) -> Kind:
@@ -134,12 +134,10 @@ def _kind(path: Path) -> Kind:
             return kind
     if fields >= _THREE and fields <= _THREE | _BESIDE:
         return "path-vqa"
-    with path.open("rb") as stream:
-        begin = stream.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
-    if begin in (b"{", b"[") or found.unit == "row" or path.suffix.lower() in {".tsv", ".tab"}:
-        there = ", ".join(sorted(fields)) or "none"
-        raise DatasetError(
-            f"{path}: its format is not known by its fields ({there}): name it with --format {'|'.join(KINDS)}, or say "
-            "with --columns question=...,options=...,answer=...,image=... what is where"
-        )
-    return "pmc-vqa"
+    if is_pmc_vqa(fields):
+        return "pmc-vqa"
+    there = ", ".join(sorted(fields)) or "none"
+    raise DatasetError(
+        f"{path}: its format is not known by its fields ({there}): name it with --format {'|'.join(KINDS)}, or say "
+        "with --columns question=...,options=...,answer=...,image=... what is where"
+    )

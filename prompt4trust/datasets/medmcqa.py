@@ -19,7 +19,7 @@ from prompt4trust.datasets._base import (
     remarks_on,
 )
 from prompt4trust.datasets._option_numbers import CopBase, OptionNumber, base_of
-from prompt4trust.datasets.table_files import Entry, entries
+from prompt4trust.datasets.tables.table_files import Entry, entries
 from prompt4trust.questions import Question, letter_options
 
 _OPTIONS = ("opa", "opb", "opc", "opd")
@@ -94,7 +94,7 @@ def _row(entry: Entry, first: int, repeats: Counter[str]) -> Row | BadRow:
     text, *choices = values
     cop = entry.values.get("cop")
     answer = None
-    if cop not in (None, -1):
+    if plain_text(cop) not in ("", "-1", "-1.0") or isinstance(cop, bool | list | dict):
         number = _number(cop)
         if number is None or not first <= number < first + len(choices):
             last = first + len(choices) - 1
@@ -112,7 +112,6 @@ def _row(entry: Entry, first: int, repeats: Counter[str]) -> Row | BadRow:
 
 
 def _number(cop: object) -> int | None:
-    """Read a cop that is a whole number; -1 stands for none."""
-    if isinstance(cop, bool) or not str(cop).isdecimal():
-        return None
-    return int(str(cop))
+    """Read a cop that is a whole number, also as a table with gaps has it (2.0); -1 stands for none."""
+    text = plain_text(cop).removesuffix(".0")
+    return int(text) if text.isascii() and text.isdecimal() else None

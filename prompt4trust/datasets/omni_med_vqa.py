@@ -21,7 +21,7 @@ from prompt4trust.datasets._base import (
     remarks_on,
 )
 from prompt4trust.datasets._pictures import folder_around, locate
-from prompt4trust.datasets.table_files import Entry, entries, numbered_rows
+from prompt4trust.datasets.tables.table_files import Entry, entries, numbered_rows
 from prompt4trust.questions import MIN_OPTIONS, Question
 
 _GROUPS = {"dataset": ("dataset",), "question_type": ("question_type",), "modality": ("modality_type", "modality")}

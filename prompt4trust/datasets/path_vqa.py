@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from prompt4trust.datasets._base import BadRow, Row, content_id, numbered, plain_text
-from prompt4trust.datasets._pictures import locate, picture_folder, unpacked
+from prompt4trust.datasets._pictures import picture_folder, placed
 from prompt4trust.datasets._yes_no import yes_no_or_open
-from prompt4trust.datasets.table_files import Entry, entries
+from prompt4trust.datasets.tables.table_files import Entry, entries
 
 _SPLITS = ("train", "val", "test")
 
@@ -44,11 +44,7 @@ def _row(entry: Entry, folder: Path, carried: Path) -> Row | BadRow:
     given = {"question": text, "answer": answer, "image": image}
     if absent := [name for name, value in given.items() if not value]:
         return BadRow(entry.line, "missing or empty field", ", ".join(absent))
-    picture = (
-        locate(entry.line, image.strip(), folder, _SPLITS)
-        if isinstance(image, str)
-        else unpacked(entry.line, image, carried)
-    )
+    picture = placed(entry.line, image, folder, carried, _SPLITS)
     if isinstance(picture, BadRow):
         return picture
     name = f"{picture.stem}-{content_id(image if isinstance(image, str) else picture.stem, text, answer)}"

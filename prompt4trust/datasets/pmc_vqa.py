@@ -1,16 +1,17 @@
 """Reader for PMC-VQA's CSV format, in which the synthetic benchmark is written too.
 
-Source: Zhang et al. 2023, arXiv 2305.10415; hub RadGenome/PMC-VQA. Files of the wild that are read: a byte order mark,
-headers in other case or spelt "Anwser", choices that repeat their letter ("A: Lung") or carry blanks, quoted commas and
-line breaks, and the later files without Answer_label whose Answer is the letter itself. A quotation
-mark that is not closed, or closed by one of another row, is refused: rows would be lost in between.
+Source: Zhang et al. 2023, arXiv 2305.10415; hub RadGenome/PMC-VQA. Files of the wild that are read: the same columns as
+JSON or parquet, a byte order mark, headers in other case or spelt "Anwser", choices that repeat their letter
+("A: Lung") or carry blanks, quoted commas and line breaks, and the later files without Answer_label whose Answer is the
+letter itself. A quotation mark that is not closed, or closed by one of another row, is refused: rows would be lost in
+between.
 """
 
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
 from pathlib import Path
 from string import ascii_uppercase
 from types import MappingProxyType
@@ -24,11 +25,11 @@ from prompt4trust.datasets._base import (
     collect,
     comparable,
     content_id,
-    numbered,
+    plain_text,
     remarks_on,
 )
 from prompt4trust.datasets._pictures import locate, picture_folder
-from prompt4trust.datasets.table_files import csv_rows
+from prompt4trust.datasets.tables.table_files import Entry, entries, numbered_rows
 from prompt4trust.errors import DatasetError
 from prompt4trust.questions import MIN_OPTIONS, Question
 
@@ -82,48 +83,51 @@ def read_pmc_vqa(
     """
     folder = images if images is not None else picture_folder(path, "images")
     name = path.parent.name if path.stem == "questions" and path.parent.name else path.stem
-    return collect(path, name, pmc_vqa_rows(path, folder), on_bad=on_bad, limit=limit, seed=seed, min_side=min_side)
+    unit, rows = pmc_vqa_rows(path, folder)
+    return collect(path, name, rows, on_bad=on_bad, limit=limit, seed=seed, min_side=min_side, unit=unit)
 
 
-def pmc_vqa_rows(path: Path, folder: Path) -> Iterator[Row | BadRow]:
-    """Read the rows of a file whose pictures lie in a folder."""
-    rows = csv_rows(path)
-    header = next(rows, None)
-    if header is None:
-        raise DatasetError(f"{path}: the file is empty")
-    width = len(header.cells)
-    columns = _columns(path, header.cells)
-    choices = [(letter, columns[key]) for letter in ascii_uppercase if (key := f"choice {letter.lower()}") in columns]
-    repeats: Counter[str] = Counter()
-    for each in rows:
-        if not any(cell.strip(BLANKS) for cell in each.cells):
-            continue
-        if len(each.cells) != width:
-            yield BadRow(each.last, f"row does not have {width} cells", f"it has {len(each.cells)}")
-            continue
-        row = _row(each.last, each.cells, columns, choices, folder)
-        yield row if isinstance(row, BadRow) else numbered(row, repeats)
+def is_pmc_vqa(fields: Iterable[str]) -> bool:
+    """Whether a file with these columns is one of PMC-VQA's."""
+    return {"figure_path", "question", "choice a"} <= {_key(each) for each in fields}
 
 
-def _columns(path: Path, header: list[str]) -> Mapping[str, int]:
-    columns: dict[str, int] = {}
-    for index, title in enumerate(header):
-        key = re.sub(r"\s+", " ", title.strip(BLANKS)).lower()
-        key = re.sub(r"^choice[_ ]?([a-z])$", r"choice \1", key.replace("figure path", "figure_path"))
-        columns.setdefault(_HEADERS.get(key, key.replace("answer label", "answer_label")), index)
+def pmc_vqa_rows(path: Path, folder: Path) -> tuple[str, Iterator[Row | BadRow]]:
+    """Read the rows of a file whose pictures lie in a folder, and what they are counted in."""
+    found = entries(path)
+    if found.header:
+        _check_columns(path, found.header)
+
+    def make(entry: Entry) -> Row | BadRow:
+        if not found.header:
+            _check_columns(path, entry.values)
+        return _row(entry, folder)
+
+    return found.unit, numbered_rows(found.rows, make)
+
+
+@cache
+def _key(title: str) -> str:
+    """Spell a column's title as one of `_HEADERS`' values, "choice a" or its like; others in lower case."""
+    key = re.sub(r"\s+", " ", title.strip(BLANKS)).lower()
+    key = re.sub(r"^choice[_ ]?([a-z])$", r"choice \1", key.replace("figure path", "figure_path"))
+    return _HEADERS.get(key, key.replace("answer label", "answer_label"))
+
+
+def _check_columns(path: Path, titles: Iterable[str]) -> None:
+    columns = {_key(title) for title in titles}
     missing = [title for title in ("figure_path", "question", "choice a", "choice b") if title not in columns]
-    if not {"answer", "answer_label"} & columns.keys():
+    if not {"answer", "answer_label"} & columns:
         missing.append("answer_label")
     if missing:
-        raise DatasetError(f"{path}: not a PMC-VQA file: no column {', '.join(missing)} among {', '.join(header)}")
-    return columns
+        raise DatasetError(f"{path}: not a PMC-VQA file: no column {', '.join(missing)} among {', '.join(titles)}")
 
 
-def _row(
-    line: int, cells: list[str], columns: Mapping[str, int], choices: list[tuple[str, int]], folder: Path
-) -> Row | BadRow:
+def _row(entry: Entry, folder: Path) -> Row | BadRow:
+    line, cells = entry.line, {_key(title): plain_text(value) for title, value in [*entry.values.items()][::-1]}
+
     def cell(title: str) -> str:
-        return cells[columns[title]].strip(BLANKS) if title in columns else ""
+        return cells.get(title, "")
 
     text, figure = cell("question"), cell("figure_path")
     if not text:
@@ -134,7 +138,7 @@ def _row(
     if isinstance(picture, BadRow):
         return picture
 
-    options = {letter: _choice(letter, cells[index]) for letter, index in choices}
+    options = {letter: _choice(letter, cell(f"choice {letter.lower()}")) for letter in ascii_uppercase}
     while options and not options[last := max(options)]:
         del options[last]
     if len(options) < MIN_OPTIONS or not all(options.values()):

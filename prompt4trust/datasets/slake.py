@@ -12,7 +12,7 @@ from pathlib import Path
 from prompt4trust.datasets._base import BadRow, Row, content_id, plain_text
 from prompt4trust.datasets._pictures import locate, picture_folder
 from prompt4trust.datasets._yes_no import yes_no_or_open
-from prompt4trust.datasets.table_files import Entry, entries, numbered_rows
+from prompt4trust.datasets.tables.table_files import Entry, entries, numbered_rows
 
 OTHER_LANGUAGE = "question in a language other than English"
 _GROUPS = ("modality", "location", "content_type")

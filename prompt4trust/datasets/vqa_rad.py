@@ -15,10 +15,10 @@ from random import Random
 from types import MappingProxyType
 
 from prompt4trust.datasets._base import BadRow, Row, content_id, plain_text
-from prompt4trust.datasets._pictures import locate, picture_folder
+from prompt4trust.datasets._pictures import picture_folder, placed
 from prompt4trust.datasets._vqa_rad_choices import as_choice
 from prompt4trust.datasets._yes_no import OPTIONS, yes_no_or_open
-from prompt4trust.datasets.table_files import Entry, entries, numbered_rows
+from prompt4trust.datasets.tables.table_files import Entry, entries, numbered_rows
 from prompt4trust.questions import Question, letter_options
 
 _FOLDERS = ("images", "VQA_RAD Image Folder")
@@ -34,25 +34,26 @@ def vqa_rad_rows(path: Path, images: Path | None) -> tuple[str, Iterator[Row | B
     """Read the rows of a file, and what they are counted in; pictures lie in a folder beside it by default."""
     found = entries(path)
     folder = images if images is not None else picture_folder(path, *_FOLDERS)
-    return found.unit, numbered_rows(found.rows, lambda entry: _row(entry, folder))
+    carried = images if images is not None else path.with_name(f"{path.stem}-images")
+    return found.unit, numbered_rows(found.rows, lambda entry: _row(entry, folder, carried))
 
 
-def _row(entry: Entry, folder: Path) -> Row | BadRow:
+def _row(entry: Entry, folder: Path, carried: Path) -> Row | BadRow:
     values = entry.values
     text, answer = plain_text(values.get("question")), plain_text(values.get("answer"))
-    image = plain_text(values.get("image_name")) or plain_text(values.get("image"))
+    image = values.get("image_name") or values.get("image")
     fields = {"question": text, "answer": answer, "image_name": image}
     if absent := [name for name, value in fields.items() if not value]:
         return BadRow(entry.line, "missing or empty field", ", ".join(absent))
     kind = plain_text(values.get("answer_type")).casefold()
     if kind not in ("closed", "open"):
         return BadRow(entry.line, "answer_type is neither closed nor open", repr(values.get("answer_type")))
-    picture = locate(entry.line, image, folder)
+    picture = placed(entry.line, image, folder, carried)
     if isinstance(picture, BadRow):
         return picture
     groups = {group: _first(entry, names) for group, names in _GROUPS.items()}
     groups["question_type"] = ", ".join(sorted(filter(None, map(str.strip, groups["question_type"].split(",")))))
-    name = plain_text(values.get("qid")) or plain_text(values.get("id")) or content_id(image, text, answer)
+    name = plain_text(values.get("qid")) or plain_text(values.get("id")) or content_id(str(image), text, answer)
     groups["answer_type"] = kind
     if (chosen := as_choice(text, answer, kind, groups["question_type"])) is None:
         return yes_no_or_open(entry.line, name, text, answer, closed=kind == "closed", image=picture, groups=groups)

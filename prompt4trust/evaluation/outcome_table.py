@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
-from prompt4trust.datasets.table_files import Entry, whole_table
+from prompt4trust.datasets.tables.table_files import Entry, whole_table
 from prompt4trust.errors import TableError
 from prompt4trust.evaluation.figures import Report
 from prompt4trust.evaluation.manifest import TableOrigin
@@ -20,6 +21,8 @@ _RIGHT = {"1": True, "true": True, "yes": True, "right": True, "correct": True, 
 _WRONG = {"0": False, "false": False, "no": False, "wrong": False, "incorrect": False, "0.0": False}
 _OUTCOMES: Mapping[str, bool] = {**_RIGHT, **_WRONG}
 _SHOWN = 5
+_NO_NAME = frozenset({"na", "nan", "<na>"})
+_DECIMAL_COMMA = re.compile(r"[01],\d+")
 T = TypeVar("T")
 
 
@@ -79,10 +82,10 @@ def read_outcomes(path: Path) -> Outcomes:
     if not rows:
         raise TableError(f"{path}: the table has no rows")
     group = names.get("group")
-    groups = None if group is None else tuple(_text(row.values.get(group)) or "(none)" for row in rows)
+    groups = None if group is None else tuple(_name(row.values.get(group)) or "(none)" for row in rows)
     cluster = names.get("cluster")
     # A cell without one says nothing of other rows: its row stands alone.
-    clusters = None if cluster is None else tuple(_text(row.values.get(cluster)) for row in rows)
+    clusters = None if cluster is None else tuple(_name(row.values.get(cluster)) for row in rows)
     return Outcomes(path.stem, tuple(confidence), tuple(correct), groups, clusters)
 
 
@@ -165,10 +168,20 @@ def _column(
 
 
 def _text(value: object) -> str:
-    return "" if value is None else str(value).strip()
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    return str(value).strip()
+
+
+def _name(value: object) -> str:
+    """Read a group or a cluster; R and pandas write NA and NaN where there is none."""
+    text = _text(value)
+    return "" if text.casefold() in _NO_NAME else text
 
 
 def _confidence(text: str) -> float | None:
+    if _DECIMAL_COMMA.fullmatch(text):
+        text = text.replace(",", ".")
     try:
         value = float(text)
     except ValueError:

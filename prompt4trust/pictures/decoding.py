@@ -131,7 +131,7 @@ def decode_picture(
         raise too_many_pixels(limits) from None
     except UnidentifiedImageError as error:
         if begins_as_picture(data):
-            raise _damaged() from error
+            raise _damaged(data) from error
         found = unread_format(data)
         cause = f"The file is {found}" if found else "The image's content is of no known format"
         raise PictureError("unsupported-image", f"{cause}: send {_READABLE}.") from None
@@ -139,7 +139,7 @@ def decode_picture(
         raise too_much_memory(limits) from None
     except Exception as error:
         # Decoders answer hostile bytes with OSError, SyntaxError, struct.error, IndexError, ...: a list would rot.
-        raise _damaged() from error
+        raise _damaged(data) from error
 
 
 def is_dicom(data: bytes) -> bool:
@@ -188,10 +188,14 @@ def _check_choice(choice: DicomChoice) -> None:
         raise PictureError("unknown-window", "The image is no DICOM object: ask without a window.")
 
 
-def _damaged() -> PictureError:
-    return PictureError(
-        "damaged-image", "The image cannot be decoded: it is damaged or cut short. Export it again and resend it."
+def _damaged(data: bytes) -> PictureError:
+    # TIFF is a frame for codings and depths without number, of which a decoder knows some.
+    cause = (
+        "damaged, cut short, or a TIFF of a kind that is not read. Export it as PNG"
+        if data.startswith(_TIFF)
+        else "damaged or cut short. Export it again"
     )
+    return PictureError("damaged-image", f"The image cannot be decoded: it is {cause} and resend it.")
 
 
 def _decode(data: bytes, limits: PictureLimits, media_type: str | None, filename: str | None) -> DecodedPicture:

@@ -27,6 +27,7 @@ MAX_BYTES = 100_000_000
 """Largest file that is read; gateways take less."""
 # How pictures begin that a gateway may read, beside DICOM.
 _PICTURES = re.compile(rb"\x89PNG|\xff\xd8|RIFF.{4}WEBP|II[*+]\0|MM\0[*+]|BM|GIF8|\0\0\0\x0cjP  ", re.DOTALL)
+_ADDRESS = re.compile(r"data:|[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 _DEEP_MODES = frozenset({"I", "I;16", "I;16L", "I;16B", "I;16N", "F"})
 _PHOTOMETRIC, _WHITE_IS_ZERO = 262, 0
 
@@ -48,6 +49,10 @@ def picture_file(picture: Picture) -> bytes:
         >>> picture_file(np.zeros((20, 30), dtype=np.uint8))[1:4]
         b'PNG'
     """
+    if isinstance(picture, str) and _ADDRESS.match(picture):
+        raise UnusablePictureError(
+            "a text is a picture's path, not its address or data: URL: fetch or decode it, and give the bytes"
+        )
     if isinstance(picture, str | os.PathLike):
         return _plain(_read_path(Path(picture)))
     if isinstance(picture, bytes | bytearray | memoryview):
@@ -99,7 +104,12 @@ def _plain(data: bytes) -> bytes:
 
     if begins_as_dicom(data):
         return data
-    raise UnusablePictureError("the file is neither a picture that is known (PNG, JPEG, WebP, TIFF, BMP) nor DICOM")
+    from prompt4trust.pictures.unread_formats import unread_format
+
+    found = unread_format(data)
+    raise UnusablePictureError(
+        f"the file is {found or 'neither a picture that is known nor DICOM'}: give PNG, JPEG, WebP, TIFF, BMP or DICOM"
+    )
 
 
 def _of_array(values: np.ndarray[Any, Any]) -> bytes:

@@ -47,8 +47,10 @@ class VqaQuestion:
         """Refuse a text for the options: its letters would be taken for them.
 
         Raises:
-            TypeError: If the options are one text.
+            TypeError: If the options are one text, or have no order.
         """
+        if isinstance(self.options, set | frozenset):
+            raise TypeError("options are a list of texts, or letter -> text: a set has no order to letter them in")
         if isinstance(self.options, str | bytes | bytearray):
             raise TypeError(f"options are a list of texts, or letter -> text, not one {type(self.options).__name__}")
 

@@ -71,6 +71,8 @@ def open_dicom(data: bytes, limits: PictureLimits) -> OpenedDicom:
         tags = [*READ_TAGS, *(PATIENT_TAGS if limits.reads_sex_and_age else ())]
         dataset = pydicom.dcmread(stream, force=True, stop_before_pixels=True, specific_tags=tags)
         syntax = syntax_of(dataset)
+        # An object without a header has no place that says its byte order, which pydicom needs to read tables of grey.
+        dataset.file_meta.TransferSyntaxUID = syntax
         keyword, vr = _pixels_at(stream, syntax)
     except RecursionError:
         raise too_complex("sequences within sequences, deeper than any object has") from None

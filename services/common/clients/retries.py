@@ -14,7 +14,8 @@ from services.common.clients.retry_budget import RetryBudget
 
 T = TypeVar("T")
 
-_RETRIED = frozenset({429, 500, 502, 503, 504})
+# 408 and 425 ask for another try; 520 to 524 are a proxy's words for what is behind it, and 529 is for overload.
+_RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504, *range(520, 525), 529})
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,9 @@ async def retried(call: Callable[[], Awaitable[T]], service: str, retry: RetrySe
     """Make a call, again where it fails and may not fail the next time.
 
     Args:
-        call: Makes it once; raises TransportError where it fails. Connection failures, 429 and 5xx are tried again
-            (honouring Retry-After where it fits the deadline); other statuses are not.
+        call: Makes it once; raises TransportError where it fails. Connection failures, 429 and statuses of servers that
+            are overloaded, late or broken are tried again (honouring Retry-After where it fits the deadline); other
+            statuses are not.
         service: Name for errors: "policy" or "downstream".
         retry: Deadline and tries.
 

@@ -17,6 +17,8 @@ from services.common.clients.retries import RetrySettings, retried
 from services.common.trace_context import trace_headers
 
 _SAID_CHARS = 2000
+_BROKEN: Final = 502
+_ERRORS: Final = {str(status): status for status in range(400, 600)}
 _HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")  # or a whole one, which is left as it is
 # Nobody can know it who writes a question, so that no text holds it.
 _PICTURE: Final = f"picture {secrets.token_hex(16)}"
@@ -94,8 +96,20 @@ async def _post_once(http: HttpPool, service: str, path: str, body: Mapping[str,
         raise TransportError(service, "its reply is not JSON", status=200) from error
     if not isinstance(parsed, dict):
         raise TransportError(service, "its reply is not a JSON object", status=200)
+    if (wrong := parsed.get("error")) and not parsed.get("choices"):
+        said = response.text[:_SAID_CHARS]
+        raise RefusedError(service, "it replied with an error", status=_status_of(wrong), retry_after=None, said=said)
     found: dict[str, Any] = _unicode(parsed) if _HALF_PAIR.search(response.body) else parsed
     return found
+
+
+def _status_of(error: object) -> int:
+    """Find the status of an error that came with status 200, as routers between many servers send theirs.
+
+    One that tells none may pass as well as last: it is a broken server's.
+    """
+    code = error.get("code", error.get("status")) if isinstance(error, dict) else None
+    return _ERRORS.get(str(code), _BROKEN)
 
 
 def _unicode(value: Any) -> Any:

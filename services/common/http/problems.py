@@ -9,7 +9,7 @@ import asyncio
 import math
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 import structlog
 from fastapi import FastAPI, Request
@@ -162,9 +162,11 @@ async def _on_problem(request: Request, error: Exception) -> JSONResponse:
 async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type alone
     phrase = HTTPStatus(error.status_code).phrase
-    response = Problem(
-        error.status_code, phrase.lower().replace(" ", "-").replace("'", ""), str(error.detail)
-    ).response(request_id_of(request))
+    # Starlette's own words for a path that no route has are the phrase alone.
+    detail = _NO_SUCH_PATH if (error.status_code, error.detail) == (404, phrase) else str(error.detail)
+    response = Problem(error.status_code, phrase.lower().replace(" ", "-").replace("'", ""), detail).response(
+        request_id_of(request)
+    )
     response.headers.update(error.headers or {})
     return response
 
@@ -174,11 +176,19 @@ async def _on_validation_error(request: Request, error: Exception) -> JSONRespon
     return invalid_request(error).response(request_id_of(request))
 
 
+_NO_SUCH_PATH: Final = "This service has no such path: /docs shows those that it has; OpenAI's begin with /v1."
+_PLAIN_WORDS: Final = {"extra_forbidden": "is not a field of this request", "missing": "is missing"}
+"""Words for a fault in place of pydantic's, which do not name what they speak of."""
+
+
 def invalid_request(error: RequestValidationError) -> Problem:
     """Refuse fields that are wrong, each by its name."""
     # "Value error, " is how pydantic marks messages of our own validators.
     faults = [
-        {"field": _pointer(fault["loc"]), "message": fault["msg"].removeprefix("Value error, ")}
+        {
+            "field": _pointer(fault["loc"]),
+            "message": _PLAIN_WORDS.get(fault["type"], fault["msg"].removeprefix("Value error, ")),
+        }
         for fault in error.errors()
     ]
     if any(fault["type"] == "json_invalid" for fault in error.errors()):

@@ -84,7 +84,9 @@ def split_options(text: str) -> TextWithOptions:
         return TextWithOptions(text, ())
     options = list(found.values())
     if "".join(line["letter"].upper() for line in options) != ascii_uppercase[: len(options)]:
-        raise UnclearOptionsError("has lines that look like options, whose letters are not A, B, C, ... in order")
+        raise UnclearOptionsError(
+            "has lines that look like options, whose letters are not in order: write A:, B:, C:, ..."
+        )
     styles = {_style(line) for line in options}
     if len(found) < len(alike) or len(styles) > 1 or not {style.upper() for style in styles} <= _MARKED:
         raise UnclearOptionsError(

@@ -130,7 +130,7 @@ def submission_of(fields: dict[str, Any], methods: Sequence[str], decode: Decode
     image = fields.pop("image", None)
     if image is None:
         refuse("image", "is missing: send the picture in base64 or as a data: URL")
-    if not isinstance(image, str | dict):
+    if not isinstance(image, str) and not (isinstance(image, dict) and image.keys() & ArchivedInstance.model_fields):
         refuse("image", "must be a string, the picture in base64 or as a data: URL, or an instance of an archive")
     given = {name: value for name, value in fields.items() if value is not None}
     if isinstance(image, dict):

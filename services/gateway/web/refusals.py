@@ -126,7 +126,7 @@ def transport_problem(error: TransportError, retry_after_s: float) -> Problem:
         return Problem(
             503, f"{error.service}-unavailable", f"{name} cannot be reached: try again later.", retry_after=later
         )
-    if error.status in (429, 503):
+    if error.status in (429, 503, 529):
         return Problem(503, f"{error.service}-busy", f"{name} is busy or starting: try again later.", retry_after=later)
     return Problem(
         502,

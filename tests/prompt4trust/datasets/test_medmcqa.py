@@ -187,7 +187,7 @@ def test_kinds_are_told_apart(tmp_path: Path) -> None:
     assert len(load_dataset(written(tmp_path, record, name="x.jsonl")).questions) == 1
     assert len(load_dataset(written(tmp_path, "\ufeff" + json.dumps(record), name="plain")).questions) == 1
     assert len(load_dataset(written(tmp_path, record, name="odd.csv"), "medmcqa").questions) == 1
-    with pytest.raises(DatasetError, match="not a PMC-VQA file"):
+    with pytest.raises(DatasetError, match=r"not known by its fields \(a, b\): name it with --format"):
         load_dataset(written(tmp_path, "a,b", name="other"))
     with pytest.raises(DatasetError, match=r"questions\.csv: no such file"):
         load_dataset(tmp_path)

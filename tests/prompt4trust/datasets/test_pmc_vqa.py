@@ -161,12 +161,8 @@ def test_no_pmc_vqa_file(tmp_path: Path) -> None:
         read_pmc_vqa(empty)
     latin = tmp_path / "latin.csv"
     latin.write_bytes(HEADER.encode() + b"\nf.png,caf\xe9,,,,,,\n")
-    with pytest.raises(DatasetError, match="not UTF-8"):
+    with pytest.raises(DatasetError, match=r"line 2 is not UTF-8 .byte 0xe9.: save it as UTF-8"):
         read_pmc_vqa(latin)
-    long = tmp_path / "long.csv"
-    long.write_text(f"{HEADER}\n" + "x" * 200_000 + ",,,,,,,\n")
-    with pytest.raises(DatasetError, match="line 2: not readable as CSV"):
-        read_pmc_vqa(long)
 
 
 @pytest.mark.parametrize("on_bad", ["error", "skip"])

@@ -174,7 +174,7 @@ def test_path_vqa_as_parquet_with_its_pictures(tmp_path: Path) -> None:
     ]
     path = tmp_path / "test.parquet"
     parquet.write_table(arrow.Table.from_pylist(rows), path)
-    with pytest.raises(DatasetError, match=r"test\.parquet: 1 row\(s\) .*\s+row 3: the picture has no bytes"):
+    with pytest.raises(DatasetError, match=r"test\.parquet: 1 row\(s\) .*\s+row 3: image not found .*x.jpg"):
         load_dataset(path)
     dataset = load_dataset(path, on_bad="skip", min_side=28)
     first, second = dataset.questions

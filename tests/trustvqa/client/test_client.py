@@ -130,7 +130,7 @@ def test_a_set_of_one_option_is_no_part_of_a_deferral() -> None:
         assert left.letters == letters
 
 
-@pytest.mark.parametrize("options", ["Yes", b"Yes", "AB"])
+@pytest.mark.parametrize("options", ["Yes", b"Yes", "AB", {"Yes", "No"}])
 def test_one_text_is_no_list_of_options(client: Client, gateway: FakeGateway, options: Any) -> None:
     with pytest.raises(TypeError, match="list of texts"):
         client.ask(PICTURE, "Which?", options)

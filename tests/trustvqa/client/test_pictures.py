@@ -203,9 +203,21 @@ def test_a_dataset_that_cannot_be_written_is_refused_without_its_words() -> None
     assert PATIENT not in str(refused.value)
 
 
-@pytest.mark.parametrize("data", [b"a note of Doe^Jane", b"%PDF-1.7\n", b"\x08\0\x05\0", b"pixels" * 999])
-def test_what_is_no_picture_stays_here(data: bytes) -> None:
-    with pytest.raises(UnusablePictureError, match="picture"):
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (b"a note of Doe^Jane", "neither a picture that is known nor DICOM"),
+        (b"%PDF-1.7\n", "the file is a PDF document: give PNG"),
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "the file is a HEIC picture: give PNG"),
+        (b"\x08\0\x05\0", "nor DICOM"),
+        (b"pixels" * 999, "nor DICOM"),
+        ("https://example.org/knee.png", "not its address or data: URL: fetch or decode it"),
+        ("data:image/png;base64,iVBORw0KGgo=", "not its address or data: URL"),
+        ("C:\\knee.png", "cannot be read"),
+    ],
+)
+def test_what_is_no_picture_stays_here(data: bytes | str, said: str) -> None:
+    with pytest.raises(UnusablePictureError, match=said):
         picture_file(data)
 
 

@@ -16,6 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 from pydicom import Dataset, dcmread
 from pydicom.encaps import get_frame
+from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
@@ -162,6 +164,22 @@ def test_a_window_of_a_frame_is_found_in_its_functional_group() -> None:
     second = decode(dataset, frame=2)
     assert second.origin.window == (600.0, 799.0)
     assert np.array_equal(pixels(second), np.rint(np.clip((2.0 * RAMP - 600) / 199, 0, 1) * 255))
+
+
+@pytest.mark.parametrize("is_implicit", [True, False])
+def test_a_table_of_grey_is_read_where_no_header_tells_the_byte_order(is_implicit: bool) -> None:
+    dataset, table = with_pixels(RAMP.astype(np.uint16), PixelRepresentation=0, VOILUTFunction=None), Dataset()
+    steps = np.arange(4096, dtype="<u2")[::-1]
+    table.add_new(0x00283002, "US", [len(steps), 0, 12])
+    table.add_new(0x00283006, "OW", steps.tobytes())
+    dataset.VOILUTSequence = Sequence([table])
+    body = DicomBytesIO()
+    body.is_little_endian, body.is_implicit_VR = True, is_implicit
+    write_dataset(body, dataset)
+    bare = decode_picture(body.getvalue(), LIMITS)
+    assert bare.origin.dicom is not None
+    assert bare.origin.dicom.window_from == "lut"
+    assert np.array_equal(pixels(bare), np.rint((4095 - RAMP) / 4095 * 255))
 
 
 def test_without_a_window_most_of_the_values_decide_and_padding_does_not() -> None:

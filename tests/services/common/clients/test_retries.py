@@ -16,7 +16,7 @@ from tests.services.common.clients.scripted_server import QUICK, Hang, Server, p
 from tests.support.servers import free_port
 
 
-@pytest.mark.parametrize("passing", [429, 500, 502, 503, 504])
+@pytest.mark.parametrize("passing", [408, 425, 429, 500, 502, 503, 504, 520, 524, 529])
 async def test_a_passing_failure_is_tried_again(server: Server, passing: int) -> None:
     server.replies = [status(passing), JSONResponse({"ok": True})]
     assert await post(server) == {"ok": True}
@@ -30,6 +30,32 @@ async def test_what_will_not_change_is_not_tried_again(server: Server, lasting: 
         await post(server)
     assert (caught.value.status, caught.value.timed_out, len(server.bodies)) == (lasting, False, 1)
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [
+        ({"code": 429, "message": "hunter2"}, 429),
+        ({"code": "503"}, 503),
+        ("hunter2", 502),
+        ({"code": "overloaded"}, 502),
+    ],
+)
+async def test_an_error_under_status_200_is_one(server: Server, error: object, code: int) -> None:
+    server.replies = [JSONResponse({"error": error}), JSONResponse({"error": None, "choices": [1]})]
+    assert (await post(server))["choices"] == [1]
+    server.replies = [JSONResponse({"error": error, "choices": []})]
+    with pytest.raises(TransportError) as caught:
+        await post(server)
+    assert caught.value.status == code
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_a_lasting_error_under_status_200_is_not_tried_again(server: Server) -> None:
+    server.replies = [JSONResponse({"error": {"code": 402, "message": "no credits"}})]
+    with pytest.raises(TransportError) as caught:
+        await post(server)
+    assert (caught.value.status, len(server.bodies)) == (402, 1)
 
 
 async def test_it_gives_up_after_its_attempts(server: Server) -> None:

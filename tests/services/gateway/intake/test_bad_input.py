@@ -176,6 +176,8 @@ FIELDS: dict[str, dict[str, Any]] = {
     "options are nested": {"options": {"A": {"text": "a"}, "B": "b"}},
     "option letters are words": {"options": {"one": "a", "two": "b"}},
     "option letters twice": {"options": {"a": "a", "A": "b"}},
+    "options bear each other's letters": {"options": ["B: Round", "A: Oval"]},
+    "options by letter bear other letters": {"options": {"A": "(C) a", "B": "(A) b", "C": "(B) c"}},
     "unknown method": {"method": "magic"},
     "method is no text": {"method": 1},
     "risk above 1": {"max_risk": 1.5},
@@ -190,6 +192,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "an unknown field": {"opitons": ["a", "b"]},
     "no image": {"image": ...},
     "image is no text": {"image": 7},
+    "image is an object as OpenAI has it": {"image": {"url": "data:image/png;base64,iVBORw0KGgo="}},
     "image is no base64": {"image": "!!!"},
     "image is not ascii": {"image": "Bild é"},
     "image is an address": {"image": "http://example.org/scan.png"},
@@ -206,6 +209,18 @@ def test_fields_that_are_wrong(client: httpx.Client, upstream: Upstream, case: s
     assert all(fault["field"].split(".")[0] == name for fault in found["errors"])
     assert upstream.asked == upstream.guided == []
     assert_unharmed(client)
+
+
+def test_faults_are_said_in_plain_words(client: httpx.Client) -> None:
+    found = assert_problem(client.post("/vqa", json=body(opitons=["a"])), 422, "invalid-request")
+    assert found["detail"] == "Check opitons: is not a field of this request."
+    found = assert_problem(client.post("/vqa", json=body(image={"url": "x"})), 422, "invalid-request")
+    assert found["detail"].startswith("Check image: must be a string, the picture in base64")
+
+
+def test_a_byte_order_mark_before_json_says_nothing(client: httpx.Client) -> None:
+    content = json.dumps(body()).encode("utf-8-sig")
+    assert client.post("/vqa", content=content, headers={"Content-Type": "application/json"}).status_code == 200
 
 
 @pytest.mark.parametrize("text", [r"\ud800", r"a\udfffb", r"\udc00\ud800"], ids=["high", "low", "reversed"])

@@ -176,3 +176,14 @@ def test_a_table_goes_with_no_run(tmp_path: Path) -> None:
 def test_wrong_arguments(confidence: list[float], correct: list[bool], fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
         report_outcomes(confidence, correct)
+
+
+def test_tables_as_r_and_excel_write_them(tmp_path: Path) -> None:
+    path = tmp_path / "r.csv"  # write.csv2: semicolons, decimal commas, row names, TRUE and NA
+    path.write_text('"";"confidence";"correct";"group";"cluster"\n"1";0,9;TRUE;"CT";NA\n"2";1;FALSE;NA;"p 1"\n')
+    read = read_outcomes(path)
+    assert (read.confidence, read.correct) == ((0.9, 1.0), (True, False))
+    assert (read.groups, read.clusters) == (("CT", "(none)"), ("", "p 1"))
+    path = tmp_path / "python.jsonl"
+    path.write_text('{"confidence": 0.5, "correct": 1.0, "group": NaN, "cluster": NaN}\n')
+    assert (read_outcomes(path).groups, read_outcomes(path).clusters) == (("(none)",), ("",))

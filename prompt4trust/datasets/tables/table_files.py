@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,23 +10,32 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
-from prompt4trust.datasets._base import BadRow, Row, numbered, numbered_lines
+from prompt4trust.datasets._base import BadRow, Row, numbered
+from prompt4trust.datasets.tables.csv_files import CsvRow, csv_rows, mark_name, mark_of
+from prompt4trust.datasets.tables.text_lines import encoding_of, numbered_lines
 from prompt4trust.errors import DatasetError
 
-_MIN_TELLING = 2
-"""Columns from which on a line with as many cells is taken for a row of its own."""
-
 _JSON_NAMES = {"list": "array", "str": "string", "bool": "truth value", "NoneType": "null"}
-_PACKED = {b"PK\x03\x04": "a zip archive", b"\x1f\x8b": "compressed by gzip", b"\x80": "a pickle"}
-
-
-@dataclass(frozen=True, slots=True)
-class CsvRow:
-    """A row of a CSV file, and the lines of the file that it stands on."""
-
-    first: int
-    last: int
-    cells: list[str]
+_UNPACK = "unpack it and name a file from it"
+_SHEET = "save its sheet as 'CSV UTF-8' and name that file"
+_PARQUET = "write it as parquet (with datasets: Dataset.to_parquet) and name that file"
+_UNREAD: tuple[tuple[bytes, str, str], ...] = (
+    (b"\x1f\x8b", "compressed by gzip", _UNPACK),
+    (b"BZh", "compressed by bzip2", _UNPACK),
+    (b"\xfd7zXZ\x00", "compressed by xz", _UNPACK),
+    (b"\x28\xb5\x2f\xfd", "compressed by zstd", _UNPACK),
+    (b"\xd0\xcf\x11\xe0", "an Excel workbook", _SHEET),
+    (b"ARROW1", "an Arrow file", _PARQUET),
+    (b"\xff\xff\xff\xff", "an Arrow stream", _PARQUET),
+    (b"SQLite format 3", "a SQLite database", "export the table as CSV and name that file"),
+    (
+        b"\x80",
+        "a pickle",
+        "a pickle can run any program, so none is read here: write its list with json.dump, where it is trusted",
+    ),
+)
+"""How files begin that hold questions in a form that is not read, what they are, and what to do."""
+_WORKBOOKS = {".xlsx", ".xlsm", ".xls", ".ods", ".numbers"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,22 +88,22 @@ def entries(path: Path) -> Entries:
         raise DatasetError(f"{path}: {error.strerror or error}") from error
     if begin.startswith(b"PAR1"):
         return Entries("row", _parquet(path))
-    for mark, what in _PACKED.items():
-        if begin.startswith(mark):
-            remedy = (
-                "a pickle can run any program, so none is read here: write its list with json.dump, where it is trusted"
-                if mark == b"\x80"
-                else "unpack it and name a file from it"
-            )
-            raise DatasetError(f"{path}: {what}: {remedy}")
-    text = begin.removeprefix(b"\xef\xbb\xbf").lstrip()
+    if (unread := _unread(path, begin)) is not None:
+        raise DatasetError(f"{path}: {': '.join(unread)}")
+    text = begin.decode(encoding_of(begin), "ignore").lstrip()
     if not text:
         raise DatasetError(f"{path}: the file is empty")
-    if text[:1] in (b"{", b"["):
-        return _json(path)
-    header = text.splitlines()[0]
-    tabs = path.suffix.lower() in {".tsv", ".tab"} or (b"\t" in header and b"," not in header)
-    return _table(path, "\t" if tabs else ",")
+    if "\0" in text:
+        raise DatasetError(f"{path}: neither a text file nor parquet: save it as CSV, JSON lines or parquet")
+    return _json(path) if text[0] in "{[" else _table(path)
+
+
+def _unread(path: Path, begin: bytes) -> tuple[str, str] | None:
+    """Name the kind of a file that is not read, and what to do about it."""
+    if begin.startswith(b"PK\x03\x04"):
+        is_sheet = path.suffix.lower() in _WORKBOOKS or b"[Content_Types].xml" in begin
+        return ("a workbook", _SHEET) if is_sheet else ("a zip archive", _UNPACK)
+    return next(((what, remedy) for mark, what, remedy in _UNREAD if begin.startswith(mark)), None)
 
 
 def whole_table(path: Path) -> tuple[str, list[str], list[Entry]]:
@@ -118,84 +126,23 @@ def whole_table(path: Path) -> tuple[str, list[str], list[Entry]]:
     return found.unit, list(header), rows
 
 
-def csv_rows(path: Path, delimiter: str = ",") -> Iterator[CsvRow]:
-    """Read a CSV file, its header included, and refuse it where a quotation mark would swallow rows.
-
-    A row on several lines is a quoted cell with a line break, or a quotation mark that is closed by another one rows
-    below. The latter shows: the row has another number of cells than the header, or lines that are whole rows.
-
-    Raises:
-        DatasetError: If that is so, or the file is not CSV; nothing behind such a place could be trusted.
-    """
-    held: list[str] = []
-
-    def lines() -> Iterator[str]:
-        for _, line in numbered_lines(path):
-            held.append(line)
-            yield line
-
-    reader = csv.reader(lines(), delimiter=delimiter, strict=True)
-    width: int | None = None
-    while True:
-        held.clear()
-        first = reader.line_num + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            raise DatasetError(f"{path}: line {first}: {_csv_fault(str(error), reader.line_num)}") from error
-        if width is None:
-            width = len(cells)
-        elif len(held) > 1 and _swallows(held, cells, width, delimiter):
-            raise DatasetError(
-                f"{path}: line {first}: a quotation mark joins lines {first} to {reader.line_num} to one row, although "
-                'they look like several: double the mark ("") or take it away. Where the line breaks are meant, '
-                "write the questions as JSON lines instead"
-            )
-        yield CsvRow(first, reader.line_num, cells)
-
-
-def _csv_fault(fault: str, line: int) -> str:
-    if "unexpected end" in fault:
-        return (
-            f'a quotation mark opens a cell that is not closed up to the end of the file (line {line}): double it ("") '
-            "or take it away"
-        )
-    if "expected after" in fault:
-        return (
-            f'a cell goes on behind its closing quotation mark (on line {line}): double marks within a cell ("") '
-            "or take them away"
-        )
-    return f"not readable as CSV ({fault})"
-
-
-def _swallows(lines: Sequence[str], cells: Sequence[str], width: int, delimiter: str) -> bool:
-    if len(cells) != width:
-        return True
-    if width < _MIN_TELLING:
-        return False
-    # The outer lines may hold a few more: a cell of theirs that was meant to be quoted may have some within.
-    counts = [line.count(delimiter) for line in lines]
-    return width - 1 in counts[1:-1] or min(counts[0], counts[-1]) >= width - 1
-
-
-def _table(path: Path, delimiter: str) -> Entries:
-    rows = csv_rows(path, delimiter)
+def _table(path: Path) -> Entries:
+    mark = mark_of(path)
+    rows = csv_rows(path, mark)
     header = [title.strip(" \t\ufeff") for title in next(rows).cells]
     if twice := {title for title in header if title and header.count(title) > 1}:
         raise DatasetError(f"{path}: several columns are called {', '.join(sorted(twice))}: rename all but one")
-    return Entries("line", _cells(rows, header, delimiter), tuple(header))
+    return Entries("line", _cells(rows, header, mark), tuple(header))
 
 
-def _cells(rows: Iterator[CsvRow], header: Sequence[str], delimiter: str) -> Iterator[Entry | BadRow]:
+def _cells(rows: Iterator[CsvRow], header: Sequence[str], mark: str) -> Iterator[Entry | BadRow]:
     for row in rows:
         if not any(cell.strip() for cell in row.cells):
             continue
         if len(row.cells) == len(header):
             yield Entry(row.last, dict(zip(header, row.cells, strict=True)))
         else:
-            detail = f"it has {len(row.cells)}: quote cells that hold a {'tab' if delimiter != ',' else 'comma'}"
+            detail = f"it has {len(row.cells)}: quote cells that hold a {mark_name(mark)}"
             yield BadRow(row.last, f"row does not have {len(header)} cells", detail)
 
 

@@ -1,0 +1,1 @@
+"""Tables as files: their text, their cells, and the options that cells list."""
