@@ -14,6 +14,7 @@ from prompt4trust.pictures.base64_text import decode_base64_picture
 
 _ENDINGS = (".jpg", ".png", ".jpeg")
 _LONGEST_NAME = 255
+_LONGEST_PATH = 1000
 _NOT_BASE64 = re.compile(r"[^A-Za-z0-9+/=_\s-]")
 
 
@@ -42,6 +43,9 @@ def locate(line: int, name: str, folder: Path, further: Sequence[str] = ()) -> P
     place = PurePosixPath(name.replace("\\", "/"))
     if "://" in name:
         return BadRow(line, "the picture is an address", f"{name}: fetch it and name the file")
+    longest = max((len(part.encode("utf-8", "surrogatepass")) for part in place.parts), default=0)
+    if longest > _LONGEST_NAME or len(name) > _LONGEST_PATH:
+        return BadRow(line, "the picture's name is longer than a file's can be", f"it begins {name[:40]!r}")
     if place.is_absolute() or ".." in place.parts or not place.name:
         # A question file comes from elsewhere and its pictures go to a server: it may not name any file it likes.
         return BadRow(

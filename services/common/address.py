@@ -3,7 +3,30 @@
 from __future__ import annotations
 
 import ipaddress
+from typing import Annotated, TypeAlias
 from urllib.parse import urlsplit
+
+from pydantic import AfterValidator
+
+
+def check_http_address(url: str) -> str:
+    """Give an address back that a service can be asked at.
+
+    Raises:
+        ValueError: If it is none of http or https, or names no host: it would be found out by the first question.
+
+    Example:
+        >>> check_http_address("http://127.0.0.1:8082/v1")
+        'http://127.0.0.1:8082/v1'
+    """
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname or (parts.port or 0) < 0:
+        raise ValueError("an address begins with http:// or https://, such as http://127.0.0.1:8082/v1")
+    return url
+
+
+HttpAddress: TypeAlias = Annotated[str, AfterValidator(check_http_address)]
+"""Address of a service, of http or https."""
 
 
 def host_of(url: str) -> str | None:

@@ -176,9 +176,14 @@ class _YamlSource(YamlConfigSettingsSource):
         return yaml.load(file_path.read_text(encoding="utf-8"), Loader=CSafeLoader) or {}
 
 
-def _named_file() -> Path:
+def config_file() -> Path:
+    """Name the YAML file that settings are read from, whether or not it is there."""
     named = os.environ.get(CONFIG_VARIABLE)
-    path = Path(named) if named else DEFAULT_CONFIG
+    return Path(named) if named else DEFAULT_CONFIG
+
+
+def _named_file() -> Path:
+    named, path = os.environ.get(CONFIG_VARIABLE), config_file()
     if named and not path.is_file():
         raise FileNotFoundError(f"{CONFIG_VARIABLE} names {named}, which is no file")
     return path

@@ -6,11 +6,12 @@ from services.common.auth.startup_check import refuse_to_start_open
 from services.common.engine.process_tuning import tune_process
 from services.common.http.server import serve
 from services.common.logs import configure_logging
+from services.common.startup import read_settings
 from services.downstream.settings import DownstreamSettings
 from services.downstream.vllm import become_vllm
 
 if __name__ == "__main__":
-    settings = DownstreamSettings()
+    settings = read_settings(DownstreamSettings)
     refuse_to_start_open(settings, always=False)
     configure_logging(settings.service, level=settings.log_level, form=settings.log_format)
     if settings.engine == "vllm":

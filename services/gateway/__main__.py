@@ -5,11 +5,12 @@ from services.common.http.server import serve
 from services.common.http.workers import serve_by_workers
 from services.common.logs import configure_logging
 from services.common.process_memory import give_back_large_blocks
+from services.common.startup import read_settings
 from services.gateway.app import create_gateway
 from services.gateway.settings import GatewaySettings
 
 if __name__ == "__main__":
-    settings = GatewaySettings()
+    settings = read_settings(GatewaySettings)
     refuse_to_start_open(settings, always=True)
     configure_logging(settings.service, level=settings.log_level, form=settings.log_format)
     if settings.workers > 1:

@@ -12,7 +12,7 @@ from pydantic_settings import SettingsConfigDict
 from prompt4trust.estimators import ESTIMATORS
 from prompt4trust.pictures import PictureLimits, PicturePreparation
 from prompt4trust.shift import LIMIT
-from services.common.address import host_of
+from services.common.address import HttpAddress, host_of
 from services.common.clients.picture_egress import Reach, may_see_text
 from services.common.settings import EMPTY_IS_UNSET
 from services.gateway.answering.guidance.settings import GuidanceSettings
@@ -61,14 +61,14 @@ class GatewaySettings(GatewayPictureSettings, CdsHooksSettings, PageSettings, Gu
         "port. Their scripts show keys of their own; nobody's sign-in at the gateway's page counts for them.",
     )
 
-    policy_url: str = Field(default="http://127.0.0.1:8081", description="The policy service.")
+    policy_url: HttpAddress = Field(default="http://127.0.0.1:8081", description="The policy service.")
     policy_api_key: Annotated[SecretStr | None, EMPTY_IS_UNSET] = Field(
         default=None, description="Key to show to the policy service."
     )
     policy_deadline_s: float = Field(default=10.0, gt=0, description="Longest wait for guidance, retries included.")
     policy_attempts: int = Field(default=2, ge=1, description="Tries within that time.")
 
-    downstream_url: str = Field(default="http://127.0.0.1:8082/v1", description="An OpenAI-compatible API, with /v1.")
+    downstream_url: HttpAddress = Field(default="http://127.0.0.1:8082/v1", description="An OpenAI API, with /v1.")
     downstream_model: str = Field(default="downstream-mini-1", description="Model name to ask for.")
     downstream_api_key: Annotated[SecretStr | None, EMPTY_IS_UNSET] = Field(
         default=None, description="Key to show to that API."

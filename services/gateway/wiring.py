@@ -17,6 +17,7 @@ from prompt4trust.calibration import CalibrationKey
 from prompt4trust.models import Policy, Sampling
 from prompt4trust.prompts import PromptTemplate, load_answer_template
 from services.common.clients.breaker import CircuitBreaker
+from services.common.clients.chat_reply import lists_model
 from services.common.clients.downstream import DownstreamClient
 from services.common.clients.http_client import HttpClient
 from services.common.clients.http_pool import HttpCallError, HttpPool
@@ -56,6 +57,8 @@ from services.gateway.shelves.guards import GuardShelf
 from services.gateway.shelves.references import ReferenceShelf
 
 _PROBE_S = 2.0
+_MODELS = "models"
+_OK = 200
 _FIRST_LIMIT = 16  # questions at once until more is known
 _BREAKER_PROBES = 2
 _COMPARED_AT_ONCE = 2  # milliseconds of one core each
@@ -95,14 +98,18 @@ class Gateway:
 
         async def probe(name: str, http: HttpPool, path: str, *, required: bool) -> None:
             try:
-                status = (await http.get(path, _PROBE_S)).status
+                reply = await http.get(path, _PROBE_S)
             except HttpCallError as error:
                 found[name] = Dependency(ok=False, required=required, detail=str(error))
             else:
-                found[name] = Dependency(ok=status == 200, required=required, detail=f"status {status}")
+                detail = f"status {reply.status}"
+                # It may take the name all the same, as servers do that know a model by several.
+                if path == _MODELS and not lists_model(reply, self.settings.downstream_model):
+                    detail += f", but it does not list the model {self.settings.downstream_model}"
+                found[name] = Dependency(ok=reply.status == _OK, required=required, detail=detail)
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(partial(probe, "downstream", self.downstream_http, "models", required=True))
+            tasks.start_soon(partial(probe, "downstream", self.downstream_http, _MODELS, required=True))
             tasks.start_soon(partial(probe, "policy", self.policy_http, "health/ready", required=False))
         # Only while no question would be tried: without questions a gateway could not find out that it is over.
         breaker = self.pipeline.breaker

@@ -9,6 +9,7 @@ from typing import Any
 from services.common.auth.startup_check import refuse_to_start_open
 from services.common.http.server import serve
 from services.common.logs import configure_logging
+from services.common.startup import read_settings
 from services.listener.rules import RulesError, read_rules
 from services.listener.settings import ListenerSettings
 
@@ -21,7 +22,7 @@ def run(given: Mapping[str, Any]) -> None:
     Args:
         given: Settings over all others.
     """
-    settings = ListenerSettings(**given)
+    settings = read_settings(ListenerSettings, given)
     refuse_to_start_open(settings, always=False)
     configure_logging(settings.service, level=settings.log_level, form=settings.log_format)
     try:

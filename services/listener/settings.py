@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Self
 from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.common.address import HttpAddress
 from services.common.pacs.archive import PacsCredentials
 from services.common.settings import EMPTY_IS_UNSET, ServiceSettings
 
@@ -28,7 +29,7 @@ class ListenerSettings(ServiceSettings, service="listener"):
     state: Path = Field(
         default=Path("var/listener/state.db"), description="SQLite file of what is done; it is not to be shared."
     )
-    pacs_url: str = Field(
+    pacs_url: HttpAddress = Field(
         default="http://127.0.0.1:8042/dicom-web", description="DICOMweb root of the archive, for QIDO, WADO and STOW."
     )
     pacs_token: Annotated[SecretStr | None, EMPTY_IS_UNSET] = Field(
@@ -41,7 +42,7 @@ class ListenerSettings(ServiceSettings, service="listener"):
         default=None, description="Password of that user."
     )
     pacs_deadline_s: float = Field(default=30.0, gt=0, le=600, description="Longest wait for a reply of the archive.")
-    gateway_url: str = Field(default="http://127.0.0.1:8080", description="The gateway that is asked.")
+    gateway_url: HttpAddress = Field(default="http://127.0.0.1:8080", description="The gateway that is asked.")
     gateway_api_key: Annotated[SecretStr | None, EMPTY_IS_UNSET] = Field(
         default=None, description="Key to show to it, with the scope ask."
     )

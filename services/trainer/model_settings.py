@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from services.common.address import HttpAddress
 from services.common.clients.picture_egress import may_see_text
 from services.common.settings import EMPTY_IS_UNSET, ServiceSettings
 
@@ -17,11 +18,11 @@ class ModelSettings(ServiceSettings, service="trainer"):
     # The section holds much that does not concern a single run.
     model_config = SettingsConfigDict(extra="ignore")
 
-    policy_url: str = Field(default="http://127.0.0.1:8081", description="Base URL of the policy service.")
+    policy_url: HttpAddress = Field(default="http://127.0.0.1:8081", description="Base URL of the policy service.")
     policy_api_key: Annotated[SecretStr | None, EMPTY_IS_UNSET] = Field(
         default=None, description="Its API key, where it wants one."
     )
-    downstream_url: str = Field(default="http://127.0.0.1:8082/v1", description="OpenAI-compatible base URL.")
+    downstream_url: HttpAddress = Field(default="http://127.0.0.1:8082/v1", description="OpenAI-compatible base URL.")
     downstream_model: str = Field(default="downstream-mini-1", description="Served name of the downstream model.")
     downstream_api_key: Annotated[SecretStr | None, EMPTY_IS_UNSET] = Field(
         default=None, description="Its API key, where it wants one."

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from prompt4trust.models import Completion, Cost, TransportError
+from services.common.clients.http_pool import Reply
 
 SERVICE = "downstream"
 # vLLM's word for requests that it gave up because it is ending, and routers' word for a server that broke: what there
@@ -47,6 +48,15 @@ def read_reply(
     if len(completions) == 1 and not choices[0].get("finish_reason"):
         completions = [_ended(completions[0], cut=max_tokens is not None and cost.completion_tokens >= max_tokens)]
     return completions, cost
+
+
+def lists_model(reply: Reply, model: str) -> bool:
+    """Whether a server lists a model under /v1/models, as far as its list can be read."""
+    try:
+        listed = [each["id"] for each in reply.json()["data"]]
+    except (ValueError, KeyError, TypeError):
+        return True
+    return model in listed or not listed
 
 
 def _ended(completion: Completion, *, cut: bool) -> Completion:

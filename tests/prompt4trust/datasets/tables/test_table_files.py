@@ -224,6 +224,10 @@ def test_pictures_in_a_cell(tmp_path: Path, carried: Any) -> None:
         ),
         ([{"bytes": b"x", "path": None}] * 2, "row 1: the row has several pictures .2: a question is asked about one"),
         ({"bytes": None, "path": "gone.png"}, "row 1: image not found"),
+        (
+            str({"bytes": bytes(999), "path": None}),
+            "row 1: the picture's name is longer than a file's can be .it begins",
+        ),
         (None, "row 1: no picture is named"),
     ],
 )

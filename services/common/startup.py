@@ -1,0 +1,100 @@
+"""Settings at a service's start: read, or refused with a message that names the variable or the place in the file."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NoReturn, TypeVar
+
+import yaml
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+
+from services.common.settings import ServiceSettings, config_file
+
+STATUS: Final = 2
+
+Settings = TypeVar("Settings", bound=ServiceSettings)
+
+# Kubernetes gives each container the addresses of services beside it, which are named as settings are.
+_OF_KUBERNETES: Final = re.compile(r"(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_\w+)")
+_OF_CLIENTS: Final = frozenset({"TRUSTVQA_TRAINER_URL"})
+"""Variables that programs read which ask a service, perhaps started from the same shell."""
+_FIELD: Final = re.compile(r'field "(\w+)"')
+
+
+def read_settings(kind: type[Settings], given: Mapping[str, Any] | None = None) -> Settings:
+    """Read a service's settings, or end the process with status 2; the message says what to correct.
+
+    A variable of no setting ends it as well: a misspelt bound would otherwise be left at its default without a word.
+
+    Args:
+        kind: The service's settings.
+        given: Values over all others.
+    """
+    try:
+        if unknown := unknown_variables(kind, os.environ):
+            _end(["there are variables of no setting, and a misspelt one would be without effect:", *unknown])
+        return kind(**(given or {}))
+    except ValidationError as error:
+        _end(["settings that cannot be used:", *_faults(kind, error)])
+    except SettingsError as error:
+        found = _FIELD.search(str(error))
+        place = _variable(kind, found[1]) if found else str(error)
+        _end([f'{place}: lists and objects are written as JSON, such as ["a", "b"]'])
+    except KeyError:
+        _end([f"{config_file()} has no section {kind.service!r}: is it misspelt there?"])
+    except yaml.YAMLError as error:
+        fault = " ".join(str(error).split())
+        _end([f"{config_file()} is not YAML: {fault} (lines are indented by spaces, not by tabs)"])
+    except UnicodeDecodeError:
+        _end([f"{config_file()} is not UTF-8: save it as that"])
+    except OSError as error:
+        _end([str(error)])
+
+
+def unknown_variables(kind: type[ServiceSettings], names: Iterable[str]) -> list[str]:
+    """List the variables that are named as a service's settings are and are none, each with what may be meant.
+
+    Example:
+        >>> from services.gateway.settings import GatewaySettings
+        >>> unknown_variables(GatewaySettings, ["TRUSTVQA_GATEWAY_MAX_RSIK", "TRUSTVQA_GATEWAY_PORT", "HOME"])
+        ['TRUSTVQA_GATEWAY_MAX_RSIK (is TRUSTVQA_GATEWAY_MAX_RISK meant?)']
+    """
+    prefix = _variable(kind, "")
+    fields = {field.upper() for field in kind.model_fields}
+    found = []
+    for name in sorted(names):
+        own = name.upper()
+        field = own.removeprefix(prefix)
+        if not own.startswith(prefix) or field in fields or own in _OF_CLIENTS or _OF_KUBERNETES.fullmatch(field):
+            continue
+        near = difflib.get_close_matches(field, fields, n=1)
+        found.append(f"{name} (is {_variable(kind, near[0])} meant?)" if near else name)
+    return found
+
+
+def _faults(kind: type[ServiceSettings], error: ValidationError) -> Iterable[str]:
+    """Name each fault with the variable that has it, else with the place in the file."""
+    variables = {name.upper() for name in os.environ}
+    for fault in error.errors(include_url=False, include_input=False, include_context=False):
+        path = [str(part) for part in fault["loc"]]
+        variable = _variable(kind, path[0]) if path else ""
+        if variable in variables:
+            place = ".".join([variable, *path[1:]])
+        else:
+            place = f"{'.'.join([kind.service, *path])} ({config_file()}, or {variable or 'the environment'})"
+        message = "there is no such setting" if fault["type"] == "extra_forbidden" else fault["msg"]
+        yield f"{place}: {message.removeprefix('Value error, ')}"
+
+
+def _variable(kind: type[ServiceSettings], field: str) -> str:
+    return f"TRUSTVQA_{kind.service.upper()}_{field.upper()}"
+
+
+def _end(lines: Iterable[str]) -> NoReturn:
+    sys.stderr.write("error: " + "\n  ".join(lines) + "\n")
+    raise SystemExit(STATUS)

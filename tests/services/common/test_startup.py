@@ -1,0 +1,104 @@
+"""Settings at a service's start: what cannot be used ends it with the variable, or the place in the file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pydantic import Field
+
+from services.common.address import HttpAddress
+from services.common.settings import ServiceSettings
+from services.common.startup import read_settings, unknown_variables
+
+
+class DemoSettings(ServiceSettings, service="demo"):
+    """Settings as a service has them."""
+
+    max_risk: float = Field(default=0.1, ge=0, le=1)
+    methods: tuple[str, ...] = ("cgp",)
+    model_url: HttpAddress = "http://127.0.0.1:8082/v1"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("TRUSTVQA_CONFIG", "TRUSTVQA_SECRETS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.chdir(tmp_path)
+
+
+def refusal(capsys: pytest.CaptureFixture[str]) -> str:
+    with pytest.raises(SystemExit) as ended:
+        read_settings(DemoSettings)
+    assert ended.value.code == 2
+    message = capsys.readouterr().err
+    assert message.startswith("error: ")
+    assert "Traceback" not in message
+    return message
+
+
+def test_settings_that_are_right_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUSTVQA_DEMO_MAX_RISK", "0.05")
+    monkeypatch.setenv("trustvqa_demo_methods", '["verbalized"]')
+    settings = read_settings(DemoSettings, {"port": 1234})
+    assert (settings.max_risk, settings.methods, settings.port) == (0.05, ("verbalized",), 1234)
+
+
+def test_a_misspelt_variable_ends_the_start(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TRUSTVQA_DEMO_MAX_RSIK", "0.01")
+    assert "TRUSTVQA_DEMO_MAX_RSIK (is TRUSTVQA_DEMO_MAX_RISK meant?)" in refusal(capsys)
+
+
+def test_variables_of_others_are_passed_over() -> None:
+    names = ["HOME", "TRUSTVQA_DEMO_PORT", "trustvqa_demo_max_risk", "TRUSTVQA_OTHER_MAX_RSIK", "TRUSTVQA_CONFIG"]
+    # Kubernetes' addresses of services beside the container
+    names += ["TRUSTVQA_DEMO_SERVICE_HOST", "TRUSTVQA_DEMO_SERVICE_PORT_HTTP", "TRUSTVQA_DEMO_PORT_8080_TCP_ADDR"]
+    assert unknown_variables(DemoSettings, names) == []
+    assert unknown_variables(DemoSettings, ["TRUSTVQA_DEMO_ZZZ"]) == ["TRUSTVQA_DEMO_ZZZ"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("PORT", "abc", "TRUSTVQA_DEMO_PORT: Input should be a valid integer"),
+        ("MAX_RISK", "10", "TRUSTVQA_DEMO_MAX_RISK: Input should be less than or equal to 1"),
+        (
+            "METHODS",
+            "cgp,verbalized",
+            'TRUSTVQA_DEMO_METHODS: lists and objects are written as JSON, such as ["a", "b"]',
+        ),
+        ("MODEL_URL", "localhost:11434", "TRUSTVQA_DEMO_MODEL_URL: an address begins with http:// or https://"),
+        ("MODEL_URL", "http:///v1", "TRUSTVQA_DEMO_MODEL_URL: an address begins with http:// or https://"),
+        ("MODEL_URL", "http://host:port/v1", "TRUSTVQA_DEMO_MODEL_URL: Port could not be cast"),
+    ],
+)
+def test_a_wrong_value_is_told_by_its_variable(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], name: str, value: str, said: str
+) -> None:
+    monkeypatch.setenv(f"TRUSTVQA_DEMO_{name}", value)
+    assert said in refusal(capsys)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("demo:\n  prot: 8080\n", "demo.prot (mine.yaml, or TRUSTVQA_DEMO_PROT): there is no such setting"),
+        ("demo:\n  max_risk: 0,1\n", "demo.max_risk (mine.yaml, or TRUSTVQA_DEMO_MAX_RISK): Input should be a valid"),
+        ("dmeo:\n  port: 8080\n", "mine.yaml has no section 'demo'"),
+        ("demo:\n\tport: 8080\n", "mine.yaml is not YAML: while scanning"),
+        ("demo: \xff", "mine.yaml is not UTF-8"),
+    ],
+)
+def test_a_wrong_file_is_told_by_its_place(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], text: str, said: str
+) -> None:
+    Path("mine.yaml").write_bytes(text.encode("latin-1"))
+    monkeypatch.setenv("TRUSTVQA_CONFIG", "mine.yaml")
+    assert said in refusal(capsys)
+
+
+def test_a_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("TRUSTVQA_CONFIG", "gone.yaml")
+    assert "TRUSTVQA_CONFIG names gone.yaml, which is no file" in refusal(capsys)
