@@ -129,7 +129,7 @@ def _as_lines(pairs: _Pairs) -> str | None:
     if _is_disowned(pairs):
         return None
     answers = {_answer_of(value) for key, value in pairs if _names_an_answer(key)}
-    stated = {value if isinstance(value, str) else "none" for key, value in pairs if _names_a_confidence(key)}
+    stated = {_number_of(value) for key, value in pairs if _names_a_confidence(key)}
     stated |= {_in_per_cent(value) for key, value in pairs if _plain(key) in _PER_CENT_KEYS}
     if len(answers) > 1 or len(stated) > 1:
         return None
@@ -212,6 +212,20 @@ def _in_per_cent(value: object) -> str:
     """Write a number that its field's name calls per cent; none where it may be a share all the same."""
     number = value.removesuffix("%").strip() if isinstance(value, str) else ""
     return f"{number}%" if re.fullmatch(r"\d{1,3}(?:\.\d+)?", number) and float(number) > 1 else "none"
+
+
+def _number_of(value: object) -> str:
+    """Write a confidence's number, which an object of a value and its unit may hold; "none" for anything else."""
+    if not isinstance(value, _Pairs):
+        return value if isinstance(value, str) else "none"
+    said = {_plain(key): str(inner) for key, inner in value}
+    units = {unit for key, unit in said.items() if key in _SCALES}
+    numbers = [number for key, number in said.items() if key not in _SCALES]
+    if len(said) < len(value) or len(numbers) != 1 or not said.keys() & {"value", "score"}:
+        return "none"
+    if not units:
+        return numbers[0]
+    return _in_per_cent(numbers[0]) if {unit.strip().lower() for unit in units} <= _PER_CENT else "none"
 
 
 def _plain(key: str) -> str:

@@ -84,10 +84,20 @@ _MARKUP = (
         re.compile(r"<answer confidence=[\"'](\d{1,3}(?:\.\d{1,3})?%?)[\"']>", re.IGNORECASE),
         r"confidence: \1\n answer: ",
     ),
+    (
+        re.compile(
+            r"<(?:final_?)?answer (?:option|letter|choice)=[\"']([A-Za-z])[\"']\s?/?>|<parameter(?:=| name=\"?)"
+            r"answer\"?>",
+            re.IGNORECASE,
+        ),
+        r" answer: \1 ",
+    ),
+    (re.compile(r"<parameter(?:=| name=\"?)confidence\"?>|<certainty>", re.IGNORECASE), " confidence: "),
     (re.compile(r"<(?:final_?)?(answer|confidence)(?:_?(?:score|level))?>", re.IGNORECASE), r" \1: "),
     (
         re.compile(
-            r"</(?:final_?)?(?:answer|confidence)(?:_?(?:score|level))?>|<br\s?/?>|</?(?:p|div|li|ul|ol|h[1-6])>",
+            r"</(?:final_?)?(?:answer|confidence)(?:_?(?:score|level))?>|</(?:certainty|parameter)>|<br\s?/?>"
+            r"|</?(?:p|div|li|ul|ol|h[1-6])>",
             re.IGNORECASE,
         ),
         "\n",

@@ -10,14 +10,16 @@ from prompt4trust.verdict.claims.lone_letters import has_alternatives, own_text
 from prompt4trust.verdict.claims.standing import is_meant
 
 _COURTESY = r"(?:(?:certainly|sure|of course|okay|ok|alright|understood)[.!,:]\s)?+"
+# In lower case, within brackets or with a sign behind it: "(f), 77% sure".
+_LETTER = r"(?-i:[A-Z]|(?<=\()[a-z](?=\))|[b-hj-z](?=[).,:;\n]| [(–—-]))"
 _LEAD = re.compile(
     rf"{_COURTESY}[\s(\[\"'“_]*+(?P<option>(?:option"
-    rf"|choice) )?(?:\()?(?P<letter>(?-i:[A-Z]))(?![^\W_])[\s)\]\"'”_.:,;–—(\[-]*+",
+    rf"|choice) )?(?:\()?(?P<letter>{_LETTER})(?![^\W_])[\s)\]\"'”_.:,;–—(\[-]*+",
     re.IGNORECASE,
 )
-_LISTING = re.compile(r"^[ (\[]*+[A-Z] ?[.):]", re.MULTILINE)
+_LISTING = re.compile(r"^[ (\[]*+[A-Za-z] ?[.):]", re.MULTILINE)
 # The first row of a distribution is no answer: "A (15%), B (85%)".
-_WITH_A_NUMBER = re.compile(r"(?<![^\W_])([A-Z])[)\].]?\s?[(\[:=,–—-]?\s?(?:with )?(?:confidence )?~?\d")
+_WITH_A_NUMBER = re.compile(rf"(?<![^\W_])({_LETTER})[)\].]?\s?[(\[:=,–—-]?\s?(?:with )?(?:confidence )?~?\d")
 _ANOTHER_OPTION = re.compile(r"\b(?:option|choice) \(?[A-Z]\b", re.IGNORECASE)
 # "A CT would be better": the letter is an article, and its text goes on.
 _TEXT_GOES_ON = re.compile(r" ?[^\W\d_]")
@@ -41,21 +43,21 @@ def leading_letter(text: str, options: Mapping[str, str]) -> Claim | None:
         The claim; None where the reply begins otherwise, or lists several options.
     """
     lead = _LEAD.match(text)
-    if lead is None or lead["letter"] not in options or len(_LISTING.findall(text)) > 1:
+    if lead is None or lead["letter"].upper() not in options or len(_LISTING.findall(text)) > 1:
         return None
-    at = lead.start("letter")
-    if any(each[1] in options and each[1] != lead["letter"] for each in _WITH_A_NUMBER.finditer(text, at)):
+    letter, at = lead["letter"].upper(), lead.start("letter")
+    if any(each[1].upper() in options and each[1].upper() != letter for each in _WITH_A_NUMBER.finditer(text, at)):
         return None
     if lead["option"] and _ANOTHER_OPTION.search(text, at):
         return None
     own = own_text(text, at, options)
     line = text[at + 1 : lead.end()]
-    article = lead["letter"] == "A" and line == " "
+    article = letter == "A" and line == " "
     if own and (lead["option"] or article) and _goes_on(text, at + own):
         return None
     if not own and "\n" not in line and lead.end() < len(text) and not _AFTER_LEAD.match(text, lead.end()):
         return None
-    return Claim(0, at, at + 1, lead["letter"], has_alternatives(text, at, options), is_meant(text, 0, at))
+    return Claim(0, at, at + 1, letter, has_alternatives(text, at, options), is_meant(text, 0, at))
 
 
 def _goes_on(text: str, at: int) -> bool:

@@ -88,7 +88,7 @@ _LANGUAGES: Final = (
     _Language(r"(?:최종 ?)?(?:정답|답변|답)", r"(?:확신도|신뢰도|자신감|확신 수준|확신)"),  # Korean
     _Language(r"(?:最终)?(?:回答|选择|结论)", r"(?:置信水平|确信度)"),  # Chinese, beside what is read as it is
     _Language(  # Arabic
-        r"(?:الإجابة|الجواب)(?: (?:الصحيحة|النهائية|الصحيح|النهائي))?", r"(?:(?:مستوى|درجة|نسبة) )?الثقة"
+        r"(?:الإجابة|الجواب)(?: (?:الصحيحة|النهائية|الصحيح|النهائي))?", r"(?:(?:مستوى|درجة|نسبة) )?الثقة", r"هي|هو"
     ),
     _Language(r"(?:doğru )?(?:cevap|yanıt)", r"güven(?: düzeyi| seviyesi| oranı)?"),  # Turkish
     _Language(r"(?:poprawna )?odpowiedź", r"(?:poziom )?(?:pewność|pewności|ufności)"),  # Polish
@@ -116,6 +116,7 @@ _PER_CENT = re.compile(
     r"(?![^\W_])",
     re.IGNORECASE,
 )
+_SIGN_FIRST = re.compile(r"(?<![\w%])% ?(\d{1,3}(?:[.,]\d{1,2})?)(?![\d%]| ?%)")  # as Turkish writes it
 _ABOUT = r"(?:(?:circa|ca\.|etwa|rund|environ|около|約|약|aproximadamente|~|≈) ?)?"
 # One number and not a range, a bound or a share of others: "80 bis 90", "5段階中4", "80% o más".
 _VALUE = (
@@ -165,7 +166,7 @@ _VERB_LAST = re.compile(
 _CONFIDENCE = tuple(
     re.compile(pattern, _FLAGS)
     for pattern in (
-        rf"(?P<before>{_BEGINS}|[.,;(|·/] ?|[—–-] )(?:(?:la|le|die|meine|ma|mi|minha|a|mijn|моя) )?(?:{_ANY_SURE})"
+        rf"(?P<before>{_BEGINS}|[.,;(|·/] ?|[—–-] )(?:(?:la|le|die|meine|ma|mi|minha|a|mijn|моя) |و)?(?:{_ANY_SURE})"
         rf"(?P<scale> ?\(\d{{1,3}} ?[-–] ?\d{{1,3}} ?%?\))?"
         rf"(?: ?[:=] ?| ?[は은는—] ?|(?<=度) ?(?=\d{{1,3}} ?%です)| (?:(?:{_EQUALS}) )?(?:de |del |di |von |bei "
         rf"|d['’])?){_VALUE}{_STATED}",
@@ -212,7 +213,7 @@ def in_english(text: str) -> str:
     """
     if not _HINT.search(text.lower()):
         return text
-    text = _PER_CENT.sub("%", text)
+    text = _PER_CENT.sub("%", _SIGN_FIRST.sub(r"\1%", text))
     text = _VERB_LAST.sub(r"\g<before>The answer is \g<letter>", text)
     text = _ANSWER_LABEL.sub(r"\g<before>Answer:", text)
     for sentence in (_CHOOSES, *_ANSWER_SENTENCES):

@@ -19,6 +19,25 @@ _LABELS = (
     (re.compile(rf"(?<![,;] ){_OPENS}ans\.?(?={_ARROW}\S)", re.IGNORECASE | re.MULTILINE), "Answer"),
     (re.compile(rf"{_OPENS}conf\.?(?={_ARROW}[\d.~])", re.IGNORECASE | re.MULTILINE), "Confidence"),
 )
+_MISSPELT = (
+    (re.compile(r"\b(?:anwser|awnser|answr|anser|asnwer|ansewr|answear)(?=s?\b)", re.IGNORECASE), "answer"),
+    (
+        re.compile(
+            r"\b(?:confiden[sz]e|confid[ai]nce|confidens|confidece|conifdence|confidencce|confiednce|confience"
+            r"|confindence|confidnce|cofidence|confedence)\b",
+            re.IGNORECASE,
+        ),
+        "confidence",
+    ),
+    (re.compile(r"\bw(?:iht|tih|hit)(?= (?:an? )?confidence)", re.IGNORECASE), "with"),
+)
+# A call that some models write for a reply: final_answer(option="F", confidence=0.9).
+_CALL = re.compile(
+    r"^(?:print ?\()?(?:(?:final|submit|give|provide|return|report|select|choose)_)?(?:answer|option|respond|submit)\("
+    r" ?(?:(?:answer|option|choice|letter) ?[=:] ?)?[\"'“]?(?P<letter>[A-Za-z])[\"'”]? ?,"
+    r" ?confidence(?:_score|_level)? ?[=:] ?(?P<number>\d{1,3}(?:\.\d{1,4})? ?%?|\.\d{1,4}) ?\)?\)$",
+    re.IGNORECASE | re.MULTILINE,
+)
 # "=>" may be meant for "at least"; where the answer stands behind the same arrow, it parts a label from its value.
 _ARROWS = re.compile(r"\b(answer|confidence)( ?=> ?)(?=\S)", re.IGNORECASE)
 _STARTS = r"(?:^|(?<=[.!?] ))"
@@ -96,7 +115,8 @@ def in_full(text: str, texts: Collection[str] = ()) -> str:
     """
     if {each.strip(" .").lower() for each in texts} == {"yes", "no"} and (bare := _BARE_YES.fullmatch(text)):
         return f"Answer: yes\nConfidence: {bare[1]}"
-    for label, plain in _LABELS:
+    text = _CALL.sub(_said_in_a_call, text)
+    for label, plain in (*_MISSPELT, *_LABELS):
         text = label.sub(plain, text)
     if len({found[1].lower() for found in _ARROWS.finditer(text)}) > 1:
         text = _ARROWS.sub(r"\1: ", text)
@@ -110,6 +130,11 @@ def in_full(text: str, texts: Collection[str] = ()) -> str:
             text = text[: found.start()] + plain + text[found.end() :]
     text = _SURENESS.sub(_said_of_sureness, text)
     return _AFTER_ALL.sub(r"The answer is \g<letter>.", text)
+
+
+def _said_in_a_call(found: re.Match[str]) -> str:
+    """Write a call's arguments as the lines of a verdict."""
+    return f"Answer: {found['letter'].upper()}\nConfidence: {found['number']}"
 
 
 def _said_of_sureness(found: re.Match[str]) -> str:

@@ -20,7 +20,8 @@ _SURE = re.compile(
 )
 _BESIDE = re.compile(
     r"(?:key |main |brief |supporting )?(?:reason(?:ing|s)?|explanation|rationale|justification|evidence|findings?"
-    r"|notes?|diagnosis|comments?|description|modality|理由|解释)",
+    r"|notes?|diagnosis|comments?|description|modality|(?:option|answer|choice)(?:['’]s)? (?:text|label|description)"
+    r"|理由|解释)",
     re.IGNORECASE,
 )
 _HEADING = re.compile(r"(?:field|item|key|aspect|category|attribute|parameter|element|)", re.IGNORECASE)
@@ -102,7 +103,9 @@ def _is_taken_back(cell: str, answer: str, options: Mapping[str, str]) -> bool:
     )
 
 
-_BARE_PAIR = re.compile(r"\W{0,3}([A-Z])[)\]]?\.?(?: ?[,;|:]|\n) ?(\d{2,3}(?:\.\d{1,2})?|0?\.\d{1,3}|1\.0{1,2})\W{0,3}")
+_BARE_PAIR = re.compile(
+    r"\W{0,3}([A-Za-z])[)\]]?\.?(?: ?[,;|:]|\n) ?(\d{2,3}(?:\.\d{1,2})?|0?\.\d{1,3}|1\.0{1,2})\W{0,3}"
+)
 
 
 def with_labels(text: str, options: Collection[str], texts: Collection[str]) -> str:
@@ -121,6 +124,6 @@ def with_labels(text: str, options: Collection[str], texts: Collection[str]) -> 
         'Answer: B\nConfidence: 88'
     """
     pair = _BARE_PAIR.fullmatch(text)
-    if pair is None or pair[1] not in options or any(re.fullmatch(r"\W*[\d.,]+\W*", each) for each in texts):
+    if pair is None or pair[1].upper() not in options or any(re.fullmatch(r"\W*[\d.,]+\W*", each) for each in texts):
         return text
-    return f"Answer: {pair[1]}\nConfidence: {pair[2]}"
+    return f"Answer: {pair[1].upper()}\nConfidence: {pair[2]}"
