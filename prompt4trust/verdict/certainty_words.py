@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from prompt4trust.verdict.forms.shorthand import MISSPELT_CONFIDENCE
+
 
 def lower_case(pattern: str) -> re.Pattern[str]:
     """Compile a pattern for texts in lower case: far faster than one that ignores case."""
@@ -13,16 +15,16 @@ def lower_case(pattern: str) -> re.Pattern[str]:
 
 _NOUNS = (
     r"confiden(?:ce|t)\b|certain(?:ty)?\b|(?:un)?sure\b|sureness\b|probabilit(?:y|ies)\b|likelihood\b|chances?\b|odds\b"
-    r"|certitude\b|conviction\b|likely\b"
+    rf"|certitude\b|conviction\b|likely\b|{MISSPELT_CONFIDENCE}\b"
 )
 _ABROAD = (
     r"置信度?|信心|把握|可信度|确信|确定性?|概率|可能性|信頼度|確信度?|確率|自信度?|확신도?|자신감|확률|신뢰도|Konfidenz|Sicherheit|sicher\b"
     r"|Wahrscheinlichkeit|confiance\b|certeza\b|confianza\b|probabilidad\b|probabilité\b|seguro\b|sûre?\b"
     r"|уверен\w{0,6}|достоверност\w{0,3}|вероятност\w{0,3}|ثقة|confidenza|fiducia|certezza|sicurezza|confiança"
     r"|segurança"
-    r"|seguridad|certitude|zuversicht|vertrauen|gewissheit|zekerheid|vertrouwen|betrouwbaarheid|güven|pewnoś[cć]i?"
+    r"|seguridad|certitude|zuversicht|vertrauen|gewissheit|zekerheid|vertrouwen|betrouwbaarheid|güven|pewnoś[cć]i?|يقين|विश्वसनीयता|ufność"
     r"|ufności"
-    r"|tin cậy|tự tin|chắc chắn|keyakinan|kepercayaan|säkerhet|konfidens|tilltro|विश्वास"
+    r"|tin cậy|tự tin|chắc chắn|keyakinan|kepercayaan|säkerhet|konfidens|tilltro|विश्वास|jistot|spolehliv|důvěr"
 )
 CUE: Final = rf"(?:\b(?:{_NOUNS})|{_ABROAD})"
 """Pattern of a word beside which a number is one of confidence."""
@@ -39,16 +41,19 @@ _ABOUT = (
 CUED_NUMBERS: Final = (
     # As in: my confidence in this answer would be rated as 85.
     lower_case(
-        rf"(?:\b(?:confidence|certainty|likelihood|odds|chances)|置信度|信心|把握|可信度|확신|신뢰도|確信度|信頼度)"
+        rf"(?:\b(?:confidence|{MISSPELT_CONFIDENCE}|certainty|likelihood|odds|chances)|置信度|信心|把握|可信度|확신|신뢰도|確信度|信頼度)"
         rf"(?:{_GAP}{{0,4}}(?:level|score|rating|value|percentage|percent|pct|estimate|is|was|of|at|as|would|be|rated"
         rf"|in|for|this|my|the"
-        rf"|that|it|answer|diagnosis|choice|option|correct|right|high|low|moderate|medium|very|boxed|{_ABOUT}|水平|分数"
+        rf"|that|it|answer|diagnosis|choice|option|correct|right|high|low|moderate|medium|very|boxed|first|you|asked|requested|{_ABOUT}|水平|分数"
         rf"|为|是|有)"
-        rf"){{0,12}}{_GAP}{{0,6}}\s{{0,3}}(?=[\d.<>≥≤≈~★☆⭐百一二三四五六七八九十]|{_NUMERAL})",
+        rf"){{0,12}}(?:{_GAP}|\.{{2,80}}){{0,6}}\s{{0,3}}(?=[\d.<>≥≤≈~★☆⭐百一二三四五六七八九十]|{_NUMERAL})",
     ),
-    lower_case(rf"(?:{_ABROAD})(?: ?\(\d{{1,3}} ?[-–] ?\d{{1,3}} ?%?\))?[ :=(\[\"'’”]{{0,4}}(?=\d)"),
+    lower_case(
+        rf"(?:{_ABROAD})(?: (?:von|van|de|del|di|da|em|på|av|zu|à|là|na|ist|is|est|es|è|é|är|je|jest|düzeyi|seviyesi"
+        rf"|skoru|puanı|oranı)\b){{0,2}}(?: ?\(\d{{1,3}} ?[-–] ?\d{{1,3}} ?%?\))?[ :=(\[\"'’”%]{{0,4}}(?=\d)"
+    ),
     lower_case(r"(?:^|\n|[,;|] ?)[\"' ]{0,3}(?:probability|score|prob|p)[\"' ]{0,2}[:=(][\"' ]{0,3}"),
-    lower_case(r"\bconf\.?[\"' ]{0,2}(?:->|=>|[:=(])[\"' ]{0,3}"),
+    lower_case(r"\bconf\.?(?:[\"' ]{0,2}(?:->|=>|[:=(])[\"' ]{0,3}| (?=\d{1,3} ?%))"),
     lower_case(rf"\b(?:I am|I'm|I’m|I'd be|I would be)(?: {_ABOUT})? (?=\d{{1,3}} ?%)"),
 )
 """Patterns behind which a number of confidence follows at once."""

@@ -35,6 +35,7 @@ _CUED = re.compile(
     r"(?: (?:level|score|rating|value|percentage|estimate))?+"
     rf"(?: (?:in|of|for|about) (?:(?:this|my|the|that|your) (?:final |chosen )?{_THING}"
     r"|(?:this|that|it)(?= ?[=:]| is\b)))?+"
+    r"(?: (?:after (?:that|this) (?:fix|correction|check)|now)(?= ?[=:]))?+"
     rf"(?: that (?:this|it|(?:my|the) (?:{_THING}|guess)) is (?:correct|right|true))?+"
     r"(?: that (?:option )?\(?(?-i:([A-Z]))\)? is (?:the )?(?:correct|right|true|best)(?: (?:answer|option"
     r"|choice))?)?+"

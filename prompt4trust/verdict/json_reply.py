@@ -143,6 +143,7 @@ def _as_lines(pairs: _Pairs) -> str | None:
 # Fields that say whether or how the others hold, and the values that leave them as they are.
 _VERIFIED = frozenset({"valid", "verified", "correct", "is_correct", "is_valid", "is_verified", "is_final"})
 _OUTDATED = frozenset({"previous", "draft", "rejected", "retracted", "withdrawn", "old"})
+_ERRORS = frozenset({"error", "errors", "erreur", "fehler", "errore", "erro", "错误", "エラー", "오류"})
 _FAILED = frozenset({"error", "failed", "rejected", "invalid", "draft", "example", "template"})
 _SCALES = frozenset({"scale", "confidence_scale", "unit", "units"})
 _PER_CENT = frozenset({"0-100", "1-100", "%", "percent", "per cent", "percentage"})
@@ -178,6 +179,8 @@ def _is_disowned(pairs: list[tuple[str, Any]]) -> bool:
         if name in _OTHER_ANSWERS and said not in {"false", "none", ""}:
             return True
         if name in _OUTDATED and (isinstance(value, list) or said not in {"false", "none", ""}):
+            return True
+        if name in _ERRORS and said not in {"false", "none", "null", "", "0", "no"}:
             return True
         if name in {"status", "type"} and said in _FAILED:
             return True

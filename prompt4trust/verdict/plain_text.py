@@ -53,7 +53,7 @@ def without_thoughts(text: str) -> str | None:
 
 _WIDE: dict[int, str] = {code: chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)}
 _ALIKE: dict[str, str] = dict(zip("\u3000、【】「」『』⁄∕〜٪٫،", " ,()“”“”//~%.,", strict=True))
-_ENDS = {"。": ". ", "？": "? ", "！": "! "}
+_ENDS = {"。": ". ", "।": ". ", "？": "? ", "！": "! "}
 ONE_FOR_ONE: dict[int, str] = {**_WIDE, **{ord(sign): plain for sign, plain in _ALIKE.items()}}
 """Signs of other scripts -> the one ASCII sign (or quotation mark) that says the same."""
 _SIGNS = {**ONE_FOR_ONE, **{ord(sign): plain for sign, plain in _ENDS.items()}}
@@ -118,6 +118,8 @@ _MARKUP = (
     (re.compile(r"</?(?:table|thead|tbody|tr)>", re.IGNORECASE), "\n"),
     (re.compile(r"<t[dh]>", re.IGNORECASE), ""),
     (re.compile(r"</?(?:b|strong|i|em|u|span|code)>|`|\$", re.IGNORECASE), " "),
+    # Dots that lead from a label to its value.
+    (re.compile(r"(?<=[^\W\d_]) ?\.{4,80} ?:? ?(?=[(\[]?[\w.])"), ": "),
     (re.compile(r"(?<=\d)\*++(?=\d)"), "x"),
     (re.compile(r"\*"), " "),
     (re.compile(r"\r\n?|[\u2028\u2029]"), "\n"),
@@ -136,7 +138,7 @@ _MARKUP = (
     ),
 )
 # Single lines of single blanks and signs with which no pattern above begins.
-_UNMARKED = re.compile(r"(?!(?i:.*on a scale ))(?:[!\"%-)+-;=-Z\]^_a-{}~]| (?! ))*+")
+_UNMARKED = re.compile(r"(?!(?i:.*(?:on a scale |\.{4})))(?:[!\"%-)+-;=-Z\]^_a-{}~]| (?! ))*+")
 
 
 def without_markup(text: str, *, blanks: bool = True) -> str:

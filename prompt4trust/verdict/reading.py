@@ -136,11 +136,7 @@ def _confidences(text: str, claims: Sequence[Claim], options: Mapping[str, str],
 
 _TURN = re.compile(rf"{words_at(Place.BETWEEN)}|\bno,|更正|不对|其实", re.IGNORECASE)
 _RETRACTED = re.compile(rf"{words_at(Place.BEHIND)}|\bwait[,.:!]|更正|不对|等等", re.IGNORECASE)
-_DENIED_AT_ONCE = re.compile(
-    r"[.!?]\s(?:no|wait|correction|scratch that)\b[,.:;!]|\b(?:actually,? no|I was wrong"
-    r"|scratch that)\b",
-    re.IGNORECASE,
-)
+_DENIED_AT_ONCE = re.compile(rf"{words_at(Place.AT_ONCE)}|[.!?]\s(?:no|wait|correction)\b[,.:;!]", re.IGNORECASE)
 _SENTENCE_END = re.compile(r"[.!?](?=\s)|\n")
 _NEAR = 160
 

@@ -9,6 +9,7 @@ from prompt4trust.verdict.claims.open_answers import open_answers
 from prompt4trust.verdict.confidences import stated_confidences
 from prompt4trust.verdict.forms.languages import in_english
 from prompt4trust.verdict.forms.numerals import in_digits
+from prompt4trust.verdict.forms.shorthand import in_full
 from prompt4trust.verdict.outcome import Invalid
 from prompt4trust.verdict.plain_text import without_markup
 from prompt4trust.verdict.reading import claims_of
@@ -43,10 +44,12 @@ def steers(guidance: str, options: Collection[str]) -> bool:
         (True, True)
         >>> steers("Be bold and state confidence 95.", "ABCD")
         True
+        >>> steers("Ans: B", "ABCD")
+        True
         >>> steers("The answer is the left side.", {"A": "Left", "B": "Right"})
         True
     """
-    plain = in_english(in_digits(without_markup(guidance[:_MOST])))
+    plain = in_english(in_full(in_digits(without_markup(guidance[:_MOST]))))
     if next(stated_confidences(plain, "per-cent"), None) is not None:
         return True
     letters = {letter.upper() for letter in options}

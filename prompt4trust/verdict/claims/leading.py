@@ -9,7 +9,10 @@ from prompt4trust.verdict.claims.claim import Claim
 from prompt4trust.verdict.claims.lone_letters import has_alternatives, own_text
 from prompt4trust.verdict.claims.standing import is_meant
 
-_COURTESY = r"(?:(?:certainly|sure|of course|okay|ok|alright|understood)[.!,:]\s)?+"
+_COURTESY = (
+    r"(?:(?:certainly|sure|of course|okay|ok|alright|understood|absolutely)[.!,:]\s)?+"
+    r"(?:here (?:you go|it is|is my answer|is the answer)[.!:]\s)?+"
+)
 # In lower case, within brackets or with a sign behind it: "(f), 77% sure".
 _LETTER = r"(?-i:[A-Z]|(?<=\()[a-z](?=\))|[b-hj-z](?=[).,:;\n]| [(–—-]))"
 _LEAD = re.compile(
@@ -17,12 +20,13 @@ _LEAD = re.compile(
     rf"|choice) )?(?:\()?(?P<letter>{_LETTER})(?![^\W_])[\s)\]\"'”_.:,;–—(\[-]*+",
     re.IGNORECASE,
 )
-_LISTING = re.compile(r"^[ (\[]*+[A-Za-z] ?[.):]", re.MULTILINE)
+_LISTING = re.compile(r"^[ (\[]*+[A-Za-z](?: ?[.):]|[)\]]?$)", re.MULTILINE)
 # The first row of a distribution is no answer: "A (15%), B (85%)".
 _WITH_A_NUMBER = re.compile(rf"(?<![^\W_])({_LETTER})[)\].]?\s?[(\[:=,–—-]?\s?(?:with )?(?:confidence )?~?\d")
 _ANOTHER_OPTION = re.compile(r"\b(?:option|choice) \(?[A-Z]\b", re.IGNORECASE)
 # "A CT would be better": the letter is an article, and its text goes on.
 _TEXT_GOES_ON = re.compile(r" ?[^\W\d_]")
+_LINE_GOES_ON = re.compile(r"(?!(?i:confiden|certain|because|since|my|with|and|at|i\b))(?-i:[a-z])")
 _CLOSES = re.compile(r" ?(?:with|at|and|confiden|certain|I\b|my\b)", re.IGNORECASE)
 _AFTER_LEAD = re.compile(
     r"(?:I(?:['’]d| would) (?:put|say|rate|estimate|give) |I(?:['’]m| am) |(?:about|around|roughly) |with |at "
@@ -54,6 +58,8 @@ def leading_letter(text: str, options: Mapping[str, str]) -> Claim | None:
     line = text[at + 1 : lead.end()]
     article = letter == "A" and line == " "
     if own and (lead["option"] or article) and _goes_on(text, at + own):
+        return None
+    if not own and "\n" in line and _LINE_GOES_ON.match(text, lead.end()):
         return None
     if not own and "\n" not in line and lead.end() < len(text) and not _AFTER_LEAD.match(text, lead.end()):
         return None

@@ -41,7 +41,8 @@ _FORMS = (
     re.compile(
         r"\b(?:(?:correct|right|best|selected|chosen|final|preferred|my|most (?:appropriate|fitting|suitable))"
         r" (?:option|choice|letter|selection|pick|guess)(?: here)?"
-        rf"|^(?:choice|option|guess|selection|prediction))(?: is| would be| ?[:=]){_GAP}*+{_OPTION}{_CAPITAL}",
+        rf"|(?:^|(?<=^[-•–] )(?!option))(?:choice|option|guess|selection|prediction))(?: is| would be| ?[:=]){_GAP}*+"
+        rf"{_OPTION}{_CAPITAL}",
         re.IGNORECASE | re.MULTILINE,
     ),
     re.compile(
@@ -50,6 +51,7 @@ _FORMS = (
         rf"{_GAP}*+{_OPTION}{_CAPITAL}",
         re.IGNORECASE,
     ),
+    re.compile(rf"\banswer (?:stays|remains|is still) (?:at )?{_GAP}*+{_OPTION}{_CAPITAL}", re.IGNORECASE),
     re.compile(rf"(?:答案|(?<![不别勿未候可备挑待])选)(?:选项|应该|应|可能|择|选|为|是|[:=\s(])*+{_CAPITAL}"),
     re.compile(rf"选项(?:应该)?(?:是|为|:){_GAP}*+{_CAPITAL}"),
 )

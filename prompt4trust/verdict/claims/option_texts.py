@@ -95,6 +95,8 @@ def claims_by_text(text: str, options: Mapping[str, str]) -> Iterator[Claim]:
         rf"{STARTS}(?:the|this) {_LESION} (?:lies|is|is (?:located|situated|seen|present)) (?:in|at"
         rf"|within) {_ARTICLE}{said}",
         rf"{STARTS}{SO}{I_THINK}(?:it|this)(?: is|['’]s| must be) {SO}{_ARTICLE}{said}",
+        rf"{STARTS}{SO}I(?:['’]d| would) (?:call|label|diagnose) (?:this|it)(?: as)? {_ARTICLE}{said}",
+        rf"{STARTS}{SO}{_ARTICLE}(?P<said>{'|'.join(map(re.escape, letters))}) it is(?=[.!]\s(?:my )?confidence\b)",
         rf"\b{SHOWS} {_ARTICLE}{DESCRIBING}{said}(?= ?[(\[](?:option )?[A-Za-z][)\]])",
         rf"{STARTS}{_ARTICLE}(?P<said>{'|'.join(map(re.escape, letters))}) is (?:clearly |therefore )?(?:the|my)"
         rf" (?:(?:correct|best|right|final|most likely) ){{0,2}}(?:answer|diagnosis|choice|option){_TEXT_ENDS}",

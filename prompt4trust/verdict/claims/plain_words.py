@@ -42,6 +42,16 @@ _YES = re.compile(
     rf"|(?:an?|the) [^.,!?;:()\n]{{2,60}}? (?:is|are) (?:visible|seen|present|noted))" + _CLOSES + _SURE_NEXT,
     re.IGNORECASE | re.MULTILINE,
 )
+_SEEN = re.compile(
+    rf"{_BEGINS}(?P<said>yes) ?[,.—–-] ?I (?:can )?(?:clearly )?see (?:it|one)(?: clearly| well| here)?"
+    rf"(?:, {_OTHERWISE}{_DENIES}[^.!?;:\n]{{2,60}})?{_CLOSES}{_SURE_NEXT}",
+    re.IGNORECASE,
+)
+_ANSWERED = re.compile(
+    r"(?:^|(?<=[.;,] )|(?<=, so ))(?P<label>I(?:['’]d| would| must| therefore)? answer) [\"“]?(?P<said>yes|no)[\"”]?"
+    r"(?=\.?(?:\n|\Z)|\. |,? with (?:an? )?(?:confidence|\d))",
+    re.IGNORECASE | re.MULTILINE,
+)
 _NO = re.compile(
     rf"{_BEGINS}(?P<said>no)[,.] {_OTHERWISE}(?![^.\n]*\b(?:cannot|can['’]t|could|unable|without|exclude|normal)\b)"
     r"(?:(?:there (?:is|are) (?:no|not)|there (?:is|are)n['’]t|I (?:do not|don['’]t) see|no) [^.!?;:\n]{2,120}"
@@ -77,7 +87,7 @@ def claims_in_plain_words(text: str, options: Mapping[str, str]) -> Iterator[Cla
     """
     letters = {option.strip(" .").lower(): letter for letter, option in options.items()}
     if letters.keys() == {"yes", "no"}:
-        found = [match for form in (_YES, _NO) for match in islice(form.finditer(text), MOST_CLAIMS)]
+        found = [match for form in (_YES, _SEEN, _ANSWERED, _NO) for match in islice(form.finditer(text), MOST_CLAIMS)]
     elif len(letters) == len(options) and all(re.fullmatch(r"[1-9]?\d", option) for option in letters):
         found = list(_NUMBER.finditer(text)) if all(letter.isalpha() for letter in options) else []
     else:

@@ -15,6 +15,7 @@ from prompt4trust.verdict.claims.findings import (
     SHOWN,
     SO,
     STARTS,
+    WEAKENED,
     is_shown_otherwise,
     sentence_start,
 )
@@ -62,9 +63,53 @@ _POINT_GOES_ON = re.compile(
     re.IGNORECASE,
 )
 _POINTS = re.compile(r"(?:^|[.;,\n]\s?)[(]?[A-Z][.)]\s", re.MULTILINE)
+_ANY_CASE = r"[(\[\"“]?([A-Za-z])(?![^\W_])[)\]\"”]?"
+# A letter that the rest of the sentence leads to: what it says must not be another option's text.
+_LED_TO = (
+    re.compile(
+        rf"\b(?:and|so) (?:that|this) is answer {_LETTER}(?: too| as well| here)?(?=[.;\n]|$)",
+        FLAGS,
+    ),
+    re.compile(
+        r"\bI(?:['’]d| would|['’]ll| will)? (?:sign (?:this|it) out as|call (?:this|it)|diagnose|read (?:this|it) as"
+        r"|commit to|settle on|opt for|decide on|go (?:with|for)) [^.;:\n()]{1,60}"
+        rf" \((?:answer|option|choice) {_LETTER}\)(?=[.;\n]|$)",
+        FLAGS,
+    ),
+)
+# Where options' texts hold letters ("Structure B"), the letter may be one's name.
+_BARE = re.compile(rf"(?:[,;] )?{SO}(?:that is|that['’]s|this is),? {_LETTER}{_ENDS}", FLAGS)
+_LONE_LETTER = re.compile(r"(?<![\w'’-])[A-Z](?![\w'’-])")
+_ONCE = re.compile(r"\b(?:thought|consider\w*|at first|initially|looks? like|distractor|tempting)\b", re.IGNORECASE)
 _LETTER_FORMS = (
     *_CONFIRMED,
     SHOWN,
+    *_LED_TO,
+    re.compile(rf"{STARTS}{SO}(?:that is|that['’]s|this is) {_LETTER}{_ENDS}", FLAGS),
+    # As in: "So: E, 74%", "TL;DR: D, 78% confident".
+    re.compile(
+        rf"{STARTS}(?:so|thus|therefore|hence|tl;?dr|in short|bottom line|in summary|summary|verdict) ?[:,—–-] ?"
+        rf"(?:option )?{_LETTER}(?=[,;.]? ?\(?(?:with )?\d{{1,3}}(?:\.\d+)? ?%)",
+        FLAGS,
+    ),
+    re.compile(
+        rf"\b(?:commit|choose|pick|decide|settle|name)\b[^.:;\n]{{0,24}}\bone(?: option| answer| letter)?: (?:option )?"
+        rf"{_LETTER}{_ENDS}",
+        FLAGS,
+    ),
+    re.compile(
+        r"\b(?:easy|clear|obvious|simple|straightforward): (?:option |answer )?"
+        rf"{_LETTER}(?=\.\s(?:my )?confidence in (?:the|this|my) (?:final )?answer\b)",
+        FLAGS,
+    ),
+    re.compile(
+        rf"{STARTS}(?:so )?not (?:option )?[(]?(?-i:[A-Z])[)]? but (?:rather )?(?:option )?{_LETTER}{_ENDS}", FLAGS
+    ),
+    re.compile(
+        rf"(?:{STARTS}|(?<=: ))answer (?:option )?{_ANY_CASE}(?=[.;,]\s?(?:(?:my )?confidence\b|I(?:['’]m| am) "
+        r"(?:about |around |roughly )?\d{1,3} ?%))",
+        FLAGS,
+    ),
     re.compile(rf"{STARTS}{SO}{I_THINK}it(?: is|['’]s| must be| has to be) (?:option )?{_LETTER}{_ENDS}", FLAGS),
     # As in: "82% confident: B", "choose B", "that leaves B", "B is my answer".
     re.compile(
@@ -103,15 +148,25 @@ def claims_in_sentences(text: str, options: Mapping[str, str]) -> Iterator[Claim
         for form in _LETTER_FORMS
         for match in islice(form.finditer(text), MOST_CLAIMS)
     }
+    named = any(_LONE_LETTER.search(each) for each in options.values())
     for at, match in sorted(found.items()):
         start, form = match.start(), match.re
-        if text[at] in options and (form in _CONFIRMED or stands_alone(text, at)):
+        letter = text[at].upper()
+        if letter in options and (form in _CONFIRMED or stands_alone(text, at)):
             meant = is_meant(text, start, at) and not COMPARED.search(text[sentence_start(text, start) : at])
+            meant = meant and not (form in _LED_TO and _not_led_to(text, start, at))
+            meant = meant and not (named and _BARE.match(text, start))
             meant = meant and not (form is SHOWN and is_shown_otherwise(match, options))
             meant = meant and not (form is _CONCLUSION and _is_a_point(text, at, options))
-            said = text[sentence_start(text, start) if form is _CONCLUDED else start : at].lower()
-            others = any(_says(said, own) for letter, own in options.items() if letter != text[at])
-            yield Claim(start, at, at + 1, text[at], others or has_alternatives(text, at, options), meant)
+            said = text[sentence_start(text, start) if form in (_CONCLUDED, *_LED_TO) else start : at].lower()
+            others = any(_says(said, own) for other, own in options.items() if other != letter)
+            yield Claim(start, at, at + 1, letter, others or has_alternatives(text, at, options), meant)
+
+
+def _not_led_to(text: str, start: int, at: int) -> bool:
+    """Whether a sentence that ends in a letter weakens what it says of it, or tells of an earlier thought."""
+    said = text[sentence_start(text, start) : at]
+    return bool(WEAKENED.search(said) or _ONCE.search(said))
 
 
 def _is_a_point(text: str, at: int, options: Mapping[str, str]) -> bool:

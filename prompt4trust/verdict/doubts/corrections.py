@@ -16,6 +16,8 @@ _SENTENCE = re.compile(r"(?:[^.!?;\n]|\.(?=\S))++")
 _MOST_SENTENCES = 400
 _LETTER = re.compile(r"(?<![\w'’/-])[A-Z](?![\w'’/-])")
 _TURNS = re.compile(rf"{words_at(Place.TURNS)}|^no\s?[,–—-]", re.IGNORECASE)
+_TURNED = re.compile(rf"\W*(?:{words_at(Place.TURNS)}|no\b)\W{{1,3}}(?:it(?: is|['’]s) )?(\w{{2,3}})\b", re.IGNORECASE)
+_NOT_THAT = re.compile(r"\W*not (?:option )?\(?(?-i:[A-Z])(?![\w'’-])", re.IGNORECASE)
 _BETTER = re.compile(
     r"\b(?:better|best|more (?:likely|appropriate|plausible|probable|fitting|consistent)|most (?:likely|appropriate)"
     r"|(?:is|be|was|seems) (?:the )?(?:correct|right))\b",
@@ -34,6 +36,12 @@ _AT_ONCE = re.compile(
     r"|i meant|i mean"
     r"|make (?:that|it)),?\s[^.\n]{0,12}?[(\[]?(?-i:[A-Z])(?![^\W_]))",
     re.IGNORECASE,
+)
+# In a list of fields.
+_MARKED_WRONG = re.compile(
+    r"^(?:[-•–] )?(?:verdict|status|result|assessment|judge?ment|evaluation|check|correct|valid|verified) ?: ?"
+    r"(?:wrong|incorrect|false|rejected|not?|invalid|excluded|ruled out|unlikely|failed|withdrawn|retracted)\b",
+    re.IGNORECASE | re.MULTILINE,
 )
 _VERB = re.compile(r" (?:it is|is|was|seems?|fits|cannot|can|does|looks|appears|should|must|would|may|might|could)\b")
 # What the confidence is in: "80% confident this is consolidation".
@@ -66,7 +74,7 @@ def is_taken_back(text: str, answer: str, since: int, behind: int, options: Mapp
         >>> is_taken_back("Answer: B. Confidence: 85. P.S. I meant D.", "B", 9, 25, {"B": "Mass", "D": "Cyst"})
         True
     """
-    if _AT_ONCE.match(text, since):
+    if _AT_ONCE.match(text, since) or _MARKED_WRONG.search(text, since):
         return True
     on = _OF_WHAT.match(text, behind)
     if on and not _AGAINST.search(on[0]):
@@ -87,6 +95,14 @@ def _names_itself(flat: str, answer: str, options: Mapping[str, str]) -> bool:
     return bool(own) and own in flat
 
 
+def _names_short(sentence: str, answer: str, options: Mapping[str, str]) -> bool:
+    """Whether a sentence turns to another option's text that is too short to be looked for anywhere: "Update: yes"."""
+    turned = _TURNED.match(sentence)
+    return turned is not None and any(
+        turned[1].lower() == text.lower() for letter, text in options.items() if letter != answer
+    )
+
+
 _LISTED = re.compile(r"^[ (\[]*+([A-Z]) ?[.):] ?(?=[^\s])", re.MULTILINE)
 
 
@@ -102,19 +118,24 @@ def _sentences(text: str, since: int) -> Iterator[str]:
 
 
 def _turns(sentence: str, answer: str, options: Mapping[str, str]) -> bool:
+    if "~~" in sentence or _names_short(sentence, answer, options):
+        return True
     letters = {
         found[0]
         for found in _LETTER.finditer(sentence)
         if stands_alone(sentence, found.start()) or _VERB.match(sentence, found.end())
     }
-    if answer in letters and _NOT_IT.search(sentence):
+    if answer in letters and (_NOT_IT.search(sentence) or _NOT_THAT.match(sentence)):
         return True
     flat = sentence.lower()
     others = {letter for letter in letters if letter in options and letter != answer}
     named = _others_named(flat, answer, options)
     if (others | named) and _LOOKS_AGAIN.search(sentence):
         return True
-    if not others | named or _AGAINST.search(sentence):
+    besides = sentence
+    for letter in named:
+        besides = re.sub(re.escape(options[letter]), "", besides, flags=re.IGNORECASE)
+    if not others | named or _AGAINST.search(besides):
         return False
     # One that is announced ("Answer: C") is a claim, and of two the first or the last stands.
     if others and "answer" not in flat and len(re.findall(r"\w+", sentence)) <= 3 and answer not in letters:

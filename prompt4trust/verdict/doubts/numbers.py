@@ -79,6 +79,8 @@ _OF_THE_CONTRARY = re.compile(
     r"(?: quality| positioning)?(?=[.,;\n)]|$)"
     r"|(?:in|of|about|regarding|for) (?:the |my |its )?(?:quality|sharpness|exposure|adequacy|resolution|acquisition"
     r"|positioning|technique|laterality|orientation|legibility|completeness) of\b"
+    r"|that (?:the|this) (?:image|picture|film|scan|study|x-?ray|radiograph|photo\w*|slice|view|exam\w*|question)\b"
+    r"(?! (?:shows?|demonstrates?|depicts?|reveals?|displays?)\b)"
     r"|[^.\n;,]{0,50}?\b(?:error|wrong|incorrect|mistaken)\b)",
     re.IGNORECASE,
 )

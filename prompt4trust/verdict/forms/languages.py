@@ -33,17 +33,17 @@ class _Language:
 
 _LANGUAGES: Final = (
     _Language(  # Spanish
-        r"(?:la |mi )?(?:respuesta|opción|elección)(?: (?:final|correcta|elegida|seleccionada))?",
+        r"(?:la |mi )?(?:respuesta|opci[oó]n|elecci[oó]n)(?: (?:final|correcta|elegida|seleccionada))?",
         r"(?:(?:nivel|grado|porcentaje) de )?(?:confianza|certeza|seguridad)",
         r"es|sería",
         (r"con (?:una? |el )?", r" (?:de un |de una |del |de |al )?"),
         (r"estoy (?:un |al )?N (?:segur[oa]|convencid[oa])", r"estoy segur[oa] (?:al|en un) N"),
     ),
     _Language(  # French
-        r"(?:(?:la |ma )?(?:réponse|choix)(?: (?:finale?|correcte|retenue|choisie))?"
+        r"(?:(?:la |ma )?(?:(?:bonne|juste) )?(?:r[ée]ponse|choix)(?: (?:finale?|correcte|retenue|choisie))?"
         r"|(?:l['’]|mon )?option (?:finale|correcte|retenue|choisie))",
         r"(?:(?:niveau|degré|taux|score|indice) de )?(?:confiance|certitude)",
-        r"est|serait",
+        r"est(?: donc| alors)?|serait",
         (r"avec (?:une? )?", r" (?:de |d['’]|à )?"),
         (r"(?:je|j['’]en) suis (?:sûre?|certaine?) à N", r"je suis à N (?:sûre?|certaine?)"),
     ),
@@ -62,10 +62,10 @@ _LANGUAGES: Final = (
         (r"(?:sono )?(?:sicur[oa]|cert[oa]) (?:al |all['’])N",),
     ),
     _Language(  # Portuguese
-        r"(?:a |minha )?(?:resposta|opção|escolha)(?: (?:final|correta|certa|escolhida))?"
+        r"(?:a |minha )?(?:resposta|op[çc][ãa]o|escolha)(?: (?:final|correta|certa|escolhida))?"
         r"|(?:a )?alternativa (?:final|correta|certa|escolhida)"
         r"|alternativa(?= ?: ?[^\n]{1,80}\n[^\n]{0,12}confiança)",  # in Spanish and Italian, a second choice
-        r"(?:(?:nível|grau|índice) de )?(?:confiança|certeza)",
+        r"(?:(?:nível|grau|índice) de )?(?:confian[çc]a|certeza)",
         r"é|seria",
         (r"com (?:uma? )?", r" (?:de |em )?"),
         (r"(?:estou|tenho) N (?:segur[oa]|cert[oa]|de certeza)",),
@@ -84,18 +84,39 @@ _LANGUAGES: Final = (
         (r"с ", r"ю (?:в )?"),
         (r"(?:я )?уверена? на N",),
     ),
-    _Language(r"(?:最終)?(?:回答|解答|答え|正解|結論)", r"(?:確信度|信頼度|自信度|確信|自信)"),  # Japanese
+    _Language(r"(?:最終)?(?:回答|解答|答え|正解|結論)", r"(?:確信度|信頼度|自信度|自信の程度|確信|自信)"),  # Japanese
     _Language(r"(?:최종 ?)?(?:정답|답변|답)", r"(?:확신도|신뢰도|자신감|확신 수준|확신)"),  # Korean
     _Language(r"(?:最终)?(?:回答|选择|结论)", r"(?:置信水平|确信度)"),  # Chinese, beside what is read as it is
     _Language(  # Arabic
-        r"(?:الإجابة|الجواب)(?: (?:الصحيحة|النهائية|الصحيح|النهائي))?", r"(?:(?:مستوى|درجة|نسبة) )?الثقة", r"هي|هو"
+        r"(?:الإجابة|الجواب)(?: (?:الصحيحة|النهائية|الصحيح|النهائي))?",
+        r"(?:(?:مستوى|درجة|نسبة) )?(?:الثقة|اليقين)",
+        r"هي|هو",
     ),
-    _Language(r"(?:doğru )?(?:cevap|yanıt)", r"güven(?: düzeyi| seviyesi| oranı)?"),  # Turkish
-    _Language(r"(?:poprawna )?odpowiedź", r"(?:poziom )?(?:pewność|pewności|ufności)"),  # Polish
-    _Language(r"(?:đáp án|câu trả lời|trả lời)", r"(?:mức )?độ (?:tin cậy|tự tin|chắc chắn)"),  # Vietnamese
-    _Language(r"jawaban(?: akhir)?", r"(?:tingkat )?(?:keyakinan|kepercayaan)"),  # Indonesian
-    _Language(r"(?:slut)?svar", r"(?:säkerhet|konfidens|tilltro)"),  # Swedish
-    _Language(r"(?:अंतिम )?उत्तर", r"(?:आत्मविश्वास|विश्वास)(?: स्तर)?"),  # Hindi
+    _Language(r"(?:doğru )?(?:cevap|yanıt)", r"güven(?: düzeyi| seviyesi| oranı| skoru| puanı)?"),  # Turkish
+    _Language(  # Polish
+        r"(?:(?:poprawna|prawidłowa|właściwa|moja|ostateczna) )?odpowiedź",
+        r"(?:poziom )?(?:pewność|pewności|ufność|ufności)",
+        r"to(?: jest)?|jest to|jest",
+    ),
+    _Language(  # Vietnamese
+        r"(?:đáp án|câu trả lời|trả lời)(?: (?:đúng|cuối cùng|của tôi))?",
+        r"(?:mức )?độ (?:tin cậy|tự tin|chắc chắn)",
+        r"là",
+        (r"với ", r" (?:là )?"),
+    ),
+    _Language(  # Czech
+        r"(?:(?:správná|moje|konečná) )?odpověď", r"(?:míra |úroveň )?(?:jistot[ay]|spolehlivosti?|důvěr[ay])", r"je"
+    ),
+    _Language(
+        r"jawaban(?:nya)?(?: akhir| yang benar)?", r"(?:tingkat )?(?:keyakinan|kepercayaan)", r"adalah"
+    ),  # Indonesian
+    _Language(  # Swedish
+        r"(?:(?:rätt|mitt|det rätta) )?(?:slut)?svar(?:et)?",
+        r"(?:(?:säkerhet|konfidens)(?:s?(?:grad|nivå))?|tilltro)",
+        r"är",
+        (r"med (?:en )?", r" (?:på |av )?"),
+    ),
+    _Language(r"(?:(?:सही|अंतिम|मेरा) )?उत्तर", r"(?:आत्मविश्वास|विश्वसनीयता|विश्वास)(?: स्तर)?"),  # Hindi
 )
 
 _FLAGS: Final = re.IGNORECASE | re.MULTILINE
@@ -104,12 +125,12 @@ _ANY_SURE = "|".join(each.sure for each in _LANGUAGES)
 _EQUALS = "|".join(each.equals for each in _LANGUAGES if each.equals)
 # One of these is in every label above; in lower case, it is looked for far faster than the labels are.
 _HINT = re.compile(
-    r"respuest|opción|elecci|confian|certez|segurid|segur[oa]|répons|chois|choix|elijo|wähle|escolho|scelgo"
+    r"respuest|opci[oó]n|elecci|confian|certez|segurid|segur[oa]|r[ée]pons|chois|choix|elijo|wähle|escolho|scelgo"
     r"|kies|option|certitud|certain|sûr|antwort|lösung"
     r"|auswahl|konfidenz|sicher|zuversicht|vertrauen|gewiss|rispost|opzion|scelta|confidenz|fiducia|sicur"
     r"|cert[oa]|respost"
-    r"|opção|escolha|alternativa|antwoord|keuze|zeker|vertrouwen|betrouwbaar|cevap|yanıt|güven|odpowied|pewnoś|ufno"
-    r"|đáp|câu|trả|độ|jawaban|keyakin|keperca|svar|säkerhet|konfidens|tilltro|[\u0400-\uffff]"
+    r"|op[çc][ãa]o|escolha|alternativa|antwoord|keuze|zeker|vertrouwen|betrouwbaar|cevap|yanıt|güven|odpowied|pewnoś|ufno"
+    r"|odpověď|jistot|spolehliv|důvěr|đáp|câu|trả|độ|jawaban|keyakin|keperca|svar|säkerhet|konfidens|tilltro|[\u0400-\uffff]"
 )
 _PER_CENT = re.compile(
     r"(?<=\d) ?(?:٪|prozent|por ?ciento|pour ?cents?|per ?cento|por ?cento|procent|процент(?:ов|а)?|パーセント|퍼센트)"
@@ -151,8 +172,20 @@ _CHOOSES = re.compile(
     r" (?=[(\"“]?(?-i:[A-Z])(?![^\W_]))",
     _FLAGS,
 )
+_IN_MY_VIEW = (
+    r"(?:secondo me|a mio (?:parere|avviso)|à mon avis|selon moi|en mi opinión|na minha opinião|naar mijn mening"
+    r"|moim zdaniem|enligt mig|по моему мнению|по-моему|theo tôi|podle mě|por (?:lo )?tanto|portanto|pertanto|quindi"
+    r"|donc|dus),?"
+)
+# "è la D", "es la opción C": what may stand between the verb and a letter.
+_ARTICLE = (
+    r"(?:(?:la|el|le|il|die|de|het|a|o) |l['’])?(?:(?:opción|option|opção|opzione|optie|lettre|letra|lettera|letter"
+    r"|buchstabe|вариант|możliwość|možnost|alternativ) )?(?=[(\"“]?(?-i:[A-Z])(?![^\W_]))"
+)
 _ANSWER_SENTENCES = tuple(
-    re.compile(rf"(?P<before>{_BEGINS}|[.!] )(?:{each.answer}) (?:{each.equals}) ", _FLAGS)
+    re.compile(
+        rf"(?P<before>{_BEGINS}|[.!] )(?:{_IN_MY_VIEW} )?(?:{each.answer}) (?:{each.equals}) (?:{_ARTICLE})?", _FLAGS
+    )
     for each in _LANGUAGES
     if each.equals
 )
@@ -160,7 +193,9 @@ _ANSWER_SENTENCES = tuple(
 _VERB_LAST = re.compile(
     r"(?P<before>^|[.!,] )(?:(?:最終)?(?:回答|解答|答え|正解)は ?(?:選択肢 ?)?"
     r"|(?:최종 ?)?(?:정답|답변|답)[은는] ?(?:선택지 ?)?)[(\"“]?(?P<letter>(?-i:[A-Z]))[)\"”]? ?"
-    r"(?:(?:です|である|だ|입니다|이다)(?=[.,\n]|$)|(?=, ?(?:確信度|信頼度|自信度|확신도|신뢰도)))",
+    r"(?:(?:です|である|だ|입니다|이다)(?=[.,\n]|$)|(?=, ?(?:確信度|信頼度|自信度|확신도|신뢰도)))"
+    r"|(?P<chosen>^|[.!] |, ?)(?P<choice>(?-i:[A-Z])) ?を ?(?:選びます|選択します|選ぶ|選択する)(?=[.,\n]|$)"
+    r"|(?P<said>^|[.!] )(?:(?:सही|अंतिम|मेरा) )?उत्तर (?:विकल्प )?\(?(?P<named>(?-i:[A-Z]))\)? है(?=[.,\n]|$)",
     _FLAGS,
 )
 _CONFIDENCE = tuple(
@@ -182,7 +217,7 @@ _CONFIDENCE = tuple(
             if each.joins
         ),
         *(
-            rf"(?P<before>^|[.,;(] ){state.replace('N', _VALUE)}(?![^\W_]){_STATED}"
+            rf"(?P<before>^|[.,;(] )(?:(?:und|et|y|e|en|и) )?{state.replace('N', _VALUE)}(?![^\W_]){_STATED}"
             for each in _LANGUAGES
             for state in each.states
         ),
@@ -214,7 +249,7 @@ def in_english(text: str) -> str:
     if not _HINT.search(text.lower()):
         return text
     text = _PER_CENT.sub("%", _SIGN_FIRST.sub(r"\1%", text))
-    text = _VERB_LAST.sub(r"\g<before>The answer is \g<letter>", text)
+    text = _VERB_LAST.sub(_announced, text)
     text = _ANSWER_LABEL.sub(r"\g<before>Answer:", text)
     for sentence in (_CHOOSES, *_ANSWER_SENTENCES):
         text = sentence.sub(r"\g<before>The answer is ", text)
@@ -231,6 +266,11 @@ def is_answer_label(word: str) -> bool:
 def is_confidence_label(word: str) -> bool:
     """Whether a word, such as a table's heading, announces a confidence in another language."""
     return _WHOLE_SURE.fullmatch(word) is not None
+
+
+def _announced(found: re.Match[str]) -> str:
+    before = next(found[name] for name in ("before", "chosen", "said") if found[name] is not None)
+    return f"{before}The answer is {found['letter'] or found['choice'] or found['named']}"
 
 
 def _stated(found: re.Match[str]) -> str:

@@ -9,7 +9,14 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from prompt4trust.verdict.forms.spoken_confidences import with_spoken_confidences
+
 _ARROW = r"(?: ?(?:->|=>|→) ?| ?[:=] ?)"
+_PAIR = re.compile(
+    r"(?:^|(?<=[.;] ))ans(?:wer)?\.? (?P<letter>(?-i:[A-Za-z]))[,;.] ?conf(?:idence)?\.? "
+    r"(?P<number>\d{1,3}(?:\.\d{1,2})? ?%?)(?=\.?(?:\n|\Z))",
+    re.IGNORECASE | re.MULTILINE,
+)
 # Behind another word ("Prev. ans", "req. conf") they are somebody else's, or of something else.
 _OPENS = (
     r"(?:^|(?<=[,;(|] )|(?<=[(|])|(?<=\bmy )|(?<=\bfinal )|(?<=\band )|(?<=\bwith )"
@@ -19,16 +26,14 @@ _LABELS = (
     (re.compile(rf"(?<![,;] ){_OPENS}ans\.?(?={_ARROW}\S)", re.IGNORECASE | re.MULTILINE), "Answer"),
     (re.compile(rf"{_OPENS}conf\.?(?={_ARROW}[\d.~])", re.IGNORECASE | re.MULTILINE), "Confidence"),
 )
+MISSPELT_CONFIDENCE = (
+    r"(?:confiden[sz]e|confid[ai]nce|confidens|confidece|conifdence|confidencce|confiednce|confience|confindence|confidnce"
+    r"|cofidence|confedence)"
+)
+"""Pattern of the commonest misspellings of "confidence"."""
 _MISSPELT = (
     (re.compile(r"\b(?:anwser|awnser|answr|anser|asnwer|ansewr|answear)(?=s?\b)", re.IGNORECASE), "answer"),
-    (
-        re.compile(
-            r"\b(?:confiden[sz]e|confid[ai]nce|confidens|confidece|conifdence|confidencce|confiednce|confience"
-            r"|confindence|confidnce|cofidence|confedence)\b",
-            re.IGNORECASE,
-        ),
-        "confidence",
-    ),
+    (re.compile(rf"\b{MISSPELT_CONFIDENCE}\b", re.IGNORECASE), "confidence"),
     (re.compile(r"\bw(?:iht|tih|hit)(?= (?:an? )?confidence)", re.IGNORECASE), "with"),
 )
 # A call that some models write for a reply: final_answer(option="F", confidence=0.9).
@@ -115,7 +120,7 @@ def in_full(text: str, texts: Collection[str] = ()) -> str:
     """
     if {each.strip(" .").lower() for each in texts} == {"yes", "no"} and (bare := _BARE_YES.fullmatch(text)):
         return f"Answer: yes\nConfidence: {bare[1]}"
-    text = _CALL.sub(_said_in_a_call, text)
+    text = _PAIR.sub(_said_in_a_call, _CALL.sub(_said_in_a_call, text))
     for label, plain in (*_MISSPELT, *_LABELS):
         text = label.sub(plain, text)
     if len({found[1].lower() for found in _ARROWS.finditer(text)}) > 1:
@@ -128,12 +133,12 @@ def in_full(text: str, texts: Collection[str] = ()) -> str:
                 continue
             plain = f"The answer is {said['letter'] or said.get('other')} with confidence {found['share']}"
             text = text[: found.start()] + plain + text[found.end() :]
-    text = _SURENESS.sub(_said_of_sureness, text)
+    text = with_spoken_confidences(_SURENESS.sub(_said_of_sureness, text))
     return _AFTER_ALL.sub(r"The answer is \g<letter>.", text)
 
 
 def _said_in_a_call(found: re.Match[str]) -> str:
-    """Write a call's arguments as the lines of a verdict."""
+    """Write a letter and a number as the lines of a verdict."""
     return f"Answer: {found['letter'].upper()}\nConfidence: {found['number']}"
 
 

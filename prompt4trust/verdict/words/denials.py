@@ -51,7 +51,22 @@ DENIALS: Final[tuple[Row, ...]] = (
     (r"heal\w*", Place.SHOWN),
     (r"heal\w+", Place.YES_ALONE),
     (r"hypothetical\w*", Place.AHEAD),
+    (
+        "i (?:can ?not|can['’]t|am unable to|could not|couldn['’]t|did not|didn['’]t|do not|don['’]t) "
+        "(?:actually |really |even )?(?:see|view|open|access|load|have|receive|get) (?:any |the |an? "
+        "|this |your )?(?:attached )?(?:images?|pictures?|photos?|films?|scans?|attachments?|files?)",
+        Place.BEHIND,
+    ),
+    (
+        "i (?:do not|don['’]t) (?:really )?know(?! (?:of|about|whether|if|why|how|what))",
+        Place.AT_ONCE,
+    ),
     ("if", Place.KEEPS | Place.CELL | Place.SHOWN | Place.CONFIDENCE),
+    (
+        "i (?:have|had|got|received) no (?:access to (?:the|an?|any) )?(?:images?|pictures?|photos?"
+        "|films?|scans?|attachments?)",
+        Place.BEHIND,
+    ),
     ("imagine", Place.AHEAD),
     ("implausible", Place.BEHIND_TEXT),
     ("improbable", Place.BEHIND_TEXT),
@@ -87,6 +102,11 @@ DENIALS: Final[tuple[Row, ...]] = (
     ("next", Place.KEEPS),
     ("no", Place.COMPARED | Place.BEFORE_TEXT | Place.YES_ALONE),
     ("nobody", Place.AHEAD),
+    (
+        "no (?:image|picture|photo|scan) (?:was|is|has been) (?:attached|provided|given|uploaded"
+        "|received|visible|included)",
+        Place.BEHIND,
+    ),
     ("none", Place.CELL | Place.UP_TO_CONFIDENCE | Place.SURE_THAT),
     ("no one", Place.AHEAD),
     ("no option", Place.SURE_THAT),

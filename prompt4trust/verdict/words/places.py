@@ -42,6 +42,8 @@ class Place(Flag):
     """Behind a confidence and "that": it is one in the contrary."""
     BETWEEN = auto()
     """Between two verdicts: the first does not stand."""
+    AT_ONCE = auto()
+    """Between an answer and its confidence: the answer is taken back."""
     BEHIND = auto()
     """Anywhere behind a verdict: there is none."""
     TURNS = auto()

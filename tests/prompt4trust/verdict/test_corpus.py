@@ -24,7 +24,7 @@ LATER = {
     for name in (
         *("corpus_forms", "corpus_after", "corpus_traps", "corpus_last"),
         *("corpus_unseen", "corpus_neighbours", "corpus_traps_2", "corpus_traps_3"),
-        *("corpus_unseen_2", "corpus_neighbours_2", "corpus_unseen_3"),
+        *("corpus_unseen_2", "corpus_neighbours_2", "corpus_unseen_3", "corpus_unseen_4", "corpus_unseen_5"),
     )
 }
 TOLD = ("question", "scale", "order", "finish_reason")
@@ -80,5 +80,7 @@ def test_the_later_corpora_hold_what_the_docs_count() -> None:
         "corpus_traps_3": (371, 105),
         "corpus_unseen_2": (104, 52),
         "corpus_unseen_3": (96, 50),
+        "corpus_unseen_4": (143, 63),
+        "corpus_unseen_5": (279, 63),
         "corpus_neighbours_2": (224, 28),
     }

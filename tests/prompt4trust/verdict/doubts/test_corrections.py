@@ -13,14 +13,29 @@ VERDICT = "Answer: B\nConfidence: 85\n"
 
 @pytest.mark.parametrize(
     "said",
-    ["P.S. I would prefer D.", "No - D.", "Edit: D", "B cannot be right.", "Hmm, consolidation after all."],
+    [
+        *["P.S. I would prefer D.", "No - D.", "Edit: D", "B cannot be right.", "Hmm, consolidation after all."],
+        *["Not B, D.", "~~B~~ D", "Update: Normal", "Hmm, Normal fits better."],
+    ],
 )
 def test_a_turn_takes_it_back(said: str) -> None:
     assert is_taken_back(f"{VERDICT}{said}", "B", 9, len(VERDICT), OPTIONS)
     assert parse_verdict(f"{VERDICT}{said}", OPTIONS) == Invalid("ambiguous")
 
 
-@pytest.mark.parametrize("said", ["P.S. I meant D.", "Strike that.", "Scratch that", "Never mind."])
+@pytest.mark.parametrize(
+    "said",
+    [
+        *["P.S. I meant D.", "Strike that.", "Scratch that", "Never mind.", "Ignore my answer.", "I made that up."],
+        *[
+            "None of this is right.",
+            "The above is wrong.",
+            "This was only an example of the format.",
+            "Answer retracted.",
+        ],
+        *["I misread the image.", "Of course I cannot see any image.", "I no longer believe it is B."],
+    ],
+)
 def test_nor_does_a_verdict_stand_that_is_given_up(said: str) -> None:
     assert parse_verdict(f"{VERDICT}{said}", OPTIONS) == Invalid("ambiguous")
     assert parse_verdict(f"Answer: effusion. Confidence: 85\n{said}", ()) == Invalid("ambiguous")

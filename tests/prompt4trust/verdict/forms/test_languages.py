@@ -12,6 +12,7 @@ LABELS = [
     *[("Resposta", "Confiança"), ("Antwoord", "Zekerheid"), ("Ответ", "Уверенность"), ("回答", "確信度")],
     *[("正解", "信頼度"), ("정답", "확신도"), ("الإجابة", "الثقة"), ("Cevap", "Güven"), ("Odpowiedź", "Pewność")],
     *[("Đáp án", "Độ tin cậy"), ("Jawaban", "Keyakinan"), ("Svar", "Säkerhet"), ("उत्तर", "आत्मविश्वास")],
+    ("Odpověď", "Jistota"),
 ]
 
 
@@ -40,6 +41,15 @@ def test_what_is_no_single_number_is_no_confidence(answer: str, confidence: str,
         ("正解はBです. 確信度は85%です.", "The answer is B. confidence: 85%です."),
         ("정답은 D입니다. 신뢰도: 40%", "The answer is D. confidence: 40%"),
         ("Konfidenz: 8 von 10", "confidence: 8 out of 10"),
+        ("Secondo me la risposta corretta è la D. Confidenza: 76%", "The answer is D. confidence: 76%"),
+        ("La bonne réponse est donc l'option C. Confiance : 87 %", "The answer is C. confidence: 87%"),
+        ("Prawidłowa odpowiedź to A. Pewność: 80%", "The answer is A. confidence: 80%"),
+        ("Správná odpověď je D. Jistota 60 %", "The answer is D. confidence: 60%"),
+        ("Đáp án là C với độ tin cậy 90%.", "The answer is C confidence: 90%."),
+        ("Svaret är B, med en säkerhet på 75 procent.", "The answer is B, confidence: 75%."),
+        ("सही उत्तर A है. विश्वास: 70%", "The answer is A. confidence: 70%"),
+        ("Cevap: C, güven düzeyi %70.", "Answer: C, confidence: 70%."),
+        ("الإجابة هي B, ودرجة الثقة 85%.", "The answer is B, confidence: 85%."),
         ("Certitude (0-100) : 80", "confidence (0-100): 80"),
     ],
 )

@@ -40,13 +40,13 @@ def test_another_table_is_not(reply: str) -> None:
     assert without_tables(reply, dict.fromkeys("ABCD", "")) == reply
 
 
-@pytest.mark.parametrize("reply", ["B\n88", "B, 88", "(B), 88", "B. | 88", "B; 88.", "B\n0.88", "B: .88"])
+@pytest.mark.parametrize("reply", ["B\n88", "B, 88", "(B), 88", "B. | 88", "B; 88.", "B\n0.88", "B: .88", "b, 88"])
 def test_a_letter_and_a_number_alone_are_a_verdict(reply: str) -> None:
     assert parse_verdict(reply, "ABCD") == Verdict("B", 0.88)
 
 
 @pytest.mark.parametrize(
-    "reply", ["B 8", "B\n8", "C7", "C 7", "T4, 12", "B-88", "B, 88 mm", "B, 88-90", "E, 88", "b, 88", "B, 880"]
+    "reply", ["B 8", "B\n8", "C7", "C 7", "T4, 12", "B-88", "B, 88 mm", "B, 88-90", "E, 88", "e, 88", "B, 880"]
 )
 def test_but_not_with_another_meaning_at_hand(reply: str) -> None:
     assert isinstance(parse_verdict(reply, "ABCD"), Invalid)
