@@ -34,6 +34,17 @@ _NOT_MEANT = re.compile(
 _UNDER_AN_EXAMPLE = re.compile(
     r"\b(?:examples?|e\.g\.|for instance|sample|placeholder)\b[^\n]{0,40}:\n[^.\n]{0,24}$", re.IGNORECASE
 )
+# A heading that makes the verdict under it another's or none: "The user wrote:", "Do not answer like this:".
+_HEADED = re.compile(
+    rf"(?:^|\n)[^\n]*(?:(?!(?<=\bmy )(?:report|note)s?\b)(?<!\bthis )(?:{words_at(Place.HEADING)}|\bAI\b)(?:['’]s)?[^.,;\n]{{0,60}}"
+    rf"\b(?:{_SAY}|repl|respon|answer)\w*"
+    r"|\b(?:previous|earlier|old|original|first|initial|other|another)"
+    r" (?:answer|draft|reply|response|verdict|version|reader?|model)\w*"
+    r"|\b(?:wrong|incorrect|false|never|suppos\w+|imagine|hypothetical\w*|for instance|example|sample|template"
+    r"|placeholder|draft|(?:do|is|are|was|what) not|not (?:to|my|like)|quot\w+)\b|n['’]t\b)[^\n.!?;]*:\n"
+    r"(?:[^\n:]{1,30}: [^\n]{1,40}\n)?[^.\n]{0,24}$",
+    re.IGNORECASE,
+)
 # "B (wrong)", "B - MRI (incorrect)"; and not "B, not A".
 _REFUSED = re.compile(
     r"[)\]]?(?:,? which I (?:doubt|reject)\b| in (?:the (?:answer )?key\b|\d+ (?:out )?of \d))|"
@@ -77,6 +88,7 @@ def is_meant(text: str, start: int, at: int) -> bool:
     if (
         _NOT_MEANT.search(last_sentence(before, _SENTENCE_START))
         or _UNDER_AN_EXAMPLE.search(before)
+        or _HEADED.search(before)
         or _REFUSED.match(text, at + 1)
     ):
         return False

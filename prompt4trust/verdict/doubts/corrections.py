@@ -14,9 +14,12 @@ from prompt4trust.verdict.words import Place, words_at
 
 _SENTENCE = re.compile(r"(?:[^.!?;\n]|\.(?=\S))++")
 _MOST_SENTENCES = 400
+_SHORT = 3  # letters of an option's text that may be a word of any sentence: "no", "yes"
 _LETTER = re.compile(r"(?<![\w'’/-])[A-Z](?![\w'’/-])")
 _TURNS = re.compile(rf"{words_at(Place.TURNS)}|^no\s?[,–—-]", re.IGNORECASE)
-_TURNED = re.compile(rf"\W*(?:{words_at(Place.TURNS)}|no\b)\W{{1,3}}(?:it(?: is|['’]s) )?(\w{{2,3}})\b", re.IGNORECASE)
+_TURNED = re.compile(
+    rf"\W*(?:{words_at(Place.TURNS)}|no\b)\W{{1,3}}(?:it(?: is|['’]s) )?(\w{{1,{_SHORT}}})\b", re.IGNORECASE
+)
 _NOT_THAT = re.compile(r"\W*not (?:option )?\(?(?-i:[A-Z])(?![\w'’-])", re.IGNORECASE)
 _BETTER = re.compile(
     r"\b(?:better|best|more (?:likely|appropriate|plausible|probable|fitting|consistent)|most (?:likely|appropriate)"
@@ -86,13 +89,15 @@ def is_taken_back(text: str, answer: str, since: int, behind: int, options: Mapp
 
 def _others_named(flat: str, answer: str, options: Mapping[str, str]) -> set[str]:
     """Find the other options whose text a text in lower case holds."""
-    return {letter for letter, said in options.items() if letter != answer and len(said) > 3 and said.lower() in flat}
+    return {
+        letter for letter, said in options.items() if letter != answer and len(said) > _SHORT and said.lower() in flat
+    }
 
 
 def _names_itself(flat: str, answer: str, options: Mapping[str, str]) -> bool:
     """Whether a text in lower case holds the answer's own text."""
     own = options.get(answer, "").lower()
-    return bool(own) and own in flat
+    return len(own) > _SHORT and own in flat
 
 
 def _names_short(sentence: str, answer: str, options: Mapping[str, str]) -> bool:

@@ -14,6 +14,8 @@ class Place(Flag):
     """In the sentence that leads to an answer: that answer is not meant."""
     SPEAKER = auto()
     """In that sentence, with a verb of saying behind it: the answer is another's."""
+    HEADING = auto()
+    """In the line above an answer, with a verb of saying behind it: the answer is another's."""
     LABEL = auto()
     """Right ahead of "answer": the answer is another one than the model's."""
     SHOWN = auto()
