@@ -24,7 +24,8 @@ _ABROAD = (
     r"|segurança"
     r"|seguridad|certitude|zuversicht|vertrauen|gewissheit|zekerheid|vertrouwen|betrouwbaarheid|güven|pewnoś[cć]i?|يقين|विश्वसनीयता|ufność"
     r"|ufności"
-    r"|tin cậy|tự tin|chắc chắn|keyakinan|kepercayaan|säkerhet|konfidens|tilltro|विश्वास|jistot|spolehliv|důvěr"
+    r"|tin cậy|tự tin|chắc chắn|keyakinan|kepercayaan|säkerhet|konfidens|tilltro|विश्वास"
+    r"|jistot[ay]|spolehlivosti?|důvěr[ay]"
 )
 CUE: Final = rf"(?:\b(?:{_NOUNS})|{_ABROAD})"
 """Pattern of a word beside which a number is one of confidence."""

@@ -19,8 +19,8 @@ _A_GENUS = re.compile(
 )
 # An article cannot come before these, so a lower-case letter before them is an answer.
 _AFTER_A_LETTER = frozenset(
-    {"although", "and", "at", "because", "but", "confidence", "for", "from", "however", "i", "if", "my", "or", "since"}
-    | {"that", "though", "when", "where", "which", "while", "with"}
+    {"although", "and", "at", "because", "but", "confidence", "for", "from", "here", "however", "i", "if", "my", "or"}
+    | {"since", "that", "though", "when", "where", "which", "while", "with"}
 )
 # Words that go on after a capital letter; any other may belong to its name ("B virus", "D dimer").
 _AFTER_A_CAPITAL = _AFTER_A_LETTER | (

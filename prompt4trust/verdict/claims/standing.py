@@ -36,10 +36,10 @@ _UNDER_AN_EXAMPLE = re.compile(
 )
 # A heading that makes the verdict under it another's or none: "The user wrote:", "Do not answer like this:".
 _HEADED = re.compile(
-    rf"(?:^|\n)[^\n]*(?:(?!(?<=\bmy )(?:report|note)s?\b)(?<!\bthis )(?:{words_at(Place.HEADING)}|\bAI\b)(?:['’]s)?[^.,;\n]{{0,60}}"
-    rf"\b(?:{_SAY}|repl|respon|answer)\w*"
+    rf"(?:^|\n)[^\n]*(?:(?!(?<=\bmy )(?:report|note)s?\b)(?<!\bthis )(?:{words_at(Place.HEADING)}|\bAI\b)"
+    rf"(?:['’]s)?[^.,;\n]{{0,60}}\b(?:{_SAY}|repl|respon|answer)\w*"
     r"|\b(?:previous|earlier|old|original|first|initial|other|another)"
-    r" (?:answer|draft|reply|response|verdict|version|reader?|model)\w*"
+    r" (?:answer|draft|reply|response|verdict|version|model)\w*"
     r"|\b(?:wrong|incorrect|false|never|suppos\w+|imagine|hypothetical\w*|for instance|example|sample|template"
     r"|placeholder|draft|(?:do|is|are|was|what) not|not (?:to|my|like)|quot\w+)\b|n['’]t\b)[^\n.!?;]*:\n"
     r"(?:[^\n:]{1,30}: [^\n]{1,40}\n)?[^.\n]{0,24}$",
