@@ -159,15 +159,20 @@ _REMARKED = re.compile(
 _DISOWNED_BEFORE = re.compile(
     r"\b(?:schema|example|template|sample|wrong|incorrect|bad|another|other|previous|earlier|would be"
     r"|would have been|should look"
-    r"|looks? like|instead of|not|never|GPT\S*|user|student|expected)\b[^\n.!?{}]{0,60}(?:\n?```(?:json)?\n?)?\s?$",
+    r"|looks? like|instead of|not|never|GPT\S*|user|student|expected)\b[^\n.!?{}]{0,60}(?:\n?```(?:json)?\n?)?\s?$"
+    # In the object's own sentence.
+    r"|\b(?:doubt\w*|(?:it is|it['’]s) (?:false|incorrect|untrue|unlikely)|according to (?:the|a|my) (?:\w+ )?(?:report"
+    r"|radiologist|colleague|reader|resident|doctor)|suppos\w+|hypothetical\w*"
+    r"|if(?! (?:you|needed|required|necessary|helpful|useful|preferred|asked)))\b[^\n.!?{}]{0,60}$",
     re.IGNORECASE,
 )
 _DISOWNED_BEHIND = re.compile(
     r"[\s`.,;:)-]{0,8}(?:(?:it|this|that|which|the|my|above|output|answer|reply|response|object|json) ){0,4}"
+    r"(?:(?:is|was) what (?:the |my |a |an )?(?!I\b)\w+ (?:wrote|said|says|answered|claimed|thinks|thought)\b|"
     r"(?:(?:was|were) |(?:is|are|looks|seems) (?:clearly |probably |likely |only |just |merely )?"
     r"(?:wrong|incorrect|false|invalid|an? (?:mere )?(?:example|placeholder|template|sample|guess at the format)"
     r"|not (?:correct|right"
-    r"|my answer))\b|would )",
+    r"|my answer))\b|would ))",
     re.IGNORECASE,
 )
 

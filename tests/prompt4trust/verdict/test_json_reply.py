@@ -105,3 +105,19 @@ async def test_estimators_ask_for_the_form() -> None:
     form = response_format(template, OPTIONS)
     assert form is not None
     assert {sampling.response_format for sampling in downstream.samplings} == {form}
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        *["I doubt that {}", "It is false that {}", "According to the radiologist, {}", "If the film were upright: {}"],
+        *["{} is what the student wrote.", "The user wrote:\n{}", "Do not answer like this:\n{}"],
+    ],
+)
+def test_an_object_that_its_sentence_makes_another_s_is_none(said: str) -> None:
+    assert parse_verdict(said.format('{"answer": "B", "confidence": 70}'), "ABCD") == Invalid("ambiguous")
+
+
+@pytest.mark.parametrize("said", ["Here is my answer: {}", "If you need JSON: {}", "In the requested format: {}", "{}"])
+def test_most_sentences_do_not(said: str) -> None:
+    assert parse_verdict(said.format('{"answer": "B", "confidence": 70}'), "ABCD") == Verdict("B", 0.7)
