@@ -76,8 +76,8 @@ def _event() -> AuditedEvent:
         **{"answer": str(uuid.uuid4()), "request": uuid.uuid4().hex, "client": "1a2b3c4d"},
         **{"downstream": "downstream-mini-1", "policy": "policy-mini-grpo-1", "estimator": "cgp+logprob"},
         "answer_template": "answer-compact@1",
-        "calibrator": "two-signal-cgp-logprob-downstream-mini-1-policy-mini-grpo-1-answer-compact-1-563ecf68",
-        "guard": "guard-cgp-logprob-downstream-mini-1-policy-mini-grpo-1-answer-compact-1-563ecf68",
+        "calibrator": "several-signal-cgp-logprob-downstream-mini-1-policy-mini-grpo-1-answer-compact-1-563ecf68",
+        "guard": "guard-cgp-logprob-downstream-mini-1-policy-mini-grpo-1-answer-compact-1-563ecf68-2",
         **{"decision": "defer", "code": "not-confident-enough"},
     }
     return AuditedEvent(Kind.ANSWER, body, datetime.now(UTC))

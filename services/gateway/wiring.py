@@ -324,7 +324,9 @@ def _monitor(
     settings: GatewaySettings, records: Records | None, calibrators: CalibratorShelf, guards: GuardShelf
 ) -> Monitor:
     def applied(kind: Kind, key: CalibrationKey) -> Fit | None:
-        found = calibrators.content.live(key) if kind == "calibrator" else guards.known(key)
+        calibrator = calibrators.content.live(key)
+        guard = guards.known(key, None if calibrator is None else calibrator.artifact)
+        found = calibrator if kind == "calibrator" else guard
         return None if found is None else Fit(found.artifact.name, found.artifact.created)
 
     async def refresh() -> None:

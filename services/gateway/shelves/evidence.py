@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
-from prompt4trust.selection import CalibratorReference, GuardArtifact
+from prompt4trust.selection import GuardArtifact
 from services.gateway.shelves.calibrators import CalibratorShelf, FittedCalibrator
 from services.gateway.shelves.guards import Guard, GuardShelf
 from services.gateway.shelves.references import ReferenceShelf, ShelvedReference
@@ -47,10 +47,8 @@ class Evidence:
     @property
     def fitting_guard(self) -> Guard | None:
         """The guard, unless it was checked on confidences that another calibrator had corrected."""
-        if self.guard is None or (wanted := self.guard.artifact.calibrator) is None:
-            return self.guard
-        is_that = self.calibrator is not None and CalibratorReference.of(self.calibrator.artifact) == wanted
-        return self.guard if is_that else None
+        calibrator = None if self.calibrator is None else self.calibrator.artifact
+        return self.guard if self.guard is not None and self.guard.fits(calibrator) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +72,11 @@ class Shelves:
         for shelf in (self.calibrators, self.guards, self.references):
             await shelf.refresh(at_once=at_once)
 
+    def guard(self, key: CalibrationKey) -> Guard | None:
+        """Find the guard of a key, of several one that fits the live calibrator."""
+        calibrator = self.calibrators.content.live(key)
+        return self.guards.known(key, None if calibrator is None else calibrator.artifact)
+
     def evidence(self, key: CalibrationKey) -> Evidence:
         """Take the evidence for answers of a key, all of it at this moment.
 
@@ -82,7 +85,8 @@ class Shelves:
                 choice never fits them.
         """
         alarm = self.alarm_for(key)
-        calibrator, guard = self.calibrators.content.live(key), self.guards.known(key)
+        calibrator = self.calibrators.content.live(key)
+        guard = self.guard(key)
         misfit = self.calibrators.content.misfit(key) if calibrator is None else None
         guard_misfit = self.guards.misfit(key) if guard is None else None
         known, unreadable = self.references.content, self.references.unreadable

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from prompt4trust.calibration import CalibrationKey
+from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
 from prompt4trust.calibration.artifact import UNRECORDED
-from prompt4trust.selection import GroupRules, GuardArtifact, OptionSets, RiskRule
+from prompt4trust.selection import CalibratorReference, GroupRules, GuardArtifact, OptionSets, RiskRule
 from services.common.registry.directory import Registry
 from services.gateway.shelves.shelf import Shelf
 
@@ -25,6 +25,15 @@ class Guard:
     rule: RiskRule
     sets: OptionSets | None
     groups: GroupRules | None
+
+    def fits(self, calibrator: CalibratorArtifact | None) -> bool:
+        """Whether it holds for confidences by a calibrator: not if another one had corrected those that were checked.
+
+        Args:
+            calibrator: The live calibrator; None where confidences are as stated.
+        """
+        wanted = self.artifact.calibrator
+        return wanted is None or (calibrator is not None and CalibratorReference.of(calibrator) == wanted)
 
 
 class GuardShelf:
@@ -56,9 +65,20 @@ class GuardShelf:
         """The guards as they were last read."""
         return self._shelf.content
 
-    def known(self, key: CalibrationKey) -> Guard | None:
-        """Find the guard that was made for exactly this key, as last read: the newest, if there are several."""
+    def known(self, key: CalibrationKey, calibrator: CalibratorArtifact | None) -> Guard | None:
+        """Find the guard that was made for exactly this key, as last read.
+
+        Args:
+            key: What the answers came from.
+            calibrator: The live calibrator of that key. A release brings its guard with its calibrator, and somebody
+                may have made another calibrator live, and a guard for that.
+
+        Returns:
+            Of several the newest that fits the calibrator, or the newest where none does.
+        """
         found = [guard for guard in self._shelf.content if guard.artifact.applies_to(key)]
+        if len(found) > 1:
+            found = [guard for guard in found if guard.fits(calibrator)] or found
         return max(found, key=lambda guard: (guard.artifact.created, guard.artifact.name), default=None)
 
     def misfit(self, key: CalibrationKey) -> str | None:

@@ -35,7 +35,7 @@ def _pairs(shelves: Shelves, asks: Callable[[CalibrationKey], bool]) -> Iterator
         if by_group is not None and asks(key) and shelves.calibrators.content.live(key) is each:
             yield from ((one.name, value) for one in by_group.strata if one.changes for value in one.groups)
     for guard in shelves.guards.content:
-        if asks(guard.artifact.key) and shelves.guards.known(guard.artifact.key) is guard:
+        if asks(guard.artifact.key) and shelves.guard(guard.artifact.key) is guard:
             yield from _of_guard(guard)
 
 

@@ -83,7 +83,7 @@ def _spoilt_files() -> list[Fault]:
     def started(name: str, which: Callable[[Site], Path], how: Callable[[bytes], bytes]) -> Fault:
         return Fault(f"{name}, gateway started on it", spoilt(which, how, restarted=True), flagged, cuts=True)
 
-    name, key = flipped(b': "two-signal'), flipped(b'"cgp+logprob | downstream-mini-')
+    name, key = flipped(b': "several-signal'), flipped(b'"cgp+logprob | downstream-mini-')
     return [
         # What was read before goes on to count.
         Fault("active.json cut off", spoilt(active_file, half), anything),

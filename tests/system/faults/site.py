@@ -41,7 +41,7 @@ SETTINGS = {
 }
 """Deadlines of seconds: what a fault costs and how long recovery takes are stated for these."""
 
-_DEFAULT = "two-signal-cgp-logprob-downstream-mini-1-policy-mini-grpo-1-answer-compact-1-563ecf68"
+_DEFAULT = "several-signal-cgp-logprob-downstream-mini-1-policy-mini-grpo-1-answer-compact-1-563ecf68"
 _DISK_MB = 16
 
 

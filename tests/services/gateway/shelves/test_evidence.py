@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,24 @@ def test_evidence_of_the_same_decoding_and_preparation_is_used(
     publish(root)
     reply = ask(gateway)
     assert (reply["calibration"]["calibrated"], reply["decision_basis"]["guarantee"]) == (True, True)
+
+
+def test_of_several_guards_one_that_fits_the_live_calibrator_is_used(
+    gateway: httpx.Client, upstream: Upstream, root: Path
+) -> None:
+    """A release adds its calibrator and guard to a registry, where others may be live."""
+    registry, own = Registry(root), make_calibrator("cgp", "policy-1", right=0.9)
+    released = make_calibrator("cgp", "policy-1", right=0.8, name="released")
+    for days, calibrator in enumerate((own, released)):
+        guard = make_guard(calibrator=calibrator, name=f"guard-of-{calibrator.name}")
+        registry.guards.publish(guard.model_copy(update={"created": own.created + timedelta(days)}))
+    for days, live in enumerate((released, own)):  # the newest calibrator is the live one
+        registry.calibrators.publish(live.model_copy(update={"created": own.created + timedelta(days)}))
+        reply = ask(gateway)
+        assert (reply["calibration"]["calibrator"], reply["decision_basis"]["guarantee"]) == (live.name, True)
+        assert reply["decision_basis"]["evidence"]["guard"] == f"guard-of-{live.name}"
+    (root / "guards" / f"guard-of-{own.name}.json").unlink()
+    assert ask(gateway)["decision_basis"]["guarantee"] is False
 
 
 @pytest.mark.parametrize(
