@@ -362,7 +362,7 @@ async def test_a_slow_registry_holds_up_no_other_question(tmp_path: Path, monkey
 
     async def find() -> None:
         await shelf.refresh()
-        found.append(shelf.known(guard.key))
+        found.append(shelf.known(guard.key, None))
 
     with anyio.fail_after(20):
         async with anyio.create_task_group() as tasks:
