@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
@@ -14,6 +14,7 @@ from typing import Literal
 import numpy as np
 
 from prompt4trust.errors import DatasetError, UnreadablePictureError
+from prompt4trust.option_letters import borne_letters
 from prompt4trust.picture_files import picture_size
 from prompt4trust.questions import Question
 
@@ -183,12 +184,13 @@ def collect(
     bad: list[BadRow] = []
     small: Counter[str] = Counter()
     for row in rows:
-        if isinstance(row, Row):
-            good.append(row)
-        elif row.meant:
-            small[row.reason] += 1
+        checked = _other_letters(row) or row if isinstance(row, Row) else row
+        if isinstance(checked, Row):
+            good.append(checked)
+        elif checked.meant:
+            small[checked.reason] += 1
         else:
-            bad.append(row)
+            bad.append(checked)
     refuse = on_bad == "error"
     if refuse and bad:
         raise _refusal(path, bad, unit)
@@ -251,6 +253,21 @@ def remarks_on(options: Mapping[str, str], answer: str | None) -> tuple[str, ...
         return ()
     doubtful = answer is not None and texts.count(comparable(options[answer])) > 1
     return (SAME_AND_RIGHT if doubtful else SAME_TEXT,)
+
+
+def _other_letters(row: Row) -> BadRow | None:
+    """Find the fault of options that bear each other's letters: an answer by letter could mean either."""
+    options = row.question.options
+    letters = borne_letters([*options.values()])
+    if letters is None or letters == "".join(options):
+        return None
+    return letters_out_of_order(row.line, [*options.values()])
+
+
+def letters_out_of_order(line: int, texts: Sequence[str]) -> BadRow:
+    """Make the fault of options whose own letters are not in order."""
+    detail = f"{[*texts]!r}: put them in order, or take the letters away"
+    return BadRow(line, "the options bear letters that are not in order", detail)
 
 
 def _check_ids(path: Path, rows: list[Row], unit: str) -> None:

@@ -16,6 +16,7 @@ from prompt4trust.datasets._base import (
     Row,
     comparable,
     content_id,
+    letters_out_of_order,
     numbered,
     plain_text,
     remarks_on,
@@ -23,7 +24,7 @@ from prompt4trust.datasets._base import (
 from prompt4trust.datasets._option_numbers import CopBase, OptionNumber, base_of
 from prompt4trust.datasets._pictures import picture_folder, placed
 from prompt4trust.datasets._yes_no import yes_or_no
-from prompt4trust.datasets.tables.listed_options import LABELS_OUT_OF_ORDER, listed
+from prompt4trust.datasets.tables.listed_options import listed
 from prompt4trust.datasets.tables.table_files import Entry, entries
 from prompt4trust.errors import DatasetError
 from prompt4trust.option_letters import letter_and_text, without_letters
@@ -250,7 +251,7 @@ class _Table:
             return BadRow(entry.line, f"not {MIN_OPTIONS} to {MAX_OPTIONS} options, each with a text", repr(texts))
         bare = without_letters(texts)
         if bare is None:
-            return BadRow(entry.line, LABELS_OUT_OF_ORDER, f"{texts!r}: put them in order, or take the letters away")
+            return letters_out_of_order(entry.line, texts)
         return MappingProxyType(letter_options(bare))
 
 

@@ -272,12 +272,14 @@ def _check_declared(found: str, media_type: str | None, filename: str | None) ->
     declared = (media_type or "").split(";")[0].strip().lower()
     if declared not in _UNDECLARED and _MEDIA_TYPES.get(declared) != found:
         raise PictureError(
-            "image-type-mismatch", f"The image was declared as another type than its content, which is {found}."
+            "image-type-mismatch",
+            f"The image was declared as another type than its content, which is {found}: declare it as that.",
         )
     suffix = PurePosixPath((filename or "").strip().lower()).suffix
     if _SUFFIXES.get(suffix, found) != found:
         raise PictureError(
-            "image-type-mismatch", f"The image's file name ends as another type than its content, which is {found}."
+            "image-type-mismatch",
+            f"The image's file name ends as another type than its content, which is {found}: name it as that.",
         )
 
 

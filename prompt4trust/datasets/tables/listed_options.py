@@ -12,7 +12,6 @@ from typing import Any
 from prompt4trust.datasets._base import plain_text
 from prompt4trust.option_letters import borne_letters
 
-LABELS_OUT_OF_ORDER = "the options bear letters that are not in order"
 _NAMES = (("label", "text"), ("key", "value"))
 _LONGEST_CELL = 20_000
 

@@ -97,8 +97,14 @@ async def _post_once(http: HttpPool, service: str, path: str, body: Mapping[str,
     if not isinstance(parsed, dict):
         raise TransportError(service, "its reply is not a JSON object", status=200)
     if (wrong := parsed.get("error")) and not parsed.get("choices"):
-        said = response.text[:_SAID_CHARS]
-        raise RefusedError(service, "it replied with an error", status=_status_of(wrong), retry_after=None, said=said)
+        code = _status_of(wrong)
+        raise RefusedError(
+            service,
+            f"it replied with status 200 and an error, which counts as {code}",
+            status=code,
+            retry_after=None,
+            said=response.text[:_SAID_CHARS],
+        )
     found: dict[str, Any] = _unicode(parsed) if _HALF_PAIR.search(response.body) else parsed
     return found
 

@@ -101,9 +101,7 @@ def refuse_without_answers(outcome: prediction_run.PredictionOutcome) -> None:
     failures = [row.failure for row in outcome.predictions if row.failure is not None]
     if failures and len(failures) == len(outcome.predictions):
         last = failures[-1]
-        hint = (
-            "; --downstream-url is the address of an API and ends in /v1 as a rule" if last.status in _NO_ROUTE else ""
-        )
+        hint = "; does it serve --model? And --downstream-url ends in /v1 as a rule" if last.status in _NO_ROUTE else ""
         fail(f"no question could be asked, so there are no figures: {last.service}: {last.detail}{hint}", 4)
 
 

@@ -135,6 +135,17 @@ def test_letters_that_options_bear_never_mean_another_option(tmp_path: Path) -> 
     assert ([*question.options.values()], question.answer) == (species, "B")
 
 
+def test_choices_of_published_sets_bear_no_others_letters_either(tmp_path: Path) -> None:
+    (tmp_path / "f.png").write_bytes(picture(1))
+    path = tmp_path / "pmc.csv"
+    path.write_text("Figure_path,Question,Choice A,Choice B,Answer_label\nf.png,Seen?,B: x,A: y,A\n")
+    with pytest.raises(DatasetError, match="line 2: the options bear letters that are not in order"):
+        load_dataset(path)
+    row = {"question": "Which?", "opa": "(C) x", "opb": "(A) y", "opc": "(D) z", "opd": "(B) w", "cop": 4}
+    with pytest.raises(DatasetError, match="line 1: the options bear letters that are not in order"):
+        load_dataset(rows(tmp_path / "medmcqa.jsonl", row))
+
+
 @pytest.mark.parametrize(
     ("truth", "expected"), [("B: right", "B"), ("(B) Right.", "B"), ("[A] left", "A"), ("B) left", None)]
 )
