@@ -26,6 +26,8 @@ _FINDING: Final = re.compile(
     re.IGNORECASE,
 )
 """A finding that is said to be one: "Finding: Round.", '"finding": "Round"', "the diagnosis is cyst"."""
+_LONGEST: Final = 2_000
+"""Characters before a letter that are read, the last ones: as many as `normalised` brings to one spelling."""
 _STATEMENT: Final = 12
 """Words beyond which a text that names another option than it chooses is an explanation, and may lead to its choice."""
 _LONGER: Final = 1
@@ -95,7 +97,7 @@ def words_agree(before: str, letter: str, options: Mapping[str, str]) -> float:
         >>> words_agree("It is not oval. The answer is", "A", options), words_agree("The answer is", "A", options)
         (0.5, 0.5)
     """
-    said = _ANNOUNCED.sub(" ", without_thoughts(before) or "")
+    said = _ANNOUNCED.sub(" ", (without_thoughts(before) or "")[-_LONGEST:])
     words = normalised(said).split()
     texts = {each: normalised(text).split() for each, text in options.items()}
     named, rest = _mentioned(words, texts)

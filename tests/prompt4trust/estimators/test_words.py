@@ -66,6 +66,13 @@ def test_other_words_for_an_option_name_it(says: str, options: Mapping[str, str]
         ("Oval would have an even margin. The answer is ", "C", OPTIONS, 0.5),
         ("The picture is an ultrasound of good quality with one mass in its middle. Finding: oval. ", "C", OPTIONS, 0),
         ("This one has the lobes of many, and so it is to be called lobulated; the answer is ", "C", OPTIONS, 1),
+        ("The margin. " * 500 + "Finding: Lobulated. The answer is ", "C", OPTIONS, 1),
+        (
+            "Round. " + "The margin. " * 500 + "Finding: Lobulated. The answer is ",
+            "C",
+            OPTIONS,
+            1,
+        ),  # the last 2 000 count
         # A text within another one's, and what is denied.
         ("Finding: large pleural effusion. The answer is ", "B", LUNGS, 1),
         ("Finding: large pleural effusion. The answer is ", "A", LUNGS, 0),
