@@ -14,7 +14,8 @@ from prompt4trust.verdict import Verdict, parse_verdict
 
 def corpus(name: str) -> dict[str, Any]:
     """Options and cases of a file beside this one."""
-    found: dict[str, Any] = yaml.safe_load(Path(__file__).with_name(f"{name}.yaml").read_text(encoding="utf-8"))
+    text = Path(__file__).with_name(f"{name}.yaml").read_text(encoding="utf-8")
+    found: dict[str, Any] = yaml.load(text, yaml.CSafeLoader)  # as safe_load, in a tenth of its time
     return found
 
 

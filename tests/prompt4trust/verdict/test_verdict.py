@@ -268,9 +268,14 @@ def test_agrees_with_the_published_expressions_on_the_asked_sentence(
 )
 @pytest.mark.parametrize("head", ["", "answer is", "answer is A confidence", "answer is A confidence 1"])
 def test_a_long_reply_of_anything_is_read_in_linear_time(head: str, unit: str) -> None:
-    text = head + unit * (200_000 // len(unit)) + "confidence"
-    began = time.process_time()
-    parse_verdict(text, FOUR)
-    parse_verdict(text, ())
-    # Reading takes a few tenths of a second; anything quadratic would take many minutes.
-    assert time.process_time() - began < 10
+    text = head + unit * (50_000 // len(unit)) + "confidence"
+
+    def seconds() -> float:
+        began = time.process_time()
+        parse_verdict(text, FOUR)
+        parse_verdict(text, ())
+        return time.process_time() - began
+
+    # Reading takes a tenth of a second; what looks at the rest of the text from each place takes two. A machine that
+    # others keep busy is asked twice.
+    assert any(seconds() < 0.6 for _ in range(2))
