@@ -11,6 +11,7 @@ from typing import Any
 
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
+from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from starlette.middleware.cors import CORSMiddleware
 
@@ -121,7 +122,7 @@ def create_app(
         redoc_url=None,
         # A redirect would be to http, and have a picture sent in clear, where a proxy speaks https for the service.
         redirect_slashes=False,
-        generate_unique_id_function=lambda route: route.name,  # client generators name functions after it
+        generate_unique_id_function=_name_of,
     )
     around = Surroundings(
         description=description,
@@ -187,6 +188,11 @@ def create_app(
     app.add_middleware(HostCheck, names=settings.answered_hosts, same_origin=credentials is None, origins=cors_origins)
     app.add_middleware(RequestTelemetry, metrics=HttpMetrics(registry), quiet=QUIET_PATHS)
     return app
+
+
+def _name_of(route: APIRoute) -> str:
+    """Name a route's operation in documents, as client generators then name their functions."""
+    return route.name
 
 
 def _methods_of(app: FastAPI, path: str) -> set[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -31,9 +32,11 @@ def upgrade(connection: Connection) -> None:
     Raises:
         NewerDatabaseError: If the database is at a revision that is not known here.
     """
-    config = _config(connection)
-    _refuse_newer(connection, config)
-    command.upgrade(config, "head")
+    _, newest = _revisions()
+    if set(_known_or_refused(connection)) != newest:
+        config = _config()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")
 
 
 def check(connection: Connection) -> None:
@@ -46,13 +49,11 @@ def check(connection: Connection) -> None:
         OlderDatabaseError: If it does.
         NewerDatabaseError: If the database is at a revision that is not known here.
     """
-    config = _config(connection)
-    _refuse_newer(connection, config)
-    found, wanted = current(connection), ScriptDirectory.from_config(config).get_heads()
-    if set(found) != set(wanted):
+    found, (_, wanted) = _known_or_refused(connection), _revisions()
+    if set(found) != wanted:
         raise OlderDatabaseError(
             f"the records' database is at revision {', '.join(found) or 'none'} and this version of the software works "
-            f"with {', '.join(wanted)}: python -m services.gateway.records upgrade"
+            f"with {', '.join(sorted(wanted))}: python -m services.gateway.records upgrade"
         )
 
 
@@ -61,16 +62,25 @@ def current(connection: Connection) -> tuple[str, ...]:
     return MigrationContext.configure(connection, opts={"version_table": VERSION_TABLE}).get_current_heads()
 
 
-def _config(connection: Connection) -> Config:
-    config = Config(attributes={"connection": connection})
+def _config() -> Config:
+    config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     return config
 
 
-def _refuse_newer(connection: Connection, config: Config) -> None:
-    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
-    if unknown := set(current(connection)) - known:
+@cache
+def _revisions() -> tuple[frozenset[str], frozenset[str]]:
+    """All revisions that are known here, and the newest; their files are read once in a process."""
+    scripts = ScriptDirectory.from_config(_config())
+    return frozenset(each.revision for each in scripts.walk_revisions()), frozenset(scripts.get_heads())
+
+
+def _known_or_refused(connection: Connection) -> tuple[str, ...]:
+    """Name the revisions that a database is at, if all are known here."""
+    found, (known, _) = current(connection), _revisions()
+    if unknown := set(found) - known:
         raise NewerDatabaseError(
             f"the records' database is at revision {', '.join(sorted(unknown))}, which this version of the software "
             "does not know: a newer version has used it. Run that version, or name another database in records_url"
         )
+    return found
