@@ -8,13 +8,18 @@ import os
 import ssl
 import sys
 from collections.abc import Generator, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 from hypothesis import settings
 from xdist.remote import Producer
 from xdist.scheduler import LoadGroupScheduling
+
+if TYPE_CHECKING:  # its import takes a second
+    from playwright.sync_api import Browser
+
+    from tests.support.browser import KeptBrowser
 
 # How long an example takes says more about the machine than about the code.
 settings.register_profile("untimed", deadline=None)
@@ -47,12 +52,11 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> LoadGro
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, object, object]:
-    """Look for garbage once all tests are read, and not while: nearly all that is made then stays."""
+    """Look for no garbage while tests are read, nor ever among what is there then: nearly all of it stays."""
     gc.disable()
     try:
         return (yield)
     finally:
-        gc.collect()
         gc.freeze()
         gc.enable()
 
@@ -86,3 +90,28 @@ def certificates_are_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("httpx._transports.default.create_ssl_context", context)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def routes_are_read_once() -> Iterator[None]:
+    """Share what FastAPI reads of a route among the applications of all tests."""
+    from tests.support.servers import share_routes
+
+    with pytest.MonkeyPatch.context() as patch:
+        share_routes(patch)
+        yield
+
+
+@pytest.fixture(scope="session")
+def kept_browser(pytestconfig: pytest.Config) -> KeptBrowser:
+    """Keep one browser for tests that follow each other."""
+    from tests.support.browser import KeptBrowser
+
+    return KeptBrowser(pytestconfig)
+
+
+@pytest.fixture
+def browser(kept_browser: KeptBrowser) -> Iterator[Browser]:
+    """A real browser, for the tests of a page."""
+    with kept_browser.lent() as browser:
+        yield browser

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from tests.services.gateway.conftest import make_gateway, registry, upstream, upstream_server
+from tests.services.gateway.conftest import empty_records, make_gateway, registry, upstream, upstream_server
 
-__all__ = ["make_gateway", "registry", "upstream", "upstream_server"]
+__all__ = ["empty_records", "make_gateway", "registry", "upstream", "upstream_server"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, contextmanager
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -41,6 +41,44 @@ def chromium() -> Iterator[Browser]:
         browser = playwright.chromium.launch(executable_path=_CHROMIUM, args=_FLAGS)
         yield browser
         browser.close()
+
+
+class KeptBrowser:
+    """One browser for tests of several modules that follow each other; it ends with the last of them.
+
+    Starting one takes two seconds of processor time. It may not outlive them: while Playwright runs, no test of the
+    same process can have an event loop of its own.
+
+    Args:
+        config: Where it asks to be told which test is next.
+    """
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._plugins = config.pluginmanager
+        self._open = ExitStack()
+        self._browser: Browser | None = None
+
+    @contextmanager
+    def lent(self) -> Iterator[Browser]:
+        """Lend it for the length of a block; contexts that were opened in there are closed."""
+        if self._browser is None:
+            self._browser = self._open.enter_context(chromium())
+            self._plugins.register(self)
+        known = set(self._browser.contexts)
+        yield self._browser
+        for context in set(self._browser.contexts) - known:
+            context.close()
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_teardown(self, nextitem: pytest.Item | None) -> Generator[None, None, None]:
+        """End it before a test that needs none."""
+        try:
+            return (yield)
+        finally:
+            if nextitem is None or nextitem.get_closest_marker("browser") is None:
+                self._plugins.unregister(self)
+                self._browser = None
+                self._open.close()
 
 
 def accessibility_faults(page: Page) -> list[str]:

@@ -14,15 +14,15 @@ from playwright.sync_api import Page
 
 from prompt4trust.plots import DARK, LIGHT, legend_svg, rules, unstyled
 from tests.prompt4trust.plots.test_plots import DRAWINGS
-from tests.support.browser import IN_BROWSER, chromium
+from tests.support.browser import IN_BROWSER, KeptBrowser
 
 pytestmark = IN_BROWSER
 LEGEND: Callable[[str], str] = lambda name: legend_svg(0)  # noqa: E731 - as those of DRAWINGS
 
 
 @pytest.fixture(scope="module")
-def page() -> Iterator[Page]:
-    with chromium() as browser:
+def page(kept_browser: KeptBrowser) -> Iterator[Page]:
+    with kept_browser.lent() as browser:
         yield browser.new_page(viewport={"width": 800, "height": 400})
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
@@ -11,16 +12,16 @@ import httpx
 import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser
+from sqlalchemy import create_engine
 
 from prompt4trust.calibration import CalibratorArtifact, fit_artifact
 from prompt4trust.models import Sampling
 from services.common.registry.directory import Registry
 from services.gateway.app import create_gateway
 from services.gateway.question_schemas import DEFAULT_METHODS
+from services.gateway.records.migrations.upgrading import upgrade
 from services.gateway.settings import GatewaySettings
 from tests.services.gateway.upstream import Upstream
-from tests.support.browser import chromium
 from tests.support.calibration_keys import decoding_of, whole_key
 from tests.support.servers import running
 
@@ -70,13 +71,6 @@ def make_calibrator(
     )
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A real browser, for the tests of a page."""
-    with chromium() as browser:
-        yield browser
-
-
 @pytest.fixture(scope="session")
 def upstream_server() -> Iterator[tuple[Upstream, str]]:
     upstream = Upstream()
@@ -102,10 +96,28 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Registry:
 
 
 @pytest.fixture(scope="session")
+def empty_records(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of no records, its tables up to date: making them is a fifth of a gateway's start."""
+    file = tmp_path_factory.mktemp("empty") / "records.db"
+    file.touch(mode=0o600)  # as a gateway makes it
+    engine = create_engine(f"sqlite:///{file}")
+    with engine.begin() as connection:
+        upgrade(connection)
+    engine.dispose()
+    return file
+
+
+@pytest.fixture(scope="session")
 def make_gateway(
-    upstream_server: tuple[Upstream, str], registry: Registry, tmp_path_factory: pytest.TempPathFactory
+    upstream_server: tuple[Upstream, str],
+    registry: Registry,
+    empty_records: Path,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> MakeGateway:
     """Serve a gateway with chosen settings in front of the scripted models, with records of its own."""
+
+    def records() -> str:
+        return f"sqlite:///{shutil.copy2(empty_records, tmp_path_factory.mktemp('records'))}"
 
     @contextmanager
     def make(**settings: Any) -> Iterator[str]:
@@ -122,13 +134,13 @@ def make_gateway(
             "registry": registry.root,
             "max_risk": None,  # most tests are not about the default risk, for which this registry has no guard
             "registry_check_s": 0.0,
-            "records_url": f"sqlite:///{tmp_path_factory.mktemp('records')}/records.db",
             "record_deadline_s": 20.0,  # a machine that others keep busy
             "shipped": registry.root / "nothing-shipped",
             "policy_pause_s": 0.0,  # what one test did to the models is not for the next to feel
             "downstream_pause_s": 0.0,
             **settings,
         }
+        chosen.setdefault("records_url", records())
         if chosen["records_url"].startswith("postgres"):
             chosen.setdefault("record_hash_secret", HASH_SECRET)
         with running(create_gateway(GatewaySettings(**chosen))) as gateway:

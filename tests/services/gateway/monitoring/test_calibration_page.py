@@ -8,6 +8,7 @@ import re
 from datetime import timedelta
 
 import pytest
+from playwright.sync_api import Browser
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -19,7 +20,7 @@ from services.gateway.monitoring.observer import Observer, Watching
 from services.gateway.monitoring.report import CalibrationReport, make_report
 from services.gateway.monitoring.watched_stream import Acknowledgement
 from tests.services.gateway.monitoring.streams import BEGIN, OTHER_PAIR, reviewed, stream
-from tests.support.browser import chromium, in_browser
+from tests.support.browser import in_browser
 from tests.support.servers import running
 
 LATER = BEGIN + timedelta(days=300)
@@ -98,12 +99,12 @@ def test_an_acknowledged_alarm_and_a_replaced_calibrator_are_no_alarm(observer: 
 
 
 @in_browser
-def test_a_browser_shows_it_in_light_and_dark_and_on_a_telephone(report: CalibrationReport) -> None:
+def test_a_browser_shows_it_in_light_and_dark_and_on_a_telephone(report: CalibrationReport, browser: Browser) -> None:
     async def serve(request: Request) -> Response:
         return Response(render_page(report), media_type="text/html", headers=headers_of(administers=False))
 
     complaints: list[str] = []
-    with running(Starlette(routes=[Route("/calibration", serve)])) as url, chromium() as browser:
+    with running(Starlette(routes=[Route("/calibration", serve)])) as url:
         grounds = set()
         for scheme, width in (("light", 1280), ("dark", 390)):
             context = browser.new_context(viewport={"width": width, "height": 800})

@@ -10,7 +10,7 @@ from playwright.sync_api import Browser, Page
 
 from prompt4trust.evaluation import build_report
 from prompt4trust.evaluation.report import ReportedRun
-from tests.support.browser import IN_BROWSER, accessibility_faults, chromium
+from tests.support.browser import IN_BROWSER, accessibility_faults
 from tests.trustvqa.reports.evaluation.test_evaluation_page import artifact, asked, manifest, predictions
 from trustvqa.reports.evaluation.evaluation_page import render_evaluation_page
 
@@ -25,12 +25,6 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "report.html"
     path.write_text(render_evaluation_page(report, [ReportedRun(run, rows, fitted)], asked()), encoding="utf-8")
     return path
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture
