@@ -25,7 +25,7 @@ from benchmarks.calibprompt.figures import (
     resampled,
     sampled_errors,
 )
-from benchmarks.calibprompt.tuned import LOSSES, Case, Split, cases, encode_split, keep, run_case
+from benchmarks.calibprompt.tuned import BASE_LOSS, LOSSES, Case, Split, cases, encode_split, keep, run_case
 from benchmarks.confidence.table import interval
 from benchmarks.results import write_figures
 from services.common.contrastive.model import ContrastiveModel
@@ -69,13 +69,13 @@ def _table(folder: Path, asked: list[Case], test: Split, resamples: int) -> Iter
         base = None
         for loss in LOSSES:
             chosen = [case for case in asked if (case.shots, case.loss) == (shots, loss)]
-            for how in ("untuned", "plain", "scaled") if loss == "cross-entropy" else ("plain", "scaled"):
+            for how in ("untuned", "plain", "scaled") if loss == BASE_LOSS else ("plain", "scaled"):
                 once = [case for case in chosen if case.seed == 0] if how == "untuned" else chosen
                 answers = [_answers(folder, case, how, test) for case in once]
                 means = resampled(answers, pictures, resamples)
                 of_models = [sampled_errors(each, resamples) for each in answers]
                 errors = {name: [each[name] for each in of_models] for name in ERRORS}
-                if (loss, how) == ("cross-entropy", "plain"):
+                if (loss, how) == (BASE_LOSS, "plain"):
                     base = means, errors
                 figures = {name: figure(means[name]) for name in RESAMPLED}
                 figures |= {name: mean_error(errors[name]) for name in ERRORS}

@@ -22,12 +22,14 @@ from services.common.contrastive.tuner import LabelledPictures, Tuner, TuningSet
 
 Floats = NDArray[np.float32]
 _BASE = TuningSettings(alpha=0.0, calibration=0.0, separation=0.0)
+BASE_LOSS = "cross-entropy"
+"""What the other losses are compared with."""
 LOSSES: Mapping[str, TuningSettings] = {
-    "cross-entropy": _BASE,
+    BASE_LOSS: _BASE,
     "SMAC": replace(_BASE, alpha=0.1, calibration=1.0),
     "both": replace(_BASE, alpha=0.1, calibration=1.0, separation=0.1),
 }
-"""Losses by the names that the table has; cross-entropy is what the others are compared with."""
+"""Losses by the names that the table has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,12 +103,7 @@ def run_case(model: ContrastiveModel, case: Case, train: Split, held: Split, tes
     pictures, labels = train.of(case.family)
     rows = few_shots(labels.tolist(), case.shots, case.seed)
     learnt = LabelledPictures(classes, pictures[rows], torch.from_numpy(labels[rows]))
-    settings = replace(LOSSES[case.loss], seed=case.seed)
-    tuner = Tuner(model.encode_classes, model.width, model.scale, [learnt], settings)
-    while not tuner.finished:
-        tuner.run_epoch()
-    with torch.no_grad():
-        texts = model.encode_classes(classes, tuner.context)
+    texts = tuned_texts(model, model.scale, learnt, case)
     seen, known = held.of(case.family)
     rows = few_shots(known.tolist(), case.shots, case.seed)
     temperature = fit_temperature(model.scale * seen[rows] @ texts.T, known[rows])
@@ -117,6 +114,26 @@ def run_case(model: ContrastiveModel, case: Case, train: Split, held: Split, tes
         "scaled": (logits / temperature).softmax(dim=-1).numpy(),
         "untuned": own.softmax(dim=-1).numpy(),
     }
+
+
+def tuned_texts(model: ContrastiveModel, scale: float, learnt: LabelledPictures, case: Case) -> Tensor:
+    """Tune a context by a combination's loss and seed.
+
+    Args:
+        model: Encodes the classes behind the context.
+        scale: Factor of the cosines.
+        learnt: The shots.
+        case: The combination.
+
+    Returns:
+        Unit vectors of the classes behind the context, float32 [classes, d].
+    """
+    settings = replace(LOSSES[case.loss], seed=case.seed)
+    tuner = Tuner(model.encode_classes, model.width, scale, [learnt], settings)
+    while not tuner.finished:
+        tuner.run_epoch()
+    with torch.no_grad():
+        return model.encode_classes(learnt.classes, tuner.context)
 
 
 def fit_temperature(logits: Tensor, labels: NDArray[np.int64]) -> float:

@@ -79,7 +79,7 @@ def figures(found: Outcome, pictures: Sequence[str]) -> dict[str, Any]:
     told: dict[str, Any] = {"n": len(pictures), "pictures": len(set(pictures))}
     told["without_verdict"] = found.without_verdict
     for name in _SHOWN:
-        told[name] = _rounded(metrics["all"][name])
+        told[name] = rounded(metrics["all"][name])
     return {
         **told,
         "confident_errors": confident_error_count(found.stated, found.right),
@@ -102,11 +102,12 @@ def compare(own: Outcome, other: Outcome, pictures: Sequence[str]) -> dict[str, 
     return {
         "reward": difference(np.array(own.rewards) - np.array(other.rewards), pictures),
         "accuracy": difference(right, pictures),
-        "ece": _rounded(metric_difference(mine, theirs)),
+        "ece": rounded(metric_difference(mine, theirs)),
     }
 
 
-def _rounded(interval: Interval) -> dict[str, float | None]:
+def rounded(interval: Interval) -> dict[str, float | None]:
+    """Write an interval to four digits."""
     return {key: None if value is None else round(value, 4) for key, value in interval.as_json().items()}
 
 

@@ -1,7 +1,8 @@
 """Figures of guided and of sampled methods, asked in batches without services: `python -m models.radiology.guided`.
 
-The shipped model is asked in float32; prompts, decoding, verdicts and signals are those of the library. Calibrators
-are fitted on fitting and validation rows, guards on the guarding rows, and test rows are asked once.
+The shipped model is asked in float32; prompts, decoding, verdicts and signals are those of the library. As for what
+ships, calibrators are fitted on the fitting rows and chosen on the validation rows, guards are fitted on the guarding
+rows, and test rows are asked once.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import typer
 from models.radiology.bench import SEED, Exam, open_bench
 from models.radiology.data.questions import Asked, of_split, read_questions
 from models.radiology.export import halves
+from models.radiology.guidance import rounded
 from models.radiology.results import DELTA, by_kind, stated_by_kind, table
 from models.radiology.training.policy import hint_shares
 from models.radiology.workshop import OPTION_ORDER
@@ -27,12 +29,14 @@ from prompt4trust.estimators._tokens import letter_signals
 from prompt4trust.evaluation import Prediction, choose_family, fit_calibrator
 from prompt4trust.evaluation.selection_trials import checked_answers
 from prompt4trust.files import write_atomically
+from prompt4trust.metrics import METRICS
+from prompt4trust.metrics.consistency import consistency_band
 from prompt4trust.models import Completion, Cost
 from prompt4trust.selection import fit_guard
 from prompt4trust.verdict import Invalid, Verdict, parse_verdict
 from services.common.engine.parts.store import PartStore
 
-PARTS = ("fitted", "guarded", "test")
+PARTS = ("fitting", "validation", "guarding", "test")
 
 
 def guided_rows(exam: Exam, replies: Sequence[Completion]) -> list[Prediction]:
@@ -93,30 +97,54 @@ def _row(asked: Asked, method: str, text: str, verdict: Any, signals: Mapping[st
 
 
 def figures(rows: Mapping[str, Sequence[Prediction]], method: str) -> dict[str, Any]:
-    """Choose a family by folds of whole pictures, fit it and a guard, and give the test rows' figures by kind.
+    """Fit a calibrator and a guard, and give the test rows' figures by kind.
 
     Args:
         rows: Of each of `PARTS`.
         method: The estimator.
+
+    Returns:
+        The calibrator's family, chosen by log loss on the validation rows; what `cross_fitted` gives; of the test rows
+        the figures by kind and the ECE that chance alone makes, and the least risk that can be promised.
     """
     own = {part: [row for row in rows[part] if row.estimator == method] for part in PARTS}
     key = CalibrationKey(downstream="radiology-1", policy=None, estimator=method, answer_template="answer-compact@1")
-    choice = choose_family(own["fitted"], dataset="fitting and validation", seed=SEED)
+    choice = choose_family(own["fitting"], own["validation"], dataset="validation", seed=SEED)
     calibrator = fit_calibrator(
-        own["fitted"], name=f"trial-{choice.chosen}", family=choice.chosen, key=key, dataset="fitting and validation",
+        own["fitting"], name=f"trial-{choice.chosen}", family=choice.chosen, key=key, dataset="fitting",
         clock=lambda: datetime.now(UTC), choice=choice, seed=SEED,
     )  # fmt: skip
     guard = fit_guard(
-        checked_answers(own["guarded"], calibrator), name="trial", key=key, dataset="guarding",
+        checked_answers(own["guarding"], calibrator), name="trial", key=key, dataset="guarding",
         clock=lambda: datetime.now(UTC), calibrator=calibrator, data_hash=f"sha256:{'0' * 64}", seed=SEED,
     )  # fmt: skip
+    confidence = [each.confidence or 0.0 for each in checked_answers(own["test"], calibrator)]
     return {
         "method": method,
         "calibrator": choice.chosen,
         "n": {part: len(own[part]) for part in PARTS},
+        "cross_fitted": cross_fitted([*own["fitting"], *own["validation"]]),
         "kinds": by_kind(own["test"], calibrator, guard),
+        "ece_by_chance": rounded(consistency_band(confidence, METRICS["ece"], resamples=2000, seed=SEED)),
         "least_risk": round(guard.risk_rule(DELTA).least_risk, 4),
     }
+
+
+def cross_fitted(rows: Sequence[Prediction]) -> dict[str, Any]:
+    """Tell what the best family makes of one estimator's rows, each calibrated without its picture's fold.
+
+    No test row is needed, so that methods may be chosen by it.
+
+    Args:
+        rows: One estimator's, about pictures that the model was not trained on.
+    """
+    choice = choose_family(rows, dataset="fitting and validation", seed=SEED)
+    [metrics] = [each.metrics for each in choice.candidates if each.family == choice.chosen]
+    shown = {
+        name: {end: None if value is None else round(value, 4) for end, value in metrics[name].items()}
+        for name in ("ece", "nll", "auroc")
+    }
+    return {"family": choice.chosen, "n": choice.n, **shown}
 
 
 def main(
@@ -135,8 +163,9 @@ def main(
     everything = read_questions(data, OPTION_ORDER)
     first, second = halves(of_split(everything, "calibration"))
     asked = {
-        "fitted": [*first, *of_split(everything, "validation")],
-        "guarded": second,
+        "fitting": first,
+        "validation": of_split(everything, "validation"),
+        "guarding": second,
         "test": of_split(everything, "test"),
     }
     rows: dict[str, list[Prediction]] = {}

@@ -10,7 +10,7 @@ import torch
 
 from models.radiology.bench import Exam
 from models.radiology.data.questions import Asked
-from models.radiology.guided import PARTS, figures, guided_rows, plain_rows, sampled_rows
+from models.radiology.guided import PARTS, cross_fitted, figures, guided_rows, plain_rows, sampled_rows
 from models.radiology.results import stated_by_kind, table
 from prompt4trust.models import Completion
 
@@ -95,14 +95,19 @@ def test_evidence_is_made_of_the_parts_that_it_is_named_after() -> None:
 
     exams = {
         name: Exam(part(name, n, right), [0] * n, torch.zeros(1, 1, 1))
-        for name, n, right in zip(PARTS, (200, 200, 80), (None, None, 0.0), strict=True)
+        for name, n, right in zip(PARTS, (200, 120, 200, 80), (None, None, None, 0.0), strict=True)
     }
     rows = {
         name: guided_rows(exam, [reply("A", 95 if each.id.endswith("1") else 60) for each in exam.asked])
         for name, exam in exams.items()
     }
     found = figures(rows, "cgp")
-    assert found["n"] == {"fitted": 200, "guarded": 200, "test": 80}
+    assert found["n"] == {"fitting": 200, "validation": 120, "guarding": 200, "test": 80}
+    assert found["cross_fitted"]["n"] == 320
+    own = [row for part in ("fitting", "validation") for row in rows[part] if row.estimator == "cgp"]
+    assert found["cross_fitted"] == cross_fitted(own)
+    # The test answers are far from what was calibrated: chance alone explains nothing of it.
+    assert found["ece_by_chance"]["high"] < 0.2 < found["kinds"]["all"]["ece"]["value"]
     assert found["kinds"]["all"]["accuracy"]["value"] == 0
     assert 0.6 < found["kinds"]["all"]["mean_confidence"]["value"] < 0.85
     assert found["least_risk"] < 0.2
