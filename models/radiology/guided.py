@@ -100,24 +100,26 @@ def figures(rows: Mapping[str, Sequence[Prediction]], method: str) -> dict[str, 
     """Fit a calibrator and a guard, and give the test rows' figures by kind.
 
     Args:
-        rows: Of each of `PARTS`.
+        rows: Of each of `PARTS`; without the guarding ones nothing is told of what is answered.
         method: The estimator.
 
     Returns:
         The calibrator's family, chosen by log loss on the validation rows; what `cross_fitted` gives; of the test rows
         the figures by kind and the ECE that chance alone makes, and the least risk that can be promised.
     """
-    own = {part: [row for row in rows[part] if row.estimator == method] for part in PARTS}
+    own = {part: [row for row in rows.get(part, ()) if row.estimator == method] for part in PARTS}
     key = CalibrationKey(downstream="radiology-1", policy=None, estimator=method, answer_template="answer-compact@1")
     choice = choose_family(own["fitting"], own["validation"], dataset="validation", seed=SEED)
     calibrator = fit_calibrator(
         own["fitting"], name=f"trial-{choice.chosen}", family=choice.chosen, key=key, dataset="fitting",
         clock=lambda: datetime.now(UTC), choice=choice, seed=SEED,
     )  # fmt: skip
-    guard = fit_guard(
-        checked_answers(own["guarding"], calibrator), name="trial", key=key, dataset="guarding",
-        clock=lambda: datetime.now(UTC), calibrator=calibrator, data_hash=f"sha256:{'0' * 64}", seed=SEED,
-    )  # fmt: skip
+    guard = None
+    if own["guarding"]:
+        guard = fit_guard(
+            checked_answers(own["guarding"], calibrator), name="trial", key=key, dataset="guarding",
+            clock=lambda: datetime.now(UTC), calibrator=calibrator, data_hash=f"sha256:{'0' * 64}", seed=SEED,
+        )  # fmt: skip
     confidence = [each.confidence or 0.0 for each in checked_answers(own["test"], calibrator)]
     return {
         "method": method,
@@ -126,7 +128,7 @@ def figures(rows: Mapping[str, Sequence[Prediction]], method: str) -> dict[str, 
         "cross_fitted": cross_fitted([*own["fitting"], *own["validation"]]),
         "kinds": by_kind(own["test"], calibrator, guard),
         "ece_by_chance": rounded(consistency_band(confidence, METRICS["ece"], resamples=2000, seed=SEED)),
-        "least_risk": round(guard.risk_rule(DELTA).least_risk, 4),
+        **({} if guard is None else {"least_risk": round(guard.risk_rule(DELTA).least_risk, 4)}),
     }
 
 
@@ -154,6 +156,7 @@ def main(
     policy: Annotated[Path | None, typer.Option(help="A policy version's directory, for cgp and cgp+logprob.")] = None,
     sampled: Annotated[bool, typer.Option(help="Ask for consistency, too: 21 samples a question.")] = False,
     calibrated: Annotated[bool, typer.Option(help="Ask the other pictures, too, and fit calibrator and guard.")] = True,
+    guarded: Annotated[bool, typer.Option(help="Fit guards, too, on pictures of their own.")] = True,
     book: Annotated[Path | None, typer.Option(help="File of replies that were given already; grows.")] = None,
     out: Annotated[Path, typer.Option(help="File that the figures are written into.")] = Path("guided.json"),
 ) -> None:
@@ -169,7 +172,8 @@ def main(
         "test": of_split(everything, "test"),
     }
     rows: dict[str, list[Prediction]] = {}
-    for name in PARTS if calibrated else ("test",):
+    left_out = () if guarded else ("guarding",)
+    for name in [part for part in PARTS if part not in left_out] if calibrated else ["test"]:
         exam = bench.exam(asked[name], data)
         rows[name] = plain_rows(exam, bench.greedy(exam, [""] * len(exam.asked)))
         if policy is not None:
@@ -186,7 +190,7 @@ def main(
         typer.echo(f"{method}, as it comes\n{table(found[method]['stated'])}\n")
         if calibrated:
             own = found[method]
-            typer.echo(f"{method}, {own['calibrator']}, least risk {own['least_risk']}\n{table(own['kinds'])}\n")
+            typer.echo(f"{method}, {own['calibrator']}, least risk {own.get('least_risk')}\n{table(own['kinds'])}\n")
     write_atomically(out, json.dumps(found, indent=2) + "\n")
 
 

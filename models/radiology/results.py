@@ -28,13 +28,13 @@ _SHOWN = ("accuracy", "mean_confidence", "ece", "auroc")
 _FEW = 30  # with fewer rows a calibration error says nothing
 
 
-def by_kind(rows: Sequence[Prediction], calibrator: CalibratorArtifact, guard: GuardArtifact) -> dict[str, Any]:
+def by_kind(rows: Sequence[Prediction], calibrator: CalibratorArtifact, guard: GuardArtifact | None) -> dict[str, Any]:
     """Figures of calibrated answers, of all questions and of each kind.
 
     Args:
         rows: One estimator's predictions.
         calibrator: Corrects them.
-        guard: Decides which are given at each promised risk.
+        guard: Decides which are given at each promised risk; None to leave that out.
 
     Returns:
         "all", "asked" (those of the data), "generated" and each kind -> n, metrics with 95 % intervals by picture, and
@@ -144,10 +144,12 @@ def difference(changes: np.typing.NDArray[np.float64], pictures: Sequence[str], 
     return {"value": round(float(changes.mean()), 4), "low": round(float(low), 4), "high": round(float(high), 4)}
 
 
-def _figures(rows: Sequence[Prediction], answers: Sequence[CheckedAnswer], guard: GuardArtifact) -> dict[str, Any]:
+def _figures(
+    rows: Sequence[Prediction], answers: Sequence[CheckedAnswer], guard: GuardArtifact | None
+) -> dict[str, Any]:
     stated = [each.confidence or 0.0 for each in answers]
     figures = _metrics(rows, stated, [each.correct for each in answers])
-    for trial in try_risks(guard, answers, RISKS, DELTA):
+    for trial in () if guard is None else try_risks(guard, answers, RISKS, DELTA):
         figures[f"at_{trial.max_risk:.2f}"] = {"answered": trial.answered, "wrong": trial.wrong}
     return figures
 

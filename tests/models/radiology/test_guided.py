@@ -111,3 +111,8 @@ def test_evidence_is_made_of_the_parts_that_it_is_named_after() -> None:
     assert found["kinds"]["all"]["accuracy"]["value"] == 0
     assert 0.6 < found["kinds"]["all"]["mean_confidence"]["value"] < 0.85
     assert found["least_risk"] < 0.2
+    unguarded = figures({part: rows[part] for part in PARTS if part != "guarding"}, "cgp")
+    assert "least_risk" not in unguarded
+    assert unguarded["kinds"]["all"] == {
+        name: value for name, value in found["kinds"]["all"].items() if not name.startswith("at_")
+    }
