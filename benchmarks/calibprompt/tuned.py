@@ -23,7 +23,7 @@ from services.common.contrastive.tuner import LabelledPictures, Tuner, TuningSet
 Floats = NDArray[np.float32]
 _BASE = TuningSettings(alpha=0.0, calibration=0.0, separation=0.0)
 BASE_LOSS = "cross-entropy"
-"""What the other losses are compared with."""
+"""Loss that the others are compared with."""
 LOSSES: Mapping[str, TuningSettings] = {
     BASE_LOSS: _BASE,
     "SMAC": replace(_BASE, alpha=0.1, calibration=1.0),

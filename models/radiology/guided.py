@@ -133,12 +133,15 @@ def figures(rows: Mapping[str, Sequence[Prediction]], method: str) -> dict[str, 
 
 
 def cross_fitted(rows: Sequence[Prediction]) -> dict[str, Any]:
-    """Tell what the best family makes of one estimator's rows, each calibrated without its picture's fold.
+    """Calibrate one estimator's rows by the best family, each without its picture's fold.
 
     No test row is needed, so that methods may be chosen by it.
 
     Args:
         rows: One estimator's, about pictures that the model was not trained on.
+
+    Returns:
+        The family, n, and ECE, log loss and AUROC with 95 % intervals by picture.
     """
     choice = choose_family(rows, dataset="fitting and validation", seed=SEED)
     [metrics] = [each.metrics for each in choice.candidates if each.family == choice.chosen]
