@@ -12,7 +12,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 
-def run_language(language: Any, embedded: Tensor, positions: Tensor, dtype: torch.dtype) -> tuple[Tensor, list[Tensor]]:
+def run_language(
+    language: Any, embedded: Tensor, positions: Tensor, dtype: torch.dtype, hidden_from: Tensor | None = None
+) -> tuple[Tensor, list[Tensor]]:
     """Run a Qwen2-VL or Qwen2 text model without cache on sequences padded on the right.
 
     Args:
@@ -20,6 +22,8 @@ def run_language(language: Any, embedded: Tensor, positions: Tensor, dtype: torc
         embedded: [B, T, width] token embeddings.
         positions: int64 [3, B, T] for Qwen2-VL, [B, T] for Qwen2.
         dtype: precision of the activations; weights are cast to it.
+        hidden_from: bool [B, T, T], true where a token (second axis) does not see another one (third), besides those
+            that come after it: alternatives to one another may then stand side by side. None where all is seen.
 
     Returns:
         Hidden states [B, T, width] after the last norm, and each layer's attention weights [B, heads, T, T].
@@ -29,7 +33,10 @@ def run_language(language: Any, embedded: Tensor, positions: Tensor, dtype: torc
     size = config.hidden_size // heads
     count, length, _ = embedded.shape
     cos, sin = (part[:, None].to(dtype) for part in language.rotary_emb(embedded, positions))
-    mask = torch.full((length, length), -1e4, dtype=dtype, device=embedded.device).triu(1).repeat(heads // groups, 1)
+    mask = torch.full((length, length), -1e4, dtype=dtype, device=embedded.device).triu(1)
+    if hidden_from is not None:
+        mask = mask.expand(count, 1, -1, -1).masked_fill(hidden_from[:, None], -1e4)
+    mask = torch.cat([mask] * (heads // groups), dim=-2)
     hidden, attentions = embedded.to(dtype), []
 
     def linear(module: Any, value: Tensor) -> Tensor:

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from transformers import PreTrainedTokenizerBase
 
-from models.recipe.data.text import Row, collate
+from models.recipe.data.text import Batch, Row, collate
 from models.recipe.networks.forward import run_language
 from models.recipe.training.language import LanguageSettings, embed
 from models.recipe.training.vision import Log, learning_rate_share
@@ -60,23 +60,56 @@ def number_logits(
     Returns:
         [B, 100]: of k >= 10 its two digits' probability, of k < 10 that of the digit and the full stop.
     """
-    # Each first digit, twice: the second digit's place then shows which token a digit is there.
-    tried = [
-        replace(row, reply=f"{row.reply.rpartition(' ')[0]} {digit}{digit}.") for row in rows for digit in range(10)
-    ]
-    batch = collate(tokenizer, tried)
+    # What a tokenizer makes of each digit, first and second, and of the full stop behind.
+    written = collate(tokenizer, [_stating(rows[0], f"{digit}{digit}") for digit in range(10)])
+    (_, first_at), (_, second_at) = written.digits_at[:, :2].T.tolist()
+    firsts, seconds = written.ids[:, first_at + 1], written.ids[:, second_at + 1].to(device)
+    stop = int(written.ids[0, second_at + 2])
+    batch = collate(tokenizer, [_stating(row, "0") for row in rows])
+    line, said_at = torch.arange(len(rows)), batch.digits_at[1]
+    branched, hidden_from = _side_by_side(batch, said_at, firsts)
     hidden, _ = run_language(
-        model.model.language_model, embed(model, batch, features, device), batch.positions.to(device), dtype
+        model.model.language_model,
+        embed(model, branched, features, device),
+        branched.positions.to(device),
+        dtype,
+        hidden_from.to(device),
     )
-    line = torch.arange(len(tried))
-    first_at, second_at = batch.digits_at[1].reshape(-1, 2).unbind(1)
-    firsts = batch.ids[line, first_at + 1][:10].to(device)
-    seconds, stop = batch.ids[line, second_at + 1][:10].to(device), int(batch.ids[0, second_at[0] + 2])
-    first = _log_shares(model, hidden[line[::10], first_at[::10]])[:, firsts]
-    after = _log_shares(model, hidden[line, second_at]).unflatten(0, (-1, 10))
+    first = _log_shares(model, hidden[line, said_at])[:, firsts.to(device)]
+    branches = said_at[:, None] + 1 + torch.arange(len(firsts))
+    after = _log_shares(model, hidden[line[:, None], branches])
     below_ten = first + after[:, :, stop]
     others = (first[:, :, None] + after[:, :, seconds])[:, 1:].flatten(1)
     return torch.cat([below_ten, others], dim=1)
+
+
+def _stating(row: Row, number: str) -> Row:
+    return replace(row, reply=f"{row.reply.rpartition(' ')[0]} {number}.")
+
+
+def _side_by_side(batch: Batch, said_at: Tensor, tokens: Tensor) -> tuple[Batch, Tensor]:
+    """Put tokens in the place of what follows a position of each row, as alternatives that do not see each other.
+
+    Args:
+        batch: B rows of T tokens.
+        said_at: [B] the position in each row.
+        tokens: [K] the alternatives.
+
+    Returns:
+        The batch with [B, T + K] tokens, the alternatives from said_at + 1 on and all at that place of the text; and
+        bool [B, T + K, T + K], true where one of them would see another (`run_language`).
+    """
+    count, length = batch.ids.shape
+    line, alternatives = torch.arange(count), torch.arange(len(tokens))
+    places = said_at[:, None] + 1 + alternatives
+    ids = torch.cat([batch.ids, batch.ids[:, :1].expand(-1, len(tokens))], dim=1)
+    ids[line[:, None], places] = tokens
+    positions = torch.cat([batch.positions, torch.zeros(3, count, len(tokens), dtype=torch.long)], dim=2)
+    positions[:, line[:, None], places] = batch.positions[:, line, said_at + 1, None]
+    hidden_from = torch.zeros(count, length + len(tokens), length + len(tokens), dtype=torch.bool)
+    others = alternatives[:, None] != alternatives
+    hidden_from[line[:, None, None], places[:, :, None], places[:, None, :]] = others
+    return replace(batch, ids=ids, positions=positions), hidden_from
 
 
 def train_conftuner(
