@@ -273,14 +273,20 @@ bench-calibration: .venv/.developed ## Measure how many answers calibrators need
 	@test -n "$(RUNS)" || { echo "name runs of trustvqa evaluate or calibrate: make bench-calibration RUNS=var/runs/..." >&2; exit 2; }
 	$(BIN)/python -m benchmarks.calibration $(RUNS) $(foreach run,$(TEST),--test $(run)) $(ARGS)
 
-.PHONY: bench-confidence
+.PHONY: bench-confidence bench-sampling
 bench-confidence: .venv/.developed ## Compare confidences of all methods on the same questions of one server; PEERS=1 measures other packages too; goes on where it stopped
+bench-sampling: .venv/.developed ## Compare methods of many samples at budgets of calls; PEERS=1 and going on likewise
+bench-confidence bench-sampling:
 	if [ -n "$(PEERS)" ] && [ ! -x build/peers/bin/python ]; then
 	  $(PYTHON) -m venv build/peers
 	  build/peers/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
 	  build/peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/confidence/requirements-peers.txt
 	fi
-	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m benchmarks.confidence $(if $(PEERS),--python build/peers/bin/python) $(ARGS)
+	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m benchmarks.confidence$(if $(filter bench-sampling,$@),.sampling) $(if $(PEERS),--python build/peers/bin/python) $(ARGS)
+
+.PHONY: bench-conftuner
+bench-conftuner: .venv/.developed ## Tune the shipped downstream model by ConfTuner's loss, and ask it the same questions before and after; goes on where it stopped
+	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m benchmarks.conftuner $(ARGS)
 
 .PHONY: bench-selection
 bench-selection: .venv/.developed ## Count the promises of selection that were broken: RUNS="run's folder ..."

@@ -46,17 +46,20 @@ class Servers:
 
 
 @contextmanager
-def servers(port: int, folder: Path) -> Iterator[Servers]:
+def servers(port: int, folder: Path, model: Path | None = None) -> Iterator[Servers]:
     """Run policy and downstream service with the shipped miniatures.
 
     Args:
         port: First of two ports.
         folder: For their logs and registry.
+        model: Another downstream model's directory, served under the shipped one's name; None for that one.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (
         running_service("policy", port, {"REGISTRY": str(folder / "registry")}, folder) as policy,
-        running_service("downstream", port + 1, {}, folder) as downstream,
+        running_service(
+            "downstream", port + 1, {} if model is None else {"MODEL_PATH": str(model)}, folder
+        ) as downstream,
     ):
         yield Servers(policy.url, downstream.url)
 

@@ -12,17 +12,24 @@ from prompt4trust.datasets import Dataset
 from prompt4trust.estimators._samples import derived_seed
 from prompt4trust.estimators._tokens import ALTERNATIVES
 from prompt4trust.estimators.single_reply import first_completion
-from prompt4trust.models import Completion, Cost, Downstream, Policy
+from prompt4trust.models import Completion, Cost, Downstream, Policy, Sampling
 from prompt4trust.picture_files import data_url
 from prompt4trust.prompts import answer_messages, load_template
 from prompt4trust.questions import Question
 
-TEMPERATURE = 0.7
-"""Of the samples that other packages compare: their own defaults are 0.7 and 1."""
+DECODING = replace(SAMPLING, temperature=0.7)
+"""Of the samples that other packages compare: their own defaults are temperatures of 0.7 and 1."""
 
 
 async def write_material(
-    dataset: Dataset, guided: bool, samples: int, out: Path, downstream: Downstream, policy: Policy, concurrency: int
+    dataset: Dataset,
+    guided: bool,
+    samples: int,
+    out: Path,
+    downstream: Downstream,
+    policy: Policy,
+    concurrency: int,
+    decoding: Sampling = DECODING,
 ) -> None:
     """Write what other packages score; questions that the file holds already are not asked again.
 
@@ -34,6 +41,7 @@ async def write_material(
         downstream: The model that answers.
         policy: The model that writes guidance.
         concurrency: Questions in flight at once.
+        decoding: Of the samples; each question has a seed of its own.
     """
     out.parent.mkdir(parents=True, exist_ok=True)
     held = written(out)
@@ -41,7 +49,7 @@ async def write_material(
     with out.open("a", encoding="utf-8") as stream:
 
         async def write(question: Question) -> None:
-            line = await _material(question, downstream, policy if guided else None, samples)
+            line = await _material(question, downstream, policy if guided else None, samples, decoding)
             stream.write(json.dumps(line) + "\n")
 
         await side_by_side(todo, write, concurrency)
@@ -57,7 +65,9 @@ def written(out: Path) -> set[str]:
     return {json.loads(line)["id"] for line in lines[:-1]}
 
 
-async def _material(question: Question, downstream: Downstream, policy: Policy | None, samples: int) -> dict[str, Any]:
+async def _material(
+    question: Question, downstream: Downstream, policy: Policy | None, samples: int, decoding: Sampling
+) -> dict[str, Any]:
     guidance = await policy.guide(question.text, question.options) if policy else None
     url = data_url(question.image) if question.image else None
     template = load_template(TEMPLATE)
@@ -69,8 +79,7 @@ async def _material(question: Question, downstream: Downstream, policy: Policy |
     cost, drawn = greedy.cost + (guidance.cost if guidance else Cost()), []
     if samples:
         seed = derived_seed(SAMPLING.seed or 0, question.text, question.options, url, 0)
-        sampling = replace(SAMPLING, temperature=TEMPERATURE, seed=seed)
-        found = await downstream.complete(messages, sampling, n=samples, top_logprobs=1)
+        found = await downstream.complete(messages, replace(decoding, seed=seed), n=samples, top_logprobs=1)
         cost, drawn = cost + found.cost, list(found.completions)
     return {
         "id": question.id,
