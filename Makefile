@@ -282,7 +282,7 @@ bench-confidence bench-sampling:
 	  build/peers/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
 	  build/peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/confidence/requirements-peers.txt
 	fi
-	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m benchmarks.confidence$(if $(filter bench-sampling,$@),.sampling) $(if $(PEERS),--python build/peers/bin/python) $(ARGS)
+	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m benchmarks.$(@:bench-%=%) $(if $(PEERS),--python build/peers/bin/python) $(ARGS)
 
 .PHONY: bench-conftuner
 bench-conftuner: .venv/.developed ## Tune the shipped downstream model by ConfTuner's loss, and ask it the same questions before and after; goes on where it stopped

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from itertools import compress
 
 import numpy as np
 import numpy.typing as npt
 
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
-from prompt4trust.evaluation import Prediction, choose_family, fit_calibrator
+from prompt4trust.errors import MissingSignalError
+from prompt4trust.evaluation import Prediction, choose_family, cross_fit, fit_calibrator
 from prompt4trust.evaluation.prediction_arrays import PredictionArrays
 from prompt4trust.evaluation.selection_trials import checked_answers
 from prompt4trust.metrics import METRICS
@@ -59,7 +61,7 @@ class Row:
         calls: Calls of a model an answer, the policy's included.
         seconds: Seconds spent waiting for them, one after the other.
         metrics: Name -> value, interval and resamples: accuracy, those of `ORDER` and "nll" (calibrated), "ece_raw",
-            "ece", "answered_at_5", "wrong_at_5" and the like at 10.
+            "ece", "answered_at_5", "wrong_at_5" and the like at 10; or those of `crossed`.
     """
 
     method: str
@@ -127,14 +129,40 @@ def row(
         nothing, points = np.zeros(len(given)), round(100 * risk)
         found[f"answered_at_{points}"] = measure(nothing, given, {"share": accuracy_of})["share"]
         found[f"wrong_at_{points}"] = measure(nothing, wrong, {"share": accuracy_of})["share"]
-    return Row(
-        method,
-        calibrator.family,
-        len(test),
-        float(np.mean([each.cost.calls for each in test])),
-        float(np.mean([each.cost.seconds for each in test])),
-        found,
-    )
+    return Row(method, calibrator.family, len(test), *_spent(test), found)
+
+
+def crossed(method: str, rows: Sequence[Prediction], *, resamples: int = 1000, seed: int = 0) -> Row:
+    """Measure a method on few questions, none of which can be spared to fit calibrators on: cross-fitted.
+
+    The calibrator is `several-signal`, or where the answers carry no signal that it takes `platt`, whose order is that
+    of the confidences as they come. No promise is proved: how much could be answered at a risk is told by the best
+    threshold in hindsight, "in_hindsight_at_5" and "in_hindsight_at_10".
+
+    Args:
+        method: The method's name.
+        rows: Its answers, in the same order for every method; one without a verdict is wrong, with confidence 0.
+        resamples: Of the bootstrap, by picture.
+        seed: Of the folds and of the bootstrap.
+    """
+    stated = PredictionArrays.of(rows)
+    usable, corrected = stated.valid, np.zeros(len(rows))
+    clusters = list(compress(stated.clusters, usable))
+    fit = partial(cross_fit, clusters=clusters, seed=seed)
+    given = stated.confidence[usable], stated.correct[usable]
+    try:
+        signals = {name: values[usable] for name, values in stated.signals.items()}
+        family, corrected[usable] = "several-signal", fit("several-signal", *given, signals=signals)
+    except MissingSignalError:
+        family, corrected[usable] = "platt", fit("platt", *given)
+    ordered = corrected if family == "several-signal" else stated.confidence
+    measure = partial(sampled_metrics, clusters=stated.clusters, resamples=resamples, seed=seed)
+    hindsight = {f"in_hindsight_at_{points}": METRICS[f"coverage_at_{points}pct_error"] for points in (5, 10)}
+    found = measure(ordered, stated.correct, {"accuracy": accuracy_of, **ORDER, **hindsight})
+    found["ece"] = measure(corrected, stated.correct, {"ece": METRICS["ece"]})["ece"]
+    raw = measure(stated.confidence, stated.correct, {"auroc": METRICS["auroc"], "ece": METRICS["ece"]})
+    found |= {f"{name}_raw": each for name, each in raw.items()}
+    return Row(method, family, len(rows), *_spent(rows), found)
 
 
 def calibrated(calibration: Sequence[Prediction], rows: Sequence[Prediction], *, seed: int = 0) -> list[Prediction]:
@@ -142,6 +170,11 @@ def calibrated(calibration: Sequence[Prediction], rows: Sequence[Prediction], *,
     calibrator = fitted(rows[0].estimator, calibration, seed)
     found = checked_answers(rows, calibrator)
     return [each.model_copy(update={"confidence": one.confidence}) for each, one in zip(rows, found, strict=True)]
+
+
+def _spent(rows: Sequence[Prediction]) -> tuple[float, float]:
+    """Average the calls of an answer, and the seconds spent waiting for them."""
+    return float(np.mean([each.cost.calls for each in rows])), float(np.mean([each.cost.seconds for each in rows]))
 
 
 def fitted(

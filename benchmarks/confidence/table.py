@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
-_COLUMNS = {
+COLUMNS = {
     "accuracy": "accuracy",
     "auroc": "AUROC",
     "auprc_errors": "AUPRC of errors",
@@ -17,26 +17,29 @@ _COLUMNS = {
     "answered_at_5": "answered at 5 %",
     "answered_at_10": "answered at 10 %",
 }
+"""Metric -> its head, in the table of methods."""
+DIFFERENCES = {name: COLUMNS[name] for name in ("auroc", "answered_at_5", "answered_at_10")}
+"""The same in the table of differences."""
 
 
-def rows_table(rows: Sequence[Mapping[str, Any]]) -> Table:
+def rows_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str] = COLUMNS) -> Table:
     """Lay out the methods' figures, each with its 95 % interval."""
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for head in ("method", "calls", "s", "n", "calibrator", *_COLUMNS.values()):
+    for head in ("method", "calls", "s", "n", "calibrator", *columns.values()):
         table.add_column(head, no_wrap=head == "method")
     for each in rows:
         first = (each["method"], f"{each['calls']:.1f}", f"{each['seconds']:.2f}", str(each["n"]), each["family"])
-        table.add_row(*first, *(interval(each[name]) for name in _COLUMNS))
+        table.add_row(*first, *(interval(each[name]) for name in columns))
     return table
 
 
-def differences_table(differences: Mapping[str, Mapping[str, Any]]) -> Table:
+def differences_table(differences: Mapping[str, Mapping[str, Any]], columns: Mapping[str, str] = DIFFERENCES) -> Table:
     """Lay out the methods' differences to the default, on the same questions."""
     table = Table(box=None, padding=(0, 2, 0, 0))
-    for head in ("less the default", "AUROC", "answered at 5 %", "answered at 10 %"):
+    for head in ("less the default", *columns.values()):
         table.add_column(head, no_wrap=True)
     for method, each in differences.items():
-        table.add_row(method, *(interval(each[name]) for name in ("auroc", "answered_at_5", "answered_at_10")))
+        table.add_row(method, *(interval(each[name]) for name in columns))
     return table
 
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.metrics import average_precision_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 
 from benchmarks.confidence import peers
-from benchmarks.confidence.figures import auprc_of, row
+from benchmarks.confidence.figures import auprc_of, crossed, row
 from benchmarks.confidence.kept_calls import KeptCalls
 from benchmarks.confidence.looks import LOOKS, Seen, figures
 from benchmarks.confidence.material import written
@@ -78,6 +78,29 @@ def test_a_row_of_a_better_signal_is_better_by_the_same_procedure() -> None:
     assert isinstance(given, dict)
     assert isinstance(wrong, dict)
     assert wrong["value"] <= given["value"]
+
+
+def test_few_questions_are_cross_fitted_and_a_confidence_alone_keeps_its_order() -> None:
+    rows = _answers(4, 120, 0.5)
+    alone = crossed("m", rows, resamples=20)
+    given = [each.confidence for each in rows]
+    expected = roc_auc_score([each.correct for each in rows], given)
+    assert alone.family == "platt"
+    assert alone.metrics["auroc"].interval.value == pytest.approx(expected)
+    assert alone.metrics["auroc_raw"].interval.value == pytest.approx(expected)
+    # A signal that knows the outcome four times in five is taken by the calibrator, and an answer without a verdict is
+    # wrong and not asked for it.
+    known = [
+        each.model_copy(update={"signals": {"agreement": 0.8 if each.correct == (place % 5 > 0) else 0.2}})
+        for place, each in enumerate(rows)
+    ]
+    known[0] = Prediction(id="q0", estimator="m", truth="A", invalid="empty")
+    better = crossed("m", known, resamples=20)
+    assert better.family == "several-signal"
+    assert better.metrics["accuracy"].interval.value == pytest.approx(np.mean([each.correct for each in known]))
+    assert better.metrics["auroc"].interval.value > expected + 0.1
+    assert better.metrics["ece"].interval.value < better.metrics["ece_raw"].interval.value
+    assert set(better.less(alone)) == set(better.metrics)
 
 
 @pytest.mark.parametrize(("scale", "scores"), [("confidence", [0.2, 0.9]), ("uncertainty", [3.0, -1.0])])

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from benchmarks.confidence.answer_runs import SAMPLING, TEMPLATE
-from benchmarks.confidence.budgets import PLAIN, Drawn, draw, judged, shortened, with_agreement
-from prompt4trust.datasets import Dataset
+from benchmarks.sampling.__main__ import ASKED, BUDGETS, SamplingStudy, see, tell
+from benchmarks.sampling.budgets import PLAIN, Drawn, draw, judged, shortened, with_agreement
 from prompt4trust.estimators import CgpConsistency, CgpVote, Estimator
 from prompt4trust.estimators._samples import Draws
 from prompt4trust.evaluation import Prediction
@@ -20,10 +22,9 @@ from prompt4trust.prompts import Message, load_template
 from prompt4trust.questions import Question
 from tests.support.models import ScriptedPolicy, prompt_text, share
 
-DATA = Dataset(
-    "made-up",
-    tuple(Question(f"q{n}", f"Which side is number {n}?", {"A": "Left", "B": "Right"}, answer="A") for n in range(12)),
-)
+QUESTIONS = [
+    Question(f"q{n}", f"Which side is number {n}?", {"A": "Left", "B": "Right"}, answer="A") for n in range(12)
+]
 
 
 class Drawing:
@@ -39,12 +40,21 @@ class Drawing:
             else f"The answer is {'A' if draw < 0.7 else 'B'} with confidence {round(100 * draw)}."
             for draw in draws
         ]
-        return Generation([Completion(reply, "stop") for reply in replies], Cost(1, 10, 5 * n, 0.5))
+        if not top_logprobs:
+            return Generation([Completion(reply, "stop") for reply in replies], Cost(1, 10, 5 * n, 0.5))
+        tokens = [re.findall(r"\S+ ?", reply) for reply in replies]
+        return Generation(
+            [
+                Completion(reply, "stop", [{token: math.log(0.5 + draw / 2)} for token in each], each)
+                for reply, each, draw in zip(replies, tokens, draws, strict=True)
+            ],
+            Cost(1, 10, 5 * n, 0.5),
+        )
 
 
 @pytest.fixture
 async def plain() -> list[Drawn]:
-    return await draw(DATA, False, Drawing(), ScriptedPolicy(), concurrency=4)
+    return [await draw(each, Drawing(), None) for each in QUESTIONS]
 
 
 @pytest.mark.parametrize("name", PLAIN)
@@ -58,14 +68,14 @@ async def test_a_method_answers_from_the_first_samples_as_if_it_had_asked_for_so
 
 async def test_a_guided_method_does_with_its_guidance_counted() -> None:
     model, policy = Drawing(), ScriptedPolicy()
-    guided = await draw(DATA, True, model, policy, concurrency=4)
+    guided = [await draw(each, model, policy) for each in QUESTIONS]
     asking = CgpConsistency(model, policy, load_template(TEMPLATE), SAMPLING, Draws(count=4))
     await _same(judged(CgpConsistency, guided, 4, model, policy), asking, calls=5)
 
 
 async def test_a_vote_ends_where_the_samples_decide_it() -> None:
     model, policy = Drawing(), ScriptedPolicy()
-    guided = await draw(DATA, True, model, policy, concurrency=4)
+    guided = [await draw(each, model, policy) for each in QUESTIONS]
     stopped = []
     for each, row in zip(guided, judged(CgpVote, guided, 21, model, policy, error=0.05), strict=True):
         drawn = round(row.signals["samples_drawn"])
@@ -78,11 +88,27 @@ async def test_a_vote_ends_where_the_samples_decide_it() -> None:
 
 
 async def _same(found: Sequence[Prediction], asking: Estimator, calls: int) -> None:
-    for question, row in zip(DATA.questions, found, strict=True):
+    for question, row in zip(QUESTIONS, found, strict=True):
         alone = Prediction.of(question, await asking.answer(question.text, question.options, None))
         shown = ("estimator", "answer", "confidence", "invalid", "signals", "text", "guidance")
         assert [getattr(row, each) for each in shown] == [getattr(alone, each) for each in shown]
         assert row.cost.calls == alone.cost.calls == calls
+
+
+async def test_all_is_measured_of_the_same_answers_and_no_method_takes_more_calls_than_it_may(tmp_path: Path) -> None:
+    model, policy = Drawing(), ScriptedPolicy()
+    asked = [Question(f"q{n}", f"Which half is number {n}?", QUESTIONS[0].options, answer="A") for n in range(60)]
+    seen = [await see(each, (), model, policy) for each in asked]
+    rows = {each.method: each for each in SamplingStudy(tmp_path, 60, (), None).measured(seen, model, policy, 2)}
+    assert set(ASKED) < set(rows)
+    for budget in BUDGETS:
+        of_budget = [each for name, each in rows.items() if name.endswith(f", up to {budget} calls")]
+        assert len(of_budget) == len(PLAIN) + 2 + 3  # two with guidance; three greedy ones with agreement
+        assert all(1 < each.calls <= budget for each in of_budget)
+    tell(list(rows.values()), 2, tmp_path / "results.json")
+    told = json.loads((tmp_path / "results.json").read_text(encoding="utf-8"))
+    assert [each["method"] for each in told["rows"]] == list(rows)
+    assert set(told["less cgp+logprob"]) == set(rows) - {"cgp+logprob"}
 
 
 async def test_agreement_is_the_share_of_the_first_samples_with_the_answer(plain: list[Drawn]) -> None:

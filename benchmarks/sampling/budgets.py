@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.confidence.answer_runs import SAMPLING, TEMPLATE, side_by_side
-from prompt4trust.datasets import Dataset
+from benchmarks.confidence.answer_runs import SAMPLING, TEMPLATE
 from prompt4trust.estimators import AvgConf, AvgConfAll, Consistency, EntropySpread, Meaning
 from prompt4trust.estimators._samples import (
     Draws,
@@ -62,30 +61,21 @@ class Drawn:
         )
 
 
-async def draw(dataset: Dataset, guided: bool, downstream: Downstream, policy: Policy, concurrency: int) -> list[Drawn]:
-    """Draw the samples of all questions, in the questions' order.
+async def draw(question: Question, downstream: Downstream, policy: Policy | None) -> Drawn:
+    """Draw a question's samples.
 
     Args:
-        dataset: The questions.
-        guided: Whether with guidance.
-        downstream: The model that answers; it keeps what it is asked, so that a second run goes on.
-        policy: The model that writes guidance.
-        concurrency: Questions in flight at once.
+        question: The question.
+        downstream: The model that answers.
+        policy: The model that writes the guidance that all are drawn with; None to draw without.
 
     Raises:
         TransportError: If a model could not be asked.
     """
     sampler = Sampler(downstream, load_template(TEMPLATE), SAMPLING, DRAWN)
-    found: dict[str, Drawn] = {}
-
-    async def take(question: Question) -> None:
-        guidance = await policy.guide(question.text, question.options) if guided else None
-        url = data_url(question.image) if question.image else None
-        samples = await sampler.draw(question.text, question.options, url, guidance)
-        found[question.id] = Drawn(question, samples, guidance)
-
-    await side_by_side(dataset.questions, take, concurrency)
-    return [found[question.id] for question in dataset.questions]
+    guidance = await policy.guide(question.text, question.options) if policy else None
+    url = data_url(question.image) if question.image else None
+    return Drawn(question, await sampler.draw(question.text, question.options, url, guidance), guidance)
 
 
 def judged(
