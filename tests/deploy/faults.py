@@ -66,12 +66,18 @@ def stages(dockerfile: Path = ROOT / "Dockerfile") -> dict[str, dict[str, list[s
 
 def unknown_settings(environment: Mapping[str, str]) -> list[str]:
     """Variables that look like a setting of a service and are none."""
-    known = {
+    return [name for name in environment if name.startswith("TRUSTVQA_") and name not in _known_settings()]
+
+
+@cache
+def _known_settings() -> frozenset[str]:
+    """Variables of all settings; they are asked for once a slip in a thousand."""
+    settings = {
         f"TRUSTVQA_{name.upper()}_{field.upper()}"
         for name, settings in ALL_SETTINGS.items()
         for field in settings.model_fields
     }
-    return [name for name in environment if name.startswith("TRUSTVQA_") and name not in known | _GENERAL]
+    return frozenset(settings | _GENERAL)
 
 
 def settings_of(name: str, environment: Mapping[str, str]) -> ServiceSettings:

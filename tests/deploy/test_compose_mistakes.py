@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from copy import deepcopy
+from copy import copy
 from typing import Any
 
 import pytest
@@ -49,10 +49,11 @@ def slips(found: Any, way: Way = ()) -> Iterator[tuple[bool, Way]]:
 
 
 def slipped(sound: dict[str, Any], is_key: bool, way: Way) -> dict[str, Any]:
-    """Copy what compose files say, with one thing in it misspelt."""
-    made = deepcopy(sound)
+    """What compose files say with one thing in it misspelt; what lies beside the way to it is shared, not copied."""
+    made = dict(sound)
     place: Any = made
     for step in way[:-1]:
+        place[step] = copy(place[step])
         place = place[step]
     if is_key:
         place[misspelt(str(way[-1]))] = place.pop(way[-1])
