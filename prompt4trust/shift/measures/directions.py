@@ -11,7 +11,6 @@ from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.optimize import minimize
 
 from prompt4trust.shift.measures.units import scaled
 
@@ -51,6 +50,8 @@ class Direction:
             others: Rows of another kind, at least 1; shape [n, d].
             tolerance: Least spread of each number; above 0; shape [d].
         """
+        from scipy.optimize import minimize  # takes time to import, and is not needed to score pictures
+
         centre, spread = rows.mean(axis=0), np.maximum(rows.std(axis=0), tolerance)
         points = scaled(np.concatenate([rows, others]), centre, spread)
         is_other = np.repeat([0.0, 1.0], [len(rows), len(others)])
