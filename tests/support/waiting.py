@@ -10,12 +10,12 @@ DEADLINE_S = 30.0
 _POLL_S = 0.02
 
 
-async def until(condition: Callable[[], bool], deadline_s: float = DEADLINE_S) -> None:
+async def until(condition: Callable[[], bool], deadline_s: float = DEADLINE_S, *, poll_s: float = _POLL_S) -> None:
     """Wait until a condition holds; TimeoutError where it does not in time."""
     async with asyncio.timeout(deadline_s):
         # The conditions belong to other processes, which can set no event here.
         while not condition():  # noqa: ASYNC110
-            await asyncio.sleep(_POLL_S)
+            await asyncio.sleep(poll_s)
 
 
 def wait_until(condition: Callable[[], bool], deadline_s: float = DEADLINE_S, *, poll_s: float = _POLL_S) -> None:

@@ -24,8 +24,16 @@ from tests.services.gateway.upstream import Upstream
 from tests.support.servers import free_port
 from tests.support.waiting import until, wait_until
 
+pytestmark = pytest.mark.timeout(300)
+
 ROOT = Path(__file__).resolve().parents[3]
 _STARTED_S = 90
+_LOOK_S = 0.2
+"""Between two looks at processes: each goes through all of the machine's, on the cores that workers need to start."""
+
+
+_PAUSE_S = 0.05
+"""Between a client's questions: enough of them meet each change, and workers have the cores to start on."""
 
 
 class Workers:
@@ -100,7 +108,7 @@ def workers(
 ) -> Iterator[Workers]:
     with started(tmp_path_factory.mktemp("workers"), upstream_server[1], registry.root) as found:
         # They listen a moment after their applications have started.
-        wait_until(lambda: _all_have_started(found, 2) and _answers(found), _STARTED_S)
+        wait_until(lambda: _all_have_started(found, 2) and _answers(found), _STARTED_S, poll_s=_LOOK_S)
         yield found
 
 
@@ -158,10 +166,10 @@ def test_a_worker_that_died_is_replaced_and_what_it_counted_stays(workers: Worke
     before, counted = workers.pids(), workers.value("gateway_answers_total")
     gone = min(before)
     os.kill(gone, signal.SIGKILL)
-    wait_until(lambda: len(workers.pids() - before) == 1, _STARTED_S)
+    wait_until(lambda: len(workers.pids() - before) == 1, _STARTED_S, poll_s=_LOOK_S)
     assert gone not in workers.pids()
     assert workers.value("gateway_answers_total") == counted
-    wait_until(lambda: _all_have_started(workers, 3), _STARTED_S)
+    wait_until(lambda: _all_have_started(workers, 3), _STARTED_S, poll_s=_LOOK_S)
 
 
 async def test_workers_are_replaced_one_after_another_and_no_question_fails(
@@ -173,11 +181,13 @@ async def test_workers_are_replaced_one_after_another_and_no_question_fails(
         async with httpx.AsyncClient(base_url=workers.url, timeout=60) as http:
             while not replaced.is_set():
                 statuses.append((await _ask(http, number)).status_code)
+                await asyncio.sleep(_PAUSE_S)
 
     async def replace() -> None:
         await until(lambda: len(statuses) >= 5)
         workers.process.send_signal(signal.SIGHUP)
-        await until(lambda: not workers.pids() & before and len(workers.pids()) == 2, _STARTED_S)
+        # One after the other.
+        await until(lambda: len(now := workers.pids()) == 2 and not now & before, 2 * _STARTED_S, poll_s=_LOOK_S)
         replaced.set()
 
     await asyncio.gather(*(ask_on(number) for number in range(3)), replace())
