@@ -16,6 +16,8 @@ from tests.support.waiting import wait_until
 from tests.system.conftest import ROOT
 
 _STARTED_S = 110
+_LOOK_S = 0.1
+"""Between two questions whether it is ready: a client each, on the cores that it needs to start."""
 
 
 class OwnService:
@@ -45,6 +47,11 @@ class OwnService:
         assert self._process is not None
         return self._process
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self, *, expect_end: bool = False) -> None:
         """Start it and wait until it answers, or, where that is expected, until it has ended."""
         clean = {key: value for key, value in os.environ.items() if not key.startswith("TRUSTVQA_")}
@@ -65,7 +72,7 @@ class OwnService:
             except httpx.HTTPError:
                 return False
 
-        wait_until(is_there, _STARTED_S)
+        wait_until(is_there, _STARTED_S, poll_s=_LOOK_S)
         assert (process.poll() is not None) is expect_end, self.log
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> None:

@@ -29,15 +29,22 @@ GATEWAY, POLICY = "http://127.0.0.1:8080", "http://127.0.0.1:8081"
 MOST_REVIEWS = 60
 
 
-@pytest.fixture
-def gateway(stack: Stack, tmp_path: Path) -> Iterator[OwnGateway]:
-    own = OwnGateway(stack, tmp_path)
+@pytest.fixture(scope="module")
+def own_gateway(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnGateway]:
+    own = OwnGateway(stack, tmp_path_factory.mktemp("operations"))
     Registry(own.registry).seed(ROOT / "models")
-    own.start()
     try:
         yield own
     finally:
         own.stop(signal.SIGKILL)
+
+
+@pytest.fixture
+def gateway(own_gateway: OwnGateway) -> OwnGateway:
+    """A gateway that runs, with what the tests before have left in it; one that they left ended is started again."""
+    if not own_gateway.is_running:
+        own_gateway.start()
+    return own_gateway
 
 
 def state(gateway: OwnGateway) -> dict[str, Any]:
@@ -66,7 +73,7 @@ def raise_an_alarm(gateway: OwnGateway) -> list[str]:
         for _ in range(5):
             said.append(gateway.ask()["id"])
             gateway.say(said[-1], right=False)
-        wait_until(lambda: gateway.get("/calibration.json")["reviewed"] == len(said))
+        wait_until(lambda: gateway.get("/calibration.json")["reviewed"] == len(said), poll_s=0.1)
     return said
 
 
@@ -152,10 +159,10 @@ def keep_asking(ask: Callable[[], dict[str, Any]], answered: list[str], done: th
         answered.append(ask()["id"])
 
 
-def test_a_rollback_across_a_change_of_tables_begins_with_the_backup(gateway: OwnGateway) -> None:
+def test_a_rollback_across_a_change_of_tables_begins_with_the_backup(gateway: OwnGateway, tmp_path: Path) -> None:
     """A newer version's migration adds: who runs goes on storing; who starts refuses, until the backup is back."""
     kept = gateway.ask()["id"]
-    run_block("backup", gateway.folder, gateway.environment)
+    run_block("backup", tmp_path, gateway.environment)
     with contextlib.closing(sqlite3.connect(gateway.file)) as newer, newer:
         newer.execute("ALTER TABLE answers ADD COLUMN of_a_newer_version TEXT")
         newer.execute("UPDATE records_version SET version_num = 'r9999'")
@@ -164,7 +171,7 @@ def test_a_rollback_across_a_change_of_tables_begins_with_the_backup(gateway: Ow
     gateway.start(expect_end=True)
     assert "r9999" in gateway.log
     assert "newer version" in gateway.log
-    run_block("restore", gateway.folder, gateway.environment)
+    run_block("restore", tmp_path, gateway.environment)
     gateway.start()
     assert gateway.get(f"/vqa/{kept}")["id"] == kept
 

@@ -75,11 +75,11 @@ class Site:
         downstream: The proxy before the downstream service.
         registry: The gateway's own registry, in which a calibrator is live that is not the newest of its key.
         hung_up: How many have asked and hung up.
-        load: Who asks; empty until `opened` has taken reference answers.
+        load: Who asks; without questions until `opened` has taken reference answers.
     """
 
     def __init__(
-        self, stack: Models, gateway: OwnGateway, policy: FaultProxy, downstream: FaultProxy, at_once: int
+        self, stack: Models, gateway: OwnGateway, policy: FaultProxy, downstream: FaultProxy, load: Load
     ) -> None:
         self.stack = stack
         self.gateway = gateway
@@ -87,7 +87,7 @@ class Site:
         self.downstream = downstream
         self.registry = gateway.registry
         self.hung_up = 0
-        self.load = Load(client(gateway.url, bearer(gateway.key), at_once), (), at_once)
+        self.load = load
 
     @property
     def calibrator(self) -> Path:
@@ -134,8 +134,18 @@ class Site:
 
 
 @asynccontextmanager
-async def opened(stack: Models, folder: Path, at_once: int = AT_ONCE, disk_mb: int = _DISK_MB) -> AsyncIterator[Site]:
-    """Run a gateway behind proxies for the length of a block, with answers of before any fault."""
+async def opened(
+    stack: Models, folder: Path, at_once: int = AT_ONCE, disk_mb: int = _DISK_MB, rate: float | None = None
+) -> AsyncIterator[Site]:
+    """Run a gateway behind proxies for the length of a block, with answers of before any fault.
+
+    Args:
+        stack: Whose policy and downstream service it asks.
+        folder: For its registry, records and log.
+        at_once: How many people ask.
+        disk_mb: Size of the records' disk.
+        rate: Questions a second that they ask together at most; None for as many as they can.
+    """
     async with FaultProxy(stack.url("policy")) as policy, FaultProxy(stack.url("downstream")) as downstream:
         settings = {**SETTINGS, "POLICY_URL": policy.url, "DOWNSTREAM_URL": f"{downstream.url}/v1"}
         gateway = OwnGateway(stack, folder, settings=settings)
@@ -143,7 +153,8 @@ async def opened(stack: Models, folder: Path, at_once: int = AT_ONCE, disk_mb: i
         with small_disk(gateway.file.parent, disk_mb):
             _fill(gateway.registry)
             await asyncio.to_thread(gateway.start)
-            site = Site(stack, gateway, policy, downstream, at_once)
+            load = Load(client(gateway.url, bearer(gateway.key), at_once), (), at_once, rate)
+            site = Site(stack, gateway, policy, downstream, load)
             try:
                 async with site.load.http:
                     site.load.questions = await with_references(site.load.http, QUESTIONS)

@@ -10,6 +10,7 @@ import pytest
 
 from tests.system.conftest import Stack
 from tests.system.faults.catalogue import CATALOGUE
+from tests.system.faults.load import SHORT_RATE
 from tests.system.faults.questions import Question, judge
 from tests.system.faults.site import opened, record_faults
 from tests.system.faults.suffering import suffer, table
@@ -18,7 +19,7 @@ pytestmark = [pytest.mark.system, pytest.mark.xdist_group("system"), pytest.mark
 
 
 async def test_whatever_fails_every_answer_is_right_or_says_what_it_lacks(stack: Stack, tmp_path: Path) -> None:
-    async with opened(stack, tmp_path) as site:
+    async with opened(stack, tmp_path, rate=SHORT_RATE) as site:
         rows = [await suffer(site, fault, count=8, slack=8) for fault in CATALOGUE if fault.in_short]
     assert not [row.complaints for row in rows if row.complaints], table(rows)
     assert sum(row.kinds.get("wrong", 0) for row in rows) == 0, table(rows)

@@ -20,7 +20,7 @@ from tests.support.keys import bearer
 from tests.support.network.balancer import Balancer
 from tests.support.waiting import until
 from tests.system.conftest import ROOT, Stack
-from tests.system.faults.load import Load, client
+from tests.system.faults.load import SHORT_RATE, Load, client
 from tests.system.faults.questions import Outcome, with_references
 from tests.system.faults.site import record_faults, stored
 from tests.system.own_gateway import OwnGateway
@@ -36,7 +36,7 @@ ENDING = {"SHUTDOWN_DELAY_S": "1", "SHUTDOWN_GRACE_S": "30"}
 @asynccontextmanager
 async def asking(url: str, key: str) -> AsyncIterator[Load]:
     """Ask for the length of a block, once it is known what is right."""
-    load = Load(client(url, bearer(key)), ())
+    load = Load(client(url, bearer(key)), (), rate=None if ROLLING else SHORT_RATE)
     async with load.http:
         load.questions = await with_references(load.http, 4)
         async with load.asking():
