@@ -49,7 +49,7 @@ def slips(found: Any, way: Way = ()) -> Iterator[tuple[bool, Way]]:
 
 
 def slipped(sound: dict[str, Any], is_key: bool, way: Way) -> dict[str, Any]:
-    """What compose files say with one thing in it misspelt; what lies beside the way to it is shared, not copied."""
+    """Misspell one thing in what compose files say, and share what lies beside the way to it instead of copying it."""
     made = dict(sound)
     place: Any = made
     for step in way[:-1]:
