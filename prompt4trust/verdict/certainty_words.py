@@ -22,10 +22,11 @@ _ABROAD = (
     r"|Wahrscheinlichkeit|confiance\b|certeza\b|confianza\b|probabilidad\b|probabilité\b|seguro\b|sûre?\b"
     r"|уверен\w{0,6}|достоверност\w{0,3}|вероятност\w{0,3}|ثقة|confidenza|fiducia|certezza|sicurezza|confiança"
     r"|segurança"
-    r"|seguridad|certitude|zuversicht|vertrauen|gewissheit|zekerheid|vertrouwen|betrouwbaarheid|güven|pewnoś[cć]i?|يقين|विश्वसनीयता|ufność"
+    r"|seguridad|certitude|zuversicht|vertrauen|gewissheit|zekerheid|vertrouwen|betrouwbaarheid|güven|pewnoś(?:cią|[cć]i?)|يقين|विश्वसनीयता|ufność"
     r"|ufności"
     r"|tin cậy|tự tin|chắc chắn|keyakinan|kepercayaan|säkerhet|konfidens|tilltro|विश्वास"
-    r"|jistot[ay]|spolehlivosti?|důvěr[ay]"
+    r"|sikkerhe[dt]|varmuu(?:s|della)|luottamus|încredere|certitudine|siguranță"
+    r"|jistot(?:ou|[ay])|spolehlivosti?|důvěr[ay]"
 )
 CUE: Final = rf"(?:\b(?:{_NOUNS})|{_ABROAD})"
 """Pattern of a word beside which a number is one of confidence."""
@@ -50,7 +51,8 @@ CUED_NUMBERS: Final = (
         rf"){{0,12}}(?:{_GAP}|\.{{2,80}}){{0,6}}\s{{0,3}}(?=[\d.<>≥≤≈~★☆⭐百一二三四五六七八九十]|{_NUMERAL})",
     ),
     lower_case(
-        rf"(?:{_ABROAD})(?: (?:von|van|de|del|di|da|em|på|av|zu|à|là|na|ist|is|est|es|è|é|är|je|jest|düzeyi|seviyesi"
+        rf"(?:{_ABROAD})(?: (?:von|van|de|del|di|da|em|på|av|zu|à|là|na|ist|is|est|es|è|é|är|er|on|este|e|dell|al|all|bei|liegt|beträgt|równą|je"
+        rf"|jest|düzeyi|seviyesi"
         rf"|skoru|puanı|oranı)\b){{0,2}}(?: ?\(\d{{1,3}} ?[-–] ?\d{{1,3}} ?%?\))?[ :=(\[\"'’”%]{{0,4}}(?=\d)"
     ),
     lower_case(r"(?:^|\n|[,;|] ?)[\"' ]{0,3}(?:probability|score|prob|p)[\"' ]{0,2}[:=(][\"' ]{0,3}"),
@@ -61,6 +63,7 @@ CUED_NUMBERS: Final = (
 
 OPINION: Final = lower_case(
     r"\b(?:I(?:'d|’d| would)? (?:say|put|give|rate|estimate|bet|assign|guess)|(?:I|my) (?:rate|rating|estimate|score)"
+    r"|if I (?:(?:had|have|were) to|must) \w{3,6} (?:an? |one )?(?:number|figure|per ?centage)"
     r"|rated?|my guess|my bet)\b|我(?:认为|估计|觉得)|fifty-fifty",
 )
 """Words by which a clause gives an opinion, whose shares are then its confidence."""

@@ -104,7 +104,7 @@ def without_json(text: str) -> str | None:
         if at < 0:
             break
         try:
-            found, end = decoder.raw_decode(text, at)
+            found, end = _python_object(text, at) or decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
             at += 1
             continue
@@ -123,6 +123,35 @@ def without_json(text: str) -> str | None:
 
 class _Pairs(list[tuple[str, Any]]):
     """An object's pairs, doubles included."""
+
+
+# A pair of a flat object as Python prints it.
+_PYTHON_PAIR = re.compile(
+    r"\s{0,80}+'(?P<key>[^'\\\n{}]{1,60}+)'\s?+:\s?+(?:'(?P<single>[^'\\\n{}]{0,2000}+)'"
+    r"|\"(?P<double>[^\"\\\n{}]{0,2000}+)\"|(?P<bare>-?\d{1,9}+(?:\.\d{1,9}+)?+|True|False|None))\s{0,80}+(?P<next>[,}])"
+)
+_PYTHON_END = re.compile(r"\s{0,80}+\}")
+_PYTHON_NAMES = {"True": True, "False": False, "None": None}
+_MOST_PAIRS = 40
+
+
+def _python_object(text: str, at: int) -> tuple[_Pairs, int] | None:
+    """Read a flat object as Python prints it ("{'answer': 'B', 'confidence': 85}"), and the place behind it."""
+    pairs = _Pairs()
+    end = at + 1
+    for _ in range(_MOST_PAIRS):
+        found = _PYTHON_PAIR.match(text, end)
+        if found is None:
+            return None
+        bare = _PYTHON_NAMES.get(found["bare"], found["bare"])
+        said = next((each for each in (found["single"], found["double"]) if each is not None), bare)
+        pairs.append((found["key"], said))
+        end = found.end()
+        if found["next"] == "}":
+            return pairs, end
+        if (closed := _PYTHON_END.match(text, end)) is not None:
+            return pairs, closed.end()
+    return None
 
 
 def _as_lines(pairs: _Pairs) -> str | None:

@@ -100,7 +100,10 @@ def mark_self_assessments(text: str, options: Collection[str] = ()) -> str:
 
 Span = tuple[int, int]
 
-_PER_CENT = r"(?:%|‰|per ?cent\b|percent\b|Prozent\b|pour ?cent\b|por ciento\b|процент\w{0,3}|パーセント|프로)"
+_PER_CENT = (
+    r"(?:%(?:ige[mnrs]?\b|:n\b)?|‰|per ?cent\b|percent\b|-?Prozent(?:ige[mnrs]?)?\b|pour ?cent\b|por ciento\b"
+    r"|-?pro[cs]ent\w{0,4}|-?процент\w{0,4}|パーセント|프로)"
+)
 _ALONE = r"(?<!\d[.,])(?<![\dA-Za-z_])"
 _DIGITS = rf"{_ALONE}(?:[-+](?=\d))?(?:\d{{1,4}}(?:[.,]\d{{1,6}})?[½¼¾⅓⅔]?|\.\d{{1,6}})"
 _TENS = r"(?:ten|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|(?:a |one )hundred|hundred)"

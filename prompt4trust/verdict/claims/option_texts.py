@@ -56,6 +56,15 @@ _OWN_LETTER = re.compile(
 )
 _DENIED_BEFORE = re.compile(rf"(?:{words_at(Place.BEFORE_TEXT)}|n['’]t\b)[^.;\n]{{0,60}}$", re.IGNORECASE)
 _DENIED_BEHIND = re.compile(rf"[^.;,\n]{{0,30}}?(?:{words_at(Place.BEHIND_TEXT)}|n['’]t\b)", re.IGNORECASE)
+# "My gut said effusion, but ...": an earlier thought that the sentence gives up.
+_ONCE = re.compile(
+    r"\b(?:my (?:gut|first (?:thought|guess|impression|instinct))(?: feeling)? (?:said|was)"
+    r"|(?:I (?:first|initially)|at first,? I|initially,? I) (?:thought|said|leaned|guessed|considered)"
+    r"(?: of| to(?:wards?)?)?)"
+    r"(?: (?:this|it) was)? (?:an? |the )?$",
+    re.IGNORECASE,
+)
+_BUT = re.compile(r"[^.;!?\n]{0,40}[,;] ?but\b", re.IGNORECASE)
 # What a question may ask of a picture, where an option's text tells it.
 _PROPERTY = (
     r"(?:(?:imaging )?modality|location|side|laterality|plane|organ|region|position|category)(?: (?:shown|used"
@@ -88,6 +97,7 @@ def claims_by_text(text: str, options: Mapping[str, str]) -> Iterator[Claim]:
         rf"{CUE}(?:the )?{said}",  # "a" could be the letter of another option
         rf"\A\W{{0,3}}{said}{_SURE_NEXT}",
         rf"\b{SHOWS} {_ARTICLE}{said}(?= ?[(\[](?:option )?[A-Za-z][)\]])",
+        rf"{STARTS}{SO}(?:the |my )?final (?:choice|pick|selection|verdict|decision)(?: is| ?[:=—–]) (?:the )?{said}",
     )
     within = (
         rf"{STARTS}(?:the |my )?{_OF_KIND}{_KINDS}(?: is| would be| ?[:=—–]) (?:{SO}){_ARTICLE}{said}",
@@ -178,4 +188,6 @@ def _mentions(text: str, options: Collection[str]) -> Iterator[re.Match[str]]:
 
 def _is_denied(text: str, mention: re.Match[str]) -> bool:
     before = text[sentence_start(text, mention.start()) : mention.start()]
+    if _ONCE.search(before) and _BUT.match(text, mention.end()):
+        return True
     return bool(_DENIED_BEFORE.search(before) or _DENIED_BEHIND.match(text, mention.end()))

@@ -71,6 +71,11 @@ _LED_TO = (
         FLAGS,
     ),
     re.compile(
+        r"(?<!almost )(?<!nearly )(?<!nothing )\b(?:leads|brings|takes) (?:me|us) to (?:option )?"
+        rf"{_LETTER}(?=\s?(?:[.;(]|$|,? ?(?:and |with )?(?:my )?confidence))",
+        FLAGS,
+    ),
+    re.compile(
         r"\bI(?:['’]d| would|['’]ll| will)? (?:sign (?:this|it) out as|call (?:this|it)|diagnose|read (?:this|it) as"
         r"|commit to|settle on|opt for|decide on|go (?:with|for)) [^.;:\n()]{1,60}"
         rf" \((?:answer|option|choice) {_LETTER}\)(?=[.;\n]|$)",
@@ -86,6 +91,11 @@ _LETTER_FORMS = (
     SHOWN,
     *_LED_TO,
     re.compile(rf"{STARTS}{SO}(?:that is|that['’]s|this is) {_LETTER}{_ENDS}", FLAGS),
+    re.compile(
+        rf"{STARTS}final(?: ?[:=—–]| -) ?(?:option )?{_LETTER}(?=(?:,? [^.;:!?\n]{{1,80}})?[.;,]?\s"
+        r"(?:(?:and |with |at |my |a ){0,2}(?:confidence|certainty)\b|I(?:['’]m| am) |\d{1,3} ?%))",
+        FLAGS,
+    ),
     # As in: "So: E, 74%", "TL;DR: D, 78% confident".
     re.compile(
         rf"{STARTS}(?:so|thus|therefore|hence|tl;?dr|in short|bottom line|in summary|summary|verdict) ?[:,—–-] ?"

@@ -26,7 +26,7 @@ _NOT_MEANT = re.compile(
     rf"|network))\b[^.\n]{{0,40}}\b{_SAY}\w*"
     r"|\b(?:AI|GPT\S*|algorithm|software|system|network) answer\w*"
     r"|\b(?:one|many|few|some|most)(?: \w+)? (?:might|could|would|may)\b"
-    rf"|{words_at(Place.LABEL)} ?$|\bopposite of (?:the )?$"
+    rf"|(?<!\boptions )(?<!\bchoices ){words_at(Place.LABEL)} ?$|\bopposite of (?:the )?$"
     rf"|\bwho\b[^.\n]{{0,20}}\b{_SAY}|(?:\w['’]s|s['’]|\b(?:your|his|her|their)) (?:final |own |correct |best )?$"
     r"|(?:错误|不正确|排除|否定)的?$|怀疑|不是|不认为|并非|如果|假如|假设|是否|例如|比如|您问|你问|您说|你说|不能|无法|不确定",
     re.IGNORECASE,

@@ -7,7 +7,7 @@ with another option in the same sentence, and by a sentence that is another opti
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from prompt4trust.verdict.claims.lone_letters import stands_alone
 from prompt4trust.verdict.words import Place, words_at
@@ -20,6 +20,7 @@ _TURNS = re.compile(rf"{words_at(Place.TURNS)}|^no\s?[,–—-]", re.IGNORECASE)
 _TURNED = re.compile(
     rf"\W*(?:{words_at(Place.TURNS)}|no\b)\W{{1,3}}(?:it(?: is|['’]s) )?(\w{{1,{_SHORT}}})\b", re.IGNORECASE
 )
+_SAYS_SHORT = re.compile(rf" (?:that )?(?:(?:it|the answer)(?: is|['’]s) )?[\"“'‘]?(\w{{1,{_SHORT}}})\b", re.IGNORECASE)
 _NOT_THAT = re.compile(r"\W*not (?:option )?\(?(?-i:[A-Z])(?![\w'’-])", re.IGNORECASE)
 _BETTER = re.compile(
     r"\b(?:better|best|more (?:likely|appropriate|plausible|probable|fitting|consistent)|most (?:likely|appropriate)"
@@ -33,6 +34,21 @@ _AGAINST = re.compile(
 # Whatever the sentence denies besides: "looking again, I see consolidation, not effusion".
 _LOOKS_AGAIN = re.compile(
     r"\b(?:look(?:ing)? again|on (?:a |the )?(?:second|closer) (?:look|reading|glance))\b", re.IGNORECASE
+)
+# A later choice, however unsure: "I now think it is C, but I have no idea how confident to be".
+_NOW_THINKS = re.compile(
+    r"\b(?:I(?: am|['’]m|['’]d| would)? now|now,? I(?: am|['’]m|['’]d| would)?|I have (?:now )?come to) "
+    r"(?:think\w*|believ\w+|say|lean\w*|cho+se|favou?r|pick|prefer|tend\w*|go(?:ing)?|suspect|vote|answer)\b"
+    r"|\b(?:thinking (?:it over|about (?:it|this) (?:again|more))|on (?:reflection|second thoughts?|balance"
+    r"|reconsideration)|in hindsight|looking back|having looked again),? "
+    r"(?:it(?: is|['’]s|(?: may| might| could| must)? be| looks| seems)|I(?:['’]m|['’]d| am| would)? "
+    r"(?:think|believe|say|lean\w*|choose|favou?r|pick|prefer|tend|go(?:ing)?|suspect|vote|answer)\b)",
+    re.IGNORECASE,
+)
+_NOT_THE_OTHER = re.compile(
+    r"\b(?:not(?! (?:be )?(?:option )?\(?(?-i:[A-Z])\)?,? but\b)|never"
+    r"|less|un\w+|wrong|exclud\w*|rul\w+ out|against|instead of|rather than|over)\b|n['’]t\b",
+    re.IGNORECASE,
 )
 _AT_ONCE = re.compile(
     r"[\s)\]\"'”]{0,3}(?:[❌✗✘☒🚫]|(?:→|->|=>|>)\s?[(\[]?[A-Z](?![^\W_])|[,(–—-]? ?(?:then|no,|sorry,|or rather|rather"
@@ -102,7 +118,8 @@ def _names_itself(flat: str, answer: str, options: Mapping[str, str]) -> bool:
 
 def _names_short(sentence: str, answer: str, options: Mapping[str, str]) -> bool:
     """Whether a sentence turns to another option's text that is too short to be looked for anywhere: "Update: yes"."""
-    turned = _TURNED.match(sentence)
+    by_now = _NOW_THINKS.search(sentence)
+    turned = _TURNED.match(sentence) or (_SAYS_SHORT.match(sentence, by_now.end()) if by_now else None)
     return turned is not None and any(
         turned[1].lower() == text.lower() for letter, text in options.items() if letter != answer
     )
@@ -137,6 +154,8 @@ def _turns(sentence: str, answer: str, options: Mapping[str, str]) -> bool:
     named = _others_named(flat, answer, options)
     if (others | named) and _LOOKS_AGAIN.search(sentence):
         return True
+    if (others | named) and _now_thinks(sentence, others, [options[letter] for letter in named]):
+        return True
     besides = sentence
     for letter in named:
         besides = re.sub(re.escape(options[letter]), "", besides, flags=re.IGNORECASE)
@@ -148,3 +167,18 @@ def _turns(sentence: str, answer: str, options: Mapping[str, str]) -> bool:
     if _names_itself(flat, answer, options):
         return False
     return bool(_TURNS.search(sentence) or (_BETTER.search(sentence) and answer not in letters))
+
+
+def _now_thinks(sentence: str, letters: Collection[str], texts: Collection[str]) -> bool:
+    """Whether a sentence chooses another option by now; one that leaves it out ("I now think it is not C") does not."""
+    chosen = _NOW_THINKS.search(sentence)
+    if chosen is None:
+        return False
+    flat = sentence.lower()
+    places = [found.start() for found in _LETTER.finditer(sentence, chosen.end()) if found[0] in letters]
+    places += [at for at in (flat.find(text.lower(), chosen.end()) for text in texts) if at >= 0]
+    return (
+        bool(places)
+        and not _NOT_THE_OTHER.search(sentence, chosen.end(), min(places))
+        and not _NOT_IT.match(sentence, min(places) + 2)
+    )

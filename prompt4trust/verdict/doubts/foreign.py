@@ -19,6 +19,7 @@ _EXAMPLE = re.compile(
     r"(?<![^\W_])(?:format[ou]?|ejemplo|plantilla|exemple|gabarito?|beispiel|vorlage|muster|esempio|exemplo|voorbeeld"
     r"|sjabloon|пример\w*|формат\w*|образец|шаблон|örnek|przykład\w*|ví dụ|contoh|exempel|mall"
     r"|například|šablona|vzor|studenti?|podle lékaře"
+    r"|eksemp\w+|skabelon|esimerk\w+|malli|opiskelija\w*|exemplu|șablon"
     r"|उदाहरण|مثال|estudiantes?"
     r"|étudiante?s?|student\w*|studente|estudantes?|студент\w*|example|template"
     r"|(?:seg[uú]n|selon|laut|gemäß|secondo|segundo|volgens|согласно) (?:(?:el|le|la|il|o|a|de[mnr]|het) )?(?:informe"
@@ -42,7 +43,9 @@ _TURN = re.compile(
     r"|на самом деле|я ошиб\w+|подожд\w+|скорее|düzeltme|hayır|aslında|korekta|poprawka|nie[,.]|przepraszam|właściwie"
     r"|raczej|sửa lại|đính chính|xin lỗi|thực ra|không[,.]|koreksi|maaf|bukan|sebenarnya|tidak[,.]|rättelse|nej|förlåt"
     r"|oprava|omlouvám|vlastně|ne[,.]|promiňte|spíše"
-    r"|egentligen|snarare|सुधार|नहीं|क्षमा|تصحيح|لا[,.،]|عذر|في الواقع)(?![^\W_])"
+    r"|egentlige?n?|snarare|snarere|nei|rettelse|unn?skyld|undskyld|beklager|faktisk|vent|ei[,.]|korjaus|anteeksi"
+    r"|itse asiassa|pikemminkin|nu[,.]|corecție|corectez|scuze|de fapt|mai degrabă"
+    r"|सुधार|नहीं|क्षमा|تصحيح|لا[,.،]|عذر|في الواقع)(?![^\W_])"
     r"|訂正|いや[,、]|やはり|すみません|失礼|間違|修正|いいえ|実は|待って|정정|아니[,.]|아니요|수정|죄송|잘못|사실은"
     r"|更正|抱歉|不对|纠正|等等|实际上|我错了|改为|应该是",
     _FLAGS,
@@ -52,6 +55,7 @@ _IN_ITS_SENTENCE = re.compile(
     r"(?<![^\W_])(?:(?<!\. )(?:si|se)|falls|wenn|sofern|sonst|indien|als|mits|если|eğer|ise|jeśli|jeżeli|gdyby|nếu"
     r"|jika|kalau|bila|om|यदि|अगर|إذا|لو|pero|aunque|sino|salvo|excepto|mais|sauf|aber|außer|ma|mas|porém|maar|tenzij|но"
     r"|кроме|хотя|ama|fakat|ale"
+    r"|hvis|dersom|jos|mutta|paitsi|dacă|dar|însă"
     r"|pokud|jestli(?:že)?|kdyby|nebo|nhưng|tapi|namun|men|descartad\w|exclue?s?|écartée?|ausgeschlossen|esclus\w"
     r"|исключ\w+)(?![^\W_])"
     r"|(?<![^\W_])(?:provisoire|provisional|vorläufig|borrador|entwurf|brouillon|bozza|rascunho|provvisori[ao]|voorlopig"
@@ -63,6 +67,7 @@ _IN_ITS_SENTENCE = re.compile(
 _WRONG = re.compile(
     r"(?<![^\W_])(?:falsch\w*|inkorrekt\w*|incorre[ct]\w*|fals[oae]|faux|fausses?|err[óo]ne\w*|equivocad\w|erroné\w*"
     r"|sbagliat\w|scorrett\w|errad\w|onjuist|fout|неверн\w*|неправильн\w*|ошибочн\w*|yanlış|błędn\w*|salah|felaktig\w*"
+    r"|feil\w*|forkert\w*|väär\w*|virheell\w*|greșit\w*|incorect\w*"
     r"|špatn\w*|chybn\w*|nesprávn\w*|mýlím"
     r"|गलत|خاط\w*|خطأ|mentira|está mal|olvid\w+|ignor\w+|oubli(?:ez|e|er)|vergiss\w*|vergessen|dimentic\w+|esque[cç]\w+"
     r"|vergeet|забуд\w+)(?![^\W_])|错|不正确|收回|撤回|誤り|不正解|撤回|오답|틀렸|틀린|취소",

@@ -19,6 +19,13 @@ _IN_SOMETHING_ELSE = re.compile(
 )
 _SENTENCE_START = re.compile(r"[.!?;](?=\s)|\n|\banswer\b", re.IGNORECASE)
 _ANOTHER = re.compile(rf"{words_at(Place.CONFIDENCE)}(?!.*\b(?:I|my)\b)", re.IGNORECASE)
+# An earlier thought's: "at first I thought this was A, with confidence 70".
+_ONCE_THOUGHT = re.compile(
+    r"\b(?:(?:at first|initially|originally|to begin with|earlier),? I"
+    r"|I (?:(?:had )?(?:at )?first|initially|originally))"
+    r" (?:thought|believed|guessed|assumed|leaned|said|took)\b",
+    re.IGNORECASE,
+)
 _NO_SINGLE_NUMBER = re.compile(
     rf"{_B}?[-–—~]\s?\d|[,×x]\d|{_B}?(?:%|percent)?(?:\s?(?:to|or|through|and|到|至|或)|{_B}?[-–—~])\s?\d|{_B}?/{_B}?\d"
     r"|e[-+]?\d"
@@ -96,7 +103,8 @@ def is_anothers(text: str, at: int) -> bool:
     before = text[max(at - 80, 0) : at]
     if _IN_SOMETHING_ELSE.search(before):
         return True
-    return _ANOTHER.search(last_sentence(before, _SENTENCE_START)) is not None
+    ahead = last_sentence(before, _SENTENCE_START)
+    return _ANOTHER.search(ahead) is not None or _ONCE_THOUGHT.search(ahead) is not None
 
 
 def is_unreal(text: str, match: re.Match[str]) -> bool:

@@ -55,14 +55,14 @@ _LANGUAGES: Final = (
         (r"ich bin (?:mir )?(?:dessen )?zu N sicher",),
     ),
     _Language(  # Italian
-        r"(?:la |mia )?(?:risposta|opzione|scelta)(?: (?:finale|corretta|esatta))?",
+        r"(?:la )?(?:mia )?(?:risposta|opzione|scelta)(?: (?:finale|corretta|esatta))?",
         r"(?:(?:livello|grado|punteggio) di )?(?:confidenza|fiducia|certezza|sicurezza)",
         r"è|sarebbe",
         (r"con (?:una |un )?", r" (?:del |dell['’]|di |al |all['’])?"),
         (r"(?:sono )?(?:sicur[oa]|cert[oa]) (?:al |all['’])N",),
     ),
     _Language(  # Portuguese
-        r"(?:a |minha )?(?:resposta|op[çc][ãa]o|escolha)(?: (?:final|correta|certa|escolhida))?"
+        r"(?:a )?(?:minha )?(?:resposta|op[çc][ãa]o|escolha)(?: (?:final|correta|certa|escolhida))?"
         r"|(?:a )?alternativa (?:final|correta|certa|escolhida)"
         r"|alternativa(?= ?: ?[^\n]{1,80}\n[^\n]{0,12}confiança)",  # in Spanish and Italian, a second choice
         r"(?:(?:nível|grau|índice) de )?(?:confian[çc]a|certeza)",
@@ -79,7 +79,7 @@ _LANGUAGES: Final = (
     ),
     _Language(  # Russian
         r"(?:(?:правильный|верный|мой|итоговый|окончательный) )?(?:ответ|вариант|выбор)",
-        r"(?:(?:уровень|степень) )?(?:уверенност[ьи]|достоверност[ьи])",
+        r"(?:(?:уровень|степень) )?(?:уверенност(?:ью|[ьи])|достоверност(?:ью|[ьи]))",
         r"-|—|–",
         (r"с ", r"ю (?:в )?"),
         (r"(?:я )?уверена? на N",),
@@ -95,8 +95,9 @@ _LANGUAGES: Final = (
     _Language(r"(?:doğru )?(?:cevap|yanıt)", r"güven(?: düzeyi| seviyesi| oranı| skoru| puanı)?"),  # Turkish
     _Language(  # Polish
         r"(?:(?:poprawna|prawidłowa|właściwa|moja|ostateczna) )?odpowiedź",
-        r"(?:poziom )?(?:pewność|pewności|ufność|ufności)",
+        r"(?:poziom )?(?:pewność|pewności(?:ą)?|ufność|ufności)",
         r"to(?: jest)?|jest to|jest",
+        (r"z ", r" (?:równą )?(?=\d{1,3}(?:,\d)? ?%)"),  # without a per cent it says "surely"
     ),
     _Language(  # Vietnamese
         r"(?:đáp án|câu trả lời|trả lời)(?: (?:đúng|cuối cùng|của tôi))?",
@@ -105,16 +106,33 @@ _LANGUAGES: Final = (
         (r"với ", r" (?:là )?"),
     ),
     _Language(  # Czech
-        r"(?:(?:správná|moje|konečná) )?odpověď", r"(?:míra |úroveň )?(?:jistot[ay]|spolehlivosti?|důvěr[ay])", r"je"
+        r"(?:(?:správná|moje|konečná) )?odpověď",
+        r"(?:míra |úroveň )?(?:jistot(?:ou|[ay])|spolehlivosti?|důvěr[ay])",
+        r"je",
+        (r"s ", r" (?=\d{1,3}(?:,\d)? ?%)"),  # as in Polish
     ),
     _Language(
         r"jawaban(?:nya)?(?: akhir| yang benar)?", r"(?:tingkat )?(?:keyakinan|kepercayaan)", r"adalah"
     ),  # Indonesian
-    _Language(  # Swedish
-        r"(?:(?:rätt|mitt|det rätta) )?(?:slut)?svar(?:et)?",
-        r"(?:(?:säkerhet|konfidens)(?:s?(?:grad|nivå))?|tilltro)",
-        r"är",
+    _Language(  # Swedish, Danish and Norwegian
+        r"(?:(?:rätt|mitt|det rätta|mit|det rigtige|det riktige) )?(?:slutt?)?svar(?:et)?(?: mitt)?",
+        r"(?:(?:säkerhet|sikkerhe[dt]|konfidens)(?:s?(?:grad|nivå|niveau))?|tilltro)",
+        r"är|er",
         (r"med (?:en )?", r" (?:på |av )?"),
+        (r"jag är N säker", r"jeg er N sikker"),
+    ),
+    _Language(  # Finnish
+        r"(?:(?:oikea|lopullinen) )?vastau(?:s|kseni)",
+        r"(?:varmuus|varmuudella|luottamus)",
+        r"on",
+        (r"", r" "),
+    ),
+    _Language(  # Romanian
+        r"răspuns(?:ul)?(?: meu)?(?: (?:final|corect))?",
+        r"(?:(?:nivel(?:ul)?|grad(?:ul)?) de )?(?:încredere(?:a)?|certitudine|siguranță)",
+        r"este|e",
+        (r"cu (?:o |un )?", r" (?:de )?"),
+        (r"sunt N (?:sigură?|convinsă?)",),
     ),
     _Language(r"(?:(?:सही|अंतिम|मेरा) )?उत्तर", r"(?:आत्मविश्वास|विश्वसनीयता|विश्वास)(?: स्तर)?"),  # Hindi
 )
@@ -130,10 +148,14 @@ _HINT = re.compile(
     r"|auswahl|konfidenz|sicher|zuversicht|vertrauen|gewiss|rispost|opzion|scelta|confidenz|fiducia|sicur"
     r"|cert[oa]|respost"
     r"|op[çc][ãa]o|escolha|alternativa|antwoord|keuze|zeker|vertrouwen|betrouwbaar|cevap|yanıt|güven|odpowied|pewnoś|ufno"
+    r"|vastau|varmuu|luottamu|valits|sikker|vælg|velg|väljer|răspuns|încreder|siguran|aleg|escojo|quedo|fico"
     r"|odpověď|jistot|spolehliv|důvěr|đáp|câu|trả|độ|jawaban|keyakin|keperca|svar|säkerhet|konfidens|tilltro|[\u0400-\uffff]"
 )
 _PER_CENT = re.compile(
-    r"(?<=\d) ?(?:٪|prozent|por ?ciento|pour ?cents?|per ?cento|por ?cento|procent|процент(?:ов|а)?|パーセント|퍼센트)"
+    # With the endings that a noun behind it asks for: "69 procents säkerhet", "mit 70-prozentiger Sicherheit".
+    r"(?<=\d)(?: ?(?:٪|%:n|prozent|por ?ciento|pour ?cents?|per ?cento|por ?cento|procents?|prosents?|prosentin"
+    r"|процент(?:ов|а)?|パーセント|퍼센트)|[ -]?(?:(?:prozent|%)ige[mnrs]?|procents|prosents|procentig"
+    r"|procentową|procentní|процентн(?:ой|ою|ая)))"
     r"(?![^\W_])",
     re.IGNORECASE,
 )
@@ -150,7 +172,8 @@ _VALUE = (
 )
 # Behind the whole statement: its end, a reason, or the answer; "sure that it is not B" goes on otherwise.
 _GOES_ON = (
-    r"(?:que|qu['’]|dass|daß|che|dat|что|de que|mich|pero|aber|mais|ma|mas|но|falls|wenn|si|se|если|ce n|non?|не|nicht)"
+    r"(?:que|qu['’]|dass|daß|che|dat|что|de que|mich|pero|aber|mais|ma|mas|но|falls|wenn|si|se|если|ce n|non?|не|nicht"
+    r"|att?|inte|ikke|men|hvis|om|että|ei|mutta|jos|că|dar|nu|dacă)"
 )
 _STATED = (
     r"(?= ?(?:[.;)|\]/·]|$|[(（—–-](?! ?\d)|です|である|だ|입니다)"
@@ -166,21 +189,30 @@ _BEGINS = r"^[-•·– ]{0,4}(?:\d[.)] )?"
 _ANSWER_LABEL = re.compile(
     rf"(?P<before>{_BEGINS}|[.;|] )(?:{_ANY_ANSWER})(?: ?\([^()\n]{{1,24}}\))?(?: ?[:=]| [—–-] )", _FLAGS
 )
-_CHOOSES = re.compile(
-    rf"(?P<before>{_BEGINS}|[.!] )(?:je choisis|elijo|ich wähle|escolho|scelgo|ik kies|(?:я )?выбираю)"
-    r"(?: (?:la opción|l['’]option|a opção|l['’]opzione|option|optie|antwort|вариант))?"
-    r" (?=[(\"“]?(?-i:[A-Z])(?![^\W_]))",
-    _FLAGS,
-)
 _IN_MY_VIEW = (
     r"(?:secondo me|a mio (?:parere|avviso)|à mon avis|selon moi|en mi opinión|na minha opinião|naar mijn mening"
     r"|moim zdaniem|enligt mig|по моему мнению|по-моему|theo tôi|podle mě|por (?:lo )?tanto|portanto|pertanto|quindi"
-    r"|donc|dus),?"
+    r"|donc|dus|por (?:isso|eso)|perciò|dunque|par conséquent|daher|deshalb|somit|folglich|daarom|därför|derfor|siksi"
+    r"|prin urmare|așadar|de aceea),?"
 )
 # "è la D", "es la opción C": what may stand between the verb and a letter.
 _ARTICLE = (
     r"(?:(?:la|el|le|il|die|de|het|a|o) |l['’])?(?:(?:opción|option|opção|opzione|optie|lettre|letra|lettera|letter"
-    r"|buchstabe|вариант|możliwość|možnost|alternativ) )?(?=[(\"“]?(?-i:[A-Z])(?![^\W_]))"
+    r"|buchstaben?|antwort|antwoord|вариант|możliwość|možnost|alternativ(?:et|a)?|varianta|litera"
+    r"|vaihtoehto) )?(?=[(\"“]?(?-i:[A-Z])(?![^\W_]))"
+)
+_CHOOSES = re.compile(
+    rf"(?P<before>{_BEGINS}|[.!] )(?:{_IN_MY_VIEW} )?(?:je (?:choisis|retiens)(?: donc)?|elijo|escojo|me quedo con"
+    r"|(?:ich wähle|wähle ich)(?: daher| also)?|(?:ich entscheide mich|entscheide ich mich)(?: daher| also)? für"
+    r"|escolho|fico com|scelgo|(?:ik kies|kies ik)(?: dus)?(?: voor)?|jag väljer|väljer jag|jeg v[æe]lger"
+    rf"|v[æe]lger jeg|valitsen|aleg|(?:я )?выбираю) {_ARTICLE}",
+    _FLAGS,
+)
+# Behind a connective the verb comes before the answer: "daher ist meine Antwort B".
+_INVERTED = re.compile(
+    rf"(?P<before>{_BEGINS}|[.!] )(?:daher|deshalb|somit|folglich|also|daarom|dus|därför|derfor)"
+    rf" (?:ist|lautet|is|är|er) (?:{_ANY_ANSWER}) {_ARTICLE}",
+    _FLAGS,
 )
 _ANSWER_SENTENCES = tuple(
     re.compile(
@@ -201,10 +233,12 @@ _VERB_LAST = re.compile(
 _CONFIDENCE = tuple(
     re.compile(pattern, _FLAGS)
     for pattern in (
-        rf"(?P<before>{_BEGINS}|[.,;(|·/] ?|[—–-] )(?:(?:la|le|die|meine|ma|mi|minha|a|mijn|моя) |و)?(?:{_ANY_SURE})"
+        rf"(?P<before>{_BEGINS}|[.,;(|·/] ?|[—–-] )(?:(?:und|et|y|e|en|och|og|ja|și) )?"
+        rf"(?:(?:(?:la|le|die|il|o|a) )?(?:(?:meine|ma|mi|mia|minha|mijn|min|моя) )?|و)?(?:{_ANY_SURE})"
         rf"(?P<scale> ?\(\d{{1,3}} ?[-–] ?\d{{1,3}} ?%?\))?"
-        rf"(?: ?[:=] ?| ?[は은는—] ?|(?<=度) ?(?=\d{{1,3}} ?%です)| (?:(?:{_EQUALS}) )?(?:de |del |di |von |bei "
-        rf"|d['’])?){_VALUE}{_STATED}",
+        rf"(?: ?[:=] ?| ?[は은는—] ?|(?<=度) ?(?=\d{{1,3}} ?%です)| (?:(?:{_EQUALS}) )?"
+        rf"(?:de |del |dell['’]|di |al |all['’]|von |beträgt |(?:liegt )?bei "
+        rf"|van |på |d['’])?){_VALUE}{_STATED}",
         *(
             rf"(?<![^\W_])(?P<before>){each.joins[0]}(?:{each.sure}){each.joins[1]}{_VALUE}{_WITH}"
             for each in _LANGUAGES
@@ -225,7 +259,7 @@ _CONFIDENCE = tuple(
 )
 # What makes a list's item or a table's column of a word, and no choice.
 _EACH_OPTION = re.compile(r"opción|choix|opzione|opção|вариант|alternativa", re.IGNORECASE)
-_DENIED = re.compile(r"(?<![^\W_])(?:no|non|nicht|pas|não|не|niet|not)[ ,]*$", re.IGNORECASE)
+_DENIED = re.compile(r"(?<![^\W_])(?:no|non|nicht|pas|não|не|niet|not|inte|ikke|ei|nu)[ ,]*$", re.IGNORECASE)
 _WHOLE_ANSWER = re.compile(_ANY_ANSWER, re.IGNORECASE)
 _WHOLE_SURE = re.compile(rf"(?:{_ANY_SURE})(?: ?\([^()\n]{{1,24}}\))?", re.IGNORECASE)
 
@@ -251,7 +285,7 @@ def in_english(text: str) -> str:
     text = _PER_CENT.sub("%", _SIGN_FIRST.sub(r"\1%", text))
     text = _VERB_LAST.sub(_announced, text)
     text = _ANSWER_LABEL.sub(r"\g<before>Answer:", text)
-    for sentence in (_CHOOSES, *_ANSWER_SENTENCES):
+    for sentence in (_CHOOSES, _INVERTED, *_ANSWER_SENTENCES):
         text = sentence.sub(r"\g<before>The answer is ", text)
     for form in _CONFIDENCE:
         text = form.sub(_stated, text)

@@ -33,6 +33,12 @@ _FORMS = tuple(
         rf"{_STARTS}(?:(?:my|the|self-assessed|estimated|overall) ){{0,2}}(?:probability|likelihood|chance) "
         r"(?:that (?:this|my|the) (?:answer|choice) is|of (?:this|my|the) (?:answer|choice) being)"
         rf" (?:right|correct|true)(?: is| ?[:=]) ?{_SAY}{_NUMBER}(?:{_PER_CENT})?{_ENDS}",
+        rf"(?:{_STARTS}|(?<=, and ))if I (?:(?:had|have|were) to|must) (?:put|give|name|state|attach) (?:an? |one )?"
+        r"(?:number|figure|per ?centage)(?: (?:on|to|for) (?:my (?:certainty|confidence)|how sure I am"
+        rf"|(?:this|that|it|{_THIS})))?, (?:it would be |it['’]d be )?{_SAY}{_NUMBER}{_PER_CENT}{_ENDS}",
+        rf"(?P<ahead>{_SENTENCE}(?:(?:so|then|thus|hence),? )?(?:(?:the|my) )?(?:final )?(?:answer|choice|pick|verdict"
+        r"|selection)(?: is| ?:) [^.!?;\n]{1,60}[.!] )I(?:['’]d| would) (?:give|rate|put) (?:that|this|it)(?: at)?"
+        rf" (?:an? )?{_NUMBER}{_PER_CENT}{_ENDS}",
         rf"(?:{_STARTS}|(?<=, but )|(?<=, and ))I(?: now|['’]ll| will| therefore)? "
         rf"(?:lower|raise|reduce|increase|set|put|keep|adjust) my confidence (?:down |up )?(?:to|at) "
         rf"{_NUMBER}(?:{_PER_CENT})?{_ENDS}",
@@ -43,7 +49,7 @@ _FORMS = tuple(
 )
 _HINT = re.compile(
     r"how (?:sure|certain|confident)|\bbet\b|probability|likelihood|chance|my confidence|confidence first"
-    r"|\d (?:conf|cert)"
+    r"|\d (?:conf|cert)|\bif i (?:had|have|were|must)\b|(?:['’]d| would) (?:give|rate|put)\b"
 )
 _IN_PER_CENT = re.compile(rf"{_PER_CENT}\Z", re.IGNORECASE)
 
@@ -70,4 +76,4 @@ def with_spoken_confidences(text: str) -> str:
 
 def _said(found: re.Match[str]) -> str:
     per_cent = _IN_PER_CENT.search(found[0]) or not found["number"].startswith((".", "0."))
-    return f"\nconfidence: {found['number']}{'%' if per_cent else ''}"
+    return f"{found.groupdict().get('ahead') or ''}\nconfidence: {found['number']}{'%' if per_cent else ''}"

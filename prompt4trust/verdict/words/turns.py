@@ -96,6 +96,7 @@ TURNS: Final[tuple[Row, ...]] = (
     ("(?:second|new|correct|right) (?:answer|choice)", Place.TURNS),
     ("second thoughts?", Place.BETWEEN),
     ("self-check failed", Place.BEHIND),
+    ("so,? (?:i (?:give|have|offer) )?no (?:final )?answer", Place.BEHIND),
     ("sorry", Place.BETWEEN | Place.TURNS | Place.YES_OR_NO),
     ("strike", Place.BETWEEN | Place.TURNS),
     ("strike that", Place.BEHIND),

@@ -121,3 +121,22 @@ def test_an_object_that_its_sentence_makes_another_s_is_none(said: str) -> None:
 @pytest.mark.parametrize("said", ["Here is my answer: {}", "If you need JSON: {}", "In the requested format: {}", "{}"])
 def test_most_sentences_do_not(said: str) -> None:
     assert parse_verdict(said.format('{"answer": "B", "confidence": 70}'), "ABCD") == Verdict("B", 0.7)
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "{'choice': 'B', 'confidence_percent': 70, 'image_quality': 40}",
+        "{'answer': 'B', 'confidence': 0.7, 'reason': \"the patient's scan\", 'seen': True}",
+        "```python\n{\n    'answer': 'B',\n    'confidence': '70%',\n}\n```",
+    ],
+)
+def test_an_object_as_python_prints_it_is_read_as_json_is(said: str) -> None:
+    assert parse_verdict(said, "ABCD") == Verdict("B", 0.7)
+    assert parse_verdict(f"I doubt that {said}", "ABCD") == Invalid("ambiguous")
+    assert parse_verdict(said.replace("{", "{'verified': False, ", 1), "ABCD") == Invalid("ambiguous")
+    assert parse_verdict(said.replace("'B'", "None"), "ABCD") != Verdict("B", 0.7)
+
+
+def test_many_braces_of_such_objects_are_read_in_linear_time() -> None:
+    assert isinstance(parse_verdict("{'a': 1, " * 9_000, "ABCD"), Invalid)

@@ -16,6 +16,8 @@ VERDICT = "Answer: B\nConfidence: 85\n"
     [
         *["P.S. I would prefer D.", "No - D.", "Edit: D", "B cannot be right.", "Hmm, consolidation after all."],
         *["Not B, D.", "~~B~~ D", "Update: Normal", "Hmm, Normal fits better."],
+        *["I now think it is C, but I have no idea how confident to be.", "I'd now say D.", "I'm now leaning to C."],
+        *["Looking back, it might be consolidation.", "Now I believe it may not be B but C."],
     ],
 )
 def test_a_turn_takes_it_back(said: str) -> None:
@@ -33,7 +35,7 @@ def test_a_turn_takes_it_back(said: str) -> None:
             "This was only an example of the format.",
             "Answer retracted.",
         ],
-        *["I misread the image.", "Of course I cannot see any image.", "I no longer believe it is B."],
+        *["I misread the image.", "Of course I cannot see any image.", "I no longer believe it is B.", "So no answer."],
     ],
 )
 def test_nor_does_a_verdict_stand_that_is_given_up(said: str) -> None:
@@ -43,7 +45,14 @@ def test_nor_does_a_verdict_stand_that_is_given_up(said: str) -> None:
 
 @pytest.mark.parametrize(
     "said",
-    ["D is less likely.", "A would show a line.", "No pneumothorax.", "A. No line.\nC. No air.", "B is better than C."],
+    [
+        "D is less likely.",
+        "A would show a line.",
+        "No pneumothorax.",
+        "A. No line.\nC. No air.",
+        "B is better than C.",
+        "I now think that C is unlikely.",
+    ],
 )
 def test_an_explanation_does_not(said: str) -> None:
     assert parse_verdict(f"{VERDICT}{said}", OPTIONS) == Verdict("B", 0.85)

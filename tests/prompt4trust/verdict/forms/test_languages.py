@@ -12,7 +12,7 @@ LABELS = [
     *[("Resposta", "Confiança"), ("Antwoord", "Zekerheid"), ("Ответ", "Уверенность"), ("回答", "確信度")],
     *[("正解", "信頼度"), ("정답", "확신도"), ("الإجابة", "الثقة"), ("Cevap", "Güven"), ("Odpowiedź", "Pewność")],
     *[("Đáp án", "Độ tin cậy"), ("Jawaban", "Keyakinan"), ("Svar", "Säkerhet"), ("उत्तर", "आत्मविश्वास")],
-    ("Odpověď", "Jistota"),
+    *[("Odpověď", "Jistota"), ("Svar", "Sikkerhet"), ("Vastaus", "Varmuus"), ("Răspuns", "Încredere")],
 ]
 
 
@@ -51,6 +51,12 @@ def test_what_is_no_single_number_is_no_confidence(answer: str, confidence: str,
         ("Cevap: C, güven düzeyi %70.", "Answer: C, confidence: 70%."),
         ("الإجابة هي B, ودرجة الثقة 85%.", "The answer is B, confidence: 85%."),
         ("Certitude (0-100) : 80", "confidence (0-100): 80"),
+        ("Svaret är D med 69 procents säkerhet.", "The answer is D confidence: 69%."),
+        ("Vastaukseni on D 69 prosentin varmuudella.", "The answer is D confidence: 69%."),
+        ("Die Antwort ist D mit einer 69%igen Sicherheit.", "The answer is D confidence: 69%."),
+        ("Quindi scelgo l'opzione B. La mia confidenza è dell'81%.", "The answer is B. confidence: 81%."),
+        ("Daher ist meine Antwort B. Meine Konfidenz liegt bei 81 %.", "The answer is B. confidence: 81%."),
+        ("Răspunsul meu este litera C, cu o încredere de 74%.", "The answer is C, confidence: 74%."),
     ],
 )
 def test_short_phrases_are_put_in_english(said: str, english: str) -> None:
@@ -71,6 +77,7 @@ def test_short_phrases_are_put_in_english(said: str, english: str) -> None:
         ],
         *["No con 80% de confianza", "nicht mit 80% Sicherheit", "No estoy 80% seguro", "Mangel an Sicherheit: 20%"],
         *["Konfidenz: 80 bis 90", "Confiance : 80 à 90 %", "確信度: 80%以上", "確信度: 8割", "Konfidenz: 5段階中4"],
+        *["Wähle B", "Nicht daher wähle ich B", "Non scelgo l'opzione B.", "med 69% osäkerhet"],
         *["Confidence: 80,5", "A plain text.", ""],
     ],
 )
