@@ -23,7 +23,7 @@ _ANOTHER = re.compile(rf"{words_at(Place.CONFIDENCE)}(?!.*\b(?:I|my)\b)", re.IGN
 _ONCE_THOUGHT = re.compile(
     r"\b(?:(?:at first|initially|originally|to begin with|earlier),? I"
     r"|I (?:(?:had )?(?:at )?first|initially|originally))"
-    r" (?:thought|believed|guessed|assumed|leaned|said|took)\b",
+    r" (?:thought|believed|guessed|assumed|leaned|said|took)\b(?!.*\b(?:but|however|now|yet|then|until)\b)",
     re.IGNORECASE,
 )
 _NO_SINGLE_NUMBER = re.compile(
