@@ -80,7 +80,8 @@ async def _material(
     if samples:
         seed = derived_seed(SAMPLING.seed or 0, question.text, question.options, url, 0)
         found = await downstream.complete(messages, replace(decoding, seed=seed), n=samples, top_logprobs=1)
-        cost, drawn = cost + found.cost, list(found.completions)
+        # A sample is a call, as sampling methods of ours count it, though one request asks for all.
+        cost, drawn = cost + replace(found.cost, calls=samples), list(found.completions)
     return {
         "id": question.id,
         "reply": _plain(reply),
