@@ -16,6 +16,12 @@ from tests.prompt4trust.estimators.scripts import OPTIONS
 LUNGS = {"A": "Effusion", "B": "Pleural effusion", "C": "No effusion", "D": "Pneumothorax"}
 SIDES = {"A": "Left", "B": "Right", "C": "Both", "D": "None of the above"}
 YES_NO = {"A": "Yes", "B": "No"}
+HALVES = {"A": "Left", "B": "Right"}
+NUMBERS = {"A": "1", "B": "2", "C": "3"}
+CHEST = {"A": "Effusion", "B": "Cardiomegaly", "C": "Pneumothorax", "D": "Normal"}
+TUMOURS = {"A": "Glioblastoma", "B": "Meningioma", "C": "Abscess"}
+KINDS = {"A": "MRI", "B": "CT", "C": "Ultrasound"}
+CHINESE = {"A": "圆形", "B": "椭圆形"}  # the first is a part of the second
 
 
 @pytest.mark.parametrize(
@@ -77,7 +83,8 @@ def test_other_words_for_an_option_name_it(says: str, options: Mapping[str, str]
         ("Finding: large pleural effusion. The answer is ", "B", LUNGS, 1),
         ("Finding: large pleural effusion. The answer is ", "A", LUNGS, 0),
         ("There is no effusion. The answer is ", "C", LUNGS, 1),
-        ("There is no effusion. The answer is ", "A", LUNGS, 0),
+        ("There is no effusion. The answer is ", "A", LUNGS, 0.5),  # not said to be the finding
+        ("Finding: no effusion. The answer is ", "A", LUNGS, 0),
         ("No pneumothorax. The answer is ", "D", LUNGS, 0.5),
         ("There is no effusion but a pneumothorax. The answer is ", "D", LUNGS, 0.5),
         ("Finding: pleural. The answer is ", "B", LUNGS, 1),  # a part of that option alone
@@ -91,11 +98,84 @@ def test_other_words_for_an_option_name_it(says: str, options: Mapping[str, str]
         # Yes and no answer a question, and are not what is seen.
         ("Finding: fracture. The answer is ", "A", YES_NO, 0.5),
         ("There is no fracture. The answer is ", "B", YES_NO, 1),
-        ("There is no fracture. The answer is ", "A", YES_NO, 0),
+        ("There is no fracture. The answer is ", "A", YES_NO, 0.5),  # agrees, where the question is "Is it clear?"
         ("Round and round. The answer is ", "A", {"A": "Round", "B": "round"}, 0.5),
     ],
 )
 def test_what_is_said_before_the_letter(before: str, letter: str, options: Mapping[str, str], expected: float) -> None:
+    assert words_agree(before, letter, options) == expected
+
+
+@pytest.mark.parametrize(
+    ("before", "options", "letter", "expected"),
+    [
+        # A report says more than its conclusion.
+        (
+            "Findings: The heart is normal in size. There is blunting of the left costophrenic angle on the lateral "
+            "view. Impression: fluid at the base. Answer: ",
+            *(CHEST, "A", 0.5),
+        ),
+        ("Heart size is normal. Answer: ", CHEST, "A", 0.5),
+        ("Findings: Opacity. Impression: Effusion. Answer: ", CHEST, "A", 1),
+        ("Impression: Cardiomegaly. Answer: ", CHEST, "A", 0),
+        # What other options are not.
+        *(
+            (f"{said} Answer: ", OPTIONS, "B", 0.5)
+            for said in (
+                "Option A (Round) is incorrect.",
+                "Ruled out: round.",
+                "Finding: round is wrong.",
+                "It excludes round.",
+                "Hardly round.",
+                "The question asks whether it is Round.",
+                "Compared with a round mass, it is longer.",
+                "Nicht round.",
+            )
+        ),
+        ("Finding: nicht oval. Antwort: ", OPTIONS, "A", 0.5),
+        ("Finding: sin derrame. Respuesta: ", {"A": "Derrame", "B": "Fractura"}, "A", 0.5),
+        # Yes and no, sides and numbers are said of many things.
+        ("No effusion is seen. Answer: ", YES_NO, "A", 0.5),
+        ("The right lung is clear. Answer: ", HALVES, "A", 0.5),
+        ("Finding: effusion. Answer: ", HALVES, "A", 0.5),
+        ("Finding: right. Answer: ", HALVES, "A", 0),
+        ("Finding: midline. Answer: ", HALVES, "A", 0),
+        ("1. Look at the picture. Answer: ", NUMBERS, "B", 0.5),
+        ("Findings: 1. The heart is large. Answer: ", NUMBERS, "B", 0.5),
+        ("Confidence: 4/5. Answer: ", NUMBERS, "B", 0.5),
+        ("Finding: calcification. Answer: ", NUMBERS, "B", 0.5),
+        ("Finding: Five. Answer: ", NUMBERS, "B", 0),
+        # What stands where a finding would.
+        *(
+            (f"{said} ", OPTIONS, "A", 0.5)
+            for said in (
+                "The diagnosis is clear. Answer:",
+                "The diagnosis is as follows: Answer:",
+                "Diagnosis: I choose",
+                "Finding: see below. Answer:",
+                "Finding: unclear. Answer:",
+                "Finding: mass. Answer:",
+            )
+        ),
+        # The same in other words.
+        ("Impression: GBM. Answer: ", TUMOURS, "A", 0.5),
+        ("Impression: glioblastoma. Answer: ", {"A": "GBM", "B": "MS"}, "A", 0.5),
+        ("Finding: MR image. Answer: ", KINDS, "A", 0.5),
+        ("Finding: PET. Answer: ", KINDS, "A", 0),
+        ("Finding: PET. Answer: ", TUMOURS, "B", 0.5),
+        ("Finding: circular. Answer: ", OPTIONS, "A", 0.5),
+        ("Finding: rounded. Answer: ", OPTIONS, "A", 0.5),
+        ("Finding: pneumonia. Answer: ", {"A": "Pneumothorax", "B": "Fracture"}, "A", 0),
+        ("Finding: 明显的圆形肿块. 答案: ", CHINESE, "A", 1),
+        ("Finding: 明显的椭圆形肿块. 答案: ", CHINESE, "B", 1),
+        ("Finding: 明显的椭圆形肿块. 答案: ", CHINESE, "A", 0.5),
+        ("Finding: 椭圆形. 答案: ", CHINESE, "A", 0),
+        ("Finding: 肿块. 答案: ", CHINESE, "A", 0.5),
+    ],
+)
+def test_only_a_short_finding_that_is_surely_another_contradicts(
+    before: str, options: Mapping[str, str], letter: str, expected: float
+) -> None:
     assert words_agree(before, letter, options) == expected
 
 
@@ -109,7 +189,9 @@ def test_it_never_speaks_for_two_options_and_knows_no_letters(before: str, chose
     found = words_agree(before, chosen, options)
     assert found in (0, NO_OPINION, 1)
     if found == 1:
-        assert words_agree(before, other, options) == 0
+        assert words_agree(before, other, options) in (0, NO_OPINION)  # 0 where it is said to be the finding
+    if found == 0:
+        assert "Finding: " in before
     # The same under other letters, whatever their order.
     assert words_agree(before, chosen, dict(reversed(options.items()))) == found
     assert words_agree(before, "Y", {"Y": options[chosen], "X": options[other]}) == found
