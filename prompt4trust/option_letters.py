@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from string import ascii_uppercase
 
 _LABELLED = re.compile(r"[(\[]?([A-Z])\s?([.):\]])(?:\s+|(?<=[):\]]))(\S.*)", re.DOTALL)
+_BEARS = re.compile(r"[(\[]?([A-Za-z])(?:\s?([.):\]])(?:\s+|(?<=[):\]]))|\s+([-–—])\s+)(\S.*)", re.DOTALL)
+"""A text that begins with a letter in any of the ways that are met with: for refusals, which lose no text."""
 _FEWEST_WITH_STOPS = 3
-"""Options from which on "A. x" is a letter: two may be names of species, as A. baumannii and B. fragilis."""
+"""Options from which on "A. X" is taken off as a letter: two may be names of persons or of species."""
+_FEWEST_LETTERS = 2
+"""Options with a letter from which on it is one: a single one may begin so by chance."""
 
 
 def borne_letters(texts: Sequence[str]) -> str | None:
@@ -21,22 +25,74 @@ def borne_letters(texts: Sequence[str]) -> str | None:
         >>> borne_letters(["B: Left", "A: Right"]), borne_letters(["A. baumannii", "B. fragilis"])
         ('BA', None)
     """
-    found = [_LABELLED.fullmatch(text) for text in texts]
-    marks = {each[2] for each in found if each is not None}
-    if not found or None in found or len(marks) > 1:
+    found = _labelled(texts)
+    if found is None:
         return None
-    letters = "".join(each[1] for each in found if each is not None)
-    if sorted(letters) != [*ascii_uppercase[: len(letters)]]:
+    # "A. fumigatus", "B. burgdorferi", "C. difficile" are names, in whatever order.
+    if found[0][2] == "." and (len(found) < _FEWEST_WITH_STOPS or all(each[3][0].islower() for each in found)):
         return None
-    if marks == {"."} and (len(letters) < _FEWEST_WITH_STOPS or _may_be_species(letters, found)):
-        return None
-    return letters
+    return _letters(found)
 
 
-def _may_be_species(letters: str, found: Sequence[re.Match[str] | None]) -> bool:
-    """Whether "B. fragilis", "A. baumannii", "C. difficile" are names, in any order and lower case."""
-    in_order = letters == ascii_uppercase[: len(letters)]
-    return not in_order and all(each[3][0].islower() for each in found if each is not None)
+def line_texts(lines: Sequence[str]) -> list[str] | None:
+    """Take options that stand one a line, each behind its letter: a list of species would hardly be written so.
+
+    Returns:
+        The texts without their letters, or as they are where these are not in order; None where not all lines begin
+        with the first letters of the alphabet, marked alike.
+
+    Example:
+        >>> line_texts(["A. left", "B. right"]), line_texts(["B: Left", "A: Right"]), line_texts(["Left", "Right"])
+        (['left', 'right'], ['B: Left', 'A: Right'], None)
+    """
+    found = _labelled(lines)
+    if found is None:
+        return None
+    in_order = _letters(found) == ascii_uppercase[: len(found)]
+    return [each[3].strip() for each in found] if in_order else [*lines]
+
+
+def _labelled(texts: Sequence[str]) -> list[re.Match[str]] | None:
+    found = [each for text in texts if (each := _LABELLED.fullmatch(text)) is not None]
+    if not found or len(found) < len(texts) or len({each[2] for each in found}) > 1:
+        return None
+    return found if sorted(_letters(found)) == [*ascii_uppercase[: len(found)]] else None
+
+
+def _letters(found: Sequence[re.Match[str]]) -> str:
+    return "".join(each[1] for each in found)
+
+
+def bears_another_letter(options: Mapping[str, str]) -> bool:
+    """Whether an option's text begins with another option's letter, so that an answer by letter could mean either.
+
+    Args:
+        options: Letter -> text.
+
+    Returns:
+        Whether two texts or more begin with different letters, in either case and marked in any way, and one of these
+        is the letter of another option. "B. fragilis" and "B - cell lymphoma" begin with none: they go on in lower
+        case.
+
+    Example:
+        >>> bears_another_letter({"A": "A: Left", "B": "C) Right", "C": "d - Both"})
+        True
+        >>> bears_another_letter({"A": "B. fragilis", "B": "A. baumannii"})
+        False
+    """
+    found = {letter: each for letter, text in options.items() if (each := _borne(text)) is not None}
+    if len(found) < _FEWEST_LETTERS or len({*found.values()}) < len(found):
+        return False
+    return any(borne != letter and borne in options for letter, borne in found.items())
+
+
+def _borne(text: str) -> str | None:
+    found = _BEARS.fullmatch(text)
+    if found is None:
+        return None
+    letter, mark, _, rest = found.groups()
+    is_name = mark in (".", None) and letter.isupper() and rest[0].islower()
+    return None if is_name else letter.upper()
 
 
 def without_letters(texts: Sequence[str]) -> list[str] | None:

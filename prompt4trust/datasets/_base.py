@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from prompt4trust.errors import DatasetError, UnreadablePictureError
-from prompt4trust.option_letters import borne_letters
+from prompt4trust.option_letters import bears_another_letter
 from prompt4trust.picture_files import picture_size
 from prompt4trust.questions import Question
 
@@ -258,10 +258,7 @@ def remarks_on(options: Mapping[str, str], answer: str | None) -> tuple[str, ...
 def _other_letters(row: Row) -> BadRow | None:
     """Find the fault of options that bear each other's letters: an answer by letter could mean either."""
     options = row.question.options
-    letters = borne_letters([*options.values()])
-    if letters is None or letters == "".join(options):
-        return None
-    return letters_out_of_order(row.line, [*options.values()])
+    return letters_out_of_order(row.line, [*options.values()]) if bears_another_letter(options) else None
 
 
 def letters_out_of_order(line: int, texts: Sequence[str]) -> BadRow:

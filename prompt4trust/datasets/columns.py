@@ -34,7 +34,7 @@ ROLES = ("question", "options", "answer", "image", "id", "group")
 """Meanings that a column can have."""
 _SEVERAL = ("options", "group")
 _WHOLE = re.compile(r"(\d+)\.0")
-"""A whole number in a column with gaps, as pandas writes it."""
+"""A whole number in a column with gaps, as pandas writes it; an open question's answer may be a measure, and stays."""
 
 
 def parse_columns(text: str) -> dict[str, str]:
@@ -197,7 +197,7 @@ class _Table:
         if isinstance(answer, list | dict | bool):
             return BadRow(entry.line, "the answer is neither a text nor a number", repr(answer))
         said = plain_text(answer)
-        if (whole := _WHOLE.fullmatch(said)) and said not in options.values():
+        if options and (whole := _WHOLE.fullmatch(said)) and said not in options.values():
             said = whole[1]
         picture: Path | None = None
         if "image" in self.columns:

@@ -95,12 +95,15 @@ def is_pmc_vqa(fields: Iterable[str]) -> bool:
 def pmc_vqa_rows(path: Path, folder: Path) -> tuple[str, Iterator[Row | BadRow]]:
     """Read the rows of a file whose pictures lie in a folder, and what they are counted in."""
     found = entries(path)
-    if found.header:
+    is_checked = bool(found.header)
+    if is_checked:
         _check_columns(path, found.header)
 
     def make(entry: Entry) -> Row | BadRow:
-        if not found.header:
+        nonlocal is_checked
+        if not is_checked:  # an object behind the first that lacks a field is a fault of its own row
             _check_columns(path, entry.values)
+            is_checked = True
         return _row(entry, folder)
 
     return found.unit, numbered_rows(found.rows, make)

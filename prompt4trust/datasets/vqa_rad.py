@@ -41,8 +41,9 @@ def vqa_rad_rows(path: Path, images: Path | None) -> tuple[str, Iterator[Row | B
 def _row(entry: Entry, folder: Path, carried: Path) -> Row | BadRow:
     values = entry.values
     text, answer = plain_text(values.get("question")), plain_text(values.get("answer"))
-    image = values.get("image_name") or values.get("image")
-    fields = {"question": text, "answer": answer, "image_name": image}
+    given = [values.get("image_name"), values.get("image")]
+    image = next((each for each in given if plain_text(each) or (each and isinstance(each, bytes | dict | list))), None)
+    fields = {"question": text, "answer": answer, "image_name": image is not None}
     if absent := [name for name, value in fields.items() if not value]:
         return BadRow(entry.line, "missing or empty field", ", ".join(absent))
     kind = plain_text(values.get("answer_type")).casefold()
@@ -53,7 +54,11 @@ def _row(entry: Entry, folder: Path, carried: Path) -> Row | BadRow:
         return picture
     groups = {group: _first(entry, names) for group, names in _GROUPS.items()}
     groups["question_type"] = ", ".join(sorted(filter(None, map(str.strip, groups["question_type"].split(",")))))
-    name = plain_text(values.get("qid")) or plain_text(values.get("id")) or content_id(str(image), text, answer)
+    name = (
+        plain_text(values.get("qid"))
+        or plain_text(values.get("id"))
+        or content_id(plain_text(image) or picture.stem, text, answer)
+    )
     groups["answer_type"] = kind
     if (chosen := as_choice(text, answer, kind, groups["question_type"])) is None:
         return yes_no_or_open(entry.line, name, text, answer, closed=kind == "closed", image=picture, groups=groups)

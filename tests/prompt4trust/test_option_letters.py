@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from prompt4trust.option_letters import borne_letters, without_letters
+from prompt4trust.option_letters import bears_another_letter, borne_letters, line_texts, without_letters
+from prompt4trust.questions import letter_options
 
 
 @pytest.mark.parametrize(
@@ -14,7 +15,7 @@ from prompt4trust.option_letters import borne_letters, without_letters
         (["(B) x", "(A) y"], "BA", None),
         (["[A] x", "[B] y"], "AB", ["x", "y"]),
         (["A) x", "B) y", "C) z"], "ABC", ["x", "y", "z"]),
-        (["A. x", "B. y", "C. z"], "ABC", ["x", "y", "z"]),
+        (["A. X", "B. Y", "C. z"], "ABC", ["X", "Y", "z"]),
         (["C. Left", "A. Right", "B. Both"], "CAB", None),
         (["A:x", "B:y\nz"], "AB", ["x", "y\nz"]),
         # one mark, letters from A on, of all options, in capitals; else they are the options' own words
@@ -30,8 +31,47 @@ from prompt4trust.option_letters import borne_letters, without_letters
         # species
         (["A. baumannii", "B. fragilis"], None, ["A. baumannii", "B. fragilis"]),
         (["B. fragilis", "A. baumannii", "C. difficile"], None, ["B. fragilis", "A. baumannii", "C. difficile"]),
+        (
+            ["A. fumigatus", "B. burgdorferi", "C. difficile"],
+            None,
+            ["A. fumigatus", "B. burgdorferi", "C. difficile"],
+        ),
         ([], None, []),
     ],
 )
 def test_letters(texts: list[str], letters: str | None, bare: list[str] | None) -> None:
     assert (borne_letters(texts), without_letters(texts)) == (letters, bare)
+
+
+@pytest.mark.parametrize(
+    ("texts", "expected"),
+    [
+        (["B: Left", "A: Right"], True),
+        (["A: x", "C: y", "D: z"], True),
+        (["B: x", "C: y"], True),
+        (["b) Left", "a) Right"], True),
+        (["b. left", "a. right"], True),
+        (["B. Left", "A. Right"], True),
+        (["B) Left", "A. Right"], True),
+        (["B - Left", "A – Right"], True),
+        (["A: x", "C: y", "None of these"], True),
+        (["A: x", "B: y"], False),
+        (["(a) x", "B - Y"], False),
+        (["B. fragilis", "A. baumannii"], False),
+        (["B. fragilis", "A. baumannii", "C. difficile"], False),
+        (["B - cell lymphoma", "A - fibre"], False),
+        (["T: x", "N: y"], False),
+        (["Left", "A: Right"], False),  # one alone may begin so by chance
+        (["B: x", "B: y"], False),
+        (["B-cell", "A-fibre"], False),
+        (["B", "A"], False),
+    ],
+)
+def test_letters_of_another_option(texts: list[str], expected: bool) -> None:
+    assert bears_another_letter(letter_options(texts)) is expected
+
+
+def test_lines_lose_their_letters_where_lists_may_hold_species() -> None:
+    assert line_texts(["A. left", "B. right"]) == ["left", "right"]
+    assert line_texts(["B. Left", "A. Right"]) == ["B. Left", "A. Right"]
+    assert line_texts(["A. left", "C. right"]) is None

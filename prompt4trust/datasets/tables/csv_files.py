@@ -6,6 +6,7 @@ import csv
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from prompt4trust.datasets.tables.text_lines import numbered_lines
@@ -17,7 +18,11 @@ _MIN_TELLING = 2
 _LONGEST_CELL = 32 << 20
 """Characters: some sets keep a whole picture in a cell, and the csv module stops at 131 072."""
 
+_TELLING_ROWS = 20
+"""Rows behind the header that are looked at where it has several marks."""
+
 _MARKS = (",", "\t", ";")
+"""Marks between cells, the usual one first."""
 _SAYS_ITS_MARK = re.compile(r"sep=([,;\t])\s*", re.IGNORECASE)
 _QUOTED = re.compile(r'"[^"]*("|$)')
 _MARK_NAMES = {",": "comma", "\t": "tab", ";": "semicolon"}
@@ -33,17 +38,30 @@ class CsvRow:
 
 
 def mark_of(path: Path) -> str:
-    """Find the mark between cells: that of the file's name, of Excel's line `sep=;`, or the header's most frequent one.
+    """Find the mark between cells: that of the file's name, of Excel's line `sep=;`, or the one that parts the cells.
 
-    Where the computer's language writes decimals with a comma, Excel and R's `write.csv2` part cells by semicolons.
+    Where the computer's language writes decimals with a comma, Excel and R's `write.csv2` part cells by semicolons. A
+    title may hold marks, too: of those in the header the one counts that parts most of the next rows into as many
+    cells, of two the more frequent one, and a comma where no row tells.
     """
     if path.suffix.lower() in {".tsv", ".tab"}:
         return "\t"
-    header = next((line for _, line in numbered_lines(path) if line.strip()), "")
+    filled = (line for _, line in numbered_lines(path) if line.strip())
+    header = next(filled, "")
     if said := _SAYS_ITS_MARK.fullmatch(header):
         return said[1]
-    bare = _QUOTED.sub("", header)
-    return max(_MARKS, key=bare.count)
+    counts = {mark: count for mark in _MARKS if (count := _bare(header).count(mark))}
+    if len(counts) < 2:
+        return next(iter(counts), ",")
+    rows = [_bare(row) for row in islice(filled, _TELLING_ROWS)]
+    fitting = {mark: sum(row.count(mark) == count for row in rows) for mark, count in counts.items()}
+    if not any(fitting.values()):
+        return next(iter(counts))
+    return max(counts, key=lambda mark: (fitting[mark], counts[mark]))
+
+
+def _bare(line: str) -> str:
+    return _QUOTED.sub("", line)
 
 
 def mark_name(mark: str) -> str:

@@ -10,7 +10,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from prompt4trust.datasets._base import plain_text
-from prompt4trust.option_letters import borne_letters
+from prompt4trust.option_letters import line_texts
 
 _NAMES = (("label", "text"), ("key", "value"))
 _LONGEST_CELL = 20_000
@@ -24,11 +24,12 @@ def listed(value: object) -> list[str] | None:
             JSON or as Python writes it; or lines that begin with A, B, ...
 
     Returns:
-        The texts, as they are written there; nothing where the cell is empty; None where it holds no list.
+        The texts, as they are written there, lines without their letters; nothing where the cell is empty; None where
+        it holds no list.
 
     Example:
         >>> listed("['Left', 'Right']"), listed("A: Left\nB: Right"), listed("Left or right")
-        (['Left', 'Right'], ['A: Left', 'B: Right'], None)
+        (['Left', 'Right'], ['Left', 'Right'], None)
     """
     if value is None or value == "" or (isinstance(value, float) and math.isnan(value)):
         return []
@@ -37,14 +38,14 @@ def listed(value: object) -> list[str] | None:
     if isinstance(value, dict):
         value = _by_letter(value)
     elif isinstance(value, list | tuple) and value and all(isinstance(each, dict) for each in value):
-        value = _by_letter(_joined(value))
+        value = _by_letter(_joined(value)) or None  # [{}] is no list of options, as [] is one of none
     return [plain_text(each) for each in value] if isinstance(value, list | tuple) else None
 
 
 def _parsed(text: str) -> Any:
     try:
         return json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):  # also a number of more digits than Python reads
         pass
     if text.lstrip()[:1] in ("[", "(", "{") and len(text) <= _LONGEST_CELL:
         try:
@@ -54,7 +55,7 @@ def _parsed(text: str) -> Any:
         except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             pass
     lines = [line.strip() for line in text.splitlines() if line.strip()]
-    return lines if len(lines) > 1 and borne_letters(lines) is not None else None
+    return line_texts(lines) if len(lines) > 1 else None
 
 
 def _joined(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

@@ -162,6 +162,8 @@ def _json(path: Path) -> Entries:
             f"{path}: the JSON breaks off or is wrong at its line {error.lineno}, column {error.colno} ({error.msg}): "
             "one array of questions is expected, or one question a line; was the file copied whole?"
         ) from error
+    except ValueError as error:
+        raise DatasetError(f"{path}: JSON with a number of more digits than are read") from error
     except RecursionError as error:
         raise DatasetError(f"{path}: JSON nested too deeply to hold questions") from error
     if not isinstance(found, list):
@@ -177,7 +179,7 @@ def _json(path: Path) -> Entries:
 def _whole(text: str) -> bool:
     try:
         json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
+    except (ValueError, RecursionError):
         return False
     return True
 
@@ -185,7 +187,7 @@ def _whole(text: str) -> bool:
 def _entry(line: int, text: str) -> Entry | BadRow:
     try:
         value = json.loads(text)
-    except (json.JSONDecodeError, RecursionError) as error:
+    except (ValueError, RecursionError) as error:  # also a number of more digits than Python reads
         fault = f'{error}; one question a line is expected, as an object such as {{"question": ...}}'
         return BadRow(line, "not complete JSON", fault)
     return _named(line, value)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
+from io import TextIOWrapper
 from pathlib import Path
 
 from prompt4trust.errors import DatasetError
@@ -23,8 +24,9 @@ def numbered_lines(path: Path) -> Iterator[tuple[int, str]]:
     try:
         with path.open("rb") as stream:
             encoding = encoding_of(stream.read(2))
-        with path.open(encoding=encoding, newline="") as stream:
-            yield from enumerate(stream, start=1)
+            stream.seek(0)
+            with TextIOWrapper(stream, encoding=encoding, newline="") as text:
+                yield from enumerate(text, start=1)
     except UnicodeDecodeError as error:
         raise DatasetError(f"{path}: {_first_odd_line(path, encoding)}") from error
     except OSError as error:

@@ -19,6 +19,15 @@ from services.common.trace_context import trace_headers
 _SAID_CHARS = 2000
 _BROKEN: Final = 502
 _ERRORS: Final = {str(status): status for status in range(400, 600)}
+_ERRORS_IN_WORDS: Final = {
+    "invalid_request_error": 400,
+    "context_length_exceeded": 400,
+    "content_filter": 400,
+    "invalid_api_key": 401,
+    "authentication_error": 401,
+    "insufficient_quota": 429,
+}
+_RATE_LIMIT: Final = "rate_limit_"
 _HALF_PAIR = re.compile(rb"\\u[dD][89a-fA-F]")  # or a whole one, which is left as it is
 # Nobody can know it who writes a question, so that no text holds it.
 _PICTURE: Final = f"picture {secrets.token_hex(16)}"
@@ -112,10 +121,27 @@ async def _post_once(http: HttpPool, service: str, path: str, body: Mapping[str,
 def _status_of(error: object) -> int:
     """Find the status of an error that came with status 200, as routers between many servers send theirs.
 
-    One that tells none may pass as well as last: it is a broken server's.
+    A number counts before words, and a code, which is closer, before a type. One that tells none may pass as well as
+    last: it is a broken server's.
     """
-    code = error.get("code", error.get("status")) if isinstance(error, dict) else None
-    return _ERRORS.get(str(code), _BROKEN)
+    if not isinstance(error, dict):
+        return _BROKEN
+    told = [error.get(name) for name in ("code", "status", "status_code", "type")]
+    statuses = chain(map(_status_in_number, told), map(_status_in_word, told))
+    return next((status for status in statuses if status is not None), _BROKEN)
+
+
+def _status_in_number(value: object) -> int | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return _ERRORS.get(str(value))
+
+
+def _status_in_word(value: object) -> int | None:
+    if not isinstance(value, str):
+        return None
+    word = value.lower()
+    return 429 if word.startswith(_RATE_LIMIT) else _ERRORS_IN_WORDS.get(word)
 
 
 def _unicode(value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic_core import PydanticCustomError
 
-from prompt4trust.option_letters import borne_letters
+from prompt4trust.option_letters import bears_another_letter
 from prompt4trust.questions import MAX_OPTIONS, MIN_OPTIONS, letter_options
 from prompt4trust.visible_text import deceptive_character, visible
 
@@ -78,8 +78,7 @@ def read_options(value: Any, *, limit: int) -> dict[str, str]:
         if not isinstance(text, str):
             raise _fault("option_type", "every option must be a string")
         lettered[letter] = plain_text(text, what=f"option {letter}", limit=limit)
-    borne = borne_letters([*lettered.values()])
-    if borne is not None and borne != "".join(lettered):
+    if bears_another_letter(lettered):
         # An answer by letter would mean one option to the model and another to whoever reads it.
         message = "the options' texts begin with other letters than theirs: put them in order, or take the letters away"
         raise _fault("option_letter", message)

@@ -27,9 +27,8 @@ def load_json(text: str | bytes) -> Any:
         ValueError: a key is given twice
     """
     check_json_values(text)
-    read = (
-        text if isinstance(text, str) else text.decode("utf-8-sig")
-    )  # a byte order mark says nothing, and some clients send one
+    # A byte order mark says nothing, and some clients send one.
+    read = text if isinstance(text, str) else text.decode("utf-8-sig")
     return json.loads(read, object_pairs_hook=_object, parse_constant=_no_constant)
 
 

@@ -132,7 +132,7 @@ def test_a_number_beyond_the_options_is_refused(tmp_path: Path) -> None:
         answers(path)
 
 
-@pytest.mark.parametrize("listed", ["x;y", {"A": "x", "C": "y"}, {"first": "x", "second": "y"}, 7])
+@pytest.mark.parametrize("listed", ["x;y", {"A": "x", "C": "y"}, {"first": "x", "second": "y"}, 7, [{}], "9" * 5000])
 def test_options_that_are_no_list_are_refused(tmp_path: Path, listed: object) -> None:
     path = lines(tmp_path, {"q": "Which?", "listed": listed, "truth": "A"})
     with pytest.raises(DatasetError, match=r"line 1: the options are no list .listed: a list is expected"):
@@ -147,6 +147,12 @@ def test_a_table_without_options_holds_open_questions(tmp_path: Path) -> None:
         (None, "3", {}),
         (None, None, {}),
     ]
+
+
+def test_open_answers_stay_as_they_are_written(tmp_path: Path) -> None:
+    path = lines(tmp_path, {"q": "How wide?", "truth": "2.0"}, {"q": "How long?", "truth": 2.0})
+    dataset = load_dataset(path, columns={"question": "q", "answer": "truth"})
+    assert [question.open_answer for question in dataset.questions] == ["2.0", "2.0"]
 
 
 def test_a_column_may_have_a_plus_in_its_name(tmp_path: Path) -> None:

@@ -64,9 +64,9 @@ def test_byte_order_mark_quoted_commas_and_line_breaks(tmp_path: Path) -> None:
 
 
 def test_only_the_choices_own_letter_with_a_colon_is_taken_off(tmp_path: Path) -> None:
-    row = "f.png,Which?,A. baumannii,A. baumannii,C: elegans,\u00a0c : x\u200a,D:D: y,A"
+    row = "f.png,Which?,A. baumannii,A. baumannii,E: elegans,\u00a0c : x\u200a,D:D: y,A"
     [question] = read_pmc_vqa(written(tmp_path, row)).questions
-    assert dict(question.options) == {"A": "A. baumannii", "B": "C: elegans", "C": "x", "D": "D: y"}
+    assert dict(question.options) == {"A": "A. baumannii", "B": "E: elegans", "C": "x", "D": "D: y"}
 
 
 def test_later_files_give_the_letter_as_answer(tmp_path: Path) -> None:

@@ -15,6 +15,8 @@ import pytest
 from PIL import Image
 
 from prompt4trust.datasets import DatasetError, load_dataset
+from prompt4trust.datasets._base import content_id
+from prompt4trust.datasets.tables.csv_files import mark_of
 
 FRAME = pd.DataFrame(
     {
@@ -43,6 +45,25 @@ def test_marks_encodings_and_line_ends(tmp_path: Path, mark: str, encoding: str,
     assert read(path) == READ
 
 
+@pytest.mark.parametrize(
+    ("text", "mark"),
+    [
+        ("q,scale 0;1;2;3,a\nWhich?,2,A\n", ","),
+        ("q,scale 0;1;2;3,a\nWhich; what?,2,A\nWhere?,3,B\n", ","),
+        ("Frage, kurz, lang, je;x;y\nWelche?;1,5;2\n", ";"),
+        ("q;x, mm;y\nWhich?;1,5;2\n", ";"),  # both fit
+        ("q,x;y;z\n", ","),
+        ("q\tx, y, z\nWhich?\t1\n", "\t"),
+        ('q,"x;y;z"\nWhich?,1\n', ","),
+        ("q\nWhich?\n", ","),
+    ],
+)
+def test_marks_within_titles_part_no_cells(tmp_path: Path, text: str, mark: str) -> None:
+    path = tmp_path / "mine.csv"
+    path.write_text(text)
+    assert mark_of(path) == mark
+
+
 def test_excels_line_that_names_the_mark(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     text = FRAME.to_csv(sep=";", index=False)
@@ -65,6 +86,17 @@ def test_a_line_of_another_encoding_is_named(tmp_path: Path) -> None:
     path.write_bytes(f"q,a,b,truth\n{rows}Wie groß?,x,y,A\n".encode("cp1252"))
     with pytest.raises(DatasetError, match=r"line 2002 is not UTF-8 .byte 0xdf.: save it as UTF-8 .Excel"):
         read(path)
+
+
+@pytest.mark.parametrize(("begin", "fault"), [("", "line 2: not complete JSON"), ("[\n", "more digits than are read")])
+def test_a_number_of_very_many_digits_is_a_fault_of_its_row(tmp_path: Path, begin: str, fault: str) -> None:
+    path = tmp_path / "mine.jsonl"
+    good, bad = '{"q": "Which?", "a": "x", "b": "y", "truth": "A"}', f'{{"q": "Which?", "a": {"9" * 5000}}}'
+    path.write_text(f"{begin}{good}{',' if begin else ''}\n{bad}\n{']' if begin else ''}")
+    with pytest.raises(DatasetError, match=fault):
+        load_dataset(path, columns=COLUMNS)
+    if not begin:
+        assert len(load_dataset(path, columns=COLUMNS, on_bad="skip").questions) == 1
 
 
 def workbook() -> bytes:
@@ -309,3 +341,31 @@ def test_vqa_rad_with_its_pictures_in_the_table(tmp_path: Path) -> None:
     [question] = load_dataset(tmp_path / "test.parquet").questions
     assert question.image is not None
     assert (question.answer, question.image.read_bytes()) == ("A", picture(7))
+
+
+def test_vqa_rads_pictures_may_be_numbers_and_name_questions_by_their_text(tmp_path: Path) -> None:
+    for name in ("0.png", "a.png"):
+        (tmp_path / name).touch()
+    row = {"question": "Is it large?", "answer": "Yes", "answer_type": "CLOSED", "question_type": "SIZE"}
+    path = rows(tmp_path / "rad.jsonl", {**row, "image_name": 0}, {**row, "image_name": "a.png "}, row)
+    dataset = load_dataset(path, on_bad="skip")
+    assert [question.image and question.image.name for question in dataset.questions] == ["0.png", "a.png"]
+    assert [question.id for question in dataset.questions] == [
+        content_id("0", "Is it large?", "Yes"),
+        content_id("a.png", "Is it large?", "Yes"),
+    ]
+    carried = rows(tmp_path / "in.jsonl", {**row, "image_name": "", "image": {"bytes": None, "path": "a.png"}})
+    [question] = load_dataset(carried).questions
+    assert question.id == content_id("a", "Is it large?", "Yes")
+
+
+def test_an_object_of_pmc_vqa_without_a_field_is_a_bad_row(tmp_path: Path) -> None:
+    (tmp_path / "f.png").touch()
+    row = {"Figure_path": "f.png", "Question": "Seen?", "Choice A": "Heart", "Choice B": "Lung", "Answer_label": "B"}
+    short = {name: value for name, value in row.items() if name != "Choice B"}
+    path = rows(tmp_path / "test.jsonl", row, short, {**row, "Question": "Where?"})
+    assert [question.answer for question in load_dataset(path, on_bad="skip").questions] == ["B", "B"]
+    with pytest.raises(DatasetError, match="line 2: empty choice"):
+        load_dataset(path)
+    with pytest.raises(DatasetError, match="no column choice b"):
+        load_dataset(rows(tmp_path / "short.jsonl", short), on_bad="skip")

@@ -29,6 +29,38 @@ async def test_a_reply_that_is_no_json_object_is_a_transport_error(server: Serve
     assert (caught.value.status, len(server.bodies)) == (200, 1)
 
 
+@pytest.mark.parametrize(
+    ("error", "counts_as"),
+    [
+        ({"code": 429}, 429),
+        ({"code": "503"}, 503),
+        ({"code": 400.0}, 400),
+        ({"code": None, "status": 429}, 429),
+        ({"status_code": 429}, 429),
+        ({"code": 200, "status": "overloaded", "status_code": 529}, 529),
+        ({"code": "context_length_exceeded", "status": 422}, 422),
+        ({"type": "invalid_request_error", "code": "context_length_exceeded"}, 400),
+        ({"type": "invalid_request_error", "param": "seed", "code": None}, 400),
+        ({"type": "invalid_request_error", "code": "invalid_api_key"}, 401),
+        ({"code": "invalid_api_key"}, 401),
+        ({"code": "content_filter"}, 400),
+        ({"type": "authentication_error"}, 401),
+        ({"type": "requests", "code": "rate_limit_exceeded"}, 429),
+        ({"type": "rate_limit_error"}, 429),
+        ({"type": "insufficient_quota"}, 429),
+        ({"type": "server_error", "code": None}, 502),
+        ({"code": True, "status": [400]}, 502),
+        ({"message": "Oh"}, 502),
+        ("Oh", 502),
+    ],
+)
+async def test_an_error_under_status_200_counts_by_what_it_tells(server: Server, error: object, counts_as: int) -> None:
+    server.replies = [JSONResponse({"error": error})]
+    with pytest.raises(TransportError, match=f"which counts as {counts_as}$") as caught:
+        await post(server, replace(QUICK, attempts=1))
+    assert caught.value.status == counts_as
+
+
 async def test_a_connection_that_is_reset_as_it_is_made_is_a_transport_error() -> None:
     """Where a proxy's service has just gone. Of some in a hundred the libraries below say AttributeError."""
     async with FaultProxy(f"http://127.0.0.1:{free_port()}") as proxy, HttpPool(proxy.url) as http:

@@ -177,6 +177,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "option letters are words": {"options": {"one": "a", "two": "b"}},
     "option letters twice": {"options": {"a": "a", "A": "b"}},
     "options bear each other's letters": {"options": ["B: Round", "A: Oval"]},
+    "options bear letters with a gap": {"options": ["A: Round", "C: Oval", "D: Square"]},
     "options by letter bear other letters": {"options": {"A": "(C) a", "B": "(A) b", "C": "(B) c"}},
     "unknown method": {"method": "magic"},
     "method is no text": {"method": 1},
