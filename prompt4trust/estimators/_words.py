@@ -33,6 +33,8 @@ _FINDING: Final = re.compile(
 """A finding that is said to be one: "Finding: Round.", '"finding": "Round"', "the diagnosis is cyst"."""
 _LONGEST: Final = 2_000
 """Characters before a letter that are read, the last ones: as many as `normalised` brings to one spelling."""
+_MOST: Final = 4
+"""Different findings that are compared: more are a report, and each costs the time of all options."""
 _LONGER: Final = 1
 """Words by which a finding may be longer than the longest option: a longer one is a description."""
 _NO_FINDINGS: Final = frozenset(["yes", "no", "true", "false", "all", "both", "other", "normal", "abnormal"])
@@ -125,12 +127,13 @@ def words_agree(before: str, letter: str, options: Mapping[str, str]) -> float:
         return NO_OPINION
     if named == [letter]:
         return 1.0
+    findings = {(at["said"], at["label"].endswith("s")) for at in _FINDING.finditer(said)}
+    if len(findings) > _MOST:
+        return NO_OPINION
     found = {
         # "Findings: 1. Heart: ..." is a list.
-        NO_OPINION
-        if at["label"].endswith("s") and at["said"].isdigit()
-        else _agrees(at["said"], letter, options, texts)
-        for at in _FINDING.finditer(said)
+        NO_OPINION if is_plural and text.isdigit() else _agrees(text, letter, options, texts)
+        for text, is_plural in findings
     }
     return found.pop() if len(found) == 1 else NO_OPINION
 
@@ -164,7 +167,8 @@ def _is_rival(
     others = {" ".join(text) for text in texts.values()}
     if says_none(options[letter]) or not _NO_FINDINGS.isdisjoint(others) or not _SAYS_NOTHING.isdisjoint(seen):
         return False
-    if _NO_BLANKS.search(finding) or " ".join(seen).upper() in options:
+    is_letter = len(seen) == 1 and len(seen[0]) == 1 and seen[0].isalpha()
+    if is_letter or _NO_BLANKS.search(finding):
         return False
     if not _HALVES.isdisjoint(others) and _SIDES.isdisjoint(seen):
         return False

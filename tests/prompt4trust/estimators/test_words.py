@@ -59,6 +59,7 @@ def test_other_words_for_an_option_name_it(says: str, options: Mapping[str, str]
         ("The answer is ", "A", OPTIONS, 0.5),
         ("Finding: . The answer is ", "A", OPTIONS, 0.5),
         ("Finding: C. The answer is ", "A", OPTIONS, 0.5),
+        ("Finding: x. The answer is ", "A", OPTIONS, 0.5),
         ("Let me look at the margin. The best option is ", "A", OPTIONS, 0.5),
         ("Finding: a dense mass with an irregular margin. The answer is ", "A", OPTIONS, 0.5),  # a description
         # Several are said, or one is set aside.
@@ -118,6 +119,9 @@ def test_what_is_said_before_the_letter(before: str, letter: str, options: Mappi
         ("Heart size is normal. Answer: ", CHEST, "A", 0.5),
         ("Findings: Opacity. Impression: Effusion. Answer: ", CHEST, "A", 1),
         ("Impression: Cardiomegaly. Answer: ", CHEST, "A", 0),
+        ("Impression: Fracture. " * 9 + "Answer: ", CHEST, "A", 0.5),  # that one question allows a normal picture
+        ("Finding: Stellate. " * 9 + "Answer: ", OPTIONS, "A", 0),
+        ("".join(f"Finding: Stellate {each}. " for each in "abcde") + "Answer: ", OPTIONS, "A", 0.5),
         # What other options are not.
         *(
             (f"{said} Answer: ", OPTIONS, "B", 0.5)
