@@ -269,6 +269,25 @@ def test_a_live_calibrator_is_named_for_its_pair_and_the_policy_stays(registry: 
     assert registry.active.policy() == "policy-2"
 
 
+def test_what_a_newer_version_ships_takes_not_the_place_of_one_made_live(tmp_path: Path) -> None:
+    shipped, registry = Registry(tmp_path / "shipped"), Registry(tmp_path / "registry")
+    for each, where in (artifact("older"), registry), (artifact("newer", day=2), shipped):
+        where.calibrators.publish(each)
+    key = artifact("older").key
+
+    def live() -> str | None:
+        found = live_calibrator(registry.calibrators.load_all(), key, registry.active.calibrators())
+        return None if found is None else found.name
+
+    registry.activate_calibrator("older")
+    registry.seed_artifacts(shipped.root)
+    assert live() == "older"
+    registry.activate_calibrator("newer")
+    assert live() == "newer"
+    registry.activate_calibrator("older")  # and back
+    assert live() == "older"
+
+
 def test_what_is_no_calibrator_cannot_be_made_live(registry: Registry) -> None:
     with pytest.raises(RegistryError, match="there is no calibrator 'absent'"):
         registry.activate_calibrator("absent")
