@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import dataclasses
+import functools
+import inspect
 import random
 import socket
 import threading
@@ -127,6 +129,7 @@ def share_routes(patch: pytest.MonkeyPatch) -> None:
     """
     original = fastapi.routing._EffectiveRouteContext.from_api_route
 
+    @functools.wraps(original)
     def shared(_: type[Any], *, original_route: Any, include_context: Any) -> Any:
         context = dataclasses.replace(include_context, dependency_overrides_provider=None)
         made: list[tuple[Any, Any]] = original_route.__dict__.setdefault(_SHARED, [])
@@ -138,3 +141,13 @@ def share_routes(patch: pytest.MonkeyPatch) -> None:
         return found
 
     patch.setattr(fastapi.routing._EffectiveRouteContext, "from_api_route", classmethod(shared))
+
+
+def read_routes_anew(patch: pytest.MonkeyPatch) -> None:
+    """Have FastAPI read each route for each application again, as it does where nothing is patched.
+
+    Args:
+        patch: Where what `share_routes` did is undone until.
+    """
+    shared = fastapi.routing._EffectiveRouteContext.from_api_route
+    patch.setattr(fastapi.routing._EffectiveRouteContext, "from_api_route", inspect.unwrap(shared))

@@ -14,6 +14,7 @@ from PIL import Image
 
 from prompt4trust.datasets import DatasetError, OnBad, load_dataset, read_pmc_vqa
 from prompt4trust.datasets.phantoms import generate
+from prompt4trust.datasets.tables import csv_files
 
 HEADER = "Figure_path,Question,Answer,Choice A,Choice B,Choice C,Choice D,Answer_label"
 ROW = "f.png,What is seen?, B:Lung , A:Heart , B:Lung ,C: Liver,D:Brain,B"
@@ -163,6 +164,24 @@ def test_no_pmc_vqa_file(tmp_path: Path) -> None:
     latin.write_bytes(HEADER.encode() + b"\nf.png,caf\xe9,,,,,,\n")
     with pytest.raises(DatasetError, match=r"line 2 is not UTF-8 .byte 0xe9.: save it as UTF-8"):
         read_pmc_vqa(latin)
+
+
+def test_an_overlong_cell_is_refused_whatever_the_limit_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    allowed = csv.field_size_limit()
+    # Cells may be as long as pictures, and a test would be as slow: the rule is tried at a shorter limit.
+    assert csv_files._LONGEST_CELL == 32 << 20
+    monkeypatch.setattr(csv_files, "_LONGEST_CELL", 200_000)
+    try:
+        csv.field_size_limit(1)
+        longest = "x" * 200_000
+        [question] = read_pmc_vqa(written(tmp_path, f"f.png,{longest},x,w,x,y,z,B")).questions
+        assert question.text == longest
+        with pytest.raises(
+            DatasetError, match=r"line 3: not readable as CSV \(field larger than field limit \(200000\)\)"
+        ):
+            read_pmc_vqa(written(tmp_path, ROW, f"f.png,{longest}x,x,w,x,y,z,B"), on_bad="skip")
+    finally:
+        csv.field_size_limit(allowed)
 
 
 @pytest.mark.parametrize("on_bad", ["error", "skip"])
