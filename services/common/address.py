@@ -13,15 +13,26 @@ def check_http_address(url: str) -> str:
     """Give an address back that a service can be asked at.
 
     Raises:
-        ValueError: If it is none of http or https, or names no host: it would be found out by the first question.
+        ValueError: If it is none of http or https, names no host, has a port that is none, blanks, or a query or a
+            fragment, behind which no path can be put: it would be found out by the first question.
 
     Example:
         >>> check_http_address("http://127.0.0.1:8082/v1")
         'http://127.0.0.1:8082/v1'
     """
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or (parts.port or 0) < 0:
+    if any(sign.isspace() or sign < " " for sign in url):
+        raise ValueError("an address has no blanks")
+    try:
+        parts = urlsplit(url)
+        is_port = parts.port != 0  # raises ValueError where it is no number, or one too large
+    except ValueError:
+        is_port = False
+    if not is_port:
+        raise ValueError("an address has a host and a port from 1 to 65535, such as 127.0.0.1:8082")
+    if parts.scheme not in ("http", "https") or not parts.hostname:
         raise ValueError("an address begins with http:// or https://, such as http://127.0.0.1:8082/v1")
+    if "?" in url or "#" in url:
+        raise ValueError("an address ends with its path, such as http://127.0.0.1:8082/v1, without ? or #")
     return url
 
 

@@ -173,7 +173,19 @@ class _YamlSource(YamlConfigSettingsSource):
     """A section of a YAML file, read by libyaml: the reader in Python takes a sixth of a gateway's start."""
 
     def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
-        return yaml.load(file_path.read_text(encoding="utf-8"), Loader=CSafeLoader) or {}
+        found: dict[str, Any] = read_yaml(file_path)
+        return found
+
+
+def read_yaml(path: Path | Traversable) -> Any:
+    """Read a YAML file, whatever it holds; an empty one as an empty object.
+
+    Raises:
+        OSError: If it cannot be read.
+        UnicodeDecodeError: If it is not UTF-8.
+        yaml.YAMLError: If it is not YAML.
+    """
+    return yaml.load(path.read_text(encoding="utf-8"), Loader=CSafeLoader) or {}
 
 
 def config_file() -> Path:

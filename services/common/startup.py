@@ -6,21 +6,24 @@ import difflib
 import os
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, NoReturn, TypeVar
 
 import yaml
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
-from services.common.settings import ServiceSettings, config_file
+from services.common.settings import SECRETS_VARIABLE, ServiceSettings, config_file, read_yaml
 
 STATUS: Final = 2
 
 Settings = TypeVar("Settings", bound=ServiceSettings)
 
-# Kubernetes gives each container the addresses of services beside it, which are named as settings are.
+# Kubernetes gives each container the addresses of services beside it, which are named as settings are; a plain
+# ..._PORT, which may as well be a misspelt setting, is told by the ..._SERVICE_HOST beside it.
 _OF_KUBERNETES: Final = re.compile(r"(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_\d+_\w+)")
+_RENAMED: Final[Mapping[str, str]] = {"TRUSTVQA_GATEWAY_LOGPROBS_PAUSE_S": "TRUSTVQA_GATEWAY_REFUSAL_PAUSE_S"}
+"""Variables of earlier versions, and what they are called now."""
 _OF_CLIENTS: Final = frozenset({"TRUSTVQA_TRAINER_URL"})
 """Variables that programs read which ask a service, perhaps started from the same shell."""
 _FIELD: Final = re.compile(r'field "(\w+)"')
@@ -30,30 +33,52 @@ def read_settings(kind: type[Settings], given: Mapping[str, Any] | None = None) 
     """Read a service's settings, or end the process with status 2; the message says what to correct.
 
     A variable of no setting ends it as well: a misspelt bound would otherwise be left at its default without a word.
+    Settings that are a part of their section pass others over.
 
     Args:
         kind: The service's settings.
         given: Values over all others.
     """
+    reads_all = kind.model_config.get("extra") != "ignore"
+    if reads_all and (unknown := unknown_variables(kind, os.environ)):
+        _end(["there are variables of no setting, and a misspelt one would be without effect:", *unknown])
+    if (fault := _fault_of_file(kind)) is not None:
+        _end([fault])
     try:
-        if unknown := unknown_variables(kind, os.environ):
-            _end(["there are variables of no setting, and a misspelt one would be without effect:", *unknown])
         return kind(**(given or {}))
     except ValidationError as error:
         _end(["settings that cannot be used:", *_faults(kind, error)])
     except SettingsError as error:
         found = _FIELD.search(str(error))
         place = _variable(kind, found[1]) if found else str(error)
+        if isinstance(error.__cause__, UnicodeDecodeError):
+            _end([f"{place}: the file that holds it ({SECRETS_VARIABLE}) is not UTF-8: save it as that"])
         _end([f'{place}: lists and objects are written as JSON, such as ["a", "b"]'])
-    except KeyError:
-        _end([f"{config_file()} has no section {kind.service!r}: is it misspelt there?"])
-    except yaml.YAMLError as error:
-        fault = " ".join(str(error).split())
-        _end([f"{config_file()} is not YAML: {fault} (lines are indented by spaces, not by tabs)"])
-    except UnicodeDecodeError:
-        _end([f"{config_file()} is not UTF-8: save it as that"])
     except OSError as error:
         _end([str(error)])
+
+
+def _fault_of_file(kind: type[ServiceSettings]) -> str | None:
+    """Find what keeps the YAML file from being read; values are looked at with all others."""
+    path = config_file()
+    if not path.is_file():
+        return None  # one that is named and not there is told with the settings
+    try:
+        sections = read_yaml(path)
+    except yaml.YAMLError as error:
+        fault = " ".join(str(error).split())
+        return f"{path} is not YAML: {fault} (lines are indented by spaces, not by tabs)"
+    except UnicodeDecodeError:
+        return f"{path} is not UTF-8: save it as that"
+    except OSError as error:
+        return str(error)
+    if not isinstance(sections, dict):
+        return f"{path} must be names and values: a section a service, and in it its settings"
+    if kind.service not in sections:
+        return f"{path} has no section {kind.service!r}: is it misspelt there?" if kind.needs_section else None
+    if not isinstance(sections[kind.service], dict):
+        return f"{kind.service} ({path}) must be names and values"
+    return None
 
 
 def unknown_variables(kind: type[ServiceSettings], names: Iterable[str]) -> list[str]:
@@ -66,15 +91,23 @@ def unknown_variables(kind: type[ServiceSettings], names: Iterable[str]) -> list
     """
     prefix = _variable(kind, "")
     fields = {field.upper() for field in kind.model_fields}
+    given = {name.upper(): name for name in sorted(names)}
     found = []
-    for name in sorted(names):
-        own = name.upper()
+    for own, name in given.items():
         field = own.removeprefix(prefix)
-        if not own.startswith(prefix) or field in fields or own in _OF_CLIENTS or _OF_KUBERNETES.fullmatch(field):
+        if not own.startswith(prefix) or field in fields or own in _OF_CLIENTS or _is_of_kubernetes(field, own, given):
+            continue
+        if own in _RENAMED:
+            found.append(f"{name} (is called {_RENAMED[own]} now)")
             continue
         near = difflib.get_close_matches(field, fields, n=1)
         found.append(f"{name} (is {_variable(kind, near[0])} meant?)" if near else name)
     return found
+
+
+def _is_of_kubernetes(field: str, name: str, names: Collection[str]) -> bool:
+    beside = f"{name.removesuffix('_PORT')}_SERVICE_HOST"
+    return bool(_OF_KUBERNETES.fullmatch(field)) or (name.endswith("_PORT") and beside in names)
 
 
 def _faults(kind: type[ServiceSettings], error: ValidationError) -> Iterable[str]:

@@ -104,7 +104,8 @@ class Gateway:
             else:
                 detail = f"status {reply.status}"
                 # It may take the name all the same, as servers do that know a model by several.
-                if path == _MODELS and not lists_model(reply, self.settings.downstream_model):
+                is_list = path == _MODELS and reply.status == _OK
+                if is_list and not lists_model(reply, self.settings.downstream_model):
                     detail += f", but it does not list the model {self.settings.downstream_model}"
                 found[name] = Dependency(ok=reply.status == _OK, required=required, detail=detail)
 

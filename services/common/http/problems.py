@@ -83,14 +83,17 @@ def install_problem_handlers(app: FastAPI, methods_of: Callable[[str], Iterable[
     Call this before adding the tracing middleware, which then sees (counts, marks with the id) every reply.
     """
 
+    async def on_http_exception(request: Request, error: Exception) -> JSONResponse:
+        return _http_problem(request, error, is_openais=bool(methods_of(_OPENAIS)))
+
     async def on_wrong_method(request: Request, error: Exception) -> JSONResponse:
-        response = await _on_http_exception(request, error)
+        response = await on_http_exception(request, error)
         # The router names the methods of the first route of that path alone.
         response.headers["Allow"] = ", ".join(sorted(methods_of(request.url.path)))
         return response
 
     app.add_exception_handler(Problem, _on_problem)
-    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(HTTPException, on_http_exception)
     app.add_exception_handler(HTTPStatus.METHOD_NOT_ALLOWED, on_wrong_method)
     app.add_exception_handler(RequestValidationError, _on_validation_error)
     app.add_middleware(UnforeseenErrors)
@@ -159,11 +162,13 @@ async def _on_problem(request: Request, error: Exception) -> JSONResponse:
     return error.response(request_id_of(request))
 
 
-async def _on_http_exception(request: Request, error: Exception) -> JSONResponse:
+def _http_problem(request: Request, error: Exception, *, is_openais: bool) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - registered for this type alone
     phrase = HTTPStatus(error.status_code).phrase
     # Starlette's own words for a path that no route has are the phrase alone.
-    detail = _NO_SUCH_PATH if (error.status_code, error.detail) == (404, phrase) else str(error.detail)
+    detail = str(error.detail)
+    if (error.status_code, detail) == (404, phrase):
+        detail = _NO_SUCH_PATH + ("; OpenAI's begin with /v1." if is_openais else ".")
     response = Problem(error.status_code, phrase.lower().replace(" ", "-").replace("'", ""), detail).response(
         request_id_of(request)
     )
@@ -176,7 +181,8 @@ async def _on_validation_error(request: Request, error: Exception) -> JSONRespon
     return invalid_request(error).response(request_id_of(request))
 
 
-_NO_SUCH_PATH: Final = "This service has no such path: /docs shows those that it has; OpenAI's begin with /v1."
+_NO_SUCH_PATH: Final = "This service has no such path: /docs shows those that it has"
+_OPENAIS: Final = "/v1/chat/completions"
 _PLAIN_WORDS: Final = {"extra_forbidden": "is not a field of this request", "missing": "is missing"}
 """Words for a fault in place of pydantic's, which do not name what they speak of."""
 

@@ -1,7 +1,8 @@
 """Looks after the records' tables: python -m services.gateway.records upgrade, or check.
 
 Reads the gateway's settings from where the gateway does. Ends with status 0 when the tables are what this version of
-the software works with, 1 when the database cannot be reached, 2 when a newer version has used it, 3 when `check` finds
+the software works with, 1 when the database cannot be reached, 2 when a newer version has used it or
+settings cannot be used, 3 when `check` finds
 that they are older.
 
 `hash` reads a text or a picture's file from standard input and prints the hash that records keep of it, behind the name
@@ -17,6 +18,7 @@ import sys
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from services.common.startup import read_settings
 from services.gateway.database_url import database_url
 from services.gateway.records.connection.database import Database
 from services.gateway.records.connection.hash_key import find_hash_key, secret_file
@@ -88,10 +90,11 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m services.gateway.records", description=__doc__)
     parser.add_argument("action", choices=ACTIONS)
     chosen = parser.parse_args()
+    settings = read_settings(GatewaySettings)
     if chosen.action == "hash":
-        doing = hash_of(sys.stdin.buffer.read(), GatewaySettings())
+        doing = hash_of(sys.stdin.buffer.read(), settings)
     else:
-        doing = look_after(GatewaySettings(), upgrades=chosen.action == "upgrade")
+        doing = look_after(settings, upgrades=chosen.action == "upgrade")
     status, said = asyncio.run(doing)
     (sys.stderr if status else sys.stdout).write(f"{said}\n")
     return status

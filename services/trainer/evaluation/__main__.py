@@ -1,6 +1,7 @@
 """Execute a prepared evaluation: python -m services.trainer.evaluation FOLDER.
 
-Exit status: 0 done, 1 failed (the reason is on stderr and in progress.json), 130 stopped by SIGTERM or SIGINT.
+Exit status: 0 done, 1 failed (the reason is on stderr and in progress.json), 2 settings that cannot be used,
+130 stopped by SIGTERM or SIGINT.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import stamina.instrumentation
 
+from services.common.startup import read_settings
 from services.trainer.errors import EvaluationFailedError, EvaluationStoppedError
 from services.trainer.evaluation.execute import execute
 from services.trainer.model_settings import ModelSettings
@@ -21,7 +23,7 @@ def main(folder: Path) -> int:
     stamina.instrumentation.set_on_retry_hooks([])  # what fails for good is counted and reported
     try:
         with stop_on_signals() as stop:
-            execute(folder, keys=ModelSettings().keys, stop=stop)
+            execute(folder, keys=read_settings(ModelSettings).keys, stop=stop)
     except EvaluationFailedError as error:
         sys.stderr.write(f"error: {error}\n")
         return 1

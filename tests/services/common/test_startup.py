@@ -10,6 +10,8 @@ from pydantic import Field
 from services.common.address import HttpAddress
 from services.common.settings import ServiceSettings
 from services.common.startup import read_settings, unknown_variables
+from services.gateway.settings import GatewaySettings
+from services.trainer.model_settings import ModelSettings
 
 
 class DemoSettings(ServiceSettings, service="demo"):
@@ -59,6 +61,23 @@ def test_variables_of_others_are_passed_over() -> None:
     assert unknown_variables(DemoSettings, ["TRUSTVQA_DEMO_ZZZ"]) == ["TRUSTVQA_DEMO_ZZZ"]
 
 
+def test_kubernetes_ports_of_services_beside_it_are_passed_over() -> None:
+    of_canary = ["TRUSTVQA_DEMO_CANARY_SERVICE_HOST", "TRUSTVQA_DEMO_CANARY_SERVICE_PORT", "TRUSTVQA_DEMO_CANARY_PORT"]
+    assert unknown_variables(DemoSettings, of_canary) == []
+    assert unknown_variables(DemoSettings, of_canary[1:]) == ["TRUSTVQA_DEMO_CANARY_PORT"]
+
+
+def test_a_variable_that_was_renamed_is_told_by_its_new_name() -> None:
+    told = ["TRUSTVQA_GATEWAY_LOGPROBS_PAUSE_S (is called TRUSTVQA_GATEWAY_REFUSAL_PAUSE_S now)"]
+    assert unknown_variables(GatewaySettings, ["TRUSTVQA_GATEWAY_LOGPROBS_PAUSE_S"]) == told
+    assert "refusal_pause_s" in GatewaySettings.model_fields
+
+
+def test_a_part_of_a_section_passes_other_variables_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TRUSTVQA_TRAINER_MAX_RUNS_OF_ANOTHER_KIND", "7")
+    assert read_settings(ModelSettings).top_k == 0
+
+
 @pytest.mark.parametrize(
     ("name", "value", "said"),
     [
@@ -71,7 +90,15 @@ def test_variables_of_others_are_passed_over() -> None:
         ),
         ("MODEL_URL", "localhost:11434", "TRUSTVQA_DEMO_MODEL_URL: an address begins with http:// or https://"),
         ("MODEL_URL", "http:///v1", "TRUSTVQA_DEMO_MODEL_URL: an address begins with http:// or https://"),
-        ("MODEL_URL", "http://host:port/v1", "TRUSTVQA_DEMO_MODEL_URL: Port could not be cast"),
+        ("MODEL_URL", "http://host:port/v1", "TRUSTVQA_DEMO_MODEL_URL: an address has a host and a port from 1"),
+        ("MODEL_URL", "http://host:70000", "TRUSTVQA_DEMO_MODEL_URL: an address has a host and a port from 1"),
+        ("MODEL_URL", "http://host:0", "TRUSTVQA_DEMO_MODEL_URL: an address has a host and a port from 1"),
+        ("MODEL_URL", " http://x:1", "TRUSTVQA_DEMO_MODEL_URL: an address has no blanks"),
+        ("MODEL_URL", "http://x:1\n", "TRUSTVQA_DEMO_MODEL_URL: an address has no blanks"),
+        ("MODEL_URL", "http://x y", "TRUSTVQA_DEMO_MODEL_URL: an address has no blanks"),
+        ("MODEL_URL", "http://x?y=1", "TRUSTVQA_DEMO_MODEL_URL: an address ends with its path"),
+        ("MODEL_URL", "http://x/v1#y", "TRUSTVQA_DEMO_MODEL_URL: an address ends with its path"),
+        ("MODEL_URL", "", "TRUSTVQA_DEMO_MODEL_URL: an address begins with http:// or https://"),
     ],
 )
 def test_a_wrong_value_is_told_by_its_variable(
@@ -89,6 +116,12 @@ def test_a_wrong_value_is_told_by_its_variable(
         ("dmeo:\n  port: 8080\n", "mine.yaml has no section 'demo'"),
         ("demo:\n\tport: 8080\n", "mine.yaml is not YAML: while scanning"),
         ("demo: \xff", "mine.yaml is not UTF-8"),
+        ("- demo\n", "mine.yaml must be names and values"),
+        ("demo\n", "mine.yaml must be names and values"),
+        ("demo: 8080\n", "demo (mine.yaml) must be names and values"),
+        ("demo:\n- port\n", "demo (mine.yaml) must be names and values"),
+        ("demo:\n", "demo (mine.yaml) must be names and values"),
+        ("", "mine.yaml has no section 'demo'"),
     ],
 )
 def test_a_wrong_file_is_told_by_its_place(
@@ -102,3 +135,12 @@ def test_a_wrong_file_is_told_by_its_place(
 def test_a_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setenv("TRUSTVQA_CONFIG", "gone.yaml")
     assert "TRUSTVQA_CONFIG names gone.yaml, which is no file" in refusal(capsys)
+
+
+def test_a_secret_that_is_no_text_is_not_blamed_on_the_file(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "trustvqa_demo_max_risk").write_bytes(b"\xff")
+    monkeypatch.setenv("TRUSTVQA_SECRETS", str(tmp_path))
+    told = "TRUSTVQA_DEMO_MAX_RISK: the file that holds it (TRUSTVQA_SECRETS) is not UTF-8"
+    assert told in refusal(capsys)

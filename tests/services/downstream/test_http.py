@@ -85,6 +85,7 @@ def test_unknown_routes_of_v1_answer_in_openais_envelope_and_others_in_problem_d
     assert reply.json()["error"]["type"] == "invalid_request_error"
     other = httpx.get(f"{server}/nothing")
     assert other.headers["content-type"] == "application/problem+json"
+    assert other.json()["detail"].endswith("; OpenAI's begin with /v1.")
 
 
 @pytest.mark.parametrize(

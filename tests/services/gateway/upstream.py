@@ -71,6 +71,10 @@ class Upstream:
         async def models() -> dict[str, Any]:
             return {"object": "list", "data": [{"id": "model-1", "object": "model"}]}
 
+        @app.get("/locked/v1/models")
+        async def no_models() -> Response:
+            return JSONResponse({"error": "no key", "data": [{"id": "of-others"}]}, status_code=401)
+
         @app.get("/health/ready")
         async def ready() -> dict[str, str]:
             return {"status": "ready"}

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from services.common.engine.parts.__main__ import make_ready
 from services.common.engine.parts.store import PartStore
+from services.common.startup import read_settings
 from services.downstream.settings import DownstreamSettings
 
 
@@ -22,6 +23,6 @@ def make_parts_ready(report: Callable[[str], object]) -> None:
         EngineError: If a package is missing, or holds another file.
         OSError: If the cache cannot be written.
     """
-    settings = DownstreamSettings()
+    settings = read_settings(DownstreamSettings)
     if settings.engine == "transformers":
         make_ready([Path(settings.model_path)], PartStore(settings.parts_directory, report))

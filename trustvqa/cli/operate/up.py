@@ -15,6 +15,7 @@ from rich.console import Console
 
 from services.common.engine.errors import EngineError
 from services.common.settings import CONFIG_VARIABLE, DEFAULT_CONFIG
+from services.common.startup import read_settings
 from services.gateway.settings import GatewaySettings
 from services.gateway.web.slice_samples import SLICES
 from trustvqa.cli.errors import ServiceStartError, fail
@@ -107,7 +108,7 @@ def _greet(console: Console, addresses: Mapping[str, str]) -> None:
         note = "   open it in a browser" if name == "gateway" else ""
         console.print(f"  {name:<11} {address}{note}", highlight=False)
     console.print("\nAsk it something:\n")
-    samples = GatewaySettings().page_samples
+    samples = read_settings(GatewaySettings).page_samples
     console.print(sample_curl(addresses["gateway"], samples), highlight=False, markup=False, soft_wrap=True)
     console.print("\nCtrl-C stops all four.\n")
 

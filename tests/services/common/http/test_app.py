@@ -157,7 +157,8 @@ def test_a_problem_is_a_document_with_its_extensions(http: httpx.Client) -> None
 
 
 def test_framework_errors_are_problems_too(http: httpx.Client) -> None:
-    problem(http.get("/nowhere"), 404, "not-found")
+    lost = problem(http.get("/nowhere"), 404, "not-found")
+    assert lost["detail"] == "This service has no such path: /docs shows those that it has."
     refused = http.delete("/echo")
     problem(refused, 405, "method-not-allowed")
     assert refused.headers["Allow"] == "POST"

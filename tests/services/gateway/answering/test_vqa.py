@@ -222,10 +222,15 @@ def test_a_policy_that_never_answers_or_is_not_there_costs_its_deadline_at_most(
         assert ready["dependencies"]["policy"]["ok"] is False
 
 
-def test_readiness_tells_of_a_model_that_its_server_does_not_list(make_gateway: MakeGateway) -> None:
+def test_readiness_tells_of_a_model_that_its_server_does_not_list(
+    make_gateway: MakeGateway, upstream_server: tuple[Upstream, str]
+) -> None:
     for model, told in (("model-1", "status 200"), ("gpt-5", "status 200, but it does not list the model gpt-5")):
         with make_gateway(downstream_model=model) as url:
             assert httpx.get(f"{url}/health/ready").json()["dependencies"]["downstream"]["detail"] == told
+    # What a server that refuses says beside it is no list.
+    with make_gateway(downstream_url=f"{upstream_server[1]}/locked/v1") as url:
+        assert httpx.get(f"{url}/health/ready").json()["dependencies"]["downstream"]["detail"] == "status 401"
 
 
 def test_a_policy_version_without_a_calibrator_is_not_passed_off_as_calibrated(

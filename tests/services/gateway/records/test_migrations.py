@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 
 from services.gateway.app import create_gateway
 from services.gateway.database_url import database_url
-from services.gateway.records.__main__ import look_after
+from services.gateway.records.__main__ import look_after, main
 from services.gateway.records.connection.database import Database
 from services.gateway.records.errors import RecordsAwayError
 from services.gateway.records.migrations.upgrading import VERSION_TABLE, NewerDatabaseError
@@ -100,6 +100,18 @@ def command(action: str, url: str) -> subprocess.CompletedProcess[str]:
         text=True,
         timeout=120,
     )
+
+
+@pytest.mark.parametrize("action", ["upgrade", "hash"])
+def test_settings_that_cannot_be_used_end_the_command_with_the_variable(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], action: str
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["records", action])
+    monkeypatch.setenv("TRUSTVQA_GATEWAY_MAX_RISK", "abc")
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    assert "TRUSTVQA_GATEWAY_MAX_RISK: Input should be a valid number" in capsys.readouterr().err
 
 
 async def test_tables_are_made_by_the_command_where_gateways_may_not(place: Place, tmp_path: Path) -> None:

@@ -50,6 +50,15 @@ def test_another_engine_s_model_is_not_looked_at(model: Path, monkeypatch: pytes
     make_parts_ready(print)
 
 
+def test_settings_that_cannot_be_used_are_told_by_their_variable(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TRUSTVQA_DOWNSTREAM_PORT", "abc")
+    with pytest.raises(SystemExit):
+        make_parts_ready(print)
+    assert "TRUSTVQA_DOWNSTREAM_PORT: Input should be a valid integer" in capsys.readouterr().err
+
+
 def test_the_miniatures_name_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TRUSTVQA_DOWNSTREAM_REGISTRY", str(tmp_path))
     make_parts_ready(print)
