@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from prompt4trust.verdict.claims.headings import SAY, is_disowned
 from prompt4trust.verdict.plain_text import last_sentence
 from prompt4trust.verdict.words import Place, words_at
 
@@ -12,37 +13,24 @@ _BEFORE = 200
 _SENTENCE_START = re.compile(
     rf"(?<!\b[ei]\.[ge])(?<!\beg)[.!?;](?=\s)|\n|{words_at(Place.OPENS)}|但是?|不过", re.IGNORECASE
 )
-_SAY = (
-    r"(?:ask|sa[iy]|stat|claim|writ|wrot|suggest|want|tell|told|mention|mark|propos|insist|think|thought|believ|argu"
-    r"|read)"
-)
 _NOT_MEANT = re.compile(
     rf"{words_at(Place.AHEAD)}|n['’]t\b|^\W*(?:had|were|should)\b|\be\.g\.|\beg\.?,? "
     r"|\bif\b(?! (?:I (?:had|have|must|were)|forced|pressed))"
-    rf"|{words_at(Place.SPEAKER)}[^.\n]{{0,80}}\b{_SAY}\w*"
+    rf"|{words_at(Place.SPEAKER)}[^.\n]{{0,80}}\b{SAY}\w*"
     r"|\b(?:image|picture|film|scan|overlay)\b[^.\n]{0,40}\b(?:says|reads|states|claims)\b"
-    rf"|\b(?:asked|told|instructed|supposed|order\w*|want\w*|forced|required|made)\b[^.\n]{{0,20}} to {_SAY}"
+    rf"|\b(?:asked|told|instructed|supposed|order\w*|want\w*|forced|required|made)\b[^.\n]{{0,20}} to {SAY}"
     rf"|\b(?:(?<!as an )(?:AI|GPT\S*|ChatGPT|Bard|Claude|Gemini|Llama|algorithm|software|system"
-    rf"|network))\b[^.\n]{{0,40}}\b{_SAY}\w*"
+    rf"|network))\b[^.\n]{{0,40}}\b{SAY}\w*"
     r"|\b(?:AI|GPT\S*|algorithm|software|system|network) answer\w*"
     r"|\b(?:one|many|few|some|most)(?: \w+)? (?:might|could|would|may)\b"
     rf"|(?<!\boptions )(?<!\bchoices ){words_at(Place.LABEL)} ?$|\bopposite of (?:the )?$"
-    rf"|\bwho\b[^.\n]{{0,20}}\b{_SAY}|(?:\w['’]s|s['’]|\b(?:your|his|her|their)) (?:final |own |correct |best )?$"
+    rf"|\bwho\b[^.\n]{{0,20}}\b{SAY}|(?:\w['’]s|s['’]|\b(?:your|his|her|their)) (?:final |own |correct |best )?$"
     r"|(?:错误|不正确|排除|否定)的?$|怀疑|不是|不认为|并非|如果|假如|假设|是否|例如|比如|您问|你问|您说|你说|不能|无法|不确定",
     re.IGNORECASE,
 )
 _UNDER_AN_EXAMPLE = re.compile(
-    r"\b(?:examples?|e\.g\.|for instance|sample|placeholder)\b[^\n]{0,40}:\n[^.\n]{0,24}$", re.IGNORECASE
-)
-# A heading that makes the verdict under it another's or none: "The user wrote:", "Do not answer like this:".
-_HEADED = re.compile(
-    rf"(?:^|\n)[^\n]*(?:(?!(?<=\bmy )(?:report|note)s?\b)(?<!\bthis )(?:{words_at(Place.HEADING)}|\bAI\b)"
-    rf"(?:['’]s)?[^.,;\n]{{0,60}}\b(?:{_SAY}|repl|respon|answer)\w*"
-    r"|\b(?:previous|earlier|old|original|first|initial|other|another)"
-    r" (?:answer|draft|reply|response|verdict|version|model)\w*"
-    r"|\b(?:wrong|incorrect|false|never|suppos\w+|imagine|hypothetical\w*|for instance|example|sample|template"
-    r"|placeholder|draft|(?:do|is|are|was|what) not|not (?:to|my|like)|quot\w+)\b|n['’]t\b)[^\n.!?;]*:\n"
-    r"(?:[^\n:]{1,30}: [^\n]{1,40}\n)?[^.\n]{0,24}$",
+    r"\b(?:examples?|e\.g\.|for instance|sample(?! (?:shows?|suggests?|was|is))|placeholder)\b[^\n]{0,40}:\n"
+    r"[^.\n]{0,24}$",
     re.IGNORECASE,
 )
 # "B (wrong)", "B - MRI (incorrect)"; and not "B, not A".
@@ -68,7 +56,7 @@ _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n|[!?]")
 _SPOKEN_OF = re.compile(
     r"\d ?%?[,)]? (?:is|was|would|should|were|might|can ?not|could)\b"
     r"|\d ?%?, (?:or so |as |at least )?(?:you|he|she|they|(?:the|your|my) \w+|according)\b"
-    rf"(?: {_SAY}\w*| to\b)",
+    rf"(?: {SAY}\w*| to\b)",
     re.IGNORECASE,
 )
 
@@ -88,7 +76,7 @@ def is_meant(text: str, start: int, at: int) -> bool:
     if (
         _NOT_MEANT.search(last_sentence(before, _SENTENCE_START))
         or _UNDER_AN_EXAMPLE.search(before)
-        or _HEADED.search(before)
+        or is_disowned(text, before, at)
         or _REFUSED.match(text, at + 1)
     ):
         return False

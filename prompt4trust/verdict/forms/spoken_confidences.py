@@ -52,6 +52,14 @@ _HINT = re.compile(
     r"|\d (?:conf|cert)|\bif i (?:had|have|were|must)\b|(?:['’]d| would) (?:give|rate|put)\b"
 )
 _IN_PER_CENT = re.compile(rf"{_PER_CENT}\Z", re.IGNORECASE)
+# "If unsure, I lower my confidence to 30": a habit, not the confidence in this answer.
+_SUPPOSED = re.compile(
+    r"(?:^|[.!?;]\s)\W*(?:and |but )?(?:if(?! (?:you|I (?:had|have|must)|forced|pressed|asked)\b)|when(?:ever)?|unless"
+    r"|were it|had|should|in(?! (?:view|light|summary|sum|short|conclusion|total|the end|this|all|my|spite)\b))\b"
+    r"[^.!?;\n]*, (?:and |but )?\Z",
+    _FLAGS,
+)
+_CLAUSE = 120
 
 
 def with_spoken_confidences(text: str) -> str:
@@ -75,5 +83,9 @@ def with_spoken_confidences(text: str) -> str:
 
 
 def _said(found: re.Match[str]) -> str:
-    per_cent = _IN_PER_CENT.search(found[0]) or not found["number"].startswith((".", "0."))
-    return f"{found.groupdict().get('ahead') or ''}\nconfidence: {found['number']}{'%' if per_cent else ''}"
+    """Put the label; a number with no unit gets none, so that the scale decides what it is."""
+    before = found.string[max(found.start() - _CLAUSE, 0) : found.start()]
+    if before.endswith((", ", "and ", "but ")) and _SUPPOSED.search(before):
+        return found[0]
+    ahead, unit = found.groupdict().get("ahead") or "", "%" if _IN_PER_CENT.search(found[0]) else ""
+    return f"{ahead}\nconfidence: {found['number']}{unit}"

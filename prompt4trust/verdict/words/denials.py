@@ -54,7 +54,10 @@ DENIALS: Final[tuple[Row, ...]] = (
     (
         "i (?:can ?not|can['’]t|am unable to|could not|couldn['’]t|did not|didn['’]t|do not|don['’]t) "
         "(?:actually |really |even )?(?:see|view|open|access|load|have|receive|get) (?:any |the |an? "
-        "|this |your )?(?:attached )?(?:images?|pictures?|photos?|films?|scans?|attachments?|files?)",
+        "|this |your )?(?:attached )?(?:images?|pictures?|photos?|films?|scans?|attachments?|files?)"
+        # "... of the lateral view" is a finding.
+        r"(?=\s*(?:[^\w\s'’-]|-\s|\Z)|\s*\n| (?:you|that you|which|attached|here|directly|itself|at all|in (?:this"
+        r"|our|the) (?:chat|conversation|message|prompt)|and|but|so|because|or|to|as|due|since|provided|uploaded)\b)",
         Place.BEHIND,
     ),
     (
@@ -64,7 +67,7 @@ DENIALS: Final[tuple[Row, ...]] = (
     ("if", Place.KEEPS | Place.CELL | Place.SHOWN | Place.CONFIDENCE),
     (
         "i (?:have|had|got|received) no (?:access to (?:the|an?|any) )?(?:images?|pictures?|photos?"
-        "|films?|scans?|attachments?)",
+        r"|films?|scans?|attachments?)(?!['’-]| of\b| from\b)",
         Place.BEHIND,
     ),
     ("imagine", Place.AHEAD),
@@ -104,7 +107,7 @@ DENIALS: Final[tuple[Row, ...]] = (
     ("nobody", Place.AHEAD),
     (
         "no (?:image|picture|photo|scan) (?:was|is|has been) (?:attached|provided|given|uploaded"
-        "|received|visible|included)",
+        r"|received|visible|included)(?! of\b)",
         Place.BEHIND,
     ),
     ("none", Place.CELL | Place.UP_TO_CONFIDENCE | Place.SURE_THAT),

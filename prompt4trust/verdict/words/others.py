@@ -65,7 +65,7 @@ OTHERS: Final[tuple[Row, ...]] = (
     ("least likely(?:[ -]best)?", Place.LABEL),
     ("lecturers?", Place.HEADING | Place.SPEAKER),
     ("mentors?", Place.HEADING | Place.SPEAKER),
-    ("models?", Place.HEADING | Place.SPEAKER),
+    ("models?", Place.SPEAKER),
     ("next(?:[ -]best)?", Place.LABEL),
     ("notes?", Place.HEADING | Place.SPEAKER | Place.CONFIDENCE),
     ("nurses?", Place.HEADING | Place.SPEAKER),

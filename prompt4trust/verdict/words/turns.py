@@ -7,7 +7,7 @@ from typing import Final
 from prompt4trust.verdict.words.places import Place, Row
 
 TURNS: Final[tuple[Row, ...]] = (
-    ("above (?:was|is|values are) (?:an? (?:placeholder|test)|made up|placeholder)", Place.BEHIND),
+    ("above (?:was|is|values are) (?:an? (?:placeholder|test)|made up(?! of)|placeholder)", Place.BEHIND),
     ("actually", Place.BETWEEN | Place.CELL | Place.YES_OR_NO),
     ("actually,? (?:it|the answer|my answer|yes|no)", Place.BEHIND),
     ("actually,? no", Place.AT_ONCE),
@@ -23,7 +23,13 @@ TURNS: Final[tuple[Row, ...]] = (
     ("correct answer", Place.BETWEEN),
     ("corrected", Place.TURNS),
     ("correcting", Place.BETWEEN),
-    ("correction", Place.BETWEEN | Place.BEHIND | Place.TURNS | Place.YES_OR_NO),
+    ("correction", Place.BETWEEN | Place.TURNS | Place.YES_OR_NO),
+    # And not of motion or attenuation.
+    (
+        r"correction(?:(?<![\w-] correction)(?<!-correction)(?! (?:of|for|was|is|factor)\b)"
+        r"|(?<!motion correction)(?<!ation correction)(?<!field correction)(?<!-correction)(?=\s?[:,–—-]))",
+        Place.BEHIND,
+    ),
     ("disagree", Place.OPENS),
     ("disregard (?:that|this|the above)", Place.BEHIND),
     (r"disregard\w*", Place.BETWEEN | Place.CELL),
@@ -37,7 +43,7 @@ TURNS: Final[tuple[Row, ...]] = (
     ("however", Place.OPENS | Place.BETWEEN | Place.SHOWN),
     ("ignore the above", Place.BEHIND),
     ("i (?:made (?:this|that|it|all of (?:this|that)) up|invented (?:this|that|it))", Place.BEHIND),
-    ("i mean [A-Z]", Place.BEHIND),
+    (r"i mean (?:option )?(?-i:[A-Z])(?![\w-])", Place.BEHIND),
     ("i meant", Place.BEHIND),
     (
         "i (?:misread|misinterpreted|misjudged|misunderstood|mislabell?ed|mixed up|confused) (?:it|this"
@@ -46,17 +52,17 @@ TURNS: Final[tuple[Row, ...]] = (
     ),
     ("in fact", Place.BETWEEN),
     ("i (?:no longer (?:believe|think|hold)|(?:do not|don['’]t) (?:stand by|believe) (?:it|this|that))", Place.BEHIND),
+    (r"i(?: now)? (?:lower|raise|reduce|increase|adjust) my confidence (?:down |up )?to \d++", Place.BEHIND),
     ("instead", Place.BETWEEN | Place.TURNS | Place.CELL | Place.YES_OR_NO | Place.SHOWN),
     ("i retract", Place.BEHIND),
-    ("(?:is|are) made up", Place.BEHIND),
+    ("(?:is|are) made up(?! of)", Place.BEHIND),
     ("i should have said", Place.BEHIND),
-    ("(?:is|was) (?:only|just|merely) an? (?:example|sample|placeholder|illustration|template)", Place.BEHIND),
     ("i was wrong", Place.AT_ONCE | Place.BEHIND),
     ("i withdraw", Place.BEHIND),
     ("just kidding", Place.AT_ONCE | Place.BEHIND),
     ("let me (?:redo|start over|try again)", Place.BEHIND),
     ("let['’]s go", Place.TURNS),
-    (r"make (?:that|it) \d++", Place.BEHIND),
+    (r"make(?<!would make) (?:that|it) \d++(?![.,]\d)(?! ?(?:times|fold|x|-|mm|cm)(?![a-z]))", Place.BEHIND),
     ("mean", Place.TURNS),
     ("meant", Place.BETWEEN | Place.TURNS | Place.YES_OR_NO),
     (r"mistake\w*", Place.BETWEEN),
@@ -85,8 +91,9 @@ TURNS: Final[tuple[Row, ...]] = (
     (r"retract\w*", Place.BETWEEN),
     (r"revis\w+", Place.BETWEEN | Place.TURNS),
     (
-        "(?:scrap|forget|cancel|erase|delete|ignore|disregard|discard) (?:that|this|it|the above|what i "
-        "(?:said|wrote)|my (?:last |previous )?(?:answer|reply|response|verdict)|this (?:answer|reply"
+        "(?:scrap|forget|cancel|erase|delete|ignore|disregard|discard)(?<!not forget)(?<!not ignore)(?<!not disregard)"
+        "(?<!['’]t forget)(?<!['’]t ignore)(?<!never forget)(?<!to forget)(?<!to ignore) (?:that|this|it|the above"
+        "|what i (?:said|wrote)|my (?:last |previous )?(?:answer|reply|response|verdict)|this (?:answer|reply"
         "|verdict))",
         Place.BEHIND,
     ),
@@ -103,15 +110,25 @@ TURNS: Final[tuple[Row, ...]] = (
     (r"switch\w*", Place.TURNS),
     ("take back", Place.BEHIND),
     ("take (?:that|it|this) back", Place.BEHIND),
-    ("that(?:['’]s| is| was) (?:wrong|incorrect|not right)", Place.BEHIND),
+    (
+        r"that(?:(?<!\w that)|(?<=\b(?:no|oh) that)|(?<=\b(?:but|and) that)|(?<=think that))(?:['’]s| is| was) (?:wrong"
+        r"|incorrect|not right)(?! ?-| (?:sided|angled)\b)",
+        Place.BEHIND,
+    ),
     (
         "(?:the above|all of (?:this|that)|what i (?:said|wrote)|(?:my|this) (?:answer|reply|response"
         "|verdict)(?: above)?) (?:is|was|are|were) (?:wrong|incorrect|false|not (?:right|correct)"
-        "|invalid|an? (?:mistake|error)|made up)",
+        "|invalid|an? (?:mistake|error)|made up(?! of))",
         Place.BEHIND,
     ),
     ("then again", Place.BETWEEN),
     ("therefore", Place.BETWEEN),
+    (
+        r"(?:this|that|it|above|(?:my|this|the|that) (?:answer|reply|response|verdict)(?: above)?) (?:is|was) (?:only"
+        r"|just|merely) an? (?:example|sample|placeholder|illustration|template)(?=\s*(?:[^\w\s]|\Z)"
+        r"|\s*\n| (?:for|to) | of [^.\n]{0,30}\b(?:form|format|output|answer|reply|response)\b)",
+        Place.BEHIND,
+    ),
     ("this was (?:only |just )?a test", Place.BEHIND),
     (r"updat\w+", Place.BETWEEN | Place.TURNS),
     ("wait", Place.BETWEEN | Place.TURNS | Place.YES_OR_NO),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from string import ascii_uppercase
 
 import pytest
@@ -11,6 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from prompt4trust.verdict import Invalid, Verdict, parse_verdict
+from tests.prompt4trust.verdict.growth import takes_linear_time
 
 FOUR = "ABCD"
 
@@ -242,8 +242,9 @@ def test_agrees_with_the_published_expressions_where_they_read_a_letter_and_a_wh
 
 
 @given(
-    # What would quote the sentence, and Chinese words that announce an answer of their own, which is then left open.
-    st.text(max_size=20).filter(lambda before: not any(each in before for each in ("> ", "选", "答案"))),
+    # What would quote the sentence, Chinese words that announce an answer of their own, which is then left open, and
+    # words that deny or date it ("initial").
+    st.text(max_size=20).filter(lambda before: not re.search(r"> |选|答案|[A-Za-z]{3}", before)),
     st.sampled_from("ABCDabcd"),
     st.sampled_from([" with ", ", ", ". ", " and ", " because it is round; ", "\n"]),
     st.integers(0, 999),
@@ -268,14 +269,8 @@ def test_agrees_with_the_published_expressions_on_the_asked_sentence(
 )
 @pytest.mark.parametrize("head", ["", "answer is", "answer is A confidence", "answer is A confidence 1"])
 def test_a_long_reply_of_anything_is_read_in_linear_time(head: str, unit: str) -> None:
-    text = head + unit * (50_000 // len(unit)) + "confidence"
+    def read(text: str) -> None:
+        parse_verdict(f"{head}{text}confidence", FOUR)
+        parse_verdict(f"{head}{text}confidence", ())
 
-    def seconds() -> float:
-        began = time.process_time()
-        parse_verdict(text, FOUR)
-        parse_verdict(text, ())
-        return time.process_time() - began
-
-    # Reading takes a tenth of a second; what looks at the rest of the text from each place takes two. A machine that
-    # others keep busy is asked twice.
-    assert any(seconds() < 0.6 for _ in range(2))
+    assert takes_linear_time(read, unit, 7_500 // len(unit))
