@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from prompt4trust.verdict import Invalid, Verdict, parse_verdict
-from tests.prompt4trust.verdict.growth import takes_linear_time
+from tests.prompt4trust.growth import takes_linear_time
 
 FOUR = "ABCD"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prompt4trust.verdict import Invalid, Verdict, parse_verdict
-from tests.prompt4trust.verdict.growth import takes_linear_time
+from tests.prompt4trust.growth import takes_linear_time
 
 VERDICTS = ["The answer is B with confidence 80.", "Answer: B\nConfidence: 80", "Confidence: 80\nAnswer: B"]
 

@@ -11,7 +11,7 @@ from tests.prompt4trust.verdict.test_corpus import CORPUS, LATER
 
 EVERY = 29
 """One of so many readable replies is changed in all ways."""
-BEGINS = re.compile(r"[^\w\n]*(?:(?:the|my|final|correct) )*(?:answer|confidence)\b", re.IGNORECASE)
+BEGINS = re.compile(r"[^\w\n{]*(?:(?:the|my|final|correct) )*(?:answer|confidence)\b", re.IGNORECASE)
 REPLIES = [
     (case["reply"], case["reads"][0], each["options"][case.get("options", "chest")])
     for each in (CORPUS, *LATER.values())
@@ -19,7 +19,7 @@ REPLIES = [
     if "reads" in case and not case.keys() & {"question", "scale", "order", "finish_reason"}
 ][::EVERY]
 # Replies that begin with their verdict: reasons may stand between a heading and the verdict, and then it stands, as it
-# does where it is repeated.
+# does where it is repeated. Objects have rules of their own.
 AT_ONCE = [each for each in REPLIES if BEGINS.match(each[0]) and each[0].lower().count("answer") == 1]
 BEHIND = [
     *[

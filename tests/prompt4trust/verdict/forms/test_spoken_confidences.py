@@ -6,7 +6,7 @@ import pytest
 
 from prompt4trust.verdict import Invalid, Verdict, parse_verdict
 from prompt4trust.verdict.forms.spoken_confidences import with_spoken_confidences
-from tests.prompt4trust.verdict.growth import takes_linear_time
+from tests.prompt4trust.growth import takes_linear_time
 
 OPTIONS = {"A": "Drusen", "B": "Exudates", "C": "Haemorrhage"}
 
