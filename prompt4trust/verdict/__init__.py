@@ -20,6 +20,7 @@ from prompt4trust.verdict.forms.shorthand import in_full
 from prompt4trust.verdict.forms.tables import with_labels, without_tables
 from prompt4trust.verdict.guesses import Guess, read_guesses
 from prompt4trust.verdict.json_reply import read_object, without_json
+from prompt4trust.verdict.last.last_reading import last_reading
 from prompt4trust.verdict.outcome import CUT_OFF, DECLINED, Invalid, InvalidReason, Verdict
 from prompt4trust.verdict.own_parser import Asked, OwnParser, load_parser, split_name
 from prompt4trust.verdict.plain_text import (
@@ -118,7 +119,14 @@ def parse_verdict(
     plain = _plain(text, texts, sources)
     if isinstance(plain, Invalid):
         return plain
-    return read(plain, texts, scale=scale, order=order, cut=finish_reason.lower() in CUT_OFF)
+    cut = finish_reason.lower() in CUT_OFF
+    verdict = read(plain, texts, scale=scale, order=order, cut=cut)
+    if isinstance(verdict, Invalid) and verdict.reason in _NOTHING_READ and not cut:
+        return last_reading(plain, texts, scale) or verdict
+    return verdict
+
+
+_NOTHING_READ = frozenset({"no_answer", "no_confidence"})
 
 
 def answers_in(text: str, options: Collection[str]) -> list[str]:
@@ -174,6 +182,7 @@ def _reads_as_a_verdict(source: str, options: Mapping[str, str]) -> bool:
     if not _DIGIT.search(plain):
         return False
     plain = in_english(in_full(plain))
-    return bool(next(stated_confidences(plain, "per-cent"), None)) and not isinstance(
-        claims_of(plain, options, by_text=False), Invalid
-    )
+    claimed = not isinstance(claims_of(plain, options, by_text=False), Invalid)
+    if claimed and next(stated_confidences(plain, "per-cent"), None):
+        return True
+    return last_reading(plain, options, "per-cent") is not None

@@ -51,7 +51,7 @@ CUED_NUMBERS: Final = (
         rf"){{0,12}}(?:{_GAP}|\.{{2,80}}){{0,6}}\s{{0,3}}(?=[\d.<>≥≤≈~★☆⭐百一二三四五六七八九十]|{_NUMERAL})",
     ),
     lower_case(
-        rf"(?:{_ABROAD})(?: (?:von|van|de|del|di|da|em|på|av|zu|à|là|na|ist|is|est|es|è|é|är"
+        rf"(?:{_ABROAD})(?:[은는は이가]|im\b|m\b)?(?: (?:von|van|de|del|di|da|em|på|av|zu|à|là|na|ist|is|est|es|è|é|är"
         rf"|er|on|este|e|dell|al|all|bei|liegt|beträgt|równą|je"
         rf"|jest|düzeyi|seviyesi"
         rf"|skoru|puanı|oranı)\b){{0,2}}(?: ?\(\d{{1,3}} ?[-–] ?\d{{1,3}} ?%?\))?[ :=(\[\"'’”%]{{0,4}}(?=\d)"

@@ -17,7 +17,7 @@ _GAP = r"""[\s_"'“”‘’«»:=(\[{]"""
 _B = r"[^\S\n]"  # a blank of the same line
 _NUMBER = r"(-?(?:\d++(?:\.\d++)?+|\.\d++))"
 _UNIT = r"(\s?(?:%|per ?cent(?![a-z])))?+"
-_ABOUT = r"(?:about|approximately|approx\.?|around|roughly|nearly|estimated at|~|≈|ca\.)"
+_ABOUT = r"(?:maybe|perhaps|about|approximately|approx\.?|around|roughly|nearly|estimated at|~|≈|ca\.)"
 _THING = r"(?:answer|diagnosis|choice|prediction|assessment|selection|finding|conclusion|response|judge?ment)"
 _PAREN_SCALE = (
     r"(?:\s?\(\s?(?:(?:on )?(?:a )?scale (?:of |from )?)?(?:in |out of )?"

@@ -126,7 +126,11 @@ _MARKUP = (
     _BLANKS,
     (re.compile(r"(?: ?\n ?)+"), "\n"),
     (
-        re.compile(r"^[#_\- ]*+((?:final |my )?(?:answer|confidence)(?: level| score)?)[_: ]*+\n", re.I | re.M),
+        re.compile(
+            r"^[#_\- ]*+((?:final |my )?(?:answer|confidence)(?: level| score)?)[_: ]*+\n"
+            r"(?:> ?(?=\W{0,4}\w{1,3} ?%?\W{0,4}(?:\n(?! ?>)|\Z)))?",
+            re.I | re.M,
+        ),
         r"\1: ",
     ),
     (re.compile(r"^ *+#+ ?", re.MULTILINE), ""),

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from prompt4trust.verdict.claims.choices import chosen_letters
 from prompt4trust.verdict.claims.claim import MOST_CLAIMS, Claim
 from prompt4trust.verdict.claims.leading import leading_letter
 from prompt4trust.verdict.claims.letters import claimed_letters, has_too_many
@@ -48,7 +49,7 @@ def read(text: str, options: Mapping[str, str], *, scale: Scale, order: Order, c
     claims = claims_of(text, options)
     if isinstance(claims, Invalid):
         return claims
-    if _OF_READERS.search(text):
+    if _OF_READERS.search(text) or _ASKS_BACK.search(text[-200:]):
         return Invalid("ambiguous")
     stated = _confidences(text, claims, options, scale)
     if len(claims) > MOST_CLAIMS or len(stated) > MOST_STATED:
@@ -103,6 +104,9 @@ def claims_of(text: str, options: Mapping[str, str], *, by_text: bool = True) ->
     for found in (claims_in_sentences(text, options), claims_by_text(text, texts), claims_in_plain_words(text, texts)):
         less_plain = [claim for claim in found if claim.answer not in denied]
         if any(claim.meant for claim in less_plain):
+            chosen = {text[at].upper() for _, at in chosen_letters(text, options)} if by_text else set()
+            if chosen and not chosen <= {claim.answer for claim in less_plain}:
+                return Invalid("ambiguous")
             return [*known, *less_plain]
     return Invalid("no_answer")
 
@@ -115,6 +119,14 @@ _OF_READERS = re.compile(
     r"|clinician|consultant|panellist|panelist|human)(?: ?#?\d| [A-D1-9]| one| two| three)?(?:['’]s (?:answer"
     r"|read|verdict))?(?: ?[:=–—]| - )",
     re.IGNORECASE | re.MULTILINE,
+)
+
+
+# The reply ends by asking the question back: what it has told is somebody's, not its own.
+_ASKS_BACK = re.compile(
+    r"\b(?:what|which)\b[^.!?\n]{0,40}\b(?:do|would|did) you (?:think|say|choose|pick|answer|believe|prefer)\b"
+    r"[^.!?\n]{0,40}\?\W*\Z",
+    re.IGNORECASE,
 )
 
 

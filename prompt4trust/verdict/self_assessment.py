@@ -10,11 +10,13 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final, Literal
 
 from prompt4trust.verdict.certainty_words import CUE, CUED_NUMBERS, LEVELS, OPINION, WORDS, lower_case
 from prompt4trust.verdict.confidences import stated_confidences
 from prompt4trust.verdict.even_text import EvenText
+from prompt4trust.verdict.last.loose_confidences import loose_confidences
 from prompt4trust.verdict.plain_text import without_thoughts
 
 LONGEST: Final = 20_000
@@ -135,7 +137,7 @@ _NEAR: Final = 70
 def _stated(even: EvenText) -> Iterator[Span]:
     """Yield the numbers of what the verdict's parser takes for a confidence, and of a few looser forms."""
     plain = even.lower
-    for stated in stated_confidences(even.plain, "per-cent"):
+    for stated in chain(stated_confidences(even.plain, "per-cent"), loose_confidences(even.plain)):
         # A little beyond its end, so that the rest of a range is not left behind.
         for number in _NUMBER.finditer(plain, stated.at, min(stated.end + 16, len(plain))):
             if number.start() < stated.end:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 
+from prompt4trust.verdict.claims.choices import chosen_letters
 from prompt4trust.verdict.claims.open_answers import open_answers
 from prompt4trust.verdict.confidences import stated_confidences
 from prompt4trust.verdict.forms.languages import in_english
 from prompt4trust.verdict.forms.numerals import in_digits
 from prompt4trust.verdict.forms.shorthand import in_full
+from prompt4trust.verdict.last.loose_confidences import loose_confidences
 from prompt4trust.verdict.outcome import Invalid
 from prompt4trust.verdict.plain_text import without_markup
 from prompt4trust.verdict.reading import claims_of
@@ -50,14 +52,17 @@ def steers(guidance: str, options: Collection[str]) -> bool:
         True
     """
     plain = in_english(in_full(in_digits(without_markup(guidance[:_MOST]))))
-    if next(stated_confidences(plain, "per-cent"), None) is not None:
+    if any(
+        next(found, None) is not None for found in (stated_confidences(plain, "per-cent"), loose_confidences(plain))
+    ):
         return True
     letters = {letter.upper() for letter in options}
     if any(found[1] in letters for found in _TOLD.finditer(plain)):
         return True
     if not letters:
         return False
-    if not isinstance(claims_of(plain, dict.fromkeys(sorted(letters), "")), Invalid):
+    alone = dict.fromkeys(sorted(letters), "")
+    if not isinstance(claims_of(plain, alone), Invalid) or any(chosen_letters(plain, alone)):
         return True
     texts = [text.casefold() for text in options.values()] if isinstance(options, Mapping) else []
     claimed = [claim.answer.casefold() for claim in open_answers(plain) if claim.meant]

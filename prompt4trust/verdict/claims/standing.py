@@ -22,6 +22,7 @@ _NOT_MEANT = re.compile(
     rf"|\b(?:(?<!as an )(?:AI|GPT\S*|ChatGPT|Bard|Claude|Gemini|Llama|algorithm|software|system"
     rf"|network))\b[^.\n]{{0,40}}\b{SAY}\w*"
     r"|\b(?:AI|GPT\S*|algorithm|software|system|network) answer\w*"
+    r"|\b(?:answer|solution|marking|textbook) (?:keys?|sheets?)\b"
     r"|\b(?:one|many|few|some|most)(?: \w+)? (?:might|could|would|may)\b"
     rf"|(?<!\boptions )(?<!\bchoices ){words_at(Place.LABEL)} ?$|\bopposite of (?:the )?$"
     rf"|\bwho\b[^.\n]{{0,20}}\b{SAY}|(?:\w['’]s|s['’]|\b(?:your|his|her|their)) (?:final |own |correct |best )?$"
@@ -56,7 +57,8 @@ _SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n|[!?]")
 _SPOKEN_OF = re.compile(
     r"\d ?%?[,)]? (?:is|was|would|should|were|might|can ?not|could)\b"
     r"|\d ?%?, (?:or so |as |at least )?(?:you|he|she|they|(?:the|your|my) \w+|according)\b"
-    rf"(?: {SAY}\w*| to\b)",
+    rf"(?: {SAY}\w*| to\b)"
+    r"|\d ?%?, (?:says?|said|claims?|writes?|wrote|insists?) (?!I\b)",
     re.IGNORECASE,
 )
 

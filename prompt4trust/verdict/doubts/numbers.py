@@ -66,7 +66,8 @@ _TO_ANOTHER = re.compile(
 )
 # A confidence that is not had: wished, on condition, or of another time.
 _UNREAL = re.compile(
-    r"\b(?:wish|used to be|nowhere near|far from|could (?:be|have)|should be|might be|may be"
+    r"^\W*with (?:contrast|(?:more|better|another|additional|further)\b(?! (?:confidence|certainty)))[^.;\n]{0,40},"
+    r"|\b(?:wish|used to be|nowhere near|far from|could (?:be|have)|should be|might be|may be"
     r"|in (?:past|previous|other|earlier|similar|most|such) \w+)\b"
     r"|\bwith (?:an?|the|more|better|another|additional|contrast)\b.*(?:\bwould\b|['’]d\b)"
     r"|(?:\bwould (?:be|have)\b|['’]d (?:be|have)\b).*\b(?:with (?:an?|the|more|better|another|additional|contrast)"

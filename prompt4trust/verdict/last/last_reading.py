@@ -1,0 +1,161 @@
+"""The last reading: a reply whose words no form knows has a verdict yet if all that it says comes to one letter.
+
+The forms of `prompt4trust.verdict.reading` list the words of a verdict, and each new hand writes it in other ones. This
+reading asks for less of the words and for more of the reply: one letter is chosen in whatever manner, no other is named
+that the reply does not exclude, one number stands beside a word of confidence, and nothing anywhere doubts, supposes,
+quotes, asks or corrects. It is looked for only where the forms read nothing, so it takes no verdict's place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from prompt4trust.verdict.claims.choices import chosen_letters
+from prompt4trust.verdict.claims.letters import claimed_letters
+from prompt4trust.verdict.claims.lone_letters import has_alternatives, stands_alone
+from prompt4trust.verdict.claims.standing import is_meant
+from prompt4trust.verdict.confidences import Scale, stated_confidences
+from prompt4trust.verdict.last.loose_confidences import loose_confidences
+from prompt4trust.verdict.last.manners import is_doubted, is_of_the_image, is_open, without_courtesies
+from prompt4trust.verdict.outcome import Verdict
+from prompt4trust.verdict.plain_text import has_words
+
+_LONGEST = 4_000
+_MOST_CHOICES = 20
+_MENTION = re.compile(r"(?<![A-Za-zÀ-ɏЀ-ӿ0-9'’-])[A-Z](?![A-Za-zÀ-ɏЀ-ӿ0-9])(?!['’-]\w)")
+_SENTENCE_END = re.compile(r"[.!?;](?=\s|$)|\n")
+_IN_SOMETHING_ELSE = re.compile(
+    r" ?(?:that|in|of|about)\b(?! (?:this|it|that)(?: is (?:right|correct))?[.,;)\n]| (?:this|that|my"
+    r"|the) (?:final )?"
+    r"(?:answer|choice|pick|option|diagnosis))",
+    re.IGNORECASE,
+)
+_CALLED_AN_OPTION = re.compile(r"(?:option|choice|answer) \(?$", re.IGNORECASE)
+_BOX = re.compile(
+    r"^[-*• ]{0,3}(?:\[(?P<box>[ xX✓✔]?)\]|(?P<sign>[☑☒✅☐⬜])) ?\(?(?P<letter>[A-Z])\)?(?P<rest>[^\n]*)\n?",
+    re.MULTILINE,
+)
+_EXCLUDED = re.compile(
+    r"exclu|ruled? out|ruling out|scratch|off the table|unlikely|against|\bnot\b|descart|escart|écart|gegen"
+    r"|ausgeschl|ausschl|scart|uitgesl|исключ|wyklucz|vylouč|loại|排除",
+    re.IGNORECASE,
+)
+
+
+def last_reading(text: str, options: Mapping[str, str], scale: Scale) -> Verdict | None:
+    """Read a reply that no form fits by all that it says.
+
+    Args:
+        text: Plain text, which came to its end.
+        options: Letter -> text; "" where it is not known.
+        scale: What a bare number is.
+
+    Returns:
+        The verdict; None where anything in the reply speaks for another letter, another number or none.
+
+    Example:
+        >>> letters = dict.fromkeys("AB", "")
+        >>> last_reading("It has a dural tail, so option B. Certainty of 80%.", letters, "per-cent")
+        Verdict(answer='B', confidence=0.8)
+        >>> last_reading("So option B, I guess. Confidence of 80%.", letters, "per-cent") is None
+        True
+    """
+    if not options or len(text) > _LONGEST:
+        return None
+    said = _without_texts_of_letters(_with_ticked_box(without_courtesies(text), options), options)
+    choices = list(chosen_letters(said, options))
+    letters = {said[at].upper() for _, at in choices}
+    if len(letters) != 1 or len(choices) > _MOST_CHOICES:
+        return None
+    value = _one_confidence(said, scale)
+    if value is None or is_doubted(said, min(start for start, _ in choices)):
+        return None
+    letter = letters.pop()
+    if any(claim.answer != letter or claim.alternatives or not claim.meant for claim in claimed_letters(said, options)):
+        return None
+    if not all(_stands(said, start, at, options) for start, at in choices):
+        return None
+    return Verdict(letter, value) if _excludes_others(said, letter, choices[0][0], options) else None
+
+
+def _one_confidence(text: str, scale: Scale) -> float | None:
+    """Return the one confidence that a text states in whatever manner; None where there is none, or several."""
+    stated = list(stated_confidences(text, scale))
+    loose = list(loose_confidences(text))
+    if any(not any(each.at <= other.end and other.at <= each.end for other in stated) for each in loose) and stated:
+        return None
+    found = stated or loose
+    if len(found) != 1 or found[0].letter:
+        return None
+    sentence = _sentence(text, found[0].end - 1)
+    if _IN_SOMETHING_ELSE.match(text, found[0].end) or is_open(sentence) or is_of_the_image(sentence):
+        return None
+    return found[0].value
+
+
+def _stands(text: str, start: int, at: int, options: Mapping[str, str]) -> bool:
+    """Whether a choice is meant, alone in its sentence, and named with no other option's text."""
+    sentence = _sentence(text, at)
+    said = sentence.casefold()
+    own = options[text[at].upper()].casefold()
+    others = (each.casefold() for letter, each in options.items() if each and letter != text[at].upper())
+    return not (
+        is_open(sentence)
+        or ":" in text[_sentence_start(text, start) : start]
+        or has_alternatives(text, at, options)
+        or not is_meant(text, start, at)
+        or any(has_words(said, other) and other not in own for other in others)
+    )
+
+
+def _excludes_others(text: str, letter: str, at: int, options: Mapping[str, str]) -> bool:
+    """Whether a text names other options' letters only ahead of its choice, and to exclude them."""
+    return all(
+        found.start() < at and _EXCLUDED.search(_sentence(text, found.start())) is not None
+        for found in _MENTION.finditer(text)
+        if found[0] != letter and found[0] in options and not _is_a_word(text, found.start())
+    )
+
+
+def _is_a_word(text: str, at: int) -> bool:
+    """Whether an A or an I is the article or the pronoun; another letter counts even where it begins a name."""
+    return (
+        text[at] in "AI"
+        and text[at + 1 : at + 2] == " "
+        and not stands_alone(text, at)
+        and not _CALLED_AN_OPTION.search(text[max(at - 10, 0) : at])
+    )
+
+
+def _sentence(text: str, at: int) -> str:
+    """Sentence around a place, of at most 300 signs to either side."""
+    end = _SENTENCE_END.search(text, at, at + 300)
+    return text[_sentence_start(text, at) : end.end() if end else at + 300]
+
+
+def _sentence_start(text: str, at: int) -> int:
+    since = max(at - 300, 0)
+    *_, start = [since, *(found.end() for found in _SENTENCE_END.finditer(text, since, at))]
+    return start
+
+
+def _without_texts_of_letters(text: str, options: Mapping[str, str]) -> str:
+    """Take away options' texts that hold a letter of their own ("Lesion A"), which is no option's."""
+    for each in options.values():
+        if _MENTION.search(each) and len(each) > 1:
+            text = text.replace(each, "it")
+    return text
+
+
+def _with_ticked_box(text: str, options: Mapping[str, str]) -> str:
+    """Put boxes beside all options, one of them ticked, as the choice of that one."""
+    boxes = list(_BOX.finditer(text))
+    ticked = [each["letter"] for each in boxes if (each["box"] or each["sign"] or "☐").strip(" ☐⬜")]
+    as_asked = all(
+        each["rest"].strip(" .:)-–—").casefold() in ("", options.get(each["letter"], "").strip(" .").casefold())
+        for each in boxes
+    )
+    if len(ticked) != 1 or not as_asked or sorted(each["letter"] for each in boxes) != sorted(options):
+        return text
+    return text[: boxes[0].start()] + f"My choice: {ticked[0]}.\n" + _BOX.sub("", text[boxes[0].start() :])
