@@ -13,7 +13,7 @@ from collections.abc import Mapping
 
 from prompt4trust.verdict.claims.choices import chosen_letters
 from prompt4trust.verdict.claims.letters import claimed_letters
-from prompt4trust.verdict.claims.lone_letters import has_alternatives, stands_alone
+from prompt4trust.verdict.claims.lone_letters import has_alternatives, own_text, stands_alone
 from prompt4trust.verdict.claims.standing import is_meant
 from prompt4trust.verdict.confidences import Scale, stated_confidences
 from prompt4trust.verdict.last.loose_confidences import loose_confidences
@@ -31,6 +31,30 @@ _IN_SOMETHING_ELSE = re.compile(
     r"(?:answer|choice|pick|option|diagnosis))",
     re.IGNORECASE,
 )
+# Behind a choice stands its end, a reason or the confidence; any other word may take it back: "B as the next one".
+_CHOICE_ENDS = re.compile(
+    r"[)\]\"'”]{0,2}(?: ?\([^()\n]{1,60}\))?(?: here)?(?:\s*(?:[.!;\n，]|$)|[ ,]{0,2}(?:\(|[–—-] "
+    r"|(?:because|since|given"
+    r"|due to|based on|with|and I|and my|at|parce|car|weil|denn|porque|poiché|perché|bo|потому|avec|con|com"
+    r"|mit|med|cu"
+    r"|met|z|s|με)\b|confiden|이며|이고|입니다|です|を|를|بثقة|信心|把握|置信))",
+    re.IGNORECASE,
+)
+# Behind the number stand its end, or the answer that it is of.
+_NUMBER_ENDS = re.compile(
+    r"(?:です|である|입니다|이다| है)?[)\]\"'”]{0,2}(?:\s*(?:[.!;,\n]|$)| (?:on|in|of|about) (?:this|that|it"
+    r"|(?:my|the) (?:answer"
+    r"|choice|pick))\b|,? (?:because|since|given)\b)",
+    re.IGNORECASE,
+)
+# A letter that is a grade or a name of something else is no choice, however it is repeated.
+_OF_ANOTHER_LIST = re.compile(
+    r"\b(?:grade|group|type|stage|slides?|series|panel|figure|class|category|vitamin|hepatitis|level|score)"
+    r"(?: is)?:? \(?$",
+    re.IGNORECASE,
+)
+_HEADED = re.compile(r":\s*\Z")
+_ANSWER_HEADED = re.compile(r"(?:answer|choice|option|verdict|conclusion|impression|assessment)\W*\Z", re.IGNORECASE)
 _CALLED_AN_OPTION = re.compile(r"(?:option|choice|answer) \(?$", re.IGNORECASE)
 _BOX = re.compile(
     r"^[-*• ]{0,3}(?:\[(?P<box>[ xX✓✔]?)\]|(?P<sign>[☑☒✅☐⬜])) ?\(?(?P<letter>[A-Z])\)?(?P<rest>[^\n]*)\n?",
@@ -68,10 +92,10 @@ def last_reading(text: str, options: Mapping[str, str], scale: Scale) -> Verdict
     letters = {said[at].upper() for _, at in choices}
     if len(letters) != 1 or len(choices) > _MOST_CHOICES:
         return None
-    value = _one_confidence(said, scale)
+    letter = letters.pop()
+    value = _one_confidence(said, letter, scale)
     if value is None or is_doubted(said, min(start for start, _ in choices)):
         return None
-    letter = letters.pop()
     if any(claim.answer != letter or claim.alternatives or not claim.meant for claim in claimed_letters(said, options)):
         return None
     if not all(_stands(said, start, at, options) for start, at in choices):
@@ -79,7 +103,7 @@ def last_reading(text: str, options: Mapping[str, str], scale: Scale) -> Verdict
     return Verdict(letter, value) if _excludes_others(said, letter, choices[0][0], options) else None
 
 
-def _one_confidence(text: str, scale: Scale) -> float | None:
+def _one_confidence(text: str, letter: str, scale: Scale) -> float | None:
     """Return the one confidence that a text states in whatever manner; None where there is none, or several."""
     stated = list(stated_confidences(text, scale))
     loose = list(loose_confidences(text))
@@ -89,6 +113,10 @@ def _one_confidence(text: str, scale: Scale) -> float | None:
     if len(found) != 1 or found[0].letter:
         return None
     sentence = _sentence(text, found[0].end - 1)
+    start = _sentence_start(text, found[0].at)
+    ahead = text[start : found[0].at]
+    if not _NUMBER_ENDS.match(text, found[0].end) or (re.search(r"[,:]", ahead) and letter not in ahead):
+        return None
     if _IN_SOMETHING_ELSE.match(text, found[0].end) or is_open(sentence) or is_of_the_image(sentence):
         return None
     return found[0].value
@@ -99,9 +127,12 @@ def _stands(text: str, start: int, at: int, options: Mapping[str, str]) -> bool:
     sentence = _sentence(text, at)
     said = sentence.casefold()
     own = options[text[at].upper()].casefold()
+    ends = at + (own_text(text, at, options) or 1)
     others = (each.casefold() for letter, each in options.items() if each and letter != text[at].upper())
     return not (
         is_open(sentence)
+        or not (_CHOICE_ENDS.match(text, ends) or _CHOICE_ENDS.match(text, at + 1))
+        or (start == _sentence_start(text, at) and _is_under_a_label(text, start))
         or ":" in text[_sentence_start(text, start) : start]
         or has_alternatives(text, at, options)
         or not is_meant(text, start, at)
@@ -111,11 +142,20 @@ def _stands(text: str, start: int, at: int, options: Mapping[str, str]) -> bool:
 
 def _excludes_others(text: str, letter: str, at: int, options: Mapping[str, str]) -> bool:
     """Whether a text names other options' letters only ahead of its choice, and to exclude them."""
+    mentions = list(_MENTION.finditer(text))
+    if any(_OF_ANOTHER_LIST.search(text[max(found.start() - 20, 0) : found.start()]) for found in mentions):
+        return False
     return all(
         found.start() < at and _EXCLUDED.search(_sentence(text, found.start())) is not None
-        for found in _MENTION.finditer(text)
+        for found in mentions
         if found[0] != letter and found[0] in options and not _is_a_word(text, found.start())
     )
+
+
+def _is_under_a_label(text: str, start: int) -> bool:
+    """Whether the line above a choice is a label, and not one of an answer: "Series:"."""
+    above = text[max(start - 60, 0) : start].rstrip()
+    return _HEADED.search(above) is not None and not _ANSWER_HEADED.search(above.rstrip(": "))
 
 
 def _is_a_word(text: str, at: int) -> bool:

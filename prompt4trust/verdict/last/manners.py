@@ -20,7 +20,8 @@ _OTHERS = (
     r"|étudiant\w*|estudiante\w*|student\w*|étudiante|collègue|kolleg\w+|colega|collega|радиолог\w*|заключени\w+"
 )
 _NOT_NOW = (
-    r"previous\w*|prior|earlier|initial\w*|at first|first (?:pass|thought|guess|look|impression)|originally|drafts?"
+    r"previous\w*|prior|earlier|initial\w*|at first|first (?:pass|thought|guess|look|impression)|originally"
+    r"|last (?:year|time|week|month)\w*|pending|undecided|still open|(?<=: )open|to be \w+ed|drafts?"
     r"|examples?|template|format|sample|placeholder|quot\w+|hypothe\w+|imagine|pretend|suppos\w+|assum\w+"
     r"|for instance"
     r"|ejemplo|exemple|esimerk\w+|beispiel|esempio|exemplo|voorbeeld|пример\w*|przykład\w*|například|exempel"
