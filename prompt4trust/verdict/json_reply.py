@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from itertools import islice
 from typing import Any
 
 from prompt4trust.verdict.confidences import Scale
@@ -33,6 +34,8 @@ def read_object(text: str, options: Mapping[str, str], scale: Scale) -> Verdict 
         return None
     if not bare.startswith(("{", "```")) or not isinstance(found, list):
         return None
+    if _is_deep(found):
+        return Invalid("ambiguous")
     if _is_disowned(found):
         return Invalid("ambiguous")
     answers, stated = ([value for name, value in found if name == key] for key in ("answer", "confidence"))
@@ -79,6 +82,9 @@ _CONFIDENCE_KEYS = frozenset(
 )
 _PER_CENT_KEYS = frozenset({"confidence_percent", "confidence_percentage", "confidence_pct"})
 _WRAPPERS = frozenset({"arguments", "parameters", "args", "input", "function", "result", "output", "response"})
+# Besides, what an object may be called that is the reply itself; a reader's, an example's or a draft's is none.
+_OWN_OBJECTS = _WRAPPERS.union(["results", "final", "verdict", "assessment", "conclusion", "data", "json", "vqa"])
+_DEEPEST = 50
 _LARGEST_JSON = 100_000
 _MOST_OBJECTS = 8
 
@@ -108,8 +114,7 @@ def without_json(text: str) -> str | None:
         except (ValueError, RecursionError):
             at += 1
             continue
-        lines = _as_lines(found) if isinstance(found, _Pairs) else ""
-        if lines is None:
+        if _is_deep(found) or (lines := _as_lines(found) if isinstance(found, _Pairs) else "") is None:
             return None
         if lines and (_DISOWNED_BEFORE.search(text[max(at - 120, 0) : at]) or _DISOWNED_BEHIND.match(text, end)):
             return None
@@ -163,6 +168,8 @@ def _as_lines(pairs: _Pairs) -> str | None:
     if len(answers) > 1 or len(stated) > 1:
         return None
     if not answers:
+        if list(islice(_objects_with_answers(pairs), 2)) not in ([], [True]):
+            return None
         wrapped = [value for key, value in pairs if _plain(key) in _WRAPPERS]
         return _as_lines(_unpacked(wrapped[0])) if len(wrapped) == 1 and not stated else ""
     answer, *_ = answers
@@ -227,6 +234,16 @@ def _is_disowned(pairs: list[tuple[str, Any]]) -> bool:
     return False
 
 
+def _is_deep(value: object) -> bool:
+    """Whether more levels stand within each other than anybody writes, and than it is safe to go down."""
+    level = [value]
+    for _ in range(_DEEPEST):
+        level = [inner for each in level if isinstance(each, list | tuple) for inner in each]
+        if not level:
+            return False
+    return True
+
+
 def _unpacked(value: object) -> _Pairs:
     """Take the object out of a wrapper, where tool calls write it as a string, too; an empty one if there is none."""
     if isinstance(value, str):
@@ -234,7 +251,20 @@ def _unpacked(value: object) -> _Pairs:
             value = json.loads(value, object_pairs_hook=_Pairs, parse_float=str, parse_int=str)
         except (ValueError, RecursionError):
             return _Pairs()
-    return value if isinstance(value, _Pairs) else _Pairs()
+    return value if isinstance(value, _Pairs) and not _is_deep(value) else _Pairs()
+
+
+def _objects_with_answers(pairs: _Pairs) -> Iterator[bool]:
+    """Find what stands within an object and names an answer: whether all names on the way to it are the reply's own."""
+    left: list[tuple[bool, Any]] = [(True, pairs)]
+    while left:
+        is_own, value = left.pop()
+        if not isinstance(value, _Pairs):
+            left += [(is_own, inner) for inner in value if isinstance(inner, list)]
+            continue
+        if value is not pairs and any(_names_an_answer(name) for name, _ in value):
+            yield is_own
+        left += [(is_own and _plain(key) in _OWN_OBJECTS, inner) for key, inner in value if isinstance(inner, list)]
 
 
 def _names_an_answer(key: str) -> bool:

@@ -26,7 +26,7 @@ LATER = {
         *("corpus_forms", "corpus_after", "corpus_traps", "corpus_last"),
         *("corpus_unseen", "corpus_neighbours", "corpus_traps_2", "corpus_traps_3"),
         *("corpus_unseen_2", "corpus_neighbours_2", "corpus_unseen_3", "corpus_unseen_4", "corpus_unseen_5"),
-        *("corpus_unseen_6", "corpus_unseen_7"),
+        *("corpus_unseen_6", "corpus_unseen_7", "corpus_unseen_8"),
     )
 }
 TOLD = ("question", "scale", "order", "finish_reason")
@@ -86,5 +86,6 @@ def test_the_later_corpora_hold_what_the_docs_count() -> None:
         "corpus_unseen_5": (279, 63),
         "corpus_unseen_6": (314, 117),
         "corpus_unseen_7": (365, 94),
+        "corpus_unseen_8": (118, 42),
         "corpus_neighbours_2": (224, 28),
     }

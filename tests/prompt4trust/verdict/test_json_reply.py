@@ -140,3 +140,35 @@ def test_an_object_as_python_prints_it_is_read_as_json_is(said: str) -> None:
 
 def test_many_braces_of_such_objects_are_read_in_linear_time() -> None:
     assert isinstance(parse_verdict("{'a': 1, " * 9_000, "ABCD"), Invalid)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        '{"first_reader": {"answer": "A", "confidence": 80}, "second_reader": {"answer": "C", "confidence": 75}}',
+        '{"example_output": {"answer": "A", "confidence": 90}}',
+        '{"radiologist": [{"answer": "A", "confidence": 90}]}',
+        '{"result": {"previous_reader": {"answer": "A", "confidence": 90}}}',
+        '{"result": {"answer": "A", "confidence": 90}, "final": {"answer": "B", "confidence": 60}}',
+    ],
+)
+def test_an_object_within_an_object_is_the_replys_own_by_its_name(reply: str) -> None:
+    assert parse_verdict(reply, OPTIONS) == Invalid("ambiguous")
+
+
+@pytest.mark.parametrize("name", ["result", "final", "vqa", "Verdict"])
+def test_one_that_is_called_so_is_read(name: str) -> None:
+    reply = f'{{"{name}": {{"answer": "B", "confidence": 81}}}}'
+    assert parse_verdict(reply, OPTIONS) == Verdict("B", 0.81)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        '{"a": ' * 900 + '{"answer": "B", "confidence": 80}' + "}" * 900,
+        '{"answer": "B", "confidence": ' + "[" * 900 + "]" * 900 + "}",
+        "Here: " + '{"result": ' * 900 + '{"answer": "B", "confidence": 80}' + "}" * 900,
+    ],
+)
+def test_levels_without_end_are_no_verdict_and_end_no_reading(reply: str) -> None:
+    assert isinstance(parse_verdict(reply, OPTIONS), Invalid)
