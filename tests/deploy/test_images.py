@@ -35,7 +35,7 @@ from services.gateway.settings import GatewaySettings
 
 create_gateway(GatewaySettings())
 shipped = [CalibratorArtifact.load(path) for path in Path("models/calibrators").glob("*.json")]
-signals = {{"reply_probability": np.array([0.6])}}
+signals = {{name: np.array([0.6]) for name in ("reply_probability", "reply_support")}}
 assert shipped and all(0 <= each.calibrator().apply([0.7], signals)[0] <= 1 for each in shipped)
 """
 

@@ -127,7 +127,8 @@ def test_other_addresses_are_never_asked(asking: httpx.Client, client: httpx.Cli
         ({"archive": "file:///etc", **uids}, "image.archive"),
         ({**uids}, "image.archive"),
         ({"archive": f"{pacs}/dicom-web", **uids, "frame": 1}, "image.frame"),
-        ({}, "image.archive"),
+        ({}, '"field":"image"'),
+        ({"url": f"{pacs}/dicom-web{PATH}{INSTANCE}"}, '"field":"image"'),
     ):
         reply = asking.post("/vqa", json=body(image=named))
         assert_problem(reply, 422, "archive-not-allowed" if field is None else "invalid-request")
