@@ -30,12 +30,13 @@ class Absent:
 sys.meta_path.insert(0, Absent())
 import numpy as np
 from prompt4trust.calibration.artifact import CalibratorArtifact
+from prompt4trust.calibration.several_signal import SIGNALS
 from services.gateway.app import create_gateway
 from services.gateway.settings import GatewaySettings
 
 create_gateway(GatewaySettings())
 shipped = [CalibratorArtifact.load(path) for path in Path("models/calibrators").glob("*.json")]
-signals = {{name: np.array([0.6]) for name in ("reply_probability", "reply_support")}}
+signals = {{name: np.array([0.6]) for name in SIGNALS}}
 assert shipped and all(0 <= each.calibrator().apply([0.7], signals)[0] <= 1 for each in shipped)
 """
 
