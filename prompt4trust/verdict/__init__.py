@@ -19,7 +19,8 @@ from prompt4trust.verdict.forms.numerals import in_digits
 from prompt4trust.verdict.forms.shorthand import in_full
 from prompt4trust.verdict.forms.tables import with_labels, without_tables
 from prompt4trust.verdict.guesses import Guess, read_guesses
-from prompt4trust.verdict.json_reply import read_object, without_json
+from prompt4trust.verdict.json_objects import without_json
+from prompt4trust.verdict.json_reply import read_object
 from prompt4trust.verdict.last.last_reading import last_reading
 from prompt4trust.verdict.outcome import CUT_OFF, DECLINED, Invalid, InvalidReason, Verdict
 from prompt4trust.verdict.own_parser import Asked, OwnParser, load_parser, split_name
@@ -182,7 +183,7 @@ def _reads_as_a_verdict(source: str, options: Mapping[str, str]) -> bool:
     if not _DIGIT.search(plain):
         return False
     plain = in_english(in_full(plain))
-    claimed = not isinstance(claims_of(plain, options, by_text=False), Invalid)
-    if claimed and next(stated_confidences(plain, "per-cent"), None):
+    stated = next(stated_confidences(plain, "per-cent"), None)
+    if stated and not isinstance(claims_of(plain, options, by_text=False), Invalid):
         return True
     return last_reading(plain, options, "per-cent") is not None

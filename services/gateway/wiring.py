@@ -326,8 +326,7 @@ def _monitor(
 ) -> Monitor:
     def applied(kind: Kind, key: CalibrationKey) -> Fit | None:
         calibrator = calibrators.content.live(key)
-        guard = guards.known(key, None if calibrator is None else calibrator.artifact)
-        found = calibrator if kind == "calibrator" else guard
+        found = calibrator if kind == "calibrator" else guards.known(key, calibrator)
         return None if found is None else Fit(found.artifact.name, found.artifact.created)
 
     async def refresh() -> None:

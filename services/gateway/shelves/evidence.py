@@ -47,8 +47,7 @@ class Evidence:
     @property
     def fitting_guard(self) -> Guard | None:
         """The guard, unless it was checked on confidences that another calibrator had corrected."""
-        calibrator = None if self.calibrator is None else self.calibrator.artifact
-        return self.guard if self.guard is not None and self.guard.fits(calibrator) else None
+        return self.guard if self.guard is not None and self.guard.fits(self.calibrator) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +73,7 @@ class Shelves:
 
     def guard(self, key: CalibrationKey) -> Guard | None:
         """Find the guard of a key, of several one that fits the live calibrator."""
-        calibrator = self.calibrators.content.live(key)
-        return self.guards.known(key, None if calibrator is None else calibrator.artifact)
+        return self.guards.known(key, self.calibrators.content.live(key))
 
     def evidence(self, key: CalibrationKey) -> Evidence:
         """Take the evidence for answers of a key, all of it at this moment.
@@ -86,7 +84,7 @@ class Shelves:
         """
         alarm = self.alarm_for(key)
         calibrator = self.calibrators.content.live(key)
-        guard = self.guard(key)
+        guard = self.guards.known(key, calibrator)
         misfit = self.calibrators.content.misfit(key) if calibrator is None else None
         guard_misfit = self.guards.misfit(key) if guard is None else None
         known, unreadable = self.references.content, self.references.unreadable

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 
 import structlog
 
-from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
+from prompt4trust.calibration import CalibrationKey
 from prompt4trust.calibration.artifact import UNRECORDED
 from prompt4trust.selection import CalibratorReference, GroupRules, GuardArtifact, OptionSets, RiskRule
 from services.common.registry.directory import Registry
+from services.gateway.shelves.calibrators import FittedCalibrator
 from services.gateway.shelves.shelf import Shelf
 
 _log = structlog.get_logger(__name__)
@@ -26,14 +27,14 @@ class Guard:
     sets: OptionSets | None
     groups: GroupRules | None
 
-    def fits(self, calibrator: CalibratorArtifact | None) -> bool:
+    def fits(self, calibrator: FittedCalibrator | None) -> bool:
         """Whether it holds for confidences by a calibrator: not if another one had corrected those that were checked.
 
         Args:
             calibrator: The live calibrator; None where confidences are as stated.
         """
         wanted = self.artifact.calibrator
-        return wanted is None or (calibrator is not None and CalibratorReference.of(calibrator) == wanted)
+        return wanted is None or (calibrator is not None and CalibratorReference.of(calibrator.artifact) == wanted)
 
 
 class GuardShelf:
@@ -65,7 +66,7 @@ class GuardShelf:
         """The guards as they were last read."""
         return self._shelf.content
 
-    def known(self, key: CalibrationKey, calibrator: CalibratorArtifact | None) -> Guard | None:
+    def known(self, key: CalibrationKey, calibrator: FittedCalibrator | None) -> Guard | None:
         """Find the guard that was made for exactly this key, as last read.
 
         Args:
