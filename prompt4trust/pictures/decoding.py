@@ -23,7 +23,14 @@ from prompt4trust.pictures.greyness import as_grey
 from prompt4trust.pictures.headers import check_structure, memory_needed
 from prompt4trust.pictures.jpeg.coded import bare_jpeg, encode_jpeg
 from prompt4trust.pictures.limits import PictureLimits, check_size, too_many_pixels, too_much_memory
-from prompt4trust.pictures.unread_formats import unread_format
+from prompt4trust.pictures.unread.formats import unread_format
+from prompt4trust.pictures.unread.kinds import (
+    check_kind,
+    check_signs,
+    check_upper_bits,
+    is_deep_colour,
+    transparent_throughout,
+)
 from prompt4trust.pictures.windowing import window_grey
 
 # Only these of Pillow's decoders are ever tried: every further one is attack surface.
@@ -60,8 +67,9 @@ _SUFFIXES: Final = {
     ".dicom": DICOM,
 }
 # How files of FORMATS begin: what begins so and cannot be read is damaged rather than of another kind.
-_SIGNATURES: Final = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|RIFF.{4}WEBP|II\*\0|MM\0\*|BM", re.DOTALL)
-_TIFF: Final = (b"II*\0", b"MM\0*")
+_SIGNATURES: Final = re.compile(rb"\x89PNG\r\n\x1a\n|\xff\xd8\xff|RIFF.{4}WEBP|II[*+]\0|MM\0[*+]|BM", re.DOTALL)
+_TIFF: Final = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_BMP: Final = b"BM"
 _UNDECLARED: Final = frozenset({"", "image/*", "*/*", "application/octet-stream", "binary/octet-stream"})
 _ORIENTATION: Final = 0x0112
 # EXIF 2.3, tag 0x0112: how the stored picture must be turned to stand upright.
@@ -189,10 +197,11 @@ def _check_choice(choice: DicomChoice) -> None:
 
 
 def _damaged(data: bytes) -> PictureError:
-    # TIFF is a frame for codings and depths without number, of which a decoder knows some.
+    # TIFF is a frame for codings and depths without number, and BMP for some, of which a decoder knows a part.
+    form = "TIFF" if data.startswith(_TIFF) else "BMP" if data.startswith(_BMP) else None
     cause = (
-        "damaged, cut short, or a TIFF of a kind that is not read. Export it as PNG"
-        if data.startswith(_TIFF)
+        f"damaged, cut short, or a {form} of a kind that is not read. Export it as PNG"
+        if form
         else "damaged or cut short. Export it again"
     )
     return PictureError("damaged-image", f"The image cannot be decoded: it is {cause} and resend it.")
@@ -249,7 +258,11 @@ def _fitted(
         size: What it is scaled to before it is turned upright.
         box: The part that holds the picture, in pixels, where that is not all: a decoder that scales pads the edges.
     """
+    is_deep = is_deep_colour(image)
     image.load()
+    check_signs(image)
+    if is_deep:
+        check_upper_bits(image)
     shallow, window = _eight_bit(image)
     # A JPEG's decoder has done most of the way. For what is left a short kernel does: it loses less than the coding
     # that follows.
@@ -288,6 +301,7 @@ def _check_header(image: Image.Image, data: bytes, limits: PictureLimits) -> Non
     check_size(image.size, limits)
     if getattr(image, "is_animated", False) and image.format != "MPO":
         raise PictureError("animated-image", "The image holds several frames or pages: send the one that is meant.")
+    check_kind(image)
     if memory_needed(image, data, _fitted_size(image.size, limits)) > limits.max_memory:
         raise too_much_memory(limits)
 
@@ -307,10 +321,14 @@ def _eight_bit(image: Image.Image) -> tuple[Image.Image, tuple[float, float] | N
 
 def _on_black(image: Image.Image) -> Image.Image:
     grey = image.mode in ("LA", "La", "L", "1")
-    ground = Image.new("L" if grey else "RGB", image.size)
+    ground, is_seen = Image.new("L" if grey else "RGB", image.size), False
     for top, band in bands(image):
         layered = band.convert("LA" if image.mode in ("LA", "La") else "RGBA")
-        ground.paste(layered.convert(ground.mode), (0, top), layered.getchannel("A"))
+        alpha = layered.getchannel("A")
+        is_seen = is_seen or alpha.getbbox() is not None
+        ground.paste(layered.convert(ground.mode), (0, top), alpha)
+    if not is_seen:
+        raise transparent_throughout()
     return ground
 
 

@@ -14,8 +14,9 @@ from typing import Final
 from PIL import Image
 
 from prompt4trust.errors import PictureError
-from prompt4trust.pictures.jpeg.segments import START_OF_IMAGE, START_OF_SCAN, segments_of
+from prompt4trust.pictures.jpeg.segments import FRAME_HEADERS, START_OF_IMAGE, START_OF_SCAN, Segment, segments_of
 from prompt4trust.pictures.limits import PictureLimits, too_complex, too_many_pixels, too_much_memory
+from prompt4trust.pictures.unread.kinds import unread_jpeg
 
 MOST_SEGMENTS: Final = 10_000
 """Most segments (PNG and WebP: chunks) of a file: Pillow reads each in Python."""
@@ -118,6 +119,8 @@ def _check_jpeg(data: bytes) -> None:
         junk, at = junk + segment.gap, segment.end
         if junk > _MOST_JUNK:
             raise _junk()
+        if segment.marker in FRAME_HEADERS and (kind := unread_jpeg(segment.marker, _bits(data, segment))) is not None:
+            raise PictureError("unsupported-image", f"The file is {kind}, which is not read: export it as PNG.")
         if segment.marker == START_OF_SCAN:
             further = takewhile(lambda each: each[1] == b"\xda", _SCAN_OR_END.finditer(data, at))
             if sum(1 for _ in islice(further, MOST_SCANS)) >= MOST_SCANS:
@@ -126,6 +129,10 @@ def _check_jpeg(data: bytes) -> None:
     # Pillow would go through all of it, byte for byte.
     if junk + len(data) - at > _MOST_JUNK:
         raise _junk()
+
+
+def _bits(data: bytes, segment: Segment) -> int:
+    return data[segment.body] if segment.body < min(segment.end, len(data)) else 0
 
 
 def _junk() -> PictureError:

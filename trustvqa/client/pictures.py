@@ -104,7 +104,7 @@ def _plain(data: bytes) -> bytes:
 
     if begins_as_dicom(data):
         return data
-    from prompt4trust.pictures.unread_formats import unread_format
+    from prompt4trust.pictures.unread.formats import unread_format
 
     found = unread_format(data)
     raise UnusablePictureError(

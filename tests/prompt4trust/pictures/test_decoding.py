@@ -117,8 +117,10 @@ def test_transparency_is_laid_on_black(form: str) -> None:
 
 def test_grey_with_transparency() -> None:
     grey = rgb().convert("LA")
-    grey.putalpha(0)
-    assert not pixels(prepare_picture(encode(grey), LIMITS)).any()
+    alpha = np.zeros((16, 24), dtype=np.uint8)
+    alpha[0] = 255
+    grey.putalpha(Image.fromarray(alpha))
+    assert not pixels(prepare_picture(encode(grey), LIMITS))[1:].any()
     keyed = Image.fromarray(np.tile(np.arange(16, dtype=np.uint8), (16, 1)) + 10)
     got = pixels(prepare_picture(encode(keyed, transparency=12), LIMITS))
     assert not got[:, 2].any()
@@ -130,8 +132,10 @@ def test_palettes_become_their_colours() -> None:
     expected = np.asarray(indexed.convert("RGB"))
     for form in ("PNG", "BMP", "TIFF"):
         assert np.array_equal(pixels(prepare_picture(encode(indexed, form), LIMITS)), expected)
-    see_through = encode(indexed, "PNG", transparency=bytes([0] * 16))
-    assert not pixels(prepare_picture(see_through, LIMITS)).any()
+    first = np.asarray(indexed)[0, 0]
+    see_through = encode(indexed, "PNG", transparency=bytes(255 * (place == first) for place in range(16)))
+    is_seen = np.asarray(indexed) == first
+    assert np.array_equal(pixels(prepare_picture(see_through, LIMITS)), np.where(is_seen[..., None], expected, 0))
 
 
 @pytest.mark.parametrize("form", ["JPEG", "TIFF"])

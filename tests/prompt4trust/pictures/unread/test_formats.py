@@ -15,7 +15,7 @@ from PIL import Image
 
 from prompt4trust.errors import PictureError
 from prompt4trust.pictures import PictureLimits, decode_picture
-from prompt4trust.pictures.unread_formats import unread_format
+from prompt4trust.pictures.unread.formats import unread_format
 
 
 def saved(form: str) -> bytes:
