@@ -4,9 +4,10 @@ import { makeCard } from "./card.js";
 import { by, say } from "./dom.js";
 import { clearAnswer } from "./earlier.js";
 import { knownGroups } from "./known.js";
+import { typedShare } from "./numbers.js";
 import { closeGaps, optionInputs, withdrawUndo } from "./options.js";
 import { appendPart } from "./part.js";
-import { describe, hideProblem, showProblem } from "./problems.js";
+import { describe, fileFault, hideProblem, showProblem } from "./problems.js";
 import { state } from "./state.js";
 import { basis, DEFERRED, isGiven } from "./verdict.js";
 
@@ -17,6 +18,9 @@ function collect() {
   const options = optionInputs().map((input) => input.value.trim()).filter(Boolean);
   if (!state.picture) return { fault: "Choose a picture first.", at: by("file") };
   if (!question) return { fault: "Type a question.", at: by("question") };
+  const typed = by("max-risk").value.trim();
+  const risk = typed ? typedShare(typed) : null;
+  if (typed && risk === null) return { fault: "The accepted risk is a number from 0 to 100, such as 2.5, or nothing.", at: by("max-risk") };
   if (options.length === 1) return { fault: "Give at least two options, or none.", at: optionInputs()[0] };
   const form = new FormData();
   form.append("image", state.picture.blob, state.picture.name);
@@ -24,8 +28,7 @@ function collect() {
   form.append("question", question);
   form.append("options", JSON.stringify(options));
   form.append("method", by("method").value);
-  const risk = by("max-risk").value.trim();
-  if (risk) form.append("max_risk", String(Number(risk) / 100));
+  if (risk !== null) form.append("max_risk", String(risk));
   const groups = knownGroups();
   if (Object.keys(groups).length) form.append("groups", JSON.stringify(groups));
   const letters = Object.fromEntries(options.map((text, index) => [LETTERS[index], text]));
@@ -55,6 +58,7 @@ async function ask(event) {
   const asking = new AbortController();
   state.asking = asking;
   busy(true);
+  let reply = null;
   try {
     const headers = { "Idempotency-Key": keyOf(form) };
     const response = await fetch("/vqa", { method: "POST", headers, body: form, signal: asking.signal });
@@ -63,19 +67,26 @@ async function ask(event) {
     if (asking.signal.aborted) return;
     if (response.ok && body) {
       state.unanswered = null;
-      showReply(asked, body);
+      reply = body;
     } else showProblem(describe(response, body));
   } catch {
     if (asking.signal.aborted) say(asking.signal.reason === "changed" ? "Cancelled, as the question was changed." : "Cancelled.");
-    else showProblem("The gateway could not be reached. Is it running? What is asked again is recorded once.");
+    else showProblem(await fileFault(asked.picture) ?? "The gateway could not be reached. Is it running? What is asked again is recorded once.");
   } finally {
     state.asking = null;
     busy(false);
   }
+  if (reply) showReply(asked, reply);
 }
 
 function showReply(asked, reply) {
-  const card = makeCard(asked, reply);
+  let card;
+  try {
+    card = makeCard(asked, reply);
+  } catch (fault) {
+    console.error(fault);
+    return showProblem("This page does not understand the reply of the gateway, which may be newer. Reload the page.");
+  }
   card.querySelector(".headline").id = "result-heading";
   state.shown = { asked, reply, card };
   by("result").replaceChildren(card);
@@ -83,6 +94,9 @@ function showReply(asked, reply) {
   by("result").hidden = false;
   by("result").focus({ preventScroll: true });
   by("result").scrollIntoView({ block: "nearest" });
+  // Of a card that is higher than the screen this is the end; what came of the question stands at its head.
+  (card.querySelector(".answer") ?? by("result-heading")).scrollIntoView({ block: "nearest" });
+  by("result-heading").scrollIntoView({ block: "nearest" });
   const words = isGiven(reply) ? [reply.statement] : [DEFERRED, basis(reply)];
   say(words.filter(Boolean).join(". "));
 }

@@ -1,13 +1,13 @@
 // The card of an answer, with the picture and the question that it belongs to. Of a deferral it shows no answer: the
 // model's guess is folded away, and called a guess wherever it can be read.
 
-import { element } from "./dom.js";
+import { element, lettered } from "./dom.js";
 import { appliedWords } from "./known.js";
 import { percent } from "./numbers.js";
 import { seenWords } from "./picture.js";
 import { reviewRow } from "./review.js";
-import { summaryButtons } from "./summary.js";
-import { answerText, basis, DEFERRED, guessCounts, isGiven, optionsLeft, verdict } from "./verdict.js";
+import { askedWhen, summaryButtons } from "./summary.js";
+import { basis, DEFERRED, guessCounts, isGiven, optionsLeft, verdict } from "./verdict.js";
 import { openViewer } from "./viewer.js";
 
 const WITHOUT = {
@@ -31,7 +31,7 @@ export function makeCard(asked, reply) {
   return element(
     "article", { class: `card ${tone}` },
     element("h2", { class: "headline", text: given ? "Answer" : DEFERRED }),
-    given ? text("answer", answerText(reply.answer)) : null,
+    given ? element("p", { class: "answer" }, ...lettered(reply.answer)) : null,
     text("decision", words),
     given ? text("statement", reply.statement) : null,
     askedPart(asked, reply, given ? reply.answer.letter : null),
@@ -40,6 +40,7 @@ export function makeCard(asked, reply) {
     given ? bars(reply) : null,
     text("calibration quiet", calibrationWords(reply)),
     degraded(reply.degraded),
+    text("on-paper", askedWhen(asked, reply)),
     given ? null : guess(reply, left),
     reviewRow(asked, reply),
     summaryButtons(asked, reply),
@@ -56,11 +57,11 @@ function askedPart(asked, reply, chosen) {
     : null;
   const caption = view ? `What the model saw: ${seenWords(view.picture)}` : `Picture: ${asked.picture.name}`;
   const options = Object.entries(asked.letters).map(([letter, option]) =>
-    element("li", letter === chosen ? { class: "chosen", text: `${letter}. ${option}` } : { text: `${letter}. ${option}` }));
+    element("li", letter === chosen ? { class: "chosen" } : {}, ...lettered({ letter, text: option })));
   return element(
     "div", { class: "asked" },
     element("figure", {}, picture, element("figcaption", { class: "quiet", text: caption })),
-    element("div", {}, element("p", { class: "asked-question", text: asked.question }),
+    element("div", {}, element("p", { class: "asked-question", dir: "auto", text: asked.question }),
       options.length ? element("ul", { class: "asked-options" }, ...options) : null,
       known ? element("p", { class: "asked-known quiet", text: known }) : null),
   );
@@ -101,11 +102,11 @@ function degraded(names) {
 
 // The label and the guess are one text: who prints it or reads it aloud has both. It cannot be copied (see answer.css).
 function guess(reply, left) {
-  const said = reply.guess ? `The model's guess, not reliable: ${answerText(reply.guess)}` : "The model's reply holds no answer.";
+  const said = reply.guess ? ["The model's guess, not reliable: ", ...lettered(reply.guess)] : ["The model's reply holds no answer."];
   return element(
     "details", { class: "guess" },
     element("summary", { text: "Show what the model guessed (not reliable)" }),
-    element("p", { class: "guessed", text: said }),
+    element("p", { class: "guessed" }, ...said),
     element("p", { text: guessCounts(reply) }),
     bars(reply),
     left,
@@ -128,4 +129,4 @@ function background(reply, given) {
   );
 }
 
-const quoted = (name, text, otherwise) => element("blockquote", { class: text ? name : `${name} none`, text: text || otherwise });
+const quoted = (name, text, otherwise) => element("blockquote", { class: text ? name : `${name} none`, dir: "auto", text: text || otherwise });

@@ -13,5 +13,9 @@ export function element(name, attributes = {}, ...children) {
   return made;
 }
 
+// What somebody wrote, within the page's own words: Arabic and Hebrew are read from the right, and what stands around them is not.
+export const written = (text) => element("bdi", { text });
+export const lettered = ({ letter, text }) => [letter ? `${letter}. ` : "", written(text)];
+
 // For screen readers, beside what the page shows.
 export function say(text) { by("status").textContent = text; }

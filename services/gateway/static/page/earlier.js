@@ -1,9 +1,9 @@
 // Answers since the page was opened, in its memory alone. An answer is moved here as soon as it belongs to something else
 // than what the form shows: it loses its colour, and is folded under its own question.
 
-import { by, element } from "./dom.js";
+import { by, element, lettered, written } from "./dom.js";
 import { state } from "./state.js";
-import { answerText, DEFERRED, isGiven } from "./verdict.js";
+import { DEFERRED, isGiven } from "./verdict.js";
 
 const MOST = 50;
 
@@ -22,11 +22,11 @@ export function clearAnswer() {
 }
 
 function keep(asked, reply, card) {
-  const outcome = isGiven(reply) ? `Answered then: ${answerText(reply.answer)}` : DEFERRED;
+  const outcome = isGiven(reply) ? ["Answered then: ", ...lettered(reply.answer)] : [DEFERRED];
   const time = asked.at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   card.classList.add("old");
   const picture = asked.picture.view ? element("img", { src: asked.picture.view.image, alt: "" }) : null;
-  const words = element("span", {}, element("span", { class: "quiet", text: `${time} · ${asked.question}` }), element("span", { class: "outcome", text: outcome }));
+  const words = element("span", {}, element("span", { class: "quiet" }, `${time} · `, written(asked.question)), element("span", { class: "outcome" }, ...outcome));
   const entry = element("li", {}, element("details", {}, element("summary", {}, picture, words), card));
   by("earlier-list").prepend(entry);
   while (by("earlier-list").children.length > MOST) by("earlier-list").lastElementChild.remove();

@@ -29,6 +29,7 @@ async function showAbout() {
   }));
 }
 
+by("unstarted").remove();
 setOptions(Array(START_OPTIONS).fill(""));
 watchOptions();
 watchKnown();

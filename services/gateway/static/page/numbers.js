@@ -13,5 +13,13 @@ export function ofHundred(share) {
   return `about ${count} ${count === 1 ? "was" : "were"}`;
 }
 
+// A share that somebody typed in per cent, with a point or a comma; null where it is none from 0 to 100.
+export function typedShare(text) {
+  const found = /^(\d{1,3}(?:[.,]\d*)?|[.,]\d+)\s*%?$/.exec(text.trim());
+  if (found === null) return null;
+  const share = Number(found[1].replace(",", ".")) / 100;
+  return share <= 1 ? share : null;
+}
+
 // A risk that somebody chose, as exactly as they chose it.
 export const chosenPercent = (share) => `${Number((share * 100).toPrecision(3))} %`;

@@ -23,7 +23,7 @@ export function closeGaps() {
 }
 
 export function addOption(text = "", before = null) {
-  const item = element("li", {}, element("label"), element("input", { type: "text", maxlength: 500, autocomplete: "off" }));
+  const item = element("li", {}, element("label"), element("input", { type: "text", dir: "auto", autocomplete: "off" }));
   item.append(element("button", { type: "button", text: "Remove", onclick: () => removeOption(item) }));
   item.querySelector("input").value = text;
   by("options").insertBefore(item, before);

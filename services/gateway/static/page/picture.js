@@ -4,7 +4,7 @@ import { by, element } from "./dom.js";
 import { knownAgain, knownOf } from "./known.js";
 import { offerUndo, optionTexts, setOptions, withdrawUndo } from "./options.js";
 import { query, showPart, watchPart, WHOLE } from "./part.js";
-import { describe, hideProblem, showProblem } from "./problems.js";
+import { describe, fileFault, hideProblem, showProblem } from "./problems.js";
 import { state } from "./state.js";
 import { openViewer } from "./viewer.js";
 
@@ -61,8 +61,11 @@ async function look(picture, wait) {
     response = await fetch(`/v1/picture?${query(picture)}`, { method: "POST", body: picture.blob, headers, signal: AbortSignal.timeout(LONGEST_LOOK_MS) });
     body = await response.json();
   } catch {
-    if (state.picture === picture) notShown(picture);
-    return; // the gateway is away: asking will say so
+    const fault = await fileFault(picture);
+    if (state.picture !== picture) return;
+    if (fault === null) return notShown(picture); // the gateway is away: asking will say so
+    forgetPicture();
+    return showProblem(fault, by("file"));
   }
   if (state.picture !== picture) return;
   if (response.ok) {
@@ -163,6 +166,7 @@ export async function watchPictures(whenChanged) {
   const take = (file, name) => { pressSample(null); return takePicture(file, name); };
   by("file").addEventListener("change", (event) => {
     const [file] = event.target.files;
+    event.target.value = ""; // the same file, chosen once more, is a choice too
     if (file) take(file, file.name);
   });
   for (const kind of ["dragenter", "dragover"]) {
@@ -179,6 +183,8 @@ export async function watchPictures(whenChanged) {
   // A picture that misses the box must not make the browser leave the page.
   for (const kind of ["dragover", "drop"]) window.addEventListener(kind, (event) => event.preventDefault());
   document.addEventListener("paste", (event) => {
+    // Office programs put a picture of their cells beside the text: pasted into a field, the text is meant.
+    if (event.target.matches?.("input, textarea") && event.clipboardData?.types.includes("text/plain")) return;
     const file = [...(event.clipboardData?.files ?? [])].find((item) => item.type.startsWith("image/"));
     if (file) take(file, file.name || "pasted picture");
   });

@@ -8,6 +8,7 @@ export function showProblem(text, field = null) {
   hideProblem();
   const problem = by("problem");
   if (field !== null) {
+    field.closest("details")?.setAttribute("open", ""); // folded away, it would not be seen
     const place = field.closest("li, .drop") ?? field;
     place.after(problem);
     field.setAttribute("aria-invalid", "true");
@@ -34,7 +35,18 @@ export function hideProblem() {
   marked = null;
 }
 
+// What a file that was chosen has become; null where it can still be read. A browser reads no file that was written anew.
+export async function fileFault({ blob, name }) {
+  try {
+    await blob.slice(0, 1).arrayBuffer();
+    return null;
+  } catch {
+    return `${name} can't be read: it was changed or moved since it was chosen, or is no file. Choose it again.`;
+  }
+}
+
 export function describe(response, body) {
+  if (response.ok) return "The reply broke off. Ask again: what is asked again is recorded once.";
   if (response.status === 401) return "Your key is not taken any more. Sign in again at /sign-in in another tab, then ask once more.";
   const what = body?.detail ?? body?.title ?? `The gateway replied with status ${response.status}.`;
   const later = response.headers.get("Retry-After");

@@ -1,6 +1,6 @@
 // An answer in plain text, for the clipboard, and on paper. A deferral is copied without the model's guess.
 
-import { element, say } from "./dom.js";
+import { by, element, say } from "./dom.js";
 import { appliedWords } from "./known.js";
 import { state } from "./state.js";
 import { answerText, basis, DEFERRED, isGiven, verdict } from "./verdict.js";
@@ -22,6 +22,20 @@ export function summary(asked, reply) {
   ].filter(Boolean).join("\n");
 }
 
+// Paper leaves its screen: it says of which picture it is, and when that was.
+export const askedWhen = (asked, reply) =>
+  `Picture: ${asked.picture.name}. Asked ${asked.at.toLocaleString([], { dateStyle: "medium", timeStyle: "long" })}; id ${reply.id}`;
+
+// An earlier answer prints itself, not the one that is shown.
+function print(event) {
+  const chosen = event.target.closest(".card");
+  for (const card of document.querySelectorAll(".card")) card.classList.toggle("printed", card === chosen && card.classList.contains("old"));
+  say("Printing.");
+  window.print();
+}
+
+window.addEventListener("afterprint", () => by("earlier-list").querySelector(".printed")?.classList.remove("printed"));
+
 export function summaryButtons(asked, reply) {
   const told = element("span", { class: "quiet", role: "status" });
   const copy = async () => {
@@ -35,7 +49,7 @@ export function summaryButtons(asked, reply) {
   return element(
     "div", { class: "card-actions" },
     element("button", { type: "button", text: "Copy", onclick: copy }),
-    element("button", { type: "button", text: "Print", onclick: () => { say("Printing."); window.print(); } }),
+    element("button", { type: "button", text: "Print", onclick: print }),
     told,
   );
 }
