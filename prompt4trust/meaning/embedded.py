@@ -17,7 +17,7 @@ from prompt4trust.meaning.normalised import normalised
 VERSION: Final = "minilm-2"
 """Names encoder, marks and threshold together, as calibration keys have it: a change of one is another version."""
 THRESHOLD: Final = 0.55
-"""Cosine from which on two answers say the same; see docs/methods.md for how it was chosen."""
+"""Cosine from which on two answers say the same; see docs/results-confidence.md for how it was chosen."""
 _SHARPNESS: Final = 10.0
 
 Floats = npt.NDArray[np.float64]

@@ -10,7 +10,7 @@ from prompt4trust.pictures.limits import PictureLimits
 
 PREPARATION_VERSION: Final = 2
 """Version of what becomes of a file's pixels; raised whenever any file is read as other pixels than before. Evidence of
-another version fits no answer: the shipped one is then made again (see docs/methods.md)."""
+another version fits no answer: the shipped one is then made again (see docs/shipped-evidence.md)."""
 
 
 class PicturePreparation(BaseModel):

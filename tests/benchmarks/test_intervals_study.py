@@ -18,7 +18,7 @@ from benchmarks.intervals.study import Coverage, count_again, cover
 from prompt4trust.metrics import Interval
 from prompt4trust.metrics.calibration import ace_of, ece_of
 
-METHODS = Path(__file__).parents[2] / "docs" / "methods.md"
+PAGE = Path(__file__).parents[2] / "docs" / "results-intervals.md"
 
 
 def test_a_population_has_the_error_that_its_design_says() -> None:
@@ -104,7 +104,7 @@ def test_cells_are_counted_one_at_a_time_into_one_table(tmp_path: Path, monkeypa
 @pytest.mark.parametrize("design", DESIGNS)
 def test_the_documents_say_what_was_counted(design: str) -> None:
     counted = json.loads(RESULTS.read_text(encoding="utf-8"))["cells"]
-    [row] = re.findall(rf"^\| {re.escape(design)} \| (.*) \|$", METHODS.read_text(encoding="utf-8"), re.MULTILINE)
+    [row] = re.findall(rf"^\| {re.escape(design)} \| (.*) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     cells = [counted[metric][design][n] for metric in ("ece", "ace") for n in ("50", "200", "1000")]
     marks = {500: "", 1000: "¹", 2000: "²", 4000: "⁴"}
     assert row.split(" | ") == [

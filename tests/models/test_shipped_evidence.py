@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 SHIPPED = ROOT / "models"
 CONFIG = yaml.safe_load((ROOT / "configs" / "embedded.yaml").read_text())
 GATEWAY = GatewaySettings(**CONFIG["gateway"])
-# Where one of these fails the shipped evidence is to be made anew: docs/methods.md says how.
+# Where one of these fails the shipped evidence is to be made anew: docs/shipped-evidence.md says how.
 
 
 def key_of(estimator: str) -> CalibrationKey:

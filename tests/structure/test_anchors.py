@@ -12,7 +12,7 @@ from tests.structure.sources import ROOT
 _ANCHOR = re.compile(r'<a id="([^"]+)"')
 
 
-@pytest.mark.parametrize("page", sorted(path.name for path in (ROOT / "docs").glob("*.md")))
+@pytest.mark.parametrize("page", sorted(str(path.relative_to(ROOT / "docs")) for path in (ROOT / "docs").rglob("*.md")))
 def test_no_anchor_stands_twice(page: str) -> None:
     counts = Counter(_ANCHOR.findall((ROOT / "docs" / page).read_text(encoding="utf-8")))
     assert [name for name, count in counts.items() if count > 1] == []
