@@ -22,7 +22,7 @@ _NO_PART = re.compile(r"[^\w\- ]")
 def anchors_of(text: str) -> set[str]:
     """Names that a link may lead to: explicit anchors, and headings as GitHub and its kin name them."""
     headings = [re.sub(r"<[^>]*>", "", heading) for heading in _HEADING.findall(_FENCE.sub("", text))]
-    named = [_NO_PART.sub("", heading.lower()).strip().replace(" ", "-") for heading in headings]
+    named = [_NO_PART.sub("", heading.strip().lower()).replace(" ", "-") for heading in headings]
     return {*_ANCHOR.findall(text), *named}
 
 
@@ -56,6 +56,7 @@ def test_links_lead_somewhere(page: str) -> None:
 
 
 def test_a_link_that_leads_nowhere_is_noticed() -> None:
-    text = '# A `b+c`, d\n<a id="e"></a>\n```\n# no heading\n[x](no-link.md)\n```\n[y](z.md#f) and `[no](link.md)`'
-    assert anchors_of(text) == {"a-bc-d", "e"}
+    headings = '# A `b+c`, d\n## `GET /`\n<a id="e"></a>\n'
+    text = headings + "```\n# no heading\n[x](no-link.md)\n```\n[y](z.md#f) and `[no](link.md)`"
+    assert anchors_of(text) == {"a-bc-d", "get-", "e"}
     assert links_of(text) == ["z.md#f"]
