@@ -18,6 +18,8 @@ from prompt4trust.verdict.claims.plain_words import claims_in_plain_words
 from prompt4trust.verdict.claims.sentences import claims_in_sentences
 from prompt4trust.verdict.confidences import MOST_STATED, Scale, Stated, short_confidence, stated_confidences
 from prompt4trust.verdict.doubts.corrections import is_taken_back
+from prompt4trust.verdict.doubts.other_claims import is_of_another_claim
+from prompt4trust.verdict.doubts.withdrawals import is_withdrawn
 from prompt4trust.verdict.outcome import Invalid, Verdict
 from prompt4trust.verdict.words import Place, words_at
 
@@ -67,6 +69,11 @@ def read(text: str, options: Mapping[str, str], *, scale: Scale, order: Order, c
         return Invalid("ambiguous")
     if confidence is None or confidence.value is None:
         return Invalid("cut_off" if cut else "no_confidence")
+    unnamed = options and not confidence.letter
+    if unnamed and is_of_another_claim(text, confidence.at, confidence.end, claim.answer, options):
+        return Invalid("ambiguous")
+    if is_withdrawn(text, claim.end):
+        return Invalid("ambiguous")
     if options and is_taken_back(text, claim.answer, claim.end, max(claim.end, confidence.end), options):
         return Invalid("ambiguous")
     if cut and (order == "reason-first" or _may_go_on(text, claim, confidence)):
@@ -167,7 +174,7 @@ def _choose(text: str, claims: list[Claim], stated: list[Stated], order: Order) 
     value = chosen.stated[-1 if last else 0]
     if any(each.value != value.value for each in ahead):
         return None
-    if len(answers) > 1 and not _stands_out(text, chosen, pairs, last):
+    if len(answers) > 1 and not (_are_as_published(text, complete) and _stands_out(text, chosen, pairs, last)):
         return None
     others = [each for pair in complete for each in pair.stated if pair.claim.answer == chosen.claim.answer]
     if any(each.value != value.value for each in others) and not _first_of_its_answer(
@@ -242,6 +249,16 @@ _NARROW_ANSWER = re.compile(r"answer is\s++(?-i:([A-Za-z]))", re.IGNORECASE)
 _NARROW_CONFIDENCE = re.compile(r"confidence\s++(\d{1,3}+)(?!\d|[.,]\d|\s?[-–/]\s?\d|e[-+]?\d)", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _FORMAL = frozenset({"the", "answer", "is", "with", "confidence", "and", "of", "a", "level", "option"})
+
+
+def _are_as_published(text: str, complete: Sequence[Pair]) -> bool:
+    """Whether whole verdicts agree, or are the published sentences, of which one counts."""
+    whole = [pair for pair in complete if pair.stated[0].value is not None]
+    return len({pair.claim.answer.casefold() for pair in whole}) < 2 or all(
+        _NARROW_ANSWER.search(text, pair.claim.start, pair.claim.end)
+        and _NARROW_CONFIDENCE.match(text, pair.stated[0].at)
+        for pair in whole
+    )
 
 
 def _published_reading(text: str, options: Mapping[str, str]) -> Verdict | None:

@@ -125,7 +125,15 @@ def test_anything_else_is_invalid_with_its_reason(text: str, reason: str) -> Non
 def test_first_complete_pair_wins() -> None:
     text = "The answer is B with confidence 85. Had it been round, the answer is C with confidence 20."
     assert parse_verdict(text, FOUR) == Verdict("B", 0.85)
-    assert parse_verdict("Answer: (B)\nConfidence: 85%\n\nAnswer: (C)\nConfidence: 20%", FOUR) == Verdict("B", 0.85)
+    assert parse_verdict("The answer is B with confidence 85. The answer is C with confidence 20.", FOUR) == Verdict(
+        "B", 0.85
+    )
+
+
+def test_whole_verdicts_that_differ_are_none_in_any_other_form() -> None:
+    text = "Answer: (B)\nConfidence: 85%\n\nAnswer: (C)\nConfidence: 20%"
+    assert parse_verdict(text, FOUR) == Invalid("ambiguous")
+    assert parse_verdict(text, FOUR, order="reason-first") == Invalid("ambiguous")
 
 
 def test_what_is_no_option_or_no_letter_is_passed_over() -> None:

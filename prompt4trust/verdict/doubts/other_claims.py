@@ -1,0 +1,115 @@
+"""Confidences in something else than the answer: "I am 95% sure that this is a CT in the portal venous phase".
+
+Who is so and so sure *that something is so* is sure of what the clause says. It belongs to the answer where it names
+the option's letter or shares a word with its text, speaks of the answer itself, or says nothing but "this" or "it".
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+_FLAGS = re.IGNORECASE
+_PROSE = re.compile(r"\b(?:sure|confiden|certain)", _FLAGS)
+_CLAUSE = re.compile(
+    r"(?:(?:confiden\w*|certain\w*|sure)\b)?[,:]? ?"
+    r"(?P<clause>(?:that|this|it|there|these|the|we|in|of|about|an?|I see)\b[^.;!?\n,—–(]*)",
+    _FLAGS,
+)
+_BRACKETED = re.compile(r"\((?:about |around |roughly |~|I(?:['’]m| am) |with |at |my )*$", _FLAGS)
+# A reason is none of what is claimed.
+_REASON = re.compile(
+    r"\b(?:because|since|given|as|based|due|considering|owing|but|though|although|so|and|while)\b", _FLAGS
+)
+_OF_THE_ANSWER = re.compile(
+    r"\b(?:answer|option|choice|pick|selection|letter|correct|right(?=\W*$)|true|diagnosis|conclusion"
+    r"|assessment|judge?ment"
+    r"|response|reply|decision|verdict|interpretation|reading|call|prediction|classification|impression|best|so"
+    r"|case)\b",
+    _FLAGS,
+)
+_WORD = re.compile(r"[^\W\d_]{3,}|[A-Z]{2,}")
+_EMPTY = frozenset(
+    {
+        "that",
+        "this",
+        "the",
+        "there",
+        "these",
+        "here",
+        "its",
+        "are",
+        "was",
+        "has",
+        "have",
+        "for",
+        "about",
+        "with",
+        "what",
+        "one",
+    }
+    | {
+        "must",
+        "being",
+        "would",
+        "should",
+        "indeed",
+        "really",
+        "see",
+        "which",
+        "shown",
+        "seen",
+        "case",
+        "image",
+        "picture",
+    }
+)
+# Where the option's text is not known or too short to be found again.
+_OF_THE_PICTURE = re.compile(
+    r"\b(?:CT|MRI|MR|PET|DSA|OCT|ECG|ultrasound|radiograph|x-?ray|scan|phase|view|projection|sequence|weighted"
+    r"|stain\w*|plane"
+    r"|slice|image|picture|film|modality|section|contrast|photo\w*|left|right side|patient|quality)\b",
+    _FLAGS,
+)
+_ENDS = re.compile(r"[.;!?](?=\s|$)|\n")
+_NEAR = 200
+_STEM = 5
+
+
+def is_of_another_claim(text: str, at: int, end: int, answer: str, options: Mapping[str, str]) -> bool:
+    """Whether a confidence is said of a statement that is not the answer.
+
+    Args:
+        text: Plain text.
+        at: Place of the confidence, of which no other letter is named.
+        end: Place behind its number and unit.
+        answer: The chosen letter.
+        options: Letter -> text; "" where it is not known.
+
+    Example:
+        >>> text = "I am 95% sure that this is a CT. The answer is C."
+        >>> is_of_another_claim(text, 5, 13, "C", {"C": "Splenic tear"})
+        True
+    """
+    if not _PROSE.search(text[at : end + 12]):
+        return False
+    found = _CLAUSE.match(text, end)
+    if found:
+        return _says_otherwise(found["clause"], answer, options.get(answer, ""))
+    since = max(at - _NEAR, 0)
+    if not _BRACKETED.search(text, since, at):
+        return False
+    *_, start = [since, *(each.end() for each in _ENDS.finditer(text, since, at))]
+    return _says_otherwise(text[start:at], answer, options.get(answer, ""))
+
+
+def _says_otherwise(clause: str, answer: str, own: str) -> bool:
+    reason = _REASON.search(clause)
+    said = clause[: reason.start()] if reason else clause
+    words = {word.lower() for word in _WORD.findall(said)} - _EMPTY
+    if not words or _OF_THE_ANSWER.search(said) or re.search(rf"(?<![\w'’-]){answer}(?![\w'’-])", said):
+        return False
+    known = {word.lower()[:_STEM] for word in _WORD.findall(own)}
+    if len(own) <= 3 or not known:
+        return _OF_THE_PICTURE.search(said) is not None
+    return not known & {word[:_STEM] for word in words}
