@@ -14,7 +14,7 @@ from typing import Literal
 import numpy as np
 
 from prompt4trust.errors import DatasetError, UnreadablePictureError
-from prompt4trust.option_letters import bears_another_letter
+from prompt4trust.options.letters import bears_another_letter
 from prompt4trust.picture_files import picture_size
 from prompt4trust.questions import Question
 

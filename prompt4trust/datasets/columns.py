@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from prompt4trust.datasets._base import (
+    BLANKS,
     BadRow,
     Row,
     comparable,
@@ -27,7 +28,8 @@ from prompt4trust.datasets._yes_no import yes_or_no
 from prompt4trust.datasets.tables.listed_options import listed
 from prompt4trust.datasets.tables.table_files import Entry, entries
 from prompt4trust.errors import DatasetError
-from prompt4trust.option_letters import letter_and_text, without_letters
+from prompt4trust.options.in_text import UnclearOptionsError, split_options
+from prompt4trust.options.letters import letter_and_text, without_letters
 from prompt4trust.questions import MAX_OPTIONS, MIN_OPTIONS, Question, letter_options
 
 ROLES = ("question", "options", "answer", "image", "id", "group")
@@ -188,7 +190,18 @@ class _Table:
         text = plain_text(self._value(entry, "question"))
         if not text:
             return BadRow(entry.line, "empty question", self.columns["question"][0])
-        options = self._options(entry)
+        options: Mapping[str, str] | BadRow
+        if "options" in self.columns:
+            options = self._options(entry)
+        else:
+            try:
+                split = split_options(text)
+            except UnclearOptionsError as error:
+                detail = f"it {error}, or name their columns (--columns options=A+B)"
+                return BadRow(entry.line, "the question's text may hold options", detail)
+            text, options = split.question.strip(BLANKS), letter_options(split.options) if split.options else {}
+            if not text:
+                return BadRow(entry.line, "empty question", self.columns["question"][0])
         if isinstance(options, BadRow):
             return options
         answer = self._value(entry, "answer")

@@ -31,6 +31,7 @@ from prompt4trust.datasets._base import (
 from prompt4trust.datasets._pictures import locate, picture_folder
 from prompt4trust.datasets.tables.table_files import Entry, entries, numbered_rows
 from prompt4trust.errors import DatasetError
+from prompt4trust.options.labels import without_own_letter
 from prompt4trust.questions import MIN_OPTIONS, Question
 
 GROUP_COLUMNS = ("modality", "family", "difficulty")
@@ -157,12 +158,8 @@ def _row(entry: Entry, folder: Path) -> Row | BadRow:
 
 
 def _choice(letter: str, cell: str) -> str:
-    # Only the choice's own letter and a colon is a label: "A: Lung" in Choice A, but not "A. baumannii".
-    text = cell.strip(BLANKS)
-    if text[:1].upper() != letter:
-        return text
-    label, colon, rest = text.partition(":")
-    return rest.strip(BLANKS) if colon and len(label.rstrip(BLANKS)) == 1 else text
+    # Cell by cell: the published files repeat the letter in some rows and not in others.
+    return without_own_letter(letter, cell.strip(BLANKS)).strip(BLANKS)
 
 
 def _truth(options: Mapping[str, str], label: str, answer: str) -> tuple[str | None, str]:

@@ -25,7 +25,7 @@ from benchmarks.gateway.sizing import Need, cores, figures, need
 from benchmarks.serving.load import Turn, ask_all, one_question, phantom_questions
 from benchmarks.serving.processes import Service
 from benchmarks.serving.stand_ins import Received
-from services.gateway.chat.options_in_text import split_options
+from prompt4trust.options.in_text import split_options
 from tests.support.servers import running
 
 

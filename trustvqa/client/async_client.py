@@ -103,7 +103,7 @@ class AsyncClient:
         self,
         picture: Picture,
         question: str,
-        options: Sequence[str] | Mapping[str, str] = (),
+        options: Sequence[str] | Mapping[str, str] | None = None,
         *,
         method: str | None = None,
         max_risk: float | None = None,
@@ -123,7 +123,8 @@ class AsyncClient:
         Args:
             picture: A path, the bytes or an open file of a picture, a numpy array, a PIL image or a pydicom dataset.
             question: The question, 1 to 4 000 characters.
-            options: 2 to 26 texts, or letter -> text; none for an open question.
+            options: 2 to 26 texts, or letter -> text; [] for an open question. None leaves it to the question's text:
+                lines such as "A: Left" are its options, else it is open.
             method: How the confidence is obtained; by default the gateway's own.
             max_risk: Largest accepted share of errors among the answers given, in [0, 1].
             coverage: Rate at which the option set is to hold the right option, in (0, 1).

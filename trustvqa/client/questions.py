@@ -21,7 +21,8 @@ class VqaQuestion:
     Attributes:
         picture: A path, the bytes or an open file of a picture, a numpy array, a PIL image or a pydicom dataset.
         question: The question, 1 to 4 000 characters.
-        options: 2 to 26 texts, or letter -> text; none for an open question.
+        options: 2 to 26 texts, or letter -> text; [] for an open question. None leaves it to the question's text: lines
+            such as "A: Left" are its options, else it is open.
         id: Its name within a batch, 1 to 200 printable characters; by default its number.
         method: How the confidence is obtained; by default the gateway's own.
         max_risk: Largest accepted share of errors among the answers given, in [0, 1]; by default the gateway's own.
@@ -34,7 +35,7 @@ class VqaQuestion:
 
     picture: Picture
     question: str
-    options: Sequence[str] | Mapping[str, str] = ()
+    options: Sequence[str] | Mapping[str, str] | None = None
     id: str | None = None
     method: str | None = None
     max_risk: float | None = None
@@ -56,16 +57,17 @@ class VqaQuestion:
 
     def fields(self) -> dict[str, Any]:
         """Give the fields of a request beside the picture; what is not said is left to the gateway."""
-        options = dict(self.options) if isinstance(self.options, Mapping) else list(self.options)
-        asked = {"question": self.question, "options": options, "groups": dict(self.groups)}
+        options = dict(self.options) if isinstance(self.options, Mapping) else list(self.options or ())
+        asked = {"question": self.question} if self.options is None else {"question": self.question, "options": options}
         named = {
+            "groups": dict(self.groups) or None,
             "method": self.method,
             "max_risk": self.max_risk,
             "coverage": self.coverage,
             "frame": self.frame,
             "window": self._window(),
         }
-        return {name: value for name, value in {**asked, **named}.items() if value not in (None, {}, [])}
+        return asked | {name: value for name, value in named.items() if value is not None}
 
     def sendable_fields(self) -> dict[str, Any]:
         """Give these fields once it is known that they can be sent as they are.
@@ -96,9 +98,10 @@ class VqaQuestion:
 
 
 def _as_text(value: Any) -> str | list[str]:
-    if isinstance(value, str | list):
+    if isinstance(value, str) or (isinstance(value, list) and value):
         return value
-    return json.dumps(value) if isinstance(value, dict) else str(value)
+    # A field repeated no times would not be there.
+    return json.dumps(value) if isinstance(value, dict | list) else str(value)
 
 
 def _encode(value: Any) -> None:

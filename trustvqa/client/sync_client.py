@@ -81,7 +81,7 @@ class Client:
         self,
         picture: Picture,
         question: str,
-        options: Sequence[str] | Mapping[str, str] = (),
+        options: Sequence[str] | Mapping[str, str] | None = None,
         *,
         method: str | None = None,
         max_risk: float | None = None,

@@ -10,7 +10,7 @@ from string import ascii_uppercase
 from typing import Any
 
 from prompt4trust.datasets._base import plain_text
-from prompt4trust.option_letters import line_texts
+from prompt4trust.options.letters import line_texts
 
 _NAMES = (("label", "text"), ("key", "value"))
 _LONGEST_CELL = 20_000

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic_core import PydanticCustomError
 
-from prompt4trust.option_letters import bears_another_letter
+from prompt4trust.options.letters import bare_options
 from prompt4trust.questions import MAX_OPTIONS, MIN_OPTIONS, letter_options
 from prompt4trust.visible_text import deceptive_character, visible
 
@@ -61,7 +61,8 @@ def read_options(value: Any, *, limit: int) -> dict[str, str]:
         limit: Most characters of one option.
 
     Returns:
-        Letter (A to Z) -> text; empty for an open question.
+        Letter (A to Z) -> text; empty for an open question. Their own letters, where all texts begin with them and mark
+        them alike ("A: Left"), are taken off.
 
     Raises:
         PydanticCustomError: If the form, the number, a letter or a text is wrong.
@@ -78,11 +79,12 @@ def read_options(value: Any, *, limit: int) -> dict[str, str]:
         if not isinstance(text, str):
             raise _fault("option_type", "every option must be a string")
         lettered[letter] = plain_text(text, what=f"option {letter}", limit=limit)
-    if bears_another_letter(lettered):
+    bare = bare_options(lettered)
+    if bare is None:
         # An answer by letter would mean one option to the model and another to whoever reads it.
         message = "the options' texts begin with other letters than theirs: put them in order, or take the letters away"
         raise _fault("option_letter", message)
-    return lettered
+    return bare
 
 
 def read_letter(text: str) -> str | None:

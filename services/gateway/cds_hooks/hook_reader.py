@@ -14,7 +14,7 @@ from services.common.http.problems import Problem
 from services.gateway.cds_hooks.schemas import HookRequest
 from services.gateway.intake.json_body import check_fields, load_object, refuse, require_json
 from services.gateway.intake.picture_cut import DecodeText, with_picture
-from services.gateway.intake.submission import Submission, check_encoding, check_image_size
+from services.gateway.intake.submission import Submission, check_encoding, check_image_size, with_options_of_text
 from services.gateway.question_schemas import Ask
 
 _MUST: Final = "must be an object with hook, hookInstance and context"
@@ -55,7 +55,10 @@ class HookReader:
 def _read(methods: Sequence[str], body: bytes, decode: DecodeText) -> Submission:
     request = check_fields(HookRequest, load_object(body, _MUST))
     context = request.context
-    given: dict[str, Any] = {"question": context.question, "options": context.options, "max_risk": context.max_risk}
+    given: dict[str, Any] = {"question": context.question, "max_risk": context.max_risk}
+    if "options" in context.model_fields_set:
+        given["options"] = context.options
+    given = with_options_of_text(given)
     ask = check_fields(Ask, {"method": methods[0], **given}, {"methods": methods})
     image, declared = _picture_of(request)
     try:

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
+from prompt4trust.options.in_text import UnclearOptionsError, split_options
 from services.common.http.strict_json import load_json
 from services.common.openai.chat_parts import ImagePart, TextPart, UserMessage
 from services.common.openai.errors import OpenAIError
-from services.gateway.chat.options_in_text import UnclearOptionsError, split_options
 from services.gateway.chat.request import CalibratedChatRequest
 
 _IN_METADATA: Final = ("options", "max_risk", "coverage", "groups")

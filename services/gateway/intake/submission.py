@@ -14,6 +14,7 @@ from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException
 
 from prompt4trust.errors import PictureError
+from prompt4trust.options.in_text import UnclearOptionsError, split_options
 from prompt4trust.pictures import decode_base64, split_picture_text
 from services.common.http.problems import Problem
 from services.common.http.strict_json import load_json
@@ -177,7 +178,8 @@ async def _from_fields(form: FormData, methods: Sequence[str]) -> Submission:
     if any(isinstance(value, UploadFile) for name, value in form.multi_items() if name != "image"):
         refuse("body", "has a file where a text is meant")
     fields["question"] = form.get("question", "")
-    fields["options"] = _form_options([str(value) for value in form.getlist("options")])
+    if given := [str(value) for value in form.getlist("options") if value]:
+        fields["options"] = _form_options(given)
     if "groups" in fields:
         fields["groups"] = _form_object("groups", str(fields["groups"]))
     if str(fields.get("window", "")).lstrip().startswith("{"):
@@ -207,14 +209,12 @@ def _form_options(values: list[str]) -> Any:
     if len(values) != 1:
         return values
     text = values[0].strip()
-    if not text:
-        return []
-    if text[0] in "[{":
-        try:
-            return load_json(text)
-        except (ValueError, RecursionError):
-            refuse("options", "begins like JSON and is not: repeat the field, or send a JSON list or object")
-    return values
+    if text[:1] not in ("[", "{"):
+        refuse("options", "is there once: repeat the field for each option, or send a JSON list or object")
+    try:
+        return load_json(text)
+    except (ValueError, RecursionError):
+        refuse("options", "begins like JSON and is not: repeat the field, or send a JSON list or object")
 
 
 def _form_object(name: str, text: str) -> Any:
@@ -224,5 +224,25 @@ def _form_object(name: str, text: str) -> Any:
         refuse(name, "must be a JSON object")
 
 
+def with_options_of_text(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Take options out of the question's text where a request names none beside it, as chats do.
+
+    Args:
+        fields: The fields of a question, unchecked. `options` that are there, if only as [], leave the text as it is.
+
+    Raises:
+        RequestValidationError: If lines of the text look like options and cannot be read as such (422).
+    """
+    text = fields.get("question")
+    if "options" in fields or not isinstance(text, str):
+        return dict(fields)
+    try:
+        split = split_options(text)
+    except UnclearOptionsError as error:
+        refuse("question", f"{error}, or send them as options, [] for an open question")
+    return {**fields, "question": split.question, "options": [*split.options]} if split.options else dict(fields)
+
+
 def _check(fields: Mapping[str, Any], methods: Sequence[str], *, strict: bool = True) -> Ask:
+    fields = with_options_of_text(fields)
     return check_fields(Ask, {"method": methods[0], **fields}, {"methods": methods}, strict=strict)

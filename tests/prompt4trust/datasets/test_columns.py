@@ -194,3 +194,24 @@ def test_what_does_not_go_together_is_refused(tmp_path: Path) -> None:
         load_dataset(path, cop_base=1)
     with pytest.raises(DatasetError, match="no meaning 'truth'"):
         load_dataset(path, columns={"question": "q", "truth": "t"})
+
+
+def test_options_in_the_questions_own_lines(tmp_path: Path) -> None:
+    columns = {"question": "q", "answer": "truth"}
+    rows = [
+        {"q": "What is shown?\nA) CT\nB) MRI", "truth": "B"},
+        {"q": "What is shown?\n\nA: CT\nB: MRI\n\nName the letter.", "truth": "CT"},
+        {"q": "What is shown?", "truth": "a kidney"},
+        {"q": "Is it a CT?", "truth": "no"},
+    ]
+    found = load_dataset(lines(tmp_path, *rows), columns=columns).questions
+    assert [dict(each.options) for each in found[:3]] == [{"A": "CT", "B": "MRI"}] * 2 + [{}]
+    assert [each.answer for each in found[:3]] == ["B", "A", None]
+    assert [each.text for each in found[:2]] == ["What is shown?", "What is shown?\n\n\nName the letter."]
+    assert (found[2].open_answer, found[3].options[found[3].answer or ""]) == ("a kidney", "No")
+
+
+@pytest.mark.parametrize("text", ["Which? A: Round B: Oval", "Which?\n1. Round\n2. Oval", "A) CT\nB) MRI"])
+def test_options_in_the_text_that_cannot_be_read_are_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(DatasetError, match=r"line 1: (the question's text may hold options|empty question)"):
+        load_dataset(lines(tmp_path, {"q": text, "truth": "B"}), columns={"question": "q", "answer": "truth"})

@@ -87,7 +87,7 @@ def ask(
         asked = VqaQuestion(
             image,
             question,
-            option or [],
+            option or None,
             None,
             method,
             max_risk,

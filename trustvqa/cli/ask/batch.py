@@ -174,7 +174,9 @@ def _file_of(question: VqaQuestion) -> bytes | None:
 def _digest(question: VqaQuestion, file: bytes | None) -> str:
     """SHA-256 of all that is asked, the picture's bytes included; by it a result is known as the question's own."""
     picture = "" if file is None else hashlib.sha256(file).hexdigest()
-    return hashlib.sha256(json.dumps([question.fields(), picture]).encode()).hexdigest()
+    # Results of before name no options of an open question.
+    asked = {name: value for name, value in question.fields().items() if value != {}}
+    return hashlib.sha256(json.dumps([asked, picture]).encode()).hexdigest()
 
 
 def _summarise(dataset: Dataset, results: ResultsFile, failed: Counter[str], console: Console) -> None:

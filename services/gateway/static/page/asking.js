@@ -26,7 +26,7 @@ function collect() {
   form.append("image", state.picture.blob, state.picture.name);
   appendPart(form, state.picture);
   form.append("question", question);
-  form.append("options", JSON.stringify(options));
+  if (options.length) form.append("options", JSON.stringify(options));
   form.append("method", by("method").value);
   if (risk !== null) form.append("max_risk", String(risk));
   const groups = knownGroups();

@@ -8,18 +8,8 @@ from itertools import pairwise
 from string import ascii_uppercase
 from typing import Final
 
-_OPTION: Final = re.compile(
-    r"\s{0,40}(?P<before>(?:[-*+•]\s{1,8})?(?:\*\*[(\[]?|[(\[])?)(?P<letter>[A-Za-z])"
-    r"(?P<after>[:.)\]](?:\*\*)?|\*\*[:.)]|\s{1,8}[-–—](?=\s))(?=\s|[^\s:.)\]*])\s{0,40}(?P<text>\S.*)"
-)
-"""A line that can be read as an option, in the lists that apps write."""
-_STYLES: Final = frozenset(
-    [
-        *("X:", "X.", "X)", "(X)", "[X]", "X-", "X–", "X—"),
-        *("**X:**", "**X.**", "**X)**", "**(X)**", "**[X]**", "**X**:", "**X**.", "**X**)"),
-    ]
-)
-_MARKED: Final = _STYLES | {bullet + style for bullet in "-*+•" for style in _STYLES}
+from prompt4trust.options.labels import Label, label_of
+
 _START: Final = (
     r"\s{0,40}(?:[-*+•·–—>#]\s{0,8}){0,2}(?:(?i:option|choice|answer)\s{1,8})?[*_`\"'(\[{<]{0,4}"
     r"(?P<letter>[A-Za-z])(?![\w'’])"
@@ -78,17 +68,16 @@ def split_options(text: str) -> TextWithOptions:
         return TextWithOptions(text, ())
     lines = text.splitlines()
     alike = [place for place, line in enumerate(lines) if _LIKE.match(line)]
-    found = {place: line for place in alike if (line := _OPTION.fullmatch(lines[place]))}
+    found = {place: label for place in alike if (label := label_of(lines[place]))}
     if len(alike) < 2 or all(_is_bare(line) for line in lines):
         _check_open(text, lines)
         return TextWithOptions(text, ())
     options = list(found.values())
-    if "".join(line["letter"].upper() for line in options) != ascii_uppercase[: len(options)]:
+    if "".join(each.letter for each in options) != ascii_uppercase[: len(options)]:
         raise UnclearOptionsError(
             "has lines that look like options, whose letters are not in order: write A:, B:, C:, ..."
         )
-    styles = {_style(line) for line in options}
-    if len(found) < len(alike) or len(styles) > 1 or not {style.upper() for style in styles} <= _MARKED:
+    if len(found) < len(alike) or len({each.style for each in options}) > 1 or not options[0].is_known:
         raise UnclearOptionsError(
             "has lines that look like options and are not all marked in one known way: write A:, B:, C:, ..."
         )
@@ -97,13 +86,7 @@ def split_options(text: str) -> TextWithOptions:
         raise UnclearOptionsError("has other lines between those of its options: each option takes one line")
     _check_end(lines[last + 1 :], found[last], len(options))
     question = "\n".join([*lines[:first], *lines[last + 1 :]])
-    return TextWithOptions(question, tuple(line["text"].strip() for line in options))
-
-
-def _style(line: re.Match[str]) -> str:
-    """Name the way in which an option is marked, spaces aside: "-X:" for "- A: Round", "-x:" for "- a: Round"."""
-    mark = f"{line['before']}{'X' if line['letter'].isupper() else 'x'}{line['after']}"
-    return "".join(mark.split())
+    return TextWithOptions(question, tuple(each.text for each in options))
 
 
 def _is_bare(line: str) -> bool:
@@ -128,7 +111,7 @@ def _check_open(text: str, lines: list[str]) -> None:
         raise UnclearOptionsError("ends with a numbered list, which may be its options: mark them A:, B:, C:, ...")
 
 
-def _check_end(behind: list[str], last: re.Match[str], count: int) -> None:
+def _check_end(behind: list[str], last: Label, count: int) -> None:
     """Check that the options end where the last one was found."""
     if behind and behind[0].strip():
         raise UnclearOptionsError(
@@ -139,7 +122,7 @@ def _check_end(behind: list[str], last: re.Match[str], count: int) -> None:
         return
     following = ascii_uppercase[count]
     begins = any((start := _BEGINS.match(line)) and start["letter"].upper() == following for line in behind)
-    if begins or re.search(_label(following), "\n".join([last["text"], *behind])):
+    if begins or re.search(_label(following), "\n".join([last.text, *behind])):
         raise UnclearOptionsError(f"names an option {following} that is no line of its own behind the others")
 
 
