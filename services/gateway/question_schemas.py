@@ -77,7 +77,7 @@ class Ask(BaseModel):
     options: Options = Field(
         default_factory=dict,
         description="2 to 26 distinct texts, lettered A, B, C, ... in order, or an object letter -> text; [] for an "
-        "open question. Where they are missing, lines of the question such as 'A: Left' are the options, if there are any.",
+        "open question. Where they are missing, lines of the question such as 'A: Left' are the options.",
     )
     method: Annotated[str, AfterValidator(_offered_method)] = Field(
         description="How the confidence is obtained: one of those that GET /v1/about lists with the default.",
