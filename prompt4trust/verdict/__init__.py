@@ -12,6 +12,7 @@ import re
 from collections.abc import Collection, Mapping
 
 from prompt4trust.verdict.certainty_score import certainty_score
+from prompt4trust.verdict.chat_leftovers import is_followed, own_reply
 from prompt4trust.verdict.confidences import Scale, stated_confidences
 from prompt4trust.verdict.doubts.foreign import is_left_open
 from prompt4trust.verdict.forms.languages import in_english
@@ -114,13 +115,19 @@ def parse_verdict(
     sources = [source for source in (question, *texts.values()) if source]
     if any(_reads_as_a_verdict(source, texts) for source in sources):
         return Invalid("leading_question")
-    whole = read_object(without_thoughts(text) or "", texts, scale) if is_json else None
+    said = without_thoughts(text)
+    if said is None:
+        return Invalid("cut_off")
+    cut = finish_reason.lower() in CUT_OFF and not is_followed(said)
+    own = own_reply(said, question, texts)
+    if own is None:
+        return Invalid("ambiguous")
+    whole = read_object(own, texts, scale) if is_json else None
     if whole is not None:
         return whole
-    plain = _plain(text, texts, sources)
+    plain = _plain(own, texts, sources)
     if isinstance(plain, Invalid):
         return plain
-    cut = finish_reason.lower() in CUT_OFF
     verdict = read(plain, texts, scale=scale, order=order, cut=cut)
     if isinstance(verdict, Invalid) and verdict.reason in _NOTHING_READ and not cut:
         return last_reading(plain, texts, scale) or verdict
@@ -145,7 +152,8 @@ def answers_in(text: str, options: Collection[str]) -> list[str]:
         ['B']
     """
     texts = _texts_of(options)
-    plain = _plain(text, texts, list(texts.values()))
+    said = without_thoughts(text)
+    plain = Invalid("cut_off") if said is None else _plain(said, texts, list(texts.values()))
     claims = plain if isinstance(plain, Invalid) else claims_of(plain, texts)
     return [] if isinstance(claims, Invalid) else [claim.answer for claim in claims if claim.meant]
 
@@ -157,10 +165,7 @@ def _texts_of(options: Collection[str]) -> dict[str, str]:
 
 
 def _plain(text: str, options: Mapping[str, str], sources: list[str]) -> str | Invalid:
-    said = without_thoughts(text)
-    if said is None:
-        return Invalid("cut_off")
-    named = without_json(said)
+    named = without_json(text)
     if named is None:
         return Invalid("ambiguous")
     plain = without_echoes(without_markup(named, blanks=bool(options)), sources)
