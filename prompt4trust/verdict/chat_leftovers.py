@@ -1,14 +1,15 @@
 """A reply without what a chat template left in it: special tokens, the names of roles, and turns that are invented.
 
-A server that stops at the wrong token hands on the template's own signs, and a model that was not stopped goes on with a
-user's next question. The reply ends there; what stands behind is looked through all the same, since a second verdict or
-an apology in it leaves none.
+A server that stops at the wrong token hands on the template's own signs, and a model that was not stopped goes on as
+the user with a next question. The reply ends there; what stands behind is looked through all the same, since a second
+verdict or an apology in it leaves none.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from itertools import islice
 
 _ASSISTANT = r"(?:assistant|model|bot|gpt\d?|chatbot|ai)"
 _OTHERS = r"(?:user|human|system|tool|observation|environment|ipython|instruction)"
@@ -32,13 +33,13 @@ _TOKEN = re.compile(
     re.IGNORECASE,
 )
 _RESPONSE = re.compile(r"\s*#{1,4} ?(?:response|answer|output|assistant)\s?:?\s*\n", re.IGNORECASE)
-_TAIL = re.compile(
-    r"(?:\s*(?:#{2,}[ \t]*(?:end\b[^\n]{0,40})?|<end>|\[end\]|-{3,}[ \t]*end\b[^\n]{0,20}))+\s*\Z", re.IGNORECASE
-)
+_TAIL = re.compile(r"(?:#{2,}|<end>|\[end\]|-{3,} ?end\b)(?:[\s#]*end\b[^\n]{0,40})?\Z", re.IGNORECASE)
+_LONGEST_TAIL = 80
 _HINT = re.compile(
-    r"<[|｜/]|<[a-z]{1,20}[_\d>]|\[/?INST|:|##|^\s*(?:user|model|assistant)\s*$", re.IGNORECASE | re.MULTILINE
+    r"<[|｜/]|<[a-z]{1,20}[_\d>]|\[/?INST|:|##|^[ \t]*(?:user|model|assistant)[ \t]*$", re.IGNORECASE | re.MULTILINE
 )
 _SHORTEST_QUESTION = 8
+_MOST_MARKS = 100
 # What a turn behind the reply may not hold: it may speak of the verdict, which then does not stand.
 _OF_THE_VERDICT = re.compile(
     r"\b(?:answers?|confiden\w*|certain\w*|sure|verdict|sorry|apolog\w*|mistak\w*|wrong|incorrect|correct\w*"
@@ -73,14 +74,16 @@ def own_reply(text: str, question: str, options: Mapping[str, str]) -> str | Non
     own, later = _parted(text, question)
     if later and (not own.strip() or _speaks_of_it(own, later, question, options)):
         return None
-    return _TAIL.sub("", _TOKEN.sub("\n", _RESPONSE.sub("", own, count=1) if _RESPONSE.match(own) else own)).strip()
+    own = _TOKEN.sub("\n", _RESPONSE.sub("", own, count=1) if _RESPONSE.match(own) else own).strip()
+    tail = _TAIL.search(own, max(len(own) - _LONGEST_TAIL, 0))
+    return own[: tail.start()].rstrip() if tail else own
 
 
 def is_followed(text: str) -> bool:
-    """Whether a user's turn follows a reply, so that the reply itself came to its end.
+    r"""Whether a user's turn follows a reply, so that the reply itself came to its end.
 
     Example:
-        >>> is_followed("B, 80\\nUSER: And the treatment?"), is_followed("B, 80")
+        >>> is_followed("B, 80\nUSER: And the treatment?"), is_followed("B, 80")
         (True, False)
     """
     return bool(_parted(text, "")[1])
@@ -89,7 +92,7 @@ def is_followed(text: str) -> bool:
 def _parted(text: str, question: str) -> tuple[str, str]:
     """Part the model's own turn from what follows it; a prompt that is repeated ahead is left out."""
     start = 0
-    for mark in _MARK.finditer(text):
+    for mark in islice(_MARK.finditer(text), _MOST_MARKS):
         is_own = any(mark[name] for name in _OWN)
         ahead = _TOKEN.sub("", text[start : mark.start()]).strip()
         echoed = not ahead or _repeats(ahead, question)
