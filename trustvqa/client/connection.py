@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import logging
 import math
+import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import httpx
-import stamina
 
 from trustvqa.client.errors import (
     ClientError,
@@ -22,6 +24,7 @@ from trustvqa.client.errors import (
 )
 from trustvqa.client.plain.request import CONNECT_S, MAX_REPLY, UnsentError
 
+_LOG = logging.getLogger("trustvqa.client")
 _AGAIN = frozenset({429, 502, 503, 504})
 _REFUSED_AT_ONCE = frozenset({429, 503})
 """Statuses that say that nothing was done."""
@@ -62,6 +65,7 @@ class GatewayConnection:
 
     def __init__(self, http: httpx.AsyncClient) -> None:
         self._http = http
+        self._url = str(http.base_url.copy_with(userinfo=b"")).rstrip("/")
 
     async def close(self) -> None:
         """Close all connections."""
@@ -104,42 +108,44 @@ class GatewayConnection:
         last: ClientError | None = None
         failed = patience.failed
 
-        def pause(error: Exception) -> bool | float:
+        def pause(error: ClientError, tries: int) -> float | None:
             nonlocal last
-            if not isinstance(error, ClientError) or not _is_worth_it(error, repeatable=patience.repeatable):
-                return False
+            if not _is_worth_it(error, repeatable=patience.repeatable):
+                return None
             last = error
             wait = error.retry_after if isinstance(error, ProblemError) else None
             until_s = min(patience.again_s, patience.deadline_s)
             if isinstance(error, UnsentError):
                 until_s = min(until_s, patience.away_s)
             if clock() - began + (wait or 0.0) >= until_s:
-                return False
+                return None
             patience.noted(_reason(error))
-            return True if wait is None else wait
+            if wait is None:
+                wait = min(_FIRST_PAUSE_S * (2 ** min(tries, 10) + random.random()), _LONGEST_PAUSE_S)  # noqa: S311
+            _LOG.info("%s: asking again in %.2f s", error, wait)
+            return wait
 
         try:
             async with asyncio.timeout(patience.deadline_s):
-                async for attempt in stamina.retry_context(
-                    on=pause,
-                    attempts=None,
-                    timeout=None,
-                    wait_initial=_FIRST_PAUSE_S,
-                    wait_max=_LONGEST_PAUSE_S,
-                    wait_jitter=_FIRST_PAUSE_S,
-                ):
-                    with attempt:
+                # Not by stamina, which would tell of each try on the standard output of whoever uses this library.
+                for tries in itertools.count():
+                    try:
                         if failed is not None:
                             before, failed = failed, None
                             raise before
                         left_s = patience.deadline_s - (clock() - began)
                         return await once(max(min(left_s, patience.try_s), 0.001))
+                    except ClientError as error:
+                        wait = pause(error, tries)
+                        if wait is None:
+                            raise
+                    await asyncio.sleep(wait)
         except TimeoutError as error:
             if isinstance(error, DeadlineError):
                 raise
             # In a pause between tries the reason for trying again says more than the clock.
             raise last or DeadlineError(f"no answer within {patience.deadline_s:g} s") from None
-        raise AssertionError("the retry loop returns or raises")
+        raise AssertionError("the loop returns or raises")
 
     @asynccontextmanager
     async def reply(self, method: str, path: str, within_s: float, **request: Any) -> AsyncIterator[httpx.Response]:
@@ -161,17 +167,17 @@ class GatewayConnection:
         except ClientError:
             raise
         except (httpx.ConnectTimeout, httpx.PoolTimeout):
-            raise UnsentError("no connection in time") from None
+            raise UnsentError("no connection in time", self._url) from None
         except (httpx.TimeoutException, TimeoutError):
-            raise DeadlineError(f"no answer from {self._http.base_url} within {within_s:.3g} s") from None
+            raise DeadlineError(f"no answer from {self._url} within {within_s:.3g} s") from None
         except (httpx.LocalProtocolError, UnicodeEncodeError) as error:
             # Not in its own words, which hold what was to be written, a key perhaps.
-            raise GatewayUnreachableError(f"no request could be made ({type(error).__name__})") from None
+            raise GatewayUnreachableError(f"no request could be made: {type(error).__name__}", self._url) from None
         except (httpx.HTTPError, httpx.StreamError, AttributeError) as error:
             # AttributeError: what a connection that is reset as it is made has been seen to come to in httpx.
             said = str(error) or type(error).__name__
-            unsent = isinstance(error, httpx.ConnectError)
-            raise UnsentError(said) if unsent else GatewayUnreachableError(said) from error
+            kind = UnsentError if isinstance(error, httpx.ConnectError) else GatewayUnreachableError
+            raise kind(said, self._url) from error
 
 
 def _timeout(within_s: float) -> httpx.Timeout:
@@ -211,4 +217,8 @@ def _is_worth_it(error: ClientError, *, repeatable: bool) -> bool:
 
 
 def _reason(error: ClientError) -> str:
-    return f"it replied with status {error.status}" if isinstance(error, ProblemError) else str(error)
+    return (
+        f"it replied with status {error.status}"
+        if isinstance(error, ProblemError)
+        else getattr(error, "said", str(error))
+    )

@@ -34,7 +34,19 @@ class UnusablePictureError(ClientError, ValueError):
 
 
 class GatewayUnreachableError(ClientError):
-    """There was no reply: the gateway is away, or the connection broke."""
+    """There was no reply: the gateway is away, or the connection broke.
+
+    Args:
+        said: What the connection came to, such as "connection refused".
+        url: The gateway's address, which the message names; empty where `said` is a whole message.
+
+    Attributes:
+        said: The same.
+    """
+
+    def __init__(self, said: str, url: str = "") -> None:
+        self.said = said
+        super().__init__(f"{url} cannot be reached ({said})" if url else said)
 
 
 class DeadlineError(ClientError, TimeoutError):

@@ -231,8 +231,27 @@ def test_one_that_dribbles_is_given_up_too(client: Client, gateway: FakeGateway)
 
 
 def test_a_gateway_that_is_away_is_named_once_the_patience_is_over() -> None:
-    with Client(f"http://127.0.0.1:{free_port()}", patience_s=0.3) as client, pytest.raises(GatewayUnreachableError):
+    url = f"http://127.0.0.1:{free_port()}"
+    with Client(url, patience_s=0.3) as client, pytest.raises(GatewayUnreachableError) as raised:
         client.ask(PICTURE, "Which?")
+    assert str(raised.value).startswith(f"{url} cannot be reached (")
+    secret = url.replace("//", "//user:secret@")
+    with Client(secret, patience_s=0) as client, pytest.raises(GatewayUnreachableError, match=url) as raised:
+        client.ask(PICTURE, "Which?")
+    assert "secret" not in str(raised.value)
+
+
+def test_a_program_s_output_is_its_own(
+    client: Client, gateway: FakeGateway, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Tries are told to the log "trustvqa.client", which is silent unless a program listens to it."""
+    gateway.replies = [(503, problem("busy", 503), {"Retry-After": "0"})] * 2
+    with caplog.at_level("INFO", logger="trustvqa.client"):
+        client.ask(PICTURE, "Which?")
+    assert [each.getMessage().partition(" in ")[0] for each in caplog.records if each.name == "trustvqa.client"] == [
+        "busy: change it: asking again"
+    ] * 2
+    assert capfd.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ def in_words(error: ClientError, gateway: str) -> str:
         case DeadlineError():
             return str(error)
         case GatewayUnreachableError():
-            return f"{gateway} cannot be reached ({error}): is it running? `make up` starts it"
+            return f"{gateway} cannot be reached ({error.said}): is it running? `make up` starts it"
         case NotAGatewayError():
             return f"{gateway} does not speak as a TrustVQA gateway does"
         case _:

@@ -84,7 +84,7 @@ def ask_once(url: str, asked: VqaQuestion, *, api_key: str | None, idempotency_k
         **bearer_header(api_key),
     }
     parts = urlsplit(url)
-    connection, response = _connected(parts, ends_at), None
+    connection, response = _connected(url, parts, ends_at), None
     try:
         connection.request("POST", f"{parts.path.rstrip('/')}/vqa", body, headers)
         response = connection.getresponse()
@@ -92,12 +92,12 @@ def ask_once(url: str, asked: VqaQuestion, *, api_key: str | None, idempotency_k
     except TimeoutError:
         raise DeadlineError(f"no answer from {url} within {within_s:.3g} s") from None
     except http.client.IncompleteRead:
-        raise GatewayUnreachableError("the reply broke off") from None
+        raise GatewayUnreachableError("the reply broke off", url) from None
     except ValueError as error:
         # Not in its own words, which hold what was to be written, a key perhaps.
-        raise GatewayUnreachableError(f"no request could be made ({type(error).__name__})") from None
+        raise GatewayUnreachableError(f"no request could be made: {type(error).__name__}", url) from None
     except (OSError, http.client.HTTPException) as error:
-        raise GatewayUnreachableError(str(error) or type(error).__name__) from error
+        raise GatewayUnreachableError(str(error) or type(error).__name__, url) from error
     finally:
         if response is not None:
             response.close()
@@ -105,15 +105,15 @@ def ask_once(url: str, asked: VqaQuestion, *, api_key: str | None, idempotency_k
     return _result(response, said)
 
 
-def _connected(parts: SplitResult, ends_at: float) -> http.client.HTTPConnection:
+def _connected(url: str, parts: SplitResult, ends_at: float) -> http.client.HTTPConnection:
     assert parts.hostname is not None  # noqa: S101 - see is_plain
     connection = http.client.HTTPConnection(parts.hostname, parts.port or http.client.HTTP_PORT)
     try:
         connection.sock = connected(connection.host, connection.port, connect_s=CONNECT_S, ends_at=ends_at)
     except TimeoutError:
-        raise UnsentError("no connection in time") from None
+        raise UnsentError("no connection in time", url) from None
     except (OSError, UnicodeError) as error:
-        raise UnsentError(str(error) or type(error).__name__) from error
+        raise UnsentError(str(error) or type(error).__name__, url) from error
     return connection
 
 
