@@ -1,4 +1,4 @@
-"""Settings at a service's start: read, or refused with a message that names the variable or the place in the file."""
+"""Settings at the start of a service or command: read, or refused by the variable or the place in the file."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
 
 import yaml
@@ -16,6 +17,7 @@ from pydantic_settings import SettingsError
 from services.common.settings import SECRETS_VARIABLE, ServiceSettings, config_file, read_yaml
 
 STATUS: Final = 2
+_NO_SETTING: Final = "there is no such setting"
 
 Settings = TypeVar("Settings", bound=ServiceSettings)
 
@@ -39,28 +41,71 @@ def read_settings(kind: type[Settings], given: Mapping[str, Any] | None = None) 
         kind: The service's settings.
         given: Values over all others.
     """
-    reads_all = kind.model_config.get("extra") != "ignore"
-    if reads_all and (unknown := unknown_variables(kind, os.environ)):
-        _end(["there are variables of no setting, and a misspelt one would be without effect:", *unknown])
-    if (fault := _fault_of_file(kind)) is not None:
-        _end([fault])
     try:
-        return kind(**(given or {}))
+        return settings_of(kind, given)
+    except SettingsFaultError as fault:
+        sys.stderr.write(f"error: {fault}\n")
+        raise SystemExit(STATUS) from None
+
+
+class SettingsFaultError(ValueError):
+    """Settings cannot be used; the message says what to correct, in lines."""
+
+
+def settings_of(
+    kind: type[Settings],
+    given: Mapping[str, Any] | None = None,
+    *,
+    file: Path | None = None,
+    whole: type[ServiceSettings] | None = None,
+) -> Settings:
+    """Read a service's settings, or say what to correct.
+
+    Args:
+        kind: The service's settings, or those of a part of their section.
+        given: Values over all others; a fault of one is told by its name alone.
+        file: The YAML file to read, whatever TRUSTVQA_CONFIG names.
+        whole: Settings of the whole section, where `kind` is a part of it: what is none of these is misspelt.
+
+    Raises:
+        SettingsFaultError: If they cannot be used.
+    """
+    whole = whole or kind
+    reads_all = whole.model_config.get("extra") != "ignore"
+    if reads_all and (unknown := unknown_variables(whole, os.environ)):
+        _fail(["there are variables of no setting, and a misspelt one would be without effect:", *unknown])
+    if file is not None and not file.is_file():
+        _fail([f"{file} is no file"])
+    path = file or config_file()
+    if (fault := _fault_of_file(kind, path)) is not None:
+        _fail([fault])
+    if whole is not kind and path.is_file():
+        _refuse_strange_names(whole, path)
+    given = given or {}
+    try:
+        return kind(**given) if file is None else kind.from_file(file, **given)
     except ValidationError as error:
-        _end(["settings that cannot be used:", *_faults(kind, error)])
+        _fail(["settings that cannot be used:", *_faults(kind, error, path, given)])
     except SettingsError as error:
         found = _FIELD.search(str(error))
         place = _variable(kind, found[1]) if found else str(error)
         if isinstance(error.__cause__, UnicodeDecodeError):
-            _end([f"{place}: the file that holds it ({SECRETS_VARIABLE}) is not UTF-8: save it as that"])
-        _end([f'{place}: lists and objects are written as JSON, such as ["a", "b"]'])
+            _fail([f"{place}: the file that holds it ({SECRETS_VARIABLE}) is not UTF-8: save it as that"])
+        _fail([f'{place}: lists and objects are written as JSON, such as ["a", "b"]'])
     except OSError as error:
-        _end([str(error)])
+        _fail([str(error)])
 
 
-def _fault_of_file(kind: type[ServiceSettings]) -> str | None:
+def _refuse_strange_names(whole: type[ServiceSettings], path: Path) -> None:
+    """Refuse names of a section that are none of its settings, which a part of it would pass over."""
+    names = sorted(str(name) for name in read_yaml(path).get(whole.service, {}) if name not in whole.model_fields)
+    if names:
+        places = [_place(whole, [name], path) + f": {_NO_SETTING}{_meant(name, whole)}" for name in names]
+        _fail(["settings that cannot be used:", *places])
+
+
+def _fault_of_file(kind: type[ServiceSettings], path: Path) -> str | None:
     """Find what keeps the YAML file from being read; values are looked at with all others."""
-    path = config_file()
     if not path.is_file():
         return None  # one that is named and not there is told with the settings
     try:
@@ -110,24 +155,37 @@ def _is_of_kubernetes(field: str, name: str, names: Collection[str]) -> bool:
     return bool(_OF_KUBERNETES.fullmatch(field)) or (name.endswith("_PORT") and beside in names)
 
 
-def _faults(kind: type[ServiceSettings], error: ValidationError) -> Iterable[str]:
+def _faults(kind: type[ServiceSettings], error: ValidationError, file: Path, given: Collection[str]) -> Iterable[str]:
     """Name each fault with the variable that has it, else with the place in the file."""
     variables = {name.upper() for name in os.environ}
     for fault in error.errors(include_url=False, include_input=False, include_context=False):
         path = [str(part) for part in fault["loc"]]
         variable = _variable(kind, path[0]) if path else ""
-        if variable in variables:
+        if path and path[0] in given:
+            place = ".".join(path)
+        elif variable in variables:
             place = ".".join([variable, *path[1:]])
         else:
-            place = f"{'.'.join([kind.service, *path])} ({config_file()}, or {variable or 'the environment'})"
-        message = "there is no such setting" if fault["type"] == "extra_forbidden" else fault["msg"]
+            place = _place(kind, path, file)
+        message = fault["msg"]
+        if fault["type"] == "extra_forbidden":
+            message = _NO_SETTING + (_meant(path[0], kind) if len(path) == 1 else "")
         yield f"{place}: {message.removeprefix('Value error, ')}"
+
+
+def _place(kind: type[ServiceSettings], path: list[str], file: Path) -> str:
+    variable = _variable(kind, path[0]) if path else "the environment"
+    return f"{'.'.join([kind.service, *path])} ({file}, or {variable})"
+
+
+def _meant(name: str, kind: type[ServiceSettings]) -> str:
+    near = difflib.get_close_matches(name, kind.model_fields, n=1)
+    return f" (is {near[0]} meant?)" if near else ""
 
 
 def _variable(kind: type[ServiceSettings], field: str) -> str:
     return f"TRUSTVQA_{kind.service.upper()}_{field.upper()}"
 
 
-def _end(lines: Iterable[str]) -> NoReturn:
-    sys.stderr.write("error: " + "\n  ".join(lines) + "\n")
-    raise SystemExit(STATUS)
+def _fail(lines: Iterable[str]) -> NoReturn:
+    raise SettingsFaultError("\n  ".join(lines)) from None

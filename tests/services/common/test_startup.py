@@ -9,9 +9,10 @@ from pydantic import Field
 
 from services.common.address import HttpAddress
 from services.common.settings import ServiceSettings
-from services.common.startup import read_settings, unknown_variables
+from services.common.startup import SettingsFaultError, read_settings, settings_of, unknown_variables
 from services.gateway.settings import GatewaySettings
 from services.trainer.model_settings import ModelSettings
+from services.trainer.settings import TrainerSettings
 
 
 class DemoSettings(ServiceSettings, service="demo"):
@@ -79,6 +80,47 @@ def test_a_part_of_a_section_passes_other_variables_over(monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (
+            "trainer:\n  downstream_ulr: http://other\n",
+            r"trainer.downstream_ulr \(mine.yaml, .*is downstream_url meant",
+        ),
+        ("trainer:\n  downstream_url: other\n", r"trainer.downstream_url \(mine.yaml, or TRUSTVQA_TRAINER_DOWN"),
+        ("trainer: [1\n", "mine.yaml is not YAML"),
+        ("- trainer\n", "mine.yaml must be names and values"),
+        ("gateway:\n  port: 1\n", "mine.yaml has no section 'trainer'"),
+    ],
+)
+def test_a_part_of_a_section_is_read_with_an_eye_on_the_whole(
+    monkeypatch: pytest.MonkeyPatch, text: str, said: str
+) -> None:
+    """A command that passed a misspelt address over would evaluate another model than was meant."""
+    Path("mine.yaml").write_text(text)
+    with pytest.raises(SettingsFaultError, match=said):
+        settings_of(ModelSettings, file=Path("mine.yaml"), whole=TrainerSettings)
+    monkeypatch.setenv("TRUSTVQA_CONFIG", "mine.yaml")
+    with pytest.raises(SettingsFaultError, match=said):
+        settings_of(ModelSettings, whole=TrainerSettings)
+
+
+def test_a_command_refuses_a_misspelt_variable_of_the_section(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("mine.yaml").write_text("trainer:\n  port: 9000\n  top_k: 3\n")
+    monkeypatch.setenv("TRUSTVQA_TRAINER_PORT", "9001")  # of the service, and none of a command's
+    assert settings_of(ModelSettings, file=Path("mine.yaml"), whole=TrainerSettings).top_k == 3
+    monkeypatch.setenv("TRUSTVQA_TRAINER_DOWNSTREAM_ULR", "http://other")
+    with pytest.raises(SettingsFaultError, match="is TRUSTVQA_TRAINER_DOWNSTREAM_URL meant"):
+        settings_of(ModelSettings, file=Path("mine.yaml"), whole=TrainerSettings)
+
+
+def test_a_value_that_was_given_is_told_by_its_name_alone() -> None:
+    with pytest.raises(SettingsFaultError, match=r"\n  top_k: Input should be"):
+        settings_of(ModelSettings, {"top_k": -1}, whole=TrainerSettings)
+    with pytest.raises(SettingsFaultError, match=r"gone.yaml is no file"):
+        settings_of(ModelSettings, file=Path("gone.yaml"))
+
+
+@pytest.mark.parametrize(
     ("name", "value", "said"),
     [
         ("PORT", "abc", "TRUSTVQA_DEMO_PORT: Input should be a valid integer"),
@@ -111,7 +153,10 @@ def test_a_wrong_value_is_told_by_its_variable(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("demo:\n  prot: 8080\n", "demo.prot (mine.yaml, or TRUSTVQA_DEMO_PROT): there is no such setting"),
+        (
+            "demo:\n  prot: 8080\n",
+            "demo.prot (mine.yaml, or TRUSTVQA_DEMO_PROT): there is no such setting (is port meant?)",
+        ),
         ("demo:\n  max_risk: 0,1\n", "demo.max_risk (mine.yaml, or TRUSTVQA_DEMO_MAX_RISK): Input should be a valid"),
         ("dmeo:\n  port: 8080\n", "mine.yaml has no section 'demo'"),
         ("demo:\n\tport: 8080\n", "mine.yaml is not YAML: while scanning"),

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import anyio
 import stamina.instrumentation
 import typer
-from pydantic import SecretStr, ValidationError
+from pydantic import SecretStr
 from rich.console import Console
 from rich.markup import escape
 
@@ -31,11 +31,13 @@ from prompt4trust.evaluation import (
 from prompt4trust.shift import QuestionTypicality
 from services.common.clients.errors import PictureEgressRefusedError
 from services.common.clients.picture_egress import is_near
+from services.common.startup import SettingsFaultError, settings_of
 from services.trainer.errors import EvaluationError
 from services.trainer.evaluation import prediction_run
 from services.trainer.evaluation.prediction_run import PredictionPlan
 from services.trainer.evaluation.typicality import check_others, read_reference, with_typicality
 from services.trainer.model_settings import ModelSettings
+from services.trainer.settings import TrainerSettings
 from trustvqa.cli.api_key import read_key
 from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.running_stack import as_running
@@ -84,17 +86,15 @@ def read_settings(**given: str | float | list[str] | None) -> ModelSettings:
     """Lay options that were given over the environment, the YAML file and the defaults.
 
     Raises:
-        CommandError: If a value is out of its range, or the key cannot be read.
+        CommandError: If a name or a value cannot be used, or the key cannot be read.
     """
     try:
-        settings = ModelSettings(**{name: value for name, value in given.items() if value not in (None, [])})  # type: ignore[arg-type]
+        named = {name: value for name, value in given.items() if value not in (None, [])}
+        settings = settings_of(ModelSettings, named, whole=TrainerSettings)
         if given.get("top_k") and not settings.vendor_parameters:
             raise CommandError("--top-k: the setting vendor_parameters says that the model's server takes no top_k")
         return with_key(found_on(settings, given))
-    except ValidationError as error:
-        first = error.errors()[0]
-        raise CommandError(f"{'.'.join(map(str, first['loc']))}: {first['msg']}") from error
-    except FileNotFoundError as error:
+    except SettingsFaultError as error:
         raise CommandError(str(error)) from error
 
 

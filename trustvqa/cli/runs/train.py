@@ -19,6 +19,7 @@ from rich.markup import escape
 
 from services.common.registry.directory import Registry
 from services.common.settings import DEFAULT_CONFIG
+from services.common.startup import SettingsFaultError, settings_of
 from services.trainer.downstream_address import check_downstream
 from services.trainer.errors import ConfigError, KeyRefusedError, RunError, TransitionError, WrongAddressError
 from services.trainer.grpo.attempt import TrainingResult
@@ -28,6 +29,7 @@ from services.trainer.grpo.connection import Connection, ConnectionSettings
 from services.trainer.grpo.event_writer import EventWriter
 from services.trainer.grpo.run import execute
 from services.trainer.grpo.spec import TrainingSpec, prepare, read_spec
+from services.trainer.settings import TrainerSettings
 from services.trainer.stop_signals import stop_on_signals
 from services.trainer.supervision.foreground import Foreground
 from trustvqa.cli.api_key import HINT
@@ -172,5 +174,8 @@ def _read_settings(
     """Read the section `trainer` of the file; a resumed run, which names none, needs of it the API key alone."""
     values = {"downstream_url": downstream_url, "downstream_model": model, "registry": registry}
     given: dict[str, Any] = {name: value for name, value in values.items() if value is not None}
-    read = ConnectionSettings(**given) if config is None else ConnectionSettings.from_file(config, **given)
+    try:
+        read = settings_of(ConnectionSettings, given, file=config, whole=TrainerSettings)
+    except SettingsFaultError as error:
+        raise CommandError(str(error)) from error
     return found_on(read, given)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import copy
+import difflib
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
 
 from services.trainer.errors import ConfigError
 from services.trainer.grpo.config.training_config import TrainingConfig
@@ -32,11 +35,29 @@ def load_training(path: Path, overrides: dict[str, Any] | None = None) -> Traini
     try:
         return TrainingConfig.model_validate(lay_over(read_section(path), overrides or {}))
     except ValidationError as error:
-        faults = "; ".join(
-            ": ".join(filter(None, (".".join(map(str, each["loc"])), each["msg"].removeprefix("Value error, "))))
-            for each in error.errors()
-        )
+        faults = "; ".join(_told(each, overrides or {}) for each in error.errors())
         raise ConfigError(f"{path}, section {SECTION}: {faults}") from error
+
+
+def _told(fault: ErrorDetails, overrides: Collection[str]) -> str:
+    """Say where a fault is, and of a misspelt name which one may be meant."""
+    place = ".".join(map(str, fault["loc"]))
+    said = fault["msg"].removeprefix("Value error, ")
+    if fault["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(fault["loc"][-1]), _names_beside(fault["loc"]), n=1)
+        said = "there is no such setting" + (f" (is {near[0]} meant?)" if near else "")
+    if place in overrides:
+        place += " (given over the file's)"
+    return f"{place}: {said}" if place else said
+
+
+def _names_beside(place: tuple[int | str, ...]) -> list[str]:
+    model: object = TrainingConfig
+    for part in place[:-1]:
+        if not (isinstance(model, type) and issubclass(model, BaseModel)) or part not in model.model_fields:
+            return []
+        model = model.model_fields[str(part)].annotation
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
 
 
 def read_section(path: Path) -> dict[str, Any]:

@@ -46,3 +46,21 @@ def test_a_run_of_fewer_steps_than_the_warm_up_shortens_it_in_proportion() -> No
     assert near.warmup_steps == whole.warmup_steps
     with pytest.raises(ConfigError, match="together are more than max_steps"):
         load_training(CONFIGS / "embedded.yaml", {"update.max_steps": 5, "update.warmup_steps": 6})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        (
+            "rollout.num_generation",
+            8,
+            r"rollout\.num_generation .*: there is no such setting \(is num_generations meant\?\)",
+        ),
+        ("versoin", "x", r"versoin .*: there is no such setting \(is version meant\?\)"),
+        ("train.seeed", 1, r"seeed.*: there is no such setting"),
+        ("version", "a/b", r"version \(given over the file's\): String should match"),
+    ],
+)
+def test_a_wrong_value_is_told_by_its_name_and_where_it_was_given(name: str, value: object, said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        load_training(CONFIGS / "embedded.yaml", {name: value})
