@@ -10,6 +10,7 @@ from typing import Final
 from prompt4trust.meaning import normalised
 from prompt4trust.verdict.plain_text import without_thoughts
 from prompt4trust.verdict.words import Place, words_at
+from prompt4trust.verdict.words.expressions import expression
 
 NO_OPINION: Final = 0.5
 _DENIALS: Final = frozenset(["no", "not", "cannot", "without", "absent", "negative", "neither", "nor", "never", "none"])
@@ -19,13 +20,13 @@ _WEIGHED: Final = _DENIALS.union(
     ["nicht", "kein", "keine", "pas", "aucun", "aucune", "sans", "sin", "ningún", "ninguna", "non", "senza", "sem"],
     ["não", "geen", "niet", "zonder", "ohne", "не", "нет", "без"],
 )
-_OTHERS: Final = re.compile(words_at(Place.KEEPS | Place.BEFORE_TEXT | Place.BEHIND_TEXT | Place.COMPARED))
+_OTHERS: Final = expression(words_at(Place.KEEPS | Place.BEFORE_TEXT | Place.BEHIND_TEXT | Place.COMPARED))
 """With these, the words of a text that weighs options: what it names may be what it does not choose."""
-_ANNOUNCED: Final = re.compile(
+_ANNOUNCED: Final = expression(
     r"\b(?:(?:right|correct|left) )?(?:answer|option|choice|letter|selection)\b", re.IGNORECASE
 )
 """Words that announce a letter: their "right" is no side."""
-_FINDING: Final = re.compile(
+_FINDING: Final = expression(
     r"\b(?P<label>findings?|diagnosis|impression|observations?)[\"'*_ ]{0,4}(?::|=|\bis\b)[\"'*_ ]{0,4}"
     r"(?P<said>[^\W_][^\"*,;\n]{0,200}?)(?=\s*(?:[\"*,;\n]|\.(?:\s|$)|$))",
     re.IGNORECASE,
@@ -52,8 +53,8 @@ _SAYS_NOTHING: Final = frozenset(["i", "we", "my", "it", "this", "that", "these"
 _SAME_SHAPE: Final = {"circular": "round", "spherical": "round", "elliptical": "oval", "ovoid": "oval"}
 _STEM, _ENDING = 4, 2
 """Letters in which two words begin alike, at least, and those by which the shorter then goes on, at most."""
-_ABBREVIATION: Final = re.compile(r"\b[A-Z]{2,5}\b")
-_NO_BLANKS: Final = re.compile(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
+_ABBREVIATION: Final = expression(r"\b[A-Z]{2,5}\b")
+_NO_BLANKS: Final = expression(r"[\u0e00-\u0eff\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 """A letter of writing that puts no blanks between words, or none before their endings."""
 
 

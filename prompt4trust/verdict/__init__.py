@@ -8,7 +8,6 @@ left if it is one. Every expression is possessive or bounded, so that reading ta
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping
 
 from prompt4trust.verdict.certainty_score import certainty_score
@@ -34,6 +33,7 @@ from prompt4trust.verdict.plain_text import (
 from prompt4trust.verdict.reading import Order, claims_of, read
 from prompt4trust.verdict.self_assessment import SelfAssessment, mark_self_assessments, self_assessments
 from prompt4trust.verdict.steering import steers
+from prompt4trust.verdict.words.expressions import expression
 
 __all__ = [
     "Asked",
@@ -179,7 +179,7 @@ def _plain(text: str, options: Mapping[str, str], sources: list[str]) -> str | I
     return said
 
 
-_DIGIT = re.compile(r"\d")
+_DIGIT = expression(r"\d")
 
 
 def _reads_as_a_verdict(source: str, options: Mapping[str, str]) -> bool:

@@ -12,6 +12,7 @@ from prompt4trust.verdict.certainty_words import LEVELS, WORDS, lower_case
 from prompt4trust.verdict.even_text import EvenText
 from prompt4trust.verdict.plain_text import has_words, without_thoughts
 from prompt4trust.verdict.self_assessment import LONGEST, self_assessments
+from prompt4trust.verdict.words.expressions import expression
 
 _LEVELS: Final[tuple[tuple[float, re.Pattern[str]], ...]] = (
     # The first that is found in a mark counts: what is denied or doubted comes before what it is made of.
@@ -63,8 +64,8 @@ _LEVELS: Final[tuple[tuple[float, re.Pattern[str]], ...]] = (
 """Confidence -> words that stand for it: values of our own, in their order those of surveys of verbal probability."""
 _FIRST_PERSON = lower_case(r"\b(?:i|i'm|i’m|my)\b")
 _ANSWER = lower_case(r"\b(?:answer|option|choice|diagnosis|conclu\w{2,8})\b")
-_SENTENCE = re.compile(r"[^.!?\n]+[.!?]?")
-_CLAUSE_BEGINS = re.compile(r"[,;:()—–]|\b(?:but|and|while|whereas|although|though|so|hence|rather)\b")
+_SENTENCE = expression(r"[^.!?\n]+[.!?]?")
+_CLAUSE_BEGINS = expression(r"[,;:()—–]|\b(?:but|and|while|whereas|although|though|so|hence|rather)\b")
 _DENIES = lower_case(
     r" ?(?:\w{1,12} )?(?:not|isn't|isn’t|never|no longer|rather than|wrong|incorrect|ruled out|excluded)\b"
 )

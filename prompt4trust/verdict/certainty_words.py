@@ -6,11 +6,12 @@ import re
 from typing import Final
 
 from prompt4trust.verdict.forms.shorthand import MISSPELT_CONFIDENCE
+from prompt4trust.verdict.words.expressions import expression
 
 
 def lower_case(pattern: str) -> re.Pattern[str]:
     """Compile a pattern for texts in lower case: far faster than one that ignores case."""
-    return re.compile(pattern.lower())
+    return expression(pattern.lower())
 
 
 _NOUNS = (

@@ -11,11 +11,13 @@ import re
 from collections.abc import Mapping
 from itertools import islice
 
+from prompt4trust.verdict.words.expressions import expression
+
 _ASSISTANT = r"(?:assistant|model|bot|gpt\d?|chatbot|ai)"
 _OTHERS = r"(?:user|human|system|tool|observation|environment|ipython|instruction)"
 _OPENS = r"(?:<\|(?:im_start|start_header_id|start|header_start|role)\|>|<start_of_turn>|<\|begin▁of▁turn\|>)\s?"
 _BEHIND = r"\s?(?:<\|(?:end_header_id|im_sep|im_middle|message|header_end)\|>)?"
-_MARK = re.compile(
+_MARK = expression(
     rf"(?P<tool>{_OPENS}(?:{_OTHERS}|(?P<own>{_ASSISTANT}))\b{_BEHIND}"
     rf"|<[|｜](?:{_OTHERS}|(?P<own2>{_ASSISTANT}))[|｜]>|\[(?P<own3>/)?INST\])"
     # Roles in plain words stand at the beginning of a line, or in capitals.
@@ -25,23 +27,23 @@ _MARK = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 _OWN = ("own", "own2", "own3", "own4", "own5", "own6")
-_BOX = re.compile(r"<\|begin_of_box\|>([^{}]{1,200}?)<\|end_of_box\|>")
-_TOKEN = re.compile(
+_BOX = expression(r"<\|begin_of_box\|>([^{}]{1,200}?)<\|end_of_box\|>")
+_TOKEN = expression(
     r"<[|｜][^<>|｜\n]{1,40}[|｜]>|<<?/?SYS>>?|\[/?(?:INST|EOS|END)\]"
     r"|</?(?:eos|bos|pad|unk|image|img|video|end_of_turn|start_of_turn|end_of_utterance|fake_token_around_image"
     r"|row_\d_col_\d|global-img|endoftext|eot|end|unused\d{1,4}|begin_of_text|end_of_text)>",
     re.IGNORECASE,
 )
-_RESPONSE = re.compile(r"\s*#{1,4} ?(?:response|answer|output|assistant)\s?:?\s*\n", re.IGNORECASE)
-_TAIL = re.compile(r"(?:#{2,}|<end>|\[end\]|-{3,} ?end\b)(?:[\s#]*end\b[^\n]{0,40})?\Z", re.IGNORECASE)
+_RESPONSE = expression(r"\s*#{1,4} ?(?:response|answer|output|assistant)\s?:?\s*\n", re.IGNORECASE)
+_TAIL = expression(r"(?:#{2,}|<end>|\[end\]|-{3,} ?end\b)(?:[\s#]*end\b[^\n]{0,40})?\Z", re.IGNORECASE)
 _LONGEST_TAIL = 80
-_HINT = re.compile(
+_HINT = expression(
     r"<[|｜/]|<[a-z]{1,20}[_\d>]|\[/?INST|:|##|^[ \t]*(?:user|model|assistant)[ \t]*$", re.IGNORECASE | re.MULTILINE
 )
 _SHORTEST_QUESTION = 8
 _MOST_MARKS = 100
 # What a turn behind the reply may not hold: it may speak of the verdict, which then does not stand.
-_OF_THE_VERDICT = re.compile(
+_OF_THE_VERDICT = expression(
     r"\b(?:answers?|confiden\w*|certain\w*|sure|verdict|sorry|apolog\w*|mistak\w*|wrong|incorrect|correct\w*"
     r"|actually|instead"
     r"|chang\w*|disagree\w*|reconsider\w*|retract\w*|withdraw\w*|revis\w*|re-?check\w*|double-?check\w*|again"
@@ -49,7 +51,7 @@ _OF_THE_VERDICT = re.compile(
     r"|choice|ignore|disregard|cannot|can['’]t|unable|not (?:a|an|it|that|this))\b|答|置信|抱歉|错",
     re.IGNORECASE,
 )
-_LETTER = re.compile(r"(?<![\w'’-])[A-Z](?![\w'’-])")
+_LETTER = expression(r"(?<![\w'’-])[A-Z](?![\w'’-])")
 
 
 def own_reply(text: str, question: str, options: Mapping[str, str]) -> str | None:

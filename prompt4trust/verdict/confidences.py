@@ -9,6 +9,7 @@ from itertools import chain, islice
 from typing import Literal
 
 from prompt4trust.verdict.doubts.numbers import is_anothers, is_no_single_number, is_of_the_contrary, is_unreal
+from prompt4trust.verdict.words.expressions import expression
 
 Scale = Literal["per-cent", "probability"]
 """Meaning of a bare number: per cent (1 is .01), or a probability (1 is certainty)."""
@@ -29,7 +30,7 @@ _NEGATED = (
     r"(?<!un)(?<!over)(?<!under)(?<!non)(?<!non-)(?<!\bno )(?<!lack of )(?<!loss of )(?<!1 - )(?<!1 – )(?<!1 − )(?<!1-)"
     r"(?<!inverse )(?<!classification )(?<!prior )(?<!previous )(?<!required )(?<!minimum )(?<!maximum )(?<!average )"
 )
-_CUED = re.compile(
+_CUED = expression(
     rf"{_NEGATED}(?:confidence|certainty|(?:^|(?<=[,;] ))(?:probability|likelihood)"
     r"(?: (?:(?:of being )?(?:correct|right)|of correctness))?(?= ?[:=(]))"
     r"(?: (?:level|score|rating|value|percentage|estimate))?+"
@@ -45,11 +46,11 @@ _CUED = re.compile(
     rf"(?:(?:very )?(?:high|low|moderate|medium) ?\((?=[^()]{{1,6}}\)))?+(?:[-–—≈~]\s++)?+{_NUMBER}{_UNIT}",
     re.IGNORECASE | re.MULTILINE,
 )
-_CHINESE = re.compile(
+_CHINESE = expression(
     r"(?<![不非无没缺])(?<!没有)(?<!缺乏)(?:置信度|置信水平|信心|把握|可信度|确信度)()()(?:水平|分数|指数|为|是|约|大约|有|[:=\s])*+"
     rf"(?:\((\d{{1,3}})[-–—](\d{{1,3}})()%?\)(?:[:=\s]|为|是)*+)?+(?:{_BOUND})?+{_NUMBER}{_UNIT}"
 )
-_SAID = re.compile(
+_SAID = expression(
     rf"(?<![\d.,/])(?<!\d ){_NUMBER} ?(?:%|per ?cent) ?(?:(?:confiden(?:t|ce)|certain(?:ty)?|sure)\b"
     rf"|的?(?:把握|信心|置信|确信))"
     r"(?! (?:interval|limit|bound|region|band))"
@@ -58,31 +59,31 @@ _SAID = re.compile(
     r" (?:option )?\(?(?-i:([A-HJ-Z]))\b)?",
     re.IGNORECASE,
 )
-_UNSAID = re.compile(
+_UNSAID = expression(
     r"(?:\bnot|n['’]t|\bno|\bnever|\bthan|\bleast|\bmost|\bover|\bunder|\babove|\bbelow|\bup to|\bto"
     r"|\band|\bor|\bbetween"
     r"|[<>≥≤]|[\d%] ?[~–—-]) ?(?:a |be |quite |even )?$",
     re.IGNORECASE,
 )
-_SHORT = re.compile(r"[\s)\]}.,:;–—(\[-]{0,5}" + _NUMBER + r"\s?%(?=\s?(?:[)\]]|$|\.?(?:\n|$)))")
-_BEHIND_A_TEXT = re.compile(r"\s?[)\]]?\s?[(\[,;:–—-]\s?(?=\d)")
-_BARE_SHORT = re.compile(r"[\s)\]}.,:;–—(-]{0,5}" + _NUMBER + r"(?=\s?(?:\)|$|\.?(?:\n|$)))")
+_SHORT = expression(r"[\s)\]}.,:;–—(\[-]{0,5}" + _NUMBER + r"\s?%(?=\s?(?:[)\]]|$|\.?(?:\n|$)))")
+_BEHIND_A_TEXT = expression(r"\s?[)\]]?\s?[(\[,;:–—-]\s?(?=\d)")
+_BARE_SHORT = expression(r"[\s)\]}.,:;–—(-]{0,5}" + _NUMBER + r"(?=\s?(?:\)|$|\.?(?:\n|$)))")
 
-_FRACTION = re.compile(r"\s?\(?(?:/|out of|of)\s?(\d++)(?![\d/]|\.\d| ?%)", re.IGNORECASE)
+_FRACTION = expression(r"\s?\(?(?:/|out of|of)\s?(\d++)(?![\d/]|\.\d| ?%)", re.IGNORECASE)
 _TOPS = frozenset({1, 4, 5, 7, 10, 20, 100})
-_ON_A_SCALE = re.compile(
+_ON_A_SCALE = expression(
     r",?\s?\(?(?:on )?(?:the |a )?scale (?:of |from )?(\d{1,3}) ?(?:[-–—]|to) ?(\d{1,3})\)?", re.IGNORECASE
 )
-_SCALE_BEFORE = re.compile(r"scale (?:of |from )?(\d{1,3}) ?(?:[-–—]|to) ?(\d{1,3})", re.IGNORECASE)
-_SOME_SCALE = re.compile(r"\bscale\b|\blikert\b|\d-point\b", re.IGNORECASE)
-_ATTACHED = re.compile(
+_SCALE_BEFORE = expression(r"scale (?:of |from )?(\d{1,3}) ?(?:[-–—]|to) ?(\d{1,3})", re.IGNORECASE)
+_SOME_SCALE = expression(r"\bscale\b|\blikert\b|\d-point\b", re.IGNORECASE)
+_ATTACHED = expression(
     r"\s?(?:chance|likelihood|probability) (?:it is|it['’]s|of|for|that it is) (?:option )?\(?(?-i:([A-HJ-Z]))\b"
     r"|\s?(?:\((?:this is )?(?:the )?(?:confidence |probability ))?(?:for|in|about|that) (?:option )?\(?"
     r"(?-i:([A-HJ-Z]))\b|\s?\((?:option )?(?-i:([A-Z]))\)",
     re.IGNORECASE,
 )
 # The published form, whose number is taken as it is, clipped.
-_PUBLISHED = re.compile(r"confidence\s++\d{1,3}(?!\d)", re.IGNORECASE)
+_PUBLISHED = expression(r"confidence\s++\d{1,3}(?!\d)", re.IGNORECASE)
 
 
 MOST_STATED = 300
@@ -159,9 +160,10 @@ def _cued(text: str, match: re.Match[str], scale: Scale) -> Stated:
     letter = of or letter
     end = match.end()
     top = _top(low, high) if high else int(only) if only else None
-    behind = _FRACTION.match(text, end) or _ON_A_SCALE.match(text, end)
-    if behind and not (unit and behind.re is _FRACTION):
-        own = int(behind[1]) if behind.re is _FRACTION else _top(behind[1], behind[2])
+    fraction = _FRACTION.match(text, end)
+    behind = fraction or _ON_A_SCALE.match(text, end)
+    if behind and not (unit and fraction):
+        own = int(behind[1]) if fraction else _top(behind[1], behind[2])
         if top is not None and own != top:
             bound = "two scales"
         top, end = own if own in _TOPS else 0, behind.end()

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from typing import Self
 
 from prompt4trust.verdict.plain_text import ONE_FOR_ONE
+from prompt4trust.verdict.words.expressions import expression
 
 _BLANK = dict.fromkeys(map(ord, "*`\\{}$_#"), " ")
 _SIGNS = {**ONE_FOR_ONE, **_BLANK, **{ord(sign): plain for sign, plain in zip("。？！；", ".?!;", strict=True)}}
-_OPENED = re.compile(r"<([A-Za-z]{1,12})>")
-_CLOSED = re.compile(r"</[A-Za-z]{1,12}>|<br ?/?>", re.IGNORECASE)
+_OPENED = expression(r"<([A-Za-z]{1,12})>")
+_CLOSED = expression(r"</[A-Za-z]{1,12}>|<br ?/?>", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

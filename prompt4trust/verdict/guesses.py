@@ -8,15 +8,16 @@ from dataclasses import dataclass
 
 from prompt4trust.verdict.outcome import CUT_OFF, DECLINED, Invalid
 from prompt4trust.verdict.plain_text import without_markup, without_thoughts
+from prompt4trust.verdict.words.expressions import expression
 
-_LINE = re.compile(
+_LINE = expression(
     r"(?:(?:\d{1,2}[.)]|[-\u2022\u2013]) ?)?"  # its place in the list
     r"(?P<answer>[^\n:=]{1,200}?) ?[:=] ?"
     r"(?P<number>\d{1,3}(?:\.\d{1,6})?|\.\d{1,6}) ?(?P<sign>%|per ?cent)?[.,;]?",
     re.IGNORECASE,
 )
-_LETTER = re.compile(r"(?:option |answer )?\(?([A-Za-z])\)?(?:[.)]? ?[-\u2013\u2014]? ?(?P<text>\S.*))?", re.IGNORECASE)
-_HEADING = re.compile(r"[^\d\n]{1,120}:")
+_LETTER = expression(r"(?:option |answer )?\(?([A-Za-z])\)?(?:[.)]? ?[-\u2013\u2014]? ?(?P<text>\S.*))?", re.IGNORECASE)
+_HEADING = expression(r"[^\d\n]{1,120}:")
 _MOST_LINES = 40
 
 

@@ -9,6 +9,7 @@ from itertools import islice
 from typing import Any
 
 from prompt4trust.verdict.forms.languages import is_answer_label, is_confidence_label
+from prompt4trust.verdict.words.expressions import expression
 
 _ANSWER_KEYS = frozenset(
     {"answer", "final_answer", "choice", "option", "selected_option", "selection", "letter", "prediction", "答案"}
@@ -70,11 +71,11 @@ class _Pairs(list[tuple[str, Any]]):
 
 
 # A pair of a flat object as Python prints it.
-_PYTHON_PAIR = re.compile(
+_PYTHON_PAIR = expression(
     r"\s{0,80}+'(?P<key>[^'\\\n{}]{1,60}+)'\s?+:\s?+(?:'(?P<single>[^'\\\n{}]{0,2000}+)'"
     r"|\"(?P<double>[^\"\\\n{}]{0,2000}+)\"|(?P<bare>-?\d{1,9}+(?:\.\d{1,9}+)?+|True|False|None))\s{0,80}+(?P<next>[,}])"
 )
-_PYTHON_END = re.compile(r"\s{0,80}+\}")
+_PYTHON_END = expression(r"\s{0,80}+\}")
 _PYTHON_NAMES = {"True": True, "False": False, "None": None}
 _MOST_PAIRS = 40
 
@@ -127,11 +128,11 @@ _OTHER_ANSWERS = frozenset(
     | {"placeholder", "example", "is_example", "is_placeholder", "template"}
 )
 _REMARKS = frozenset({"note", "notes", "comment", "comments", "remark", "remarks", "warning"})
-_REMARKED = re.compile(
+_REMARKED = expression(
     r"\b(?:error|actually|wrong|incorrect|instead|placeholder|example|dummy|invalid)\b", re.IGNORECASE
 )
 # Words around an object on its line that say it is none of the model's.
-_DISOWNED_BEFORE = re.compile(
+_DISOWNED_BEFORE = expression(
     r"\b(?:schema|example|template|sample|wrong|incorrect|bad|another|other|previous|earlier|would be"
     r"|would have been|should look"
     r"|looks? like|instead of|not|never|GPT\S*|user|student|expected)\b[^\n.!?{}]{0,60}(?:\n?```(?:json)?\n?)?\s?$"
@@ -141,7 +142,7 @@ _DISOWNED_BEFORE = re.compile(
     r"|if(?! (?:you|needed|required|necessary|helpful|useful|preferred|asked)))\b[^\n.!?{}]{0,60}$",
     re.IGNORECASE,
 )
-_DISOWNED_BEHIND = re.compile(
+_DISOWNED_BEHIND = expression(
     r"[\s`.,;:)-]{0,8}(?:(?:it|this|that|which|the|my|above|output|answer|reply|response|object|json) ){0,4}"
     r"(?:(?:is|was) what (?:the |my |a |an )?(?!I\b)\w+ (?:wrote|said|says|answered|claimed|thinks|thought)\b|"
     r"(?:(?:was|were) |(?:is|are|looks|seems) (?:clearly |probably |likely |only |just |merely )?"

@@ -10,8 +10,9 @@ from typing import Any
 from prompt4trust.verdict.confidences import Scale
 from prompt4trust.verdict.json_objects import is_deep, is_disowned
 from prompt4trust.verdict.outcome import Invalid, Verdict
+from prompt4trust.verdict.words.expressions import expression
 
-_FENCED = re.compile(r"```(?:json)?\s*(\{.*\})\s*```", re.DOTALL)
+_FENCED = expression(r"```(?:json)?\s*(\{.*\})\s*```", re.DOTALL)
 
 
 def read_object(text: str, options: Mapping[str, str], scale: Scale) -> Verdict | Invalid | None:

@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import importlib
 import logging
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from numbers import Real
@@ -25,9 +24,10 @@ from typing import Any
 
 from prompt4trust.verdict.confidences import Scale
 from prompt4trust.verdict.outcome import Invalid, Verdict
+from prompt4trust.verdict.words.expressions import expression
 
-_NAME = re.compile(r"(?P<module>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):(?P<function>[A-Za-z_]\w*)(?:@(?P<version>[\w.-]+))?")
-_VERSION = re.compile(r"[\w.-]{1,40}")
+_NAME = expression(r"(?P<module>[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*):(?P<function>[A-Za-z_]\w*)(?:@(?P<version>[\w.-]+))?")
+_VERSION = expression(r"[\w.-]{1,40}")
 _log = logging.getLogger(__name__)
 
 

@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from prompt4trust.verdict.words.expressions import expression
+
 MASK = "\ufffc"
 """Stands where a quotation or an echo was: no word, so that nothing reads on across it."""
 
 _TAGS = "think|thinking|thought|thoughts|reasoning|analysis|reflection|scratchpad|seed:think"
-_THOUGHT = re.compile(
+_THOUGHT = expression(
     rf"<(?P<close>/)?(?:{_TAGS})(?:\s[^<>]{{0,80}})?>|\[(?P<close2>/)?THINK\]|◁(?P<close3>/)?think▷"
     r"|<\|(?:begin|(?P<close4>end))_of_thought\|>|<unused9(?:4|(?P<close5>5))>",
     re.IGNORECASE,
 )
 # The channels' names, where a server has taken away the tokens around them.
-_STRIPPED_ANALYSIS = re.compile(r"\s*analysis(?=[A-Z])")
+_STRIPPED_ANALYSIS = expression(r"\s*analysis(?=[A-Z])")
 _STRIPPED_FINAL = "assistantfinal"
-_FINAL_CHANNEL = re.compile(r"<\|channel\|>\s*final\s*(?:<\|[a-z]+\|>[^<]{0,40})?<\|message\|>")
+_FINAL_CHANNEL = expression(r"<\|channel\|>\s*final\s*(?:<\|[a-z]+\|>[^<]{0,40})?<\|message\|>")
 
 
 def without_thoughts(text: str) -> str | None:
@@ -57,92 +59,92 @@ _ENDS = {"。": ". ", "।": ". ", "？": "? ", "！": "! "}
 ONE_FOR_ONE: dict[int, str] = {**_WIDE, **{ord(sign): plain for sign, plain in _ALIKE.items()}}
 """Signs of other scripts -> the one ASCII sign (or quotation mark) that says the same."""
 _SIGNS = {**ONE_FOR_ONE, **{ord(sign): plain for sign, plain in _ENDS.items()}}
-_BLANKS = (re.compile(r"[^\S\n]++"), " ")
+_BLANKS = (expression(r"[^\S\n]++"), " ")
 _MARKUP = (
     # Struck through; a model's own marks of beginning and end stand around whole replies.
-    (re.compile(r"(?<=[^\n])(?:<(s|del|strike)>[^<\n]{1,40}</\1>|~~[^~\n]{1,40}~~)(?=[^\n]{0,80}\w)", re.I), MASK),
-    (re.compile(r"<\|[a-z_▁]{1,24}\|>|</?s>|<end_of_turn>|<eos>", re.IGNORECASE), "\n"),
+    (expression(r"(?<=[^\n])(?:<(s|del|strike)>[^<\n]{1,40}</\1>|~~[^~\n]{1,40}~~)(?=[^\n]{0,80}\w)", re.I), MASK),
+    (expression(r"<\|[a-z_▁]{1,24}\|>|</?s>|<end_of_turn>|<eos>", re.IGNORECASE), "\n"),
     (
-        re.compile(
+        expression(
             r"\\(?:text|textbf|textit|textrm|emph|underline|mathrm|mathbf|mathbb|mathsf)\s?\{([^{}\n]{0,200})\}"
         ),
         r"\1",
     ),
-    (re.compile(r"\\(?:q?quad\b|[,;! ])"), " "),
+    (expression(r"\\(?:q?quad\b|[,;! ])"), " "),
     (
-        re.compile(
+        expression(
             r"(confidence[\s*:=$]{0,6}(?:(?:is"
             r"|of)[\s*$]{1,3})?)\\boxed\s?\{ ?(\d{1,3}(?:\.\d{1,3})? ?)(?:\\?(%))? ?\}",
             re.I,
         ),
         r"\1\2\3",
     ),
-    (re.compile(r"\\boxed\s?\{"), " answer: "),
-    (re.compile(r"\\([%$])"), r"\1"),
-    (re.compile(r"\\[()\[\]]"), " "),
+    (expression(r"\\boxed\s?\{"), " answer: "),
+    (expression(r"\\([%$])"), r"\1"),
+    (expression(r"\\[()\[\]]"), " "),
     (
-        re.compile(r"<answer confidence=[\"'](\d{1,3}(?:\.\d{1,3})?%?)[\"']>", re.IGNORECASE),
+        expression(r"<answer confidence=[\"'](\d{1,3}(?:\.\d{1,3})?%?)[\"']>", re.IGNORECASE),
         r"confidence: \1\n answer: ",
     ),
     (
-        re.compile(
+        expression(
             r"<(?:final_?)?answer (?:option|letter|choice)=[\"']([A-Za-z])[\"']\s?/?>|<parameter(?:=| name=\"?)"
             r"answer\"?>",
             re.IGNORECASE,
         ),
         r" answer: \1 ",
     ),
-    (re.compile(r"<parameter(?:=| name=\"?)confidence\"?>|<certainty>", re.IGNORECASE), " confidence: "),
-    (re.compile(r"<(?:final_?)?(answer|confidence)(?:_?(?:score|level))?>", re.IGNORECASE), r" \1: "),
+    (expression(r"<parameter(?:=| name=\"?)confidence\"?>|<certainty>", re.IGNORECASE), " confidence: "),
+    (expression(r"<(?:final_?)?(answer|confidence)(?:_?(?:score|level))?>", re.IGNORECASE), r" \1: "),
     (
-        re.compile(
+        expression(
             r"</(?:final_?)?(?:answer|confidence)(?:_?(?:score|level))?>|</(?:certainty|parameter)>|<br\s?/?>"
             r"|</?(?:p|div|li|ul|ol|h[1-6])>",
             re.IGNORECASE,
         ),
         "\n",
     ),
-    (re.compile(r"<final>\s?\(?([A-Za-z])\)?\.?\s?</final>", re.IGNORECASE), r" answer: \1\n"),
+    (expression(r"<final>\s?\(?([A-Za-z])\)?\.?\s?</final>", re.IGNORECASE), r" answer: \1\n"),
     # A place for a letter or a number, filled: "Answer: <B>". A tag that is closed is none.
     (
-        re.compile(
+        expression(
             r"((?:answer|confidence)[\s*:=]{1,5}(?:(?:is|of)\s)?)<([A-Za-z]"
             r"|\d{1,3}(?:\.\d{1,3})?%?)>(?![^\n]{0,200}</)",
             re.I,
         ),
         r"\1\2",
     ),
-    (re.compile(r"<conf>|\[confidence\]", re.IGNORECASE), " confidence: "),
-    (re.compile(r"\[answer\]", re.IGNORECASE), " answer: "),
-    (re.compile(r"</t[dh]>", re.IGNORECASE), " | "),
-    (re.compile(r"</?(?:table|thead|tbody|tr)>", re.IGNORECASE), "\n"),
-    (re.compile(r"<t[dh]>", re.IGNORECASE), ""),
-    (re.compile(r"</?(?:b|strong|i|em|u|span|code)>|`|\$", re.IGNORECASE), " "),
+    (expression(r"<conf>|\[confidence\]", re.IGNORECASE), " confidence: "),
+    (expression(r"\[answer\]", re.IGNORECASE), " answer: "),
+    (expression(r"</t[dh]>", re.IGNORECASE), " | "),
+    (expression(r"</?(?:table|thead|tbody|tr)>", re.IGNORECASE), "\n"),
+    (expression(r"<t[dh]>", re.IGNORECASE), ""),
+    (expression(r"</?(?:b|strong|i|em|u|span|code)>|`|\$", re.IGNORECASE), " "),
     # Dots that lead from a label to its value.
-    (re.compile(r"(?<=[^\W\d_]) ?\.{4,80} ?:? ?(?=[(\[]?[\w.])"), ": "),
-    (re.compile(r"(?<=\d)\*++(?=\d)"), "x"),
-    (re.compile(r"\*"), " "),
-    (re.compile(r"\r\n?|[\u2028\u2029]"), "\n"),
+    (expression(r"(?<=[^\W\d_]) ?\.{4,80} ?:? ?(?=[(\[]?[\w.])"), ": "),
+    (expression(r"(?<=\d)\*++(?=\d)"), "x"),
+    (expression(r"\*"), " "),
+    (expression(r"\r\n?|[\u2028\u2029]"), "\n"),
     _BLANKS,
-    (re.compile(r"(?: ?\n ?)+"), "\n"),
+    (expression(r"(?: ?\n ?)+"), "\n"),
     (
-        re.compile(
+        expression(
             r"^[#_\- ]*+((?:final |my )?(?:answer|confidence)(?: level| score)?)[_: ]*+\n"
             r"(?:> ?(?=\W{0,4}\w{1,3} ?%?\W{0,4}(?:\n(?! ?>)|\Z)))?",
             re.I | re.M,
         ),
         r"\1: ",
     ),
-    (re.compile(r"^ *+#+ ?", re.MULTILINE), ""),
+    (expression(r"^ *+#+ ?", re.MULTILINE), ""),
     (
-        re.compile(
+        expression(
             r"(confidence(?: level| score)?),? \(?on a scale (?:of |from )?(\d{1,3}) ?(?:-|–|to) ?(\d{1,3})\)?", re.I
         ),
         r"\1 (\2-\3)",
     ),
 )
 # Single lines of single blanks and signs with which no pattern above begins.
-_UNMARKED = re.compile(r"(?!(?i:.*(?:on a scale |\.{4})))(?:[!\"%-)+-;=-Z\]^_a-{}~]| (?! ))*+")
+_UNMARKED = expression(r"(?!(?i:.*(?:on a scale |\.{4})))(?:[!\"%-)+-;=-Z\]^_a-{}~]| (?! ))*+")
 
 
 def without_markup(text: str, *, blanks: bool = True) -> str:
@@ -165,7 +167,7 @@ def without_markup(text: str, *, blanks: bool = True) -> str:
 
 # --- Echoes and quotations --------------------------------------------------------------------------------------------
 
-_SENTENCE = re.compile(r"(?<=[.!?;])\s|\n")
+_SENTENCE = expression(r"(?<=[.!?;])\s|\n")
 _SHORTEST_ECHO = 8
 
 
@@ -187,7 +189,7 @@ def without_echoes(text: str, sources: Iterable[str]) -> str:
     return text
 
 
-WORDS_OF_A_VERDICT = re.compile(
+WORDS_OF_A_VERDICT = expression(
     r"answer|confiden|certain|\bsure\b|probab|guess|choice|option|correct|\d ?%|percent|答案|置信|信心|把握|选", re.I
 )
 
@@ -206,11 +208,11 @@ def _lower(text: str) -> str:
     return text.replace("İ", "I").lower()  # the one letter whose lower case is longer
 
 
-_QUOTATION = re.compile(r'"[^"]*+"|“[^“”]*+”|«[^«»]*+»|„[^„“”]*+[“”]|(?<!\w)[\'‘][^\'‘’\n]{12,300}+[\'’](?!\w)')
-_QUOTED_LINE = re.compile(r"^ ?> [^\n]*+", re.MULTILINE)
-_ALL_QUOTED = re.compile(r"(?: ?>[^\n]*+(?:\n|$))++")
-_QUOTE_SIGN = re.compile(r"^ ?> ?", re.MULTILINE)
-_CLAIMING = re.compile(
+_QUOTATION = expression(r'"[^"]*+"|“[^“”]*+”|«[^«»]*+»|„[^„“”]*+[“”]|(?<!\w)[\'‘][^\'‘’\n]{12,300}+[\'’](?!\w)')
+_QUOTED_LINE = expression(r"^ ?> [^\n]*+", re.MULTILINE)
+_ALL_QUOTED = expression(r"(?: ?>[^\n]*+(?:\n|$))++")
+_QUOTE_SIGN = expression(r"^ ?> ?", re.MULTILINE)
+_CLAIMING = expression(
     r"answer (?:is|would be|should be) ?\S|answer ?[:=] ?\(?[A-Za-z]\b|答案 ?[是为:]"
     r"|confidence\W{0,3}\d|置信度\W{0,2}\d|\d ?% ?(?:conf|sure|cert)",
     re.IGNORECASE,

@@ -22,6 +22,7 @@ from prompt4trust.verdict.doubts.other_claims import is_of_another_claim
 from prompt4trust.verdict.doubts.withdrawals import is_withdrawn
 from prompt4trust.verdict.outcome import Invalid, Verdict
 from prompt4trust.verdict.words import Place, words_at
+from prompt4trust.verdict.words.expressions import expression
 
 Order = Literal["conclude-first", "reason-first"]
 """Where the prompt asks for the conclusion: at the beginning of the reply, or at its end."""
@@ -119,7 +120,7 @@ def claims_of(text: str, options: Mapping[str, str], *, by_text: bool = True) ->
 
 
 # Verdicts of several people, each under a heading: none of them is the model's.
-_OF_READERS = re.compile(
+_OF_READERS = expression(
     r"(?:^|(?<=[.;!?] ))(?:the )?(?:(?:first|second|third|other|another|senior|junior|1st|2nd) )?"
     r"(?:reader|radiologist|rater|observer|annotator|reviewer|expert|resident|attending|colleague|student"
     r"|physician|doctor"
@@ -130,7 +131,7 @@ _OF_READERS = re.compile(
 
 
 # The reply ends by asking the question back: what it has told is somebody's, not its own.
-_ASKS_BACK = re.compile(
+_ASKS_BACK = expression(
     r"\b(?:what|which)\b[^.!?\n]{0,40}\b(?:do|would|did) you (?:think|say|choose|pick|answer|believe|prefer)\b"
     r"[^.!?\n]{0,40}\?\W*\Z",
     re.IGNORECASE,
@@ -153,10 +154,10 @@ def _confidences(text: str, claims: Sequence[Claim], options: Mapping[str, str],
 
 # --- Which pair -------------------------------------------------------------------------------------------------------
 
-_TURN = re.compile(rf"{words_at(Place.BETWEEN)}|\bno,|更正|不对|其实", re.IGNORECASE)
-_RETRACTED = re.compile(rf"{words_at(Place.BEHIND)}|\bwait[,.:!]|更正|不对|等等", re.IGNORECASE)
-_DENIED_AT_ONCE = re.compile(rf"{words_at(Place.AT_ONCE)}|[.!?]\s(?:no|wait|correction)\b[,.:;!]", re.IGNORECASE)
-_SENTENCE_END = re.compile(r"[.!?](?=\s)|\n")
+_TURN = expression(rf"{words_at(Place.BETWEEN)}|\bno,|更正|不对|其实", re.IGNORECASE)
+_RETRACTED = expression(rf"{words_at(Place.BEHIND)}|\bwait[,.:!]|更正|不对|等等", re.IGNORECASE)
+_DENIED_AT_ONCE = expression(rf"{words_at(Place.AT_ONCE)}|[.!?]\s(?:no|wait|correction)\b[,.:;!]", re.IGNORECASE)
+_SENTENCE_END = expression(r"[.!?](?=\s)|\n")
 _NEAR = 160
 
 
@@ -232,7 +233,7 @@ def _first_of_its_answer(text: str, chosen: Pair, value: Stated, others: Sequenc
     return value.at - chosen.claim.at <= _NEAR and not _TURN.search(text, value.end, others[-1].at)
 
 
-_DIGITS = re.compile(r"[\d.%]+")
+_DIGITS = expression(r"[\d.%]+")
 
 
 def _is_said_twice(text: str, value: Stated, other: Stated) -> bool:
@@ -245,9 +246,9 @@ def _is_said_twice(text: str, value: Stated, other: Stated) -> bool:
 
 # --- The published reading --------------------------------------------------------------------------------------------
 
-_NARROW_ANSWER = re.compile(r"answer is\s++(?-i:([A-Za-z]))", re.IGNORECASE)
-_NARROW_CONFIDENCE = re.compile(r"confidence\s++(\d{1,3}+)(?!\d|[.,]\d|\s?[-–/]\s?\d|e[-+]?\d)", re.IGNORECASE)
-_WORD = re.compile(r"[^\W\d_]{2,}")
+_NARROW_ANSWER = expression(r"answer is\s++(?-i:([A-Za-z]))", re.IGNORECASE)
+_NARROW_CONFIDENCE = expression(r"confidence\s++(\d{1,3}+)(?!\d|[.,]\d|\s?[-–/]\s?\d|e[-+]?\d)", re.IGNORECASE)
+_WORD = expression(r"[^\W\d_]{2,}")
 _FORMAL = frozenset({"the", "answer", "is", "with", "confidence", "and", "of", "a", "level", "option"})
 
 
@@ -278,7 +279,7 @@ def _published_reading(text: str, options: Mapping[str, str]) -> Verdict | None:
 
 # --- Texts that were cut off ------------------------------------------------------------------------------------------
 
-_COMPLETE = re.compile(r"\s?[,;\n)\"'”]|\.\s|\s?%|\s+(?:because|since|as|with|and (?!\d))")
+_COMPLETE = expression(r"\s?[,;\n)\"'”]|\.\s|\s?%|\s+(?:because|since|as|with|and (?!\d))")
 
 
 def _may_go_on(text: str, claim: Claim, stated: Stated) -> bool:

@@ -15,9 +15,10 @@ from prompt4trust.verdict.last.loose_confidences import loose_confidences
 from prompt4trust.verdict.outcome import Invalid
 from prompt4trust.verdict.plain_text import without_markup
 from prompt4trust.verdict.reading import claims_of
+from prompt4trust.verdict.words.expressions import expression
 
 # A request to choose a letter, which is no claim: "choose B", "reply with (C)", "say that it is D".
-_TOLD = re.compile(
+_TOLD = expression(
     r"\b(?:choose|pick|select|answer|name|say|reply|respond|write|give|output)"
     r"(?: (?:with|only|that|it|is|option|the|letter)){0,4}[ :\"'(]{1,4}([A-Z])(?![\w'-])",
     re.IGNORECASE,

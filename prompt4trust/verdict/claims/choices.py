@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 
 from prompt4trust.verdict.claims.lone_letters import own_text, stands_alone
+from prompt4trust.verdict.words.expressions import expression
 
 _NOUN = (
     r"(?:option|choice|answer|letter|vote|pick|selection|selected|chosen|verdict|decision|conclusion|winner"
@@ -63,7 +64,7 @@ _BETWEEN = (
 _LINK = r"(?:it|this|that|we|is|was|must|be|it['’]s|the|most|best|final|my|correct|right)"
 _FLAGS = re.IGNORECASE | re.MULTILINE
 _CHOICES = tuple(
-    re.compile(pattern, _FLAGS)
+    expression(pattern, _FLAGS)
     for pattern in (
         rf"(?<!\w){_CHOOSE},? ?(?:{_BETWEEN} ){{0,3}}:? ?{_LETTER}",
         rf"(?<!\w){_SO_THAT}[:,]? ?(?:{_LINK} ){{0,4}}(?:{_NOUN} )?(?:is )?:? ?{_LETTER}",
@@ -82,7 +83,7 @@ _CHOICES = tuple(
     )
 )
 # Behind a letter, what belongs to no name that it begins: a verb of Korean or Japanese, a word of Arabic.
-_OF_ANOTHER_SCRIPT = re.compile(r"[\u3040-\u30ff\uac00-\ud7af]| [\u0600-\u06ff]")
+_OF_ANOTHER_SCRIPT = expression(r"[\u3040-\u30ff\uac00-\ud7af]| [\u0600-\u06ff]")
 
 
 def chosen_letters(text: str, options: Mapping[str, str]) -> Iterator[tuple[int, int]]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from prompt4trust.verdict.words import Place, words_at
+from prompt4trust.verdict.words.expressions import expression
 
 STARTS = r"(?:^|(?<=[.;:!] ))"
 """Pattern of the beginning of a sentence or a clause."""
@@ -21,7 +22,7 @@ I_AM_SURE = r"(?:I(?: am|['’]m) )?(?:about |around |roughly |approximately )?\
 I_THINK = rf"(?:(?:I (?:believe|think|conclude|would say)|I['’]d say|{I_AM_SURE})(?: that)? )?"
 # As in: the image shows a pneumothorax (option B). Between the verb and the option's text stand its article and words
 # that only describe it; any other ("resolution of", "everything but") may deny it.
-SHOWN = re.compile(
+SHOWN = expression(
     rf"\b{SHOWS} (?:an? |the )?(?P<said>[^.;:\n()]{{1,80}}?) ?\((?:option|choice|answer):? (?-i:([A-Z]))\)",
     re.IGNORECASE,
 )
@@ -31,12 +32,12 @@ DESCRIBING = (
     r"|acute|chronic|mild|severe|marked|obvious|new|perihilar|retrocardiac|(?:right|left)-sided)[ ,]+){0,5}"
     r"(?:(?:findings|features|signs|evidence|appearances?) of (?:an? |the )?)?"
 )
-_DESCRIBED = re.compile(DESCRIBING, re.IGNORECASE)
-WEAKENED = re.compile(rf"{words_at(Place.SHOWN)}|n['’]t\b", re.IGNORECASE)
+_DESCRIBED = expression(DESCRIBING, re.IGNORECASE)
+WEAKENED = expression(rf"{words_at(Place.SHOWN)}|n['’]t\b", re.IGNORECASE)
 """Words of a sentence that shows a finding, and that make it none of now."""
-COMPARED = re.compile(words_at(Place.COMPARED), re.IGNORECASE)
+COMPARED = expression(words_at(Place.COMPARED), re.IGNORECASE)
 """Words that compare, or leave out, what a sentence goes on to name."""
-_SENTENCE_START = re.compile(r"(?<!\b[ei]\.[ge])[.!?;](?=\s)|\n")
+_SENTENCE_START = expression(r"(?<!\b[ei]\.[ge])[.!?;](?=\s)|\n")
 _BEFORE = 160
 
 

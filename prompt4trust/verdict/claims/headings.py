@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from prompt4trust.verdict.words import Place, words_at
+from prompt4trust.verdict.words.expressions import expression
 
 SAY = (
     r"(?:ask|sa[iy]|stat|claim|writ|wrot|suggest|want|tell|told|mention|mark|propos|insist|think|thought|believ|argu"
@@ -18,10 +19,10 @@ SAY = (
 
 _REPLIES = rf"(?:{SAY}|repl|respon|answer)"
 # The last sentence of the line above the verdict; another label ("Confidence: 80") may stand between.
-_HEADING = re.compile(
+_HEADING = expression(
     r"(?:^|[\n.!?;])(?P<heading>[^\n.!?;]*):\n(?:[^\n:]{1,30}: [^\n]{1,40}\n)?[^.\n]{0,60}$", re.IGNORECASE
 )
-_SPEAKER = re.compile(
+_SPEAKER = expression(
     r"\W*(?:(?:and|so|then|suppose|say|in|from|according to|as per|per|(?:here is |this is )?(?:what|how)|quoting) )?"
     r"(?:(?:an?|the|another|one|two|my|your|our|his|her|some|any|other|most)\b ?)?"
     r"(?:(?!(?:the|an?|my|this|I)\b)[\w-]+ ){0,2}?"
@@ -29,7 +30,7 @@ _SPEAKER = re.compile(
     rf"(?:(?!\b(?:(?-i:I)|my)\b)[^.,;\n]){{0,60}}\b{_REPLIES}\w*",
     re.IGNORECASE,
 )
-_NOT_THIS = re.compile(
+_NOT_THIS = expression(
     r"\b(?:previous|earlier|old|original|other|another) (?:answer|draft|reply|response|verdict|version|model)"
     r"(?!\w* (?:option|choice))"
     r"|\b(?:(?:wrong|incorrect)(?! (?:options|choices)\b)|false(?! (?:positive|negative|lumen|aneurysm))|suppos\w+"
@@ -39,12 +40,12 @@ _NOT_THIS = re.compile(
     rf"(?:{_REPLIES}|output|verdict|format|like this)",
     re.IGNORECASE,
 )
-_FIRST = re.compile(
+_FIRST = expression(
     r"\b(?:first|initial) (?:answer|draft|reply|response|verdict|version)(?!\w* (?:option|choice))", re.IGNORECASE
 )
-_ANOTHER = re.compile(r"\b(?:answer|verdict|diagnosis|choice)\b(?: is| ?[:=])", re.IGNORECASE)
+_ANOTHER = expression(r"\b(?:answer|verdict|diagnosis|choice)\b(?: is| ?[:=])", re.IGNORECASE)
 # "As that is not easy to answer, I reason as follows".
-_OWN_CLAUSE = re.compile(
+_OWN_CLAUSE = expression(
     rf"(?:,|\b(?:so|and|but|hence|thus|therefore))(?: \w+)? (?:(?-i:I)(?: \w+)? (?:{_REPLIES}|reason|conclu|cho|go)\w*"
     r"|my (?:final |own )?(?:answer|reply|response|verdict|conclusion|choice))[^,]{0,20}\Z",
     re.IGNORECASE,

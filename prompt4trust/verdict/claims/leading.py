@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from prompt4trust.verdict.claims.claim import Claim
 from prompt4trust.verdict.claims.lone_letters import has_alternatives, own_text
 from prompt4trust.verdict.claims.standing import is_meant
+from prompt4trust.verdict.words.expressions import expression
 
 _COURTESY = (
     r"(?:(?:certainly|sure|of course|okay|ok|alright|understood|absolutely)[.!,:]\s)?+"
@@ -15,20 +16,20 @@ _COURTESY = (
 )
 # In lower case, within brackets or with a sign behind it: "(f), 77% sure".
 _LETTER = r"(?-i:[A-Z]|(?<=\()[a-z](?=\))|[b-hj-z](?=[).,:;\n]| [(–—-]))"
-_LEAD = re.compile(
+_LEAD = expression(
     rf"{_COURTESY}[\s(\[\"'“_]*+(?P<option>(?:option"
     rf"|choice) )?(?:\()?(?P<letter>{_LETTER})(?![^\W_])[\s)\]\"'”_.:,;–—(\[-]*+",
     re.IGNORECASE,
 )
-_LISTING = re.compile(r"^[ (\[]*+[A-Za-z](?: ?[.):]|[)\]]?$)", re.MULTILINE)
+_LISTING = expression(r"^[ (\[]*+[A-Za-z](?: ?[.):]|[)\]]?$)", re.MULTILINE)
 # The first row of a distribution is no answer: "A (15%), B (85%)".
-_WITH_A_NUMBER = re.compile(rf"(?<![^\W_])({_LETTER})[)\].]?\s?[(\[:=,–—-]?\s?(?:with )?(?:confidence )?~?\d")
-_ANOTHER_OPTION = re.compile(r"\b(?:option|choice) \(?[A-Z]\b", re.IGNORECASE)
+_WITH_A_NUMBER = expression(rf"(?<![^\W_])({_LETTER})[)\].]?\s?[(\[:=,–—-]?\s?(?:with )?(?:confidence )?~?\d")
+_ANOTHER_OPTION = expression(r"\b(?:option|choice) \(?[A-Z]\b", re.IGNORECASE)
 # "A CT would be better": the letter is an article, and its text goes on.
-_TEXT_GOES_ON = re.compile(r" ?[^\W\d_]")
-_LINE_GOES_ON = re.compile(r"(?!(?i:confiden|certain|because|since|my|with|and|at|i\b))(?-i:[a-z])")
-_CLOSES = re.compile(r" ?(?:with|at|and|confiden|certain|I\b|my\b)", re.IGNORECASE)
-_AFTER_LEAD = re.compile(
+_TEXT_GOES_ON = expression(r" ?[^\W\d_]")
+_LINE_GOES_ON = expression(r"(?!(?i:confiden|certain|because|since|my|with|and|at|i\b))(?-i:[a-z])")
+_CLOSES = expression(r" ?(?:with|at|and|confiden|certain|I\b|my\b)", re.IGNORECASE)
+_AFTER_LEAD = expression(
     r"(?:I(?:['’]d| would) (?:put|say|rate|estimate|give) |I(?:['’]m| am) |(?:about|around|roughly) |with |at "
     r"|my |and |a )*+"
     r"(?:confiden|certain|\d++(?:\.\d++)? ?(?:%|percent|confiden)|置信|信心)",

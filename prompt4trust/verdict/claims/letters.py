@@ -9,6 +9,7 @@ from itertools import islice
 from prompt4trust.verdict.claims.claim import MOST_CLAIMS, Claim
 from prompt4trust.verdict.claims.lone_letters import has_alternatives, is_out_of_place, own_text, stands_alone
 from prompt4trust.verdict.claims.standing import is_meant
+from prompt4trust.verdict.words.expressions import expression
 
 _GAP = r"""[\s_"'“”‘’«»:=(\[{]"""
 _SURE = (
@@ -37,23 +38,23 @@ _LETTER = r"(?=(?-i:([A-Za-z])))"
 _CAPITAL = r"(?=(?-i:([A-Z])))"
 # The letter is looked at and not consumed: it may begin the next "answer is".
 _FORMS = (
-    re.compile(rf"{CUE}(?:(?:the\s++)?{CUE})?+{_OPTION}{_LETTER}", re.IGNORECASE),
-    re.compile(
+    expression(rf"{CUE}(?:(?:the\s++)?{CUE})?+{_OPTION}{_LETTER}", re.IGNORECASE),
+    expression(
         r"\b(?:(?:correct|right|best|selected|chosen|final|preferred|my|most (?:appropriate|fitting|suitable))"
         r" (?:option|choice|letter|selection|pick|guess)(?: here)?"
         rf"|(?:^|(?<=^[-•–] )(?!option))(?:choice|option|guess|selection|prediction))(?: is| would be| ?[:=]){_GAP}*+"
         rf"{_OPTION}{_CAPITAL}",
         re.IGNORECASE | re.MULTILINE,
     ),
-    re.compile(
+    expression(
         r"\bI(?:'d|’d| would|'ll|’ll| will|'m| am)?(?: going to)? (?:choose|select|pick|go(?:ing)? with|say|answer"
         r"|opt for)\b"
         rf"{_GAP}*+{_OPTION}{_CAPITAL}",
         re.IGNORECASE,
     ),
-    re.compile(rf"\banswer (?:stays|remains|is still) (?:at )?{_GAP}*+{_OPTION}{_CAPITAL}", re.IGNORECASE),
-    re.compile(rf"(?:答案|(?<![不别勿未候可备挑待])选)(?:选项|应该|应|可能|择|选|为|是|[:=\s(])*+{_CAPITAL}"),
-    re.compile(rf"选项(?:应该)?(?:是|为|:){_GAP}*+{_CAPITAL}"),
+    expression(rf"\banswer (?:stays|remains|is still) (?:at )?{_GAP}*+{_OPTION}{_CAPITAL}", re.IGNORECASE),
+    expression(rf"(?:答案|(?<![不别勿未候可备挑待])选)(?:选项|应该|应|可能|择|选|为|是|[:=\s(])*+{_CAPITAL}"),
+    expression(rf"选项(?:应该)?(?:是|为|:){_GAP}*+{_CAPITAL}"),
 )
 STANDS = (
     r"(?: (?:answer|option|choice|fit|match|diagnosis|one))?(?=\s?(?:[.:!(]|;(?! no\b)|,(?! (?:but only|if|unless"
@@ -63,14 +64,14 @@ STANDS = (
 )
 """Pattern of what may stand behind "option B is correct": an end or a reason, and no more ("correct only in part")."""
 # The letter comes first, and the verb confirms it.
-_CONFIRMED = re.compile(
+_CONFIRMED = expression(
     r"(?:\b(?:option|choice|answer) ?|^|(?<=[.;!,] ))\(?(?-i:([A-Z]))\)?(?: ?\([^()\n]{0,80}\))? is (?:clearly )?"
     rf"(?:the )?(?:most likely |most appropriate )?(?:correct|right|best){STANDS}|选项 ?(?-i:([A-Z])) ?(?:是"
     r"|为)?(?:正确|对)",
     re.IGNORECASE | re.MULTILINE,
 )
 
-_HEDGING = re.compile(r"\b(?:may|might|could|can)(?: also)? be\b", re.IGNORECASE)
+_HEDGING = expression(r"\b(?:may|might|could|can)(?: also)? be\b", re.IGNORECASE)
 
 
 def claimed_letters(text: str, options: Mapping[str, str]) -> Iterator[Claim]:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from prompt4trust.verdict.words.expressions import expression
+
 # What ties a letter to more than itself: "B12", "C-reactive", "A's", "A/B", "A.V."
-_JOINED = re.compile(r"(?!置信|信心|把握|的置信|的可能|或|和)[^\W_]|[-'’&/][^\W_]|\.[A-Za-z]\.")
-_NEXT_WORD = re.compile(r"[^\S\n\r]++[_\"“‘]*+([^\W_]++)(-?)")
-_A_MEASURE = re.compile(
+_JOINED = expression(r"(?!置信|信心|把握|的置信|的可能|或|和)[^\W_]|[-'’&/][^\W_]|\.[A-Za-z]\.")
+_NEXT_WORD = expression(r"[^\S\n\r]++[_\"“‘]*+([^\W_]++)(-?)")
+_A_MEASURE = expression(
     r"\s\d++(?:[.,x×]\d++)?[ -]?(?:[cm]m|ml|cc|k?g|mg|HU|x|×|years?|months?|weeks?|days?|hours?)\b", re.IGNORECASE
 )
-_A_GENUS = re.compile(
+_A_GENUS = expression(
     r"\. ?(?:albicans|anthracis|aureus|auris|baumannii|botulinum|burgdorferi|cereus|coli|difficile|diphtheriae"
     r"|faecalis"
     r"|faecium|fragilis|fumigatus|granulosus|henselae|hepatica|histolytica|immitis|influenzae|israelii|jejuni|lamblia"
@@ -51,7 +53,7 @@ def _is_a_word(text: str, at: int) -> bool:
     return letter in "aI" and not (word in _AFTER_A_LETTER and not following[2])
 
 
-_BEHIND_A_LETTER = re.compile(r"[\s_\"'“”‘’)\]}.:,;–—(-]{0,6}")
+_BEHIND_A_LETTER = expression(r"[\s_\"'“”‘’)\]}.:,;–—(-]{0,6}")
 
 
 def own_text(text: str, at: int, options: Mapping[str, str]) -> int:
@@ -64,15 +66,15 @@ def own_text(text: str, at: int, options: Mapping[str, str]) -> int:
     return behind.end() + len(own) - at if after.startswith(own) and not after[len(own) :].isalnum() else 0
 
 
-_OTHER = re.compile(
+_OTHER = expression(
     r"[\s)\]}_\"'’”]*+(?:[,(\[]\s?)?(?:/|&|\+|\||\b(?:or|and|vs\.?|versus|oder|und|ou|et|[oeyu]|of|en|или|и)\b|或者?|和|、"
     r"|または|또는)\s?+"
     r"(?:(?:perhaps|possibly|maybe|also|either|else) )?(?:option |选项)?[(\[\"'“]?([A-Za-z])(?![^\W_]|['’-])"
 )
-_LISTED = re.compile(
+_LISTED = expression(
     r"[)\]]?(?:\s?[,;]\s?[(\[]?([A-Z])[)\]]?(?![^\W_]|['’-]))++(?=\s?(?:$|[.\n,;]|\(|with\b|and\b|or\b))"
 )
-_HEDGED = re.compile(r"\s?[,(]\s?(?:or|possibly|perhaps|maybe|alternatively|could also be)\b[^.\n]{0,20}?\b([A-Z])\b")
+_HEDGED = expression(r"\s?[,(]\s?(?:or|possibly|perhaps|maybe|alternatively|could also be)\b[^.\n]{0,20}?\b([A-Z])\b")
 
 
 def has_alternatives(text: str, at: int, options: Mapping[str, str]) -> bool:
@@ -90,7 +92,7 @@ def has_alternatives(text: str, at: int, options: Mapping[str, str]) -> bool:
     return not own and _names_another(text, at, options)
 
 
-_PLACE = re.compile(r"\bthe (first|second|third|fourth|fifth|sixth) (?:option|choice|letter)\b", re.IGNORECASE)
+_PLACE = expression(r"\bthe (first|second|third|fourth|fifth|sixth) (?:option|choice|letter)\b", re.IGNORECASE)
 _PLACES = ("first", "second", "third", "fourth", "fifth", "sixth")
 
 
@@ -103,7 +105,7 @@ def is_out_of_place(text: str, start: int, at: int, options: Mapping[str, str]) 
 
 _LONG = 4
 # A word as short as "no" may begin a sentence ("no effusion is seen"): it must be all that is said.
-_SHORT_ENDS, _ENDS = re.compile(r" ?(?:[)\]},.;:!\"”\n]|$)"), re.compile(r"(?![^\W_])")
+_SHORT_ENDS, _ENDS = expression(r" ?(?:[)\]},.;:!\"”\n]|$)"), expression(r"(?![^\W_])")
 
 
 def _names_another(text: str, at: int, options: Mapping[str, str]) -> bool:

@@ -9,9 +9,10 @@ from itertools import islice
 from prompt4trust.verdict.claims.claim import MOST_CLAIMS, Claim
 from prompt4trust.verdict.claims.letters import CUE
 from prompt4trust.verdict.claims.standing import is_meant
+from prompt4trust.verdict.words.expressions import expression
 
-_ANSWER_TEXT = re.compile(rf"{CUE}(?:(?:the\s++)?{CUE})?+|答案(?:[:=\s]|是|为)++", re.IGNORECASE)
-_ANSWER_END = re.compile(r"\n|(confidence|置信度|信心)", re.IGNORECASE)
+_ANSWER_TEXT = expression(rf"{CUE}(?:(?:the\s++)?{CUE})?+|答案(?:[:=\s]|是|为)++", re.IGNORECASE)
+_ANSWER_END = expression(r"\n|(confidence|置信度|信心)", re.IGNORECASE)
 _LONGEST_ANSWER = 1_000
 _BEFORE_CONFIDENCE = frozenset({"with", "and", "at", "a", "my"})
 _EDGES = " \t\r\f\v*_`\"'“”‘’«».,;:([{}-–—\ufffc"

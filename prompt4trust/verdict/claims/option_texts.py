@@ -28,6 +28,7 @@ from prompt4trust.verdict.claims.letters import CUE
 from prompt4trust.verdict.claims.standing import is_meant
 from prompt4trust.verdict.plain_text import has_words
 from prompt4trust.verdict.words import Place, words_at
+from prompt4trust.verdict.words.expressions import expression
 
 _ARTICLE = r"(?:an? |the )?"
 _KINDS = (
@@ -50,21 +51,21 @@ _SURE_NEXT = (
     r"[\s.,;:(—–-]{0,3}"
     r"(?:(?:and|at|with|about|my|a|I['’]d say|I am|I['’]m) ){0,3}(?:confidence|certainty|\d))"
 )
-_OWN_LETTER = re.compile(
+_OWN_LETTER = expression(
     r"\s?(?:[(\[](?:option )?(?=[A-Z][)\]])|[-–—=]{1,2}>? ?(?:option )?(?=(?-i:[A-Z])(?![^\W_])))([A-Z])[)\]]?",
     re.IGNORECASE,
 )
-_DENIED_BEFORE = re.compile(rf"(?:{words_at(Place.BEFORE_TEXT)}|n['’]t\b)[^.;\n]{{0,60}}$", re.IGNORECASE)
-_DENIED_BEHIND = re.compile(rf"[^.;,\n]{{0,30}}?(?:{words_at(Place.BEHIND_TEXT)}|n['’]t\b)", re.IGNORECASE)
+_DENIED_BEFORE = expression(rf"(?:{words_at(Place.BEFORE_TEXT)}|n['’]t\b)[^.;\n]{{0,60}}$", re.IGNORECASE)
+_DENIED_BEHIND = expression(rf"[^.;,\n]{{0,30}}?(?:{words_at(Place.BEHIND_TEXT)}|n['’]t\b)", re.IGNORECASE)
 # "My gut said effusion, but ...": an earlier thought that the sentence gives up.
-_ONCE = re.compile(
+_ONCE = expression(
     r"\b(?:my (?:gut|first (?:thought|guess|impression|instinct))(?: feeling)? (?:said|was)"
     r"|(?:I (?:first|initially)|at first,? I|initially,? I) (?:thought|said|leaned|guessed|considered)"
     r"(?: of| to(?:wards?)?)?)"
     r"(?: (?:this|it) was)? (?:an? |the )?$",
     re.IGNORECASE,
 )
-_BUT = re.compile(r"[^.;!?\n]{0,40}[,;] ?but\b", re.IGNORECASE)
+_BUT = expression(r"[^.;!?\n]{0,40}[,;] ?but\b", re.IGNORECASE)
 # What a question may ask of a picture, where an option's text tells it.
 _PROPERTY = (
     r"(?:(?:imaging )?modality|location|side|laterality|plane|organ|region|position|category)(?: (?:shown|used"
@@ -133,9 +134,9 @@ def claims_by_text(text: str, options: Mapping[str, str]) -> Iterator[Claim]:
         yield Claim(each.start(), at, own.end() if own else end, letters[said], several, meant)
 
 
-_SURE_IS_NEXT = re.compile(r"\b(?:confiden\w*|certain\w*|sure)\b|\d ?%", re.IGNORECASE)
+_SURE_IS_NEXT = expression(r"\b(?:confiden\w*|certain\w*|sure)\b|\d ?%", re.IGNORECASE)
 # Between a text and its confidence, sentences of another's finding or none.
-_TAKEN_BACK = re.compile(
+_TAKEN_BACK = expression(
     rf"{words_at(Place.UP_TO_CONFIDENCE)}|\b(?:no|not)(?=\s*(?:[.,;!:)]|$))"
     r"|(?:^|[.;:!(]\s?)not\b|\b(?:it|this|that) (?:was|were|has been|had|is (?:not|no))\b|n['’]t\b"
     r"|(?:^|[.;:!(]\s?)(?:but|or|if|unless|hardly|never|questionable|cleared|resolved|gone|historical|probability|low)\b"
@@ -143,12 +144,12 @@ _TAKEN_BACK = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 # Behind the confidence, a word of its own: "Excluded." or "Status: ruled out".
-_TAKEN_BACK_LATER = re.compile(
+_TAKEN_BACK_LATER = expression(
     r"(?:^|[.;:!]\s)(?:excluded|absent|rejected|ruled out|none|no|not seen|negative|wrong|incorrect|false|resolved)"
     r"(?=\s?(?:[.;!,\n]|$))|\b(?:status|present) ?:",
     re.IGNORECASE | re.MULTILINE,
 )
-_SURE_OF_ELSE = re.compile(
+_SURE_OF_ELSE = expression(
     r"(?:confiden\w*|certain\w*|sure)\b[^.\n]{0,30}\d ?%?,? that (?!(?:this|it|that|the answer|my answer)"
     r"(?: is|['’]s) (?:correct|right|true)\b)",
     re.IGNORECASE,

@@ -14,6 +14,7 @@ from prompt4trust.verdict.claims.claim import MOST_CLAIMS, Claim
 from prompt4trust.verdict.claims.letters import CUE
 from prompt4trust.verdict.claims.standing import is_meant
 from prompt4trust.verdict.words import Place, words_at
+from prompt4trust.verdict.words.expressions import expression
 
 # Courtesies and refusals begin with the same words: "Yes, there is an image", "No, there is no doubt".
 _OTHERWISE = (
@@ -37,32 +38,32 @@ _DENIES = (
     rf"(?![^.\n]*(?:n['’]t|{words_at(Place.YES_ALONE)}"
     r"|\b(?:requests?|tasks?|instructions?|prompts?|messages?|inputs?|points?|concerns?)\b))"
 )
-_YES = re.compile(
+_YES = expression(
     rf"{_BEGINS}(?P<said>yes)[,.] {_OTHERWISE}{_DENIES}(?:there (?:is|are) [^.!?;:\n]{{2,120}}"
     rf"|(?:an?|the) [^.,!?;:()\n]{{2,60}}? (?:is|are) (?:visible|seen|present|noted))" + _CLOSES + _SURE_NEXT,
     re.IGNORECASE | re.MULTILINE,
 )
-_SEEN = re.compile(
+_SEEN = expression(
     rf"{_BEGINS}(?P<said>yes) ?[,.—–-] ?I (?:can )?(?:clearly )?see (?:it|one)(?: clearly| well| here)?"
     rf"(?:, {_OTHERWISE}{_DENIES}[^.!?;:\n]{{2,60}})?{_CLOSES}{_SURE_NEXT}",
     re.IGNORECASE,
 )
-_ANSWERED = re.compile(
+_ANSWERED = expression(
     r"(?:^|(?<=[.;,] )|(?<=, so ))(?P<label>I(?:['’]d| would| must| therefore)? answer) [\"“]?(?P<said>yes|no)[\"”]?"
     r"(?=\.?(?:\n|\Z)|\. |,? with (?:an? )?(?:confidence|\d))",
     re.IGNORECASE | re.MULTILINE,
 )
-_NO = re.compile(
+_NO = expression(
     rf"{_BEGINS}(?P<said>no)[,.] {_OTHERWISE}(?![^.\n]*\b(?:cannot|can['’]t|could|unable|without|exclude|normal)\b)"
     r"(?:(?:there (?:is|are) (?:no|not)|there (?:is|are)n['’]t|I (?:do not|don['’]t) see|no) [^.!?;:\n]{2,120}"
     r"|there (?:is not|are not|are none|is none|(?:is|are)n['’]t(?: any)?))" + _CLOSES + _SURE_NEXT,
     re.IGNORECASE | re.MULTILINE,
 )
 # The line before, where it makes the answer somebody else's; and words that turn to the other one.
-_ANOTHERS = re.compile(rf"{words_at(Place.LINE_ABOVE)}[^\n]*\n\Z", re.IGNORECASE)
-_TURNED = re.compile(rf"{words_at(Place.YES_OR_NO)}[,:]? (?:yes|no)\b", re.IGNORECASE)
-_LABEL = re.compile(r"^(?:final |my )?answer ?[:=]", re.IGNORECASE | re.MULTILINE)
-_NUMBER = re.compile(
+_ANOTHERS = expression(rf"{words_at(Place.LINE_ABOVE)}[^\n]*\n\Z", re.IGNORECASE)
+_TURNED = expression(rf"{words_at(Place.YES_OR_NO)}[,:]? (?:yes|no)\b", re.IGNORECASE)
+_LABEL = expression(r"^(?:final |my )?answer ?[:=]", re.IGNORECASE | re.MULTILINE)
+_NUMBER = expression(
     rf"{CUE}(?P<said>\d{{1,3}})(?=\.?(?:\s?$|\n| (?:(?:my |and |with )?confidence))|, ?(?:and "
     rf"|with )?(?:my )?confidence|;"
     r"| with\b| ?\((?:confidence|\d{1,3} ?%))",
@@ -86,7 +87,8 @@ def claims_in_plain_words(text: str, options: Mapping[str, str]) -> Iterator[Cla
         ['B']
     """
     letters = {option.strip(" .").lower(): letter for letter, option in options.items()}
-    if letters.keys() == {"yes", "no"}:
+    numbers = letters.keys() != {"yes", "no"}
+    if not numbers:
         found = [match for form in (_YES, _SEEN, _ANSWERED, _NO) for match in islice(form.finditer(text), MOST_CLAIMS)]
     elif len(letters) == len(options) and all(re.fullmatch(r"[1-9]?\d", option) for option in letters):
         found = list(_NUMBER.finditer(text)) if all(letter.isalpha() for letter in options) else []
@@ -97,9 +99,9 @@ def claims_in_plain_words(text: str, options: Mapping[str, str]) -> Iterator[Cla
     for match in found:
         at, end = match.span("said")
         if match["said"].lower() in letters:
-            announced = match.re is _NUMBER or match["label"] is not None
+            announced = numbers or match["label"] is not None
             meant = not announced or is_meant(text, match.start(), at)
-            meant = meant and not (match.re is not _NUMBER and _is_undone(text, match.start()))
+            meant = meant and not (not numbers and _is_undone(text, match.start()))
             yield Claim(match.start(), at, end, letters[match["said"].lower()], several, meant)
 
 

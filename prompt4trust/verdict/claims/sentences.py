@@ -23,12 +23,13 @@ from prompt4trust.verdict.claims.letters import STANDS
 from prompt4trust.verdict.claims.lone_letters import has_alternatives, own_text, stands_alone
 from prompt4trust.verdict.claims.standing import is_meant
 from prompt4trust.verdict.plain_text import has_words
+from prompt4trust.verdict.words.expressions import expression
 
 _LETTER = r"[(\[\"“]?(?-i:([A-Z]))(?![^\W_])[)\]\"”]?"
 _ENDS = r"(?=\s?(?:[.;]|,? ?(?:and |with )?(?:my )?confidence|\(|$)|,(?! or\b))"
 # The verb behind the letter confirms it, so that it cannot be the beginning of a name.
 _CONFIRMED = (
-    re.compile(
+    expression(
         rf"(?:{STARTS}{SO}|\b(?:believe|think|conclude) (?:that )?)(?:option|choice) ?{_LETTER}"
         r" (?:(?:best fits|fits best|best matches|matches best|is the best fit)"
         r"(?=[.;,\n]|$| the (?:findings?|image|picture|appearance|description)\b)"
@@ -36,46 +37,46 @@ _CONFIRMED = (
         rf"{STANDS}(?! (?:if|when|unless|only|for)\b))",
         FLAGS,
     ),
-    re.compile(
+    expression(
         rf"{STARTS}(?:option )?{_LETTER} is my (?:final )?(?:answer|choice|pick|selection)(?=[.;,\n]|$| with\b)",
         FLAGS,
     ),
-    re.compile(
+    expression(
         rf"{STARTS}(?:I have "
         rf"|my )?(?:\d{{1,3}}% )?confidence that (?:option )?{_LETTER} is (?:the )?(?:correct|right|true|best)\b",
         FLAGS,
     ),
 )
-_CONCLUDED = re.compile(
+_CONCLUDED = expression(
     rf"(?:,|;)(?: (?:so|hence|thus|therefore|i\.e\.|that is,?|which is|leaving|making it)|(?= option)),? "
     rf"(?:it is |it['’]s )?(?:option )?{_LETTER}{_ENDS}",
     re.IGNORECASE,
 )
-_CONCLUSION = re.compile(
+_CONCLUSION = expression(
     r"^(?:the |my )?(?:final |overall )?(?:verdict|decision|conclusion|diagnosis|impression|pick|response|result"
     rf"|output|selection|choice|most likely)(?: is| ?[:=—–]| ->| -) ?(?:option )?{_LETTER}{_ENDS[:-1]}| [—–-])",
     FLAGS,
 )
 # "Impression: A. No effusion. B. ...": behind the point of a letter that is an answer comes nothing or its text.
-_POINT_GOES_ON = re.compile(
+_POINT_GOES_ON = expression(
     r"[)\]\"”]?(?:[.;,]| [—–-])(?!\s?(?:$|\n|,?(?:and |with |at )?(?:my |a )?(?:confidence|certainty|\d{1,3} ?%)"
     r"|I(?:['’]m| am) ))",
     re.IGNORECASE,
 )
-_POINTS = re.compile(r"(?:^|[.;,\n]\s?)[(]?[A-Z][.)]\s", re.MULTILINE)
+_POINTS = expression(r"(?:^|[.;,\n]\s?)[(]?[A-Z][.)]\s", re.MULTILINE)
 _ANY_CASE = r"[(\[\"“]?([A-Za-z])(?![^\W_])[)\]\"”]?"
 # A letter that the rest of the sentence leads to: what it says must not be another option's text.
 _LED_TO = (
-    re.compile(
+    expression(
         rf"\b(?:and|so) (?:that|this) is answer {_LETTER}(?: too| as well| here)?(?=[.;\n]|$)",
         FLAGS,
     ),
-    re.compile(
+    expression(
         r"(?<!almost )(?<!nearly )(?<!nothing )\b(?:leads|brings|takes) (?:me|us) to (?:option )?"
         rf"{_LETTER}(?=\s?(?:[.;(]|$|,? ?(?:and |with )?(?:my )?confidence))",
         FLAGS,
     ),
-    re.compile(
+    expression(
         r"\bI(?:['’]d| would|['’]ll| will)? (?:sign (?:this|it) out as|call (?:this|it)|diagnose|read (?:this|it) as"
         r"|commit to|settle on|opt for|decide on|go (?:with|for)) [^.;:\n()]{1,60}"
         rf" \((?:answer|option|choice) {_LETTER}\)(?=[.;\n]|$)",
@@ -83,46 +84,46 @@ _LED_TO = (
     ),
 )
 # Where options' texts hold letters ("Structure B"), the letter may be one's name.
-_BARE = re.compile(rf"(?:[,;] )?{SO}(?:that is|that['’]s|this is),? {_LETTER}{_ENDS}", FLAGS)
-_LONE_LETTER = re.compile(r"(?<![\w'’-])[A-Z](?![\w'’-])")
-_ONCE = re.compile(r"\b(?:thought|consider\w*|at first|initially|looks? like|distractor|tempting)\b", re.IGNORECASE)
+_BARE = expression(rf"(?:[,;] )?{SO}(?:that is|that['’]s|this is),? {_LETTER}{_ENDS}", FLAGS)
+_LONE_LETTER = expression(r"(?<![\w'’-])[A-Z](?![\w'’-])")
+_ONCE = expression(r"\b(?:thought|consider\w*|at first|initially|looks? like|distractor|tempting)\b", re.IGNORECASE)
 _LETTER_FORMS = (
     *_CONFIRMED,
     SHOWN,
     *_LED_TO,
-    re.compile(rf"{STARTS}{SO}(?:that is|that['’]s|this is) {_LETTER}{_ENDS}", FLAGS),
-    re.compile(
+    expression(rf"{STARTS}{SO}(?:that is|that['’]s|this is) {_LETTER}{_ENDS}", FLAGS),
+    expression(
         rf"{STARTS}final(?: ?[:=—–]| -) ?(?:option )?{_LETTER}(?=(?:,? [^.;:!?\n]{{1,80}})?[.;,]?\s"
         r"(?:(?:and |with |at |my |a ){0,2}(?:confidence|certainty)\b|I(?:['’]m| am) |\d{1,3} ?%))",
         FLAGS,
     ),
     # As in: "So: E, 74%", "TL;DR: D, 78% confident".
-    re.compile(
+    expression(
         rf"{STARTS}(?:so|thus|therefore|hence|tl;?dr|in short|bottom line|in summary|summary|verdict) ?[:,—–-] ?"
         rf"(?:option )?{_LETTER}(?=[,;.]? ?\(?(?:with )?\d{{1,3}}(?:\.\d+)? ?%)",
         FLAGS,
     ),
-    re.compile(
+    expression(
         rf"\b(?:commit|choose|pick|decide|settle|name)\b[^.:;\n]{{0,24}}\bone(?: option| answer| letter)?: (?:option )?"
         rf"{_LETTER}{_ENDS}",
         FLAGS,
     ),
-    re.compile(
+    expression(
         r"\b(?:easy|clear|obvious|simple|straightforward): (?:option |answer )?"
         rf"{_LETTER}(?=\.\s(?:my )?confidence in (?:the|this|my) (?:final )?answer\b)",
         FLAGS,
     ),
-    re.compile(
+    expression(
         rf"{STARTS}(?:so )?not (?:option )?[(]?(?-i:[A-Z])[)]? but (?:rather )?(?:option )?{_LETTER}{_ENDS}", FLAGS
     ),
-    re.compile(
+    expression(
         rf"(?:{STARTS}|(?<=: ))answer (?:option )?{_ANY_CASE}(?=[.;,]\s?(?:(?:my )?confidence\b|I(?:['’]m| am) "
         r"(?:about |around |roughly )?\d{1,3} ?%))",
         FLAGS,
     ),
-    re.compile(rf"{STARTS}{SO}{I_THINK}it(?: is|['’]s| must be| has to be) (?:option )?{_LETTER}{_ENDS}", FLAGS),
+    expression(rf"{STARTS}{SO}{I_THINK}it(?: is|['’]s| must be| has to be) (?:option )?{_LETTER}{_ENDS}", FLAGS),
     # As in: "82% confident: B", "choose B", "that leaves B", "B is my answer".
-    re.compile(
+    expression(
         rf"{STARTS}{SO}(?:{I_AM_SURE}:? (?:in )?|(?:choose|select|pick|go with) |(?:that|this"
         rf"|which) leaves (?:us with )?)"
         rf"(?:only )?(?:option )?{_LETTER}{_ENDS}",
@@ -130,12 +131,12 @@ _LETTER_FORMS = (
     ),
     # As in: "the modality shown is MRI, so B"; what the sentence says must not be another option's text.
     _CONCLUDED,
-    re.compile(
+    expression(
         r"\bI(?:'d|’d| would| am|'m|’m)? (?:lean(?:ing)? towards?|favou?r|vote for|settle on|conclude)"
         rf" (?:option )?{_LETTER}{_ENDS}",
         re.IGNORECASE,
     ),
-    re.compile(
+    expression(
         rf"{STARTS}(?:final )?answer (?:option )?{_LETTER}(?=[.,]?\s?(?:(?:and |with )?(?:my )?confidence\b|$))",
         FLAGS,
     ),
@@ -154,14 +155,13 @@ def claims_in_sentences(text: str, options: Mapping[str, str]) -> Iterator[Claim
         The claims of letters that are options, those that do not stand among them.
     """
     found = {
-        match.start(match.lastindex or 0): match
+        match.start(match.lastindex or 0): (form, match)
         for form in _LETTER_FORMS
         for match in islice(form.finditer(text), MOST_CLAIMS)
     }
     named = any(_LONE_LETTER.search(each) for each in options.values())
-    for at, match in sorted(found.items()):
-        start, form = match.start(), match.re
-        letter = text[at].upper()
+    for at, (form, match) in sorted(found.items(), key=lambda each: each[0]):
+        start, letter = match.start(), text[at].upper()
         if letter in options and (form in _CONFIRMED or stands_alone(text, at)):
             meant = is_meant(text, start, at) and not COMPARED.search(text[sentence_start(text, start) : at])
             meant = meant and not (form in _LED_TO and _not_led_to(text, start, at))

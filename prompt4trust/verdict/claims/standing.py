@@ -7,13 +7,14 @@ import re
 from prompt4trust.verdict.claims.headings import SAY, is_disowned
 from prompt4trust.verdict.plain_text import last_sentence
 from prompt4trust.verdict.words import Place, words_at
+from prompt4trust.verdict.words.expressions import expression
 
 _BEFORE = 200
 # The points of "e.g." and "i.e." end no sentence.
-_SENTENCE_START = re.compile(
+_SENTENCE_START = expression(
     rf"(?<!\b[ei]\.[ge])(?<!\beg)[.!?;](?=\s)|\n|{words_at(Place.OPENS)}|但是?|不过", re.IGNORECASE
 )
-_NOT_MEANT = re.compile(
+_NOT_MEANT = expression(
     rf"{words_at(Place.AHEAD)}|n['’]t\b|^\W*(?:had|were|should)\b|\be\.g\.|\beg\.?,? "
     r"|\bif\b(?! (?:I (?:had|have|must|were)|forced|pressed))"
     rf"|{words_at(Place.SPEAKER)}[^.\n]{{0,80}}\b{SAY}\w*"
@@ -29,13 +30,13 @@ _NOT_MEANT = re.compile(
     r"|(?:错误|不正确|排除|否定)的?$|怀疑|不是|不认为|并非|如果|假如|假设|是否|例如|比如|您问|你问|您说|你说|不能|无法|不确定",
     re.IGNORECASE,
 )
-_UNDER_AN_EXAMPLE = re.compile(
+_UNDER_AN_EXAMPLE = expression(
     r"\b(?:examples?|e\.g\.|for instance|sample(?! (?:shows?|suggests?|was|is))|placeholder)\b[^\n]{0,40}:\n"
     r"[^.\n]{0,24}$",
     re.IGNORECASE,
 )
 # "B (wrong)", "B - MRI (incorrect)"; and not "B, not A".
-_REFUSED = re.compile(
+_REFUSED = expression(
     r"[)\]]?(?:,? which I (?:doubt|reject)\b| in (?:the (?:answer )?key\b|\d+ (?:out )?of \d))|"
     r"[^.;,!?\n(\[]{0,40}?[)\]\"'”]?\s?[-–—,:(\[]{1,2}\s?(?:(?:this|that|it|which) )?(?:(?:is"
     r"|was) )?(?:clearly |probably |likely )?"
@@ -44,7 +45,7 @@ _REFUSED = re.compile(
     re.IGNORECASE,
 )
 # "C, unless the film is rotated, then B": an answer on condition is none.
-_ON_CONDITION = re.compile(
+_ON_CONDITION = expression(
     r"[^.;!?\n]{0,100}?\b(?:unless|provided|except (?:if|when|where)|only (?:if|when)|(?:as|so) long as"
     r"|depending on|or,? if)\b"
     r"|[^.;!?\n]{0,80}?[,;.] ?(?:unless\b|(?:or )?(?:else|otherwise),? (?:option )?\(?(?-i:[A-Z])(?![^\W_]))"
@@ -52,9 +53,9 @@ _ON_CONDITION = re.compile(
     r"|[)\]\"'”]?(?:\s?\([^()\n]{0,80}\))?,? \(?(?:if\b(?! (?:I|you|we|forced|pressed|any)\b)|assuming\b)",
     re.IGNORECASE,
 )
-_SENTENCE_END = re.compile(r"[.!?](?=\s|$)|\n|[!?]")
+_SENTENCE_END = expression(r"[.!?](?=\s|$)|\n|[!?]")
 # "... with confidence 95 is what you want": the whole sentence is spoken of, not spoken.
-_SPOKEN_OF = re.compile(
+_SPOKEN_OF = expression(
     r"\d ?%?[,)]? (?:is|was|would|should|were|might|can ?not|could)\b"
     r"|\d ?%?, (?:or so |as |at least )?(?:you|he|she|they|(?:the|your|my) \w+|according)\b"
     rf"(?: {SAY}\w*| to\b)"

@@ -11,32 +11,33 @@ from collections.abc import Collection, Iterator, Mapping
 
 from prompt4trust.verdict.claims.lone_letters import stands_alone
 from prompt4trust.verdict.words import Place, words_at
+from prompt4trust.verdict.words.expressions import expression
 
-_SENTENCE = re.compile(r"(?:[^.!?;\n]|\.(?=\S))++")
+_SENTENCE = expression(r"(?:[^.!?;\n]|\.(?=\S))++")
 _MOST_SENTENCES = 400
 _SHORT = 3  # letters of an option's text that may be a word of any sentence: "no", "yes"
-_LETTER = re.compile(r"(?<![\w'’/-])[A-Z](?![\w'’/-])")
-_TURNS = re.compile(rf"{words_at(Place.TURNS)}|^no\s?[,–—-]", re.IGNORECASE)
-_TURNED = re.compile(
+_LETTER = expression(r"(?<![\w'’/-])[A-Z](?![\w'’/-])")
+_TURNS = expression(rf"{words_at(Place.TURNS)}|^no\s?[,–—-]", re.IGNORECASE)
+_TURNED = expression(
     rf"\W*(?:{words_at(Place.TURNS)}|no\b)\W{{1,3}}(?:it(?: is|['’]s) )?(\w{{1,{_SHORT}}})\b", re.IGNORECASE
 )
-_SAYS_SHORT = re.compile(rf" (?:that )?(?:(?:it|the answer)(?: is|['’]s) )?[\"“'‘]?(\w{{1,{_SHORT}}})\b", re.IGNORECASE)
-_NOT_THAT = re.compile(r"\W*not (?:option )?\(?(?-i:[A-Z])(?![\w'’-])", re.IGNORECASE)
-_BETTER = re.compile(
+_SAYS_SHORT = expression(rf" (?:that )?(?:(?:it|the answer)(?: is|['’]s) )?[\"“'‘]?(\w{{1,{_SHORT}}})\b", re.IGNORECASE)
+_NOT_THAT = expression(r"\W*not (?:option )?\(?(?-i:[A-Z])(?![\w'’-])", re.IGNORECASE)
+_BETTER = expression(
     r"\b(?:better|best|more (?:likely|appropriate|plausible|probable|fitting|consistent)|most (?:likely|appropriate)"
     r"|(?:is|be|was|seems) (?:the )?(?:correct|right))\b",
     re.IGNORECASE,
 )
-_AGAINST = re.compile(
+_AGAINST = expression(
     rf"^(?:had|were|should)\b|{words_at(Place.KEEPS)}|n['’]t\b|\bno (?:sign|evidence|sug|fea|find|ind)", re.IGNORECASE
 )
 
 # Whatever the sentence denies besides: "looking again, I see consolidation, not effusion".
-_LOOKS_AGAIN = re.compile(
+_LOOKS_AGAIN = expression(
     r"\b(?:look(?:ing)? again|on (?:a |the )?(?:second|closer) (?:look|reading|glance))\b", re.IGNORECASE
 )
 # A later choice, however unsure: "I now think it is C, but I have no idea how confident to be".
-_NOW_THINKS = re.compile(
+_NOW_THINKS = expression(
     r"\b(?:I(?: am|['’]m|['’]d| would)? now|now,? I(?: am|['’]m|['’]d| would)?|I have (?:now )?come to) "
     r"(?:think\w*|believ\w+|say|lean\w*|cho+se|favou?r|pick|prefer|tend\w*|go(?:ing)?|suspect|vote|answer)\b"
     r"|\b(?:thinking (?:it over|about (?:it|this) (?:again|more))|on (?:reflection|second thoughts?|balance"
@@ -45,29 +46,29 @@ _NOW_THINKS = re.compile(
     r"(?:think|believe|say|lean\w*|choose|favou?r|pick|prefer|tend|go(?:ing)?|suspect|vote|answer)\b)",
     re.IGNORECASE,
 )
-_NOT_THE_OTHER = re.compile(
+_NOT_THE_OTHER = expression(
     r"\b(?:not(?! (?:be )?(?:option )?\(?(?-i:[A-Z])\)?,? but\b)|never"
     r"|less|un\w+|wrong|exclud\w*|rul\w+ out|against|instead of|rather than|over)\b|n['’]t\b",
     re.IGNORECASE,
 )
-_AT_ONCE = re.compile(
+_AT_ONCE = expression(
     r"[\s)\]\"'”]{0,3}(?:[❌✗✘☒🚫]|(?:→|->|=>|>)\s?[(\[]?[A-Z](?![^\W_])|[,(–—-]? ?(?:then|no,|sorry,|or rather|rather"
     r"|i meant|i mean"
     r"|make (?:that|it)),?\s[^.\n]{0,12}?[(\[]?(?-i:[A-Z])(?![^\W_]))",
     re.IGNORECASE,
 )
 # In a list of fields.
-_MARKED_WRONG = re.compile(
+_MARKED_WRONG = expression(
     r"^(?:[-•–] )?(?:verdict|status|result|assessment|judge?ment|evaluation|check|correct|valid|verified) ?: ?"
     r"(?:wrong|incorrect|false|rejected|not?|invalid|excluded|ruled out|unlikely|failed|withdrawn|retracted)\b",
     re.IGNORECASE | re.MULTILINE,
 )
-_VERB = re.compile(r" (?:it is|is|was|seems?|fits|cannot|can|does|looks|appears|should|must|would|may|might|could)\b")
+_VERB = expression(r" (?:it is|is|was|seems?|fits|cannot|can|does|looks|appears|should|must|would|may|might|could)\b")
 # What the confidence is in: "80% confident this is consolidation".
-_OF_WHAT = re.compile(
+_OF_WHAT = expression(
     r",? ?(?:that |in |of |about |for )?(?:(?:it|this|the [a-z]+|there)(?:['’]s| is) )?[^.!?;\n,]{0,80}"
 )
-_NOT_IT = re.compile(
+_NOT_IT = expression(
     r"\b(?:cannot be (?:right|correct|true)|can['’]t be (?:right|correct)|(?:is|was|seems|looks) (?:wrong|incorrect"
     r"|inconsistent|excluded"
     r"|unlikely|implausible|ruled out|false|not)|(?:does not|doesn['’]t) (?:fit|match|hold)|isn['’]t (?:right"
@@ -125,7 +126,7 @@ def _names_short(sentence: str, answer: str, options: Mapping[str, str]) -> bool
     )
 
 
-_LISTED = re.compile(r"^[ (\[]*+([A-Z]) ?[.):] ?(?=[^\s])", re.MULTILINE)
+_LISTED = expression(r"^[ (\[]*+([A-Z]) ?[.):] ?(?=[^\s])", re.MULTILINE)
 
 
 def _sentences(text: str, since: int) -> Iterator[str]:

@@ -10,12 +10,14 @@ import re
 from collections.abc import Collection
 from typing import Final
 
+from prompt4trust.verdict.words.expressions import expression
+
 _FLAGS: Final = re.IGNORECASE | re.MULTILINE
-_LABEL = re.compile(
+_LABEL = expression(
     r"answer(?: is\b| ?[:=])|^\W{0,3}(?:option|choice|guess) ?[:=]|答案|(?<![不别勿未候可备挑待])选", _FLAGS
 )
 # Ahead of the answer: examples, templates, and answers of others.
-_EXAMPLE = re.compile(
+_EXAMPLE = expression(
     r"(?<![^\W_])(?:format[ou]?|ejemplo|plantilla|exemple|gabarito?|beispiel|vorlage|muster|esempio|exemplo|voorbeeld"
     r"|sjabloon|пример\w*|формат\w*|образец|шаблон|örnek|przykład\w*|ví dụ|contoh|exempel|mall"
     r"|například|šablona|vzor|studenti?|podle lékaře"
@@ -30,7 +32,7 @@ _EXAMPLE = re.compile(
     _FLAGS,
 )
 # Where a sentence begins so behind the answer, it is corrected.
-_TURN = re.compile(
+_TURN = expression(
     r"(?:^|(?<=[.!?;:,] )|(?<=[—–-] ))\W{0,3}(?:correcci[oó]n|perd[oó]n|mejor dicho|espera\w*|no[,.]|non[,.]"
     r"|rectific\w+|me equivo\w+|en realidad|disculp\w+|lo siento|más bien|de hecho|retiro|pardon|plutôt"
     r"|en fait"
@@ -51,7 +53,7 @@ _TURN = re.compile(
     _FLAGS,
 )
 # In the answer's own sentence: a condition, a "but", a denial, or that it is a draft.
-_IN_ITS_SENTENCE = re.compile(
+_IN_ITS_SENTENCE = expression(
     r"(?<![^\W_])(?:(?<!\. )(?:si|se)|falls|wenn|sofern|sonst|indien|als|mits|если|eğer|ise|jeśli|jeżeli|gdyby|nếu"
     r"|jika|kalau|bila|om|यदि|अगर|إذا|لو|pero|aunque|sino|salvo|excepto|mais|sauf|aber|außer|ma|mas|porém|maar|tenzij|но"
     r"|кроме|хотя|ama|fakat|ale"
@@ -64,7 +66,7 @@ _IN_ITS_SENTENCE = re.compile(
     _FLAGS,
 )
 # Anywhere behind the answer: that it is wrong, or is to be forgotten.
-_WRONG = re.compile(
+_WRONG = expression(
     r"(?<![^\W_])(?:falsch\w*|inkorrekt\w*|incorre[ct]\w*|fals[oae]|faux|fausses?|err[óo]ne\w*|equivocad\w|erroné\w*"
     r"|sbagliat\w|scorrett\w|errad\w|onjuist|fout|неверн\w*|неправильн\w*|ошибочн\w*|yanlış|błędn\w*|salah|felaktig\w*"
     r"|feil\w*|forkert\w*|väär\w*|virheell\w*|greșit\w*|incorect\w*"
@@ -73,12 +75,12 @@ _WRONG = re.compile(
     r"|vergeet|забуд\w+)(?![^\W_])|错|不正确|收回|撤回|誤り|不正解|撤回|오답|틀렸|틀린|취소",
     _FLAGS,
 )
-_SURE_OF_THE_CONTRARY = re.compile(
+_SURE_OF_THE_CONTRARY = expression(
     r"(?:把握|信心|肯定|确信)[^.,\n]{0,8}(?:不|错|排除)|(?:图像|影像|图片|质量)[^.,\n]{0,6}(?:置信度|信心)"
 )
-_SENTENCE_END = re.compile(r"(?<!\b[A-Z])[.!?](?=\s|$)|\n")
+_SENTENCE_END = expression(r"(?<!\b[A-Z])[.!?](?=\s|$)|\n")
 # "A opacidade": an article and no option's letter, unless a verb is next.
-_LETTER = re.compile(
+_LETTER = expression(
     r"(?<![A-Za-zÀ-ɏЀ-ӿ0-9'’-])(?:[B-DF-HJ-NP-XZ]|[AEIOY](?! (?!(?:es|est|ist|is|è|é|sería|seria|serait|könnte|podría"
     r"|poderia|pourrait|oder|ou|o|or|und|et|e|y|of|lub|veya)(?![^\W_]))[^\W\d_]{2,}))(?![A-Za-zÀ-ɏЀ-ӿ0-9])(?!['’-]\w)"
 )

@@ -6,10 +6,11 @@ import re
 
 from prompt4trust.verdict.plain_text import last_sentence
 from prompt4trust.verdict.words import Place, words_at
+from prompt4trust.verdict.words.expressions import expression
 
 _B = r"[^\S\n]"  # a blank of the same line
 # Words right before "confidence" that make it one in something else than the answer.
-_IN_SOMETHING_ELSE = re.compile(
+_IN_SOMETHING_ELSE = expression(
     r"\b(?:quality|image|picture|technical|technique|segmentation|detection|localization|localisation|positioning|OCR"
     r"|annotation|measurement|registration|acquisition|laterality|second|alternative|runner-up"
     # One that is wished, asked for, another's or of many.
@@ -17,16 +18,16 @@ _IN_SOMETHING_ELSE = re.compile(
     r"|maxim\w+|expected|human|mean|median|average|typical|usual|default|historical)(?:['’]s)?:? $",
     re.IGNORECASE,
 )
-_SENTENCE_START = re.compile(r"[.!?;](?=\s)|\n|\banswer\b", re.IGNORECASE)
-_ANOTHER = re.compile(rf"{words_at(Place.CONFIDENCE)}(?!.*\b(?:I|my)\b)", re.IGNORECASE)
+_SENTENCE_START = expression(r"[.!?;](?=\s)|\n|\banswer\b", re.IGNORECASE)
+_ANOTHER = expression(rf"{words_at(Place.CONFIDENCE)}(?!.*\b(?:I|my)\b)", re.IGNORECASE)
 # An earlier thought's: "at first I thought this was A, with confidence 70".
-_ONCE_THOUGHT = re.compile(
+_ONCE_THOUGHT = expression(
     r"\b(?:(?:at first|initially|originally|to begin with|earlier),? I"
     r"|I (?:(?:had )?(?:at )?first|initially|originally))"
     r" (?:thought|believed|guessed|assumed|leaned|said|took)\b(?!.*\b(?:but|however|now|yet|then|until)\b)",
     re.IGNORECASE,
 )
-_NO_SINGLE_NUMBER = re.compile(
+_NO_SINGLE_NUMBER = expression(
     rf"{_B}?[-–—~]\s?\d|[,×x]\d|{_B}?(?:%|percent)?(?:\s?(?:to|or|through|and|到|至|或)|{_B}?[-–—~])\s?\d|{_B}?/{_B}?\d"
     r"|e[-+]?\d"
     rf"|{_B}?(?:±|\+/?-)|\+|[½¼¾⅓⅔]|\s?(?:or|and) (?:more|less|higher|above|lower|below|over)\b"
@@ -55,7 +56,7 @@ _NO_SINGLE_NUMBER = re.compile(
     re.IGNORECASE,
 )
 # The sentence goes on to another number: "80 before, 40 now", "80% - no, 40%", "80 (was 90)".
-_TO_ANOTHER = re.compile(
+_TO_ANOTHER = expression(
     r"\s?%?[^\n.!?\d]{0,50}?\b(?:no|vs|probably|actually|not|before|after|(?:down|up)graded|i\.e\.|that is|given|for"
     r"|was|from|to|dropping"
     r"|now"
@@ -65,7 +66,7 @@ _TO_ANOTHER = re.compile(
     re.IGNORECASE,
 )
 # A confidence that is not had: wished, on condition, or of another time.
-_UNREAL = re.compile(
+_UNREAL = expression(
     r"^\W*with (?:contrast|(?:more|better|another|additional|further)\b(?! (?:confidence|certainty)))[^.;\n]{0,40},"
     r"|\b(?:wish|used to be|nowhere near|far from|could (?:be|have)|should be|might be|may be"
     r"|in (?:past|previous|other|earlier|similar|most|such) \w+)\b"
@@ -77,7 +78,7 @@ _UNREAL = re.compile(
 )
 # The confidence is one in the contrary: "80% sure that I am wrong", "20% confident that it is not B"; or in something
 # else. What stands on the next line, such as that this is no medical advice, is not said of it.
-_OF_THE_CONTRARY = re.compile(
+_OF_THE_CONTRARY = expression(
     rf"{_B}?\(?(?:,? ?(?:that|this|it|I|my|the|there|in|of)\b(?! is not (?:an? )?(?:medical|professional"
     rf"|clinical|substitute))"
     rf"[^.\n;,]{{0,60}}?(?:{words_at(Place.SURE_THAT)}|n['’]t\b)"

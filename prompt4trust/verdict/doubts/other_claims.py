@@ -9,26 +9,28 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from prompt4trust.verdict.words.expressions import expression
+
 _FLAGS = re.IGNORECASE
-_PROSE = re.compile(r"\b(?:sure|confiden|certain)", _FLAGS)
-_CLAUSE = re.compile(
+_PROSE = expression(r"\b(?:sure|confiden|certain)", _FLAGS)
+_CLAUSE = expression(
     r"(?:(?:confiden\w*|certain\w*|sure)\b)?[,:]? ?"
     r"(?P<clause>(?:that|this|it|there|these|the|we|in|of|about|an?|I see)\b[^.;!?\n,—–(]*)",
     _FLAGS,
 )
-_BRACKETED = re.compile(r"\((?:about |around |roughly |~|I(?:['’]m| am) |with |at |my )*$", _FLAGS)
+_BRACKETED = expression(r"\((?:about |around |roughly |~|I(?:['’]m| am) |with |at |my )*$", _FLAGS)
 # A reason is none of what is claimed.
-_REASON = re.compile(
+_REASON = expression(
     r"\b(?:because|since|given|as|based|due|considering|owing|but|though|although|so|and|while)\b", _FLAGS
 )
-_OF_THE_ANSWER = re.compile(
+_OF_THE_ANSWER = expression(
     r"\b(?:answer|option|choice|pick|selection|letter|correct|right(?=\W*$)|true|diagnosis|conclusion"
     r"|assessment|judge?ment"
     r"|response|reply|decision|verdict|interpretation|reading|call|prediction|classification|impression|best|so"
     r"|case)\b",
     _FLAGS,
 )
-_WORD = re.compile(r"[^\W\d_]{3,}|[A-Z]{2,}")
+_WORD = expression(r"[^\W\d_]{3,}|[A-Z]{2,}")
 _EMPTY = frozenset(
     {
         "that",
@@ -65,13 +67,13 @@ _EMPTY = frozenset(
     }
 )
 # Where the option's text is not known or too short to be found again.
-_OF_THE_PICTURE = re.compile(
+_OF_THE_PICTURE = expression(
     r"\b(?:CT|MRI|MR|PET|DSA|OCT|ECG|ultrasound|radiograph|x-?ray|scan|phase|view|projection|sequence|weighted"
     r"|stain\w*|plane"
     r"|slice|image|picture|film|modality|section|contrast|photo\w*|left|right side|patient|quality)\b",
     _FLAGS,
 )
-_ENDS = re.compile(r"[.;!?](?=\s|$)|\n")
+_ENDS = expression(r"[.;!?](?=\s|$)|\n")
 _NEAR = 200
 _STEM = 5
 

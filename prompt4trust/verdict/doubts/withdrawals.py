@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from prompt4trust.verdict.words.expressions import expression
+
 _OF_MINE = (
     r"(?:(?:my|the|this|that|our|any|all|both|previous|earlier|last|first|initial|final|above|given|stated) ){1,4}"
 )
@@ -47,13 +49,13 @@ _BEGINS = (
 _MAY_UNDO = (
     rf"(?:\b{_SELF}(?: (?!not\b|never\b|don\b)[a-z]+,?){{0,5}}? |{_BEGINS}(?:better |let me |let['’]s |we should )?)"
 )
-_UNDOES = re.compile(
+_UNDOES = expression(
     rf"{_MAY_UNDO}{_UNDO} (?:back )?{_THAT}(?:(?<=\w\bit)|\b)(?: back| up)?(?:{_ENDS}| (?:as|because|since|so"
     rf"|and|but|or|until|please|I|we|above|have|said|wrote|entirely|completely)\b)",
     re.IGNORECASE | re.MULTILINE,
 )
-_TAKE = re.compile(r"\btake (?!back)(?!.* back\b)", re.IGNORECASE)
-_IS_UNDONE = re.compile(
+_TAKE = expression(r"\btake (?!back)(?!.* back\b)", re.IGNORECASE)
+_IS_UNDONE = expression(
     rf"\b{_THAT}(?: above)? (?:(?!not\b)\w+ ){{1,4}}?{_UNDONE}(?:{_ENDS}|{_REASON})"
     rf"|\b{_THAT}(?: above)? (?:should|must|can|ought)(?: ?not|n['’]t)(?: to)? (?:now )?be (?:used|trusted"
     rf"|relied (?:up)?on|taken|counted|considered|accepted)(?:{_ENDS}| (?:as|because|since)\b)"
@@ -85,27 +87,27 @@ _OBJECT = (
     rf"|any of \w+|an? (?:option|answer|letter))(?:{_ENDS}|{_REASON})"
     rf"|{_ABOUT} {_THAT}(?:{_ENDS}|{_REASON}))"
 )
-_CANNOT = re.compile(
+_CANNOT = expression(
     rf"\b{_UNABLE}(?: (?!see\b|exclud|rule\b|detect|find\b)[\w'’-]+,?){{0,4}}? {_DECIDE}{_OBJECT}",
     re.IGNORECASE | re.MULTILINE,
 )
 # Whose inability counts: the speaker's, or the question's ("this cannot be judged"); not that of a thing named.
-_WHO = re.compile(
+_WHO = expression(
     rf"\b{_SELF}\b|\b(?:nobody|no one|one|nothing|you|it|this|that|there|{_QUESTIONED}|{_SAID}|quality"
     rf"|resolution|view|frame"
     rf"|information|evidence|detail)\b|^\W*(?:(?:but|and|so) )?\W*$",
     re.IGNORECASE,
 )
-_PASSIVE = re.compile(
+_PASSIVE = expression(
     r"\b(?:(?:can|could)(?: ?not|['’]?t)?|not)? ?(?:\w+ly )?(?:to )?be (?:\w+ly )?\w+(?:ed|n|d)\b\W*$", re.IGNORECASE
 )
-_QUESTION_S = re.compile(
+_QUESTION_S = expression(
     rf"\b(?:this|that|it|which|{_QUESTIONED}|{_SAID}|the (?:correct |right )?diagnosis)(?: (?:simply|really"
     rf"|still|just|here|alone))?\W*$",
     re.IGNORECASE,
 )
 # The speaker erred, or stands by it no longer.
-_ERRED = re.compile(
+_ERRED = expression(
     rf"\b{_SELF}(?: (?!could\b|might\b|may\b|can\b|would\b|not\b"
     rf"|if\b)[a-z]+){{0,4}}? (?:made an? (?:\w+ )?(?:mistake|error|slip)|got (?:it|this|that|my answer) wrong"
     r"|spoke too soon|answered too \w+|too (?:quick|hasty|fast)|misspoke|erred|(?:was|were) (?:wrong|mistaken"
@@ -116,7 +118,7 @@ _ERRED = re.compile(
     r"|(?:should not|shouldn['’]t|ought not to) have (?:answered|said|given|chosen|picked|committed|stated))\b",
     re.IGNORECASE,
 )
-_LEFT = re.compile(
+_LEFT = expression(
     rf"\b{_SELF}(?: [a-z]+){{0,4}}? (?:abstain|recuse myself|backtrack|back out|(?:leave|leaving) (?:it|this"
     rf"|that|the \w+) (?:open|undecided|blank|unanswered)"
     rf"|(?:suspend|reserve|withhold) (?:my |our )?(?:judge?ment|answer|verdict)|(?:refuse|decline|pass"
@@ -128,7 +130,7 @@ _LEFT = re.compile(
     rf"|unanswered|unknown|undetermined|unresolved)){_ENDS}",
     re.IGNORECASE | re.MULTILINE,
 )
-_FOREIGN = re.compile(
+_FOREIGN = expression(
     r"(?<!\w)(?:(?:ziehe|nehme) (?:ich )?(?:das|dies\w*|meine|es)\b[^.\n]{0,40}\bzurück"
     r"|kann (?:ich )?(?:das|dies|es|die Frage|mich|hier)\b[^.\n]{0,40}\bnicht (?:\w+ )?(?:entscheiden"
     r"|beurteilen|beantworten|festlegen|sagen)"
@@ -144,7 +146,7 @@ _FOREIGN = re.compile(
     r"|철회|(?:판단|결정|답)할 수 없|لا أستطيع (?:تحديد|الإجابة|الحكم)|أسحب|वापस ले|निर्णय नहीं",
     re.IGNORECASE,
 )
-_SENTENCE = re.compile(r"(?:[^.!?;\n]|\.(?=\S))++[.!?;]?")
+_SENTENCE = expression(r"(?:[^.!?;\n]|\.(?=\S))++[.!?;]?")
 _MOST_SENTENCES = 400
 _NEAR = 160
 

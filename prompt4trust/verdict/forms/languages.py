@@ -11,6 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from prompt4trust.verdict.words.expressions import expression
+
 
 @dataclass(frozen=True, slots=True)
 class _Language:
@@ -142,7 +144,7 @@ _ANY_ANSWER = "|".join(each.answer for each in _LANGUAGES)
 _ANY_SURE = "|".join(each.sure for each in _LANGUAGES)
 _EQUALS = "|".join(each.equals for each in _LANGUAGES if each.equals)
 # One of these is in every label above; in lower case, it is looked for far faster than the labels are.
-_HINT = re.compile(
+_HINT = expression(
     r"respuest|opci[oó]n|elecci|confian|certez|segurid|segur[oa]|r[ée]pons|chois|choix|elijo|wähle|escolho|scelgo"
     r"|kies|option|certitud|certain|sûr|antwort|lösung"
     r"|auswahl|konfidenz|sicher|zuversicht|vertrauen|gewiss|rispost|opzion|scelta|confidenz|fiducia|sicur"
@@ -151,7 +153,7 @@ _HINT = re.compile(
     r"|vastau|varmuu|luottamu|valits|sikker|vælg|velg|väljer|răspuns|încreder|siguran|aleg|escojo|quedo|fico"
     r"|odpověď|jistot|spolehliv|důvěr|đáp|câu|trả|độ|jawaban|keyakin|keperca|svar|säkerhet|konfidens|tilltro|[\u0400-\uffff]"
 )
-_PER_CENT = re.compile(
+_PER_CENT = expression(
     # With the endings that a noun behind it asks for: "69 procents säkerhet", "mit 70-prozentiger Sicherheit".
     r"(?<=\d)(?: ?(?:٪|%:n|prozent|por ?ciento|pour ?cents?|per ?cento|por ?cento|procents?|prosents?|prosentin"
     r"|процент(?:ов|а)?|パーセント|퍼센트)|[ -]?(?:(?:prozent|%)ige[mnrs]?|procents|prosents|procentig"
@@ -159,7 +161,7 @@ _PER_CENT = re.compile(
     r"(?![^\W_])",
     re.IGNORECASE,
 )
-_SIGN_FIRST = re.compile(r"(?<![\w%])% ?(\d{1,3}(?:[.,]\d{1,2})?)(?![\d%]| ?%)")  # as Turkish writes it
+_SIGN_FIRST = expression(r"(?<![\w%])% ?(\d{1,3}(?:[.,]\d{1,2})?)(?![\d%]| ?%)")  # as Turkish writes it
 _ABOUT = r"(?:(?:circa|ca\.|etwa|rund|environ|около|約|약|aproximadamente|~|≈) ?)?"
 # One number and not a range, a bound or a share of others: "80 bis 90", "5段階中4", "80% o más".
 _VALUE = (
@@ -186,7 +188,7 @@ _WITH = (
     rf"(?![^\W_])|,? (?:{_ANY_ANSWER})(?![^\W_]))"
 )
 _BEGINS = r"^[-•·– ]{0,4}(?:\d[.)] )?"
-_ANSWER_LABEL = re.compile(
+_ANSWER_LABEL = expression(
     rf"(?P<before>{_BEGINS}|[.;|] )(?:{_ANY_ANSWER})(?: ?\([^()\n]{{1,24}}\))?(?: ?[:=]| [—–-] )", _FLAGS
 )
 _IN_MY_VIEW = (
@@ -201,7 +203,7 @@ _ARTICLE = (
     r"|buchstaben?|antwort|antwoord|вариант|możliwość|možnost|alternativ(?:et|a)?|varianta|litera"
     r"|vaihtoehto) )?(?=[(\"“]?(?-i:[A-Z])(?![^\W_]))"
 )
-_CHOOSES = re.compile(
+_CHOOSES = expression(
     rf"(?P<before>{_BEGINS}|[.!] )(?:{_IN_MY_VIEW} )?(?:je (?:choisis|retiens)(?: donc)?|elijo|escojo|me quedo con"
     r"|(?:ich wähle|wähle ich)(?: daher| also)?|(?:ich entscheide mich|entscheide ich mich)(?: daher| also)? für"
     r"|escolho|fico com|scelgo|(?:ik kies|kies ik)(?: dus)?(?: voor)?|jag väljer|väljer jag|jeg v[æe]lger"
@@ -209,20 +211,20 @@ _CHOOSES = re.compile(
     _FLAGS,
 )
 # Behind a connective the verb comes before the answer: "daher ist meine Antwort B".
-_INVERTED = re.compile(
+_INVERTED = expression(
     rf"(?P<before>{_BEGINS}|[.!] )(?:daher|deshalb|somit|folglich|also|daarom|dus|därför|derfor)"
     rf" (?:ist|lautet|is|är|er) (?:{_ANY_ANSWER}) {_ARTICLE}",
     _FLAGS,
 )
 _ANSWER_SENTENCES = tuple(
-    re.compile(
+    expression(
         rf"(?P<before>{_BEGINS}|[.!] )(?:{_IN_MY_VIEW} )?(?:{each.answer}) (?:{each.equals}) (?:{_ARTICLE})?", _FLAGS
     )
     for each in _LANGUAGES
     if each.equals
 )
 # Where the verb stands last, a negation would stand there, too: "Bです" and not "Bではない".
-_VERB_LAST = re.compile(
+_VERB_LAST = expression(
     r"(?P<before>^|[.!,] )(?:(?:最終)?(?:回答|解答|答え|正解)は ?(?:選択肢 ?)?"
     r"|(?:최종 ?)?(?:정답|답변|답)[은는] ?(?:선택지 ?)?)[(\"“]?(?P<letter>(?-i:[A-Z]))[)\"”]? ?"
     r"(?:(?:です|である|だ|입니다|이다)(?=[.,\n]|$)|(?=, ?(?:確信度|信頼度|自信度|확신도|신뢰도)))"
@@ -231,7 +233,7 @@ _VERB_LAST = re.compile(
     _FLAGS,
 )
 _CONFIDENCE = tuple(
-    re.compile(pattern, _FLAGS)
+    expression(pattern, _FLAGS)
     for pattern in (
         rf"(?P<before>{_BEGINS}|[.,;(|·/] ?|[—–-] )(?:(?:und|et|y|e|en|och|og|ja|și) )?"
         rf"(?:(?:(?:la|le|die|il|o|a) )?(?:(?:meine|ma|mi|mia|minha|mijn|min|моя) )?|و)?(?:{_ANY_SURE})"
@@ -258,10 +260,10 @@ _CONFIDENCE = tuple(
     )
 )
 # What makes a list's item or a table's column of a word, and no choice.
-_EACH_OPTION = re.compile(r"opción|choix|opzione|opção|вариант|alternativa", re.IGNORECASE)
-_DENIED = re.compile(r"(?<![^\W_])(?:no|non|nicht|pas|não|не|niet|not|inte|ikke|ei|nu)[ ,]*$", re.IGNORECASE)
-_WHOLE_ANSWER = re.compile(_ANY_ANSWER, re.IGNORECASE)
-_WHOLE_SURE = re.compile(rf"(?:{_ANY_SURE})(?: ?\([^()\n]{{1,24}}\))?", re.IGNORECASE)
+_EACH_OPTION = expression(r"opción|choix|opzione|opção|вариант|alternativa", re.IGNORECASE)
+_DENIED = expression(r"(?<![^\W_])(?:no|non|nicht|pas|não|не|niet|not|inte|ikke|ei|nu)[ ,]*$", re.IGNORECASE)
+_WHOLE_ANSWER = expression(_ANY_ANSWER, re.IGNORECASE)
+_WHOLE_SURE = expression(rf"(?:{_ANY_SURE})(?: ?\([^()\n]{{1,24}}\))?", re.IGNORECASE)
 
 
 def in_english(text: str) -> str:

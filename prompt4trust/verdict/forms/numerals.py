@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from prompt4trust.verdict.words.expressions import expression
+
 _UNITS: Final = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 _TEENS: Final = (
     *("ten", "eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"),
@@ -30,26 +32,26 @@ _NUMBER_ENDS = (
 )
 _FORMS: Final = (
     # Both ends of a range are put, so that it is seen to be one.
-    re.compile(
+    expression(
         rf"(?<!point )(?<!hundred )\b(?P<tens>{'|'.join(_TENS)})(?:[ -](?P<units>{'|'.join(_UNITS[1:])})\b)?+"
         rf"{_NUMBER_ENDS}",
         re.IGNORECASE,
     ),
-    re.compile(
+    expression(
         rf"(?<!point )(?<!hundred )(?<![\w-])(?P<tens>{_SMALL}|(?:a |one )?hundred)(?={_PER_CENT})", re.IGNORECASE
     ),
-    re.compile(rf"(?<![\w-])(?P<tens>{_SMALL})(?= out of {_TOP})", re.IGNORECASE),
-    re.compile(rf"(?<=out of )(?=(?:ten|five|a|one|hundred)\b)(?P<tens>{_TOP})", re.IGNORECASE),
-    re.compile(rf"(?<=confidence: )(?P<tens>(?:a |one )?hundred)\b(?={_CLOSES})", re.IGNORECASE),
+    expression(rf"(?<![\w-])(?P<tens>{_SMALL})(?= out of {_TOP})", re.IGNORECASE),
+    expression(rf"(?<=out of )(?=(?:ten|five|a|one|hundred)\b)(?P<tens>{_TOP})", re.IGNORECASE),
+    expression(rf"(?<=confidence: )(?P<tens>(?:a |one )?hundred)\b(?={_CLOSES})", re.IGNORECASE),
 )
 _STARS: Final = (
-    (re.compile(r"(?<=\d) (?:stars?|points?)(?= (?:out of|of) \d| ?/ ?\d)", re.IGNORECASE), ""),
-    (re.compile(r"(\d ?(?:/|out of|of) ?\d{1,3}) (?:stars?|points?)\b", re.IGNORECASE), r"\1"),
+    (expression(r"(?<=\d) (?:stars?|points?)(?= (?:out of|of) \d| ?/ ?\d)", re.IGNORECASE), ""),
+    (expression(r"(\d ?(?:/|out of|of) ?\d{1,3}) (?:stars?|points?)\b", re.IGNORECASE), r"\1"),
 )
 # With a per cent sign behind it, the comma is a decimal one: "72,5 %".
-_COMMA = re.compile(r"(?<![\d.,])(\d{1,2}),(\d{1,2})(?= ?%)")
+_COMMA = expression(r"(?<![\d.,])(\d{1,2}),(\d{1,2})(?= ?%)")
 # One of these is in all that is put; in lower case it is looked for far faster.
-_HINT = re.compile(rf"{'|'.join(_TENS)}|hundred|per ?cent|out of|[0-9] ?(?:,|stars?|points?)")
+_HINT = expression(rf"{'|'.join(_TENS)}|hundred|per ?cent|out of|[0-9] ?(?:,|stars?|points?)")
 
 
 def in_digits(text: str) -> str:

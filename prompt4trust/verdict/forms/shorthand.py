@@ -10,9 +10,10 @@ import re
 from collections.abc import Collection
 
 from prompt4trust.verdict.forms.spoken_confidences import with_spoken_confidences
+from prompt4trust.verdict.words.expressions import expression
 
 _ARROW = r"(?: ?(?:->|=>|→) ?| ?[:=] ?)"
-_PAIR = re.compile(
+_PAIR = expression(
     r"(?:^|(?<=[.;] ))ans(?:wer)?\.? (?P<letter>(?-i:[A-Za-z]))[,;.] ?conf(?:idence)?\.? "
     r"(?P<number>\d{1,3}(?:\.\d{1,2})? ?%?)(?=\.?(?:\n|\Z))",
     re.IGNORECASE | re.MULTILINE,
@@ -23,8 +24,8 @@ _OPENS = (
     r"|(?<!(?-i:[a-z])\. )(?<=[.!?] ))"
 )
 _LABELS = (
-    (re.compile(rf"(?<![,;] ){_OPENS}ans\.?(?={_ARROW}\S)", re.IGNORECASE | re.MULTILINE), "Answer"),
-    (re.compile(rf"{_OPENS}conf\.?(?={_ARROW}[\d.~])", re.IGNORECASE | re.MULTILINE), "Confidence"),
+    (expression(rf"(?<![,;] ){_OPENS}ans\.?(?={_ARROW}\S)", re.IGNORECASE | re.MULTILINE), "Answer"),
+    (expression(rf"{_OPENS}conf\.?(?={_ARROW}[\d.~])", re.IGNORECASE | re.MULTILINE), "Confidence"),
 )
 MISSPELT_CONFIDENCE = (
     r"(?:confiden[sz]e|confid[ai]nce|confidens|confidece|conifdence|confidencce|confiednce|confience|confindence|confidnce"
@@ -32,19 +33,19 @@ MISSPELT_CONFIDENCE = (
 )
 """Pattern of the commonest misspellings of "confidence"."""
 _MISSPELT = (
-    (re.compile(r"\b(?:anwser|awnser|answr|anser|asnwer|ansewr|answear)(?=s?\b)", re.IGNORECASE), "answer"),
-    (re.compile(rf"\b{MISSPELT_CONFIDENCE}\b", re.IGNORECASE), "confidence"),
-    (re.compile(r"\bw(?:iht|tih|hit)(?= (?:an? )?confidence)", re.IGNORECASE), "with"),
+    (expression(r"\b(?:anwser|awnser|answr|anser|asnwer|ansewr|answear)(?=s?\b)", re.IGNORECASE), "answer"),
+    (expression(rf"\b{MISSPELT_CONFIDENCE}\b", re.IGNORECASE), "confidence"),
+    (expression(r"\bw(?:iht|tih|hit)(?= (?:an? )?confidence)", re.IGNORECASE), "with"),
 )
 # A call that some models write for a reply: final_answer(option="F", confidence=0.9).
-_CALL = re.compile(
+_CALL = expression(
     r"^(?:print ?\()?(?:(?:final|submit|give|provide|return|report|select|choose)_)?(?:answer|option|respond|submit)\("
     r" ?(?:(?:answer|option|choice|letter) ?[=:] ?)?[\"'“]?(?P<letter>[A-Za-z])[\"'”]? ?,"
     r" ?confidence(?:_score|_level)? ?[=:] ?(?P<number>\d{1,3}(?:\.\d{1,4})? ?%?|\.\d{1,4}) ?\)?\)$",
     re.IGNORECASE | re.MULTILINE,
 )
 # "=>" may be meant for "at least"; where the answer stands behind the same arrow, it parts a label from its value.
-_ARROWS = re.compile(r"\b(answer|confidence)( ?=> ?)(?=\S)", re.IGNORECASE)
+_ARROWS = expression(r"\b(answer|confidence)( ?=> ?)(?=\S)", re.IGNORECASE)
 _STARTS = r"(?:^|(?<=[.!?] ))"
 _ENDS = r"(?=[.!]?(?:\n|\Z)|[.!] )"
 _LETTER = r"(?:option )?\(?(?P<letter>(?-i:[A-Z]))\)?"
@@ -58,48 +59,48 @@ _FLAGS = re.IGNORECASE | re.MULTILINE
 # Each is put only where it is the one of its kind: several are a distribution.
 _SENTENCES = (
     (
-        re.compile(
+        expression(
             rf"{_STARTS}there(?: is|['’]s) (?:about |roughly )?an? (?:about |roughly )?(?P<share>{_MORE_LIKELY})"
             rf" {_CHANCE} that (?:the (?:correct |right )?answer is {_LETTER}"
             rf"|{_LETTER.replace('letter', 'other')} {_RIGHT}){_ENDS}",
             _FLAGS,
         ),
-        re.compile(rf"\b{_CHANCE} (?:that|of)\b", re.IGNORECASE),
+        expression(rf"\b{_CHANCE} (?:that|of)\b", re.IGNORECASE),
     ),
     (
-        re.compile(
+        expression(
             rf"{_STARTS}{_LETTER} {_RIGHT} with (?:an? )?(?:probability|likelihood)(?: of)? (?P<share>{_MORE_LIKELY})"
             rf"{_ENDS}",
             _FLAGS,
         ),
-        re.compile(r"\b(?:probability|likelihood)\b", re.IGNORECASE),
+        expression(r"\b(?:probability|likelihood)\b", re.IGNORECASE),
     ),
     (
-        re.compile(
+        expression(
             rf"{_STARTS}(?:the )?(?:probability|likelihood) that {_LETTER} {_RIGHT}(?: is| ?[:=])"
             rf" (?P<share>{_MORE_LIKELY}){_ENDS}",
             _FLAGS,
         ),
-        re.compile(r"\b(?:probability|likelihood)\b", re.IGNORECASE),
+        expression(r"\b(?:probability|likelihood)\b", re.IGNORECASE),
     ),
 )
 # Another letter, or a denial, beside such a sentence.
-_ELSE = re.compile(r"(?<![\w'’-])[B-HJ-Z](?![\w'’-])|[.!\n] ?(?:[Nn]o|[Nn]ot|[Ww]rong|[Ff]alse|[Ii]ncorrect|[Bb]ut)\b")
+_ELSE = expression(r"(?<![\w'’-])[B-HJ-Z](?![\w'’-])|[.!\n] ?(?:[Nn]o|[Nn]ot|[Ww]rong|[Ff]alse|[Ii]ncorrect|[Bb]ut)\b")
 _SURE = r"(?:sure|confident|certain)"
-_SURENESS = re.compile(
+_SURENESS = expression(
     rf"(?:{_STARTS}|(?<=\band ))I(?: am|['’]m) "
     rf"(?:(?P<much>fairly|quite|pretty|very|reasonably|rather|moderately|somewhat)"
     rf"|not (?:very|too|that|particularly|entirely|so)) {_SURE} ?[:(] ?(?P<share>\d{{1,3}}(?:\.\d{{1,2}})? ?%)\)?"
     rf"{_ENDS}",
     _FLAGS,
 )
-_AFTER_ALL = re.compile(
+_AFTER_ALL = expression(
     rf"{_STARTS}(?:(?:considering|weighing) (?:everything|all (?:of )?this|all the (?:findings|evidence))"
     rf"|all (?:things )?considered|everything considered|taking everything together), (?P<letter>(?-i:[A-Z]))[.:]"
     rf"(?= (?:\d{{1,3}} ?% (?:confiden(?:ce|t)|certain(?:ty)?|sure)|confidence:? \d{{1,3}} ?%?){_ENDS})",
     _FLAGS,
 )
-_BARE_YES = re.compile(r"\W{0,3}yes[,;] ?(\d{2}|100)[\s.!)_]{0,3}", re.IGNORECASE)
+_BARE_YES = expression(r"\W{0,3}yes[,;] ?(\d{2}|100)[\s.!)_]{0,3}", re.IGNORECASE)
 
 
 def in_full(text: str, texts: Collection[str] = ()) -> str:

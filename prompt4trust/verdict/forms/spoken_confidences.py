@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from prompt4trust.verdict.words.expressions import expression
+
 _SENTENCE = r"(?:^|(?<=[.!?;:] ))"
 _STARTS = rf"(?:{_SENTENCE}|(?<=, ))"
 _NUMBER = r"(?P<number>\d{1,3}(?:\.\d{1,3})?|\.\d{1,3})"
@@ -24,7 +26,7 @@ _ASKED = (
 _THIS = r"(?:(?:this|that|my|the) (?:final |chosen )?(?:answer|choice|diagnosis)|this|that|it)"
 _FLAGS = re.IGNORECASE | re.MULTILINE
 _FORMS = tuple(
-    re.compile(pattern, _FLAGS)
+    expression(pattern, _FLAGS)
     for pattern in (
         rf"(?:{_SENTENCE}|(?<=, )(?=and|if you|were you|should you)){_ASKED}(?:and )?how {_SURE}"
         rf"(?: I am| am I| are you)?(?: (?:of|about|in) {_THIS})?"
@@ -47,13 +49,13 @@ _FORMS = tuple(
         r"(?<=[:,] )(?P<number>0?\.\d{1,3}) (?:confidence|certainty)(?=[.)]?(?:\n|\Z))",
     )
 )
-_HINT = re.compile(
+_HINT = expression(
     r"how (?:sure|certain|confident)|\bbet\b|probability|likelihood|chance|my confidence|confidence first"
     r"|\d (?:conf|cert)|\bif i (?:had|have|were|must)\b|(?:['’]d| would) (?:give|rate|put)\b"
 )
-_IN_PER_CENT = re.compile(rf"{_PER_CENT}\Z", re.IGNORECASE)
+_IN_PER_CENT = expression(rf"{_PER_CENT}\Z", re.IGNORECASE)
 # "If unsure, I lower my confidence to 30": a habit, not the confidence in this answer.
-_SUPPOSED = re.compile(
+_SUPPOSED = expression(
     r"(?:^|[.!?;]\s)\W*(?:and |but )?(?:if(?! (?:you|I (?:had|have|must)|forced|pressed|asked)\b)|when(?:ever)?|unless"
     r"|were it|had|should|in(?! (?:view|light|summary|sum|short|conclusion|total|the end|this|all|my|spite)\b))\b"
     r"[^.!?;\n]*, (?:and |but )?\Z",

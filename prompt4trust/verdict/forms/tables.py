@@ -9,30 +9,31 @@ from itertools import groupby
 from prompt4trust.verdict.forms.languages import is_answer_label, is_confidence_label
 from prompt4trust.verdict.plain_text import has_words
 from prompt4trust.verdict.words import Place, words_at
+from prompt4trust.verdict.words.expressions import expression
 
-_ANSWER = re.compile(
+_ANSWER = expression(
     r"(?:(?:final|selected|chosen|my|best|correct) )?(?:answer|verdict)"
     r"|(?:final|selected|chosen|my|best|correct) (?:option|choice|letter)|答案",
     re.IGNORECASE,
 )
-_SURE = re.compile(
+_SURE = expression(
     r"(?:confidence|certainty|置信度)(?: (?:level|score|rating|value))?(?: ?\([^()]{1,24}\)| ?%)?", re.IGNORECASE
 )
-_BESIDE = re.compile(
+_BESIDE = expression(
     r"(?:key |main |brief |supporting )?(?:reason(?:ing|s)?|explanation|rationale|justification|evidence|findings?"
     r"|notes?|diagnosis|comments?|description|modality|(?:option|answer|choice)(?:['’]s)? (?:text|label|description)"
     r"|理由|解释)",
     re.IGNORECASE,
 )
-_HEADING = re.compile(r"(?:field|item|key|aspect|category|attribute|parameter|element|)", re.IGNORECASE)
+_HEADING = expression(r"(?:field|item|key|aspect|category|attribute|parameter|element|)", re.IGNORECASE)
 # Cells that take the answer back, and headings that make the table another's.
-_TAKES_BACK = re.compile(rf"{words_at(Place.CELL)}|n['’]t\b|[^\x00-\u02ff]", re.IGNORECASE)
-_ANOTHER_S = re.compile(rf"{words_at(Place.TABLE)}|n['’]t\b", re.IGNORECASE)
-_ITS_OWNER = re.compile(rf"\btable\b[^.\n]{{0,60}}?(?:{_ANOTHER_S.pattern})", re.IGNORECASE)
-_SEVERAL = re.compile(r"\d ?%?[,;]? (?!(?:out )?of\b|von\b|sur\b|de\b)[^\W\d_]+ \d")
-_LONE_LETTER = re.compile(r"(?<![^\W_])(?<!['’-])[A-Z](?![^\W_])(?!['’-]\w)")
-_UNIT = re.compile(r" ?(?:\( ?%\)|%)$")
-_RULE = re.compile(r"[-–—:= ]*")
+_TAKES_BACK = expression(rf"{words_at(Place.CELL)}|n['’]t\b|[^\x00-\u02ff]", re.IGNORECASE)
+_ANOTHER_S = expression(rf"{words_at(Place.TABLE)}|n['’]t\b", re.IGNORECASE)
+_ITS_OWNER = expression(rf"\btable\b[^.\n]{{0,60}}?(?:{_ANOTHER_S.pattern})", re.IGNORECASE)
+_SEVERAL = expression(r"\d ?%?[,;]? (?!(?:out )?of\b|von\b|sur\b|de\b)[^\W\d_]+ \d")
+_LONE_LETTER = expression(r"(?<![^\W_])(?<!['’-])[A-Z](?![^\W_])(?!['’-]\w)")
+_UNIT = expression(r" ?(?:\( ?%\)|%)$")
+_RULE = expression(r"[-–—:= ]*")
 
 
 def without_tables(text: str, options: Mapping[str, str]) -> str:
@@ -103,7 +104,7 @@ def _is_taken_back(cell: str, answer: str, options: Mapping[str, str]) -> bool:
     )
 
 
-_BARE_PAIR = re.compile(
+_BARE_PAIR = expression(
     r"\W{0,3}([A-Za-z])[)\]]?\.?(?: ?[,;|:]|\n) ?(\d{2,3}(?:\.\d{1,2})?|0?\.\d{1,3}|1\.0{1,2})\W{0,3}"
 )
 

@@ -20,19 +20,20 @@ from prompt4trust.verdict.last.loose_confidences import loose_confidences
 from prompt4trust.verdict.last.manners import is_doubted, is_of_the_image, is_open, without_courtesies
 from prompt4trust.verdict.outcome import Verdict
 from prompt4trust.verdict.plain_text import has_words
+from prompt4trust.verdict.words.expressions import expression
 
 _LONGEST = 4_000
 _MOST_CHOICES = 20
-_MENTION = re.compile(r"(?<![A-Za-zÀ-ɏЀ-ӿ0-9'’-])[A-Z](?![A-Za-zÀ-ɏЀ-ӿ0-9])(?!['’-]\w)")
-_SENTENCE_END = re.compile(r"[.!?;](?=\s|$)|\n")
-_IN_SOMETHING_ELSE = re.compile(
+_MENTION = expression(r"(?<![A-Za-zÀ-ɏЀ-ӿ0-9'’-])[A-Z](?![A-Za-zÀ-ɏЀ-ӿ0-9])(?!['’-]\w)")
+_SENTENCE_END = expression(r"[.!?;](?=\s|$)|\n")
+_IN_SOMETHING_ELSE = expression(
     r" ?(?:that|in|of|about)\b(?! (?:this|it|that)(?: is (?:right|correct))?[.,;)\n]| (?:this|that|my"
     r"|the) (?:final )?"
     r"(?:answer|choice|pick|option|diagnosis))",
     re.IGNORECASE,
 )
 # Behind a choice stands its end, a reason or the confidence; any other word may take it back: "B as the next one".
-_CHOICE_ENDS = re.compile(
+_CHOICE_ENDS = expression(
     r"[)\]\"'”]{0,2}(?: ?\([^()\n]{1,60}\))?(?: here)?(?:\s*(?:[.!;\n，]|$)|[ ,]{0,2}(?:\(|[–—-] "
     r"|(?:because|since|given"
     r"|due to|based on|with|and I|and my|at|parce|car|weil|denn|porque|poiché|perché|bo|потому|avec|con|com"
@@ -41,26 +42,26 @@ _CHOICE_ENDS = re.compile(
     re.IGNORECASE,
 )
 # Behind the number stand its end, or the answer that it is of.
-_NUMBER_ENDS = re.compile(
+_NUMBER_ENDS = expression(
     r"(?:です|である|입니다|이다| है)?[)\]\"'”]{0,2}(?:\s*(?:[.!;,\n]|$)| (?:on|in|of|about) (?:this|that|it"
     r"|(?:my|the) (?:answer"
     r"|choice|pick))\b|,? (?:because|since|given)\b)",
     re.IGNORECASE,
 )
 # A letter that is a grade or a name of something else is no choice, however it is repeated.
-_OF_ANOTHER_LIST = re.compile(
+_OF_ANOTHER_LIST = expression(
     r"\b(?:grade|group|type|stage|slides?|series|panel|figure|class|category|vitamin|hepatitis|level|score)"
     r"(?: is)?:? \(?$",
     re.IGNORECASE,
 )
-_HEADED = re.compile(r":\s*\Z")
-_ANSWER_HEADED = re.compile(r"(?:answer|choice|option|verdict|conclusion|impression|assessment)\W*\Z", re.IGNORECASE)
-_CALLED_AN_OPTION = re.compile(r"(?:option|choice|answer) \(?$", re.IGNORECASE)
-_BOX = re.compile(
+_HEADED = expression(r":\s*\Z")
+_ANSWER_HEADED = expression(r"(?:answer|choice|option|verdict|conclusion|impression|assessment)\W*\Z", re.IGNORECASE)
+_CALLED_AN_OPTION = expression(r"(?:option|choice|answer) \(?$", re.IGNORECASE)
+_BOX = expression(
     r"^[-*• ]{0,3}(?:\[(?P<box>[ xX✓✔]?)\]|(?P<sign>[☑☒✅☐⬜])) ?\(?(?P<letter>[A-Z])\)?(?P<rest>[^\n]*)\n?",
     re.MULTILINE,
 )
-_EXCLUDED = re.compile(
+_EXCLUDED = expression(
     r"exclu|ruled? out|ruling out|scratch|off the table|unlikely|against|\bnot\b|descart|escart|écart|gegen"
     r"|ausgeschl|ausschl|scart|uitgesl|исключ|wyklucz|vylouč|loại|排除",
     re.IGNORECASE,

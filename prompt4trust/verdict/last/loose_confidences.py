@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from prompt4trust.verdict.confidences import Stated
 from prompt4trust.verdict.doubts.numbers import is_anothers, is_no_single_number, is_of_the_contrary, is_unreal
+from prompt4trust.verdict.words.expressions import expression
 
 _WORD = (
     r"(?:confidence(?:_percent(?:age)?)?|certainty|conviction"
@@ -35,14 +36,14 @@ _LINKS = (
     r"|становить|wynosi|to|je|činí"
     r"|là|khoảng|saya|adalah|sebesar|är|er|på|on|este|είναι|هي|نسبة|بنسبة|है|ca\.?|circa|etwa|około|asi|noin)"
 )
-_CUED = re.compile(
+_CUED = expression(
     rf"(?:^|(?<=[.!;,(|] )|(?<= [A-Z] )(?=بثقة))[•*– -]{{0,3}}(?:{_AHEAD} ){{0,4}}{_WORD}(?:[은는は이가]|为"
     rf"|為|是|约|約)?"
     rf"(?:[ :=~≈–—]){{0,3}}(?:{_LINKS}[ :]{{1,2}}){{0,5}}(\d{{1,3}}(?:\.\d{{1,3}})?)( ?%| ?/ ?100?\b)?",
     re.IGNORECASE | re.MULTILINE,
 )
 # The number ends its sentence: whatever follows in it may bound it, or make another of it.
-_ENDS = re.compile(r"(?:です|である|입니다|이다| है)?[)]?[.!]?(?:\s|$)(?<![^.!\n)] )")
+_ENDS = expression(r"(?:です|である|입니다|이다| है)?[)]?[.!]?(?:\s|$)(?<![^.!\n)] )")
 
 
 def loose_confidences(text: str) -> Iterator[Stated]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from prompt4trust.verdict.words import Place, words_at
+from prompt4trust.verdict.words.expressions import expression
 
 _FLAGS = re.IGNORECASE | re.MULTILINE
 # Who else may speak, what is an example or a draft, and what leaves the choice open, in whatever sentence.
@@ -41,7 +42,7 @@ _TURNED = (
     r"|ignore|forget|misread|mistake\w*|on second|on reflection|kidding|joke|wrong|incorrect|false|opposite|instead"
     r"|test|made up|random\w*|no,"
 )
-_ANYWHERE = re.compile(
+_ANYWHERE = expression(
     rf"(?<![\w-])(?:{_OTHERS}|{_NOT_NOW}|{_UNDECIDED}|{_TURNED})(?!\w)|n['’]t\b(?<=can.t)|\?"
     r"|例如|比如|示例|举例|格式|模板|报告|医生|学生|如果|假如|除非|无法|不能|不确定|抱歉|更正|不对|其实"
     r"|もし|場合|例えば|例:|わかりません|判断でき|訂正|만약|예:|예를|경우|수 없|정정|아니|아닙|إذا|لا يمكن|مثال"
@@ -49,7 +50,7 @@ _ANYWHERE = re.compile(
     _FLAGS,
 )
 # Behind the choice, what may change it.
-_BEHIND = re.compile(
+_BEHIND = expression(
     rf"{words_at(Place.BEHIND)}|\b(?:but|however|although|though|yet|except|then again|still|nonetheless"
     rf"|nevertheless)\b"
     r"|(?<!\w)(?:pero|aunque|sino|mais|aber|doch|ma|però|mas|porém|maar|toch|но|хотя|однако|ale|jednak|však"
@@ -57,7 +58,7 @@ _BEHIND = re.compile(
     r"|însă|ama|fakat|nhưng|tapi|namun|αλλά)(?!\w)|但|不过|しかし|ただし|하지만|그러나|لكن|लेकिन",
     _FLAGS,
 )
-_OPEN = re.compile(
+_OPEN = expression(
     r"(?<!\w)(?:not|no|never|nor|without|cannot|exclud\w*|excludes|ruled? out|rules out|against|unlikely"
     r"|doubt\w*|less|least"
     r"|except|or|maybe|perhaps|possibl\w+|probabl\w+ not|might|may|could|should|almost|wish|would have|would be"
@@ -77,19 +78,19 @@ _OPEN = re.compile(
     re.IGNORECASE,
 )
 # What else than the answer a confidence may be in.
-_OF_THE_IMAGE = re.compile(
+_OF_THE_IMAGE = expression(
     r"(?<!\w)(?:qualit\w+|calidad|qualidade|\w*qualität|kwaliteit|качеств\w*|якіст\w*|якост\w*|jakoś\w+"
     r"|kvalit\w+|images?"
     r"|pictures?|scans?|imagen|immagine|imagem|\w*bild\w*|beeld\w*|изображени\w+|снимк\w*|obraz\w*|snímk\w*|zdjęci\w+"
     r"|görüntü\w*|gambar|ảnh|εικόν\w*|kép\w*)(?!\w)|质量|品質|影像|图像|画像|画質|영상|이미지|جودة|صورة|الصورة|छवि",
     re.IGNORECASE,
 )
-_UNFINISHED = re.compile(
+_UNFINISHED = expression(
     r"(?:[,:;(\[–—-]|\.\.\.|…|(?<!\w)(?:the|a|an|and|or|but|with|of|to|in|is|because|since|as|for|at|my))\s*\Z",
     re.IGNORECASE,
 )
 # Words of courtesy, and the advice to ask a physician: they say nothing of the question.
-_COURTESY = re.compile(
+_COURTESY = expression(
     r"^(?:dear|hi|hello|thank you|thanks|kind regards|best regards|regards|best wishes"
     r"|sincerely)\b[^\n.!?]{0,60}(?:[.!]|$)"
     r"|(?:^|(?<=[.!] ))(?=[^.!?\n]{0,200}(?:\bsubstitute\b|\bmedical advice\b|\bdisclaimer\b|\breviewed by\b"

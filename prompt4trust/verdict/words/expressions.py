@@ -1,0 +1,48 @@
+"""Regular expressions that are compiled when they are first used.
+
+Replies are read by hundreds of them. To compile them all takes a third of a second, which each process that imports
+this package would pay when it starts, though most read no reply, or none in Finnish.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import Any, cast
+
+
+def expression(pattern: str, flags: int = 0) -> re.Pattern[str]:
+    r"""Make a regular expression that is compiled when it is first used.
+
+    Args:
+        pattern: What `re.compile` takes. A fault in it shows at the first use.
+        flags: Flags of `re`.
+
+    Returns:
+        What can be used as a compiled pattern by its own methods; functions of `re` do not take it,
+        and it is not the `re` of its matches.
+
+    Example:
+        >>> expression(r"(yes|no)\b", re.IGNORECASE).match("No.")[1]
+        'No'
+    """
+    return cast("re.Pattern[str]", _Expression(pattern, flags))
+
+
+class _Expression:
+    """Stands for a compiled pattern, and keeps its methods, so that the next use costs what a pattern's own does."""
+
+    def __init__(self, pattern: str, flags: int) -> None:
+        self.pattern = pattern
+        self._flags = flags
+
+    @functools.cached_property
+    def _compiled(self) -> re.Pattern[str]:
+        return re.compile(self.pattern, self._flags)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):  # what copying and pickling look for
+            raise AttributeError(name)
+        found = getattr(self._compiled, name)
+        setattr(self, name, found)
+        return found
