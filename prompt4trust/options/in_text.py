@@ -11,7 +11,7 @@ from typing import Final
 from prompt4trust.options.labels import Label, label_of
 
 _START: Final = (
-    r"\s{0,40}(?:[-*+•·–—>#]\s{0,8}){0,2}(?:(?i:option|choice|answer)\s{1,8})?[*_`\"'(\[{<]{0,4}"
+    r"\s{0,40}(?:[-*+•·–—>#]\s{0,8}){0,2}(?:(?i:option|choice|answer)\s{1,8})?[*_`\"'(\[{<（]{0,4}"
     r"(?P<letter>[A-Za-z])(?![\w'’])"
 )
 _BEGINS: Final = re.compile(_START)
@@ -21,6 +21,11 @@ _LIKE: Final = re.compile(_START + r"[*_`\"]{0,4}\s{0,8}[:.)\]}>,;=/|–—→�
 _NUMBERED: Final = re.compile(
     r"\s{0,40}(?:[-*+•]\s{1,8})?[*_(\[]{0,4}(?:\d{1,2}|[IVXivx]{1,4})[*_]{0,2}\s{0,8}[:.)\]–—\-](?!\d).*"
 )
+_BULLETED: Final = re.compile(r"\s{0,40}[-*+•·‣◦–]\s{1,8}\S.*")
+_OTHER_LETTER: Final = re.compile(
+    r"\s{0,40}(?:[-*+•]\s{0,8})?(?:[*(\[（【]{0,3}[^\W\d_A-Za-z]\s?[:.)\]：．、）】]|[①-⑳Ⓐ-ⓩⅠ-ⅿ])\s*\S.*"
+)
+"""A line that begins with a letter of another script, or a wide one, as an option's."""
 _LONGEST: Final = 40_000
 """Characters of a text in which options are looked for; a question with 26 of them has fewer."""
 
@@ -107,8 +112,12 @@ def _check_open(text: str, lines: list[str]) -> None:
     starts = [begin["letter"].upper() if (begin := _BEGINS.match(line)) else "" for line in filled]
     if any(pair == ("A", "B") for pair in pairwise(starts)):
         raise UnclearOptionsError("has lines that look like options: mark each, A:, B:, C:, ...")
+    if any(_OTHER_LETTER.fullmatch(line) and _OTHER_LETTER.fullmatch(after) for line, after in pairwise(filled)):
+        raise UnclearOptionsError("has lines that look like options, with other letters than A, B, C, ...: use these")
     if len(filled) > 1 and all(_NUMBERED.match(line) for line in filled[-2:]):
         raise UnclearOptionsError("ends with a numbered list, which may be its options: mark them A:, B:, C:, ...")
+    if len(filled) > 2 and all(_BULLETED.match(line) for line in filled[-2:]):
+        raise UnclearOptionsError("ends with a list, which may be its options: mark them A:, B:, C:, ...")
 
 
 def _check_end(behind: list[str], last: Label, count: int) -> None:
@@ -128,4 +137,4 @@ def _check_end(behind: list[str], last: Label, count: int) -> None:
 
 def _label(letter: str) -> str:
     """Write the pattern of what marks a letter as that of an option within a text."""
-    return rf"(?:^|\s)(?:\*\*)?(?:[(\[]{letter}[)\]]|{letter}(?:\*\*)?(?:[:.)]|\s[-–—](?=\s)))"
+    return rf"(?:^|[\s>?？。]|\\n)(?:\*\*)?(?:[(\[]{letter}[)\]]|{letter}(?:\*\*)?(?:[:.)：．、）]|\s[-–—](?=\s)))"

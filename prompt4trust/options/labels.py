@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from typing import Final
 
 _LABEL: Final = re.compile(
-    r"\s{0,40}(?P<before>(?:[-*+•]\s{1,8})?(?:\*\*[(\[]?|[(\[])?)(?P<letter>[A-Za-z])"
-    r"(?P<after>\s?[:.)\]](?:\*\*)?|\*\*[:.)]|\s{1,8}[-–—](?=\s))(?=\s|[^\s:.)\]*])(?P<gap>\s{0,40})(?P<text>\S.*)",
+    r"\s{0,40}(?P<before>(?:[-*+•]\s{1,8})?(?:\*\*[(\[（]?|[(\[（])?)(?P<letter>[A-Za-z])"
+    r"(?P<after>\s?[:.)\]：．、）](?:\*\*)?|\*\*[:.)]|\s{1,8}[-–—](?=\s))(?=\s|[^\s:.)\]*])(?P<gap>\s{0,40})(?P<text>\S.*)",
     re.DOTALL,
 )
 _STYLES: Final = frozenset(
     [
         *("X:", "X.", "X)", "(X)", "[X]", "X-", "X–", "X—"),
+        *("X：", "X．", "X、", "X）", "（X）"),  # of Chinese and Japanese
         *("**X:**", "**X.**", "**X)**", "**(X)**", "**[X]**", "**X**:", "**X**.", "**X**)"),
     ]
 )

@@ -19,7 +19,7 @@ from prompt4trust.pictures import decode_base64, split_picture_text
 from services.common.http.problems import Problem
 from services.common.http.strict_json import load_json
 from services.gateway.archives.references import is_address
-from services.gateway.intake.form_parser import FormParser
+from services.gateway.intake.form_parser import FormParser, fault_of
 from services.gateway.intake.json_body import check_fields, load_object, refuse, shown
 from services.gateway.intake.picture_cut import DecodeText, with_picture
 from services.gateway.picture_schemas import ArchivedInstance
@@ -158,10 +158,9 @@ async def _from_form(headers: Headers, body: bytes, methods: Sequence[str]) -> S
     parser.spool_max_size = len(body) + 1
     try:
         form = await parser.parse()
-    except (MultiPartException, ValueError, LookupError):
-        raise Problem(
-            400, "malformed-form", f"The form cannot be read: send one image and at most {_MAX_PARTS} other parts."
-        ) from None
+    except (MultiPartException, ValueError, LookupError) as error:
+        most = f"Send one image and at most {_MAX_PARTS} other parts."
+        raise Problem(400, "malformed-form", f"The form cannot be read: {fault_of(error)}. {most}") from None
     try:
         return await _from_fields(form, methods)
     finally:
@@ -175,8 +174,6 @@ async def _from_fields(form: FormData, methods: Sequence[str]) -> Submission:
         if name != "options" and len(form.getlist(name)) > 1:
             refuse(name, "is given twice")
     fields: dict[str, Any] = {name: form[name] for name in _FIELDS if name != "options" and form.get(name)}
-    if any(isinstance(value, UploadFile) for name, value in form.multi_items() if name != "image"):
-        refuse("body", "has a file where a text is meant")
     fields["question"] = form.get("question", "")
     if given := [str(value) for value in form.getlist("options") if value]:
         fields["options"] = _form_options(given)

@@ -17,6 +17,7 @@ LINES = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1,
 
 FORMS = [
     *("{}: {}", "{}. {}", "{}) {}", "({}) {}", "[{}] {}", "{} - {}", "{} – {}", "  {}:  {}  ", "{} : {}"),
+    *("{}：{}", "{}、{}", "{}． {}", "{}）{}", "（{}）{}"),
     *("{}:{}", "{}.{}", "{}){}", "({}){}", "**{}.** {}", "**{}**: {}", "**({})** {}"),
     *("- {}: {}", "* {}) {}", "• {}. {}", "- {} - {}", "- **{}.** {}"),
 ]
@@ -54,6 +55,10 @@ def test_what_was_put_together_comes_apart(texts: list[str], mark: str, blank: b
         "A large mass is seen.\nIs it malignant?",
         "Which diameter?\n1.5 cm was measured.\n2.5 cm was measured.",
         "Known:\n1. a fracture\n2. diabetes\nWhat is seen?",
+        "Known:\n- a fracture\n- diabetes\nWhat is seen?",
+        "- a fracture\n- diabetes",
+        "Что видно?\nВ лёгких: тень.\nЕсть ли выпот?",
+        "图像显示什么？\n请回答。",
     ],
 )
 def test_a_text_without_options_stays_whole(text: str) -> None:
@@ -98,6 +103,16 @@ def test_a_text_without_options_stays_whole(text: str) -> None:
         ("Which?\n1. Round\n2. Oval", "numbered"),
         ("Which?\n1) Round\n\n2) Oval\n", "numbered"),
         ("Which?\n(i) Round\n(ii) Oval", "numbered"),
+        ("Which?\n- Round\n- Oval", "ends with a list"),
+        ("Which?\n• Round\n\n• Oval\n", "ends with a list"),
+        ("Что?\nА) круг\nБ) овал", "other letters"),
+        ("Τι;\nΑ. κύκλος\nΒ. οβάλ\nΓ. άλλο", "other letters"),
+        ("क्या?\nक) गोल\nख) अंडाकार\n\nउत्तर?", "other letters"),
+        ("Which?\nＡ）Round\nＢ）Oval", "other letters"),
+        ("Which?\n① Round\n② Oval", "other letters"),
+        ("Which?<br>A) Round<br>B) Oval", "one line"),
+        ("Which?\\nA) Round\\nB) Oval", "one line"),
+        ("哪个？A：圆形 B：椭圆", "one line"),
     ],
 )
 def test_what_could_be_read_in_two_ways_is_refused(text: str, said: str) -> None:

@@ -99,3 +99,33 @@ def test_a_form_with_all_options_in_one_field_is_told_what_to_send(client: httpx
 def test_an_empty_field_of_options_says_nothing(client: httpx.Client) -> None:
     response = ask(client, "form", {"question": LINES, "options": ""})
     assert said(response.json()) == {"letter": "B", "text": "Oval"}
+
+
+@pytest.mark.parametrize(
+    ("content_type", "parts", "said"),
+    [
+        ("multipart/form-data", [], "names no boundary"),
+        ("multipart/form-data; boundary=y", [], "not parted by the boundary"),
+        ("multipart/form-data; boundary=x", [b'name="image"; filename="b.png"'], "more than one image"),
+        ("multipart/form-data; boundary=x", [b'name="options"'] * 60, "too many parts"),
+        ("multipart/form-data; boundary=x", [b""], "has no name"),
+    ],
+    ids=["no-boundary", "other-boundary", "two-images", "many-parts", "no-name"],
+)
+def test_a_form_that_cannot_be_read_says_why(
+    client: httpx.Client, content_type: str, parts: list[bytes], said: str
+) -> None:
+    heads = [b'name="image"; filename="a.png"', *parts]
+    raw = b"".join(b"--x\r\nContent-Disposition: form-data; " + head + b"\r\n\r\nvalue\r\n" for head in heads)
+    response = client.post("/vqa", content=raw + b"--x--\r\n", headers={"Content-Type": content_type})
+    assert said in assert_problem(response, 400, "malformed-form")["detail"]
+
+
+def test_a_blob_of_json_is_a_field_as_browsers_send_it(client: httpx.Client, upstream: Upstream) -> None:
+    files = [
+        ("image", ("blob", picture(), "image/png")),
+        ("options", ("blob", b'["Round", "Oval"]', "application/json")),
+        ("question", ('a "name"; of sorts', b"Which?", "text/plain")),
+    ]
+    assert said(client.post("/vqa", files=files).json()) == {"letter": "B", "text": "Oval"}
+    assert "Which?" in words_of(upstream.asked[-1])
