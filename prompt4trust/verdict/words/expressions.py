@@ -6,7 +6,6 @@ this package would pay when it starts, though most read no reply, or none in Fin
 
 from __future__ import annotations
 
-import functools
 import re
 from typing import Any, cast
 
@@ -30,19 +29,24 @@ def expression(pattern: str, flags: int = 0) -> re.Pattern[str]:
 
 
 class _Expression:
-    """Stands for a compiled pattern, and keeps its methods, so that the next use costs what a pattern's own does."""
+    """Stands for a compiled pattern, whose attributes it has once one of them was asked for."""
 
     def __init__(self, pattern: str, flags: int) -> None:
         self.pattern = pattern
         self._flags = flags
 
-    @functools.cached_property
-    def _compiled(self) -> re.Pattern[str]:
-        return re.compile(self.pattern, self._flags)
-
     def __getattr__(self, name: str) -> Any:
-        if name.startswith("_"):  # what copying and pickling look for
+        if name.startswith("_"):  # what copying looks for
             raise AttributeError(name)
-        found = getattr(self._compiled, name)
-        setattr(self, name, found)
-        return found
+        compiled = re.compile(self.pattern, self._flags)
+        for each in _ATTRIBUTES:
+            setattr(self, each, getattr(compiled, each))
+        self.__class__ = _Compiled  # type: ignore[assignment]  # a class with __getattr__ takes longer for each attribute
+        return getattr(self, name)
+
+
+class _Compiled:
+    pass
+
+
+_ATTRIBUTES = [name for name in dir(re.Pattern) if not name.startswith("_")]
