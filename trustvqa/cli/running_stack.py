@@ -106,6 +106,17 @@ def as_running(url: str, file: Path = FILE) -> str:
     return url
 
 
+def is_usual(url: str) -> bool:
+    """Whether an address is one of the services' usual ones on this machine, which stand in the shipped files.
+
+    Example:
+        >>> is_usual("http://127.0.0.1:8082/v1"), is_usual("https://models.example/v1")
+        (True, False)
+    """
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}" in {_usual(service) for service in SERVICES}
+
+
 def _locked(opened: TextIO) -> bool:
     for _ in range(_TRIES):
         try:

@@ -20,6 +20,8 @@ _POLL_S = 0.2
 _STOP_GRACE_S = 25.0
 _RESTART_PAUSE_S = 1.0
 _LOG_LINES = 15
+_QUIET_S = 10.0
+"""Seconds of a start after which it is said what is waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ class ServiceSupervisor:
         self._services = services
         self._report = report
         self._children: dict[str, asyncio.subprocess.Process] = {}
+        self._logged_before: dict[str, int] = {}
+        self._missing: dict[str, str] = {}
         self._stopping = asyncio.Event()
 
     async def run(self, *, timeout_s: float, on_ready: Callable[[], object]) -> None:
@@ -114,13 +118,16 @@ class ServiceSupervisor:
             async with asyncio.timeout(timeout_s), httpx.AsyncClient(timeout=2.0) as http:
                 await asyncio.gather(*(self._until_ready(service, http) for service in self._services))
         except TimeoutError:
+            missing = "".join(f"\n  {name}: {said}" for name, said in self._missing.items())
             raise ServiceStartError(
                 f"not all services were ready within {timeout_s:g} s; their logs are in {self._services[0].log.parent}"
+                f"{missing}"
             ) from None
 
     async def _spawn(self, service: ServiceProcess) -> None:
         service.log.parent.mkdir(parents=True, exist_ok=True)
         with service.log.open("ab") as log:
+            self._logged_before[service.name] = log.tell()
             # A session of its own: Ctrl-C reaches this process only, which then stops the children in order. Where it
             # is killed and can stop nothing, they end all the same.
             self._children[service.name] = await asyncio.create_subprocess_exec(
@@ -134,12 +141,25 @@ class ServiceSupervisor:
         self._report(f"starting {service.name}")
 
     async def _until_ready(self, service: ServiceProcess, http: httpx.AsyncClient) -> None:
+        clock = asyncio.get_running_loop().time
+        began, told = clock(), ""
         while True:
             if (status := self._children[service.name].returncode) is not None:
-                raise ServiceStartError(f"{service.name} ended with status {status}:\n{_tail(service.log)}")
-            with contextlib.suppress(httpx.HTTPError):
-                if (await http.get(f"{service.url}/health/ready")).status_code == httpx.codes.OK:
+                said = _tail(service.log, self._logged_before[service.name])
+                raise ServiceStartError(f"{service.name} ended with status {status}:\n{said}")
+            try:
+                reply = await http.get(f"{service.url}/health/ready")
+            except httpx.HTTPError:
+                missing = "it does not answer yet"
+            else:
+                if reply.status_code == httpx.codes.OK:
+                    self._missing.pop(service.name, None)
                     return
+                missing = missing_of(reply)
+            self._missing[service.name] = missing
+            if missing != told and clock() - began > _QUIET_S:
+                told = missing
+                self._report(f"{service.name} is not ready: {missing}")
             await asyncio.sleep(_POLL_S)
 
     async def _keep(self, service: ServiceProcess) -> None:
@@ -168,6 +188,19 @@ class ServiceSupervisor:
             await asyncio.gather(*(child.wait() for child in running))
 
 
-def _tail(path: Path) -> str:
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+def missing_of(reply: httpx.Response) -> str:
+    """Say in one line what a service that is not ready lacks, as its /health/ready has it."""
+    try:
+        found = reply.json()["dependencies"]
+        missing = [f"{name}: {each['detail'] or 'away'}" for name, each in found.items() if not each["ok"]]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        missing = []
+    return "; ".join(missing) or f"status {reply.status_code}"
+
+
+def _tail(path: Path, start: int) -> str:
+    """Read the last lines of a log behind a place in it: what stands before is of an earlier start."""
+    with path.open("rb") as log:
+        log.seek(start)
+        lines = log.read().decode(errors="replace").splitlines()
     return "\n".join(lines[-_LOG_LINES:])

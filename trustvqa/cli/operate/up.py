@@ -12,16 +12,17 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
+from yaml import YAMLError
 
 from services.common.engine.errors import EngineError
-from services.common.settings import CONFIG_VARIABLE, DEFAULT_CONFIG
+from services.common.settings import CONFIG_VARIABLE, DEFAULT_CONFIG, config_file, read_yaml
 from services.common.startup import read_settings
 from services.gateway.settings import GatewaySettings
 from services.gateway.web.slice_samples import SLICES
 from trustvqa.cli.errors import ServiceStartError, fail
 from trustvqa.cli.operate.model_parts import make_parts_ready
 from trustvqa.cli.operate.service_processes import ServiceProcess, ServiceSupervisor, taken_ports
-from trustvqa.cli.running_stack import FIRST_PORT, SERVICES, announced
+from trustvqa.cli.running_stack import FIRST_PORT, SERVICES, announced, is_usual
 
 # Services that share two cores must not fight for them: one thread each, and no spinning while waiting.
 _QUIET_CPU = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0", "HF_HUB_OFFLINE": "1"}
@@ -54,13 +55,14 @@ def up(
         fail(f"port {listed} is taken. Choose four others: make up PORT=9080 uses 9080 to 9083.")
     reached = "127.0.0.1" if host == "0.0.0.0" else f"[{host}]" if ":" in host else host  # noqa: S104 - compared
     addresses = {name: f"http://{reached}:{number}" for name, number in ports.items()}
+    sections = _sections()
     supervisor = ServiceSupervisor(
         [
             ServiceProcess(
                 name,
                 command=(sys.executable, "-m", f"services.{name}"),
                 url=addresses[name],
-                environment=_environment(name, host, ports, workers),
+                environment=_environment(name, host, ports, workers, sections),
                 log=logs / f"{name}.log",
             )
             for name in SERVICES
@@ -92,11 +94,31 @@ def missing_files(environment: Mapping[str, str]) -> str | None:
     )
 
 
-def _environment(name: str, host: str, ports: dict[str, int], workers: int | None) -> dict[str, str]:
+def _sections() -> Mapping[str, object]:
+    """Read the configuration file as it stands there; what is wrong with it the services say."""
+    try:
+        found = read_yaml(config_file())
+    except (OSError, ValueError, YAMLError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def _environment(
+    name: str, host: str, ports: dict[str, int], workers: int | None, sections: Mapping[str, object]
+) -> dict[str, str]:
     chosen = {f"TRUSTVQA_{name.upper()}_HOST": host, f"TRUSTVQA_{name.upper()}_PORT": str(ports[name])}
     if name in ("gateway", "trainer"):
-        chosen[f"TRUSTVQA_{name.upper()}_POLICY_URL"] = f"http://{host}:{ports['policy']}"
-        chosen[f"TRUSTVQA_{name.upper()}_DOWNSTREAM_URL"] = f"http://{host}:{ports['downstream']}/v1"
+        started = {
+            "policy_url": f"http://{host}:{ports['policy']}",
+            "downstream_url": f"http://{host}:{ports['downstream']}/v1",
+        }
+        section = sections.get(name)
+        for field, address in started.items():
+            variable = f"TRUSTVQA_{name.upper()}_{field.upper()}"
+            set_up = os.environ.get(variable) or (section.get(field) if isinstance(section, dict) else None)
+            # Models elsewhere are asked as they were set up, not those that are started here.
+            if set_up is None or is_usual(str(set_up)):
+                chosen[variable] = address
     if name == "gateway" and workers is not None:
         chosen["TRUSTVQA_GATEWAY_WORKERS"] = str(workers)
     return {**_QUIET_CPU, **os.environ, **chosen}

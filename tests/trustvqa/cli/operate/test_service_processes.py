@@ -16,6 +16,7 @@ import pytest
 from tests.support.servers import free_port
 from tests.support.waiting import until, wait_until
 from trustvqa.cli.errors import ServiceStartError
+from trustvqa.cli.operate import service_processes
 from trustvqa.cli.operate.parent_death_signal import ending_with
 from trustvqa.cli.operate.service_processes import ServiceProcess, ServiceSupervisor, taken_ports
 
@@ -29,7 +30,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         ready = not os.environ.get("READY_FILE") or pathlib.Path(os.environ["READY_FILE"]).exists()
         self.send_response(200 if ready else 503)
         self.end_headers()
-        self.wfile.write(str(os.getpid()).encode())
+        said = '{"dependencies": {"model": {"ok": false, "detail": "the model cannot be loaded"}, "x": {"ok": true}}}'
+        self.wfile.write((str(os.getpid()) if ready else said).encode())
     def log_message(self, *args):
         pass
 
@@ -105,6 +107,12 @@ async def test_a_service_that_cannot_start_shows_its_log_and_stops_the_others(tm
     with pytest.raises(ServiceStartError, match=r"(?s)bad ended with status 3.*the model file is missing"):
         await ServiceSupervisor([good, bad], lambda _line: None).run(timeout_s=20, on_ready=lambda: None)
     assert not answers(good)
+    # Of a log that holds earlier starts, this one's lines alone.
+    bad.log.write_text("what the start before died of\n")
+    with pytest.raises(ServiceStartError) as raised:
+        await ServiceSupervisor([bad], lambda _line: None).run(timeout_s=20, on_ready=lambda: None)
+    assert "the start before" not in str(raised.value)
+    assert bad.log.read_text().startswith("what the start before died of\n")
 
 
 async def test_a_service_that_never_gets_ready_is_an_error_within_the_time_given(tmp_path: Path) -> None:
@@ -112,6 +120,15 @@ async def test_a_service_that_never_gets_ready_is_an_error_within_the_time_given
     with pytest.raises(ServiceStartError, match=r"not all services were ready within 1 s"):
         await ServiceSupervisor([never], lambda _line: None).run(timeout_s=1, on_ready=lambda: None)
     assert not answers(never)
+
+
+async def test_what_a_start_waits_for_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(service_processes, "_QUIET_S", 0.0)
+    never, gone = child(tmp_path, "never", READY_FILE=str(tmp_path / "absent")), child(tmp_path, "gone")
+    lines: list[str] = []
+    with pytest.raises(ServiceStartError, match=r"\n  never: model: the model cannot be loaded$"):
+        await ServiceSupervisor([never, gone], lines.append).run(timeout_s=5, on_ready=lambda: None)
+    assert lines.count("never is not ready: model: the model cannot be loaded") == 1
 
 
 def test_taken_ports_are_found() -> None:
