@@ -60,6 +60,17 @@ def test_every_service_is_ready_and_tells_its_version(stack: Stack) -> None:
         assert "http_requests_in_flight" in httpx.get(f"{stack.url(service)}/metrics").text
 
 
+def test_the_doctor_finds_no_fault(stack: Stack) -> None:
+    named = [f"--{service}={stack.url(service)}" for service in ("gateway", "policy", "downstream", "trainer")]
+    done = subprocess.run([TRUSTVQA, "doctor", "--json", *named], cwd=ROOT, capture_output=True, text=True, check=False)
+    found = json.loads(done.stdout)
+    assert [each for each in found if each["state"] == "fault"] == []
+    assert done.returncode == 0
+    assert {"gateway", "policy", "downstream", "trainer", "calibrator"} <= {
+        each["of"] for each in found if each["state"] == "ok"
+    }
+
+
 def test_one_question_is_found_by_its_id_in_the_logs_of_three_services_all_of_json(stack: Stack) -> None:
     fields = {"question": "What shape is the largest finding?", "options": OPTIONS}
     asked = httpx.post(

@@ -14,6 +14,11 @@ COMMANDS: Final = {
         "Start gateway, policy, downstream and trainer, and stop them on Ctrl-C.",
         "engine",
     ),
+    "doctor": LazyCommand(
+        "trustvqa.cli.doctor:doctor",
+        "Look for what is wrong: services, clocks, key, calibrators, alarms, settings and disk; status 1 for a fault.",
+        "serve",
+    ),
     "ask": LazyCommand("trustvqa.cli.ask.ask:ask", "Ask one question about one picture and print the answer."),
     "batch": LazyCommand(
         "trustvqa.cli.ask.batch:batch",

@@ -48,5 +48,5 @@ def test_every_command_that_asks_a_gateway_names_it_by_the_same_two_words() -> N
             for option in each.params:
                 if "--gateway" in option.opts:
                     named[f"{name} {each.name}" if each is not command else name] = option.opts
-    assert named.keys() == {"ask", "batch", "feedback", "send", "listen", "calibrate", "records erase"}
+    assert named.keys() == {"ask", "batch", "feedback", "send", "listen", "calibrate", "records erase", "doctor"}
     assert all(words == ["--gateway", "--url"] for words in named.values())

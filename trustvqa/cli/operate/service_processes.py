@@ -189,7 +189,7 @@ class ServiceSupervisor:
 
 
 def missing_of(reply: httpx.Response) -> str:
-    """Say in one line what a service that is not ready lacks, as its /health/ready has it."""
+    """List in one line the dependencies that a service is not ready for want of, as its /health/ready has them."""
     try:
         found = reply.json()["dependencies"]
         missing = [f"{name}: {each['detail'] or 'away'}" for name, each in found.items() if not each["ok"]]

@@ -40,7 +40,7 @@ def load_training(path: Path, overrides: dict[str, Any] | None = None) -> Traini
 
 
 def _told(fault: ErrorDetails, overrides: Collection[str]) -> str:
-    """Say where a fault is, and of a misspelt name which one may be meant."""
+    """Write a fault with its place, and of a misspelt name the one that may be meant."""
     place = ".".join(map(str, fault["loc"]))
     said = fault["msg"].removeprefix("Value error, ")
     if fault["type"] == "extra_forbidden":

@@ -1,4 +1,4 @@
-"""What happens by accident: nothing is asked that was not meant, and the page says what went wrong."""
+"""Accidents of a person and of a network: nothing is asked that was not meant, and the page says what went wrong."""
 
 from __future__ import annotations
 
