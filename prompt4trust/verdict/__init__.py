@@ -16,8 +16,9 @@ from prompt4trust.verdict.confidences import Scale, stated_confidences
 from prompt4trust.verdict.doubts.foreign import is_left_open
 from prompt4trust.verdict.forms.languages import in_english
 from prompt4trust.verdict.forms.numerals import in_digits
+from prompt4trust.verdict.forms.short_lines import with_short_lines
 from prompt4trust.verdict.forms.shorthand import in_full
-from prompt4trust.verdict.forms.tables import with_labels, without_tables
+from prompt4trust.verdict.forms.tables import without_tables
 from prompt4trust.verdict.guesses import Guess, read_guesses
 from prompt4trust.verdict.json_objects import without_json
 from prompt4trust.verdict.json_reply import read_object
@@ -170,7 +171,7 @@ def _plain(text: str, options: Mapping[str, str], sources: list[str]) -> str | I
         return Invalid("ambiguous")
     plain = without_echoes(without_markup(named, blanks=bool(options)), sources)
     if options:  # an open question's answer is kept as it was written
-        plain = in_full(in_digits(with_labels(plain, options, options.values())), options.values())
+        plain = in_full(in_digits(with_short_lines(plain, options)), options.values())
     plain = without_tables(plain, options)
     in_one_language = in_english(plain)
     said = without_quotations(in_one_language)

@@ -75,7 +75,11 @@ _ON_A_SCALE = expression(
     r",?\s?\(?(?:on )?(?:the |a )?scale (?:of |from )?(\d{1,3}) ?(?:[-–—]|to) ?(\d{1,3})\)?", re.IGNORECASE
 )
 _SCALE_BEFORE = expression(r"scale (?:of |from )?(\d{1,3}) ?(?:[-–—]|to) ?(\d{1,3})", re.IGNORECASE)
-_SOME_SCALE = expression(r"\bscale\b|\blikert\b|\d-point\b", re.IGNORECASE)
+_SOME_SCALE = expression(
+    r"\b(?:on|in|by|with|using) (?:an? |the |this |that |my |your |some )?(?:[\w-]{1,12} )?scale\b"
+    r"|\bscale ?(?:of|from|to|[:=(]? ?\d)|\blikert\b|\d-point\b",
+    re.IGNORECASE,
+)
 _ATTACHED = expression(
     r"\s?(?:chance|likelihood|probability) (?:it is|it['’]s|of|for|that it is) (?:option )?\(?(?-i:([A-HJ-Z]))\b"
     r"|\s?(?:\((?:this is )?(?:the )?(?:confidence |probability ))?(?:for|in|about|that) (?:option )?\(?"

@@ -60,7 +60,14 @@ ONE_FOR_ONE: dict[int, str] = {**_WIDE, **{ord(sign): plain for sign, plain in _
 """Signs of other scripts -> the one ASCII sign (or quotation mark) that says the same."""
 _SIGNS = {**ONE_FOR_ONE, **{ord(sign): plain for sign, plain in _ENDS.items()}}
 _BLANKS = (expression(r"[^\S\n]++"), " ")
+_ORNAMENT = (
+    "(?![👎🤷🤔🤡🙃😜😂🤣😅🚫🔄🔁])"
+    "[\U0001f300-\U0001faff\u2600-\u260f\u2620-\u2653\u2660-\u26a0\u26a2-\u26ff\u2b50\u2728\ufe0f]\ufe0f?"
+)
 _MARKUP = (
+    # Ornaments at the beginning or the end of a line; others say something, such as that an answer is wrong.
+    (expression(rf"^([#>*\s-]{{0,6}})(?:{_ORNAMENT}[ ]?)+|(?:[ ]?{_ORNAMENT})+(?=[ *]*$)", re.MULTILINE), r"\1"),
+    (expression(r"^([#* ]*)✅ ?(?=[* ]*(?:(?:final|my) )?answer\b)", re.IGNORECASE | re.MULTILINE), r"\1"),
     # Struck through; a model's own marks of beginning and end stand around whole replies.
     (expression(r"(?<=[^\n])(?:<(s|del|strike)>[^<\n]{1,40}</\1>|~~[^~\n]{1,40}~~)(?=[^\n]{0,80}\w)", re.I), MASK),
     (expression(r"<\|[a-z_▁]{1,24}\|>|</?s>|<end_of_turn>|<eos>", re.IGNORECASE), "\n"),
@@ -105,6 +112,16 @@ _MARKUP = (
         "\n",
     ),
     (expression(r"<final>\s?\(?([A-Za-z])\)?\.?\s?</final>", re.IGNORECASE), r" answer: \1\n"),
+    (
+        expression(
+            r"<(?:final|answer|final_answer|verdict|response|result|conclusion|output|prediction|decision)>\s{0,4}"
+            r"<(?:letter|option|choice)>",
+            re.IGNORECASE,
+        ),
+        "\n answer: ",
+    ),
+    (expression(r"</(?:letter|option|choice|final|verdict|response|result|conclusion|output)>", re.IGNORECASE), "\n"),
+    (expression(r"(?<=\b[A-Z]) (?=[\u3040-\u9fff\uac00-\ud7af]{2,8} ?:)"), "\n"),
     # A place for a letter or a number, filled: "Answer: <B>". A tag that is closed is none.
     (
         expression(

@@ -63,9 +63,20 @@ _BETWEEN = (
 )
 _LINK = r"(?:it|this|that|we|is|was|must|be|it['’]s|the|most|best|final|my|correct|right)"
 _FLAGS = re.IGNORECASE | re.MULTILINE
+# As it is said, at the beginning of a sentence: "Going with B here", "Has to be B".
+_CASUALLY = (
+    rf"(?:{_I} |(?:it|this|that)(?:['’]s|['’]ll)? )?(?:be |just )?(?:going with|gonna (?:go with|say)|tak(?:e|ing)"
+    r"|call(?:ing)? (?:it|this|that)|bet(?:ting)? on|say(?:ing)?|stick(?:ing)? with|lock(?:ing)? in"
+    r"|goes? (?:with|for)|(?:has|got|have) to be"
+    r"|must be|gotta be|can only be|looks like|(?:most |very )?(?:likely|probably)|definitely|clearly|surely"
+    r"|obviously"
+    r"|my money(?:['’]s| is) on)"
+)
 _CHOICES = tuple(
     expression(pattern, _FLAGS)
     for pattern in (
+        rf"(?:^|(?<=[.!] ))(?:(?:{_SO_THAT}|ok(?:ay)?|yeah|yep|yes|alright|well|and"
+        rf"|hmm),? )?{_CASUALLY}:? (?:option )?{_LETTER}",
         rf"(?<!\w){_CHOOSE},? ?(?:{_BETWEEN} ){{0,3}}:? ?{_LETTER}",
         rf"(?<!\w){_SO_THAT}[:,]? ?(?:{_LINK} ){{0,4}}(?:{_NOUN} )?(?:is )?:? ?{_LETTER}",
         rf"\b(?:this|that|it|which)(?: {_SO}| clearly| best)? (?:corresponds to|matches|fits|means|gives"

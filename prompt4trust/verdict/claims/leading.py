@@ -11,6 +11,8 @@ from prompt4trust.verdict.claims.standing import is_meant
 from prompt4trust.verdict.words.expressions import expression
 
 _COURTESY = (
+    r"(?:(?:(?:most |very )?(?:likely|probably)|definitely|clearly|certainly|almost certainly"
+    r"|surely),?:? (?=[(\[]?(?-i:[A-Z])\b))?+"
     r"(?:(?:certainly|sure|of course|okay|ok|alright|understood|absolutely)[.!,:]\s)?+"
     r"(?:here (?:you go|it is|is my answer|is the answer)[.!:]\s)?+"
 )
@@ -32,7 +34,8 @@ _CLOSES = expression(r" ?(?:with|at|and|confiden|certain|I\b|my\b)", re.IGNORECA
 _AFTER_LEAD = expression(
     r"(?:I(?:['’]d| would) (?:put|say|rate|estimate|give) |I(?:['’]m| am) |(?:about|around|roughly) |with |at "
     r"|my |and |a )*+"
-    r"(?:confiden|certain|\d++(?:\.\d++)? ?(?:%|percent|confiden)|置信|信心)",
+    r"(?:(?:though|although|because|since|given|as|due)\b[^.;!?\n]{1,160}\b(?=\d{1,3} ?% ?(?:confiden|sure"
+    r"|certain)|confiden\w+ )|confiden|certain|\d++(?:\.\d++)? ?(?:%|percent|confiden)|置信|信心)",
     re.I,
 )
 

@@ -42,7 +42,8 @@ _FORMS = (
     expression(
         r"\b(?:(?:correct|right|best|selected|chosen|final|preferred|my|most (?:appropriate|fitting|suitable))"
         r" (?:option|choice|letter|selection|pick|guess)(?: here)?"
-        rf"|(?:^|(?<=^[-•–] )(?!option))(?:choice|option|guess|selection|prediction))(?: is| would be| ?[:=]){_GAP}*+"
+        rf"|(?:^|(?<=^[-•–] )(?!option))(?:(?:my|final|the) ){{0,2}}(?:choice|option|guess|selection"
+        rf"|prediction))(?: is| would be| ?[:=]){_GAP}*+"
         rf"{_OPTION}{_CAPITAL}",
         re.IGNORECASE | re.MULTILINE,
     ),

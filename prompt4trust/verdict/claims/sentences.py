@@ -87,6 +87,12 @@ _LED_TO = (
 _BARE = expression(rf"(?:[,;] )?{SO}(?:that is|that['’]s|this is),? {_LETTER}{_ENDS}", FLAGS)
 _LONE_LETTER = expression(r"(?<![\w'’-])[A-Z](?![\w'’-])")
 _ONCE = expression(r"\b(?:thought|consider\w*|at first|initially|looks? like|distractor|tempting)\b", re.IGNORECASE)
+# "The cell is B: Eosinophil", with the option's whole text, and nothing that makes it another's.
+_CALLED = expression(
+    rf"{STARTS}{SO}(?:the|this) (?:(?!second|most|usual|typical|common|normal|next|other|least|wrong|first|main"
+    rf"|closest|nearest|last|third)\w+ ){{1,3}}is (?:option )?{_LETTER}(?=: )",
+    FLAGS,
+)
 _LETTER_FORMS = (
     *_CONFIRMED,
     SHOWN,
@@ -104,10 +110,20 @@ _LETTER_FORMS = (
         FLAGS,
     ),
     expression(
-        rf"\b(?:commit|choose|pick|decide|settle|name)\b[^.:;\n]{{0,24}}\bone(?: option| answer| letter)?: (?:option )?"
+        rf"\b(?:commit|choose|pick|decide|settle|name)\b[^.:;\n]{{0,24}}\bone(?: option| answer"
+        rf"| letter)?: (?:option )?"
         rf"{_LETTER}{_ENDS}",
         FLAGS,
     ),
+    expression(
+        rf"{STARTS}(?:but |so |still,? )?if (?:I|you) (?:have|had|must|were)(?: to| me to)? (?:pick|choose"
+        rf"|commit|name|answer|decide|give)\b"
+        rf"[^.:;\n,]{{0,40}}, (?:it(?: is|['’]s| would be)|I(?:['’]d| would)? (?:say|pick|choose|go with"
+        rf"|answer)|then) (?:option )?"
+        rf"{_LETTER}{_ENDS}",
+        FLAGS,
+    ),
+    _CALLED,
     expression(
         r"\b(?:easy|clear|obvious|simple|straightforward): (?:option |answer )?"
         rf"{_LETTER}(?=\.\s(?:my )?confidence in (?:the|this|my) (?:final )?answer\b)",
@@ -166,6 +182,7 @@ def claims_in_sentences(text: str, options: Mapping[str, str]) -> Iterator[Claim
             meant = is_meant(text, start, at) and not COMPARED.search(text[sentence_start(text, start) : at])
             meant = meant and not (form in _LED_TO and _not_led_to(text, start, at))
             meant = meant and not (named and _BARE.match(text, start))
+            meant = meant and not (form is _CALLED and not own_text(text, at, options))
             meant = meant and not (form is SHOWN and is_shown_otherwise(match, options))
             meant = meant and not (form is _CONCLUSION and _is_a_point(text, at, options))
             said = text[sentence_start(text, start) if form in (_CONCLUDED, *_LED_TO) else start : at].lower()

@@ -27,7 +27,7 @@ _NOT_MEANT = expression(
     r"|\b(?:one|many|few|some|most)(?: \w+)? (?:might|could|would|may)\b"
     rf"|(?<!\boptions )(?<!\bchoices ){words_at(Place.LABEL)} ?$|\bopposite of (?:the )?$"
     rf"|\bwho\b[^.\n]{{0,20}}\b{SAY}|(?:\w['’]s|s['’]|\b(?:your|his|her|their)) (?:final |own |correct |best )?$"
-    r"|(?:错误|不正确|排除|否定)的?$|怀疑|不是|不认为|并非|如果|假如|假设|是否|例如|比如|您问|你问|您说|你说|不能|无法|不确定",
+    r"|[❌✗✘☒🚫]|(?:错误|不正确|排除|否定)的?$|怀疑|不是|不认为|并非|如果|假如|假设|是否|例如|比如|您问|你问|您说|你说|不能|无法|不确定",
     re.IGNORECASE,
 )
 _UNDER_AN_EXAMPLE = expression(

@@ -118,6 +118,19 @@ _ERRED = expression(
     r"|(?:should not|shouldn['’]t|ought not to) have (?:answered|said|given|chosen|picked|committed|stated))\b",
     re.IGNORECASE,
 )
+_NOT_SO = expression(
+    r"^\W*(?:(?:but|and|however|though|yet|still),? )?(?:this|that|it|the above)(?: \w+ly)? (?:is|was|seems"
+    r"|can be|should be|must be|has been|cannot be"
+    r"|can['’]t be) (?:\w+ly |therefore |thus |also |now )?(?:ruled out|excluded|wrong|incorrect|false|unlikely"
+    r"|impossible|(?:not )?(?:correct|right|true)"
+    rf"|not (?:so|the (?:answer|case|diagnosis)))(?:{_ENDS}|,? (?:however|though|after|since|because|as)\b)",
+    re.IGNORECASE,
+)
+_SO = expression(
+    r"(?:is|was|seems|must be|should be|has been|can be) (?:\w+ly |therefore |thus |also |now )?"
+    r"(?:correct|right|true)\b",
+    re.IGNORECASE,
+)
 _LEFT = expression(
     rf"\b{_SELF}(?: [a-z]+){{0,4}}? (?:abstain|recuse myself|backtrack|back out|(?:leave|leaving) (?:it|this"
     rf"|that|the \w+) (?:open|undecided|blank|unanswered)"
@@ -177,6 +190,9 @@ def _withdraws(sentence: str) -> bool:
     if undoes and not _TAKE.search(undoes[0]):
         return True
     if any(form.search(sentence) for form in (_IS_UNDONE, _ERRED, _LEFT, _FOREIGN)):
+        return True
+    not_so = _NOT_SO.search(sentence)
+    if not_so and not _SO.search(not_so[0]):
         return True
     return any(_is_the_answer_s(sentence, found) for found in _CANNOT.finditer(sentence))
 

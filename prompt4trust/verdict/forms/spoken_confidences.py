@@ -30,7 +30,8 @@ _FORMS = tuple(
     for pattern in (
         rf"(?:{_SENTENCE}|(?<=, )(?=and|if you|were you|should you)){_ASKED}(?:and )?how {_SURE}"
         rf"(?: I am| am I| are you)?(?: (?:of|about|in) {_THIS})?"
-        rf"(?:, from (?:0|zero) to (?:100|a hundred))?\s?[?:,]\s?{_SAY}{_NUMBER}(?:{_PER_CENT}|(?<=\n\d\d)){_ENDS}",
+        rf"(?:, from (?:0|zero) to (?:100|a hundred))?\s?[?:,]\s?{_SAY}{_NUMBER}"
+        rf"(?:{_PER_CENT}|(?P<top> ?(?:/|out of) ?(?:5|10)\b)|(?<=\n\d\d)){_ENDS}",
         rf"(?:{_STARTS}|(?<=, and )|(?<=and ))I(?:['’]d| would) bet {_NUMBER}{_PER_CENT} on (?:it|that|this){_ENDS}",
         rf"{_STARTS}(?:(?:my|the|self-assessed|estimated|overall) ){{0,2}}(?:probability|likelihood|chance) "
         r"(?:that (?:this|my|the) (?:answer|choice) is|of (?:this|my|the) (?:answer|choice) being)"
@@ -38,7 +39,8 @@ _FORMS = tuple(
         rf"(?:{_STARTS}|(?<=, and ))if I (?:(?:had|have|were) to|must) (?:put|give|name|state|attach) (?:an? |one )?"
         r"(?:number|figure|per ?centage)(?: (?:on|to|for) (?:my (?:certainty|confidence)|how sure I am"
         rf"|(?:this|that|it|{_THIS})))?, (?:it would be |it['’]d be )?{_SAY}{_NUMBER}{_PER_CENT}{_ENDS}",
-        rf"(?P<ahead>{_SENTENCE}(?:(?:so|then|thus|hence),? )?(?:(?:the|my) )?(?:final )?(?:answer|choice|pick|verdict"
+        rf"(?P<ahead>{_SENTENCE}(?:(?:so|then|thus|hence),? )?(?:(?:the|my) )?(?:final )?(?:answer|choice|pick"
+        rf"|verdict"
         r"|selection)(?: is| ?:) [^.!?;\n]{1,60}[.!] )I(?:['’]d| would) (?:give|rate|put) (?:that|this|it)(?: at)?"
         rf" (?:an? )?{_NUMBER}{_PER_CENT}{_ENDS}",
         rf"(?:{_STARTS}|(?<=, but )|(?<=, and ))I(?: now|['’]ll| will| therefore)? "
@@ -56,7 +58,8 @@ _HINT = expression(
 _IN_PER_CENT = expression(rf"{_PER_CENT}\Z", re.IGNORECASE)
 # "If unsure, I lower my confidence to 30": a habit, not the confidence in this answer.
 _SUPPOSED = expression(
-    r"(?:^|[.!?;]\s)\W*(?:and |but )?(?:if(?! (?:you|I (?:had|have|must)|forced|pressed|asked)\b)|when(?:ever)?|unless"
+    r"(?:^|[.!?;]\s)\W*(?:and |but )?(?:if(?! (?:you|I (?:had|have|must)|forced|pressed|asked)\b)|when(?:ever)?"
+    r"|unless"
     r"|were it|had|should|in(?! (?:view|light|summary|sum|short|conclusion|total|the end|this|all|my|spite)\b))\b"
     r"[^.!?;\n]*, (?:and |but )?\Z",
     _FLAGS,
@@ -90,4 +93,5 @@ def _said(found: re.Match[str]) -> str:
     if before.endswith((", ", "and ", "but ")) and _SUPPOSED.search(before):
         return found[0]
     ahead, unit = found.groupdict().get("ahead") or "", "%" if _IN_PER_CENT.search(found[0]) else ""
+    unit = found.groupdict().get("top") or unit
     return f"{ahead}\nconfidence: {found['number']}{unit}"

@@ -1,9 +1,9 @@
-"""Tables that hold one verdict, and replies of a bare letter and number, put as the lines that they stand for."""
+"""Tables that hold one verdict, put as the lines that they stand for."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 
 from prompt4trust.verdict.forms.languages import is_answer_label, is_confidence_label
@@ -102,29 +102,3 @@ def _is_taken_back(cell: str, answer: str, options: Mapping[str, str]) -> bool:
         or any(found[0] != letter and found[0] in options for found in _LONE_LETTER.finditer(cell))
         or any(has_words(said, other) for other in others)
     )
-
-
-_BARE_PAIR = expression(
-    r"\W{0,3}([A-Za-z])[)\]]?\.?(?: ?[,;|:]|\n) ?(\d{2,3}(?:\.\d{1,2})?|0?\.\d{1,3}|1\.0{1,2})\W{0,3}"
-)
-
-
-def with_labels(text: str, options: Collection[str], texts: Collection[str]) -> str:
-    r"""Put the labels to a reply that is nothing but an option's letter and a number.
-
-    Args:
-        text: Plain text.
-        options: The letters.
-        texts: The options' texts: the number may be one's, and the reply stays as it was where any is a number.
-
-    Returns:
-        The text; the number needs two digits or a point, since of "B, 4" the scale is open.
-
-    Example:
-        >>> with_labels("B, 88", "ABCD", ())
-        'Answer: B\nConfidence: 88'
-    """
-    pair = _BARE_PAIR.fullmatch(text)
-    if pair is None or pair[1].upper() not in options or any(re.fullmatch(r"\W*[\d.,]+\W*", each) for each in texts):
-        return text
-    return f"Answer: {pair[1].upper()}\nConfidence: {pair[2]}"

@@ -16,6 +16,7 @@ from prompt4trust.verdict.claims.letters import claimed_letters
 from prompt4trust.verdict.claims.lone_letters import has_alternatives, own_text, stands_alone
 from prompt4trust.verdict.claims.standing import is_meant
 from prompt4trust.verdict.confidences import Scale, stated_confidences
+from prompt4trust.verdict.doubts.withdrawals import is_withdrawn
 from prompt4trust.verdict.last.loose_confidences import loose_confidences
 from prompt4trust.verdict.last.manners import is_doubted, is_of_the_image, is_open, without_courtesies
 from prompt4trust.verdict.outcome import Verdict
@@ -34,7 +35,8 @@ _IN_SOMETHING_ELSE = expression(
 )
 # Behind a choice stands its end, a reason or the confidence; any other word may take it back: "B as the next one".
 _CHOICE_ENDS = expression(
-    r"[)\]\"'”]{0,2}(?: ?\([^()\n]{1,60}\))?(?: here)?(?:\s*(?:[.!;\n，]|$)|[ ,]{0,2}(?:\(|[–—-] "
+    r"[)\]\"'”]{0,2}(?: ?\([^()\n]{1,60}\))?(?: here)?(?:\s*(?:[.!;\n，]|$)|, (?:the|its?|this|these|there)\b"
+    r"|[ ,]{0,2}(?:\(|[–—-] "
     r"|(?:because|since|given"
     r"|due to|based on|with|and I|and my|at|parce|car|weil|denn|porque|poiché|perché|bo|потому|avec|con|com"
     r"|mit|med|cu"
@@ -95,7 +97,8 @@ def last_reading(text: str, options: Mapping[str, str], scale: Scale) -> Verdict
         return None
     letter = letters.pop()
     value = _one_confidence(said, letter, scale)
-    if value is None or is_doubted(said, min(start for start, _ in choices)):
+    since = min(start for start, _ in choices)
+    if value is None or is_doubted(said, since) or is_withdrawn(said, since):
         return None
     if any(claim.answer != letter or claim.alternatives or not claim.meant for claim in claimed_letters(said, options)):
         return None

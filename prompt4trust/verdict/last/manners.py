@@ -10,7 +10,8 @@ from prompt4trust.verdict.words.expressions import expression
 _FLAGS = re.IGNORECASE | re.MULTILINE
 # Who else may speak, what is an example or a draft, and what leaves the choice open, in whatever sentence.
 _OTHERS = (
-    r"reports?|readers?|residents?|students?|textbooks?|keys?|forums?|teachers?|examiners?|professors?"
+    r"reports?|readers?|residents?|students?|(?<!\bis )textbooks?(?! (?:case|appearance|presentation|picture))"
+    r"|keys?|forums?|teachers?|examiners?|professors?"
     r"|experts?|committee"
     r"|consensus|majority|panel|guidelines?|literature|websites?|internet|authors?|users?|prompts?|captions?"
     r"|overlay|stamp"

@@ -27,6 +27,7 @@ LATER = {
         *("corpus_unseen", "corpus_neighbours", "corpus_traps_2", "corpus_traps_3"),
         *("corpus_unseen_2", "corpus_neighbours_2", "corpus_unseen_3", "corpus_unseen_4", "corpus_unseen_5"),
         *("corpus_unseen_6", "corpus_unseen_7", "corpus_unseen_8"),
+        *("corpus_unseen_9", "corpus_unseen_10", "corpus_neighbours_3"),
     )
 }
 TOLD = ("question", "scale", "order", "finish_reason")
@@ -88,4 +89,7 @@ def test_the_later_corpora_hold_what_the_docs_count() -> None:
         "corpus_unseen_7": (365, 94),
         "corpus_unseen_8": (118, 42),
         "corpus_neighbours_2": (224, 28),
+        "corpus_neighbours_3": (237, 90),
+        "corpus_unseen_9": (120, 70),
+        "corpus_unseen_10": (120, 70),
     }

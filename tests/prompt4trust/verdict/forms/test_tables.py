@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prompt4trust.verdict import Invalid, Verdict, parse_verdict
-from prompt4trust.verdict.forms.tables import with_labels, without_tables
+from prompt4trust.verdict.forms.tables import without_tables
 
 RULE = "|---|:--:|\n"
 READ = [
@@ -53,4 +53,4 @@ def test_but_not_with_another_meaning_at_hand(reply: str) -> None:
 
 
 def test_a_number_that_may_be_an_option_is_none() -> None:
-    assert with_labels("B, 88", "AB", ["87", "88"]) == "B, 88"
+    assert isinstance(parse_verdict("B, 88", {"A": "87", "B": "88"}), Invalid)

@@ -1,0 +1,130 @@
+"""Lines that are nothing but an option and a number, put as the two lines that they stand for: "B, 88", "**A. Cyst**".
+
+A line stands for a verdict where it is the one of its kind, and where it is the whole reply, opens it or ends it, or
+has a label or the confidence's line under it; a line that is one of several ("A: 45", "B: 30") is a distribution's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from prompt4trust.verdict.claims.lone_letters import own_text
+from prompt4trust.verdict.last.manners import is_doubted, is_open
+from prompt4trust.verdict.words.expressions import expression
+
+_NUMBER = r"(?P<number>(?:100|\d{2})(?:\.\d{1,2})?|0?\.\d{1,4}|1\.0{1,3})(?P<unit> ?%| ?/ ?100)?"
+_LABEL = (
+    r"(?:(?:so|thus|therefore|hence|in short)[:,]? )?(?:(?:my|the|final|predicted|chosen|selected|best|overall) ){0,3}"
+)
+_NAMED = r"(?:answer|prediction|choice|pick|verdict|decision|selection|option|conclusion)"
+_LETTER = r"(?P<letter>[A-Za-z])"
+_BETWEEN = (
+    r"(?:[)\].]{0,2}(?: ?[,;:|/–—]{1,2} ?| [=-]{1,2} )"
+    r"|[)\].]{1,2} | ?\()(?:(?:with )?(?:confidence|conf\.?|certainty)[:= ]{1,3})?"
+)
+_PAIR = expression(
+    rf"[\W_]{{0,4}}(?P<label>{_LABEL}{_NAMED}(?: is)?[:= –—-]{{1,3}})?[(\[]?{_LETTER}"
+    rf"{_BETWEEN}{_NUMBER}[\s.!)*_\"'\]]{{0,4}}",
+    re.IGNORECASE,
+)
+# Where it is all that is said, a blank is enough between the two.
+_WHOLE = expression(
+    rf"(?:(?:answer|option|letter|choice) ?[,;/] ?(?:confidence|probability|certainty)[^\n]{{0,12}}\n)?"
+    rf"[\W_]{{0,4}}{_LETTER}(?:{_BETWEEN}|[)\].]{{0,2}}[ \n]){_NUMBER}[\s.!)*_\"'\]]{{0,4}}",
+    re.IGNORECASE,
+)
+# "B 12" is a vitamin, "T 10" a vertebra.
+_A_NAME = expression(r"\W*[BDTLCS] ?1[0-2]?\W*", re.IGNORECASE)
+_OPTION = expression(
+    r"(?P<ahead>[-*•–#>_ ]{0,4}(?:(?i:so|thus|therefore|hence|conclusion"
+    r"|result)[:,] ?)?(?:(?i:option) )?)[(\[]?(?P<letter>[A-Z])(?![^\W_])[)\].:]{0,2} ?"
+)
+_SURE = expression(
+    r"[-*•\W_]{0,4}(?:my |and )?(?:confidence|certainty)(?: (?:level|score"
+    r"|rating))?(?: ?\([^()\n]{1,12}\))?(?: is| of)?[ :=–—-]{1,4}~?[\d.]+",
+    re.IGNORECASE,
+)
+_BARE_NUMBER = expression(r"[\W_]{0,3}(?:\d{2,3}|0?\.\d{1,4}|100)(?: ?%| ?/ ?100)?[\W_]{0,3}")
+_LEFT_OUT = expression(
+    r"\b(?:rul\w+ out|exclu\w*|wrong|incorrect|distractors?|mimics?|next|other|rejected|eliminated|considered"
+    r"|previous|worst|options?(?= ?:?$)"
+    r"|differentials?|candidates?|alternatives?|choices(?= ?:?$)|^question|unlike|poor|bad|nor|typical of|example)\b",
+    re.IGNORECASE,
+)
+_MOST_LINES = 400
+
+
+def with_short_lines(text: str, options: Mapping[str, str]) -> str:
+    r"""Put the labels to the one line of a reply that is nothing but an option, with its confidence there or under it.
+
+    Args:
+        text: Plain text.
+        options: Letter -> text. Where one's text is a number, the number beside a letter may be it, and stays.
+
+    Returns:
+        The text; a number needs two digits or a point, since of "B, 4" the scale is open.
+
+    Example:
+        >>> with_short_lines("b 70", {"A": "Cyst", "B": "Mass"})
+        'Answer: B\nConfidence: 70'
+        >>> with_short_lines("It is solid.\n**B: Mass**\nConfidence: 70", {"A": "Cyst", "B": "Mass"})
+        'It is solid.\nAnswer: B\nConfidence: 70'
+    """
+    lines = [line for line in text.split("\n") if line.strip()]
+    if not 0 < len(lines) <= _MOST_LINES or (len(lines) > 1 and "|" in text):
+        return text
+    numbers = any(re.fullmatch(r"\W*[\d.,]+\W*", each) for each in options.values())
+    whole = None if numbers or len(text) > 80 or _A_NAME.fullmatch(text) else _WHOLE.fullmatch(text)
+    if whole:
+        return _labelled(whole) if whole["letter"].upper() in options else text
+    found = [] if numbers else [place for place, line in enumerate(lines) if _is_pair(line, options)]
+    if len(found) == 1 and (pair := _PAIR.fullmatch(lines[found[0]])):
+        place = found[0]
+        at_an_end = pair["letter"].isupper() and (
+            place == 0 or (place == len(lines) - 1 and _may_follow(lines[place - 1]))
+        )
+        if pair["label"] or at_an_end:
+            return "\n".join([*lines[:place], _labelled(pair), *lines[place + 1 :]])
+    if found:
+        return text
+    named = [place for place in range(len(lines) - 1) if _is_option(lines[place], options, lines[place + 1])]
+    if len(named) != 1 or (named[0] and not _may_follow(lines[named[0] - 1], options)):
+        return text
+    place = named[0]
+    letter = _OPTION.match(lines[place])
+    below = lines[place + 1]
+    below = below if _SURE.match(below) else f"Confidence: {below}"
+    return "\n".join([*lines[:place], f"Answer: {letter['letter'] if letter else ''}", below, *lines[place + 2 :]])
+
+
+def _labelled(pair: re.Match[str]) -> str:
+    return f"Answer: {pair['letter'].upper()}\nConfidence: {pair['number']}{'%' if pair['unit'] else ''}"
+
+
+def _is_pair(line: str, options: Mapping[str, str]) -> bool:
+    pair = _PAIR.fullmatch(line) if len(line) < 80 else None
+    return pair is not None and pair["letter"].upper() in options and not _A_NAME.fullmatch(line)
+
+
+def _is_option(line: str, options: Mapping[str, str], below: str) -> bool:
+    """Whether a line is an option alone, by letter and text or by a concluding letter, above a confidence."""
+    option = _OPTION.match(line)
+    if option is None or option["letter"] not in options:
+        return False
+    at = option.start("letter")
+    end = at + own_text(line, at, options)
+    by_text = end > at and not line[end:].strip(" .*!_)")
+    concluded = re.search(r"\w", option["ahead"]) is not None and not line[option.end() :].strip(" .*!_)")
+    return (by_text or concluded) and (_SURE.match(below) or _BARE_NUMBER.fullmatch(below)) is not None
+
+
+def _may_follow(above: str, options: Mapping[str, str] | None = None) -> bool:
+    """Whether the line above an option's lets it be the answer: no other option, no denial, and nobody else's."""
+    said = above.strip().rstrip(":").rstrip()
+    listed = _OPTION.match(above) if options else None
+    if options and listed and listed["letter"] in options and listed[0].strip("-*• ")[1:]:
+        return False
+    *_, last = ["", *re.split(r"(?<=[.!?]) ", said)]
+    heading = above.rstrip().endswith(":") or not re.search(r"[.!]\W{0,2}$", said)
+    return not heading or not (is_open(last) or is_doubted(f"{last}.", 0) or _LEFT_OUT.search(last))
