@@ -60,3 +60,10 @@ def test_a_link_that_leads_nowhere_is_noticed() -> None:
     text = headings + "```\n# no heading\n[x](no-link.md)\n```\n[y](z.md#f) and `[no](link.md)`"
     assert anchors_of(text) == {"a-bc-d", "get-", "e"}
     assert links_of(text) == ["z.md#f"]
+
+
+def test_every_page_is_named_in_a_list_of_pages() -> None:
+    docs = ROOT / "docs"
+    lists = (docs / "README.md", docs / "methods.md", docs / "results.md")
+    named = {(page.parent / link.partition("#")[0]).resolve() for page in lists for link in links_of(page.read_text())}
+    assert sorted(page.name for page in docs.rglob("*.md") if page.resolve() not in {*named, lists[0]}) == []
