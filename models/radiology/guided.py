@@ -23,20 +23,25 @@ from models.radiology.results import DELTA, by_kind, stated_by_kind, table
 from models.radiology.training.policy import hint_shares
 from models.radiology.workshop import OPTION_ORDER
 from models.staged_runs import begin_training
-from prompt4trust.calibration import CalibrationKey
+from prompt4trust.calibration import CalibrationKey, get_family
 from prompt4trust.estimators._samples import Samples
 from prompt4trust.estimators._tokens import letter_signals
-from prompt4trust.evaluation import Prediction, choose_family, fit_calibrator
+from prompt4trust.evaluation import Prediction, choose_family, cross_fit, fit_calibrator
+from prompt4trust.evaluation.prediction_arrays import PredictionArrays, carrying, correct_where, fitting_rows
 from prompt4trust.evaluation.selection_trials import checked_answers
 from prompt4trust.files import write_atomically
 from prompt4trust.metrics import METRICS
 from prompt4trust.metrics.consistency import consistency_band
+from prompt4trust.metrics.intervals import metric_difference, sampled_metrics
 from prompt4trust.models import Completion, Cost
+from prompt4trust.question_signals.words import word_signals
 from prompt4trust.selection import fit_guard
 from prompt4trust.verdict import Invalid, Verdict, parse_verdict
 from services.common.engine.parts.store import PartStore
 
 PARTS = ("fitting", "validation", "guarding", "test")
+WITHOUT_WORDS = ("two-signal", "several-signal")
+"""Families that the one of words is compared with."""
 
 
 def guided_rows(exam: Exam, replies: Sequence[Completion]) -> list[Prediction]:
@@ -152,6 +157,65 @@ def cross_fitted(rows: Sequence[Prediction]) -> dict[str, Any]:
     return {"family": choice.chosen, "n": choice.n, **shown}
 
 
+def worded(rows: Sequence[Prediction], asked: Sequence[Asked]) -> list[Prediction]:
+    """Give rows the words of question and chosen option, as a run of `trustvqa evaluate` records them."""
+    by_id = {each.id: each for each in asked}
+    found = []
+    for row in rows:
+        own = by_id[row.id]
+        words = word_signals(own.text, own.lettered[row.answer] if row.answer else None)
+        found.append(row.model_copy(update={"signals": {**row.signals, **words}}))
+    return found
+
+
+def words_figures(known: Sequence[Prediction], test: Sequence[Prediction]) -> dict[str, Any]:
+    """Compare `correctness`, which has the words of question and answer, with families without them.
+
+    Args:
+        known: One estimator's rows with words, about pictures that are no test pictures.
+        test: The same estimator's about the test pictures; asked once.
+
+    Returns:
+        What would be chosen by the folds of `known`; and for these, cross-fitted, and for the test rows, by what was
+        fitted on all of `known`: n, and each family's log loss, AUROC and ECE, and what `correctness` differs by from
+        the others, with 95 % intervals by picture.
+    """
+    families = (*WITHOUT_WORDS, "correctness")
+    fitted_on, asked = PredictionArrays.of(fitting_rows(known)), PredictionArrays.of(test)
+    crossed, applied = {}, {}
+    for family in families:
+        crossed[family] = cross_fit(
+            family, fitted_on.confidence, fitted_on.correct, signals=fitted_on.signals, clusters=fitted_on.clusters,
+            seed=SEED,
+        )  # fmt: skip
+        fitted = get_family(family).fit(fitted_on.confidence, fitted_on.correct, fitted_on.signals)
+        usable = asked.valid & carrying(fitted, asked.signals, len(asked.ids))
+        applied[family] = correct_where(fitted, asked.confidence, asked.signals, usable)
+    choice = choose_family(known, dataset="all but test", families=families, seed=SEED)
+    return {
+        "chosen": choice.chosen,
+        "refused": {each.family: each.refused for each in choice.candidates if each.refused is not None},
+        "cross-fitted": _beside(fitted_on, crossed),
+        "test": _beside(asked, applied),
+    }
+
+
+def _beside(rows: PredictionArrays, confidences: Mapping[str, Any]) -> dict[str, Any]:
+    shown = {"nll": METRICS["nll"], "auroc": METRICS["auroc"], "ece": METRICS["ece"]}
+    found = {
+        family: sampled_metrics(each, rows.correct, shown, clusters=rows.clusters, seed=SEED)
+        for family, each in confidences.items()
+    }
+    told: dict[str, Any] = {"n": len(rows.ids), "pictures": len(set(rows.clusters))}
+    for family, own in found.items():
+        told[family] = {name: rounded(each.interval) for name, each in own.items()}
+    for family in WITHOUT_WORDS:
+        told[f"correctness less {family}"] = {
+            name: rounded(metric_difference(each, found[family][name])) for name, each in found["correctness"].items()
+        }
+    return told
+
+
 def main(
     data: Annotated[Path, typer.Option(help="Folder of VQA-RAD.")],
     shipped: Annotated[Path, typer.Option(help="The downstream model's directory.")],
@@ -160,6 +224,7 @@ def main(
     sampled: Annotated[bool, typer.Option(help="Ask for consistency, too: 21 samples a question.")] = False,
     calibrated: Annotated[bool, typer.Option(help="Ask the other pictures, too, and fit calibrator and guard.")] = True,
     guarded: Annotated[bool, typer.Option(help="Fit guards, too, on pictures of their own.")] = True,
+    words: Annotated[bool, typer.Option(help="Tell what words of the questions add to logprob's calibrator.")] = False,
     book: Annotated[Path | None, typer.Option(help="File of replies that were given already; grows.")] = None,
     out: Annotated[Path, typer.Option(help="File that the figures are written into.")] = Path("guided.json"),
 ) -> None:
@@ -194,6 +259,13 @@ def main(
         if calibrated:
             own = found[method]
             typer.echo(f"{method}, {own['calibrator']}, least risk {own.get('least_risk')}\n{table(own['kinds'])}\n")
+    if words and calibrated and guarded:
+        own = {
+            part: worded([row for row in each if row.estimator == "logprob"], asked[part])
+            for part, each in rows.items()
+        }
+        found["words"] = words_figures([row for part in PARTS[:-1] for row in own[part]], own["test"])
+        typer.echo(json.dumps(found["words"], indent=2))
     write_atomically(out, json.dumps(found, indent=2) + "\n")
 
 

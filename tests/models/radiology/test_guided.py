@@ -10,9 +10,19 @@ import torch
 
 from models.radiology.bench import Exam
 from models.radiology.data.questions import Asked
-from models.radiology.guided import PARTS, cross_fitted, figures, guided_rows, plain_rows, sampled_rows
+from models.radiology.guided import (
+    PARTS,
+    cross_fitted,
+    figures,
+    guided_rows,
+    plain_rows,
+    sampled_rows,
+    worded,
+    words_figures,
+)
 from models.radiology.results import stated_by_kind, table
 from prompt4trust.models import Completion
+from prompt4trust.question_signals.words import word_signals
 
 TOKENS = (
     "Finding",
@@ -116,3 +126,35 @@ def test_evidence_is_made_of_the_parts_that_it_is_named_after() -> None:
     assert unguarded["kinds"]["all"] == {
         name: value for name, value in found["kinds"]["all"].items() if not name.startswith("at_")
     }
+
+
+def test_words_are_told_as_a_run_tells_them_and_are_worth_what_they_tell() -> None:
+    """Questions with "mass" are answered rightly, others half of the time, and no signal of the model shows it."""
+    rng = random.Random(5)
+
+    def part(name: str, n: int) -> tuple[list[Asked], Exam]:
+        made = []
+        for place in range(n):
+            easy = place % 2 == 0
+            gold = 0 if easy else int(rng.random() < 0.5)
+            question = "Is a mass there?" if easy else "Is it enlarged?"
+            made.append(Asked(f"{name}{place}", f"{name}{place // 4}", "test", "head", "presence", question,
+                              ("Yes", "No"), gold))  # fmt: skip
+        return made, Exam(made, [0] * n, torch.zeros(1, 1, 1))
+
+    rows = {}
+    for name, n in (("known", 240), ("test", 160)):
+        made, exam = part(name, n)
+        plain = [row for row in plain_rows(exam, [reply()] * n) if row.estimator == "logprob"]
+        rows[name] = worded(plain, made)
+    first = rows["known"][0]
+    assert word_signals("Is a mass there?", "Yes").items() <= first.signals.items()
+    assert "reply_probability" in first.signals
+    found = words_figures(rows["known"], rows["test"])
+    assert (found["chosen"], found["refused"]) == ("correctness", {})
+    assert (found["cross-fitted"]["n"], found["test"]["n"], found["test"]["pictures"]) == (240, 160, 40)
+    for where in ("cross-fitted", "test"):
+        less = found[where]["correctness less two-signal"]
+        assert less["nll"]["high"] < 0 < less["auroc"]["low"]
+        own, other = (found[where][family]["nll"]["value"] for family in ("correctness", "two-signal"))
+        assert less["nll"]["value"] == pytest.approx(own - other, abs=2e-4)
