@@ -221,6 +221,7 @@ def main(
     shipped: Annotated[Path, typer.Option(help="The downstream model's directory.")],
     parts: Annotated[Path, typer.Option(help="Where the frozen parts lie.")],
     policy: Annotated[Path | None, typer.Option(help="A policy version's directory, for cgp and cgp+logprob.")] = None,
+    plain: Annotated[bool, typer.Option(help="Ask without hints, for verbalized and logprob.")] = True,
     sampled: Annotated[bool, typer.Option(help="Ask for consistency, too: 21 samples a question.")] = False,
     calibrated: Annotated[bool, typer.Option(help="Ask the other pictures, too, and fit calibrator and guard.")] = True,
     guarded: Annotated[bool, typer.Option(help="Fit guards, too, on pictures of their own.")] = True,
@@ -243,7 +244,7 @@ def main(
     left_out = () if guarded else ("guarding",)
     for name in [part for part in PARTS if part not in left_out] if calibrated else ["test"]:
         exam = bench.exam(asked[name], data)
-        rows[name] = plain_rows(exam, bench.greedy(exam, [""] * len(exam.asked)))
+        rows[name] = plain_rows(exam, bench.greedy(exam, [""] * len(exam.asked))) if plain else []
         if policy is not None:
             hints = bench.writer(policy)(asked[name])
             log(f"{name}: hints {hint_shares(asked[name], hints)}")
@@ -259,7 +260,7 @@ def main(
         if calibrated:
             own = found[method]
             typer.echo(f"{method}, {own['calibrator']}, least risk {own.get('least_risk')}\n{table(own['kinds'])}\n")
-    if words and calibrated and guarded:
+    if words and plain and calibrated and guarded:
         own = {
             part: worded([row for row in each if row.estimator == "logprob"], asked[part])
             for part, each in rows.items()
