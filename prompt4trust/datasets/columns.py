@@ -25,6 +25,7 @@ from prompt4trust.datasets._base import (
 from prompt4trust.datasets._option_numbers import CopBase, OptionNumber, base_of
 from prompt4trust.datasets._pictures import picture_folder, placed
 from prompt4trust.datasets._yes_no import yes_or_no
+from prompt4trust.datasets.tables.cells import cell_fault
 from prompt4trust.datasets.tables.listed_options import listed
 from prompt4trust.datasets.tables.table_files import Entry, entries
 from prompt4trust.errors import DatasetError
@@ -187,7 +188,10 @@ class _Table:
             yield each if isinstance(each, BadRow) else self._draft(each)
 
     def _draft(self, entry: Entry) -> _Draft | BadRow:
-        text = plain_text(self._value(entry, "question"))
+        asked = self._value(entry, "question")
+        if (fault := cell_fault(entry.line, "the question", asked)) is not None:
+            return fault
+        text = plain_text(asked)
         if not text:
             return BadRow(entry.line, "empty question", self.columns["question"][0])
         options: Mapping[str, str] | BadRow
@@ -207,8 +211,8 @@ class _Table:
         answer = self._value(entry, "answer")
         if isinstance(answer, list) and len(answer) == 1:
             [answer] = answer
-        if isinstance(answer, list | dict | bool):
-            return BadRow(entry.line, "the answer is neither a text nor a number", repr(answer))
+        if (fault := cell_fault(entry.line, "the answer", answer)) is not None:
+            return fault
         said = plain_text(answer)
         if options and (whole := _WHOLE.fullmatch(said)) and said not in options.values():
             said = whole[1]
@@ -255,17 +259,26 @@ class _Table:
                 detail = f'{names[0]}: a list is expected, such as ["Left", "Right"], or several columns'
                 return BadRow(entry.line, "the options are no list", detail)
         else:
-            texts = [plain_text(_at(entry.values, name)) for name in names]
+            values = [_at(entry.values, name) for name in names]
+            if (fault := _first_fault(entry.line, values)) is not None:
+                return fault
+            texts = [plain_text(value) for value in values]
             while texts and not texts[-1]:
                 texts.pop()
         if not texts:
             return MappingProxyType({})
+        if (fault := _first_fault(entry.line, texts)) is not None:
+            return fault
         if not all(texts) or not MIN_OPTIONS <= len(texts) <= MAX_OPTIONS:
             return BadRow(entry.line, f"not {MIN_OPTIONS} to {MAX_OPTIONS} options, each with a text", repr(texts))
         bare = without_letters(texts)
         if bare is None:
             return letters_out_of_order(entry.line, texts)
         return MappingProxyType(letter_options(bare))
+
+
+def _first_fault(line: int, options: Sequence[object]) -> BadRow | None:
+    return next((fault for each in options if (fault := cell_fault(line, "an option", each)) is not None), None)
 
 
 def _has(values: Mapping[str, Any], name: str) -> bool:
