@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Self
 
 import numpy as np
@@ -38,6 +38,14 @@ class Levels:
     edges: tuple[float, ...]
     reaching: tuple[int, ...]
     n: int
+    # As numpy wants them: to make these anew of thousands of edges took longer than all else of a comparison.
+    _edges: Floats = field(init=False, repr=False, compare=False)
+    _p_values: Floats = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_edges", np.array(self.edges, dtype=np.float64))
+        reached = np.array([self.n, *self.reaching], dtype=np.float64)
+        object.__setattr__(self, "_p_values", (1 + reached) / (self.n + 1))
 
     @classmethod
     def of(cls, scores: npt.ArrayLike, group: int = GROUP) -> Self:
@@ -80,8 +88,7 @@ class Levels:
         Returns:
             p-values in [1 / (n + 1), 1]; shape [m].
         """
-        counted = np.array([self.n, *self.reaching])[np.searchsorted(self.edges, scores, side="right")]
-        return np.asarray((1 + counted) / (self.n + 1), dtype=np.float64)
+        return np.asarray(self._p_values[self._edges.searchsorted(scores, side="right")])
 
 
 def between(below: float, reached: float) -> float:

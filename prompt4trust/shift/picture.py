@@ -97,12 +97,13 @@ def describe_picture(picture: ReducedPicture) -> Floats:
         (155,)
     """
     grid = _grid()
-    small = np.asarray(picture.thumbnail(SIDE, "L"), dtype=np.float64) / 255
+    shades = np.asarray(picture.thumbnail(SIDE, "L"))
+    small = shades.astype(np.float64) / 255
     cells = small.reshape(4, SIDE // 4, 4, SIDE // 4)
     return np.concatenate(
         [
             cells.mean(axis=(1, 3)).ravel(),
-            _tone(small),
+            _tone(small, shades),
             np.log(cells.std(axis=(1, 3)).ravel() + 0.01),
             _spectrum(small, grid),
             _edges(small, grid),
@@ -113,9 +114,11 @@ def describe_picture(picture: ReducedPicture) -> Floats:
     )
 
 
-def _tone(small: Floats) -> Floats:
+def _tone(small: Floats, shades: npt.NDArray[np.uint8]) -> Floats:
     shares = [small.std(), (small < _DARK).mean(), (small > _BRIGHT).mean()]
-    return np.concatenate([_quantiles(small, _QUANTILES), shares])
+    # Bytes are put in order by counting, which takes a tenth of what doubles take.
+    ordered = np.sort(shades, axis=None, kind="stable").astype(np.float64) / 255
+    return np.concatenate([_quantiles(ordered, _QUANTILES), shares])
 
 
 def _spectrum(small: Floats, grid: _Grid) -> Floats:
@@ -136,7 +139,7 @@ def _edges(small: Floats, grid: _Grid) -> Floats:
 def _fine(small: Floats) -> Floats:
     beside = (small[:-2, 1:-1] + small[2:, 1:-1] + small[1:-1, :-2] + small[1:-1, 2:]) / 4
     apart = np.abs(small[1:-1, 1:-1] - beside)
-    return np.asarray(np.log(np.array([apart.std(), *_quantiles(apart, (0.5, 0.95))]) + 0.003))
+    return np.asarray(np.log(np.array([apart.std(), *_quantiles(np.sort(apart, axis=None), (0.5, 0.95))]) + 0.003))
 
 
 def _saturation(picture: ReducedPicture) -> Floats:
@@ -144,12 +147,11 @@ def _saturation(picture: ReducedPicture) -> Floats:
         return np.zeros(2)
     small = np.asarray(picture.thumbnail(SIDE, "RGB"), dtype=np.float64) / 255
     spread = small.max(axis=2) - small.min(axis=2)
-    return np.array([spread.mean(), *_quantiles(spread, (0.95,))])
+    return np.array([spread.mean(), *_quantiles(np.sort(spread, axis=None), (0.95,))])
 
 
-def _quantiles(values: Floats, shares: Sequence[float]) -> Floats:
-    """Compute quantiles as numpy does, to the last bit and in a third of the time or less; shape [shares]."""
-    ordered = np.sort(values, axis=None)
+def _quantiles(ordered: Floats, shares: Sequence[float]) -> Floats:
+    """Compute quantiles of ascending numbers as numpy does, to the last bit and in less time; shape [shares]."""
     place = (ordered.size - 1) * np.asarray(shares)
     below = place.astype(np.intp)
     part = place - below

@@ -18,7 +18,7 @@ from prompt4trust.shift import Described, Judgement, Reference, ReferenceArtifac
 from services.gateway.intake.query import Query
 from services.gateway.schemas import Atypicality
 from services.gateway.shelves.evidence import Evidence
-from services.gateway.shelves.references import ShelvedReference
+from services.gateway.shelves.references import ShelvedReference, reference_of
 
 Looks = Sequence[tuple[Reference, Judgement]]
 """References with what came of comparing one question with each."""
@@ -60,9 +60,8 @@ class Familiarity:
 class FamiliarityJudge:
     """Compares questions with those that calibrators and guards were made from.
 
-    A reference belongs to a calibrator or guard that was made from its very questions or, where the latter does not say
-    from which, from data of its name; of several the newest. Where calibrator and guard have different ones, the more
-    unlike one counts.
+    Which reference belongs to a calibrator or guard is said by `reference_of`. Where the two have different ones, the
+    more unlike one counts.
 
     Attributes:
         limit: Atypicality from which on promises are withheld, above 0; 1 for never.
@@ -235,13 +234,9 @@ def _find(
     references: tuple[ShelvedReference, ...],
     described: Mapping[str, Described] | None = None,
 ) -> ShelvedReference | None:
-    ranked = [
-        ((sure, each.artifact.created, each.artifact.name), each)
-        for each in references
-        if (sure := each.artifact.covers(made.dataset, made.data_hash, made.questions))
-        and (described is None or each.artifact.descriptor in described)
-    ]
-    return max(ranked, key=lambda each: each[0])[1] if ranked else None
+    return reference_of(
+        made, (each for each in references if described is None or each.artifact.descriptor in described)
+    )
 
 
 def _lacking(unfit: Sequence[ShelvedReference]) -> str:

@@ -238,7 +238,8 @@ class Pipeline:
     ) -> Answered:
         looks_until = self.clock() + within_s - min(_AFTER_LOOKS * within_s, _AFTER_LOOKS_S)
         with Later() as later:
-            looking = later.begin(self.judge.look(query, self.shelves.references.content))
+            known = self.shelves.compared(self.models.name, self.judge.preparation)
+            looking = later.begin(self.judge.look(query, known))
             asked = await self.models.ask(query, ahead, lambda: looks_until - self.clock(), progress.guided)
             await self.shelves.refresh()
             evidence = self.shelves.evidence(asked.key)

@@ -137,6 +137,8 @@ def identity_of(query: Query) -> dict[str, Any]:
 def _storable(value: Any) -> Any:
     """Replace what a database cannot hold: PostgreSQL takes no NUL, and UTF-8 has no half surrogate pairs."""
     if isinstance(value, str):
+        if value.isascii() and "\0" not in value:
+            return value  # most names, and all hashes
         return value.encode("utf-8", "replace").decode("utf-8").translate(_NOT_KEPT)
     if isinstance(value, dict):
         return {_storable(name): _storable(each) for name, each in value.items()}

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Self
 
 import structlog
 
+from prompt4trust.calibration import CalibratorArtifact
+from prompt4trust.selection import GuardArtifact
 from prompt4trust.shift import Reference, ReferenceArtifact, signal_of
 from services.common.registry.directory import Registry
 from services.gateway.shelves.shelf import Shelf
@@ -108,3 +110,24 @@ class ReferenceShelf:
                 )
         _log.info("references read", names=[each.artifact.name for each in shelved])
         return ShelvedReferences(shelved, tuple(unreadable))
+
+
+def reference_of(
+    made: CalibratorArtifact | GuardArtifact, references: Iterable[ShelvedReference]
+) -> ShelvedReference | None:
+    """Find the reference of the questions that a calibrator or guard was made from.
+
+    Args:
+        made: The calibrator or guard.
+        references: Those that may be compared with.
+
+    Returns:
+        That of its very questions; where it does not say from which it was made, that of data of its name; of several
+        the newest. None where there is none.
+    """
+    ranked = [
+        ((sure, each.artifact.created, each.artifact.name), each)
+        for each in references
+        if (sure := each.artifact.covers(made.dataset, made.data_hash, made.questions))
+    ]
+    return max(ranked, key=lambda each: each[0])[1] if ranked else None

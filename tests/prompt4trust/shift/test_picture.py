@@ -94,4 +94,4 @@ def test_colour_counts_however_small_it_is() -> None:
 @given(st.integers(1, 5000), st.integers(1, 256), st.lists(st.floats(0, 1), min_size=1, max_size=9), st.integers(0, 99))
 def test_quantiles_are_numpys_to_the_last_bit(n: int, values: int, shares: list[float], seed: int) -> None:
     drawn = np.random.default_rng(seed).integers(0, values, n) / 255
-    assert np.array_equal(_quantiles(drawn, shares), np.quantile(drawn, shares))
+    assert np.array_equal(_quantiles(np.sort(drawn), shares), np.quantile(drawn, shares))
