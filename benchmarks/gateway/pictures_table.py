@@ -28,7 +28,7 @@ def render(found: Mapping[str, Any]) -> Sequence[str]:
         f"{after:g} after:",
         "",
     ]
-    for each in found["pictures"]:
+    for each in [*found["pictures"], *found.get("several_questions", ())]:
         lines += [f"{each['picture']}:", "", f"| {' | '.join(_HEADS)} |", f"|---:|---|{'---:|' * (len(_HEADS) - 2)}"]
         for ways in each["concurrencies"]:
             lines += [_row(name, way, ways, each["downstream_bytes"][name]) for name, way in ways.items()]

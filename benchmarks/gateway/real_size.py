@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, JpegImagePlugin
 
 QUESTION, OPTIONS = "Which side shows the effusion?", ("Left", "Right")
+_BLOCK = 8  # pixels of a side of what JPEG codes at once
 _NOISE = 0.012  # as a part of the range: what a radiograph's quantum noise is of, seen at a screen
 
 
@@ -37,20 +38,41 @@ class SizedPicture:
         """The file as a data: URL."""
         return f"data:{self.media_type};base64,{base64.b64encode(self.file).decode()}"
 
-    def vqa_body(self) -> bytes:
+    def vqa_body(self, question: str = QUESTION) -> bytes:
         """Body of POST /vqa."""
         image = base64.b64encode(self.file).decode()
-        return json.dumps({"image": image, "question": QUESTION, "options": OPTIONS}).encode()
+        return json.dumps({"image": image, "question": question, "options": OPTIONS}).encode()
 
-    def chat_body(self, model: str) -> bytes:
+    def chat_body(self, model: str, question: str = QUESTION) -> bytes:
         """Body of POST /v1/chat/completions that asks the same."""
         options = "\n".join(f"{letter}: {text}" for letter, text in zip("AB", OPTIONS, strict=True))
-        text = f"{QUESTION}\n{options}\n\nState the answer's letter and your confidence from 0 to 100."
+        text = f"{question}\n{options}\n\nState the answer's letter and your confidence from 0 to 100."
         content: list[Any] = [
             {"type": "image_url", "image_url": {"url": self.data_url}},
             {"type": "text", "text": text},
         ]
         return json.dumps({"model": model, "messages": [{"role": "user", "content": content}]}).encode()
+
+
+def another(picture: SizedPicture, number: int) -> SizedPicture:
+    """Make another picture of a JPEG, of its size and coded as it is: its columns moved around.
+
+    Args:
+        picture: The JPEG.
+        number: Another number, another picture, up to as many as it has columns.
+
+    Example:
+        >>> first, second = (another(made_pictures()[0], number) for number in (1, 2))
+        >>> first.file == second.file, 0.95 < len(first.file) / len(second.file) < 1.05
+        (False, True)
+    """
+    with Image.open(BytesIO(picture.file), formats=("JPEG",)) as image:
+        assert isinstance(image, JpegImagePlugin.JpegImageFile)
+        moved = Image.fromarray(np.roll(np.asarray(image), _BLOCK * number, axis=1))
+        tables, sampling = image.quantization, JpegImagePlugin.get_sampling(image)
+    coded = BytesIO()
+    moved.save(coded, "JPEG", qtables=tables, subsampling=sampling)
+    return SizedPicture(picture.name, picture.media_type, coded.getvalue())
 
 
 def made_pictures() -> list[SizedPicture]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
-from benchmarks.gateway.real_size import SizedPicture
+from benchmarks.gateway.real_size import QUESTION, SizedPicture, another
 from benchmarks.gateway.sizing import figures
 from benchmarks.phantoms import draw
 from benchmarks.serving.litellm import litellm_version, running_litellm
@@ -30,10 +31,20 @@ from services.gateway.settings import GatewaySettings
 MODEL = "model-1"
 _CHAT = "/v1/chat/completions"
 _DATASET = "phantom-vqa"
+_ASKED: Final = (
+    "Which side shows the effusion?",
+    "On which side is the heart's apex?",
+    "On which side is the diaphragm higher?",
+    "Which lung is more opaque?",
+    "Which hilum is larger?",
+    "To which side is the trachea shifted?",
+    "Which costophrenic angle is blunted?",
+)
+"""Questions about one picture: VQA-RAD has 2248 about 315."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Way:
+class Way:
     """A way to the model.
 
     Attributes:
@@ -50,8 +61,13 @@ class _Way:
     service: Service | None
     model: str = MODEL
 
-    def body(self, picture: SizedPicture) -> bytes:
-        return picture.vqa_body() if self.path == "/vqa" else picture.chat_body(self.model)
+    def body(self, picture: SizedPicture, question: str = QUESTION) -> bytes:
+        """Write a request's body."""
+        return picture.vqa_body(question) if self.path == "/vqa" else picture.chat_body(self.model, question)
+
+
+_Bodies = Callable[[Way], Sequence[bytes]]
+"""Bodies of a way for its next turn."""
 
 
 async def side_by_side(
@@ -75,60 +91,108 @@ async def side_by_side(
         litellm: LiteLLM's command; None leaves it out.
 
     Returns:
-        Figures of each picture, concurrency and way. Before each picture's turns the gateway has a reference to compare
-        pictures with and a calibrator, as a deployment has.
+        Figures of each picture, concurrency and way; and the same of each JPEG where seven questions are asked of every
+        picture. The gateway has a reference to compare pictures with and a calibrator, as a deployment has.
     """
-    registry = folder / "registry"
-    _publish_evidence(registry)
-    settings = settings_for(port, folder, f"sqlite:///{folder}/records.db") | {
-        "DOWNSTREAM_MODEL": MODEL,
-        "REGISTRY": str(registry),
-        # The same body is sent again and again: each stands for a new picture and a new question.
-        "KEPT_PICTURE_BYTES": "0",
-        "KEPT_GUIDANCE": "0",
-    }
+    # The same body is sent again and again: each stands for a new picture and a new question.
+    forgetful = {"KEPT_PICTURE_BYTES": "0", "KEPT_GUIDANCE": "0"}
+    with _ways(folder, port, forgetful, litellm) as (ways, received):
+        found = []
+        for picture in pictures:
+            count = _count(picture, answers)
+            bodies = _again_and_again(picture, count)
+            found.append(await _one_picture(picture, picture.name, ways, received, concurrencies, rounds, bodies))
+    with _ways(folder, port, {}, litellm) as (ways, received):
+        several = []
+        for picture in (each for each in pictures if each.media_type == "image/jpeg"):
+            bodies = SeveralQuestions(picture, max(1, round(_count(picture, answers) / len(_ASKED))))
+            name = f"{picture.name}, each picture another one, seven questions about each, pictures kept"
+            several.append(await _one_picture(picture, name, ways, received, concurrencies, rounds, bodies))
+    version = None if litellm is None else litellm_version(litellm)
+    return {"litellm": version, "pictures": found, "several_questions": several}
+
+
+@contextmanager
+def _ways(
+    folder: Path, port: int, settings: Mapping[str, str], litellm: Path | None
+) -> Iterator[tuple[Sequence[Way], Received]]:
+    """Start the models, a gateway with evidence and records, and the peer, for the length of a block."""
+    own = Path(tempfile.mkdtemp(dir=folder))
+    _publish_evidence(own / "registry")
+    told = settings_for(port, own, f"sqlite:///{own}/records.db") | {"DOWNSTREAM_MODEL": MODEL, **settings}
     with ExitStack() as stack:
         received = stack.enter_context(models_that_reply_at_once(port))
-        gateway = stack.enter_context(running_service("gateway", port + 1, settings, folder, ready="/health/live"))
+        gateway = stack.enter_context(running_service("gateway", port + 1, told, own, ready="/health/live"))
         ways = [
-            _Way("gateway", gateway.url, "/vqa", gateway),
-            _Way("gateway, chat", gateway.url, _CHAT, gateway, "calibrated-vqa"),
+            Way("gateway", gateway.url, "/vqa", gateway),
+            Way("gateway, chat", gateway.url, _CHAT, gateway, "calibrated-vqa"),
         ]
         if litellm is not None:
             models = f"http://127.0.0.1:{port}/v1"
-            proxy = stack.enter_context(running_litellm(litellm, port + 2, MODEL, models, folder))
-            ways.append(_Way("LiteLLM", proxy.url, _CHAT, proxy))
-        ways.append(_Way("model alone", f"http://127.0.0.1:{port}", _CHAT, None))
-        found = [await _one_picture(picture, ways, received, concurrencies, rounds, answers) for picture in pictures]
-    return {"litellm": None if litellm is None else litellm_version(litellm), "pictures": found}
+            proxy = stack.enter_context(running_litellm(litellm, port + 2, MODEL, models, own))
+            ways.append(Way("LiteLLM", proxy.url, _CHAT, proxy))
+        yield [*ways, Way("model alone", f"http://127.0.0.1:{port}", _CHAT, None)], received
+
+
+def _count(picture: SizedPicture, answers: int) -> int:
+    # Megabytes take their time: fewer of them.
+    return max(8, int(answers / (1 + len(picture.file) / 1e6)))
+
+
+def _again_and_again(picture: SizedPicture, count: int) -> _Bodies:
+    return lambda way: [way.body(picture)] * count
+
+
+class SeveralQuestions:
+    """Seven questions about each of some pictures, picture by picture; in each turn other pictures and questions.
+
+    Args:
+        picture: A JPEG that the others are made of.
+        count: Pictures a turn.
+    """
+
+    def __init__(self, picture: SizedPicture, count: int) -> None:
+        self._picture = picture
+        self._count = count
+        self._made = 0
+
+    def __call__(self, way: Way) -> Sequence[bytes]:
+        """Write the bodies of a way's next turn."""
+        bodies = []
+        for _ in range(self._count):
+            self._made += 1
+            picture = another(self._picture, self._made)
+            # In letters: a question with numbers is looked at for a verdict of its own.
+            study = "".join(chr(ord("a") + int(digit)) for digit in str(self._made))
+            bodies += [way.body(picture, f"{question} Study {study}.") for question in _ASKED]
+        return bodies
 
 
 async def _one_picture(
     picture: SizedPicture,
-    ways: Sequence[_Way],
+    name: str,
+    ways: Sequence[Way],
     received: Received,
     concurrencies: Sequence[int],
     rounds: int,
-    answers: int,
+    bodies: _Bodies,
 ) -> dict[str, Any]:
-    # Megabytes take their time: fewer of them.
-    count = max(8, int(answers / (1 + len(picture.file) / 1e6)))
-    asked = {way.name: [way.body(picture)] * count for way in ways}
     turns: dict[tuple[str, int], list[Turn]] = {(way.name, at): [] for way in ways for at in concurrencies}
     spent: dict[tuple[str, int], list[float]] = {key: [] for key in turns}
     downstream: dict[str, int] = {}
     for counted in range(-1, rounds):
         for together in concurrencies:
             for way in _rotated(ways, counted):
+                asked = bodies(way)
                 before = way.service.cpu_s() if way.service else 0.0
-                turn = await ask_all(way.url, asked[way.name], together, path=way.path)
+                turn = await ask_all(way.url, asked, together, path=way.path)
                 used = (way.service.cpu_s() if way.service else 0.0) - before
                 downstream[way.name] = received.picture_bytes()
                 if counted >= 0:
                     turns[way.name, together].append(turn)
                     spent[way.name, together].append(1e3 * used / max(len(turn.answered), 1))
     return {
-        "picture": picture.name,
+        "picture": name,
         "bytes": len(picture.file),
         "downstream_bytes": downstream,
         "concurrencies": [
@@ -138,7 +202,7 @@ async def _one_picture(
     }
 
 
-def _rotated(ways: Sequence[_Way], by: int) -> Iterator[_Way]:
+def _rotated(ways: Sequence[Way], by: int) -> Iterator[Way]:
     """Change the order from round to round, so that none always runs while the machine is at its best."""
     for place in range(len(ways)):
         yield ways[(place + by) % len(ways)]

@@ -7,9 +7,11 @@ import base64
 import json
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 from fastapi import FastAPI, Request
@@ -20,7 +22,8 @@ from typer.testing import CliRunner
 from benchmarks.gateway.__main__ import main
 from benchmarks.gateway.page import put
 from benchmarks.gateway.pictures_table import render
-from benchmarks.gateway.real_size import OPTIONS, read_pictures
+from benchmarks.gateway.real_size import OPTIONS, another, read_pictures
+from benchmarks.gateway.side_by_side import SeveralQuestions, Way
 from benchmarks.gateway.sizing import Need, cores, figures, need
 from benchmarks.serving.load import Turn, ask_all, one_question, phantom_questions
 from benchmarks.serving.processes import Service
@@ -163,6 +166,24 @@ async def test_pictures_are_sent_as_they_lie_there_and_weighed_where_they_arrive
     with running(server.app()) as url:
         await ask_all(url, [sent.vqa_body()], 1)
     assert base64.b64decode(server.bodies[0]["image"]) == path.read_bytes()
+
+
+def test_seven_questions_are_about_each_of_several_pictures_of_one_size(tmp_path: Path) -> None:
+    path = tmp_path / "noise.jpg"
+    noise = np.random.default_rng(0).integers(0, 255, (96, 120), dtype=np.uint8)
+    Image.fromarray(noise).save(path, quality=80)
+    (picture,) = read_pictures([path])
+    asked = SeveralQuestions(picture, 3)
+    way = Way("gateway", "http://localhost", "/vqa", None)
+    bodies = [json.loads(body) for _ in range(2) for body in asked(way)]
+    by_picture = Counter(body["image"] for body in bodies)
+    assert list(by_picture.values()) == [7] * 6
+    assert len({body["question"] for body in bodies}) == 42
+    assert all(
+        abs(len(base64.b64decode(file)) / len(picture.file) - 1) < 0.1 and base64.b64decode(file) != picture.file
+        for file in by_picture
+    )
+    assert another(picture, 1) == another(picture, 1)
 
 
 def test_the_table_compares_with_the_peer() -> None:
