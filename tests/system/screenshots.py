@@ -52,7 +52,7 @@ def calibration(stack: Stack) -> None:
         return bool(found["reviewed"] >= QUESTIONS)
 
     wait_until(reviewed, 60)
-    with chromium() as browser:
+    with chromium(whole=True) as browser:
         page = browser.new_page(viewport={"width": 1170, "height": 900})
         page.goto(f"{stack.gateway}/calibration")
         # To the end of the figures: what follows tells of each stream.
@@ -62,7 +62,7 @@ def calibration(stack: Stack) -> None:
 
 def page(stack: Stack) -> None:
     """Ask about two of the page's samples, and put the cards side by side."""
-    with chromium() as browser:
+    with chromium(whole=True) as browser:
         tab = browser.new_page(viewport={"width": 1170, "height": 900})
         cards = [_card(tab, stack.gateway, each) for each in _SAMPLES]
     height = min(card.height for card in cards)

@@ -97,7 +97,7 @@ def test_a_report_is_listed_beside_its_slice(orthanc: Orthanc, gateway_url: str)
     assert reply.status_code == 200, reply.text
     report = dcmread(BytesIO(reply.content))
     store_report(Archive(orthanc.url), report)
-    with viewer(orthanc.url) as url, chromium() as browser:
+    with viewer(orthanc.url) as url, chromium(whole=True) as browser:
         page = browser.new_page(viewport={"width": 1400, "height": 900})
         page.goto(f"{url}/viewer?StudyInstanceUIDs={report.StudyInstanceUID}")
         try:
