@@ -51,7 +51,7 @@ _OF_THE_VERDICT = expression(
     r"|choice|ignore|disregard|cannot|can['’]t|unable|not (?:a|an|it|that|this))\b|答|置信|抱歉|错",
     re.IGNORECASE,
 )
-_LETTER = expression(r"(?<![\w'’-])[A-Z](?![\w'’-])")
+_LETTER = expression(r"(?<![\w'’-])(?:[B-HJ-Z](?![\w'’-])|[AI](?![\w'’-]| [a-z]))")
 
 
 def own_reply(text: str, question: str, options: Mapping[str, str]) -> str | None:
@@ -119,6 +119,6 @@ def _speaks_of_it(own: str, later: str, question: str, options: Mapping[str, str
     if mark and mark["question"] and question and not _repeats(later, question):
         return False
     said = later.casefold()
-    named = {found[0] for found in _LETTER.finditer(later) if found[0] not in "AI"} & set(options)
+    named = {found[0] for found in _LETTER.finditer(later)} & set(options)
     texts = (each.casefold() for each in options.values() if len(each) > 3 and each.casefold() not in own.casefold())
     return bool(named) or _OF_THE_VERDICT.search(later) is not None or any(each in said for each in texts)
