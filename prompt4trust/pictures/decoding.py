@@ -179,9 +179,11 @@ def _no_dicom() -> PictureError:
 def _decode_dicom(data: bytes, limits: PictureLimits, choice: DicomChoice) -> DecodedPicture:
     try:
         from prompt4trust.pictures.dicom.reading import read_dicom
+        from prompt4trust.pictures.dicom.refusals import check_is_picture
     except ImportError:
         raise _no_dicom() from None
     read = read_dicom(data, limits, choice)
+    check_is_picture(read.source.sop_class_uid)
     size = read.image.size
     fitted = bare(_scaled(as_grey(read.image), _fitted_size(size, limits), Resampling.LANCZOS))
     scale = min(1.0, max(fitted.size) / max(size))

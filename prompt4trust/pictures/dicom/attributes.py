@@ -21,6 +21,7 @@ KEYWORDS: Final = (
     "ConversionType",
     "SamplesPerPixel",
     "PhotometricInterpretation",
+    "PresentationLUTShape",
     "PlanarConfiguration",
     "NumberOfFrames",
     "Rows",

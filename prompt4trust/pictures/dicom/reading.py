@@ -129,9 +129,17 @@ def _opened(data: bytes, limits: PictureLimits, choice: DicomChoice) -> tuple[Op
         raise no_picture(text_of(opened.dataset, "SOPClassUID") or _class_in_header(opened.dataset))
     if not limits.takes_burned_in and may_hold_text(opened.dataset):
         raise burned_in()
+    _check_polarity(opened.dataset)
     frame = choose_frame(opened.dataset, choice)
     check_bounds(opened, frame, limits)
     return opened, frame
+
+
+def _check_polarity(dataset: Any) -> None:
+    """Refuse grey of which the object says both that its least is black and that it is white: viewers differ then."""
+    shape, kind = text_of(dataset, "PresentationLUTShape"), text_of(dataset, "PhotometricInterpretation")
+    if (shape, kind) in (("INVERSE", "MONOCHROME2"), ("IDENTITY", "MONOCHROME1")):
+        raise damaged("contradicts itself on whether its least grey is black or white")
 
 
 def _class_in_header(dataset: Any) -> str:

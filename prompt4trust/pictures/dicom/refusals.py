@@ -2,9 +2,20 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from pydicom.uid import UID
 
 from prompt4trust.errors import PictureError
+
+_DRAWN: Final = frozenset(
+    {
+        "1.2.840.10008.5.1.4.1.1.66.4",  # Segmentation
+        "1.2.840.10008.5.1.4.1.1.66.7",  # Label Map Segmentation
+        "1.2.840.10008.5.1.4.1.1.481.2",  # RT Dose
+    }
+)
+"""Classes whose pixels are marks and doses that lie over a picture."""
 
 
 def no_picture(sop_class: str) -> PictureError:
@@ -12,6 +23,20 @@ def no_picture(sop_class: str) -> PictureError:
     name = uid_name(sop_class)
     what = "has no pixels" if name is None else f"is of the class {name}, and has no pixels"
     return PictureError("not-a-picture", f"The DICOM object {what}: send an image object.")
+
+
+def check_is_picture(sop_class: str) -> None:
+    """Refuse an object whose pixels show no patient: segmentations and doses, which a model would take for a picture.
+
+    Raises:
+        PictureError: Fault "not-a-picture".
+    """
+    if sop_class in _DRAWN:
+        what = "is a segmentation or a dose" if (name := uid_name(sop_class)) is None else f"is of the class {name}"
+        raise PictureError(
+            "not-a-picture",
+            f"The DICOM object {what}, whose pixels lie over a picture and are none: send that picture.",
+        )
 
 
 def unknown_coding(syntax: str) -> PictureError:

@@ -147,7 +147,6 @@ def of_dicom(data: bytes, choice: DicomChoice) -> tuple[NDArray[Any], DicomSourc
         "CT_small.dcm",
         "examples_rgb_color.dcm",
         "examples_palette.dcm",
-        "rtdose.dcm",
         "image_dfl.dcm",
         "MR_small_bigendian.dcm",
         "MR_small_RLE.dcm",

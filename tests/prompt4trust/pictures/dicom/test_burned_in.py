@@ -43,7 +43,7 @@ FREE: list[dict[str, Any]] = [
     {},
     {"Modality": "MR"},
     {"SOPClassUID": f"{STORAGE}.30"},  # begins like ultrasound's, and is a parametric map's
-    {"SOPClassUID": f"{STORAGE}.66.4"},
+    {"SOPClassUID": f"{STORAGE}.66.1"},
     {"ImageType": ["DERIVED", "PRIMARY", "REFORMATTED"]},
     {"SpecimenLabelInImage": "NO"},
     {"BurnedInAnnotation": "NO"},
