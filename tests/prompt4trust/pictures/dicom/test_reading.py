@@ -393,36 +393,3 @@ def test_without_the_extra_a_dicom_object_is_refused_with_what_to_install(monkey
     with pytest.raises(PictureError, match=r"install trustvqa\[dicom\]") as refused:
         decode_picture(written(ct()), LIMITS)
     assert refused.value.fault == "unsupported-image"
-
-
-@pytest.mark.parametrize(
-    ("sop_class", "name"),
-    [
-        ("1.2.840.10008.5.1.4.1.1.66.4", "Segmentation Storage"),
-        ("1.2.840.10008.5.1.4.1.1.66.7", "segmentation"),
-        ("1.2.840.10008.5.1.4.1.1.481.2", "RT Dose Storage"),
-    ],
-)
-def test_what_lies_over_a_picture_is_none(sop_class: str, name: str) -> None:
-    dataset = with_pixels((RAMP > 500).astype(np.uint8), SOPClassUID=sop_class)
-    refused = fault(written(dataset))
-    assert (refused.fault, name.casefold() in refused.detail.casefold()) == ("not-a-picture", True)
-
-
-@pytest.mark.parametrize(
-    ("kind", "shape", "is_read"),
-    [
-        ("MONOCHROME1", "INVERSE", True),
-        ("MONOCHROME2", "IDENTITY", True),
-        ("MONOCHROME1", "IDENTITY", False),
-        ("MONOCHROME2", "INVERSE", False),
-    ],
-)
-def test_grey_of_which_two_things_are_said_is_refused(kind: str, shape: str, is_read: bool) -> None:
-    dataset = with_pixels(RAMP, PhotometricInterpretation=kind, PresentationLUTShape=shape)
-    if is_read:
-        shades = pixels(decode(dataset)).ravel()
-        assert bool(shades[0] > shades[-1]) == (kind == "MONOCHROME1")
-    else:
-        refused = fault(written(dataset))
-        assert (refused.fault, "contradicts itself" in refused.detail) == ("damaged-image", True)
