@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 
 from prompt4trust.verdict.certainty_score import certainty_score
-from prompt4trust.verdict.chat_leftovers import is_followed, own_reply
 from prompt4trust.verdict.confidences import Scale, stated_confidences
 from prompt4trust.verdict.doubts.foreign import is_left_open
+from prompt4trust.verdict.forms.chat_leftovers import is_followed, own_reply
 from prompt4trust.verdict.forms.languages import in_english
 from prompt4trust.verdict.forms.numerals import in_digits
 from prompt4trust.verdict.forms.short_lines import with_short_lines

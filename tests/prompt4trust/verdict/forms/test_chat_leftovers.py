@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from prompt4trust.verdict import Verdict, parse_verdict
-from prompt4trust.verdict.chat_leftovers import is_followed, own_reply
+from prompt4trust.verdict.forms.chat_leftovers import is_followed, own_reply
 
 QUESTION = "Which diagnosis fits the rash best?"
 OPTIONS = {"A": "Psoriasis", "B": "Atopic dermatitis"}
