@@ -21,7 +21,7 @@ from services.common.settings import ServiceSettings
 from services.trainer.errors import ConfigError, RunError, StartPolicyError, VersionTakenError
 from services.trainer.evaluation.config import EvaluationConfig, EvaluationSpec
 from services.trainer.executors.base import Launch
-from services.trainer.grpo.config.config_file import lay_over, read_section
+from services.trainer.grpo.config.config_file import in_words, lay_over, read_section
 from services.trainer.grpo.config.training_config import TrainingConfig
 from services.trainer.grpo.connection import Connection
 from services.trainer.grpo.spec import prepare, read_spec
@@ -315,7 +315,4 @@ def _invalid(faults: Iterable[tuple[str, str]]) -> Problem:
 
 
 def _faults(error: ValidationError) -> list[tuple[str, str]]:
-    return [
-        (".".join(map(str, fault["loc"])) or "overrides", fault["msg"].removeprefix("Value error, "))
-        for fault in error.errors()
-    ]
+    return [(".".join(map(str, fault["loc"])) or "overrides", in_words(fault)) for fault in error.errors()]

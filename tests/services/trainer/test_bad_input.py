@@ -91,6 +91,11 @@ def test_training_requests_that_are_wrong(refusing: Service, request_: Any, fiel
     assert not list(refusing.runs.glob("*/config.json"))
 
 
+def test_a_misspelt_override_is_told_with_the_one_that_may_be_meant(refusing: Service) -> None:
+    problem = refusing.http.post("/v1/runs", json={"overrides": {"update.max_stps": 3}}).json()
+    assert problem["detail"] == "Check update.max_stps: there is no such setting (is max_steps meant?)."
+
+
 @pytest.mark.parametrize(
     ("path", "body", "field"),
     [

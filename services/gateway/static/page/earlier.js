@@ -3,7 +3,7 @@
 
 import { by, element, lettered, written } from "./dom.js";
 import { state } from "./state.js";
-import { DEFERRED, isGiven } from "./verdict.js";
+import { DEFERRED, isGiven, verdict } from "./verdict.js";
 
 const MOST = 50;
 
@@ -22,7 +22,8 @@ export function clearAnswer() {
 }
 
 function keep(asked, reply, card) {
-  const outcome = isGiven(reply) ? ["Answered then: ", ...lettered(reply.answer)] : [DEFERRED];
+  const { tone, words: unproved } = verdict(reply);
+  const outcome = isGiven(reply) ? ["Answered then: ", ...lettered(reply.answer), tone === "unproved" ? ` (${unproved})` : ""] : [DEFERRED];
   const time = asked.at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
   card.classList.add("old");
   const picture = asked.picture.view ? element("img", { src: asked.picture.view.image, alt: "" }) : null;

@@ -40,15 +40,24 @@ def load_training(path: Path, overrides: dict[str, Any] | None = None) -> Traini
 
 
 def _told(fault: ErrorDetails, overrides: Collection[str]) -> str:
-    """Write a fault with its place, and of a misspelt name the one that may be meant."""
+    """Write a fault with its place."""
     place = ".".join(map(str, fault["loc"]))
-    said = fault["msg"].removeprefix("Value error, ")
-    if fault["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(fault["loc"][-1]), _names_beside(fault["loc"]), n=1)
-        said = "there is no such setting" + (f" (is {near[0]} meant?)" if near else "")
+    said = in_words(fault)
     if place in overrides:
         place += " (given over the file's)"
     return f"{place}: {said}" if place else said
+
+
+def in_words(fault: ErrorDetails) -> str:
+    """Write a fault of a training configuration, of a misspelt name with the one that may be meant.
+
+    Args:
+        fault: One of those that pydantic lists.
+    """
+    if fault["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(str(fault["loc"][-1]), _names_beside(fault["loc"]), n=1)
+        return "there is no such setting" + (f" (is {near[0]} meant?)" if near else "")
+    return fault["msg"].removeprefix("Value error, ")
 
 
 def _names_beside(place: tuple[int | str, ...]) -> list[str]:

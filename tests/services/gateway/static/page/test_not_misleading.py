@@ -180,6 +180,8 @@ def test_a_coin_s_toss_of_an_answer_is_not_green(page: Page) -> None:
     expect(card.locator(".decision")).to_have_text("No guarantee")
     expect(card.locator(".basis")).to_contain_text("a threshold, not a guarantee")
     assert card.locator(".decision").evaluate("e => getComputedStyle(e).backgroundColor") == "rgb(255, 243, 220)"
+    page.get_by_label("What do you want to know?").fill("Another?")
+    expect(page.locator("#earlier-list .outcome")).to_have_text("Answered then: B. Oval (No guarantee)")
 
 
 def test_without_a_guard_the_default_risk_is_a_stricter_threshold(
