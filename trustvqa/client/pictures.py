@@ -134,7 +134,13 @@ def _of_array(values: np.ndarray[Any, Any]) -> bytes:
 def _of_image(image: Image.Image) -> bytes:
     from PIL import ImageOps
 
+    from prompt4trust.errors import PictureError
+    from prompt4trust.pictures.unread.kinds import check_kind, check_signs
+
     try:
+        check_kind(image)
+        image.load()
+        check_signs(image)
         upright = ImageOps.exif_transpose(image)
         if upright.mode in _DEEP_MODES:
             # Never `convert`, which cuts off whatever is above 255: the gateway windows deep grey.
@@ -143,6 +149,8 @@ def _of_image(image: Image.Image) -> bytes:
             # Transparent pixels hold whatever colour: on black they are what a viewer shows around a picture.
             upright = _on_black(upright) if "A" in upright.getbands() or upright.mode == "P" else upright.convert("RGB")
         return _file_of(upright)
+    except PictureError as error:
+        raise UnusablePictureError(error.detail) from error
     except (OSError, ValueError, SyntaxError) as error:
         raise UnusablePictureError(f"the PIL image cannot be read ({error})") from error
 
@@ -155,7 +163,11 @@ def _is_inverted(image: Image.Image) -> bool:
 def _on_black(image: Image.Image) -> Image.Image:
     from PIL import Image
 
+    from prompt4trust.pictures.unread.kinds import transparent_throughout
+
     layered = image.convert("RGBA")
+    if layered.getchannel("A").getbbox() is None:
+        raise transparent_throughout()
     ground = Image.new("RGBA", layered.size, (0, 0, 0, 255))
     return Image.alpha_composite(ground, layered).convert("RGB")
 

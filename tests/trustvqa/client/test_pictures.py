@@ -17,6 +17,7 @@ from prompt4trust.errors import PictureError
 from prompt4trust.pictures import FORMATS, PictureLimits, decode_picture
 from prompt4trust.pictures.dicom import DicomChoice, DicomSource
 from tests.prompt4trust.pictures.dicom.objects import bundled_file, ct, written
+from tests.prompt4trust.pictures.files import tiff
 from trustvqa.client import UnusablePictureError
 from trustvqa.client.pictures import picture_file
 
@@ -121,7 +122,19 @@ def test_images_of_every_mode_are_taken(mode: str) -> None:
 
 def test_transparent_pixels_are_black() -> None:
     clear = Image.new("RGBA", (3, 2), (250, 10, 10, 0))
-    assert not pixels(picture_file(clear)).any()
+    clear.putpixel((2, 1), (250, 10, 10, 255))
+    seen = pixels(picture_file(clear))
+    assert seen[1, 2].tolist() == [250, 10, 10]
+    assert seen.sum() == 270
+
+
+def test_an_image_that_was_misread_or_shows_nothing_is_refused() -> None:
+    signed = (np.arange(256).reshape(16, 16) - 128).astype(np.int8)
+    with Image.open(BytesIO(tiff(signed, 1, (339, 3, 1, 2)))) as opened, pytest.raises(UnusablePictureError) as error:
+        picture_file(opened)
+    assert "signed grey of 8 bits" in str(error.value)
+    with pytest.raises(UnusablePictureError, match="transparent throughout"):
+        picture_file(Image.new("RGBA", (20, 20), (255, 255, 255, 0)))
 
 
 def test_a_dicom_file_goes_as_it_is(tmp_path: Path) -> None:
