@@ -98,9 +98,9 @@ class VqaQuestion:
 
 
 def _as_text(value: Any) -> str | list[str]:
-    if isinstance(value, str) or (isinstance(value, list) and value):
+    if isinstance(value, str) or (isinstance(value, list) and len(value) > 1):
         return value
-    # A field repeated no times would not be there.
+    # A field repeated no times would not be there, and one that is there once is no list to the gateway.
     return json.dumps(value) if isinstance(value, dict | list) else str(value)
 
 

@@ -241,6 +241,12 @@ def test_a_gateway_that_is_away_is_named_once_the_patience_is_over() -> None:
     assert "secret" not in str(raised.value)
 
 
+@pytest.mark.parametrize(("options", "sent"), [([], "[]"), (["a"], '["a"]'), (["a", "b"], ["a", "b"])])
+def test_one_option_is_sent_as_a_list_of_one(options: list[str], sent: object) -> None:
+    """A field that a form has once is no list: the gateway would speak of forms and not of the number of options."""
+    assert VqaQuestion(PICTURE, "Which?", options).form()["options"] == sent
+
+
 def test_a_program_s_output_is_its_own(
     client: Client, gateway: FakeGateway, capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
 ) -> None:
