@@ -154,8 +154,10 @@ def _confidences(text: str, claims: Sequence[Claim], options: Mapping[str, str],
 
 # --- Which pair -------------------------------------------------------------------------------------------------------
 
-_TURN = expression(rf"{words_at(Place.BETWEEN)}|\bno,|更正|不对|其实", re.IGNORECASE)
-_RETRACTED = expression(rf"{words_at(Place.BEHIND)}|\bwait[,.:!]|更正|不对|等等", re.IGNORECASE)
+_TURN = expression(
+    rf"{words_at(Place.BETWEEN)}|\b(?:real|true|actual|honest)(?= ?\Z)|\bno,|更正|不对|其实", re.IGNORECASE
+)
+_RETRACTED = expression(rf"{words_at(Place.BEHIND)}|\bwait(?:[,.:!]|,? no\b)|更正|不对|等等", re.IGNORECASE)
 _DENIED_AT_ONCE = expression(rf"{words_at(Place.AT_ONCE)}|[.!?]\s(?:no|wait|correction)\b[,.:;!]", re.IGNORECASE)
 _SENTENCE_END = expression(r"[.!?](?=\s)|\n")
 _NEAR = 160

@@ -15,6 +15,7 @@ from prompt4trust.verdict.words.expressions import expression
 
 _SENTENCE = expression(r"(?:[^.!?;\n]|\.(?=\S))++")
 _MOST_SENTENCES = 400
+_LONG = 5
 _SHORT = 3  # letters of an option's text that may be a word of any sentence: "no", "yes"
 _LETTER = expression(r"(?<![\w'’/-])[A-Z](?![\w'’/-])")
 _TURNS = expression(rf"{words_at(Place.TURNS)}|^no\s?[,–—-]", re.IGNORECASE)
@@ -34,7 +35,16 @@ _AGAINST = expression(
 
 # Whatever the sentence denies besides: "looking again, I see consolidation, not effusion".
 _LOOKS_AGAIN = expression(
-    r"\b(?:look(?:ing)? again|on (?:a |the )?(?:second|closer) (?:look|reading|glance))\b", re.IGNORECASE
+    r"\b(?:look(?:ing)? again|on (?:a |the )?(?:second|closer) (?:look|reading|glance|view|inspection))\b",
+    re.IGNORECASE,
+)
+# Another option that is no less likely leaves none; and one that another person is told to have said may be taken on.
+_EQUALLY = expression(
+    r"(?<!not )\b(?:equally (?:likely|well|good|plausible|possible|probable)|just as (?:well|likely|plausible"
+    r"|good|probable|possible)"
+    r"|(?:may|might|could) (?:as )?well be|I agree|(?:says?|said|claims?|thinks?|believes?) (?:that )?it(?: is"
+    r"|['’]s))\b",
+    re.IGNORECASE,
 )
 # A later choice, however unsure: "I now think it is C, but I have no idea how confident to be".
 _NOW_THINKS = expression(
@@ -111,6 +121,16 @@ def _others_named(flat: str, answer: str, options: Mapping[str, str]) -> set[str
     }
 
 
+def _others_by_a_word(flat: str, answer: str, options: Mapping[str, str]) -> set[str]:
+    """Find the other options of whose text a text in lower case holds a long word that the answer's lacks."""
+    own = options.get(answer, "").lower()
+    return {
+        letter
+        for letter, said in options.items()
+        if any(len(word) > _LONG and word not in own and word in flat for word in said.lower().split())
+    }
+
+
 def _names_itself(flat: str, answer: str, options: Mapping[str, str]) -> bool:
     """Whether a text in lower case holds the answer's own text."""
     own = options.get(answer, "").lower()
@@ -153,7 +173,9 @@ def _turns(sentence: str, answer: str, options: Mapping[str, str]) -> bool:
     flat = sentence.lower()
     others = {letter for letter in letters if letter in options and letter != answer}
     named = _others_named(flat, answer, options)
-    if (others | named) and _LOOKS_AGAIN.search(sentence):
+    if (others | named) and _EQUALLY.search(sentence):
+        return True
+    if (others | named | _others_by_a_word(flat, answer, options)) and _LOOKS_AGAIN.search(sentence):
         return True
     if (others | named) and _now_thinks(sentence, others, [options[letter] for letter in named]):
         return True

@@ -43,7 +43,8 @@ _TURN = expression(
     r"|aliás|correção|desculp\w+|não[,.]|na verdade|melhor dizendo|ou melhor|me enganei|enganei|retific\w+|correctie"
     r"|nee|wacht|eigenlijk|toch|ik vergis\w*|bij nader inzien|нет|исправ\w+|точнее|вернее|извин\w*|прост\w+|поправка"
     r"|на самом деле|я ошиб\w+|подожд\w+|скорее|düzeltme|hayır|aslında|korekta|poprawka|nie[,.]|przepraszam|właściwie"
-    r"|raczej|sửa lại|đính chính|xin lỗi|thực ra|không[,.]|koreksi|maaf|bukan|sebenarnya|tidak[,.]|rättelse|nej|förlåt"
+    r"|raczej|sửa lại|đính chính|xin lỗi|thực ra|không[,.]|koreksi|maaf|bukan|sebenarnya|tidak[,.]|rättelse|nej"
+    r"|förlåt"
     r"|oprava|omlouvám|vlastně|ne[,.]|promiňte|spíše"
     r"|egentlige?n?|snarare|snarere|nei|rettelse|unn?skyld|undskyld|beklager|faktisk|vent|ei[,.]|korjaus|anteeksi"
     r"|itse asiassa|pikemminkin|nu[,.]|corecție|corectez|scuze|de fapt|mai degrabă"
@@ -55,12 +56,14 @@ _TURN = expression(
 # In the answer's own sentence: a condition, a "but", a denial, or that it is a draft.
 _IN_ITS_SENTENCE = expression(
     r"(?<![^\W_])(?:(?<!\. )(?:si|se)|falls|wenn|sofern|sonst|indien|als|mits|если|eğer|ise|jeśli|jeżeli|gdyby|nếu"
-    r"|jika|kalau|bila|om|यदि|अगर|إذا|لو|pero|aunque|sino|salvo|excepto|mais|sauf|aber|außer|ma|mas|porém|maar|tenzij|но"
+    r"|jika|kalau|bila|om|यदि|अगर|إذا|لو|pero|aunque|sino|salvo|excepto|mais|sauf|aber|außer|ma|mas|porém|maar"
+    r"|tenzij|но"
     r"|кроме|хотя|ama|fakat|ale"
     r"|hvis|dersom|jos|mutta|paitsi|dacă|dar|însă"
     r"|pokud|jestli(?:že)?|kdyby|nebo|nhưng|tapi|namun|men|descartad\w|exclue?s?|écartée?|ausgeschlossen|esclus\w"
     r"|исключ\w+)(?![^\W_])"
-    r"|(?<![^\W_])(?:provisoire|provisional|vorläufig|borrador|entwurf|brouillon|bozza|rascunho|provvisori[ao]|voorlopig"
+    r"|(?<![^\W_])(?:provisoire|provisional|vorläufig|borrador|entwurf|brouillon|bozza|rascunho|provvisori[ao]"
+    r"|voorlopig"
     r"|предварительн\w+|черновик)(?![^\W_])|暂定|初步|草稿|仮の|임시"
     r"|如果|假如|若|除非|但|不过|排除|場合|なら|もし|ただし|しかし|경우|만약|라면|하지만|그러나",
     _FLAGS,
@@ -68,10 +71,12 @@ _IN_ITS_SENTENCE = expression(
 # Anywhere behind the answer: that it is wrong, or is to be forgotten.
 _WRONG = expression(
     r"(?<![^\W_])(?:falsch\w*|inkorrekt\w*|incorre[ct]\w*|fals[oae]|faux|fausses?|err[óo]ne\w*|equivocad\w|erroné\w*"
-    r"|sbagliat\w|scorrett\w|errad\w|onjuist|fout|неверн\w*|неправильн\w*|ошибочн\w*|yanlış|błędn\w*|salah|felaktig\w*"
+    r"|sbagliat\w|scorrett\w|errad\w|onjuist|fout|неверн\w*|неправильн\w*|ошибочн\w*|yanlış|błędn\w*|salah"
+    r"|felaktig\w*"
     r"|feil\w*|forkert\w*|väär\w*|virheell\w*|greșit\w*|incorect\w*"
     r"|špatn\w*|chybn\w*|nesprávn\w*|mýlím"
-    r"|गलत|خاط\w*|خطأ|mentira|está mal|olvid\w+|ignor\w+|oubli(?:ez|e|er)|vergiss\w*|vergessen|dimentic\w+|esque[cç]\w+"
+    r"|गलत|خاط\w*|خطأ|mentira|está mal|olvid\w+|ignor\w+|oubli(?:ez|e|er)|vergiss\w*|vergessen|dimentic\w+"
+    r"|esque[cç]\w+"
     r"|vergeet|забуд\w+)(?![^\W_])|错|不正确|收回|撤回|誤り|不正解|撤回|오답|틀렸|틀린|취소",
     _FLAGS,
 )

@@ -14,7 +14,8 @@ _IN_SOMETHING_ELSE = expression(
     r"\b(?:quality|image|picture|technical|technique|segmentation|detection|localization|localisation|positioning|OCR"
     r"|annotation|measurement|registration|acquisition|laterality|second|alternative|runner-up"
     # One that is wished, asked for, another's or of many.
-    r"|desired|wanted|intended|needed|necessary|required|hoped-for|ideal|target|reach|attain|need|goal|threshold|cut-?off|baseline|minim\w+"
+    r"|desired|wanted|intended|needed|necessary|required|hoped-for|ideal|target|reach|attain|need|goal"
+    r"|threshold|cut-?off|baseline|minim\w+"
     r"|maxim\w+|expected|human|mean|median|average|typical|usual|default|historical)(?:['’]s)?:? $",
     re.IGNORECASE,
 )

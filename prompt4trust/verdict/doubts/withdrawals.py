@@ -34,12 +34,13 @@ _REASON = (
 _UNDO = (
     r"(?:withdraw|retract|rescind|revoke|recant|disavow|discard|drop|scrap|cancel|abandon|undo|void|annul"
     r"|disregard|ignore"
-    r"|forget|erase|delete|strike|scratch|reject|take|correct|revise|reconsider|rethink|redo)"
+    r"|forget|erase|delete|strike|scratch|reject|take|correct|revise|reconsider|rethink|redo)(?:ing)?"
 )
 _UNDONE = (
     r"(?:withdrawn|retracted|rescinded|revoked|recanted|disregarded|ignored|discarded|dropped|scrapped"
     r"|cancell?ed|void(?:ed)?"
-    r"|null|annulled|forgotten|deleted|erased|invalid(?:ated)?|worthless|not (?:valid|an? answer|given)|no answer)"
+    r"|null|annulled|forgotten|deleted|erased|invalid(?:ated)?|worthless|meaningless|useless|nonsense"
+    r"|unreliable|unusable|not (?:valid|reliable|usable|an? answer|given)|no answer)"
 )
 _SELF = r"(?:I|we|me|us)(?:['’](?:m|ve|d|ll|re))?"
 _BEGINS = (
@@ -83,7 +84,8 @@ _DECIDE = (
 _ABOUT = r"(?: (?:for|on|to|about|of|between|by|behind|from|with))?(?: sure)?"
 _OBJECT = (
     rf"(?:{_ENDS}|{_REASON}| (?:which|between|among)\b(?! (?:lobe|side|segment|rib|vessel|phase|sequence))"
-    rf"|{_ABOUT} (?:(?:the|this|that|your|such an?|any|one|either|these) )*(?:{_QUESTIONED}|one|either|them"
+    rf"|{_ABOUT} (?:(?:the|this|that|your|such an?|any|one|either|these) )*(?:{_QUESTIONED}|options?|answers?"
+    rf"|one|either|them"
     rf"|any of \w+|an? (?:option|answer|letter))(?:{_ENDS}|{_REASON})"
     rf"|{_ABOUT} {_THAT}(?:{_ENDS}|{_REASON}))"
 )
@@ -136,13 +138,23 @@ _LEFT = expression(
     rf"|that|the \w+) (?:open|undecided|blank|unanswered)"
     rf"|(?:suspend|reserve|withhold) (?:my |our )?(?:judge?ment|answer|verdict)|(?:refuse|decline|pass"
     rf"|give up)(?: on (?:this|it)(?: one)?)?{_ENDS}"
-    r"|(?:give|have|offer|giving)(?: you)? no (?:\w+ )?(?:answer|verdict|choice|decision))\b"
+    r"|(?:leave|leaving) (?:it|this|that|the (?:\w+ )?\w+) to (?:you|others?|a|an|the|your|somebody|someone)"
+    r"|(?:changed|changing|change|(?:have|had) changed) (?:my|our) (?:mind|answer|view|opinion)"
+    r"|(?:give|have|offer|giving)(?: you)? no (?:\w+ )?(?:answer|verdict|choice|decision)"
+    rf"|(?:have|had|['’]ve) (?:really |absolutely |honestly )?no (?:idea|clue)(?:{_ENDS}| (?:which|what (?:it"
+    rf"|this|the answer)|if|about (?:this|it))\b))(?!\w)"
+    rf"|{_BEGINS}(?:do not|don['’]t|never) (?:use|trust|rely (?:up)?on|count on|believe|take|accept) {_THAT}{_ENDS}"
     rf"|{_BEGINS}(?:no (?:final )?(?:answer|verdict|choice|decision)(?: \w+){{0,3}}|undecided|undecidable"
     rf"|(?:(?:the|my|final) )*(?:answer|question|verdict|decision|choice)"
     rf" (?:(?:stays?|remains?|is|must|has|to|stay|remain|thus|now|still) ?){{1,4}} (?:open|undecided|unclear"
     rf"|unanswered|unknown|undetermined|unresolved)){_ENDS}",
     re.IGNORECASE | re.MULTILINE,
 )
+# A sentence of its own behind a number; behind a letter it may be the option's text.
+_NO = expression(
+    r"\W*(?:(?:well|hm+|ah|oh|but|and),? )?(?:nope|nah|no|false|wrong|incorrect|untrue|not really)\W*", re.IGNORECASE
+)
+_DIGIT = expression(r"\d")
 _FOREIGN = expression(
     r"(?<!\w)(?:(?:ziehe|nehme) (?:ich )?(?:das|dies\w*|meine|es)\b[^.\n]{0,40}\bzurück"
     r"|kann (?:ich )?(?:das|dies|es|die Frage|mich|hier)\b[^.\n]{0,40}\bnicht (?:\w+ )?(?:entscheiden"
@@ -181,6 +193,8 @@ def is_withdrawn(text: str, since: int) -> bool:
         if count == _MOST_SENTENCES:
             break
         if _withdraws(found[0].strip()):
+            return True
+        if _NO.fullmatch(found[0]) and _DIGIT.search(text, since, found.start()) and text[found.start() - 1] != "?":
             return True
     return False
 

@@ -106,8 +106,9 @@ DENIALS: Final[tuple[Row, ...]] = (
     ("no", Place.COMPARED | Place.BEFORE_TEXT | Place.YES_ALONE),
     ("nobody", Place.AHEAD),
     (
-        "no (?:image|picture|photo|scan) (?:was|is|has been) (?:attached|provided|given|uploaded"
-        r"|received|visible|included)(?! of\b)",
+        "no (?:image|picture|photo|scan) (?:(?:was|is|has been) (?:attached|provided|given|uploaded"
+        r"|received|visible|included)(?! of\b)|here|attached|to look at|in (?:this|the|our|your) (?:chat|message|prompt"
+        "|conversation))",
         Place.BEHIND,
     ),
     ("none", Place.CELL | Place.UP_TO_CONFIDENCE | Place.SURE_THAT),

@@ -113,6 +113,11 @@ TURNS: Final[tuple[Row, ...]] = (
         r"|\s*\n| (?:for|to) | of [^.\n]{0,30}\b(?:form|format|output|answer|reply|response)\b)",
         Place.BEHIND,
     ),
+    (
+        "(?:this|that) is (?:what|how) (?:an?|the|my|such an?|your) (?:\\w+ )?(?:reply|answer|response|output)"
+        " (?:would|could|might|should|may)",
+        Place.BEHIND,
+    ),
     ("this was (?:only |just )?a test", Place.BEHIND),
     (r"updat\w+", Place.BETWEEN | Place.TURNS),
     ("wait", Place.BETWEEN | Place.TURNS | Place.YES_OR_NO),
