@@ -171,7 +171,7 @@ def _plain(text: str, options: Mapping[str, str], sources: list[str]) -> str | I
         return Invalid("ambiguous")
     plain = without_echoes(without_markup(named, blanks=bool(options)), sources)
     if options:  # an open question's answer is kept as it was written
-        plain = in_full(in_digits(with_short_lines(plain, options)), options.values())
+        plain = in_full(with_short_lines(in_digits(plain), options), options.values())
     plain = without_tables(plain, options)
     in_one_language = in_english(plain)
     said = without_quotations(in_one_language)

@@ -65,9 +65,10 @@ _LINK = r"(?:it|this|that|we|is|was|must|be|it['’]s|the|most|best|final|my|cor
 _FLAGS = re.IGNORECASE | re.MULTILINE
 # As it is said, at the beginning of a sentence: "Going with B here", "Has to be B".
 _CASUALLY = (
-    rf"(?:{_I} |(?:it|this|that)(?:['’]s|['’]ll)? )?(?:be |just )?(?:going with|gonna (?:go with|say)|tak(?:e|ing)"
+    rf"(?:{_I} (?:(?:have|had|got) to )?|(?:it|this|that)(?:['’]s|['’]ll)? )?(?:be |just )?(?:going with"
+    rf"|gonna (?:go with|say)|tak(?:e|ing)"
     r"|call(?:ing)? (?:it|this|that)|bet(?:ting)? on|say(?:ing)?|stick(?:ing)? with|lock(?:ing)? in"
-    r"|goes? (?:with|for)|(?:has|got|have) to be"
+    r"|goes?(?: with| for)?|(?:has|got|have) to be"
     r"|must be|gotta be|can only be|looks like|(?:most |very )?(?:likely|probably)|definitely|clearly|surely"
     r"|obviously"
     r"|my money(?:['’]s| is) on)"
@@ -77,6 +78,7 @@ _CHOICES = tuple(
     for pattern in (
         rf"(?:^|(?<=[.!] ))(?:(?:{_SO_THAT}|ok(?:ay)?|yeah|yep|yes|alright|well|and"
         rf"|hmm),? )?{_CASUALLY}:? (?:option )?{_LETTER}",
+        rf"^{_LETTER} it is(?=[.!,])",
         rf"(?<!\w){_CHOOSE},? ?(?:{_BETWEEN} ){{0,3}}:? ?{_LETTER}",
         rf"(?<!\w){_SO_THAT}[:,]? ?(?:{_LINK} ){{0,4}}(?:{_NOUN} )?(?:is )?:? ?{_LETTER}",
         rf"\b(?:this|that|it|which)(?: {_SO}| clearly| best)? (?:corresponds to|matches|fits|means|gives"

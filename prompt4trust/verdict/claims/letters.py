@@ -28,7 +28,8 @@ _WHOSE = (
     r"|(?<=\bselected[_-])|(?<=\bpredicted[_-]))"
 )
 CUE = (
-    rf"{_WHOSE}answer{_OF_WHAT}(?:[\s_\"'“”‘’«»]++(?:is|would be|should be|may be|might be|could(?: also)? be"
+    rf"{_WHOSE}answer{_OF_WHAT}(?:[\s_\"'“”‘’«»]++(?:is|has to be|must be|would be|should be|may be|might be"
+    rf"|could(?: also)? be"
     rf"|can be)(?=[\s_\"'“”‘’«»:=(\[{{])"
     rf"|[\s_\"'“”‘’«»]*+(?:->|=>|→|[:=–—]|- ))[\s_\"'“”‘’«»:=(\[{{]*+(?:{_SURE}{_GAP}*+)?+"
 )

@@ -13,25 +13,29 @@ from prompt4trust.verdict.claims.lone_letters import own_text
 from prompt4trust.verdict.last.manners import is_doubted, is_open
 from prompt4trust.verdict.words.expressions import expression
 
-_NUMBER = r"(?P<number>(?:100|\d{2})(?:\.\d{1,2})?|0?\.\d{1,4}|1\.0{1,3})(?P<unit> ?%| ?/ ?100)?"
+_NUMBER = r"(?P<number>(?:100|\d{2})(?:\.\d{1,2})?|0?\.\d{1,4}|1\.0{1,3})(?P<unit> ?(?:%|per ?cent\b)| ?/ ?100)?"
 _LABEL = (
-    r"(?:(?:so|thus|therefore|hence|in short)[:,]? )?(?:(?:my|the|final|predicted|chosen|selected|best|overall) ){0,3}"
+    r"(?:(?:so|thus|therefore|hence|in short)[:,]? )?(?:(?:my|the|final|predicted|chosen|selected|best"
+    r"|overall) ){0,3}"
 )
 _NAMED = r"(?:answer|prediction|choice|pick|verdict|decision|selection|option|conclusion)"
 _LETTER = r"(?P<letter>[A-Za-z])"
 _BETWEEN = (
-    r"(?:[)\].]{0,2}(?: ?[,;:|/–—]{1,2} ?| [=-]{1,2} )"
+    r"(?:[)\].]{0,2}(?: ?[,;:|/–—@~]{1,2} ?| [=-]{1,2} | ?[{(](?:p ?= ?)?)"
     r"|[)\].]{1,2} | ?\()(?:(?:with )?(?:confidence|conf\.?|certainty)[:= ]{1,3})?"
 )
+_LEAD = expression(
+    rf"[\W_]{{0,4}}(?P<label>{_LABEL}{_NAMED}(?: is)?[:= –—-]{{1,3}})?[(\[]?{_LETTER}(?![^\W_])", re.IGNORECASE
+)
 _PAIR = expression(
-    rf"[\W_]{{0,4}}(?P<label>{_LABEL}{_NAMED}(?: is)?[:= –—-]{{1,3}})?[(\[]?{_LETTER}"
-    rf"{_BETWEEN}{_NUMBER}[\s.!)*_\"'\]]{{0,4}}",
+    rf"{_LEAD.pattern}"
+    rf"{_BETWEEN}{_NUMBER}[\s.!)*_\"'\]}}]{{0,4}}",
     re.IGNORECASE,
 )
 # Where it is all that is said, a blank is enough between the two.
 _WHOLE = expression(
     rf"(?:(?:answer|option|letter|choice) ?[,;/] ?(?:confidence|probability|certainty)[^\n]{{0,12}}\n)?"
-    rf"[\W_]{{0,4}}{_LETTER}(?:{_BETWEEN}|[)\].]{{0,2}}[ \n]){_NUMBER}[\s.!)*_\"'\]]{{0,4}}",
+    rf"[\W_]{{0,4}}{_LETTER}(?:{_BETWEEN}|[)\].]{{0,2}}[ \n]){_NUMBER}[\s.!)*_\"'\]}}]{{0,4}}",
     re.IGNORECASE,
 )
 # "B 12" is a vitamin, "T 10" a vertebra.
@@ -53,6 +57,7 @@ _LEFT_OUT = expression(
     re.IGNORECASE,
 )
 _MOST_LINES = 400
+_LONGEST = 100
 
 
 def with_short_lines(text: str, options: Mapping[str, str]) -> str:
@@ -75,7 +80,8 @@ def with_short_lines(text: str, options: Mapping[str, str]) -> str:
     if not 0 < len(lines) <= _MOST_LINES or (len(lines) > 1 and "|" in text):
         return text
     numbers = any(re.fullmatch(r"\W*[\d.,]+\W*", each) for each in options.values())
-    whole = None if numbers or len(text) > 80 or _A_NAME.fullmatch(text) else _WHOLE.fullmatch(text)
+    whole = None if numbers or len(text) > _LONGEST or _A_NAME.fullmatch(text) else _WHOLE.fullmatch(text)
+    lines = [_shortened(line, options, alone=len(lines) == 1) for line in lines]
     if whole:
         return _labelled(whole) if whole["letter"].upper() in options else text
     found = [] if numbers else [place for place, line in enumerate(lines) if _is_pair(line, options)]
@@ -85,9 +91,11 @@ def with_short_lines(text: str, options: Mapping[str, str]) -> str:
             place == 0 or (place == len(lines) - 1 and _may_follow(lines[place - 1]))
         )
         if pair["label"] or at_an_end:
-            return "\n".join([*lines[:place], _labelled(pair), *lines[place + 1 :]])
+            kept = [line for line in text.split("\n") if line.strip()]
+            return "\n".join([*kept[:place], _labelled(pair), *kept[place + 1 :]])
     if found:
         return text
+    lines = [line for line in text.split("\n") if line.strip()]
     named = [place for place in range(len(lines) - 1) if _is_option(lines[place], options, lines[place + 1])]
     if len(named) != 1 or (named[0] and not _may_follow(lines[named[0] - 1], options)):
         return text
@@ -102,8 +110,23 @@ def _labelled(pair: re.Match[str]) -> str:
     return f"Answer: {pair['letter'].upper()}\nConfidence: {pair['number']}{'%' if pair['unit'] else ''}"
 
 
+def _shortened(line: str, options: Mapping[str, str], *, alone: bool) -> str:
+    """Leave an option's own text behind its letter out of a short line; put its letter for it in a whole reply."""
+    lead = _LEAD.match(line) if len(line) < _LONGEST else None
+    own = own_text(line, lead.start("letter"), options) if lead else 0
+    if lead and own:
+        return line[: lead.end()] + line[lead.start("letter") + own :]
+    flat = line.casefold()
+    said = [letter for letter, text in options.items() if len(text) > 3 and flat.startswith(text.casefold())]
+    if not alone or len(said) != 1 or len(line) >= _LONGEST:
+        return line
+    own_words = options[said[0]].casefold()
+    nested = any(own_words in each.casefold() for letter, each in options.items() if letter != said[0])
+    return line if nested else said[0] + line[len(own_words) :]
+
+
 def _is_pair(line: str, options: Mapping[str, str]) -> bool:
-    pair = _PAIR.fullmatch(line) if len(line) < 80 else None
+    pair = _PAIR.fullmatch(line) if len(line) < _LONGEST else None
     return pair is not None and pair["letter"].upper() in options and not _A_NAME.fullmatch(line)
 
 

@@ -14,7 +14,7 @@ from prompt4trust.verdict.words.expressions import expression
 
 _ARROW = r"(?: ?(?:->|=>|→) ?| ?[:=] ?)"
 _PAIR = expression(
-    r"(?:^|(?<=[.;] ))ans(?:wer)?\.? (?P<letter>(?-i:[A-Za-z]))[,;.] ?conf(?:idence)?\.? "
+    r"(?:^|(?<=[.;] ))ans(?:wer)?\.? (?P<letter>(?-i:[A-Za-z]))[,;. ] ?conf(?:idence)?\.? "
     r"(?P<number>\d{1,3}(?:\.\d{1,2})? ?%?)(?=\.?(?:\n|\Z))",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -28,7 +28,8 @@ _LABELS = (
     (expression(rf"{_OPENS}conf\.?(?={_ARROW}[\d.~])", re.IGNORECASE | re.MULTILINE), "Confidence"),
 )
 MISSPELT_CONFIDENCE = (
-    r"(?:confiden[sz]e|confid[ai]nce|confidens|confidece|conifdence|confidencce|confiednce|confience|confindence|confidnce"
+    r"(?:confiden[sz]e|confid[ai]nce|confidens|confidece|conifdence|confidencce|confiednce|confience"
+    r"|confindence|confidnce"
     r"|cofidence|confedence)"
 )
 """Pattern of the commonest misspellings of "confidence"."""
@@ -39,7 +40,8 @@ _MISSPELT = (
 )
 # A call that some models write for a reply: final_answer(option="F", confidence=0.9).
 _CALL = expression(
-    r"^(?:print ?\()?(?:(?:final|submit|give|provide|return|report|select|choose)_)?(?:answer|option|respond|submit)\("
+    r"^(?:print ?\()?(?:(?:final|submit|give|provide|return|report|select|choose)_)?(?:answer|option|respond"
+    r"|submit)\("
     r" ?(?:(?:answer|option|choice|letter) ?[=:] ?)?[\"'“]?(?P<letter>[A-Za-z])[\"'”]? ?,"
     r" ?confidence(?:_score|_level)? ?[=:] ?(?P<number>\d{1,3}(?:\.\d{1,4})? ?%?|\.\d{1,4}) ?\)?\)$",
     re.IGNORECASE | re.MULTILINE,
@@ -94,6 +96,8 @@ _SURENESS = expression(
     rf"{_ENDS}",
     _FLAGS,
 )
+# A small letter in brackets behind the word: "option (b)".
+_SMALL = expression(r"\b(?:option|choice|answer)(?: is)? \([a-z]\)(?!\w)", re.IGNORECASE)
 _AFTER_ALL = expression(
     rf"{_STARTS}(?:(?:considering|weighing) (?:everything|all (?:of )?this|all the (?:findings|evidence))"
     rf"|all (?:things )?considered|everything considered|taking everything together), (?P<letter>(?-i:[A-Z]))[.:]"
@@ -134,6 +138,7 @@ def in_full(text: str, texts: Collection[str] = ()) -> str:
                 continue
             plain = f"The answer is {said['letter'] or said.get('other')} with confidence {found['share']}"
             text = text[: found.start()] + plain + text[found.end() :]
+    text = _SMALL.sub(lambda found: found[0][:-2] + found[0][-2:].upper(), text)
     text = with_spoken_confidences(_SURENESS.sub(_said_of_sureness, text))
     return _AFTER_ALL.sub(r"The answer is \g<letter>.", text)
 

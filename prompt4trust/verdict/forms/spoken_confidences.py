@@ -31,7 +31,7 @@ _FORMS = tuple(
         rf"(?:{_SENTENCE}|(?<=, )(?=and|if you|were you|should you)){_ASKED}(?:and )?how {_SURE}"
         rf"(?: I am| am I| are you)?(?: (?:of|about|in) {_THIS})?"
         rf"(?:, from (?:0|zero) to (?:100|a hundred))?\s?[?:,]\s?{_SAY}{_NUMBER}"
-        rf"(?:{_PER_CENT}|(?P<top> ?(?:/|out of) ?(?:5|10)\b)|(?<=\n\d\d)){_ENDS}",
+        rf"(?:{_PER_CENT}|(?P<top> ?(?:/|out of) ?(?:5|10)\b)|(?<=\b\d\d)){_ENDS}",
         rf"(?:{_STARTS}|(?<=, and )|(?<=and ))I(?:['’]d| would) bet {_NUMBER}{_PER_CENT} on (?:it|that|this){_ENDS}",
         rf"{_STARTS}(?:(?:my|the|self-assessed|estimated|overall) ){{0,2}}(?:probability|likelihood|chance) "
         r"(?:that (?:this|my|the) (?:answer|choice) is|of (?:this|my|the) (?:answer|choice) being)"

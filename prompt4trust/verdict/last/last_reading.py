@@ -35,7 +35,8 @@ _IN_SOMETHING_ELSE = expression(
 )
 # Behind a choice stands its end, a reason or the confidence; any other word may take it back: "B as the next one".
 _CHOICE_ENDS = expression(
-    r"[)\]\"'”]{0,2}(?: ?\([^()\n]{1,60}\))?(?: here)?(?:\s*(?:[.!;\n，]|$)|, (?:the|its?|this|these|there)\b"
+    r"[)\]\"'”]{0,2}(?: ?\([^()\n]{1,60}\))?(?: here| it is(?=[.!,]))?(?:\s*(?:[.!;\n，]|$)|, (?:the|its?|this"
+    r"|these|there)\b"
     r"|[ ,]{0,2}(?:\(|[–—-] "
     r"|(?:because|since|given"
     r"|due to|based on|with|and I|and my|at|parce|car|weil|denn|porque|poiché|perché|bo|потому|avec|con|com"

@@ -94,6 +94,8 @@ _UNFINISHED = expression(
 _COURTESY = expression(
     r"^(?:dear|hi|hello|thank you|thanks|kind regards|best regards|regards|best wishes"
     r"|sincerely)\b[^\n.!?]{0,60}(?:[.!]|$)"
+    r"|(?:^|(?<=[.!] ))(?:while|although|though) I(?: can ?not|(?: am|['’]m) (?:not able|unable) to| can['’]t)"
+    r" (?:replace|provide|give|offer|make|diagnose)\b[^,.;!?\n]{0,80}, (?=\w)"
     r"|(?:^|(?<=[.!] ))(?=[^.!?\n]{0,200}(?:\bsubstitute\b|\bmedical advice\b|\bdisclaimer\b|\breviewed by\b"
     r"|\bconsult (?:a|your|with)\b))(?:please|note|this|it|disclaimer|always|i am|i['’]m"
     r"|my)\b[^.!?\n]{0,200}(?:[.!]|$)",
