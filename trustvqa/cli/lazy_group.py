@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import pkgutil
 import re
 from collections.abc import Iterator, Mapping
@@ -15,6 +16,8 @@ from trustvqa.cli.errors import fail
 
 _REQUIREMENT = re.compile(r"(?P<name>[\w.-]+).*extra == ['\"](?P<extra>[\w-]+)['\"]")
 DISTRIBUTION = "trustvqa"
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+_OF_PLACES = _FULL | {errno.EROFS, errno.EACCES, errno.EPERM}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,17 @@ class LazyGroup(TyperGroup):
     """Lists its commands by their summaries, and imports the one that is called."""
 
     lazy: Mapping[str, LazyCommand]
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; end it with a message where the system lets it write or read no more."""
+        try:
+            return super().invoke(ctx)
+        except OSError as error:
+            if error.errno not in _OF_PLACES:
+                raise
+            where = f"{error.filename}: " if error.filename else ""
+            remedy = ": make room where it writes, and start it again" if error.errno in _FULL else ""
+            fail(f"{where}{error.strerror}{remedy}", 2)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
         """Find the command that the arguments name."""

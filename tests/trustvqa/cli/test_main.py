@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import subprocess
 import sys
@@ -65,6 +66,27 @@ def test_a_group_lists_its_commands_by_whole_first_paragraphs() -> None:
     assert "resume Put a run that failed or was cancelled into the queue again; it goes on from its last" in " ".join(
         done.stdout.split()
     )
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device: make room where it writes"),
+        (PermissionError(errno.EACCES, "Permission denied", "there/x.csv"), "there/x.csv: Permission denied"),
+    ],
+)
+def test_a_disk_that_takes_no_more_ends_a_command_with_a_message(
+    monkeypatch: pytest.MonkeyPatch, error: OSError, said: str
+) -> None:
+    def refuse() -> None:
+        raise error
+
+    monkeypatch.setattr("os.getcwd", refuse)
+    program = lazy_app({"see": LazyCommand("os:getcwd", "See it."), "do": LazyCommand("os:abort", "Do it.")})
+    done = CliRunner().invoke(program, ["see"])
+    assert done.exit_code == 2
+    assert done.stderr.startswith("error ")
+    assert said in " ".join(done.stderr.split())
 
 
 def test_a_misspelt_command_is_refused_with_the_one_that_was_meant() -> None:

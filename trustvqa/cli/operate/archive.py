@@ -121,6 +121,11 @@ class ArchiveWriter:
         self._tar.close()
         return manifest
 
+    def give_up(self) -> None:
+        """Leave the archive as it is; whoever reads it finds that it was cut off."""
+        # Else its end would be written once nothing refers to it, and its stream is closed by then.
+        vars(self._tar.fileobj)["closed"] = True
+
     def _add(self, info: tarfile.TarInfo, stream: Readable) -> None:
         info.uid = info.gid = 0
         info.uname = info.gname = ""

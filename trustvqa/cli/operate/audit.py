@@ -27,7 +27,7 @@ from services.gateway.records.connection.prepared_database import chain_key
 from services.gateway.records.errors import HashSecretError
 from services.gateway.records.migrations.upgrading import NewerDatabaseError, OlderDatabaseError
 from trustvqa.cli.errors import CommandError, fail
-from trustvqa.cli.operate.audit_storage import AuditSettings, database_of
+from trustvqa.cli.operate.audit_storage import AuditSettings, audit_settings, database_of
 from trustvqa.cli.output import AsJson, print_result
 
 T = TypeVar("T")
@@ -79,7 +79,7 @@ def verify(
     as_json: AsJson = False,
 ) -> None:
     """Find whatever was edited, removed, inserted or moved, and name the place; status 1 where something was."""
-    settings = AuditSettings()
+    settings = audit_settings()
     if file is not None:
         report = _verify_file(file, settings, records, secret_file)
     else:
@@ -97,7 +97,7 @@ def verify(
 @app.command("head")
 def show_head(records: Records = None, secret_file: SecretFiles = None) -> None:
     """Print the head of the log, NUMBER:SEAL: noted elsewhere, it shows later that nothing behind it was cut off."""
-    found = _on_database(AuditSettings(), records, secret_file, lambda connection, _: read_head(connection))
+    found = _on_database(audit_settings(), records, secret_file, lambda connection, _: read_head(connection))
     typer.echo(found.anchor)
 
 
@@ -123,7 +123,7 @@ def export(
                 sys.stdout.write(json.dumps(audit_event(entry, stretch.log)) + "\n")
         sys.stdout.flush()
 
-    _on_database(AuditSettings(), records, secret_file, write)
+    _on_database(audit_settings(), records, secret_file, write)
 
 
 def _on_database(

@@ -8,9 +8,11 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from services.common.settings import EMPTY_IS_UNSET, ServiceSettings
+from services.common.startup import SettingsFaultError, settings_of
 from services.gateway.database_url import database_url
 from services.gateway.records.connection.database import Database
-from trustvqa.cli.errors import CommandError
+from services.gateway.settings import GatewaySettings
+from trustvqa.cli.errors import CommandError, fail
 
 _PATIENCE_S = 30.0
 
@@ -23,6 +25,14 @@ class AuditSettings(ServiceSettings, service="gateway"):
     records_url: SecretStr = Field(default=SecretStr("sqlite:///var/records.db"))
     record_hash_secret: Annotated[SecretStr | None, EMPTY_IS_UNSET] = None
     audit_secret: Annotated[SecretStr | None, EMPTY_IS_UNSET] = None
+
+
+def audit_settings() -> AuditSettings:
+    """Read them, or end the command: by a misspelt one other records would be looked at than were meant."""
+    try:
+        return settings_of(AuditSettings, whole=GatewaySettings)
+    except SettingsFaultError as error:
+        fail(str(error), 2)
 
 
 def database_of(settings: AuditSettings, records: str | None) -> Database:

@@ -19,6 +19,8 @@ from sqlalchemy.exc import ArgumentError
 from prompt4trust.files import written_atomically
 from services.common.http.health import software_version
 from services.common.settings import ServiceSettings
+from services.common.startup import SettingsFaultError, settings_of
+from services.gateway.settings import GatewaySettings
 from trustvqa.cli.errors import BackupError, CopyError, fail
 from trustvqa.cli.operate.archive import RECORDS, REGISTRY, ArchiveWriter, Manifest, RecordsState
 from trustvqa.cli.operate.backup_sources import copied_records, registry_files
@@ -88,21 +90,28 @@ def _back_up(storage: Storage, stream: IO[bytes]) -> Manifest:
     created = datetime.now(UTC)
     writer = ArchiveWriter(stream)
     state: RecordsState | None = None
-    # Records first: what they name was published before, and is in the registry when that is copied.
-    if storage.records is not None:
-        with copied_records(storage.records) as (copy, state):
-            writer.add(RECORDS, copy)
-    for path, content in registry_files(storage.registry):
-        name = f"{REGISTRY}{path.relative_to(storage.registry).as_posix()}"
-        if content is None:
-            writer.add(name, path)
-        else:
-            writer.add_bytes(name, content, path.stat().st_mode)
-    return writer.finish(software_version(), created, state)
+    try:
+        # Records first: what they name was published before, and is in the registry when that is copied.
+        if storage.records is not None:
+            with copied_records(storage.records) as (copy, state):
+                writer.add(RECORDS, copy)
+        for path, content in registry_files(storage.registry):
+            name = f"{REGISTRY}{path.relative_to(storage.registry).as_posix()}"
+            if content is None:
+                writer.add(name, path)
+            else:
+                writer.add_bytes(name, content, path.stat().st_mode)
+        return writer.finish(software_version(), created, state)
+    except BaseException:
+        writer.give_up()
+        raise
 
 
 def _storage(registry: Path | None, records: str | None, *, no_records: bool) -> Storage:
-    settings = StorageSettings()
+    try:
+        settings = settings_of(StorageSettings, whole=GatewaySettings)
+    except SettingsFaultError as error:
+        raise CopyError(str(error)) from error
     url = records if records is not None else settings.records_url.get_secret_value()
     return Storage(registry or settings.registry, None if no_records else _file_of(url))
 
