@@ -92,4 +92,5 @@ def _reason(path: Path, error: Exception) -> str:
     why = error.fault if isinstance(error, PictureError) else type(error).__name__
     if why == "burned-in-annotation":
         return f"{path.name} is not shown to this model: its pixels hold text, or may ({why})"
-    return f"{path.name} cannot be read ({why})"
+    told = f"{path.name} cannot be read ({why})"
+    return f"{told}: {error.detail}" if isinstance(error, PictureError) else told

@@ -21,7 +21,7 @@ from prompt4trust.pictures import prepare_picture
         ("L", 40, "L", 40),
         ("1", 255, "L", 255),
         ("RGB", (1, 2, 3), "RGB", (1, 2, 3)),
-        ("RGBA", (200, 100, 50, 0), "L", 0),
+        ("RGBA", (255, 255, 255, 51), "L", 51),
         ("LA", (200, 255), "L", 200),
         ("P", 0, "L", 0),
     ],
@@ -50,12 +50,15 @@ def test_a_bad_file_is_named(tmp_path: Path) -> None:
         (tmp_path / "bad.png").write_bytes(content)
         with pytest.raises(UnreadablePictureError, match=r"bad\.png cannot be read"):
             read_picture(tmp_path / "bad.png")
+    (tmp_path / "a.gif").write_bytes(b"GIF89a\x10\x00")
+    with pytest.raises(UnreadablePictureError, match=r"a\.gif cannot be read \(unsupported-image\): The file is a GIF"):
+        read_picture(tmp_path / "a.gif")
 
 
 @pytest.mark.parametrize(("kind", "mode"), [("TIFF", "I;16"), ("BMP", "RGB"), ("WEBP", "RGBA"), ("TIFF", "CMYK")])
 def test_other_picture_kinds_become_png(tmp_path: Path, kind: str, mode: str) -> None:
     path = tmp_path / "picture"
-    Image.new(mode, (30, 20)).save(path, format=kind)
+    Image.new(mode, (30, 20), "white" if mode == "RGBA" else 0).save(path, format=kind)
     head, _, body = data_url(path).partition(",")
     assert head == "data:image/png;base64"
     with Image.open(io.BytesIO(base64.b64decode(body))) as picture:

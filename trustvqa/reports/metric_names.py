@@ -91,7 +91,10 @@ def remarks(method: MethodReport) -> list[str]:
         return told
     said = []
     if method.failed:
-        said.append(f"{method.failed} question(s) without a prediction (a model could not be asked) are in no figure")
+        said.append(
+            f"{method.failed} question(s) without a prediction are in no figure: a model could not be asked, or a "
+            "picture could not be read (predictions.jsonl says of each)"
+        )
     if method.unlabelled:
         said.append(
             f"{method.unlabelled} question(s) without a known right option are in no figure: open ones, whose answers "

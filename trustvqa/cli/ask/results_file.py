@@ -43,6 +43,8 @@ class ResultsFile:
     def __init__(self, path: Path, asked: Mapping[str, Any], *, with_guesses: bool = False) -> None:
         self._with_guesses = with_guesses
         self.path = path
+        if str(path) == "-" or (path.exists() and not path.is_file()):
+            raise CommandError(f"{path}: results go into a file, with which the same command goes on: name one")
         try:
             self.key = _key(path.with_name(f"{path.name}.batch.json"), asked, has_results=path.exists())
             self._file = LineFile(path, _is_result, synced=True)

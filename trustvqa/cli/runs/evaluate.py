@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +24,7 @@ from trustvqa.cli.runs.shards import Shard
 from trustvqa.reports import metric_names, write_report
 
 _SHOWN_GROUP = "family"
+_SHOWN_FAILURES = 5
 _NO_ROUTE = (404, 405)
 
 
@@ -86,6 +88,7 @@ def evaluate(
     files = write_report(outcome.folder, report, outcome.predictions, outcome.dataset.questions, artifacts)
     target = Registry(registry or settings.registry)
     show(report, console, without_calibrators(target, outcome.manifest) if calibrator == "auto" else [])
+    show_failures(outcome, console)
     for path in files.values():
         console.print(str(path), highlight=False, soft_wrap=True)
     if as_json:
@@ -94,6 +97,14 @@ def evaluate(
     for name in dict.fromkeys(probe or []):
         failed |= probes.run_probe(name, outcome, request, settings, resamples, progress, console)
     raise typer.Exit(4 if failed else 0)
+
+
+def show_failures(outcome: prediction_run.PredictionOutcome, console: Console) -> None:
+    """Print why questions have no prediction, the most frequent reasons first."""
+    failures = [row.failure for row in outcome.predictions if row.failure is not None]
+    told = Counter(f"{each.service}: {each.detail}" for each in failures)
+    for why, count in told.most_common(_SHOWN_FAILURES):
+        console.print(f"  {count} × {escape(why)}", style="red", highlight=False, soft_wrap=True)
 
 
 def refuse_without_answers(outcome: prediction_run.PredictionOutcome) -> None:

@@ -204,3 +204,12 @@ def test_only_groups_that_are_named_are_sent(data: Path, gateway: FakeGateway) -
     assert "write NAME=VALUE" in run(data, gateway, *columns, "--group", "sex=", status=1)[1]
     # A result of other groups is one of another question.
     assert "has results of other questions" in run(data, gateway, *columns, status=1)[1]
+
+
+@pytest.mark.parametrize("out", ["-", "/dev/null", "."])
+def test_results_go_into_a_file(data: Path, gateway: FakeGateway, out: str) -> None:
+    arguments = ("batch", data, "-o", out, "--columns", "question=asked,options=left+right", "--gateway", gateway.url)
+    _, said = run_command(data.parent, *arguments, status=1)
+    assert "results go into a file" in " ".join(said.split())
+    assert gateway.requests == []
+    assert not (data.parent / "-").exists()

@@ -167,6 +167,7 @@ def test_transport_failures_are_counted_kept_out_and_asked_again(data: Path, tmp
     with serving(server) as models:
         out, _ = trustvqa(tmp_path, *arguments, *models, "--deadline", "3", "--concurrency", "8", status=4)
         assert "2 question(s) without a prediction" in out
+        assert "1 × downstream: " in out
         assert "1 x no_answer" in out
         failures = {
             row.failure.timed_out: row.failure.status for row in read_predictions(tmp_path / "run") if row.failure

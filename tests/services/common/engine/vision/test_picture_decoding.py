@@ -42,8 +42,8 @@ def test_sixteen_bit_grey_is_scaled_not_clipped() -> None:
 
 
 def test_transparency_is_laid_on_black_as_in_the_gateway() -> None:
-    decoded = decode_request_picture(encoded(Image.new("RGBA", (9, 9), (200, 200, 200, 0))), LIMITS)
-    assert decoded.getpixel((0, 0)) == (0, 0, 0)
+    decoded = decode_request_picture(encoded(Image.new("RGBA", (9, 9), (255, 255, 255, 51))), LIMITS)
+    assert decoded.getpixel((0, 0)) == (51, 51, 51)
 
 
 def test_a_turned_photograph_is_set_upright() -> None:
