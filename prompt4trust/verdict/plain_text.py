@@ -112,6 +112,7 @@ _MARKUP = (
         "\n",
     ),
     (expression(r"<final>\s?\(?([A-Za-z])\)?\.?\s?</final>", re.IGNORECASE), r" answer: \1\n"),
+    (expression(r"<(?i:conclusion|verdict|final)>\s{0,4}(?=\(?[A-Z]\)?[.,:;\s<])"), "\n answer: "),
     (
         expression(
             r"<(?:final|answer|final_answer|verdict|response|result|conclusion|output|prediction|decision)>\s{0,4}"
@@ -144,6 +145,7 @@ _MARKUP = (
     (expression(r"\r\n?|[\u2028\u2029]"), "\n"),
     _BLANKS,
     (expression(r"(?: ?\n ?)+"), "\n"),
+    (expression(r"(?<=[\w%)]) (?=[.;!?](?:\s|\Z))"), ""),
     (
         expression(
             r"^[#_\- ]*+((?:final |my )?(?:answer|confidence)(?: level| score)?)[_: ]*+\n"

@@ -14,7 +14,8 @@ SO = r"(?:(?:so|hence|thus|therefore|overall|rather|instead|most likely|likely|p
 """Pattern of a word that concludes."""
 FLAGS = re.IGNORECASE | re.MULTILINE
 SHOWS = (
-    r"(?:shows?|demonstrates?|reveals?|is|are|suggests?|indicates?|represents?|supports?|favou?rs?|consistent with"
+    r"(?:shows?|(?:appears|seems) to be|looks like|demonstrates?|reveals?|is|are|suggests?|indicates?"
+    r"|represents?|supports?|favou?rs?|consistent with"
     r"|compatible with|points? to|fits?|matches|depicts?|displays?|confirms?)"
 )
 """Pattern of a verb that shows a finding."""
@@ -27,8 +28,10 @@ SHOWN = expression(
     re.IGNORECASE,
 )
 DESCRIBING = (
-    r"(?:(?:right|left|upper|lower|middle|mid|lobe|lobar|lung|zone|basal|basilar|bibasal|bilateral|unilateral|apical|small"
-    r"|large|moderate|massive|subtle|dense|focal|patchy|diffuse|extensive|classic|typical|clear|definite|probable|likely"
+    r"(?:(?:right|left|upper|lower|middle|mid|lobe|lobar|lung|zone|basal|basilar|bibasal|bilateral|unilateral"
+    r"|apical|small"
+    r"|large|moderate|massive|subtle|dense|focal|patchy|diffuse|extensive|classic|typical|clear|definite"
+    r"|probable|likely"
     r"|acute|chronic|mild|severe|marked|obvious|new|perihilar|retrocardiac|(?:right|left)-sided)[ ,]+){0,5}"
     r"(?:(?:findings|features|signs|evidence|appearances?) of (?:an? |the )?)?"
 )

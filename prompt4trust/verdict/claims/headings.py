@@ -46,7 +46,8 @@ _FIRST = expression(
 _ANOTHER = expression(r"\b(?:answer|verdict|diagnosis|choice)\b(?: is| ?[:=])", re.IGNORECASE)
 # "As that is not easy to answer, I reason as follows".
 _OWN_CLAUSE = expression(
-    rf"(?:,|\b(?:so|and|but|hence|thus|therefore))(?: \w+)? (?:(?-i:I)(?: \w+)? (?:{_REPLIES}|reason|conclu|cho|go)\w*"
+    rf"(?:,|\b(?:so|and|but|hence|thus|therefore))(?: \w+)? (?:(?-i:I)(?: \w+)? (?:{_REPLIES}|reason|conclu|cho"
+    rf"|go)\w*"
     r"|my (?:final |own )?(?:answer|reply|response|verdict|conclusion|choice))[^,]{0,20}\Z",
     re.IGNORECASE,
 )

@@ -67,7 +67,8 @@ def own_text(text: str, at: int, options: Mapping[str, str]) -> int:
 
 
 _OTHER = expression(
-    r"[\s)\]}_\"'’”]*+(?:[,(\[]\s?)?(?:/|&|\+|\||\b(?:or|and|vs\.?|versus|oder|und|ou|et|[oeyu]|of|en|или|и)\b|或者?|和|、"
+    r"[\s)\]}_\"'’”]*+(?:[,(\[]\s?)?(?:/|&|\+|\||\b(?:or|and|vs\.?|versus|oder|und|ou|et|[oeyu]|of|en|или|и)\b"
+    r"|或者?|和|、"
     r"|または|또는)\s?+"
     r"(?:(?:perhaps|possibly|maybe|also|either|else) )?(?:option |选项)?[(\[\"'“]?([A-Za-z])(?![^\W_]|['’-])"
 )

@@ -103,6 +103,8 @@ def claims_by_text(text: str, options: Mapping[str, str]) -> Iterator[Claim]:
     within = (
         rf"{STARTS}(?:the |my )?{_OF_KIND}{_KINDS}(?: is| would be| ?[:=—–]) (?:{SO}){_ARTICLE}{said}",
         rf"{STARTS}(?:the |this )?{_PROPERTY}(?: is| ?[:=—–]) (?:{SO}){_ARTICLE}{said}",
+        rf"{STARTS}(?:the|this) {_LESION} (?:is|seems to be|appears to be|looks like"
+        rf"|represents) (?:{SO}){_ARTICLE}{said}",
         rf"{STARTS}(?:the|this) {_LESION} (?:lies|is|is (?:located|situated|seen|present)) (?:in|at"
         rf"|within) {_ARTICLE}{said}",
         rf"{STARTS}{SO}{I_THINK}(?:it|this)(?: is|['’]s| must be) {SO}{_ARTICLE}{said}",
@@ -139,7 +141,9 @@ _SURE_IS_NEXT = expression(r"\b(?:confiden\w*|certain\w*|sure)\b|\d ?%", re.IGNO
 _TAKEN_BACK = expression(
     rf"{words_at(Place.UP_TO_CONFIDENCE)}|\b(?:no|not)(?=\s*(?:[.,;!:)]|$))"
     r"|(?:^|[.;:!(]\s?)not\b|\b(?:it|this|that) (?:was|were|has been|had|is (?:not|no))\b|n['’]t\b"
-    r"|(?:^|[.;:!(]\s?)(?:but|or|if|unless|hardly|never|questionable|cleared|resolved|gone|historical|probability|low)\b"
+    r"|(?:^|[.;:!(]\s?)(?:but|or|if|unless|hardly|never|questionable|cleared|resolved|gone|historical"
+    r"|probability|low)\b"
+    r"|\bat first\b|, but (?:is|was|on|it)\b"
     r"|\bnot (?:seen|present|visible|shown|found|supported|confirmed|here|likely)\b",
     re.IGNORECASE | re.MULTILINE,
 )

@@ -55,7 +55,8 @@ _TURN = expression(
 )
 # In the answer's own sentence: a condition, a "but", a denial, or that it is a draft.
 _IN_ITS_SENTENCE = expression(
-    r"(?<![^\W_])(?:(?<!\. )(?:si|se)|falls|wenn|sofern|sonst|indien|als|mits|если|eğer|ise|jeśli|jeżeli|gdyby|nếu"
+    r"(?<![^\W_])(?:(?<!\. )(?:si|(?<!que )(?<!donde )(?<!onde )(?<!pues )se)|a menos que|salvo que|falls|wenn"
+    r"|sofern|sonst|indien|als|mits|если|eğer|ise|jeśli|jeżeli|gdyby|nếu"
     r"|jika|kalau|bila|om|यदि|अगर|إذا|لو|pero|aunque|sino|salvo|excepto|mais|sauf|aber|außer|ma|mas|porém|maar"
     r"|tenzij|но"
     r"|кроме|хотя|ama|fakat|ale"

@@ -148,6 +148,6 @@ def _may_follow(above: str, options: Mapping[str, str] | None = None) -> bool:
     listed = _OPTION.match(above) if options else None
     if options and listed and listed["letter"] in options and listed[0].strip("-*• ")[1:]:
         return False
-    *_, last = ["", *re.split(r"(?<=[.!?]) ", said)]
+    *_, last = ["", *re.split(r"(?<=[.!?]) |, (?:but|however,?) ", said)]
     heading = above.rstrip().endswith(":") or not re.search(r"[.!]\W{0,2}$", said)
     return not heading or not (is_open(last) or is_doubted(f"{last}.", 0) or _LEFT_OUT.search(last))
