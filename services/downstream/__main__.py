@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+
+gc.disable()  # until it serves: to look for garbage among what is imported takes a fifth as long as to import it
+
 from services.common.auth.startup_check import refuse_to_start_open
 from services.common.engine.process_tuning import tune_process
 from services.common.http.server import serve

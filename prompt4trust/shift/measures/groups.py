@@ -9,7 +9,6 @@ from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.linalg import solve_triangular
 
 from prompt4trust.shift.measures.units import scaled, units_of
 
@@ -44,7 +43,7 @@ class PictureGroups:
     ) -> None:
         self.centre, self.spread, self.centres, self.covariance, self.sizes = centre, spread, centres, covariance, sizes
         self._root = np.linalg.cholesky(covariance)
-        self._whitened = solve_triangular(self._root, centres.T, lower=True).T
+        self._whitened = self._whiten(centres)
 
     @classmethod
     def fit(cls, rows: Floats, tolerance: Floats, seed: int = 0) -> Self:
@@ -67,9 +66,15 @@ class PictureGroups:
 
     def scores(self, rows: Floats) -> Floats:
         """Score rows; shape [n, d] -> scores of 0 or more, shape [n]."""
-        white = solve_triangular(self._root, scaled(rows, self.centre, self.spread).T, lower=True).T
+        white = self._whiten(scaled(rows, self.centre, self.spread))
         between = np.linalg.norm(white[:, None] - self._whitened[None], axis=2)
         return np.asarray(np.round(between.min(axis=1), _DECIMALS))
+
+    def _whiten(self, rows: Floats) -> Floats:
+        from scipy.linalg import solve_triangular  # takes time to import, and what describes pictures scores none
+
+        white: Floats = solve_triangular(self._root, rows.T, lower=True).T
+        return white
 
 
 def _grouped(points: Floats, seed: int) -> npt.NDArray[np.intp]:

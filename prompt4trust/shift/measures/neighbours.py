@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 import numpy.typing as npt
-from scipy.sparse import csr_array
 
 from prompt4trust.shift.measures.units import units_of
 from prompt4trust.shift.words import BUCKETS, Words
+
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 Floats = npt.NDArray[np.float64]
 
@@ -135,6 +137,8 @@ class WordNeighbours:
         return alike
 
     def _matrix(self, rows: Sequence[Words], part: int) -> csr_array:
+        from scipy.sparse import csr_array  # takes time to import, and what describes pictures compares none
+
         columns, values = zip(*(self._weighed(row, part) for row in rows), strict=True)
         starts = np.cumsum([0, *(len(each) for each in columns)])
         return csr_array((np.concatenate(values), np.concatenate(columns), starts), shape=(len(rows), BUCKETS))

@@ -118,6 +118,7 @@ class EndingServer(uvicorn.Server):
         # several requests are answered at once their objects grow old, so that there is one every second or so.
         gc.collect()
         gc.freeze()
+        gc.enable()  # services begin without
 
     async def on_tick(self, counter: int) -> bool:
         """Look, ten times a second, whether to go on."""
