@@ -43,7 +43,8 @@ _CUED = expression(
     r"(?: (?:in|for) (?:option )?\(?(?-i:([A-Z]))\b\)?)?+"
     rf"{_PAREN_SCALE}(?:{_GAP}|->|→)++"
     rf"(?:(?:is|of|at|would be|as)\b{_GAP}*+(?:an? )?+)?+(?:{_ABOUT}{_GAP}*+)?+(?:{_BOUND}{_GAP}*+)?+"
-    rf"(?:(?:very )?(?:high|low|moderate|medium) ?\((?=[^()]{{1,6}}\)))?+(?:[-–—≈~]\s++)?+{_NUMBER}{_UNIT}",
+    rf"(?:(?:(?:very|moderately|fairly|quite|rather) )?"
+    rf"(?:high|low|moderate|medium) ?\((?=[^()]{{1,8}}\)))?+(?:[-–—≈~]\s++)?+{_NUMBER}{_UNIT}",
     re.IGNORECASE | re.MULTILINE,
 )
 _CHINESE = expression(

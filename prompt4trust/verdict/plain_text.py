@@ -67,6 +67,8 @@ _ORNAMENT = (
 _MARKUP = (
     # Ornaments at the beginning or the end of a line; others say something, such as that an answer is wrong.
     (expression(rf"^([#>*\s-]{{0,6}})(?:{_ORNAMENT}[ ]?)+|(?:[ ]?{_ORNAMENT})+(?=[ *]*$)", re.MULTILINE), r"\1"),
+    (expression(rf"(?<=[\w.)!*]) ?{_ORNAMENT} ?(?=[* ]*(?:confidence|certainty)\b)", re.IGNORECASE), "\n"),
+    (expression(r"\A✅ ?(?=[* ]*[A-Z]\b(?![^✅❌☐✗]*[✅❌☐✗]))"), ""),
     (expression(r"^([#* ]*)✅ ?(?=[* ]*(?:(?:final|my) )?answer\b)", re.IGNORECASE | re.MULTILINE), r"\1"),
     # Struck through; a model's own marks of beginning and end stand around whole replies.
     (expression(r"(?<=[^\n])(?:<(s|del|strike)>[^<\n]{1,40}</\1>|~~[^~\n]{1,40}~~)(?=[^\n]{0,80}\w)", re.I), MASK),

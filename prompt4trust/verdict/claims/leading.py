@@ -17,7 +17,7 @@ _COURTESY = (
     r"(?:here (?:you go|it is|is my answer|is the answer)[.!:]\s)?+"
 )
 # In lower case, within brackets or with a sign behind it: "(f), 77% sure".
-_LETTER = r"(?-i:[A-Z]|(?<=\()[a-z](?=\))|[b-hj-z](?=[).,:;\n]| [(–—-]))"
+_LETTER = r"(?-i:[A-Z]|(?<=\()[a-z](?=\))|a(?=\) )|[b-hj-z](?=[).,:;\n]| [(–—-]))"
 _LEAD = expression(
     rf"{_COURTESY}[\s(\[\"'“_]*+(?P<option>(?:option"
     rf"|choice) )?(?:\()?(?P<letter>{_LETTER})(?![^\W_])[\s)\]\"'”_.:,;–—(\[-]*+",

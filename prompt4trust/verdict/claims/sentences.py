@@ -125,6 +125,12 @@ _LETTER_FORMS = (
     ),
     _CALLED,
     expression(
+        r"\b(?:is|are|looks?|appears?) (?:most |best )?(?:consistent|compatible|in keeping) with (?:option"
+        r"|choice|answer)"
+        rf" {_LETTER}(?=[.,;(]|$)",
+        FLAGS,
+    ),
+    expression(
         r"\b(?:easy|clear|obvious|simple|straightforward): (?:option |answer )?"
         rf"{_LETTER}(?=\.\s(?:my )?confidence in (?:the|this|my) (?:final )?answer\b)",
         FLAGS,

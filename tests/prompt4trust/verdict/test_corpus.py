@@ -29,7 +29,7 @@ LATER = {
         *("corpus_unseen", "corpus_neighbours", "corpus_traps_2", "corpus_traps_3"),
         *("corpus_unseen_2", "corpus_neighbours_2", "corpus_unseen_3", "corpus_unseen_4", "corpus_unseen_5"),
         *("corpus_unseen_6", "corpus_unseen_7", "corpus_unseen_8"),
-        *("corpus_unseen_9", "corpus_unseen_10", "corpus_unseen_11", "corpus_neighbours_3"),
+        *("corpus_unseen_9", "corpus_unseen_10", "corpus_unseen_11", "corpus_unseen_12", "corpus_neighbours_3"),
     )
 }
 TOLD = ("question", "scale", "order", "finish_reason")
