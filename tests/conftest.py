@@ -76,16 +76,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def certificates_are_read_once() -> Iterator[None]:
-    """Share one TLS context among usual clients: reading its certificates takes longer than most tests."""
+    """Share one TLS context among usual clients: reading its certificates takes longer than most tests.
+
+    Each gateway and each downstream service that a test starts has a client that takes nothing from the environment,
+    besides those that do.
+    """
 
     @functools.cache
-    def usual(*_: str | None) -> ssl.SSLContext:
-        return httpx.create_ssl_context()
+    def usual(trust_env: bool, *_: str | None) -> ssl.SSLContext:
+        return httpx.create_ssl_context(trust_env=trust_env)
 
-    def context(**options: Any) -> ssl.SSLContext:
-        if options == {"verify": True, "cert": None, "trust_env": True}:
-            return usual(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
-        return httpx.create_ssl_context(**options)
+    def context(verify: Any = True, cert: Any = None, trust_env: bool = True) -> ssl.SSLContext:
+        if verify is True and cert is None:
+            return usual(trust_env, os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+        return httpx.create_ssl_context(verify=verify, cert=cert, trust_env=trust_env)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("httpx._transports.default.create_ssl_context", context)
