@@ -13,7 +13,7 @@ from tests.support.waiting import until
 from tests.system.faults.questions import Outcome, Question, ask
 
 AT_ONCE = 4
-SHORT_RATE = 12.0
+SHORT_RATE = 6.0
 """Questions a second in the suite: as many as the miniatures can take would leave no core to what starts meanwhile."""
 _PATIENCE_S = 60.0
 """Longest that a client waits for a reply: longer than any deadline of the gateway."""
