@@ -108,14 +108,14 @@ TURNS: Final[tuple[Row, ...]] = (
     ("then again", Place.BETWEEN),
     ("therefore", Place.BETWEEN),
     (
-        r"(?:this|that|it|above|(?:my|this|the|that) (?:answer|reply|response|verdict)(?: above)?) (?:is|was) (?:only"
-        r"|just|merely) an? (?:example|sample|placeholder|illustration|template)(?=\s*(?:[^\w\s]|\Z)"
-        r"|\s*\n| (?:for|to) | of [^.\n]{0,30}\b(?:form|format|output|answer|reply|response)\b)",
+        "(?:this|that) is (?:what|how) (?:an?|the|my|such an?|your) (?:\\w+ )?(?:reply|answer|response|output)"
+        " (?:would|could|might|should|may)",
         Place.BEHIND,
     ),
     (
-        "(?:this|that) is (?:what|how) (?:an?|the|my|such an?|your) (?:\\w+ )?(?:reply|answer|response|output)"
-        " (?:would|could|might|should|may)",
+        r"(?:this|that|it|above|(?:my|this|the|that) (?:answer|reply|response|verdict)(?: above)?) (?:is|was) (?:only"
+        r"|just|merely) an? (?:example|sample|placeholder|illustration|template)(?=\s*(?:[^\w\s]|\Z)"
+        r"|\s*\n| (?:for|to) | of [^.\n]{0,30}\b(?:form|format|output|answer|reply|response)\b)",
         Place.BEHIND,
     ),
     ("this was (?:only |just )?a test", Place.BEHIND),
