@@ -7,7 +7,7 @@ import gc
 gc.disable()  # until it serves: to look for garbage among what is imported takes a fifth as long as to import it
 
 from services.common.auth.startup_check import refuse_to_start_open
-from services.common.engine.process_tuning import tune_process
+from services.common.engine.process_tuning import tune_process, without_scikit_learn
 from services.common.http.server import serve
 from services.common.logs import configure_logging
 from services.common.startup import read_settings
@@ -22,6 +22,7 @@ if __name__ == "__main__":
         become_vllm(settings)
     tune_process()
     # Here, so that becoming vllm needs no torch in this environment.
-    from services.downstream.app import downstream_app
+    with without_scikit_learn():
+        from services.downstream.app import downstream_app
 
     serve(downstream_app(settings), settings)

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 from prompt4trust.models import Completion, Cost, Generation, Sampling
 from prompt4trust.prompts import Message
 from services.common.engine.interface import Engine, GenerationRequest
+from services.common.engine.process_tuning import without_scikit_learn
 from services.policy.settings import PolicySettings
 
 _DRAFTS: Final = 128
@@ -73,8 +74,9 @@ async def start_transformers_engine(path: Path, settings: PolicySettings) -> Loc
         Exception: Whatever else the model library makes of a broken directory.
     """
     # Here, so that a service whose models run elsewhere starts without torch.
-    from services.common.engine.model.options import ModelOptions
-    from services.common.engine.transformers_engine import EngineOptions, TransformersEngine
+    with without_scikit_learn():
+        from services.common.engine.model.options import ModelOptions
+        from services.common.engine.transformers_engine import EngineOptions, TransformersEngine
 
     engine = await TransformersEngine.load(
         ModelOptions(path, device=settings.device, dtype="auto", parts=settings.parts_directory),
