@@ -8,7 +8,7 @@ from typing import Final
 from prompt4trust.datasets._base import BadRow, plain_text
 
 _MISSING: Final = frozenset({"NA", "<NA>", "#N/A", "NaN", "nan", "NaT", "NULL", "null"})
-"""What R, pandas, Excel and databases write where there is no value."""
+"""Signs that R, pandas, Excel and databases write where there is no value."""
 
 
 def cell_fault(line: int, what: str, value: object) -> BadRow | None:

@@ -1,4 +1,4 @@
-"""What makes a process with a model in it start and run faster: settings of libraries, imports left out."""
+"""Settings of libraries, and imports left out, that make a process with a model in it start and run faster."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class FormParser(MultiPartParser):
 
 
 def fault_of(error: Exception) -> str:
-    """Say for a client what is wrong with its form, and what to change.
+    """Find what is wrong with a client's form, and what to change, in words for the client.
 
     Args:
         error: As the parser raised it.
