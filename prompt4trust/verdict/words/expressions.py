@@ -25,11 +25,17 @@ def expression(pattern: str, flags: int = 0) -> re.Pattern[str]:
         >>> expression(r"(yes|no)\b", re.IGNORECASE).match("No.")[1]
         'No'
     """
-    return cast("re.Pattern[str]", _Expression(pattern, flags))
+    return cast("re.Pattern[str]", _Uncompiled(pattern, flags))
 
 
 class _Expression:
-    """Stands for a compiled pattern, whose attributes it has once one of them was asked for."""
+    """Stands for a compiled pattern: its methods are attributes, which a plain object answers fastest."""
+
+    pattern: str
+
+
+class _Uncompiled(_Expression):
+    """Takes the attributes of the compiled pattern, and the class of one, once one of them is asked for."""
 
     def __init__(self, pattern: str, flags: int) -> None:
         self.pattern = pattern
@@ -41,12 +47,8 @@ class _Expression:
         compiled = re.compile(self.pattern, self._flags)
         for each in _ATTRIBUTES:
             setattr(self, each, getattr(compiled, each))
-        self.__class__ = _Compiled  # type: ignore[assignment]  # a class with __getattr__ takes longer for each attribute
+        self.__class__ = _Expression  # type: ignore[assignment]  # a class with __getattr__ takes longer
         return getattr(self, name)
-
-
-class _Compiled:
-    pass
 
 
 _ATTRIBUTES = [name for name in dir(re.Pattern) if not name.startswith("_")]

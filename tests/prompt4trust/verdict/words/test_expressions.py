@@ -12,12 +12,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import prompt4trust.estimators
 import prompt4trust.verdict
-from prompt4trust.verdict.words.expressions import expression
+from prompt4trust.verdict.words.expressions import _Expression, expression
 from tests.structure.sources import ROOT, plant, python_files, tree_of
 
 PROBE = """
@@ -30,8 +31,8 @@ print(json.dumps([each for each in compiled if isinstance(each, str)]))
 
 
 def expressions() -> Iterator[re.Pattern[str]]:
-    """All that modules of the verdict hold, in tuples and tables too."""
-    kind = type(expression(""))
+    """All that modules of the verdict hold, in tuples and tables too, compiled or not."""
+    kind: Any = _Expression  # which each is cast from
     names = [each.name for each in pkgutil.walk_packages(prompt4trust.verdict.__path__, "prompt4trust.verdict.")]
     for name in (*names, "prompt4trust.estimators._words"):
         left: list[object] = list(vars(importlib.import_module(name)).values())
@@ -77,6 +78,13 @@ def test_it_can_be_copied() -> None:
     made = expression("a+", re.IGNORECASE)
     assert made.fullmatch("AA")
     assert copy.deepcopy(made).fullmatch("aA")
+
+
+def test_one_is_found_before_and_after_it_is_compiled() -> None:
+    made: Any = expression("a+")
+    assert isinstance(made, _Expression)
+    assert made.match("a")
+    assert isinstance(made, _Expression)
 
 
 def test_every_expression_of_the_verdict_can_be_compiled() -> None:
