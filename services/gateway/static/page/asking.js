@@ -120,9 +120,8 @@ export function changed() {
 export function watchAsking() {
   const form = by("ask");
   form.addEventListener("submit", ask);
-  for (const kind of ["input", "change"]) {
-    form.addEventListener(kind, (event) => { if (event.target !== by("file")) changed(); });
-  }
+  // Not "change": a text field that loses the focus to the answer would take that answer away.
+  form.addEventListener("input", (event) => { if (event.target !== by("file")) changed(); });
   form.addEventListener("keydown", (event) => {
     if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
     event.preventDefault();

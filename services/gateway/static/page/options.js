@@ -42,7 +42,7 @@ function removeOption(item) {
     offerUndo(`Option ${letter}, “${text.trim()}”, was removed.`, () => addOption(text, by("options").children[place] ?? null).focus());
   }
   (next?.querySelector("input") ?? by("add-option")).focus();
-  by("options").dispatchEvent(new Event("change", { bubbles: true }));
+  by("options").dispatchEvent(new Event("input", { bubbles: true }));
 }
 
 function letterOptions() {
@@ -76,6 +76,6 @@ export function watchOptions() {
     const undo = restore;
     withdrawUndo();
     undo?.();
-    by("options").dispatchEvent(new Event("change", { bubbles: true }));
+    by("options").dispatchEvent(new Event("input", { bubbles: true }));
   });
 }

@@ -324,7 +324,7 @@ def test_settings_come_from_the_trainers_section(data: Path, tmp_path: Path) -> 
         config = tmp_path / "mine.yaml"
         config.write_text(
             f"trainer:\n  policy_url: {url}\n  downstream_url: {url}/v1\n  downstream_model: from-the-file\n"
-            "  other: 1\n"
+            "  poll_s: 2\n"  # of the service, and none of this command's
         )
         environment = {"TRUSTVQA_CONFIG": str(config), "TRUSTVQA_TRAINER_MAX_TOKENS": "77"}
         trustvqa(
@@ -332,3 +332,12 @@ def test_settings_come_from_the_trainers_section(data: Path, tmp_path: Path) -> 
         )
     assert {(body["model"], body["max_tokens"]) for body in server.bodies} == {("from-the-file", 77)}
     assert len(server.bodies) == 3
+
+
+def test_a_misspelt_setting_of_the_trainers_section_is_refused(data: Path, tmp_path: Path) -> None:
+    config = tmp_path / "mine.yaml"
+    config.write_text("trainer:\n  downstream_modle: from-the-file\n")
+    environment = {"TRUSTVQA_CONFIG": str(config)}
+    _, err = trustvqa(tmp_path, "evaluate", "--data", data, status=1, environment=environment)
+    assert "trainer.downstream_modle" in err
+    assert "is downstream_model meant?" in err

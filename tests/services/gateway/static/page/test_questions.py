@@ -142,6 +142,22 @@ def test_control_and_enter_ask(page: Page, upstream: Upstream) -> None:
     assert len(upstream.asked) == 1
 
 
+def test_leaving_the_field_in_which_was_typed_takes_no_answer_away(page: Page, upstream: Upstream) -> None:
+    upstream.downstream = "held"
+    choose(page, "Ultrasound")
+    page.get_by_label("What do you want to know?").focus()
+    page.keyboard.type("Now: ")
+    page.keyboard.press("Control+Enter")
+    assert upstream.arrived.acquire(timeout=20)
+    page.keyboard.press("Tab")
+    upstream.release.set()
+    expect(page.locator("#result .answer")).to_have_text("B. Oval")
+    page.get_by_label("Option B", exact=True).focus()
+    expect(page.locator("#result .answer")).to_be_visible()
+    page.keyboard.type("!")
+    expect(page.locator("#result")).to_be_hidden()
+
+
 def test_what_was_typed_is_not_lost_with_an_option_or_to_a_sample(page: Page) -> None:
     for letter, text in zip("ABC", ("one", "two", "three"), strict=True):
         page.get_by_label(f"Option {letter}", exact=True).fill(text)
