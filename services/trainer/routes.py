@@ -34,6 +34,8 @@ router = APIRouter(tags=["runs"], dependencies=[requires(Right.ADMIN)])
 _RETRY_AFTER_S = 60.0
 # A client that takes nothing for so long is gone, whatever its connection pretends.
 _STALLED_S = 30.0
+_SHOWN = 200
+"""Characters of a run's name that nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +239,7 @@ async def _find(trainer: Trainer, run_id: str) -> RunRecord:
     try:
         return await trainer.supervisor.read(run_id)
     except UnknownRunError as error:
-        raise Problem(404, "no-such-run", "There is no such run.") from error
+        raise Problem(404, "no-such-run", f"There is no such run: {run_id[:_SHOWN]}") from error
 
 
 def _summary(trainer: Trainer, record: RunRecord) -> RunSummary:

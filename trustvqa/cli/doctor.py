@@ -107,13 +107,9 @@ def _disk(settings: GatewaySettings) -> Iterator[Observation]:
 
 
 def _services(addresses: Mapping[str, str]) -> Iterator[Observation]:
-    try:
-        headers = key_headers()
-    except CommandError as error:
-        yield Observation("fault", "API key", str(error))
-        headers = {}
     versions: dict[str, dict[str, Any]] = {}
-    with httpx.Client(headers=headers, timeout=httpx.Timeout(_WAIT_S, connect=2.0)) as http:
+    # Without a key: readiness and version are for everybody, and the server of a model may be a stranger's.
+    with httpx.Client(timeout=httpx.Timeout(_WAIT_S, connect=2.0)) as http:
         for name, url in addresses.items():
             try:
                 ready = http.get(f"{url}/health/ready")
@@ -136,6 +132,10 @@ def _services(addresses: Mapping[str, str]) -> Iterator[Observation]:
         if len(set(software.values())) > 1:
             listed = ", ".join(f"{name} {version}" for name, version in software.items())
             yield Observation("look", "versions", f"they differ: {listed}", "bring all services to one version")
+        try:
+            http.headers.update(key_headers())
+        except CommandError as error:
+            yield Observation("fault", "API key", str(error))
         if "gateway" in versions:
             try:
                 yield from _promises(http, addresses["gateway"], versions)

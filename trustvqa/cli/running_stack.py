@@ -100,7 +100,7 @@ def as_running(url: str, file: Path = FILE) -> str:
     """
     parts = urlsplit(url)
     for service, address in running_services(file).items():
-        if f"{parts.scheme}://{parts.netloc}" == _usual(service):
+        if _server(url) == _usual(service):
             at = urlsplit(address)
             return urlunsplit(parts._replace(scheme=at.scheme, netloc=at.netloc))
     return url
@@ -110,11 +110,17 @@ def is_usual(url: str) -> bool:
     """Whether an address is one of the services' usual ones on this machine, which stand in the shipped files.
 
     Example:
-        >>> is_usual("http://127.0.0.1:8082/v1"), is_usual("https://models.example/v1")
+        >>> is_usual("http://localhost:8082/v1"), is_usual("https://models.example/v1")
         (True, False)
     """
+    return _server(url) in {_usual(service) for service in SERVICES}
+
+
+def _server(url: str) -> str:
+    """Scheme, host and port of an address; this machine has one name."""
     parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.netloc}" in {_usual(service) for service in SERVICES}
+    host, colon, port = parts.netloc.partition(":")
+    return f"{parts.scheme}://{'127.0.0.1' if host.lower() == 'localhost' else host}{colon}{port}"
 
 
 def _locked(opened: TextIO) -> bool:

@@ -48,9 +48,12 @@ class Stack:
     url: str
     said: dict[str, Any]
     headers: dict[str, str]
+    keys: dict[str, str | None]
+    """Path that was asked for -> the key that was shown there."""
 
     async def reply(self, request: Request) -> Response:
         """Reply with what the path is to say: JSON, a status with JSON, or a text."""
+        self.keys[request.url.path] = request.headers.get("authorization")
         said = self.said[request.url.path]
         if isinstance(said, str):
             return PlainTextResponse(said)
@@ -69,7 +72,7 @@ def server() -> Iterator[Stack]:
 
 @pytest.fixture
 def stack(server: Stack, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Stack:
-    server.said, server.headers = well(), {}
+    server.said, server.headers, server.keys = well(), {}, {}
     monkeypatch.chdir(tmp_path)
     for name in ("TRUSTVQA_CONFIG", "TRUSTVQA_SECRETS", "TRUSTVQA_API_KEY", "TRUSTVQA_API_KEY_FILE", "TRUSTVQA_URL"):
         monkeypatch.delenv(name, raising=False)
@@ -146,6 +149,16 @@ def test_a_clock_that_is_wrong_is_told(stack: Stack) -> None:
     status, found = examined(stack)
     assert (status, {*found}) == (0, {*SERVICES})
     assert all("its clock is" in said for _, said in found.values())
+
+
+def test_the_key_is_shown_to_the_gateway_alone(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The model's server may be a provider's."""
+    key = "k" * 43
+    monkeypatch.setenv("TRUSTVQA_API_KEY", key)
+    assert examined(stack) == (0, {})
+    shown = {path for path, told in stack.keys.items() if told is not None}
+    assert shown == {"/gateway/v1/about", "/gateway/calibration.json"}
+    assert len(stack.keys) == 2 * len(SERVICES) + len(shown)
 
 
 def test_settings_that_cannot_be_used_are_told(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -33,6 +33,7 @@ def test_services_are_found_for_as_long_as_the_stack_runs(tmp_path: Path) -> Non
         assert running_services(file) == ADDRESSES
         assert default_address("trainer", file) == "http://127.0.0.1:9083"
         assert as_running("http://127.0.0.1:8082/v1", file) == "http://127.0.0.1:9082/v1"
+        assert as_running("http://localhost:8082/v1", file) == "http://127.0.0.1:9082/v1"
         assert as_running("http://127.0.0.1:8000/v1", file) == "http://127.0.0.1:8000/v1"
         assert as_running("https://models.example/v1", file) == "https://models.example/v1"
     assert running_services(file) == {}

@@ -71,7 +71,10 @@ async function ask(event) {
     } else showProblem(describe(response, body));
   } catch {
     if (asking.signal.aborted) say(asking.signal.reason === "changed" ? "Cancelled, as the question was changed." : "Cancelled.");
-    else showProblem(await fileFault(asked.picture) ?? "The gateway could not be reached. Is it running? What is asked again is recorded once.");
+    else {
+      const fault = await fileFault(asked.picture) ?? "The gateway could not be reached. Is it running? What is asked again is recorded once.";
+      if (!asking.signal.aborted) showProblem(fault); // whoever has gone on meanwhile asks something else
+    }
   } finally {
     state.asking = null;
     busy(false);
@@ -92,16 +95,38 @@ function showReply(asked, reply) {
   by("result").replaceChildren(card);
   by("waiting").hidden = true;
   by("result").hidden = false;
+  if (!isTypingElsewhere()) bringIntoSight(card);
+  const words = isGiven(reply) ? [reply.statement] : [DEFERRED, basis(reply)];
+  say(words.filter(Boolean).join(". "));
+}
+
+// Of an earlier answer somebody may be writing who reviews it: what is typed must not go elsewhere.
+function isTypingElsewhere() {
+  const at = document.activeElement;
+  return at !== null && at.matches("input, textarea, select") && !by("ask").contains(at);
+}
+
+function bringIntoSight(card) {
   by("result").focus({ preventScroll: true });
   by("result").scrollIntoView({ block: "nearest" });
   // Of a card that is higher than the screen this is the end; what came of the question stands at its head.
   (card.querySelector(".answer") ?? by("result-heading")).scrollIntoView({ block: "nearest" });
   by("result-heading").scrollIntoView({ block: "nearest" });
-  const words = isGiven(reply) ? [reply.statement] : [DEFERRED, basis(reply)];
-  say(words.filter(Boolean).join(". "));
+}
+
+let counting = null;
+
+// Seconds since the models are asked: for the eye alone, since read aloud each second they would be in the way.
+function countSeconds(on) {
+  clearInterval(counting);
+  by("waiting-seconds").textContent = "";
+  if (!on) return;
+  const began = performance.now();
+  counting = setInterval(() => { by("waiting-seconds").textContent = `${Math.floor((performance.now() - began) / 1000)} s`; }, 1000);
 }
 
 function busy(on) {
+  countSeconds(on);
   by("submit").disabled = on;
   by("submit").textContent = on ? "Asking…" : "Ask";
   by("cancel").hidden = !on;

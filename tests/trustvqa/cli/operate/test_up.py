@@ -48,6 +48,8 @@ def test_models_that_were_set_up_elsewhere_are_asked_and_not_those_that_are_star
     assert asked("trainer") == ["http://127.0.0.1:9081", "http://127.0.0.1:9082/v1"]
     monkeypatch.setenv("TRUSTVQA_TRAINER_DOWNSTREAM_URL", "https://other.example/v1")
     assert asked("trainer") == ["http://127.0.0.1:9081", "https://other.example/v1"]
+    monkeypatch.setenv("TRUSTVQA_TRAINER_DOWNSTREAM_URL", "http://localhost:8082/v1")
+    assert asked("trainer") == ["http://127.0.0.1:9081", "http://127.0.0.1:9082/v1"]
     file.write_text("[broken")
     assert asked("gateway") == ["http://127.0.0.1:9081", "http://127.0.0.1:9082/v1"]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -201,3 +202,58 @@ def test_what_is_written_from_the_right_is_read_from_the_right(page: Page, upstr
 def test_a_browser_without_javascript_is_told_so(open_page: OpenPage, guarded_url: str) -> None:
     with open_page(guarded_url, path="/", java_script_enabled=False) as page:
         expect(page.get_by_text("This page needs JavaScript")).to_be_visible()
+
+
+def test_an_answer_takes_no_name_that_is_being_typed_from_its_field(page: Page, upstream: Upstream) -> None:
+    ask_about(page)
+    upstream.downstream = "held"
+    page.get_by_role("button", name="Ask", exact=True).click()
+    assert upstream.arrived.acquire(timeout=20)
+    page.locator("#earlier summary").first.click()
+    field = page.locator("#earlier").get_by_label("Who says so")
+    field.press_sequentially("Dr. ")
+    upstream.release.set()
+    expect(page.locator("#result .answer")).to_have_text("B. Oval")
+    expect(field).to_be_focused()
+    page.keyboard.type("No")
+    expect(field).to_have_value("Dr. No")
+    # What is read aloud tells of it.
+    expect(page.locator("#status")).to_contain_text("B (Oval)")
+
+
+def test_seconds_are_counted_while_the_models_are_asked(page: Page, upstream: Upstream) -> None:
+    seconds = page.locator("#waiting-seconds")
+    upstream.downstream = "hang"
+    choose(page, "Ultrasound")
+    page.clock.install()
+    expect(seconds).to_have_text("")
+    page.get_by_role("button", name="Ask", exact=True).click()
+    assert upstream.arrived.acquire(timeout=20)
+    page.clock.fast_forward(71_000)
+    expect(seconds).to_have_text(re.compile(r"7\d s"))
+    expect(page.locator("#waiting-heading")).to_have_text("Asking the models…")
+    expect(page.locator("#status")).to_have_text("Asking the models.")
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.locator("#status")).to_have_text("Cancelled.")
+    page.clock.fast_forward(5_000)
+    expect(seconds).to_have_text("")
+
+
+def test_a_fault_of_a_question_that_was_given_up_is_not_told_of_the_next(page: Page, upstream: Upstream) -> None:
+    """The file is looked at before the fault is named, and meanwhile somebody types."""
+    page.route("**/vqa", lambda route: route.abort("connectionreset"))
+    choose(page, "Ultrasound")
+    page.evaluate(
+        """() => {
+          Blob.prototype.arrayBuffer = () => new Promise((go) => {
+            window.lookedAt = go;
+            document.documentElement.dataset.looking = "true";
+          });
+        }"""
+    )
+    page.get_by_role("button", name="Ask", exact=True).click()
+    page.wait_for_selector("html[data-looking]")
+    page.get_by_label("What do you want to know?").fill("Another?")
+    page.evaluate("window.lookedAt(new ArrayBuffer(1))")
+    expect(page.get_by_role("button", name="Ask", exact=True)).to_be_enabled()
+    expect(page.locator("#problem")).to_be_hidden()
