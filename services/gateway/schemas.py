@@ -259,6 +259,8 @@ class VqaReply(BaseModel):
         calibration: Where the confidence comes from.
         decision: "answer", or "defer" to a person.
         decision_basis: Why.
+        options: Letter -> text of the options that letters here mean, as they were read: from the request's field or
+            the question's own lines. Empty for an open question.
         option_set: Options that hold the right one at a known rate, or None; of a question that is left to a person
             two or more, as one would be the guess.
         option_set_reason: Why there is none, where there is none.
@@ -292,6 +294,7 @@ class VqaReply(BaseModel):
     calibration: Calibration
     decision: Literal["answer", "defer"]
     decision_basis: DecisionBasis
+    options: dict[str, str] = Field(default_factory=dict)
     option_set: OptionSetReply | None = None
     option_set_reason: str | None = None
     atypicality: Atypicality | None = None

@@ -128,6 +128,8 @@ class VqaResult:
             not be read.
         calibration: Where the confidence comes from.
         decision_basis: Why the decision is what it is.
+        options: Letter -> text of the options as the gateway read them, from the question's own lines where the request
+            named none; empty for an open question, and from a gateway that does not say.
         option_set: Options that hold the right one at a known rate, or None; None also for a deferral whose set is of
             one option, which would be the guess.
         option_set_reason: Why there is none.
@@ -164,6 +166,7 @@ class VqaResult:
     confidence: float | None = None
     calibration: CalibrationInfo = field(default_factory=CalibrationInfo)
     decision_basis: DecisionInfo = field(default_factory=DecisionInfo)
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)
     option_set: OptionSetInfo | None = None
     option_set_reason: str | None = None
     atypicality: Mapping[str, Any] | None = None

@@ -82,6 +82,7 @@ def reply_to_keep(answered: Answered, *, texts: bool) -> dict[str, Any] | None:
             "model_text": None,
             "guess_model_text": None,
             "statement": "",
+            "options": {},
         }
         for chosen in (reply["answer"], reply["guess"]):
             if chosen is not None:
@@ -106,6 +107,7 @@ def told_again(kept: Mapping[str, Any], query: Query, grounds: str | None) -> Vq
     if grounds is None or kept.get("grounds") != grounds:
         return None
     reply = VqaReply.model_validate(_as_told_now(kept.get("reply") or {}, query.ask.options))
+    reply.options = query.ask.options
     for chosen in (reply.answer, reply.guess):
         if chosen is not None and chosen.letter is not None:
             chosen.text = query.ask.options[chosen.letter]

@@ -114,6 +114,7 @@ class Answered:
             calibration=self.confidence.calibration,
             decision=decision,
             decision_basis=self.decided.basis,
+            options=self.query.ask.options,
             option_set=None if would_tell else options,
             option_set_reason=WOULD_TELL if would_tell else self.decided.option_set_reason,
             atypicality=self.familiarity.atypicality,

@@ -11,8 +11,6 @@ import { describe, fileFault, hideProblem, showProblem } from "./problems.js";
 import { state } from "./state.js";
 import { basis, DEFERRED, isGiven } from "./verdict.js";
 
-const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-
 function collect() {
   const question = by("question").value.trim();
   const options = optionInputs().map((input) => input.value.trim()).filter(Boolean);
@@ -31,8 +29,7 @@ function collect() {
   if (risk !== null) form.append("max_risk", String(risk));
   const groups = knownGroups();
   if (Object.keys(groups).length) form.append("groups", JSON.stringify(groups));
-  const letters = Object.fromEntries(options.map((text, index) => [LETTERS[index], text]));
-  return { form, asked: { question, options, letters, groups, picture: state.picture, at: new Date() } };
+  return { form, asked: { question, named: options.length > 0, groups, picture: state.picture, at: new Date() } };
 }
 
 // A question keeps its key until it is answered: asked again after a failure, it is recorded once.
@@ -82,9 +79,18 @@ async function ask(event) {
   if (reply) showReply(asked, reply);
 }
 
-function showReply(asked, reply) {
-  let card;
+// Without options of its own a question may hold them in lines, which the gateway takes out: they stand below it, by letters.
+function withoutOptions({ question, named }, { options }) {
+  if (named) return question;
+  const isOption = (line) => Object.entries(options).some(([letter, text]) =>
+    line.endsWith(text) && line.slice(0, -text.length).replace(/[^A-Za-z]/g, "").toUpperCase() === letter);
+  return question.split("\n").filter((line) => !isOption(line.trim())).join("\n").trim();
+}
+
+function showReply(typed, reply) {
+  let asked, card;
   try {
+    asked = { ...typed, question: withoutOptions(typed, reply) };
     card = makeCard(asked, reply);
   } catch (fault) {
     console.error(fault);

@@ -27,7 +27,7 @@ export function makeCard(asked, reply) {
   const given = isGiven(reply);
   const { tone, words } = verdict(reply);
   const text = (name, content, tag = "p") => (content ? element(tag, { class: name, text: content }) : null);
-  const left = text("options-left", optionsLeft(reply.option_set, asked.options.length));
+  const left = text("options-left", optionsLeft(reply.option_set, Object.keys(reply.options).length));
   return element(
     "article", { class: `card ${tone}` },
     element("h2", { class: "headline", text: given ? "Answer" : DEFERRED }),
@@ -42,7 +42,7 @@ export function makeCard(asked, reply) {
     degraded(reply.degraded),
     text("on-paper", askedWhen(asked, reply)),
     given ? null : guess(reply, left),
-    reviewRow(asked, reply),
+    reviewRow(reply),
     summaryButtons(asked, reply),
     background(reply, given),
   );
@@ -56,7 +56,7 @@ function askedPart(asked, reply, chosen) {
       element("img", { src: view.image, alt: `What the model saw of ${asked.picture.name}. Enlarge` }))
     : null;
   const caption = view ? `What the model saw: ${seenWords(view.picture)}` : `Picture: ${asked.picture.name}`;
-  const options = Object.entries(asked.letters).map(([letter, option]) =>
+  const options = Object.entries(reply.options).map(([letter, option]) =>
     element("li", letter === chosen ? { class: "chosen" } : {}, ...lettered({ letter, text: option })));
   return element(
     "div", { class: "asked" },

@@ -7,9 +7,9 @@ import { isGiven } from "./verdict.js";
 
 let name = "";
 
-export function reviewRow(asked, reply) {
+export function reviewRow(reply) {
   if (!reply.recorded || !state.about.takes_feedback) return null;
-  const letters = Object.keys(asked.letters);
+  const letters = Object.keys(reply.options);
   const given = isGiven(reply);
   const told = element("p", { class: "told quiet", role: "status" });
   const row = element("div", { class: "review", role: "group", "aria-label": "Was this right?" });
@@ -20,7 +20,7 @@ export function reviewRow(asked, reply) {
   if (given) row.append(button("Right", "The answer was right", { right: true }), button("Wrong", "The answer was wrong", { right: false }));
   if (letters.length) {
     row.append(element("span", { class: "quiet", text: given ? "or what was right:" : "" }));
-    for (const letter of letters) row.append(button(letter, `Right was ${letter}, ${asked.letters[letter]}`, { correct_option: letter }));
+    for (const letter of letters) row.append(button(letter, `Right was ${letter}, ${reply.options[letter]}`, { correct_option: letter }));
   } else if (!given) {
     row.append(element("span", { class: "quiet", text: "Say so by the API: the model's guess stays folded." }));
   }

@@ -6,7 +6,7 @@ import { state } from "./state.js";
 import { answerText, basis, DEFERRED, isGiven, verdict } from "./verdict.js";
 
 export function summary(asked, reply) {
-  const options = Object.entries(asked.letters).map(([letter, text]) => `  ${letter}. ${text}`);
+  const options = Object.entries(reply.options).map(([letter, text]) => `  ${letter}. ${text}`);
   const given = isGiven(reply);
   return [
     given ? `Answer: ${answerText(reply.answer)}` : DEFERRED,

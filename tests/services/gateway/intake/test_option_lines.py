@@ -62,6 +62,14 @@ def test_the_answer_names_the_option_without_its_letter(client: httpx.Client) ->
 
 
 @pytest.mark.parametrize("way", ["json", "form"])
+def test_the_reply_says_what_its_letters_mean(client: httpx.Client, way: str) -> None:
+    options = {"A": "Round", "B": "Oval"}
+    assert ask(client, way, {"question": LINES}).json()["options"] == options
+    assert ask(client, way, {"question": "Which?", "options": ["A: Round", "B: Oval"]}).json()["options"] == options
+    assert ask(client, way, {"question": "Which?"}).json()["options"] == {}
+
+
+@pytest.mark.parametrize("way", ["json", "form"])
 def test_options_that_are_named_leave_the_text_as_it_is(client: httpx.Client, upstream: Upstream, way: str) -> None:
     for options in (["Round", "Oval"], "[]" if way == "form" else []):
         assert ask(client, way, {"question": LINES, "options": options}).status_code == 200
