@@ -236,7 +236,7 @@ def with_options_of_text(fields: Mapping[str, Any]) -> dict[str, Any]:
     try:
         split = split_options(text)
     except UnclearOptionsError as error:
-        refuse("question", f"{error}, or send them as options, [] for an open question")
+        refuse("question", f"{error}, or send them as options; an open question is sent with the options []")
     return {**fields, "question": split.question, "options": [*split.options]} if split.options else dict(fields)
 
 

@@ -38,6 +38,14 @@ def ask(
     option: Annotated[
         list[str] | None, typer.Option("--option", "-o", help="An answer to choose from; give it 2 to 26 times.")
     ] = None,
+    is_open: Annotated[
+        bool,
+        typer.Option(
+            "--open",
+            help="Ask an open question whatever its lines look like: without this and without options, lines such as "
+            "'A: Left' are its options.",
+        ),
+    ] = False,
     method: Annotated[
         str | None,
         typer.Option(
@@ -83,11 +91,13 @@ def ask(
     Ends with status 0 when there is an answer, 3 when the system defers to a person, 1 on an error.
     """
     gateway = gateway or default_address("gateway")
+    if is_open and option:
+        fail("--open: an open question has no options", 2)
     try:
         asked = VqaQuestion(
             image,
             question,
-            option or None,
+            [] if is_open else option or None,
             None,
             method,
             max_risk,
@@ -123,12 +133,9 @@ def _ask(
         except ClientError as error:
             failed = error  # whether it is worth another try the client knows
     # Here: to import it takes longer than all the rest.
-    import stamina.instrumentation
-
     from trustvqa.client import Client
     from trustvqa.client.tokens import token_in
 
-    stamina.instrumentation.set_on_retry_hooks([])  # they are said below, in plain words
     console = Console(stderr=True)
     spent_s = time.monotonic() - began if failed is not None else 0.0
     patient_s = _PATIENCE_S if patience is None else patience

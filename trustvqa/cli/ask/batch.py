@@ -10,7 +10,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-import stamina.instrumentation
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -76,7 +75,6 @@ def batch(
     Ends with status 0 when every question was answered or deferred, 4 when some failed (the same command asks those
     again), 1 on an error.
     """
-    stamina.instrumentation.set_on_retry_hooks([])
     console = Console(stderr=True)
     address = gateway or default_address("gateway")
     given: dict[str, Any] = {"method": method, "max_risk": max_risk, "coverage": coverage, "frame": frame}

@@ -24,7 +24,7 @@ function collect() {
   form.append("image", state.picture.blob, state.picture.name);
   appendPart(form, state.picture);
   form.append("question", question);
-  if (options.length) form.append("options", JSON.stringify(options));
+  if (options.length || by("open-question").checked) form.append("options", JSON.stringify(options));
   form.append("method", by("method").value);
   if (risk !== null) form.append("max_risk", String(risk));
   const groups = knownGroups();
@@ -65,7 +65,8 @@ async function ask(event) {
     if (response.ok && body) {
       state.unanswered = null;
       reply = body;
-    } else showProblem(describe(response, body));
+    } else if (areLinesUnclear(body)) showProblem(`${describe(response, body)} If they are none, say so here.`, by("open-question"));
+    else showProblem(describe(response, body));
   } catch {
     if (asking.signal.aborted) say(asking.signal.reason === "changed" ? "Cancelled, as the question was changed." : "Cancelled.");
     else {
@@ -86,6 +87,9 @@ function withoutOptions({ question, named }, { options }) {
     line.endsWith(text) && line.slice(0, -text.length).replace(/[^A-Za-z]/g, "").toUpperCase() === letter);
   return question.split("\n").filter((line) => !isOption(line.trim())).join("\n").trim();
 }
+
+// Whether the gateway cannot tell if lines of the question are its options.
+const areLinesUnclear = (body) => (body?.errors ?? []).some(({ field, message }) => field === "question" && message.includes("the options []"));
 
 function showReply(typed, reply) {
   let asked, card;

@@ -105,6 +105,19 @@ def test_sends_everything_and_prints_an_answer_a_person_can_read(
     assert "NOT calibrated" not in out
 
 
+def test_an_open_question_is_asked_as_one_whatever_its_lines_are(
+    gateway: tuple[str, dict[str, Any]], picture: Path
+) -> None:
+    url, state = gateway
+    state |= {"reply": REPLY, "status": 200}
+    text = "What is seen?\nA: before\nB: after"
+    for given, sent in ((("--open",), ["[]"]), ((), [])):
+        assert run(str(picture), text, *given, "--gateway", url)[0] == 0
+        assert state["asked"][1:3] == (text, sent)
+    status, _, said = run(str(picture), text, "--open", "-o", "x", "-o", "y", "--gateway", url)
+    assert (status, "has no options" in said) == (2, True)
+
+
 def test_groups_are_named_on_the_command_line(gateway: tuple[str, dict[str, Any]], picture: Path) -> None:
     url, state = gateway
     state |= {"reply": REPLY, "status": 200}

@@ -7,7 +7,7 @@ from pathlib import Path
 from playwright.sync_api import Page, expect
 
 from tests.services.gateway.conftest import picture
-from tests.services.gateway.static.page.actions import choose
+from tests.services.gateway.static.page.actions import ask, assert_accessible, choose
 from tests.services.gateway.upstream import Upstream
 from tests.support.browser import IN_BROWSER
 
@@ -236,3 +236,23 @@ def test_a_question_can_be_cancelled(page: Page, upstream: Upstream) -> None:
     expect(page.locator("#status")).to_have_text("Cancelled.")
     expect(page.get_by_role("button", name="Ask", exact=True)).to_be_enabled()
     assert upstream.hung_up.wait(20)
+
+
+def test_lines_that_are_no_options_are_said_to_be_none(page: Page, upstream: Upstream) -> None:
+    """By the API [] says so; whoever is at the page cannot send that."""
+    choose(page, "Ultrasound")
+    for field in page.locator("#options input").all():
+        field.fill("")
+    text = "What is seen?\nKnown are:\n- fever\n- cough"
+    page.get_by_label("What do you want to know?").fill(text)
+    page.get_by_role("button", name="Ask", exact=True).click()
+    expect(page.get_by_role("alert")).to_contain_text("If they are none, say so here.")
+    none = page.get_by_label("The question has no options, whatever its lines look like")
+    expect(none).to_be_focused()
+    assert upstream.asked == []
+    page.keyboard.press("Space")
+    expect(none).to_be_checked()
+    ask(page)
+    expect(page.locator("#result .asked-question")).to_have_text(text)
+    assert len(upstream.asked) == 1
+    assert_accessible(page)
