@@ -78,7 +78,8 @@ class InstanceRule(BaseModel):
         """Give the fields of the gateway's form, but for the picture."""
         given: dict[str, Any] = {
             "question": self.question,
-            "options": json.dumps(list(self.options)) if self.options else None,
+            # Of an open question, too: without the field lines of its text might be taken for options.
+            "options": json.dumps(list(self.options)),
             "method": self.method,
             "max_risk": None if self.max_risk is None else str(self.max_risk),
             "groups": json.dumps(self.groups) if self.groups else None,

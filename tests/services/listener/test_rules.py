@@ -42,7 +42,8 @@ def test_rules_are_read(tmp_path: Path) -> None:
         "options": '["Yes", "No"]',
         "groups": '{"modality": "CT"}',
     }
-    assert second.fields() == {"question": "Which plane is shown?"}
+    # A rule without options is an open question, whatever its lines look like.
+    assert second.fields() == {"question": "Which plane is shown?", "options": "[]"}
 
 
 @pytest.mark.parametrize(
