@@ -8,6 +8,7 @@ Prompt4TrustError
 └── UnusableInputError          also a ValueError: what was handed in cannot be used
     ├── DatasetError            a question file
     ├── PhantomError            the settings of a synthetic data set
+    ├── UnclearOptionsError     lines of a question that may be its options
     ├── PictureError            a picture that is not taken
     ├── UnreadablePictureError  a picture file of a data set
     ├── DeidentificationError   a DICOM object that cannot be de-identified
@@ -84,6 +85,10 @@ class DatasetError(UnusableInputError):
 
 class PhantomError(UnusableInputError):
     """A synthetic data set cannot be made as asked; the message says what to change."""
+
+
+class UnclearOptionsError(UnusableInputError):
+    """Lines look like options and cannot be read as such; the message is the end of a sentence about the text."""
 
 
 PictureFault = Literal[

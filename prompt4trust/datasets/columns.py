@@ -28,8 +28,8 @@ from prompt4trust.datasets._yes_no import yes_or_no
 from prompt4trust.datasets.tables.cells import cell_fault
 from prompt4trust.datasets.tables.listed_options import listed
 from prompt4trust.datasets.tables.table_files import Entry, entries
-from prompt4trust.errors import DatasetError
-from prompt4trust.options.in_text import UnclearOptionsError, split_options
+from prompt4trust.errors import DatasetError, UnclearOptionsError
+from prompt4trust.options.in_text import split_options
 from prompt4trust.options.letters import letter_and_text, without_letters
 from prompt4trust.questions import MAX_OPTIONS, MIN_OPTIONS, Question, letter_options
 

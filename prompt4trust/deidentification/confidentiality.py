@@ -23,6 +23,7 @@ from prompt4trust.deidentification.profile_actions import EDITION, ProfileAction
 from prompt4trust.deidentification.values import dummy, may_stay, pseudonym, replaced_uid
 from prompt4trust.errors import DeidentificationError
 from prompt4trust.pictures.dicom.burned_in import may_hold_text
+from prompt4trust.pictures.dicom.refusals import is_drawn
 
 # What pydicom says to its log quotes values.
 logging.getLogger("pydicom").propagate = False
@@ -124,6 +125,8 @@ class Deidentifier:
         made = self._dataset(source, _Place())
         if "SOPClassUID" not in made or "SOPInstanceUID" not in made:
             raise DeidentificationError("the object lacks its class or its identifier")
+        if is_drawn(made.SOPClassUID):
+            raise DeidentificationError("the object is a segmentation or a dose, which no picture is made of")
         if "PhotometricInterpretation" in made:
             # Decoders read it only as the standard writes it.
             source.PhotometricInterpretation = made.PhotometricInterpretation

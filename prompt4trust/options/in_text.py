@@ -8,6 +8,7 @@ from itertools import pairwise
 from string import ascii_uppercase
 from typing import Final
 
+from prompt4trust.errors import UnclearOptionsError
 from prompt4trust.options.labels import Label, label_of
 
 _START: Final = (
@@ -28,10 +29,6 @@ _OTHER_LETTER: Final = re.compile(
 """A line that begins with a letter of another script, or a wide one, as an option's."""
 _LONGEST: Final = 40_000
 """Characters of a text in which options are looked for; a question with 26 of them has fewer."""
-
-
-class UnclearOptionsError(ValueError):
-    """Lines look like options and cannot be read as such; the message is the end of a sentence about the text."""
 
 
 @dataclass(frozen=True, slots=True)

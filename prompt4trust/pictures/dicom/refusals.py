@@ -25,13 +25,18 @@ def no_picture(sop_class: str) -> PictureError:
     return PictureError("not-a-picture", f"The DICOM object {what}: send an image object.")
 
 
+def is_drawn(sop_class: str) -> bool:
+    """Whether an object's pixels are drawn over a picture and show no patient: of segmentations and doses."""
+    return sop_class in _DRAWN
+
+
 def check_is_picture(sop_class: str) -> None:
     """Refuse an object whose pixels show no patient: segmentations and doses, which a model would take for a picture.
 
     Raises:
         PictureError: Fault "not-a-picture".
     """
-    if sop_class in _DRAWN:
+    if is_drawn(sop_class):
         what = "is a segmentation or a dose" if (name := uid_name(sop_class)) is None else f"is of the class {name}"
         raise PictureError(
             "not-a-picture",

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
-from prompt4trust.options.in_text import UnclearOptionsError, split_options
+from prompt4trust.errors import UnclearOptionsError
+from prompt4trust.options.in_text import split_options
 from services.common.http.strict_json import load_json
 from services.common.openai.chat_parts import ImagePart, TextPart, UserMessage
 from services.common.openai.errors import OpenAIError

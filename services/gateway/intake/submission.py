@@ -13,8 +13,8 @@ from fastapi.exceptions import RequestValidationError
 from starlette.datastructures import FormData, Headers, UploadFile
 from starlette.formparsers import MultiPartException
 
-from prompt4trust.errors import PictureError
-from prompt4trust.options.in_text import UnclearOptionsError, split_options
+from prompt4trust.errors import PictureError, UnclearOptionsError
+from prompt4trust.options.in_text import split_options
 from prompt4trust.pictures import decode_base64, split_picture_text
 from services.common.http.problems import Problem
 from services.common.http.strict_json import load_json

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prompt4trust.options.in_text import UnclearOptionsError, split_options
+from prompt4trust.errors import UnclearOptionsError
+from prompt4trust.options.in_text import split_options
 
 LINES = st.text(st.characters(codec="ascii", categories=["L", "N"]), min_size=1, max_size=20)
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from prompt4trust.estimators import get_estimator
 from prompt4trust.models import Sampling
 from prompt4trust.verdict import Verdict, certainty_score
-from prompt4trust.verdict.self_assessment import LONGEST, SelfAssessment, self_assessments
+from prompt4trust.verdict.certainty.self_assessment import LONGEST, SelfAssessment, self_assessments
 from tests.prompt4trust.estimators.scripts import OPTIONS, TEMPLATE, Texts
 
 module = sys.modules[certainty_score.__module__]

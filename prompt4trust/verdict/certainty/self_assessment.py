@@ -7,17 +7,21 @@ them may say something else. Every expression is bounded, so that it takes time 
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Final, Literal
 
-from prompt4trust.verdict.certainty_words import CUE, CUED_NUMBERS, LEVELS, OPINION, WORDS, lower_case
+from prompt4trust.verdict.certainty.words import CUE, CUED_NUMBERS, LEVELS, OPINION, WORDS, lower_case
 from prompt4trust.verdict.confidences import stated_confidences
 from prompt4trust.verdict.even_text import EvenText
 from prompt4trust.verdict.last.loose_confidences import loose_confidences
+from prompt4trust.verdict.outcome import Verdict
+from prompt4trust.verdict.parsing import parse_verdict
 from prompt4trust.verdict.plain_text import without_thoughts
+from prompt4trust.verdict.words.expressions import expression
 
 LONGEST: Final = 20_000
 """Signs beyond which nobody reads an explanation."""
@@ -97,7 +101,11 @@ def mark_self_assessments(text: str, options: Collection[str] = ()) -> str:
         found = text[each.start : each.end]
         parts += [text[since : each.start], NUMBER_LEFT_OUT if each.kind == "number" else MARK.format(found)]
         since = each.end
-    return "".join([*parts, text[since:], rest])
+    shown = "".join([*parts, text[since:]])
+    if _ANY_NUMBER.search(shown) and isinstance(parse_verdict(shown, options), Verdict):
+        # In a form that only the parser knows: nothing is to be left that it, or a person, could take for a confidence.
+        shown = _ANY_NUMBER.sub(NUMBER_LEFT_OUT, shown)
+    return shown + rest
 
 
 Span = tuple[int, int]
@@ -111,6 +119,9 @@ _DIGITS = rf"{_ALONE}(?:[-+](?=\d))?(?:\d{{1,4}}(?:[.,]\d{{1,6}})?[½¼¾⅓⅔]
 _TENS = r"(?:ten|twenty|thirty|forty|fifty|sixty|seventy|eighty|ninety|(?:a |one )hundred|hundred)"
 _UNITS = r"(?:one|two|three|four|five|six|seven|eight|nine)"
 _IN_WORDS = rf"\b(?:(?:{_TENS}(?:[ -]{_UNITS})?|{_UNITS}) ?{_PER_CENT}|{_UNITS} (?:out of|in|times out of) ten\b)"
+_ANY_NUMBER: Final = expression(
+    rf"[\d½¼¾⅓⅔](?:[\d.,/½¼¾⅓⅔]{{0,12}}[\d½¼¾⅓⅔])?(?: ?[%％])?|\b(?:{_TENS}(?:[ -]{_UNITS})?|{_UNITS})\b", re.IGNORECASE
+)
 _CHINESE_SHARE = r"百分之[零〇一二两三四五六七八九十百点\d]{1,8}|[一二两三四五六七八九十\d]成(?![年人为像分])"
 _TAIL = (
     rf"(?: ?{_PER_CENT})?(?: ?(?:[-–—~/:]|to|(?:times )?out of|of|或|到|至) ?\d{{1,3}}(?:[.,]\d{{1,4}})?"

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Final
 
-from prompt4trust.verdict.certainty_words import LEVELS, WORDS, lower_case
+from prompt4trust.verdict.certainty.self_assessment import LONGEST, self_assessments
+from prompt4trust.verdict.certainty.words import LEVELS, WORDS, lower_case
 from prompt4trust.verdict.even_text import EvenText
 from prompt4trust.verdict.plain_text import has_words, without_thoughts
-from prompt4trust.verdict.self_assessment import LONGEST, self_assessments
 from prompt4trust.verdict.words.expressions import expression
 
 _LEVELS: Final[tuple[tuple[float, re.Pattern[str]], ...]] = (
