@@ -49,10 +49,12 @@ lint-openapi: .venv/.clients ## Check the stored OpenAPI documents by Redocly's 
 	@test -x $(CLIENTS)/node_modules/.bin/redocly || { echo "Redocly is not installed: it takes npm and Node.js 20.19 or newer" >&2; exit 2; }
 	REDOCLY_TELEMETRY=off REDOCLY_SUPPRESS_UPDATE_NOTICE=true $(CLIENTS)/node_modules/.bin/redocly lint --config tests/clients/redocly.yaml tests/services/openapi/*.json
 
+# One more than the cores that it is meant for, two: tests wait for processes that they started a quarter of their time.
+TEST_PROCESSES ?= 3
 .PHONY: test
-test: .venv/.developed .venv/.clients ## Run the whole suite (does its own set-up); AGAIN=1 runs the few that failed once more, alone
+test: .venv/.developed .venv/.clients ## Run the whole suite (does its own set-up) in TEST_PROCESSES=3; AGAIN=1 runs the few that failed once more, alone
 	@rm -f .pytest_cache/v/cache/lastfailed
-	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS) || { status=$$?; \
+	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup $(ARGS) || { status=$$?; \
 	  [ $$status = 1 ] && [ -n "$(AGAIN)" ] || exit $$status; \
 	  $(OFFLINE) $(QUIET_CPU) $(BIN)/python -m tests.failed_again; }
 
