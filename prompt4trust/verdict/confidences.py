@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Literal
@@ -138,7 +138,9 @@ def stated_confidences(text: str, scale: Scale) -> Iterator[Stated]:
     yield from sorted(found, key=lambda stated: stated.at)
 
 
-def short_confidence(text: str, end: int, scale: Scale, *, own: int, announced: bool) -> Stated | None:
+def short_confidence(
+    text: str, end: int, scale: Scale, *, own: int, announced: bool, texts: Collection[str] = ()
+) -> Stated | None:
     """Read the number right behind an answer: "B (85%)", "B: Right lung (85%)".
 
     Args:
@@ -148,6 +150,7 @@ def short_confidence(text: str, end: int, scale: Scale, *, own: int, announced: 
         own: Place behind the option's own text, where that follows the letter; else 0. A per cent that only a blank
             parts from a text belongs to the text ("stenosis 50%").
         announced: Whether "answer and confidence" was written ahead, so that the number needs no per cent sign.
+        texts: The options' texts, one of which the number may belong to.
 
     Returns:
         What is stated; None where no number ends the line.
@@ -155,9 +158,24 @@ def short_confidence(text: str, end: int, scale: Scale, *, own: int, announced: 
     apart = _BEHIND_A_TEXT.match(text, own) if own else None
     match = _SHORT.match(text, end) or (_SHORT.match(text, apart.end()) if apart else None)
     if match:
-        return Stated(match.start(1), match.end(), _per_cent(float(match[1])), unit=True)
+        stated = Stated(match.start(1), match.end(), _per_cent(float(match[1])), unit=True)
+        return None if _is_in_a_text(match[1], texts) else stated
     match = _BARE_SHORT.match(text, end) if announced else None
     return None if match is None else Stated(match.start(1), match.end(), _value(match[1], percent=False, scale=scale))
+
+
+def _is_in_a_text(number: str, texts: Collection[str]) -> bool:
+    """Whether a number beside a letter is one of an option's text: "D: 85%" where that is the text of one."""
+    return any(number in _DIGITS.findall(each) for each in texts)
+
+
+def is_crossed(text: str, end: int) -> bool:
+    """Whether a sign behind a number, in its line, says that it is wrong or a joke."""
+    return _CROSSED.match(text, end) is not None
+
+
+_CROSSED = expression(r"[^\n]{0,40}[❌✖✗✘☒🚫⛔👎🤔🤡😂]")
+_DIGITS = expression(r"\d+(?:\.\d+)?")
 
 
 def _cued(text: str, match: re.Match[str], scale: Scale) -> Stated:

@@ -61,7 +61,7 @@ ONE_FOR_ONE: dict[int, str] = {**_WIDE, **{ord(sign): plain for sign, plain in _
 _SIGNS = {**ONE_FOR_ONE, **{ord(sign): plain for sign, plain in _ENDS.items()}}
 _BLANKS = (expression(r"[^\S\n]++"), " ")
 _ORNAMENT = (
-    "(?![👎🤷🤔🤡🙃😜😂🤣😅🚫🔄🔁])"
+    "(?![⛔👎🤷🤔🤡🙃😜😂🤣😅🚫🔄🔁])"
     "[\U0001f300-\U0001faff\u2600-\u260f\u2620-\u2653\u2660-\u26a0\u26a2-\u26ff\u2b50\u2728\ufe0f]\ufe0f?"
 )
 _MARKUP = (

@@ -16,7 +16,14 @@ from prompt4trust.verdict.claims.open_answers import open_answers
 from prompt4trust.verdict.claims.option_texts import claims_by_text
 from prompt4trust.verdict.claims.plain_words import claims_in_plain_words
 from prompt4trust.verdict.claims.sentences import claims_in_sentences
-from prompt4trust.verdict.confidences import MOST_STATED, Scale, Stated, short_confidence, stated_confidences
+from prompt4trust.verdict.confidences import (
+    MOST_STATED,
+    Scale,
+    Stated,
+    is_crossed,
+    short_confidence,
+    stated_confidences,
+)
 from prompt4trust.verdict.doubts.corrections import is_taken_back
 from prompt4trust.verdict.doubts.other_claims import is_of_another_claim
 from prompt4trust.verdict.doubts.withdrawals import is_withdrawn
@@ -65,15 +72,15 @@ def read(text: str, options: Mapping[str, str], *, scale: Scale, order: Order, c
         return published or Invalid("ambiguous")
     claim, confidence = chosen
     if _RETRACTED.search(text, max(claim.end, confidence.end if confidence else 0)) or (
-        confidence and _DENIED_AT_ONCE.search(text, claim.end, max(confidence.at, claim.end))
+        confidence and (is_crossed(text, confidence.end) or _DENIED_AT_ONCE.search(text, claim.end, confidence.at))
     ):
         return Invalid("ambiguous")
     if confidence is None or confidence.value is None:
         return Invalid("cut_off" if cut else "no_confidence")
-    unnamed = options and not confidence.letter
-    if unnamed and is_of_another_claim(text, confidence.at, confidence.end, claim.answer, options):
-        return Invalid("ambiguous")
-    if is_withdrawn(text, claim.end):
+    of_another = not confidence.letter and is_of_another_claim(
+        text, confidence.at, confidence.end, claim.answer, options
+    )
+    if (options and of_another) or is_withdrawn(text, claim.end):
         return Invalid("ambiguous")
     if options and is_taken_back(text, claim.answer, claim.end, max(claim.end, confidence.end), options):
         return Invalid("ambiguous")
@@ -123,13 +130,11 @@ def claims_of(text: str, options: Mapping[str, str], *, by_text: bool = True) ->
 _OF_READERS = expression(
     r"(?:^|(?<=[.;!?] ))(?:the )?(?:(?:first|second|third|other|another|senior|junior|1st|2nd) )?"
     r"(?:reader|radiologist|rater|observer|annotator|reviewer|expert|resident|attending|colleague|student"
-    r"|physician|doctor"
-    r"|clinician|consultant|panellist|panelist|human)(?: ?#?\d| [A-D1-9]| one| two| three)?(?:['’]s (?:answer"
+    r"|physician|doctor|clinician|consultant|panell?ist|human|grader|judge|feedback|evaluator|tutor"
+    r"|(?:bot|assistant|model|gpt|ai|user)(?= ?\d))(?: ?#?\d| [A-D1-9]| one| two| three)?(?:['’]s (?:answer"
     r"|read|verdict))?(?: ?[:=–—]| - )",
     re.IGNORECASE | re.MULTILINE,
 )
-
-
 # The reply ends by asking the question back: what it has told is somebody's, not its own.
 _ASKS_BACK = expression(
     r"\b(?:what|which)\b[^.!?\n]{0,40}\b(?:do|would|did) you (?:think|say|choose|pick|answer|believe|prefer)\b"
@@ -147,7 +152,9 @@ def _confidences(text: str, claims: Sequence[Claim], options: Mapping[str, str],
     for claim in (claim for claim in claims if claim.meant):
         announced = "and confidence" in text[claim.start : claim.at].lower()
         own = own_text(text, claim.at, options)
-        short = short_confidence(text, claim.end, scale, own=own and claim.at + own, announced=announced)
+        short = short_confidence(
+            text, claim.end, scale, own=own and claim.at + own, announced=announced, texts=options.values()
+        )
         stated += [short] if short else []
     return sorted(stated, key=lambda each: each.at)
 

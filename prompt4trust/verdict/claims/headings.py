@@ -33,6 +33,7 @@ _SPEAKER = expression(
 _NOT_THIS = expression(
     r"\b(?:previous|earlier|old|original|other|another) (?:answer|draft|reply|response|verdict|version|model)"
     r"(?!\w* (?:option|choice))"
+    r"|\b(?:look|looks|reads?) like\b(?=.{0,12}$)|\bin the form\b"
     r"|\b(?:(?:wrong|incorrect)(?! (?:options|choices)\b)|false(?! (?:positive|negative|lumen|aneurysm))|suppos\w+"
     r"|imagine|hypothetical\w*|for instance|example|sample(?= (?:output|answer|reply|response|verdict|format|of)\b|$)"
     r"|template|placeholder|draft|quot(?!ient)\w+)\b"

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 
 from prompt4trust.verdict.claims.claim import Claim
-from prompt4trust.verdict.claims.lone_letters import has_alternatives, own_text
+from prompt4trust.verdict.claims.lone_letters import begins_a_measure, has_alternatives, own_text
 from prompt4trust.verdict.claims.standing import is_meant
 from prompt4trust.verdict.words.expressions import expression
 
@@ -55,6 +55,8 @@ def leading_letter(text: str, options: Mapping[str, str]) -> Claim | None:
         return None
     letter, at = lead["letter"].upper(), lead.start("letter")
     if any(each[1].upper() in options and each[1].upper() != letter for each in _WITH_A_NUMBER.finditer(text, at)):
+        return None
+    if begins_a_measure(text, at):
         return None
     if lead["option"] and _ANOTHER_OPTION.search(text, at):
         return None

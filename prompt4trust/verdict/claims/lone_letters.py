@@ -11,7 +11,9 @@ from prompt4trust.verdict.words.expressions import expression
 _JOINED = expression(r"(?!置信|信心|把握|的置信|的可能|或|和)[^\W_]|[-'’&/][^\W_]|\.[A-Za-z]\.")
 _NEXT_WORD = expression(r"[^\S\n\r]++[_\"“‘]*+([^\W_]++)(-?)")
 _A_MEASURE = expression(
-    r"\s\d++(?:[.,x×]\d++)?[ -]?(?:[cm]m|ml|cc|k?g|mg|HU|x|×|years?|months?|weeks?|days?|hours?)\b", re.IGNORECASE
+    r"\s\d++(?:[.,x×]\d++)?[ -]?(?:[cm]m|ml|cc|k?g|mg|HU|x|×|years?|months?|weeks?|days?|hours?)\b"
+    r"|\s\d++(?:\.\d++)? ?(?:%|per ?cent) (?!(?:conf|sure|cert|prob|like|chance))[a-z]{4,}",
+    re.IGNORECASE,
 )
 _A_GENUS = expression(
     r"\. ?(?:albicans|anthracis|aureus|auris|baumannii|botulinum|burgdorferi|cereus|coli|difficile|diphtheriae"
@@ -37,12 +39,17 @@ def stands_alone(text: str, at: int) -> bool:
     return not _JOINED.match(text, at + 1) and not _is_a_word(text, at)
 
 
+def begins_a_measure(text: str, at: int) -> bool:
+    """Whether the letter at a place is the article of a measure or a share: "A 4 mm nodule", "A 70% stenosis"."""
+    return text[at] in "AIai" and _A_MEASURE.match(text, at + 1) is not None
+
+
 def _is_a_word(text: str, at: int) -> bool:
     """Whether a one-letter token is the article "a", the pronoun "I" or the beginning of a name ("B virus")."""
     letter = text[at]
     if _A_GENUS.match(text, at + 1):
         return True
-    if letter in "AIai" and _A_MEASURE.match(text, at + 1):
+    if begins_a_measure(text, at):
         return True
     following = _NEXT_WORD.match(text, at + 1)
     if following is None:

@@ -40,15 +40,15 @@ _OF_KIND = (
 )
 # What may stand behind a text that is claimed: the sentence's end, its letter or a confidence; no word that goes on.
 _TEXT_ENDS = (
-    r"(?=\s?(?:[.;]|$|\n| ?[-–—=]{1,2}>? ?(?:option )?(?-i:[A-Z])(?![^\W_])|[(\[](?:option )?[A-Za-z][)\]]"
+    r"(?![-–/]\d)(?=\s?(?:[.;]|$|\n| ?[-–—=]{1,2}>? ?(?:option )?(?-i:[A-Z])(?![^\W_])|[(\[](?:option )?[A-Za-z][)\]]"
     r"|[([](?:with |about |~)?(?:confidence|certainty|\d)"
     r"|,? ?(?:and |at |with )?(?:an? |my )?(?:confidence|certainty|\d)|,? (?:and )?I(?:['’]d|['’]m| am| would)\b"
     r"|[,—–-]{1,2} ?(?:confidence|certainty|about|\d)))"
 )
 # A reply that begins with a text ("Right. Let me look") means it as its answer where a confidence is next.
 _SURE_NEXT = (
-    r"(?=\s?(?:[(\[](?:option )?[A-Za-z][)\]]|[-–—=]{1,2}>? ?(?:option )?(?-i:[A-Z])(?![^\W_])|[.,;:(—–\n-]| with\b)"
-    r"[\s.,;:(—–-]{0,3}"
+    r"(?![-–/]\d)(?=\s?(?:[(\[](?:option )?[A-Za-z][)\]]|[-–—=]{1,2}>? ?(?:option )?(?-i:[A-Z])(?![^\W_])"
+    r"|[.,;:(—–\n-]| with\b)[\s.,;:(—–-]{0,3}"
     r"(?:(?:and|at|with|about|my|a|I['’]d say|I am|I['’]m) ){0,3}(?:confidence|certainty|\d))"
 )
 _OWN_LETTER = expression(

@@ -37,7 +37,9 @@ _UNDER_AN_EXAMPLE = expression(
 )
 # "B (wrong)", "B - MRI (incorrect)"; and not "B, not A".
 _REFUSED = expression(
-    r"[)\]]?(?:,? which I (?:doubt|reject)\b| in (?:the (?:answer )?key\b|\d+ (?:out )?of \d))|"
+    r"[)\]]?(?:,? which I (?:doubt|reject)\b| as (?:the |an? )?(?:distractor|mimic|foil|decoy|wrong|worst|least|next"
+    r"|second)\b| in (?:the (?:answer )?key\b|\d+ (?:out )?of \d))|"
+    r"[^\n]{0,60}?[❌✖✗✘☒🚫⛔👎🤔🤡❓]|"
     r"[^.;,!?\n(\[]{0,40}?[)\]\"'”]?\s?[-–—,:(\[]{1,2}\s?(?:(?:this|that|it|which) )?(?:(?:is"
     r"|was) )?(?:clearly |probably |likely )?"
     r"(?:wrong|incorrect|false|rejected|excluded|ruled out|mistaken|unlikely|a distractor|not (?:correct|right"
@@ -48,6 +50,7 @@ _REFUSED = expression(
 _ON_CONDITION = expression(
     r"[^.;!?\n]{0,100}?\b(?:unless|provided|except (?:if|when|where)|only (?:if|when)|(?:as|so) long as"
     r"|depending on|or,? if)\b"
+    r"|[)\]]? (?:for|in) an? (?:\w+ )?(?:child|boy|girl|adult|man|woman|patient|baby|infant|smoker)\b"
     r"|[^.;!?\n]{0,80}?[,;.] ?(?:unless\b|(?:or )?(?:else|otherwise),? (?:option )?\(?(?-i:[A-Z])(?![^\W_]))"
     r"|[^.;!?\n]{0,80}?\bwhen\b[^.;!?\n]{1,60}? (?-i:[A-Z]) (?:when|if)\b"
     r"|[)\]\"'”]?(?:\s?\([^()\n]{0,80}\))?,? \(?(?:if\b(?! (?:I|you|we|forced|pressed|any)\b)|assuming\b)",

@@ -43,7 +43,7 @@ _EQUALLY = expression(
     r"(?<!not )\b(?:equally (?:likely|well|good|plausible|possible|probable)|just as (?:well|likely|plausible"
     r"|good|probable|possible)"
     r"|(?:may|might|could) (?:as )?well be|I agree|(?:says?|said|claims?|thinks?|believes?) (?:that )?it(?: is"
-    r"|['’]s))\b",
+    r"|['’]s)|(?:key|label|caption|textbook) (?:says|states|gives|is))\b",
     re.IGNORECASE,
 )
 # A later choice, however unsure: "I now think it is C, but I have no idea how confident to be".

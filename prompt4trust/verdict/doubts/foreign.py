@@ -7,7 +7,7 @@ therefore looked through for the commonest of its own language, and for another 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from prompt4trust.verdict.words.expressions import expression
@@ -91,22 +91,50 @@ _LETTER = expression(
     r"|poderia|pourrait|oder|ou|o|or|und|et|e|y|of|lub|veya)(?![^\W_]))[^\W\d_]{2,}))(?![A-Za-zÀ-ɏЀ-ӿ0-9])(?!['’-]\w)"
 )
 
+# A short sentence behind a verdict that denies, or in which the speaker speaks, is seldom about what is seen, and
+# nobody can list all that may be said in it.
+_REMARKS = expression(
+    r"(?<![^\W_])(?:no(?! (?:hay|se (?:ve|observa|aprecia)))|ni|nunca"
+    r"|tampoco|nada|me|yo|mi|he|ne|n['’]\w+|pas|rien|je|j['’]\w+|moi|ich|mir|mich|nicht|kein\w*"
+    r"|nie|não|nem|eu|meu|minha|non|io|ho|niente|ik|niet|geen|mij|я|мне|не|нет|ja|mnie|ikke|jeg|bare|inte|jag|ei|arva\w+"
+    r"|değil|ben|không|tôi|saya|tidak|bukan|hanya|εγώ|δεν)(?![^\W_])|我|不|没|未|例|私|ない|ません|자신|않|없|못|예시",
+    _FLAGS,
+)
+_SENTENCE = expression(r"[^.!?\n]+")
+_FEW = 7
+_FEW_SIGNS = 16
 
-def is_left_open(text: str, options: Collection[str], *, translated: bool) -> bool:
+
+def _short_sentences(text: str, since: int) -> Iterator[str]:
+    """Yield the sentences of few words behind a verdict's number that hold none."""
+    number = _DIGIT.search(text, since)
+    for found in _SENTENCE.finditer(text, number.end() if number else len(text)):
+        said = found[0].strip()
+        few = len(said) <= _FEW_SIGNS if _UNSPACED.search(said) else len(said.split()) <= _FEW
+        if few and not _DIGIT.search(said):
+            yield said
+
+
+_UNSPACED = expression(r"[\u3040-\u9fff]")
+_DIGIT = expression(r"\d")
+_SHORT = 3  # letters of an option's text that may be part of any word
+
+
+def is_left_open(text: str, options: Mapping[str, str], *, translated: bool) -> bool:
     r"""Whether words of another language than English may take back, suppose or change what a text claims.
 
     Args:
         text: Plain text, its labels in English.
-        options: The letters.
+        options: Letter -> text.
         translated: Whether labels of other languages were put in English. Chinese is read as it is, and looked
             through here as well.
 
     Returns:
-        True where another option's letter follows the answer, or a word of doubt stands where it would change the
-        verdict; False for a text that is neither translated nor Chinese.
+        True where another option's letter or text follows the answer, or a word of doubt stands where it would
+        change the verdict; False for a text that is neither translated nor Chinese.
 
     Example:
-        >>> is_left_open("Answer: B\nconfidence: 80\nKorrektur: C", "ABC", translated=True)
+        >>> is_left_open("Answer: B\nconfidence: 80\nKorrektur: C", dict.fromkeys("ABC", ""), translated=True)
         True
     """
     labels = list(_LABEL.finditer(text)) if translated or "答案" in text or "选" in text else []
@@ -121,4 +149,11 @@ def is_left_open(text: str, options: Collection[str], *, translated: bool) -> bo
     if _IN_ITS_SENTENCE.search(text, label.end(), end.start() if end else len(text)):
         return True
     letters = {found[0] for found in _LETTER.finditer(text, label.end()) if found[0] in options}
-    return len(letters) > 1 or _SURE_OF_THE_CONTRARY.search(text) is not None
+    if len(letters) > 1 or _SURE_OF_THE_CONTRARY.search(text):
+        return True
+    if any(_REMARKS.search(sentence) for sentence in _short_sentences(text, label.end())):
+        return True
+    own = " ".join(options[letter] for letter in letters).casefold()
+    flat = text[label.end() :].casefold()
+    others = {each.casefold() for letter, each in options.items() if letter not in letters}
+    return bool(letters) and any(len(each) > _SHORT and each not in own and each in flat for each in others)

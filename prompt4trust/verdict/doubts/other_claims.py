@@ -18,7 +18,11 @@ _CLAUSE = expression(
     r"(?P<clause>(?:that|this|it|there|these|the|we|in|of|about|an?|I see)\b[^.;!?\n,—–(]*)",
     _FLAGS,
 )
-_BRACKETED = expression(r"\((?:about |around |roughly |~|I(?:['’]m| am) |with |at |my )*$", _FLAGS)
+# "90% sure scaling is present", and "visible scaling: 90% sure".
+_BARE_CLAUSE = expression(r"(?<=sure|tain|dent) (?P<clause>[a-z][^.;!?\n,—–(:]*)", _FLAGS)
+_BRACKETED = expression(
+    r"[:,] (?:I(?:['’]m| am) )?$|\((?:about |around |roughly |~|I(?:['’]m| am) |with |at |my )*$", _FLAGS
+)
 # A reason is none of what is claimed.
 _REASON = expression(
     r"\b(?:because|since|given|as|based|due|considering|owing|but|though|although|so|and|while)\b", _FLAGS
@@ -26,10 +30,11 @@ _REASON = expression(
 _OF_THE_ANSWER = expression(
     r"\b(?:answer|option|choice|pick|selection|letter|correct|right(?=\W*$)|true|diagnosis|conclusion"
     r"|assessment|judge?ment"
-    r"|response|reply|decision|verdict|interpretation|reading|call|prediction|classification|impression|best|so"
+    r"|response|reply|decision|verdict|interpretation|reading|call|prediction|classification|impression|best|so|final|confidence|certainty"
     r"|case)\b",
     _FLAGS,
 )
+_CAPITAL = expression(r"(?<![\w'’-])[B-HJ-Z](?![\w'’-])")
 _WORD = expression(r"[^\W\d_]{3,}|[A-Z]{2,}")
 _EMPTY = frozenset(
     {
@@ -95,20 +100,23 @@ def is_of_another_claim(text: str, at: int, end: int, answer: str, options: Mapp
     """
     if not _PROSE.search(text[at : end + 12]):
         return False
-    found = _CLAUSE.match(text, end)
+    found = _CLAUSE.match(text, end) or _BARE_CLAUSE.match(text, end)
     if found:
-        return _says_otherwise(found["clause"], answer, options.get(answer, ""))
+        return _says_otherwise(found["clause"], answer, options)
     since = max(at - _NEAR, 0)
     if not _BRACKETED.search(text, since, at):
         return False
     *_, start = [since, *(each.end() for each in _ENDS.finditer(text, since, at))]
-    return _says_otherwise(text[start:at], answer, options.get(answer, ""))
+    return _says_otherwise(text[start:at], answer, options)
 
 
-def _says_otherwise(clause: str, answer: str, own: str) -> bool:
+def _says_otherwise(clause: str, answer: str, options: Mapping[str, str]) -> bool:
+    own = options.get(answer, "")
     reason = _REASON.search(clause)
     said = clause[: reason.start()] if reason else clause
     words = {word.lower() for word in _WORD.findall(said)} - _EMPTY
+    if any(each in options and each != answer for each in _CAPITAL.findall(said)):
+        return True
     if not words or _OF_THE_ANSWER.search(said) or re.search(rf"(?<![\w'’-]){answer}(?![\w'’-])", said):
         return False
     known = {word.lower()[:_STEM] for word in _WORD.findall(own)}

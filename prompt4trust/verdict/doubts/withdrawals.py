@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 
+from prompt4trust.verdict.doubts.foreign_withdrawals import is_given_up
 from prompt4trust.verdict.words.expressions import expression
 
 _OF_MINE = (
@@ -114,10 +115,27 @@ _ERRED = expression(
     rf"|if\b)[a-z]+){{0,4}}? (?:made an? (?:\w+ )?(?:mistake|error|slip)|got (?:it|this|that|my answer) wrong"
     r"|spoke too soon|answered too \w+|too (?:quick|hasty|fast)|misspoke|erred|(?:was|were) (?:wrong|mistaken"
     r"|in error)|stand corrected"
+    r"|(?:did not|didn['’]t|have not|haven['’]t|never) (?:\w+ )?(?:look\w*|see[n]?|opened?|view\w*)"
+    rf" (?:at )?(?:the|any|this|an?) {_QUESTIONED}"
     r"|no longer (?:\w+ )?(?:stand|believe|think|hold|trust|sure|certain|confident|convinced|endorse)"
     rf"|(?:do not|don['’]t|not|cannot|can['’]t) (?:\w+ )?(?:trust|stand (?:by|behind)|believe in|endorse|mean"
     rf"|convinced (?:of|by)|rely on) {_THAT}(?:{_ENDS}|{_REASON}| any)"
     r"|(?:should not|shouldn['’]t|ought not to) have (?:answered|said|given|chosen|picked|committed|stated))\b",
+    re.IGNORECASE,
+)
+# What makes the verdict a guess, or its number another.
+_EMPTY = expression(
+    rf"\bat random\b|\b(?:flipped|tossed|rolled) an?\b|^\W*(?:I(?:['’]m| am) )?not (?:\w+ )?(?:sure|certain"
+    rf"|confident)(?:{_ENDS}| of (?:this|that|it)\b)"
+    rf"|\b{_QUESTIONED} (?:(?:has|have) )?(?:failed|did not|didn['’]t|could not|was not|wasn['’]t|is missing|never"
+    r"|cannot|not|is not)(?: \w+)? (?:to )?(?:load\w*|open\w*|display\w*|come through|came through|attached|available"
+    r"|provided|given|visible|received|shown)\b|\bnot (?:given|shown|sent|provided with) (?:an?|any|the)\b"
+    r"|\b(?:correct|right|better|best|true)\b[^,]{0,40}\b(?:another|the (?:first|second|third|fourth|fifth|last"
+    r"|other))(?: one| option| choice)?\W*$"
+    r"|\bover-?confident\b|\b(?:confidence|number|figure|that|this)(?: \w+)? is (?:\w+ )?too (?:high|low|much)\b"
+    r"|\bbe (?:that|so|this) (?:sure|certain|confident)\b|^\W*\d{1,3} ?%? (?:would|should|might|may) be\b"
+    r"|^\W*(?:equally\b[^.]*\b(?:could|may|might|can)\b|update\b|provided\b|only (?:valid|if|when)\b|unless\b)"
+    r"|\binstead\W*$|\bnone of (?:the|these|those) (?:\w+ )?(?:options|choices|answers)\b",
     re.IGNORECASE,
 )
 _NOT_SO = expression(
@@ -143,6 +161,8 @@ _LEFT = expression(
     r"|(?:give|have|offer|giving)(?: you)? no (?:\w+ )?(?:answer|verdict|choice|decision)"
     rf"|(?:have|had|['’]ve) (?:really |absolutely |honestly )?no (?:idea|clue)(?:{_ENDS}| (?:which|what (?:it"
     rf"|this|the answer)|if|about (?:this|it))\b))(?!\w)"
+    r"|\b(?:is|was|as) (?:just |only |merely )?an? (?:dummy|placeholder|joke|test|made-up)\b"
+    r"|\b(?:real|true|actual|honest) confidence\b|^then I (?:saw|noticed|reali[sz]ed|looked)\b"
     rf"|{_BEGINS}(?:do not|don['’]t|never) (?:use|trust|rely (?:up)?on|count on|believe|take|accept) {_THAT}{_ENDS}"
     rf"|{_BEGINS}(?:no (?:final )?(?:answer|verdict|choice|decision)(?: \w+){{0,3}}|undecided|undecidable"
     rf"|(?:(?:the|my|final) )*(?:answer|question|verdict|decision|choice)"
@@ -155,22 +175,6 @@ _NO = expression(
     r"\W*(?:(?:well|hm+|ah|oh|but|and),? )?(?:nope|nah|no|false|wrong|incorrect|untrue|not really)\W*", re.IGNORECASE
 )
 _DIGIT = expression(r"\d")
-_FOREIGN = expression(
-    r"(?<!\w)(?:(?:ziehe|nehme) (?:ich )?(?:das|dies\w*|meine|es)\b[^.\n]{0,40}\bzurück"
-    r"|kann (?:ich )?(?:das|dies|es|die Frage|mich|hier)\b[^.\n]{0,40}\bnicht (?:\w+ )?(?:entscheiden"
-    r"|beurteilen|beantworten|festlegen|sagen)"
-    r"|retiro (?:lo|mi|esa|o que|a minha|minha|essa)\b|me (?:retracto|desdigo)"
-    r"|no (?:puedo|se puede|es posible)(?: \w+){0,2} (?:decidir|responder|determinar|juzgar|contestar|elegir)"
-    r"|je (?:retire|reviens sur|me rétracte)\b|(?:je ne (?:peux|saurais)|on ne peut|impossible)(?: pas)?(?: de"
-    r"| d['’])? ?(?:\w+ ){0,2}(?:trancher|décider|répondre|juger|déterminer|conclure)"
-    r"|ritiro (?:la|quanto|ciò|tutto)\b|non (?:posso|riesco a|è possibile|si può) (?:\w+ )?(?:decidere"
-    r"|rispondere|determinare|giudicare|scegliere)"
-    r"|não (?:posso|consigo|é possível|dá para) (?:\w+ )?(?:decidir|responder|determinar|julgar|escolher)"
-    r"|отзываю|не могу (?:\w+ )?(?:решить|ответить|определить|судить|выбрать))(?!\w)"
-    r"|作废|(?:无法|不能|难以)(?:作出|做出|给出|进行)?(?:判断|确定|回答|决定|选择|定论|结论)|取り消し|判断(?:でき|は困難|がつか)|決められ|答えられ"
-    r"|철회|(?:판단|결정|답)할 수 없|لا أستطيع (?:تحديد|الإجابة|الحكم)|أسحب|वापस ले|निर्णय नहीं",
-    re.IGNORECASE,
-)
 _SENTENCE = expression(r"(?:[^.!?;\n]|\.(?=\S))++[.!?;]?")
 _MOST_SENTENCES = 400
 _NEAR = 160
@@ -203,7 +207,7 @@ def _withdraws(sentence: str) -> bool:
     undoes = _UNDOES.search(sentence)
     if undoes and not _TAKE.search(undoes[0]):
         return True
-    if any(form.search(sentence) for form in (_IS_UNDONE, _ERRED, _LEFT, _FOREIGN)):
+    if any(form.search(sentence) for form in (_IS_UNDONE, _ERRED, _EMPTY, _LEFT)) or is_given_up(sentence):
         return True
     not_so = _NOT_SO.search(sentence)
     if not_so and not _SO.search(not_so[0]):

@@ -21,8 +21,8 @@ _MARK = expression(
     rf"(?P<tool>{_OPENS}(?:{_OTHERS}|(?P<own>{_ASSISTANT}))\b{_BEHIND}"
     rf"|<[|｜](?:{_OTHERS}|(?P<own2>{_ASSISTANT}))[|｜]>|\[(?P<own3>/)?INST\])"
     # Roles in plain words stand at the beginning of a line, or in capitals.
-    rf"|^[#*\s]{{0,6}}(?:(?:user|human|instructions?|(?P<question>(?:next )?question)"
-    rf"|(?P<own4>{_ASSISTANT}))(?: ?\d)?\s?\**:\**"
+    rf"|^[#*\s]{{0,6}}(?:(?:user|human|system|instructions?|(?P<question>(?:next )?question)"
+    rf"|(?P<own4>{_ASSISTANT}))\s?\**:\**"
     r"|(?:user|(?P<own5>assistant|model))(?=\s*\n))|(?<=\s)(?-i:USER|HUMAN|(?P<own6>ASSISTANT)):",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -48,7 +48,14 @@ _OF_THE_VERDICT = expression(
     r"|actually|instead"
     r"|chang\w*|disagree\w*|reconsider\w*|retract\w*|withdraw\w*|revis\w*|re-?check\w*|double-?check\w*|again"
     r"|choose|option"
-    r"|choice|ignore|disregard|cannot|can['’]t|unable|not (?:a|an|it|that|this))\b|答|置信|抱歉|错",
+    r"|really|agree\w*|look\w* (?:closer|again|at)|(?:closer|second) (?:look|inspection)|you(?:['’]re| are) right"
+    r"|choice|ignore|disregard|cannot|can['’]t|unable|not|possible)\b|答|置信|抱歉|错",
+    re.IGNORECASE,
+)
+# How a user goes on who leaves the answer as it is.
+_GOES_ON = expression(
+    r"\W*+(?:thank\w*|thx|great|perfect|ok(?:ay)?\W|what|which|how|why|where|when|who|and|is|are|does|do|did|can|could"
+    r"|would|should|please|describe|list|explain|give|name|now|next|tell|show|provide|\Z)",
     re.IGNORECASE,
 )
 _LETTER = expression(r"(?<![\w'’-])(?:[B-HJ-Z](?![\w'’-])|[AI](?![\w'’-]| [a-z]))")
@@ -118,6 +125,8 @@ def _speaks_of_it(own: str, later: str, question: str, options: Mapping[str, str
     mark = _MARK.match(later)
     if mark and mark["question"] and question and not _repeats(later, question):
         return False
+    if mark and not mark["question"] and not _GOES_ON.match(later, mark.end()):
+        return True
     said = later.casefold()
     named = {found[0] for found in _LETTER.finditer(later)} & set(options)
     texts = (each.casefold() for each in options.values() if len(each) > 3 and each.casefold() not in own.casefold())

@@ -7,10 +7,10 @@ has a label or the confidence's line under it; a line that is one of several ("A
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from prompt4trust.verdict.claims.lone_letters import own_text
-from prompt4trust.verdict.last.manners import is_doubted, is_open
+from prompt4trust.verdict.claims.lone_letters import own_text, stands_alone
+from prompt4trust.verdict.last.manners import is_doubted
 from prompt4trust.verdict.words.expressions import expression
 
 _NUMBER = r"(?P<number>(?:100|\d{2})(?:\.\d{1,2})?|0?\.\d{1,4}|1\.0{1,3})(?P<unit> ?(?:%|per ?cent\b)| ?/ ?100)?"
@@ -38,8 +38,8 @@ _WHOLE = expression(
     rf"[\W_]{{0,4}}{_LETTER}(?:{_BETWEEN}|[)\].]{{0,2}}[ \n]){_NUMBER}[\s.!)*_\"'\]}}]{{0,4}}",
     re.IGNORECASE,
 )
-# "B 12" is a vitamin, "T 10" a vertebra.
-_A_NAME = expression(r"\W*[BDTLCS] ?1[0-2]?\W*", re.IGNORECASE)
+# "B 12" is a vitamin, "T 10" a vertebra, "F 18" an isotope, "F/64" a patient.
+_A_NAME = expression(r"\W*(?:[BDTLCS] ?1[0-2]?|C ?1[134]|N ?13|O ?15|F ?18|[FM] ?/ ?\d\d)\W*", re.IGNORECASE)
 _OPTION = expression(
     r"(?P<ahead>[-*•–#>_ ]{0,4}(?:(?i:so|thus|therefore|hence|conclusion"
     r"|result)[:,] ?)?(?:(?i:option) )?)[(\[]?(?P<letter>[A-Z])(?![^\W_])[)\].:]{0,2} ?"
@@ -56,8 +56,26 @@ _LEFT_OUT = expression(
     r"|differentials?|candidates?|alternatives?|choices(?= ?:?$)|^question|unlike|poor|bad|nor|typical of|example)\b",
     re.IGNORECASE,
 )
+# A line above that ends no sentence leads to the answer where it says so: "My verdict:", "This makes the answer".
+_LEADS = expression(
+    r"(?:.* )?(?:these|the) (?:\w+ )?(?:features|findings) (?:fit|match) best with"
+    r"|based on the (?:visual )?(?:features|findings)(?: alone)?"
+    r"|(?:(?:so|thus|therefore|hence|now|and|this (?:makes|gives)|here is|here['’]s|in (?:short|summary|conclusion)"
+    r"|overall)[,:]? )?"
+    r"(?:(?:my|the|our|final|short|one-line|best|single|overall|most|likely|selected|chosen|in|a)[ -])*"
+    r"(?:answer|verdict|conclusion|response|result|output|decision|choice|pick|prediction|summary|diagnosis|impression"
+    r"|assessment|selection|reply|short|in short|bottom line|line)(?: (?:and|with|line|is)(?: (?:my )?confidence)?"
+    r"| to the question)?"
+    r"|overall|so|thus|therefore|hence|in (?:short|summary|conclusion)",
+    re.IGNORECASE,
+)
+_SENTENCE = expression(r"\W{0,4}[^\W\da-z_]")
+_ENDS_IN_A_NUMBER = expression(r"\d ?%?\W*$", re.MULTILINE)
+_MARKED_WRONG = expression(r"[👎❌✖✗✘☒🚫⛔🤷🤔🤡😂❓⚠]")
 _MOST_LINES = 400
 _LONGEST = 100
+_SHORT = 3
+_CAPITAL = expression(r"(?<![\w'’-])[A-Z](?![\w'’-])")
 
 
 def with_short_lines(text: str, options: Mapping[str, str]) -> str:
@@ -77,7 +95,7 @@ def with_short_lines(text: str, options: Mapping[str, str]) -> str:
         'It is solid.\nAnswer: B\nConfidence: 70'
     """
     lines = [line for line in text.split("\n") if line.strip()]
-    if not 0 < len(lines) <= _MOST_LINES or (len(lines) > 1 and "|" in text):
+    if not 0 < len(lines) <= _MOST_LINES or (len(lines) > 1 and "|" in text) or _MARKED_WRONG.search(text):
         return text
     numbers = any(re.fullmatch(r"\W*[\d.,]+\W*", each) for each in options.values())
     whole = None if numbers or len(text) > _LONGEST or _A_NAME.fullmatch(text) else _WHOLE.fullmatch(text)
@@ -88,7 +106,9 @@ def with_short_lines(text: str, options: Mapping[str, str]) -> str:
     if len(found) == 1 and (pair := _PAIR.fullmatch(lines[found[0]])):
         place = found[0]
         at_an_end = pair["letter"].isupper() and (
-            place == 0 or (place == len(lines) - 1 and _may_follow(lines[place - 1]))
+            _may_precede(lines[1:], pair["letter"], options)
+            if place == 0
+            else place == len(lines) - 1 and _may_follow(lines[place - 1])
         )
         if pair["label"] or at_an_end:
             kept = [line for line in text.split("\n") if line.strip()]
@@ -148,6 +168,24 @@ def _may_follow(above: str, options: Mapping[str, str] | None = None) -> bool:
     listed = _OPTION.match(above) if options else None
     if options and listed and listed["letter"] in options and listed[0].strip("-*• ")[1:]:
         return False
+    if re.search(r"(?<!\be\.g)(?<!\bz\.B)(?<!\bex)(?<!\bej)[.!]\W{0,2}$", said) and not above.rstrip().endswith(":"):
+        return True
     *_, last = ["", *re.split(r"(?<=[.!?]) |, (?:but|however,?) ", said)]
-    heading = above.rstrip().endswith(":") or not re.search(r"[.!]\W{0,2}$", said)
-    return not heading or not (is_open(last) or is_doubted(f"{last}.", 0) or _LEFT_OUT.search(last))
+    return not last or _LEADS.fullmatch(last.strip(" #*_-–—,")) is not None
+
+
+def _may_precede(below: Sequence[str], letter: str, options: Mapping[str, str]) -> bool:
+    """Whether lines under a reply's first line leave it its verdict: sentences that doubt nothing and name no other."""
+    if not below:
+        return True
+    rest = "\n".join(below)
+    flat = rest.casefold()
+    others = {each: text.casefold() for each, text in options.items() if each != letter}
+    return not (
+        not _SENTENCE.match(rest)
+        or is_doubted(rest, 0)
+        or _ENDS_IN_A_NUMBER.search(rest)
+        or flat.split()[0].strip(".,:;!") in others.values()
+        or any(len(text) > _SHORT and text in flat for text in others.values())
+        or any(found[0] in others and stands_alone(rest, found.start()) for found in _CAPITAL.finditer(rest))
+    )

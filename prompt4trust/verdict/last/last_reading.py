@@ -25,6 +25,10 @@ from prompt4trust.verdict.words.expressions import expression
 
 _LONGEST = 4_000
 _MOST_CHOICES = 20
+_SHORT = 3
+_FEW = 4
+_ENGLISH = expression(r"\b(?:the|is|of|with|and|my|I|it|at|option|answer|certainty)\b", re.IGNORECASE)
+_SAYS_A_NUMBER = expression(r"\d|\b[A-Z]\b")
 _MENTION = expression(r"(?<![A-Za-zÀ-ɏЀ-ӿ0-9'’-])[A-Z](?![A-Za-zÀ-ɏЀ-ӿ0-9])(?!['’-]\w)")
 _SENTENCE_END = expression(r"[.!?;](?=\s|$)|\n")
 _IN_SOMETHING_ELSE = expression(
@@ -60,6 +64,7 @@ _OF_ANOTHER_LIST = expression(
 _HEADED = expression(r":\s*\Z")
 _ANSWER_HEADED = expression(r"(?:answer|choice|option|verdict|conclusion|impression|assessment)\W*\Z", re.IGNORECASE)
 _CALLED_AN_OPTION = expression(r"(?:option|choice|answer) \(?$", re.IGNORECASE)
+_JUDGED = expression(r" (?:is|was|fits?|seems|looks|has|would|could|may|might|comes)\b", re.IGNORECASE)
 _BOX = expression(
     r"^[-*• ]{0,3}(?:\[(?P<box>[ xX✓✔]?)\]|(?P<sign>[☑☒✅☐⬜])) ?\(?(?P<letter>[A-Z])\)?(?P<rest>[^\n]*)\n?",
     re.MULTILINE,
@@ -99,7 +104,7 @@ def last_reading(text: str, options: Mapping[str, str], scale: Scale) -> Verdict
     letter = letters.pop()
     value = _one_confidence(said, letter, scale)
     since = min(start for start, _ in choices)
-    if value is None or is_doubted(said, since) or is_withdrawn(said, since):
+    if value is None or is_doubted(said, since) or is_withdrawn(said, since) or _has_a_remark(said):
         return None
     if any(claim.answer != letter or claim.alternatives or not claim.meant for claim in claimed_letters(said, options)):
         return None
@@ -127,6 +132,14 @@ def _one_confidence(text: str, letter: str, scale: Scale) -> float | None:
     return found[0].value
 
 
+def _has_a_remark(text: str) -> bool:
+    """Whether a reply of another language than English ends in a sentence of few words, which may be a joke's."""
+    if _ENGLISH.search(text):
+        return False
+    *_, last = [each for each in _SENTENCE_END.split(text) if each.strip()]
+    return len(last.split()) <= _FEW and not _SAYS_A_NUMBER.search(last)
+
+
 def _stands(text: str, start: int, at: int, options: Mapping[str, str]) -> bool:
     """Whether a choice is meant, alone in its sentence, and named with no other option's text."""
     sentence = _sentence(text, at)
@@ -148,6 +161,10 @@ def _stands(text: str, start: int, at: int, options: Mapping[str, str]) -> bool:
 def _excludes_others(text: str, letter: str, at: int, options: Mapping[str, str]) -> bool:
     """Whether a text names other options' letters only ahead of its choice, and to exclude them."""
     mentions = list(_MENTION.finditer(text))
+    flat = text[at:].casefold()
+    own = options[letter].casefold()
+    if any(len(each) > _SHORT and each not in own and each in flat for each in map(str.casefold, options.values())):
+        return False
     if any(_OF_ANOTHER_LIST.search(text[max(found.start() - 20, 0) : found.start()]) for found in mentions):
         return False
     return all(
@@ -169,6 +186,7 @@ def _is_a_word(text: str, at: int) -> bool:
         text[at] in "AI"
         and text[at + 1 : at + 2] == " "
         and not stands_alone(text, at)
+        and not _JUDGED.match(text, at + 1)
         and not _CALLED_AN_OPTION.search(text[max(at - 10, 0) : at])
     )
 

@@ -53,7 +53,7 @@ _ANYWHERE = expression(
 # Behind the choice, what may change it.
 _BEHIND = expression(
     rf"{words_at(Place.BEHIND)}|\b(?:but|however|although|though|yet|except|then again|still|nonetheless"
-    rf"|nevertheless)\b"
+    rf"|nevertheless|then (?:I|we)|odds|the (?:other|others|first|third|fourth|last|rest)(?= ?[.,;]|$))\b"
     r"|(?<!\w)(?:pero|aunque|sino|mais|aber|doch|ma|però|mas|porém|maar|toch|но|хотя|однако|ale|jednak|však"
     r"|men|mutta|dar"
     r"|însă|ama|fakat|nhưng|tapi|namun|αλλά)(?!\w)|但|不过|しかし|ただし|하지만|그러나|لكن|लेकिन",

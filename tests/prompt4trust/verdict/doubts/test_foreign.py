@@ -31,5 +31,5 @@ def test_an_explanation_changes_nothing(said: str) -> None:
 
 
 def test_english_is_not_looked_through() -> None:
-    assert not is_left_open("Answer: B\nConfidence: 80\nC is less likely.", "ABC", translated=False)
-    assert is_left_open("Answer: B\nConfidence: 80\nC?", "ABC", translated=True)
+    assert not is_left_open("Answer: B\nConfidence: 80\nC is less likely.", dict.fromkeys("ABC", ""), translated=False)
+    assert is_left_open("Answer: B\nConfidence: 80\nC?", dict.fromkeys("ABC", ""), translated=True)
