@@ -1,7 +1,7 @@
 """Once more, what failed in the last run of the suite, alone: python -m tests.failed_again
 
-The suite runs in three processes, and some of its tests watch clocks, sockets and processes: what fails beside others and
-not alone is named, so that it is mended, and is no reason to hold a change back. What fails alone, too, fails.
+The suite runs in three processes, and some of its tests watch clocks, sockets and processes: what fails beside others
+and not alone is named, so that it is mended, and is no reason to hold a change back. What fails alone, too, fails.
 Exit status: pytest's; 1 where more failed than chance explains.
 """
 
