@@ -114,8 +114,7 @@ def claims_of(text: str, options: Mapping[str, str], *, by_text: bool = True) ->
         return [lead]
     if claims and not known:
         return Invalid("unknown_option")
-    denied = {claim.answer for claim in known}
-    texts = options if by_text else {}
+    denied, texts = {claim.answer for claim in known}, options if by_text else {}
     for found in (claims_in_sentences(text, options), claims_by_text(text, texts), claims_in_plain_words(text, texts)):
         less_plain = [claim for claim in found if claim.answer not in denied]
         if any(claim.meant for claim in less_plain):

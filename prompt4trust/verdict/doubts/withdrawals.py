@@ -125,8 +125,7 @@ _ERRED = expression(
 )
 # What makes the verdict a guess, or its number another.
 _EMPTY = expression(
-    rf"\bat random\b|\b(?:flipped|tossed|rolled) an?\b|^\W*(?:I(?:['’]m| am) )?not (?:\w+ )?(?:sure|certain"
-    rf"|confident)(?:{_ENDS}| of (?:this|that|it)\b)"
+    rf"\bat random\b|\b(?:flipped|tossed|rolled) an?\b"
     rf"|\b{_QUESTIONED} (?:(?:has|have) )?(?:failed|did not|didn['’]t|could not|was not|wasn['’]t|is missing|never"
     r"|cannot|not|is not)(?: \w+)? (?:to )?(?:load\w*|open\w*|display\w*|come through|came through|attached|available"
     r"|provided|given|visible|received|shown)\b|\bnot (?:given|shown|sent|provided with) (?:an?|any|the)\b"
