@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from trustvqa.cli.operate.up import SERVICES, _environment, _sections, missing_files, sample_curl
+from trustvqa.cli.operate.up import _environment, _sections, missing_files, sample_curl
+from trustvqa.cli.running_stack import SERVICES
 
 ROOT = Path(__file__).resolve().parents[4]
 
