@@ -30,7 +30,7 @@ LATER = {
         *("corpus_unseen_2", "corpus_neighbours_2", "corpus_unseen_3", "corpus_unseen_4", "corpus_unseen_5"),
         *("corpus_unseen_6", "corpus_unseen_7", "corpus_unseen_8"),
         *("corpus_unseen_9", "corpus_unseen_10", "corpus_unseen_11", "corpus_unseen_12", "corpus_neighbours_3"),
-        "corpus_traps_4",
+        *("corpus_traps_4", "corpus_unseen_13"),
     )
 }
 TOLD = ("question", "scale", "order", "finish_reason")
