@@ -57,6 +57,7 @@ def test_the_reply_has_the_documented_form(client: httpx.Client, upstream: Upstr
             "groups": {},
         },
         "decision": "answer",
+        "options": {"A": "Round", "B": "Oval", "C": "Spiculated"},
         "option_set": None,
         "option_set_reason": "the method cgp gave no probability for each of the options",
         "atypicality": None,
