@@ -81,6 +81,8 @@ def main(
     if output or not url:
         write_figures(kept, result)
     if page is not None and not url:
+        if "load_average_after" not in result:
+            raise typer.BadParameter("only pictures are no whole run: leave out --output", param_hint="--page")
         page.write_text(put(page.read_text(encoding="utf-8"), result), encoding="utf-8")
     if "real_size" in result:
         console.print("\n".join(pictures_table.render(result["real_size"])), highlight=False, soft_wrap=True)
