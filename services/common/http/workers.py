@@ -8,6 +8,7 @@ successor serves.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import sys
@@ -60,6 +61,7 @@ def serve_by_workers(create: Callable[[S], FastAPI], settings: S, count: int) ->
         config = _WorkerConfig(create, settings, count)
         listener = config.bind_socket()
         supervisor = _Supervisor(config, [listener])
+        gc.enable()  # services begin without, and this process serves nothing itself
         supervisor.run()
         listener.close()
     if supervisor.has_failed:
