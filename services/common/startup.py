@@ -17,7 +17,6 @@ from pydantic_settings import SettingsError
 from services.common.settings import SECRETS_VARIABLE, ServiceSettings, config_file, read_yaml
 
 STATUS: Final = 2
-_NO_SETTING: Final = "there is no such setting"
 
 Settings = TypeVar("Settings", bound=ServiceSettings)
 
@@ -100,7 +99,7 @@ def _refuse_strange_names(whole: type[ServiceSettings], path: Path) -> None:
     """Refuse names of a section that are none of its settings, which a part of it would pass over."""
     names = sorted(str(name) for name in read_yaml(path).get(whole.service, {}) if name not in whole.model_fields)
     if names:
-        places = [_place(whole, [name], path) + f": {_NO_SETTING}{_meant(name, whole)}" for name in names]
+        places = [f"{_place(whole, [name], path)}: {no_such_setting(name, whole.model_fields)}" for name in names]
         _fail(["settings that cannot be used:", *places])
 
 
@@ -169,7 +168,7 @@ def _faults(kind: type[ServiceSettings], error: ValidationError, file: Path, giv
             place = _place(kind, path, file)
         message = fault["msg"]
         if fault["type"] == "extra_forbidden":
-            message = _NO_SETTING + (_meant(path[0], kind) if len(path) == 1 else "")
+            message = no_such_setting(path[-1], kind.model_fields if len(path) == 1 else ())
         yield f"{place}: {message.removeprefix('Value error, ')}"
 
 
@@ -178,9 +177,19 @@ def _place(kind: type[ServiceSettings], path: list[str], file: Path) -> str:
     return f"{'.'.join([kind.service, *path])} ({file}, or {variable})"
 
 
-def _meant(name: str, kind: type[ServiceSettings]) -> str:
-    near = difflib.get_close_matches(name, kind.model_fields, n=1)
-    return f" (is {near[0]} meant?)" if near else ""
+def no_such_setting(name: str, names: Iterable[str]) -> str:
+    """Message that a name is no setting, with the one that may be meant.
+
+    Args:
+        name: The name.
+        names: Those that there are in its place.
+
+    Example:
+        >>> no_such_setting("max_rsik", ["max_risk", "port"])
+        'there is no such setting (is max_risk meant?)'
+    """
+    near = difflib.get_close_matches(name, list(names), n=1)
+    return "there is no such setting" + (f" (is {near[0]} meant?)" if near else "")
 
 
 def _variable(kind: type[ServiceSettings], field: str) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import difflib
 from collections.abc import Collection
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from services.common.startup import no_such_setting
 from services.trainer.errors import ConfigError
 from services.trainer.grpo.config.training_config import TrainingConfig
 
@@ -55,8 +55,7 @@ def in_words(fault: ErrorDetails) -> str:
         fault: One of those that pydantic lists.
     """
     if fault["type"] == "extra_forbidden":
-        near = difflib.get_close_matches(str(fault["loc"][-1]), _names_beside(fault["loc"]), n=1)
-        return "there is no such setting" + (f" (is {near[0]} meant?)" if near else "")
+        return no_such_setting(str(fault["loc"][-1]), _names_beside(fault["loc"]))
     return fault["msg"].removeprefix("Value error, ")
 
 
