@@ -97,28 +97,40 @@ def with_short_lines(text: str, options: Mapping[str, str]) -> str:
     lines = [line for line in text.split("\n") if line.strip()]
     if not 0 < len(lines) <= _MOST_LINES or (len(lines) > 1 and "|" in text) or _MARKED_WRONG.search(text):
         return text
-    numbers = any(re.fullmatch(r"\W*[\d.,]+\W*", each) for each in options.values())
-    whole = None if numbers or len(text) > _LONGEST or _A_NAME.fullmatch(text) else _WHOLE.fullmatch(text)
-    lines = [_shortened(line, options, alone=len(lines) == 1) for line in lines]
-    if whole:
+    if any(re.fullmatch(r"\W*[\d.,]+\W*", each) for each in options.values()):
+        return _with_option(lines, options) or text
+    if len(text) <= _LONGEST and not _A_NAME.fullmatch(text) and (whole := _WHOLE.fullmatch(text)):
         return _labelled(whole) if whole["letter"].upper() in options else text
-    found = [] if numbers else [place for place, line in enumerate(lines) if _is_pair(line, options)]
-    if len(found) == 1 and (pair := _PAIR.fullmatch(lines[found[0]])):
-        place = found[0]
-        at_an_end = pair["letter"].isupper() and (
-            _may_precede(lines[1:], pair["letter"], options)
-            if place == 0
-            else place == len(lines) - 1 and _may_follow(lines[place - 1])
-        )
-        if pair["label"] or at_an_end:
-            kept = [line for line in text.split("\n") if line.strip()]
-            return "\n".join([*kept[:place], _labelled(pair), *kept[place + 1 :]])
-    if found:
-        return text
-    lines = [line for line in text.split("\n") if line.strip()]
+    shortened = [_shortened(line, options, alone=len(lines) == 1) for line in lines]
+    pairs = [place for place, line in enumerate(shortened) if _is_pair(line, options)]
+    if pairs:
+        return _with_pair(lines, shortened, pairs, options) or text
+    return _with_option(lines, options) or text
+
+
+def _with_pair(
+    lines: Sequence[str], shortened: Sequence[str], pairs: Sequence[int], options: Mapping[str, str]
+) -> str | None:
+    """Put the labels to the one line of an option and a number; None where it is none of its kind, or no verdict's."""
+    place = pairs[0]
+    pair = _PAIR.fullmatch(shortened[place])
+    if len(pairs) != 1 or pair is None:
+        return None
+    at_an_end = pair["letter"].isupper() and (
+        _may_precede(shortened[1:], pair["letter"], options)
+        if place == 0
+        else place == len(lines) - 1 and _may_follow(shortened[place - 1])
+    )
+    if not pair["label"] and not at_an_end:
+        return None
+    return "\n".join([*lines[:place], _labelled(pair), *lines[place + 1 :]])
+
+
+def _with_option(lines: Sequence[str], options: Mapping[str, str]) -> str | None:
+    """Put the labels to the one line of an option alone that has its confidence under it; None where there is none."""
     named = [place for place in range(len(lines) - 1) if _is_option(lines[place], options, lines[place + 1])]
     if len(named) != 1 or (named[0] and not _may_follow(lines[named[0] - 1], options)):
-        return text
+        return None
     place = named[0]
     letter = _OPTION.match(lines[place])
     below = lines[place + 1]
