@@ -14,13 +14,14 @@ import httpx
 
 from trustvqa.client.api_key import key_from_environment
 from trustvqa.client.batches import BatchOutcome, BatchRun
-from trustvqa.client.connection import GatewayConnection, Patience
 from trustvqa.client.errors import ClientError, NotAGatewayError
 from trustvqa.client.headers import bearer_header, idempotency_header
 from trustvqa.client.pictures import Picture, picture_file
 from trustvqa.client.questions import VqaQuestion, Window
 from trustvqa.client.results import VqaResult
 from trustvqa.client.tokens import BearerToken, TokenProvider
+from trustvqa.client.transport.connection import GatewayConnection
+from trustvqa.client.transport.patience import Patience
 
 DEFAULT_URL: Final = "http://127.0.0.1:8080"
 DEADLINE_S: Final = 90.0

@@ -9,7 +9,6 @@ from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Iterab
 from dataclasses import dataclass
 from typing import Any, Final
 
-from trustvqa.client.connection import GatewayConnection, Patience
 from trustvqa.client.errors import (
     BusyGatewayError,
     ClientError,
@@ -24,6 +23,8 @@ from trustvqa.client.headers import idempotency_header
 from trustvqa.client.pictures import picture_file
 from trustvqa.client.questions import VqaQuestion
 from trustvqa.client.results import VqaResult
+from trustvqa.client.transport.connection import GatewayConnection
+from trustvqa.client.transport.patience import Patience, tried
 
 MOST: Final = 64
 """Most questions under way at once."""
@@ -134,9 +135,7 @@ class BatchRun:
 
     async def _answer(self, pending: dict[str, _Line], done: asyncio.Queue[BatchOutcome | None]) -> None:
         try:
-            await self._connection.tried(
-                lambda within_s: self._send(pending, done, within_s), Patience(self._deadline_s)
-            )
+            await tried(lambda within_s: self._send(pending, done, within_s), Patience(self._deadline_s))
         except _LineError as last:
             await self._fail(pending, last.problem, done)
         except _FOR_NOW as error:

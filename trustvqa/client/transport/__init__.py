@@ -1,0 +1,1 @@
+"""Requests to a gateway within a deadline, and again where that may help."""
