@@ -20,7 +20,8 @@ class TrainingHistory:
     Attributes:
         name: The version that it trained.
         facts: Its configuration, for readers.
-        objective: Metric by which the best checkpoint is chosen.
+        objective: Metric by which the best checkpoint is chosen; None where none is chosen and the last one stands, as
+            of a tuning.
         steps: Figures of each step's batch, with "step", in order.
         evaluations: Figures on the validation questions, in order of "step": "n", and "metrics" by name, each with
             "value", "low" and "high".
@@ -30,14 +31,19 @@ class TrainingHistory:
 
     name: str
     facts: Mapping[str, str]
-    objective: str
+    objective: str | None
     steps: Sequence[Mapping[str, Any]]
     evaluations: Sequence[Mapping[str, Any]]
     outcomes: Mapping[int, Outcomes] = field(default_factory=dict)
 
     @property
     def best(self) -> int | None:
-        """Step of the best evaluation after the start, of equals the earliest; None where there is none."""
+        """Step of the best evaluation after the start, of equals the earliest; None where there is none.
+
+        Where none is chosen it is the last evaluation's.
+        """
+        if self.objective is None:
+            return max((each["step"] for each in self.evaluations if each["step"] > 0), default=None)
         sign = -1 if self.objective in LOWER else 1
         found = [
             (sign * value, -each["step"])

@@ -22,6 +22,7 @@ _TABLE = (
     "accuracy",
     "mean_confidence",
     "ece",
+    "ace",
     "brier",
     "nll",
     "auroc",
@@ -37,6 +38,9 @@ _TRAINING = {
     "kl": "KL from the policy at the start",
     "valid_rate": "valid replies",
     "difficulty": "difficulty of the batch's questions before training",
+    "cross_entropy": "cross-entropy with smoothed labels",
+    "calibration": "gap between mean confidence and frequency (SMAC)",
+    "separation": "mean cosine between the classes' texts",
 }
 _SMOOTHED_OVER = 20
 _MOST_POINTS = 240
@@ -91,11 +95,11 @@ class TrainingPage:
 
 
 def render_training_page(history: TrainingHistory, *, title: str | None = None, notes: Sequence[str] = ()) -> str:
-    """Write a training run as HTML that needs nothing else.
+    """Write a training run, or a tuning, as HTML that needs nothing else.
 
     Args:
         history: The run.
-        title: The page's name; None for one that names the policy.
+        title: The page's name; None for one that names what was trained.
         notes: What a reader must know of how the page was made.
 
     Returns:
@@ -103,10 +107,10 @@ def render_training_page(history: TrainingHistory, *, title: str | None = None, 
     """
     last = max((each["step"] for each in history.steps), default=0)
     page = TrainingPage(
-        title=title or f"Training of {history.name}",
+        title=title or f"{'Tuning' if history.objective is None else 'Training'} of {history.name}",
         notes=notes,
         history=history,
-        lead=f"{last} steps; the best checkpoint is chosen by {_label(history.objective)}.",
+        lead=_lead(history, last),
         summary=_summary(history),
         validation=list(_validation(history)),
         smoothed=_SMOOTHED_OVER,
@@ -116,6 +120,16 @@ def render_training_page(history: TrainingHistory, *, title: str | None = None, 
         changed=_changed_hints(history),
     )
     return render("training.html", page)
+
+
+def _lead(history: TrainingHistory, last: int) -> str:
+    if history.objective is None:
+        return f"{last} epochs; the last one stands, none is chosen."
+    return f"{last} steps; the best checkpoint is chosen by {_label(history.objective)}."
+
+
+def _after(history: TrainingHistory, step: int) -> str:
+    return f"tuned, epoch {step}" if history.objective is None else f"best, step {step}"
 
 
 def _summary(history: TrainingHistory) -> Table | None:
@@ -130,8 +144,9 @@ def _summary(history: TrainingHistory) -> Table | None:
         for metric in _TABLE
         if metric in after["metrics"]
     ]
-    caption = f"{after['n']} validation questions, answered greedily. Ranges are 95 % intervals."
-    return Table(["", "at the start", f"best, step {best}"], rows, caption)
+    greedily = "" if history.objective is None else ", answered greedily"
+    caption = f"{after['n']} validation questions{greedily}. Ranges are 95 % intervals."
+    return Table(["", "at the start", _after(history, best)], rows, caption)
 
 
 def _validation(history: TrainingHistory) -> Iterator[Diagram]:
@@ -152,7 +167,7 @@ def _validation(history: TrainingHistory) -> Iterator[Diagram]:
             f"{label} on the validation questions",
             x_label="step",
             bands={label: band},
-            marks=[(float(best), "best")] if best is not None else [],
+            marks=[(float(best), "best")] if best is not None and history.objective is not None else [],
             width=270.0,
             height=150.0,
             dots=True,
@@ -214,7 +229,7 @@ def _changed_hints(history: TrainingHistory) -> list[ChangedHints]:
 def _two(history: TrainingHistory) -> list[tuple[int, str]]:
     """Name the steps before and after of which there are outcomes."""
     best = history.best
-    named = [(0, "at the start"), *([(best, f"best, step {best}")] if best is not None else [])]
+    named = [(0, "at the start"), *([(best, _after(history, best))] if best is not None else [])]
     return [(step, said) for step, said in named if history.outcomes.get(step)]
 
 

@@ -25,3 +25,8 @@ def test_the_best_is_the_earliest_of_the_best_after_the_start(
 def test_of_an_error_the_least_is_best() -> None:
     found = [evaluation(0, 0.0, 0.01), evaluation(10, 0.0, 0.3), evaluation(20, 0.0, 0.2)]
     assert history(objective="ece", evaluations=found).best == 20
+
+
+@pytest.mark.parametrize(("steps", "last"), [([0, 50], 50), ([0], None), ([], None)])
+def test_where_none_is_chosen_the_last_one_stands(steps: list[int], last: int | None) -> None:
+    assert history(objective=None, evaluations=[evaluation(step, 9.0 - step) for step in steps]).best == last

@@ -97,3 +97,26 @@ def test_a_run_that_has_only_begun() -> None:
     assert "No checkpoint has been evaluated yet" in tree.text
     assert [link.attrs["href"] for link in tree.all("nav")[0].all("a")] == ["#summary", "#training", "#run"]
     page_of(history(steps=[], outcomes={}))
+
+
+def test_a_tuning_shows_its_losses_and_figures_before_and_after_and_chooses_nothing() -> None:
+    steps = [
+        {"step": step, "accuracy": 0.5, "cross_entropy": 1.2, "calibration": 0.1, "separation": 0.3}
+        for step in range(1, 51)
+    ]
+    measured = [evaluation(step, None, ece) for step, ece in ((0, 0.2), (50, 0.1))]
+    for each in measured:
+        del each["metrics"]["reward"]
+    tree = page_of(history(objective=None, steps=steps, evaluations=measured, outcomes={}))
+    assert tree.all("h1")[0].text == f"Tuning of {EVIL}"
+    assert "50 epochs; the last one stands, none is chosen." in tree.text
+    assert "reward" not in tree.text
+    assert "has been evaluated yet" not in tree.text
+    table = tree.all("table")[0]
+    assert [each.text for each in table.all("thead")[0].all("th")] == ["at the start", "tuned, epoch 50"]
+    assert "answered greedily" not in table.text
+    rows = {row.all("th")[0].text: row for row in table.all("tbody")[0].all("tr")}
+    assert [cell.text for cell in rows["ECE ↓"].all("td")] == ["0.200 0.150 to 0.250", "0.100 0.050 to 0.150"]
+    titles = [each.attrs["aria-label"] for each in tree.all("svg")]
+    assert "gap between mean confidence and frequency (SMAC) by step" in titles
+    assert "mean cosine between the classes' texts by step" in titles

@@ -86,7 +86,8 @@ def _training(folder: Path) -> TrainingHistory:
     return TrainingHistory(
         name=str(config.get("version") or folder.name),
         facts=_facts(config),
-        objective=str((config.get("selection") or {}).get("objective", "reward")),
+        # A tuning, which alone has shots, chooses among no checkpoints.
+        objective=None if "shots" in config else str((config.get("selection") or {}).get("objective", "reward")),
         steps=list(read_lines(folder / METRICS)),
         evaluations=[evaluations[step] for step in sorted(evaluations)],
         outcomes=outcomes,

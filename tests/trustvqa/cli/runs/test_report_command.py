@@ -20,6 +20,8 @@ from prompt4trust.evaluation import Prediction, PredictionLog, Report, RunManife
 from prompt4trust.evaluation.predictions import GuidanceRecord
 from prompt4trust.models import Sampling
 from prompt4trust.prompts import load_template
+from services.trainer.tuning.config import TuningConfig, TuningSpec
+from services.trainer.tuning.journal import TuningJournal
 from tests.support.calibration_keys import decodings, whole_key
 from tests.support.html import Node, check_self_contained, parse
 from tests.support.openai_app import ScriptedServer
@@ -217,6 +219,27 @@ def test_a_training_run_shows_how_it_learned(tmp_path: Path, data: Path) -> None
     assert "secret" not in (run / "report.html").read_text()
     _, err = trustvqa(tmp_path, run, write_run(tmp_path / "run", data), status=1)
     assert "a training run is reported by itself" in err
+
+
+def test_a_tuning_shows_what_it_came_to(tmp_path: Path) -> None:
+    run = tmp_path / "tuning"
+    run.mkdir()
+    questions = {"kind": "phantoms", "n": 9}
+    asked = {"version": "tuned-9", "train": {**questions, "split": "train"}, "epochs": 2}
+    config = TuningConfig.model_validate({**asked, "validation": {**questions, "split": "validation"}})
+    spec = TuningSpec(config=config, base=tmp_path, registry=tmp_path, data=tmp_path)
+    (run / "config.json").write_text(spec.model_dump_json())
+    journal = TuningJournal(run, config.epochs)
+    journal.go_back_to(0)
+    for epoch in (1, 2):
+        journal.step(epoch, {"loss": 1.0, "cross_entropy": 0.9, "calibration": 0.1, "separation": 0.2})
+    measured = {"n": 9, "metrics": {"ece": {"value": 0.2, "low": 0.1, "high": 0.3}}}
+    journal.evaluated(measured, measured)
+    trustvqa(tmp_path, run)
+    tree = read(run / "report.html")
+    assert tree.all("h1")[0].text == "Tuning of tuned-9"
+    assert "tuned, epoch 2" in tree.text
+    assert "9 validation questions. Ranges" in tree.text
 
 
 def test_what_is_no_run_is_told_what_a_run_is(tmp_path: Path, data: Path) -> None:
