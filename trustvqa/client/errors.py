@@ -20,9 +20,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 _PREFIX = "urn:trustvqa:problem:"
+UNCLEAR_OPTIONS: Final = "unclear-options"
+"""Kind of the refusal that lines of a question may be its options or not: with the options [] it is an open one."""
 
 
 class ClientError(Exception):

@@ -52,9 +52,8 @@ def question_of(request: CalibratedChatRequest) -> ChatQuestion:
         try:
             split = split_options(text)
         except UnclearOptionsError as error:
-            refuse(
-                place, f"The text {error}, or send them as `options` or `metadata.options`, [] for an open question."
-            )
+            otherwise = "send them as `options` or `metadata.options`, [] for an open question"
+            refuse(place, f"The text {error}, or {otherwise}.", "unclear_options")
         fields["options"], places["options"], text = list(split.options), place, split.question
     fields["question"], places["question"] = text, place
     number, picture = pictures[0]

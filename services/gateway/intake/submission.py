@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import anyio
 import anyio.lowlevel
@@ -28,6 +28,8 @@ from services.gateway.question_schemas import DEFAULT_METHODS, Ask
 _FIELDS = ("question", "options", "method", "max_risk", "coverage", "groups", "frame", "window")
 _MAX_PARTS = 40  # 26 options, the other fields, and a little room for a helpful message
 _CHUNK = 1 << 18
+UNCLEAR_OPTIONS: Final = "unclear-options"
+"""Kind of the problem that lines of a question may be its options or not: clients offer to ask it as an open one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +230,7 @@ def with_options_of_text(fields: Mapping[str, Any]) -> dict[str, Any]:
         fields: The fields of a question, unchecked. `options` that are there, if only as [], leave the text as it is.
 
     Raises:
-        RequestValidationError: If lines of the text look like options and cannot be read as such (422).
+        Problem: 422 `unclear-options` if lines of the text look like options and cannot be read as such.
     """
     text = fields.get("question")
     if "options" in fields or not isinstance(text, str):
@@ -236,7 +238,9 @@ def with_options_of_text(fields: Mapping[str, Any]) -> dict[str, Any]:
     try:
         split = split_options(text)
     except UnclearOptionsError as error:
-        refuse("question", f"{error}, or send them as options; an open question is sent with the options []")
+        message = f"{error}, or send them as options; an open question is sent with the options []"
+        fault = {"field": "question", "message": message}
+        raise Problem(422, UNCLEAR_OPTIONS, f"Check question: {message}.", errors=[fault]) from None
     return {**fields, "question": split.question, "options": [*split.options]} if split.options else dict(fields)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from trustvqa.cli.api_key import key_refusal
 from trustvqa.client.errors import (
+    UNCLEAR_OPTIONS,
     ClientError,
     DeadlineError,
     GatewayUnreachableError,
@@ -20,6 +21,8 @@ def in_words(error: ClientError, gateway: str) -> str:
         gateway: The gateway's address.
     """
     match error:
+        case ProblemError(kind=kind) if kind == UNCLEAR_OPTIONS:
+            return f"{error.detail} By this command: each option with -o, or --open where they are none."
         case ProblemError():
             return key_refusal(error) or error.detail
         case DeadlineError():

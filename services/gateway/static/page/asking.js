@@ -89,7 +89,7 @@ function withoutOptions({ question, named }, { options }) {
 }
 
 // Whether the gateway cannot tell if lines of the question are its options.
-const areLinesUnclear = (body) => (body?.errors ?? []).some(({ field, message }) => field === "question" && message.includes("the options []"));
+const areLinesUnclear = (body) => body?.type === "urn:trustvqa:problem:unclear-options";
 
 function showReply(typed, reply) {
   let asked, card;

@@ -279,6 +279,7 @@ def test_what_is_not_served_is_refused_before_a_model_is_asked(what: str, ask: A
     assert said in str(refused.value)
     assert refused.value.type == "invalid_request_error"
     assert refused.value.code
+    assert (refused.value.code == "unclear_options") == (what == "unclear options")
     assert upstream.asked == []
 
 

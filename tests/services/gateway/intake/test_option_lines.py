@@ -11,6 +11,7 @@ import pytest
 from tests.services.gateway.checks import assert_problem, body, said
 from tests.services.gateway.conftest import picture
 from tests.services.gateway.upstream import Upstream
+from trustvqa.client.errors import UNCLEAR_OPTIONS
 
 LINES = "Which shape?\nA) Round\nB) Oval"
 
@@ -89,12 +90,19 @@ def test_options_that_are_named_leave_the_text_as_it_is(client: httpx.Client, up
 def test_lines_that_could_be_read_in_two_ways_are_refused(
     client: httpx.Client, upstream: Upstream, way: str, text: str, reason: str
 ) -> None:
-    found = assert_problem(ask(client, way, {"question": text}), 422, "invalid-request")
+    found = assert_problem(ask(client, way, {"question": text}), 422, UNCLEAR_OPTIONS)
     assert [each["field"] for each in found["errors"]] == ["question"]
+    assert found["errors"][0]["message"] in found["detail"]
     assert reason in found["errors"][0]["message"]
     assert "send them as options" in found["errors"][0]["message"]
     assert upstream.asked == []
     assert ask(client, way, {"question": text, "options": "[]" if way == "form" else []}).status_code == 200
+
+
+def test_a_line_of_a_batch_is_refused_by_the_same_name(client: httpx.Client, upstream: Upstream) -> None:
+    line = json.loads(ask(client, "batch", {"question": "Which? A) Round B) Oval"}).text.splitlines()[0])
+    assert (line["status"], line["problem"]["type"]) == (422, f"urn:trustvqa:problem:{UNCLEAR_OPTIONS}")
+    assert upstream.asked == []
 
 
 @pytest.mark.parametrize("text", ["Left, Right", "Left\nRight", "Left;Right", "Left"])

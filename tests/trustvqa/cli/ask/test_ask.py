@@ -118,6 +118,18 @@ def test_an_open_question_is_asked_as_one_whatever_its_lines_are(
     assert (status, "has no options" in said) == (2, True)
 
 
+def test_lines_that_may_be_options_are_told_with_the_ways_out(
+    gateway: tuple[str, dict[str, Any]], picture: Path
+) -> None:
+    url, state = gateway
+    problem = {"type": "urn:trustvqa:problem:unclear-options", "status": 422, "detail": "Check question: it ends."}
+    state |= {"reply": problem, "status": 422}
+    status, _, said = run(str(picture), "Which?\n- x\n- y", "--gateway", url)
+    assert (status, "Check question: it ends. By this command:" in said, "--open" in said) == (1, True, True)
+    state |= {"reply": problem | {"type": "urn:trustvqa:problem:invalid-request"}}
+    assert "--open" not in run(str(picture), "Which?", "--gateway", url)[2]
+
+
 def test_groups_are_named_on_the_command_line(gateway: tuple[str, dict[str, Any]], picture: Path) -> None:
     url, state = gateway
     state |= {"reply": REPLY, "status": 200}
