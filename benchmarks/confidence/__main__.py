@@ -22,14 +22,14 @@ from prompt4trust.estimators import ESTIMATORS
 
 CHEAP = (
     *("verbalized", "fixed-prompt", "logprob", "top-k", "cgp", "cgp+logprob"),
-    *("cgp+picture", "cgp+picture+noise", "cgp+self-check", "cgp+typicality"),
+    *("cgp+picture", "cgp+picture+noise", "cgp+self-check", "cgp+typicality", "cgp+open"),
 )
 """Methods of up to three replies."""
 COSTLY = (
-    *("cgp+relative", "perturbation", "consistency", "avg-conf-all", "entropy-spread"),
-    *("cgp+vote", "cgp+consistency"),
+    *("cgp+relative", "perturbation", "consistency", "avg-conf", "avg-conf-all", "entropy", "entropy-spread"),
+    *("meaning", "cgp+vote", "cgp+consistency"),
 )
-"""Methods of five replies, of ten and more."""
+"""Methods of five replies, of ten and more. Not meaning+encoder, which is `meaning` where there are options."""
 
 
 def main(

@@ -75,7 +75,7 @@ COMMANDS: Final = {
     ),
     "runs": LazyCommand(
         "trustvqa.cli.runs.trainer_runs:app",
-        "The trainer's training and evaluation runs: list, show, follow, cancel and resume them.",
+        "The trainer's runs (training, tuning, evaluation): list, show, follow, cancel and resume them.",
     ),
     "policies": LazyCommand(
         "trustvqa.cli.models.policies:policies",

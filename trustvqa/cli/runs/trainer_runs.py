@@ -28,7 +28,7 @@ RunId = Annotated[str, typer.Argument(help="The run's id, as `trustvqa runs list
 
 app = typer.Typer(
     name="runs",
-    help="The trainer's training and evaluation runs: list, show, follow, cancel and resume them.",
+    help="The trainer's runs (training, tuning, evaluation): list, show, follow, cancel and resume them.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_show_locals=False,
