@@ -39,7 +39,13 @@ def checked_answers(rows: Sequence[Prediction], calibrator: CalibratorArtifact |
 
     return [
         CheckedAnswer(
-            row.id, confidence(row), row.correct, row.truth or "", option_probabilities(row.signals), row.groups
+            row.id,
+            confidence(row),
+            row.correct,
+            row.truth or "",
+            option_probabilities(row.signals),
+            row.groups,
+            row.picture,
         )
         for row in rows
         if row.failure is None and row.is_labelled

@@ -41,6 +41,7 @@ class CheckedAnswer:
         truth: The right option's letter; "" for an open question.
         options: Letter -> probability, or share of samples; empty where the estimator offers none.
         groups: The question's strata.
+        picture: What questions about one picture share; None where it is not known.
     """
 
     id: str
@@ -49,6 +50,7 @@ class CheckedAnswer:
     truth: str
     options: Mapping[str, float] = field(default_factory=dict)
     groups: Mapping[str, str] = field(default_factory=dict)
+    picture: str | None = None
 
 
 def fit_guard(
@@ -135,7 +137,7 @@ def fit_guard(
         seed=seed,
         risk=evidence,
         options=options,
-        warnings=[*_warnings(options), *_group_warnings(by_group, len(ordered))],
+        warnings=[*_picture_warnings(ordered), *_warnings(options), *_group_warnings(by_group, len(ordered))],
         by_group=by_group,
     )
 
@@ -212,6 +214,16 @@ def _option_evidence(answers: Sequence[CheckedAnswer], group: str | None) -> Opt
             raise ValueError(f"question {answer.id} has no {group!r}; the questions have {', '.join(answer.groups)}")
         scores.setdefault(value, []).append(nonconformity(answer.options[answer.truth]))
     return OptionEvidence(group=group, scores={value: sorted(scores[value]) for value in sorted(scores)})
+
+
+def _picture_warnings(answers: Sequence[CheckedAnswer]) -> list[str]:
+    pictures = [answer.picture for answer in answers if answer.picture is not None]
+    if len(set(pictures)) == len(pictures):
+        return []
+    return [
+        f"{len(pictures)} questions are about {len(set(pictures))} pictures: promises take them as drawn one by one, "
+        "and fail more often than they say where answers about one picture are alike"
+    ]
 
 
 def _warnings(options: OptionEvidence | None) -> list[str]:
