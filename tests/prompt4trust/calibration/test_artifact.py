@@ -315,14 +315,14 @@ def test_what_was_shipped_in_format_1_is_still_read(path: Path) -> None:
 
 def test_a_file_of_format_1_is_read_as_such() -> None:
     fields = json.loads(ARTIFACT.model_dump_json())
-    assert fields["format"] == 4
+    assert fields["format"] == 5
     for newer in ("format", "choice", "metrics_ideal", "reliability_before", "reliability_after"):
         del fields[newer]
     loaded = CalibratorArtifact.model_validate_json(json.dumps(fields))
     assert loaded.format == 1
     assert loaded.calibrator() == ARTIFACT.calibrator()
-    with pytest.raises(ValueError, match="format 5 is not known"):
-        CalibratorArtifact.model_validate_json(json.dumps(fields | {"format": 5}))
+    with pytest.raises(ValueError, match="format 6 is not known"):
+        CalibratorArtifact.model_validate_json(json.dumps(fields | {"format": 6}))
 
 
 @pytest.mark.parametrize("family", FAMILIES)
