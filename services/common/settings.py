@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from importlib.resources.abc import Traversable
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal, Self
 
@@ -15,7 +15,6 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SecretsSettingsSource,
     SettingsConfigDict,
-    YamlConfigSettingsSource,
 )
 from yaml import CSafeLoader
 
@@ -25,7 +24,7 @@ from services.common.access_settings import AccessSettings
 CONFIG_VARIABLE = "TRUSTVQA_CONFIG"
 SECRETS_VARIABLE = "TRUSTVQA_SECRETS"
 DEFAULT_CONFIG = Path("configs/embedded.yaml")
-_FILE = "settings_file"
+_SECTION = "section_that_was_read"
 LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
 
 
@@ -114,7 +113,32 @@ class ServiceSettings(AccessSettings):
         """
         if not path.is_file():
             raise FileNotFoundError(f"{path} is no file")
-        return cls(**{_FILE: path, **values})
+        return cls.from_section(cls._section_of(path), **values)
+
+    @classmethod
+    def from_section(cls, section: Mapping[str, Any], **values: Any) -> Self:
+        """Read settings with a section of a YAML file that was read already: no file is looked at.
+
+        Args:
+            section: Names and values of the section.
+            values: Values over all others, as those of the constructor.
+
+        Raises:
+            ValidationError: If a value is wrong.
+        """
+        return cls(**{_SECTION: section, **values})
+
+    @classmethod
+    def _section_of(cls, path: Path) -> Mapping[str, Any]:
+        try:
+            section = read_yaml(path)[cls.service]
+        except KeyError:
+            if cls.needs_section:
+                raise KeyError(f"{path} has no section {cls.service!r}") from None
+            section = None
+        if not isinstance(section, dict | None):
+            raise TypeError(f"{cls.service} ({path}) must be names and values")
+        return section or {}
 
     @classmethod
     def settings_customise_sources(
@@ -127,22 +151,16 @@ class ServiceSettings(AccessSettings):
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Put the environment over the files with secrets, and those over the YAML file."""
         assert isinstance(init_settings, InitSettingsSource)  # noqa: S101 - BaseSettings makes it one
-        path = init_settings.init_kwargs.pop(_FILE, None) or _named_file()
+        section = init_settings.init_kwargs.pop(_SECTION, None)
+        if section is None:
+            section = cls._section_of(path) if (path := _named_file()).is_file() else {}
         if secrets := secrets_directories(os.environ.get(SECRETS_VARIABLE, "")):
             for each in secrets:
                 if not each.is_dir():
                     raise FileNotFoundError(f"{SECRETS_VARIABLE} names {each}, which is no directory")
             file_secret_settings = SecretsSettingsSource(settings_cls, secrets_dir=secrets)
-        sources = (init_settings, env_settings, file_secret_settings)
-        if not path.is_file():
-            return sources
-        try:
-            section = _YamlSource(settings_cls, yaml_file=path, yaml_config_section=cls.service)
-        except KeyError:
-            if cls.needs_section:
-                raise
-            return sources
-        return (*sources, section)
+        of_file = InitSettingsSource(settings_cls, dict(section))
+        return (init_settings, env_settings, file_secret_settings, of_file)
 
     @model_validator(mode="after")
     def _service_is_named(self) -> ServiceSettings:
@@ -169,16 +187,10 @@ class ServiceSettings(AccessSettings):
         return self.host in LOOPBACK
 
 
-class _YamlSource(YamlConfigSettingsSource):
-    """A section of a YAML file, read by libyaml: the reader in Python takes a sixth of a gateway's start."""
-
-    def _read_file(self, file_path: Path | Traversable) -> dict[str, Any]:
-        found: dict[str, Any] = read_yaml(file_path)
-        return found
-
-
-def read_yaml(path: Path | Traversable) -> Any:
+def read_yaml(path: Path) -> Any:
     """Read a YAML file, whatever it holds; an empty one as an empty object.
+
+    By libyaml: the reader in Python takes a sixth of a gateway's start.
 
     Raises:
         OSError: If it cannot be read.

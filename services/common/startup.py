@@ -76,13 +76,13 @@ def settings_of(
     if file is not None and not file.is_file():
         _fail([f"{file} is no file"])
     path = file or config_file()
-    if (fault := _fault_of_file(kind, path)) is not None:
-        _fail([fault])
-    if whole is not kind and path.is_file():
-        _refuse_strange_names(whole, path)
+    section = _section(kind, path) if path.is_file() else None
+    if whole is not kind and section is not None:
+        _refuse_strange_names(whole, section, path)
     given = given or {}
     try:
-        return kind(**given) if file is None else kind.from_file(file, **given)
+        # One that is named and not there is told by the constructor.
+        return kind(**given) if section is None else kind.from_section(section, **given)
     except ValidationError as error:
         _fail(["settings that cannot be used:", *_faults(kind, error, path, given)])
     except SettingsError as error:
@@ -95,34 +95,33 @@ def settings_of(
         _fail([str(error)])
 
 
-def _refuse_strange_names(whole: type[ServiceSettings], path: Path) -> None:
+def _refuse_strange_names(whole: type[ServiceSettings], section: Mapping[str, Any], path: Path) -> None:
     """Refuse names of a section that are none of its settings, which a part of it would pass over."""
-    names = sorted(str(name) for name in read_yaml(path).get(whole.service, {}) if name not in whole.model_fields)
+    names = sorted(str(name) for name in section if name not in whole.model_fields)
     if names:
         places = [f"{_place(whole, [name], path)}: {no_such_setting(name, whole.model_fields)}" for name in names]
         _fail(["settings that cannot be used:", *places])
 
 
-def _fault_of_file(kind: type[ServiceSettings], path: Path) -> str | None:
-    """Find what keeps the YAML file from being read; values are looked at with all others."""
-    if not path.is_file():
-        return None  # one that is named and not there is told with the settings
+def _section(kind: type[ServiceSettings], path: Path) -> Mapping[str, Any]:
+    """Read a service's section of a YAML file, or say what keeps it from being read; values are looked at later."""
     try:
         sections = read_yaml(path)
     except yaml.YAMLError as error:
         fault = " ".join(str(error).split())
-        return f"{path} is not YAML: {fault} (lines are indented by spaces, not by tabs)"
+        _fail([f"{path} is not YAML: {fault} (lines are indented by spaces, not by tabs)"])
     except UnicodeDecodeError:
-        return f"{path} is not UTF-8: save it as that"
+        _fail([f"{path} is not UTF-8: save it as that"])
     except OSError as error:
-        return str(error)
+        _fail([str(error)])
     if not isinstance(sections, dict):
-        return f"{path} must be names and values: a section a service, and in it its settings"
-    if kind.service not in sections:
-        return f"{path} has no section {kind.service!r}: is it misspelt there?" if kind.needs_section else None
-    if not isinstance(sections[kind.service], dict):
-        return f"{kind.service} ({path}) must be names and values"
-    return None
+        _fail([f"{path} must be names and values: a section a service, and in it its settings"])
+    if kind.service not in sections and kind.needs_section:
+        _fail([f"{path} has no section {kind.service!r}: is it misspelt there?"])
+    section = sections.get(kind.service, {})
+    if not isinstance(section, dict):
+        _fail([f"{kind.service} ({path}) must be names and values"])
+    return section
 
 
 def unknown_variables(kind: type[ServiceSettings], names: Iterable[str]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import Field
@@ -111,6 +112,23 @@ def test_a_command_refuses_a_misspelt_variable_of_the_section(monkeypatch: pytes
     monkeypatch.setenv("TRUSTVQA_TRAINER_DOWNSTREAM_ULR", "http://other")
     with pytest.raises(SettingsFaultError, match="is TRUSTVQA_TRAINER_DOWNSTREAM_URL meant"):
         settings_of(ModelSettings, file=Path("mine.yaml"), whole=TrainerSettings)
+
+
+@pytest.mark.parametrize("file", [Path("mine.yaml"), None])
+def test_the_file_is_read_once(monkeypatch: pytest.MonkeyPatch, file: Path | None) -> None:
+    Path("mine.yaml").write_text("trainer:\n  top_k: 3\n")
+    monkeypatch.setenv("TRUSTVQA_CONFIG", "mine.yaml")
+    read: list[Path] = []
+    read_text = Path.read_text
+
+    def noted(path: Path, *args: Any, **kwargs: Any) -> str:
+        read.append(path)
+        return read_text(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "read_text", noted)
+    assert settings_of(ModelSettings, file=file, whole=TrainerSettings).top_k == 3
+    assert read_settings(TrainerSettings).top_k == 3
+    assert read == [Path("mine.yaml")] * 2
 
 
 def test_a_value_that_was_given_is_told_by_its_name_alone() -> None:
