@@ -24,6 +24,7 @@ from trustvqa.cli.addresses import GatewayAddress, PolicyAddress, TrainerAddress
 from trustvqa.cli.api_key import key_headers, refusal
 from trustvqa.cli.errors import CommandError
 from trustvqa.cli.output import AsJson, print_result
+from trustvqa.cli.readiness import missing_of
 from trustvqa.cli.running_stack import SERVICES, default_address
 
 _WAIT_S: Final = 10.0
@@ -158,16 +159,11 @@ def _object(reply: httpx.Response) -> dict[str, Any]:
 
 
 def _dependencies(name: str, reply: httpx.Response) -> list[Observation]:
-    found = _object(reply)["dependencies"]
     away = [
-        Observation(
-            "fault" if each["required"] else "look",
-            name,
-            f"{what}: {each['detail'] or 'away'}",
-            "its log says why" if each["required"] else "it goes on without",
-        )
-        for what, each in found.items()
-        if not each["ok"]
+        Observation("fault", name, str(each), "its log says why")
+        if each.is_required
+        else Observation("look", name, str(each), "it goes on without")
+        for each in missing_of(reply)
     ]
     return away or [Observation("ok", name, "ready")]
 

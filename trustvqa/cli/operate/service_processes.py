@@ -15,6 +15,7 @@ import httpx
 
 from trustvqa.cli.errors import ServiceStartError
 from trustvqa.cli.operate.parent_death_signal import ending_with
+from trustvqa.cli.readiness import missing_of
 
 _POLL_S = 0.2
 _STOP_GRACE_S = 25.0
@@ -155,7 +156,7 @@ class ServiceSupervisor:
                 if reply.status_code == httpx.codes.OK:
                     self._missing.pop(service.name, None)
                     return
-                missing = missing_of(reply)
+                missing = _in_one_line(reply)
             self._missing[service.name] = missing
             if missing != told and clock() - began > _QUIET_S:
                 told = missing
@@ -188,14 +189,12 @@ class ServiceSupervisor:
             await asyncio.gather(*(child.wait() for child in running))
 
 
-def missing_of(reply: httpx.Response) -> str:
-    """List in one line the dependencies that a service is not ready for want of, as its /health/ready has them."""
+def _in_one_line(reply: httpx.Response) -> str:
     try:
-        found = reply.json()["dependencies"]
-        missing = [f"{name}: {each['detail'] or 'away'}" for name, each in found.items() if not each["ok"]]
-    except (ValueError, KeyError, TypeError, AttributeError):
+        missing = missing_of(reply)
+    except ValueError:
         missing = []
-    return "; ".join(missing) or f"status {reply.status_code}"
+    return "; ".join(map(str, missing)) or f"status {reply.status_code}"
 
 
 def _tail(path: Path, start: int) -> str:

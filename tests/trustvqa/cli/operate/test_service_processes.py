@@ -30,7 +30,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         ready = not os.environ.get("READY_FILE") or pathlib.Path(os.environ["READY_FILE"]).exists()
         self.send_response(200 if ready else 503)
         self.end_headers()
-        said = '{"dependencies": {"model": {"ok": false, "detail": "the model cannot be loaded"}, "x": {"ok": true}}}'
+        why = '"required": true, "detail": "the model cannot be loaded"'
+        said = '{"dependencies": {"model": {"ok": false, %s}, "x": {"ok": true}}}' % why
         self.wfile.write((str(os.getpid()) if ready else said).encode())
     def log_message(self, *args):
         pass
