@@ -1,4 +1,4 @@
-"""What a service says that it lacks, at /health/ready."""
+"""Dependencies that a service lacks, by its reply of /health/ready."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a service lacks, as its /health/ready has it."""
+"""Dependencies that a service lacks, as its reply of /health/ready has them."""
 
 from __future__ import annotations
 
