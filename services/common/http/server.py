@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import math
 import signal
 import socket
@@ -18,6 +17,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+from services.common import garbage
 from services.common.http.connection import bounded_protocol
 from services.common.logs import take_over_loggers
 from services.common.settings import ServiceSettings
@@ -114,11 +114,7 @@ class EndingServer(uvicorn.Server):
         take_over_loggers()
         await super().startup(sockets)
         take_over_loggers()
-        # What is there now stays, and is by far the most of what a full garbage collection would look through. While
-        # several requests are answered at once their objects grow old, so that there is one every second or so.
-        gc.collect()
-        gc.freeze()
-        gc.enable()  # services begin without
+        garbage.look_for_new()  # services begin without
 
     async def on_tick(self, counter: int) -> bool:
         """Look, ten times a second, whether to go on."""

@@ -8,7 +8,6 @@ successor serves.
 from __future__ import annotations
 
 import asyncio
-import gc
 import os
 import signal
 import sys
@@ -24,6 +23,7 @@ from prometheus_client.multiprocess import mark_process_dead
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess, multiprocess
 
+from services.common import garbage
 from services.common.http.connection import bounded_protocol
 from services.common.http.server import EndingServer, server_options
 from services.common.logs import configure_logging, take_over_loggers
@@ -61,7 +61,7 @@ def serve_by_workers(create: Callable[[S], FastAPI], settings: S, count: int) ->
         config = _WorkerConfig(create, settings, count)
         listener = config.bind_socket()
         supervisor = _Supervisor(config, [listener])
-        gc.enable()  # services begin without, and this process serves nothing itself
+        garbage.look_for_all()  # services begin without, and this process serves nothing itself
         supervisor.run()
         listener.close()
     if supervisor.has_failed:
