@@ -26,6 +26,8 @@ NEWEST_FORMAT = 5
 """Format 1 held one-signal parameters and no record of a choice, format 2 neither decoding nor preparation of pictures,
 format 3 no corrections by group, format 4 no rescaling. Files of all are still read; what does not record these two
 fits no answer (see `CalibrationKey.fits`)."""
+PLAIN_FORMAT = 4
+"""Of files without a rescaling: software of before reads them, too."""
 UNRECORDED = (
     "does not record the decoding and the preparation of pictures that its answers came from, so that it fits no "
     "answer: make it again"
@@ -276,7 +278,7 @@ class CalibratorArtifact(JsonArtifact):
 
     @model_validator(mode="after")
     def _can_be_applied(self) -> Self:
-        if self.rescaling is not None and self.format < 5:
+        if self.rescaling is not None and self.format <= PLAIN_FORMAT:
             raise ValueError("there are rescalings from format 5 on")
         self.calibrator()
         return self

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from prompt4trust.calibration import CalibratorArtifact, Rescaling
+from prompt4trust.calibration.artifact import PLAIN_FORMAT
 from prompt4trust.evaluation import CheckedRun, ManifestError, Prediction, RunManifest, TableError, rescale_calibrator
 from prompt4trust.evaluation.figures import Estimate
 from services.common.registry.directory import Registry
@@ -84,7 +85,7 @@ def _without(registry: Registry, name: str) -> CalibratorArtifact:
     if found.rescaling is None:
         raise CommandError(f"{name} is not rescaled")
     # Of now, not of then: answers from now on are told apart from those in between.
-    return found.model_copy(update={"rescaling": None, "created": datetime.now(UTC)})
+    return found.model_copy(update={"rescaling": None, "format": PLAIN_FORMAT, "created": datetime.now(UTC)})
 
 
 def _rescaled(
