@@ -33,6 +33,7 @@ from services.common.engine.vision.joined.training import picture_features, toke
 from services.common.registry.policy_template import read_policy_template
 
 SEED = 42
+_GREY = (127, 127, 127)
 _AT_ONCE = 192
 """Questions between two savings of replies."""
 
@@ -122,13 +123,19 @@ class Bench:
     book: ReplyBook = field(default_factory=ReplyBook)
     log: Callable[[str], None] = print
 
-    def exam(self, asked: Sequence[Asked], data: Path) -> Exam:
-        """Compute the features of questions' pictures, which lie in `images` of a folder of VQA-RAD."""
+    def exam(self, asked: Sequence[Asked], data: Path, *, blank: bool = False) -> Exam:
+        """Compute the features of questions' pictures, which lie in `images` of a folder of VQA-RAD.
+
+        Args:
+            asked: The questions. Replies are kept by their ids: with other pictures they need other ids.
+            data: The folder.
+            blank: Whether an even grey of the same size takes each picture's place.
+        """
         names = sorted({each.picture for each in asked})
         pictures = []
         for name in names:
             with Image.open(data / "images" / name) as opened:
-                pictures.append(opened.convert("RGB"))
+                pictures.append(Image.new("RGB", opened.size, _GREY) if blank else opened.convert("RGB"))
         features = picture_features(self.model, pictures)
         beginnings = Beginnings(self.model, self.encoder, features)
         return Exam(asked, [names.index(each.picture) for each in asked], features, beginnings)

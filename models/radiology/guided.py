@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,7 +24,7 @@ from models.radiology.results import DELTA, by_kind, stated_by_kind, table
 from models.radiology.training.policy import hint_shares
 from models.radiology.workshop import OPTION_ORDER
 from models.staged_runs import begin_training
-from prompt4trust.calibration import CalibrationKey, get_family
+from prompt4trust.calibration import CalibrationKey, CalibratorArtifact, get_family
 from prompt4trust.estimators._samples import Samples
 from prompt4trust.estimators._tokens import letter_signals
 from prompt4trust.evaluation import Prediction, choose_family, cross_fit, fit_calibrator
@@ -35,7 +36,7 @@ from prompt4trust.metrics.consistency import consistency_band
 from prompt4trust.metrics.intervals import metric_difference, sampled_metrics
 from prompt4trust.models import Completion, Cost
 from prompt4trust.question_signals.words import word_signals
-from prompt4trust.selection import fit_guard
+from prompt4trust.selection import GuardArtifact, fit_guard
 from prompt4trust.verdict import Invalid, Verdict, parse_verdict
 from services.common.engine.parts.store import PartStore
 
@@ -101,16 +102,27 @@ def _row(asked: Asked, method: str, text: str, verdict: Any, signals: Mapping[st
     )
 
 
-def figures(rows: Mapping[str, Sequence[Prediction]], method: str) -> dict[str, Any]:
-    """Fit a calibrator and a guard, and give the test rows' figures by kind.
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What one method's rows give: a calibrator, its choice and its guard.
+
+    Attributes:
+        rows: The method's own rows of each of `PARTS`.
+        calibrator: Fitted on the fitting rows, of the family that the validation rows choose.
+        guard: Fitted on the guarding rows; None where there are none.
+    """
+
+    rows: Mapping[str, Sequence[Prediction]]
+    calibrator: CalibratorArtifact
+    guard: GuardArtifact | None
+
+
+def evidence_of(rows: Mapping[str, Sequence[Prediction]], method: str) -> Evidence:
+    """Fit a method's calibrator and guard; no test row is looked at.
 
     Args:
-        rows: Of each of `PARTS`; without the guarding ones nothing is told of what is answered.
+        rows: Of each of `PARTS`.
         method: The estimator.
-
-    Returns:
-        The calibrator's family, chosen by log loss on the validation rows; what `cross_fitted` gives; of the test rows
-        the figures by kind and the ECE that chance alone makes, and the least risk that can be promised.
     """
     own = {part: [row for row in rows.get(part, ()) if row.estimator == method] for part in PARTS}
     key = CalibrationKey(downstream="radiology-1", policy=None, estimator=method, answer_template="answer-compact@1")
@@ -125,10 +137,26 @@ def figures(rows: Mapping[str, Sequence[Prediction]], method: str) -> dict[str, 
             checked_answers(own["guarding"], calibrator), name="trial", key=key, dataset="guarding",
             clock=lambda: datetime.now(UTC), calibrator=calibrator, data_hash=f"sha256:{'0' * 64}", seed=SEED,
         )  # fmt: skip
+    return Evidence(own, calibrator, guard)
+
+
+def figures(rows: Mapping[str, Sequence[Prediction]], method: str) -> dict[str, Any]:
+    """Fit a calibrator and a guard, and give the test rows' figures by kind.
+
+    Args:
+        rows: Of each of `PARTS`; without the guarding ones nothing is told of what is answered.
+        method: The estimator.
+
+    Returns:
+        The calibrator's family, chosen by log loss on the validation rows; what `cross_fitted` gives; of the test rows
+        the figures by kind and the ECE that chance alone makes, and the least risk that can be promised.
+    """
+    found = evidence_of(rows, method)
+    own, calibrator, guard = found.rows, found.calibrator, found.guard
     confidence = [each.confidence or 0.0 for each in checked_answers(own["test"], calibrator)]
     return {
         "method": method,
-        "calibrator": choice.chosen,
+        "calibrator": calibrator.family,
         "n": {part: len(own[part]) for part in PARTS},
         "cross_fitted": cross_fitted([*own["fitting"], *own["validation"]]),
         "kinds": by_kind(own["test"], calibrator, guard),

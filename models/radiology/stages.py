@@ -10,12 +10,12 @@ from models.radiology.data.features import compute_views
 from models.radiology.data.hints import draw_hint, family_for
 from models.radiology.data.prompts import Row
 from models.radiology.data.questions import Asked, known_parts
-from models.radiology.gate import judge_hints
 from models.radiology.training.align import align
 from models.radiology.training.answers import AnswerRows
 from models.radiology.training.batches import Batch, Encoder, by_length
 from models.radiology.training.beliefs import OwnAnswer, fit_temperatures, option_logits, own_answers
 from models.radiology.training.confidence import HINT_ODDS, ConfidenceRows, ReasonHeads, stating
+from models.radiology.training.gate import judge_hints
 from models.radiology.training.loop import LoopSettings, train
 from models.radiology.training.policy import GUIDE_TEMPLATE, fresh_policy, hint_shares, train_policy, write_hints
 from models.radiology.workshop import VIEWS_SEED, Workshop
