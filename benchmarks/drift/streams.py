@@ -66,7 +66,7 @@ def real_answers(run: Path, calibrators: Path) -> Iterator[tuple[str, Floats, np
         if known and key.model_dump(include=named) == run_key.model_dump(include=named):
             stated = np.array([row.confidence for row in known], dtype=np.float64)
             signals = signal_columns(known)
-            corrected = artifact.restate(artifact.calibrator().apply(stated, signals))
+            corrected = np.asarray(artifact.calibrator().apply(stated, signals), dtype=np.float64)
             yield artifact.name, corrected, np.array([row.correct for row in known], dtype=np.bool_)
 
 

@@ -41,15 +41,7 @@ def by_kind(rows: Sequence[Prediction], calibrator: CalibratorArtifact, guard: G
         how many are answered, and how many of these wrongly, at each risk.
     """
     answers = {each.id: each for each in checked_answers(rows, calibrator)}
-    return {
-        name: _figures(own, [answers[row.id] for row in own], calibrator, guard) for name, own in _parts(rows).items()
-    }
-
-
-def shown(answers: Sequence[CheckedAnswer], calibrator: CalibratorArtifact) -> list[float]:
-    """Give the confidences that replies show of ranked answers, 0 of one without: as ranked, or rescaled."""
-    ranked = [each.confidence for each in answers]
-    return [0.0 if each is None else round(float(calibrator.restate(each)), 4) for each in ranked]
+    return {name: _figures(own, [answers[row.id] for row in own], guard) for name, own in _parts(rows).items()}
 
 
 def stated_by_kind(rows: Sequence[Prediction]) -> dict[str, Any]:
@@ -117,7 +109,7 @@ def control(rows: Sequence[Prediction], spoilt: Sequence[Prediction], calibrator
     first, second = checked_answers(own, calibrator), checked_answers([other[row.id] for row in own], calibrator)
     pictures = [str(row.picture) for row in own]
     right = np.array([[each.correct for each in side] for side in (first, second)], dtype=float)
-    sure = np.array([shown(side, calibrator) for side in (first, second)])
+    sure = np.array([[each.confidence or 0.0 for each in side] for side in (first, second)])
     return {
         "n": len(own),
         "accuracy": [round(float(each.mean()), 4) for each in right],
@@ -153,12 +145,10 @@ def difference(changes: np.typing.NDArray[np.float64], pictures: Sequence[str], 
 
 
 def _figures(
-    rows: Sequence[Prediction],
-    answers: Sequence[CheckedAnswer],
-    calibrator: CalibratorArtifact,
-    guard: GuardArtifact | None,
+    rows: Sequence[Prediction], answers: Sequence[CheckedAnswer], guard: GuardArtifact | None
 ) -> dict[str, Any]:
-    figures = _metrics(rows, shown(answers, calibrator), [each.correct for each in answers])
+    stated = [each.confidence or 0.0 for each in answers]
+    figures = _metrics(rows, stated, [each.correct for each in answers])
     for trial in () if guard is None else try_risks(guard, answers, RISKS, DELTA):
         figures[f"at_{trial.max_risk:.2f}"] = {"answered": trial.answered, "wrong": trial.wrong}
     return figures

@@ -19,7 +19,6 @@ from prompt4trust.calibration.identity import Identity
 from prompt4trust.calibration.isotonic import Isotonic
 from prompt4trust.calibration.platt import Platt, RawPlatt
 from prompt4trust.calibration.reliability import Bin, reliability
-from prompt4trust.calibration.rescaling import Rescaling, RescalingData
 from prompt4trust.calibration.several_signal import SeveralSignal
 from prompt4trust.calibration.temperature import Temperature
 from prompt4trust.calibration.two_signal import TwoSignal
@@ -47,8 +46,6 @@ __all__ = [
     "Platt",
     "RawPlatt",
     "ReplacedRows",
-    "Rescaling",
-    "RescalingData",
     "SeveralSignal",
     "Signals",
     "StratumOffsets",

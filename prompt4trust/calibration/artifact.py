@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar, Literal, Self
 
-import numpy as np
 import numpy.typing as npt
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
@@ -14,7 +13,6 @@ from prompt4trust.calibration.base import Calibrator, Signals, Value
 from prompt4trust.calibration.by_group import GroupOffsets, Groups
 from prompt4trust.calibration.families import get_family
 from prompt4trust.calibration.reliability import Bin
-from prompt4trust.calibration.rescaling import Rescaling
 from prompt4trust.metrics.tally import FloatArray
 from prompt4trust.models import Decoding
 from prompt4trust.pictures import PicturePreparation
@@ -22,12 +20,10 @@ from prompt4trust.pictures import PicturePreparation
 MetricValues = dict[str, dict[str, float | None]]
 """Metric -> value, low and high of its interval; null where undefined."""
 
-NEWEST_FORMAT = 5
+NEWEST_FORMAT = 4
 """Format 1 held one-signal parameters and no record of a choice, format 2 neither decoding nor preparation of pictures,
-format 3 no corrections by group, format 4 no rescaling. Files of all are still read; what does not record these two
-fits no answer (see `CalibrationKey.fits`)."""
-PLAIN_FORMAT = 4
-"""Of files without a rescaling: software of before reads them, too."""
+format 3 no corrections by group. Files of all are still read; what does not record these two fits no answer (see
+`CalibrationKey.fits`)."""
 UNRECORDED = (
     "does not record the decoding and the preparation of pictures that its answers came from, so that it fits no "
     "answer: make it again"
@@ -246,8 +242,6 @@ class CalibratorArtifact(JsonArtifact):
         groups: Stratum -> value -> calibration errors there; empty where no strata were asked for.
         replaced: Answers to questions whose right option was replaced, which were fitted on and are in no figure but
             those of `choice`; None where there were none.
-        rescaling: A line that moves what is stated and no answer's place, fitted on more answers; None without one. All
-            other fields are of what is in front of it, but for `created`, which is when the line was fitted.
     """
 
     newest_format: ClassVar[int] = NEWEST_FORMAT
@@ -274,12 +268,9 @@ class CalibratorArtifact(JsonArtifact):
     by_group: GroupOffsets | None = None
     groups: dict[str, dict[str, GroupErrors]] = Field(default_factory=dict)
     replaced: ReplacedRows | None = None
-    rescaling: Rescaling | None = None
 
     @model_validator(mode="after")
     def _can_be_applied(self) -> Self:
-        if self.rescaling is not None and self.format <= PLAIN_FORMAT:
-            raise ValueError("there are rescalings from format 5 on")
         self.calibrator()
         return self
 
@@ -293,23 +284,14 @@ class CalibratorArtifact(JsonArtifact):
 
     def was_fitted_on(self, data_hash: str) -> bool:
         """Whether it was fitted on rows of this hash, as they were asked, or on some of a run with replaced options."""
-        own = data_hash in (self.data_hash, self.replaced and self.replaced.drawn_from)
-        return own or (self.rescaling is not None and self.rescaling.was_fitted_on(data_hash))
+        return data_hash in (self.data_hash, self.replaced and self.replaced.drawn_from)
 
     def applies_to(self, key: CalibrationKey) -> bool:
         """Whether confidences of this combination may be corrected by it: only of the very same one."""
         return self.key.fits(key)
 
     def correct(self, confidence: npt.ArrayLike, signals: Signals | None = None, groups: Groups = ()) -> FloatArray:
-        """Correct confidences: what is stated of answers. Args, errors: As `rank`.
-
-        Returns:
-            Corrected confidences in [0, 1]; shape [n].
-        """
-        return self.restate(self.rank(confidence, signals, groups))
-
-    def rank(self, confidence: npt.ArrayLike, signals: Signals | None = None, groups: Groups = ()) -> FloatArray:
-        """Compute what guards rank answers by: confidences as corrected by the family and by group, not rescaled.
+        """Correct confidences: by the family, and where the artifact has corrections by group by these.
 
         Args:
             confidence: Stated confidences in [0, 1]; shape [n].
@@ -318,7 +300,7 @@ class CalibratorArtifact(JsonArtifact):
                 where nothing is known of any.
 
         Returns:
-            Confidences in [0, 1]; shape [n]. They are what is stated, too, where there is no rescaling.
+            Corrected confidences in [0, 1]; shape [n].
 
         Raises:
             MissingSignalError: If a signal is not there.
@@ -328,14 +310,3 @@ class CalibratorArtifact(JsonArtifact):
         if self.by_group is None or not groups:
             return corrected
         return self.by_group.apply(corrected, groups)
-
-    def restate(self, ranked: npt.ArrayLike) -> FloatArray:
-        """Compute what is stated of answers of these ranks: the rescaled confidence where there is a rescaling.
-
-        Args:
-            ranked: Confidences as `rank` gives them, or thresholds for them; any shape.
-
-        Returns:
-            Confidences in [0, 1], in the same order; the same shape.
-        """
-        return np.asarray(ranked, dtype=np.float64) if self.rescaling is None else self.rescaling.apply(ranked)

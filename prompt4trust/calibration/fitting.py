@@ -9,7 +9,7 @@ from datetime import datetime
 import numpy as np
 import numpy.typing as npt
 
-from prompt4trust.calibration.artifact import PLAIN_FORMAT, CalibrationKey, CalibratorArtifact, MetricValues
+from prompt4trust.calibration.artifact import NEWEST_FORMAT, CalibrationKey, CalibratorArtifact, MetricValues
 from prompt4trust.calibration.base import Signals
 from prompt4trust.calibration.families import get_family
 from prompt4trust.calibration.reliability import reliability
@@ -83,7 +83,7 @@ def fit_artifact(
     calibrator = get_family(family).fit(stated, right, signals)
     corrected = calibrator.apply(stated, signals)
     return CalibratorArtifact(
-        format=PLAIN_FORMAT,
+        format=NEWEST_FORMAT,
         name=name,
         family=family,
         parameters=calibrator.parameters(),

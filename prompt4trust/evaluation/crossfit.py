@@ -18,29 +18,19 @@ from prompt4trust.calibration import (
     GroupOffsets,
     Groups,
     ReplacedRows,
-    Rescaling,
-    RescalingData,
     Signals,
     fit_artifact,
     get_family,
     reliability,
 )
-from prompt4trust.calibration.artifact import NEWEST_FORMAT
 from prompt4trust.calibration.base import MIN_ROWS
-from prompt4trust.evaluation.prediction_arrays import (
-    PredictionArrays,
-    fitting_hash,
-    fitting_rows,
-    row_clusters,
-    signal_columns,
-)
-from prompt4trust.evaluation.predictions import CheckedRun, Prediction
+from prompt4trust.evaluation.prediction_arrays import fitting_hash, fitting_rows, row_clusters, signal_columns
+from prompt4trust.evaluation.predictions import Prediction
 from prompt4trust.metrics import METRICS, summarize
 from prompt4trust.metrics.consistency import consistency_band
-from prompt4trust.metrics.intervals import metric_difference, metric_intervals, sampled_metrics
+from prompt4trust.metrics.intervals import metric_intervals
 
 _ERRORS = ("ece", "ace", "smooth_ece")
-_LEAST_JUDGED, _LEAST_OF_EACH = 50, 5
 
 
 def cross_fit(
@@ -225,85 +215,6 @@ def fit_calibrator(
             ],
         }
     )
-
-
-def rescale_calibrator(
-    artifact: CalibratorArtifact,
-    runs: Sequence[CheckedRun],
-    *,
-    clock: Callable[[], datetime],
-    folds: int = 5,
-    resamples: int = 1000,
-    seed: int = 0,
-) -> CalibratorArtifact:
-    """Fit the rescaling of a calibrator on all checked answers; see `prompt4trust.calibration.Rescaling`.
-
-    Args:
-        artifact: The calibrator; a rescaling that it has is not looked at.
-        runs: Answers of its estimator, each question once: those that it was fitted and chosen on, and the guard's.
-        clock: Gives the present time, with its zone.
-        folds: Parts of the cross-fitting, whole pictures at a time.
-        resamples: Bootstrap resamples for the metrics' intervals.
-        seed: Seed of the division into parts and of the bootstrap.
-
-    Returns:
-        The calibrator with its rescaling, not yet saved. It ranks answers as before, to the last digit.
-
-    Raises:
-        ValueError: If it learnt from questions whose right option was replaced, a question is there twice, an answer
-            lacks a signal, fewer than 50 answers are others than it was fitted on (or 5 right, or 5 wrong ones), the
-            line does not rise, or the log loss on these, cross-fitted, is not lower with it than without.
-    """
-    if artifact.replaced is not None:
-        raise ValueError(
-            f"{artifact.name} learnt lower confidence from questions whose right option was replaced, which a line "
-            "fitted on questions as they are asked would take back"
-        )
-    data, rows = [], []
-    for run in runs:
-        own, found = fitting_rows(run.predictions), fitting_hash(run.predictions)
-        known = found == artifact.data_hash or (run.questions is not None and run.questions == artifact.questions)
-        data.append(RescalingData(dataset=run.dataset, data_hash=found, n=len(own), judged=not known))
-        rows += own
-    arrays = PredictionArrays.of(rows)
-    if len(set(arrays.ids)) < len(rows):
-        raise ValueError("a question is there twice: name every run once, and runs of different questions")
-    if lacking := int((~arrays.correctable(artifact)).sum()):
-        raise ValueError(f"{lacking} of {len(rows)} answers lack a signal that {artifact.name} needs")
-    new = np.repeat([each.judged for each in data], [each.n for each in data])
-    right, clusters = arrays.correct[new], tuple(compress(arrays.clusters, new))
-    if len(right) < _LEAST_JUDGED or min(right.sum(), (~right).sum()) < _LEAST_OF_EACH:
-        raise ValueError(
-            f"only {len(right)} answers ({right.sum()} right) are others than {artifact.name} was fitted on; it takes "
-            f"{_LEAST_JUDGED}, {_LEAST_OF_EACH} right and {_LEAST_OF_EACH} wrong ones among them"
-        )
-    ranked = artifact.rank(arrays.confidence, arrays.signals, arrays.groups)
-    slope, intercept, clip = Rescaling.line(ranked, arrays.correct)
-    moved = cross_fit("platt", ranked, arrays.correct, clusters=arrays.clusters, folds=folds, seed=seed)
-    shown = {name: METRICS[name] for name in ("nll", "brier", "ece")}
-    before, after = (
-        sampled_metrics(each[new], right, shown, clusters=clusters, resamples=resamples, seed=seed)
-        for each in (ranked, moved)
-    )
-    change = {name: metric_difference(after[name], before[name]) for name in shown}
-    if not change["nll"].value < 0:
-        raise ValueError(
-            f"rescaling is of no use: on {len(right)} answers that {artifact.name} was not fitted on, the log loss is "
-            f"{before['nll'].interval.value:.4f} as it is and {after['nll'].interval.value:.4f} with it (cross-fitted)"
-        )
-    rescaling = Rescaling(
-        slope=slope,
-        intercept=intercept,
-        clip=clip,
-        data=tuple(data),
-        calibrated=artifact.created if artifact.rescaling is None else artifact.rescaling.calibrated,
-        judged=len(right),
-        folds=folds,
-        metrics_before={name: each.interval.as_json() for name, each in before.items()},
-        metrics_after={name: each.interval.as_json() for name, each in after.items()},
-        change={name: each.as_json() for name, each in change.items()},
-    )
-    return artifact.model_copy(update={"format": NEWEST_FORMAT, "rescaling": rescaling, "created": clock()})
 
 
 def _right_removed_remark(count: int, n: int) -> str:

@@ -60,7 +60,6 @@ class PredictionArrays:
         corrected = correct_where(artifact.calibrator(), self.confidence, self.signals, usable)
         if artifact.by_group is not None:
             corrected[usable] = artifact.by_group.apply(corrected[usable], list(compress(self.groups, usable)))
-        corrected[usable] = artifact.restate(corrected[usable])
         return replace(self, confidence=corrected)
 
     def correctable(self, artifact: CalibratorArtifact | None) -> Bools:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -194,20 +194,6 @@ def _picture(file: Path | None) -> str | None:
 def _unicode(text: str) -> str:
     # A model's JSON may escape half of a surrogate pair, which no file can hold.
     return text.encode("utf-8", "replace").decode("utf-8")
-
-
-class CheckedRun(NamedTuple):
-    """A run's answers of one estimator, with the truth.
-
-    Attributes:
-        dataset: Name of its data.
-        questions: Fingerprint of what was asked, as runs have it.
-        predictions: The estimator's.
-    """
-
-    dataset: str
-    questions: str | None
-    predictions: Sequence[Prediction]
 
 
 def read_predictions(path: Path) -> list[Prediction]:

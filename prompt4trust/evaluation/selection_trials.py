@@ -20,20 +20,22 @@ def checked_answers(rows: Sequence[Prediction], calibrator: CalibratorArtifact |
     Args:
         rows: The predictions; failures and questions without a known truth are left out.
         calibrator: Corrects the confidences first, or None to leave them as stated. An answer that lacks one of
-            its signals has no confidence: it defers. Confidences are those that answers are ranked by, not rescaled.
+            its signals has no confidence: it defers.
 
     Returns:
         The answers, in order.
     """
-    needed = () if calibrator is None else calibrator.calibrator().inputs()
+    fitted, by_group = (None, None) if calibrator is None else (calibrator.calibrator(), calibrator.by_group)
 
     def confidence(row: Prediction) -> float | None:
-        if calibrator is None or row.confidence is None:
+        if fitted is None or row.confidence is None:
             return row.confidence
-        if any(name not in row.signals for name in needed):
+        if any(name not in row.signals for name in fitted.inputs()):
             return None
-        ranked = calibrator.rank([row.confidence], {name: [each] for name, each in row.signals.items()}, [row.groups])
-        return round(float(ranked[0]), 4)  # as replies show it
+        corrected = fitted.apply([row.confidence], {name: [value] for name, value in row.signals.items()})
+        if by_group is not None:
+            corrected = by_group.apply(corrected, [row.groups])
+        return round(float(corrected[0]), 4)  # as replies show it
 
     return [
         CheckedAnswer(

@@ -25,34 +25,20 @@ class ChosenAnswer(BaseModel):
     text: str
 
 
-class RescaledOn(BaseModel):
-    """The data that a calibrator's rescaling was fitted on, which moves what is stated and no answer's place.
-
-    Attributes:
-        n: Number of answers.
-        dataset: Names of the data.
-    """
-
-    n: Count
-    dataset: str
-
-
 class FittedOn(BaseModel):
     """The data that a calibrator was fitted on.
 
     Attributes:
-        n: Number of answers; where it is rescaled, of those that the order of answers rests on.
+        n: Number of answers.
         dataset: Name of the data.
         ece: Expected calibration error that was measured after the correction, or None.
         date: Date of the fit.
-        rescaled_on: What the stated confidence rests on, where it is rescaled; None where it is not.
     """
 
     n: Count
     dataset: str
     ece: Share | None
     date: str
-    rescaled_on: RescaledOn | None = None
 
 
 class Calibration(BaseModel):

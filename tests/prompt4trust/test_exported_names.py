@@ -34,8 +34,8 @@ EXPORTED = {
     "prompt4trust.calibration": (
         "Beta Bin CalibrationKey Calibrator CalibratorArtifact Candidate Correctness FAMILIES FamilyChoice GroupErrors "
         "GroupOffset GroupOffsets Groups Histogram Identity Isotonic MissingSignalError Platt RawPlatt ReplacedRows "
-        "Rescaling RescalingData SeveralSignal Signals StratumOffsets Temperature TwoSignal VennAbers fit_artifact "
-        "get_family hash_rows reliability"
+        "SeveralSignal Signals StratumOffsets Temperature TwoSignal VennAbers fit_artifact get_family hash_rows "
+        "reliability"
     ),
     "prompt4trust.datasets": (
         "CopBase Dataset DatasetError KINDS Kind OnBad Source fingerprint load_dataset parse_columns read_medmcqa "
@@ -52,9 +52,9 @@ EXPORTED = {
         "wording_of"
     ),
     "prompt4trust.evaluation": (
-        "CannotChooseError CheckedRun ManifestError Outcomes Prediction PredictionLog Progress Report "
-        "RunAbandonedError RunManifest TableError build_report choose_family cross_fit evaluate fit_calibrator "
-        "read_manifest read_outcomes read_predictions report_outcomes rescale_calibrator"
+        "CannotChooseError ManifestError Outcomes Prediction PredictionLog Progress Report RunAbandonedError "
+        "RunManifest TableError build_report choose_family cross_fit evaluate fit_calibrator read_manifest "
+        "read_outcomes read_predictions report_outcomes"
     ),
     "prompt4trust.metrics": (
         "ErrorEstimate Interval METRICS Metric WorstGroup accuracy accuracy_at_coverage ace_estimate "

@@ -64,10 +64,6 @@ COMMANDS: Final = {
         "Make thresholds with a guaranteed share of errors, and option sets with a guaranteed coverage, for each "
         "method.",
     ),
-    "rescale": LazyCommand(
-        "trustvqa.cli.models.rescale:rescale",
-        "Let stated confidence rest on all checked answers, a guard's among them; what is answered stays the same.",
-    ),
     "reference": LazyCommand(
         "trustvqa.cli.models.reference:reference",
         "Make reference inputs from the questions of a calibration split, so that unlike ones can be told.",

@@ -42,8 +42,7 @@ class CalibrationInfo:
         calibrator: Name of the calibrator, or None.
         stated_confidence: Confidence before any correction, in [0, 1], or None.
         interval: Ends between which the calibrated confidence lies, where the calibrator gives them.
-        fitted_on: What the calibrator was fitted on: `n`, `dataset`, `ece`, `date`, and `rescaled_on` with `n` and
-            `dataset` of what the confidence rests on where it is rescaled; or None.
+        fitted_on: What the calibrator was fitted on: `n`, `dataset`, `ece`, `date`; or None.
         reason: Why the confidence is not calibrated, where it is not.
         alarm: What reviews show, where they show that the calibrator no longer holds.
         groups: The question's groups that have a correction of their own.

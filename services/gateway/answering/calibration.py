@@ -10,7 +10,7 @@ from prompt4trust.question_signals.typicality import is_typicality
 from prompt4trust.verdict import Invalid, InvalidReason
 from services.gateway.answering.promises import Withheld
 from services.gateway.intake.query import Query
-from services.gateway.schemas import Calibration, FittedOn, Lack, RescaledOn
+from services.gateway.schemas import Calibration, FittedOn, Lack
 from services.gateway.shelves.calibrators import FittedCalibrator
 from services.gateway.shelves.evidence import Evidence
 
@@ -39,8 +39,6 @@ class Confidence:
         lacks: What it is without.
         unreadable: Why there is no verdict, where there is none.
         withheld: Why nothing is promised of the answer, where that is so.
-        ranked: What guards of calibrated confidences rank it by: the value, but for a rescaling. None where the value
-            is not calibrated.
     """
 
     value: float | None
@@ -48,7 +46,6 @@ class Confidence:
     lacks: tuple[Lack, ...] = ()
     unreadable: str | None = None
     withheld: Withheld | None = None
-    ranked: float | None = None
 
 
 def calibrate(query: Query, answer: Answer, evidence: Evidence, withheld: Withheld | None) -> Confidence:
@@ -88,9 +85,8 @@ def calibrate(query: Query, answer: Answer, evidence: Evidence, withheld: Withhe
     if withheld is not None:
         return as_stated(withheld.reason)
     groups = query.ask.groups
-    ranked = round(calibrator.rank(verdict.confidence, answer.signals, groups), 4)
-    calibration = _corrected(calibrator, verdict.confidence, answer.signals, groups, alarm)
-    return Confidence(round(calibrator.restate(ranked), 4), calibration, alarmed, ranked=ranked)
+    corrected = round(calibrator.apply(verdict.confidence, answer.signals, groups), 4)
+    return Confidence(corrected, _corrected(calibrator, verdict.confidence, answer.signals, groups, alarm), alarmed)
 
 
 def _named(signal: str) -> str:
@@ -108,18 +104,13 @@ def _corrected(
     alarm: str | None,
 ) -> Calibration:
     fitted, ends = calibrator.artifact, calibrator.interval(stated, signals, groups)
-    line = fitted.rescaling
     return Calibration(
         calibrated=True,
         calibrator=fitted.name,
         stated_confidence=stated,
         interval=None if ends is None else (round(ends[0], 4), round(ends[1], 4)),
         fitted_on=FittedOn(
-            n=fitted.n,
-            dataset=fitted.dataset,
-            ece=calibrator.ece,
-            date=fitted.created.date().isoformat(),
-            rescaled_on=None if line is None else RescaledOn(n=line.n, dataset=line.dataset),
+            n=fitted.n, dataset=fitted.dataset, ece=calibrator.ece, date=fitted.created.date().isoformat()
         ),
         groups=calibrator.known_groups(groups),
         alarm=alarm,

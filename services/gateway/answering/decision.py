@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from prompt4trust.estimators.base import Answer
@@ -22,7 +21,6 @@ from services.gateway.answering.rules import (
 from services.gateway.intake.query import Query
 from services.gateway.question_schemas import Ask
 from services.gateway.schemas import DecisionBasis, OptionSetReply
-from services.gateway.shelves.calibrators import FittedCalibrator
 from services.gateway.shelves.evidence import Evidence
 from services.gateway.shelves.guards import Guard
 
@@ -95,12 +93,11 @@ def _by_rule(
     guard, calibration = evidence.fitting_guard, confidence.calibration
     if max_risk is not None and guard is not None:
         stated = guard.artifact.scale == "stated"
+        compared = calibration.stated_confidence if stated else confidence.value
         # A calibrator that lacks a signal of this answer leaves the confidence as it was stated: not comparable.
-        ranked = calibration.stated_confidence if stated else confidence.ranked
         scored = None
-        if isinstance(answer.verdict, Verdict) and ranked is not None:
-            shown = ranked if stated or confidence.value is None else confidence.value
-            scored = GuardScore(shown, guard.artifact.score(ranked, [query.digest]))
+        if isinstance(answer.verdict, Verdict) and compared is not None and (stated or calibration.calibrated):
+            scored = GuardScore(compared, guard.artifact.score(compared, [query.digest]))
         if scored is not None or confidence.unreadable is not None:
             return _by_guard(query, scored, evidence, guard, confidence.unreadable, max_risk, source)
     decision, basis = decide_by_threshold(
@@ -129,26 +126,13 @@ def _by_guard(
     promised = promise_for(guard, evidence.calibrator, query.ask.groups)
     if isinstance(promised, Promised):
         decision, basis = decide_with_guarantee(
-            scored,
-            guard=guard,
-            promised=promised,
-            restate=_shown_as(guard, evidence.calibrator),
-            max_risk=max_risk,
-            source=source,
-            why_not=unreadable,
+            scored, guard=guard, promised=promised, max_risk=max_risk, source=source, why_not=unreadable
         )
         return decision, basis, None
     decision, basis = decide_unproved(promised.reason, scale=guard.artifact.scale, max_risk=max_risk, source=source)
     if unreadable is not None:  # the plainer reason
         basis = basis.model_copy(update={"code": "no-verdict", "reason": f"A person should answer: {unreadable}."})
     return decision, basis, promised
-
-
-def _shown_as(guard: Guard, calibrator: FittedCalibrator | None) -> Callable[[float], float]:
-    """Give what turns a guard's thresholds into confidences as they are shown."""
-    if calibrator is None or guard.artifact.scale == "stated":
-        return lambda threshold: threshold
-    return lambda threshold: round(calibrator.restate(threshold), 4)
 
 
 def _without_promise(

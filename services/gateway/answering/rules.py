@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -77,8 +76,8 @@ class GuardScore:
     """An answer as a guard sees it.
 
     Attributes:
-        confidence: On the guard's scale, as it is shown, in [0, 1].
-        score: Its selection score, by the confidence that it is ranked by: a rescaling is not in it.
+        confidence: On the guard's scale, in [0, 1].
+        score: Its selection score.
     """
 
     confidence: float
@@ -151,7 +150,6 @@ def decide_with_guarantee(
     *,
     guard: Guard,
     promised: Promised,
-    restate: Callable[[float], float],
     max_risk: float,
     source: Source,
     why_not: str | None,
@@ -162,7 +160,6 @@ def decide_with_guarantee(
         answer: The answer, or None where the model's reply holds none: it is left to a person, always.
         guard: The evidence for these models, this method and this wording.
         promised: Those of its thresholds that hold for this question.
-        restate: Turns a threshold into a confidence as it is shown.
         max_risk: The largest acceptable share of wrong answers among those given.
         source: Who said so.
         why_not: Why there is no answer, where there is none.
@@ -174,7 +171,6 @@ def decide_with_guarantee(
     """
     rule, checked, among = promised.rule, guard.artifact, promised.among
     limit = rule.at(max_risk)
-    threshold = None if limit is None else restate(limit.confidence)
     certainty, risk = _percent(1 - promised.delta), _percent(max_risk)
 
     def basis(
@@ -182,7 +178,7 @@ def decide_with_guarantee(
     ) -> DecisionBasis:
         return DecisionBasis(
             rule="risk-control",
-            threshold=threshold,
+            threshold=None if limit is None else limit.confidence,
             scale=checked.scale,
             source=source,
             max_risk=max_risk,
@@ -196,7 +192,7 @@ def decide_with_guarantee(
 
     if answer is None:
         return "defer", basis("no-verdict", f"A person should answer: {why_not}.")
-    if limit is None or threshold is None:
+    if limit is None:
         return "defer", basis(
             "risk-not-achievable",
             f"A person should answer every question at this risk: on {promised.rows} checked questions{among} no level "
@@ -210,18 +206,18 @@ def decide_with_guarantee(
         "get one)"
     )
     if answer.score >= limit.score:
-        return "answer", basis("confident-enough", f"The {given} reaches {threshold:.4g}, from which on {promise}.")
+        return "answer", basis(
+            "confident-enough", f"The {given} reaches {limit.confidence:.4g}, from which on {promise}."
+        )
     if level_of(answer.score) == limit.confidence:
         return "defer", basis(
             "not-confident-enough",
             f"A person should answer: the {given} is on the border, where {_percent(limit.share_at_limit)} of the "
             f"answers are given and this one is not among them, so that {promise}.",
         )
-    # Two ranks may be shown as one number.
-    below = "just below" if answer.confidence >= threshold else "below"
     return "defer", basis(
         "not-confident-enough",
-        f"A person should answer: the {given} is {below} {threshold:.4g}, from which on {promise}.",
+        f"A person should answer: the {given} is below {limit.confidence:.4g}, from which on {promise}.",
     )
 
 

@@ -102,9 +102,7 @@ def _detail_of_answer(reply: VqaReply, notice: str) -> str:
     lines = [f"**Answer:** {letter}{_plain(reply.answer.text)}"]
     if confidence is not None:
         fitted, interval = reply.calibration.fitted_on, reply.calibration.interval
-        checked = ", calibrated"
-        if fitted is not None:
-            checked += f" on {(fitted.rescaled_on or fitted).n} checked answers"
+        checked = f", calibrated on {fitted.n} checked answers" if fitted is not None else ", calibrated"
         between = "" if interval is None else f" (between {in_percent(interval[0])} and {in_percent(interval[1])})"
         lines.append(f"**Confidence:** {in_percent(confidence)}{checked}{between}")
         lines.append(f"**Why it is given:** {_plain(reason_of(basis, is_given=True, is_calibrated=True))}")

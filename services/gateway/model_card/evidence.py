@@ -90,11 +90,6 @@ def figures_of(evidence: CardEvidence) -> Iterable[CardFigure]:
         source = f"calibrators/{each.name}.json"
         for condition, metrics in (("as stated", each.metrics_before), (_after(each), each.metrics_after)):
             yield from _figures(metrics, each.name, each.n, each.dataset, condition, source)
-        if (line := each.rescaling) is not None:
-            judged = ", ".join(data.dataset for data in line.data if data.judged)
-            told = f"rescaled on {line.n} answers, cross-fitted in {line.folds} parts"
-            for condition, metrics in (("calibrated, not rescaled", line.metrics_before), (told, line.metrics_after)):
-                yield from _figures(metrics, each.name, line.judged, judged, condition, source)
     if evidence.policy is None:
         return
     source = f"policies/{evidence.policy}/metrics.json"

@@ -31,10 +31,8 @@ class FittedCalibrator:
 
     @property
     def ece(self) -> float | None:
-        """Expected calibration error after calibration, on the data fitted on; rescaled, on what that was judged on."""
-        rescaling = self.artifact.rescaling
-        metrics = self.artifact.metrics_after if rescaling is None else rescaling.metrics_after
-        measured = metrics.get("ece", {}).get("value")
+        """Expected calibration error after calibration, on the data fitted on."""
+        measured = self.artifact.metrics_after.get("ece", {}).get("value")
         return None if measured is None else round(measured, 4)
 
     @property
@@ -46,21 +44,16 @@ class FittedCalibrator:
         """Name the signals that the calibrator needs and an answer does not carry."""
         return [name for name in self.calibrator.inputs() if name not in signals]
 
-    def rank(
+    def apply(
         self, confidence: float, signals: Mapping[str, float] | None = None, groups: Mapping[str, str] = NO_GROUPS
     ) -> float:
-        """Correct one stated confidence in [0, 1], but for a rescaling: what guards rank answers by.
+        """Correct one stated confidence in [0, 1]; the signals are those of the answer, none missing.
 
-        The signals are those of the answer, none missing. The groups are the question's: it has the correction of those
-        that the calibrator knows, else that of all.
+        The groups are the question's: it has the correction of those that the calibrator knows, else that of all.
         """
         corrected = float(self.calibrator.apply(confidence, signals))
         by_group = self.artifact.by_group
         return corrected if by_group is None else float(by_group.apply([corrected], [groups])[0])
-
-    def restate(self, ranked: float) -> float:
-        """Compute what is stated of an answer of that rank, or of a threshold: rescaled where there is a rescaling."""
-        return float(self.artifact.restate(ranked))
 
     def known_groups(self, groups: Mapping[str, str]) -> dict[str, str]:
         """Name the groups of a question that have a correction of their own here."""
@@ -71,11 +64,10 @@ class FittedCalibrator:
     ) -> tuple[float, float] | None:
         """Give the ends between which the corrected confidence is known to lie, or None without such.
 
-        Behind a correction by group there are none: the family's ends say nothing of what the group's adds. Nor behind
-        a rescaling, which is fitted on other answers.
+        Behind a correction by group there are none: the family's ends say nothing of what the group's adds.
         """
         by_group = self.artifact.by_group
-        if self.artifact.rescaling is not None or (by_group is not None and by_group.offset(groups) != 0):
+        if by_group is not None and by_group.offset(groups) != 0:
             return None
         ends = self.calibrator.interval(confidence, signals)
         return None if ends is None else (float(ends[0]), float(ends[1]))

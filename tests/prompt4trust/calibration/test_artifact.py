@@ -321,8 +321,8 @@ def test_a_file_of_format_1_is_read_as_such() -> None:
     loaded = CalibratorArtifact.model_validate_json(json.dumps(fields))
     assert loaded.format == 1
     assert loaded.calibrator() == ARTIFACT.calibrator()
-    with pytest.raises(ValueError, match="format 6 is not known"):
-        CalibratorArtifact.model_validate_json(json.dumps(fields | {"format": 6}))
+    with pytest.raises(ValueError, match="format 5 is not known"):
+        CalibratorArtifact.model_validate_json(json.dumps(fields | {"format": 5}))
 
 
 @pytest.mark.parametrize("family", FAMILIES)

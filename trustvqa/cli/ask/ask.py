@@ -229,5 +229,4 @@ def _calibration_words(calibration: CalibrationInfo) -> str:
     said = f"the model stated {in_percent(stated)}" if stated is not None else "none was stated"
     if not calibration.calibrated:
         return f"  NOT calibrated ({said})"
-    fitted = calibration.fitted_on or {}
-    return f"  calibrated on {(fitted.get('rescaled_on') or fitted).get('n', '?')} answers ({said})"
+    return f"  calibrated on {(calibration.fitted_on or {}).get('n', '?')} answers ({said})"

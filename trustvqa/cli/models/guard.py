@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from prompt4trust.calibration import CalibrationKey, CalibratorArtifact
-from prompt4trust.evaluation import ManifestError, Prediction, RunManifest, TableError
+from prompt4trust.evaluation import ManifestError, Prediction, RunManifest, TableError, read_manifest, read_predictions
 from prompt4trust.evaluation.prediction_arrays import fitting_hash
 from prompt4trust.evaluation.selection_trials import (
     CoverageTrial,
@@ -27,10 +27,10 @@ from prompt4trust.question_signals.typicality import is_typicality
 from prompt4trust.selection import GuardArtifact, fit_guard
 from services.common.registry.directory import Registry
 from services.common.registry.errors import RegistryError
+from services.common.registry.live_calibrator import live_calibrator
 from trustvqa.cli.errors import CommandError, fail
-from trustvqa.cli.models import checked_runs
 from trustvqa.cli.models.fitting import strata_names
-from trustvqa.cli.models.held_out_answers import SAME
+from trustvqa.cli.models.held_out_answers import MOST_MISSING, SAME
 from trustvqa.cli.models.publishing import artifact_name, whole_key
 from trustvqa.cli.option_groups import grouped
 from trustvqa.cli.output import BesideJson, print_json
@@ -88,25 +88,21 @@ def guard(
     """
     console = tables.console(beside_json=as_json)
     try:
-        manifest, rows = checked_runs.read(run)
+        manifest, rows = _read(run)
         names = prediction_run.method_names(methods) if methods else list(manifest.estimators)
         other = None if report_data is None else _read_other(report_data, manifest)
         target = Registry(registry or prediction_run.read_settings().registry)
         made = []
         for name in names:
-            own = checked_runs.of_method(rows, name)
-            checked_runs.check_complete(own, manifest, name)
+            own = _of(rows, name)
+            _check_complete(own, manifest, name)
             calibrator = _calibrator(target, manifest.calibration_key(name), own) if scale == "calibrated" else None
             made.append((_fit(manifest, own, name, calibrator, fitting), calibrator))
     except (CommandError, ManifestError, TableError, RegistryError) as error:
         fail(str(error))
     documents = []
     for artifact, calibrator in made:
-        answers = (
-            None
-            if other is None
-            else checked_answers(checked_runs.of_method(other, artifact.key.estimator), calibrator)
-        )
+        answers = None if other is None else checked_answers(_of(other, artifact.key.estimator), calibrator)
         risks = try_risks(artifact, answers or [], RISKS, fitting.delta)
         by_group = try_group_risks(artifact, answers or [], RISKS, fitting.delta)
         coverages = try_coverages(artifact, answers or [], COVERAGES)
@@ -146,8 +142,17 @@ def _fit(
     return artifact.model_copy(update={"questions": manifest.data_hash})
 
 
+def _of(rows: Sequence[Prediction], name: str) -> list[Prediction]:
+    return [row for row in rows if row.estimator == name]
+
+
+def _read(folder: Path) -> tuple[RunManifest, list[Prediction]]:
+    manifest = read_manifest(folder)
+    return manifest, read_predictions(folder)
+
+
 def _read_other(folder: Path, manifest: RunManifest) -> list[Prediction]:
-    other, rows = checked_runs.read(folder)
+    other, rows = _read(folder)
     if other.data_hash == manifest.data_hash:
         raise CommandError(f"--report-data {folder}: the very questions that the promises are made from")
     if differing := [name for name in SAME if getattr(other, name) != getattr(manifest, name)]:
@@ -155,8 +160,20 @@ def _read_other(folder: Path, manifest: RunManifest) -> list[Prediction]:
     return rows
 
 
+def _check_complete(rows: Sequence[Prediction], manifest: RunManifest, name: str) -> None:
+    if not rows:
+        raise CommandError(f"the run has no predictions by {name!r}; it has {', '.join(manifest.estimators)}")
+    missing = manifest.questions - sum(row.failure is None for row in rows)
+    if missing > MOST_MISSING * manifest.questions:
+        fail(f"{missing} predictions by {name} are missing, so nothing is published; resume that run first", 4)
+
+
 def _calibrator(registry: Registry, key: CalibrationKey, rows: Sequence[Prediction]) -> CalibratorArtifact:
-    found = checked_runs.find_live(registry, key)
+    found = live_calibrator(registry.calibrators.load_all(), key, registry.active.calibrators())
+    if found is None:
+        misfit = key.nearest_misfit((each.name, each.key) for each in registry.calibrators.load_all())
+        why = "the registry has no calibrator of these models" if misfit is None else f"no calibrator fits: {misfit}"
+        raise CommandError(f"{key.estimator}: {why}")
     used = {found.data_hash, *([found.choice.data_hash] if found.choice else [])}
     if fitting_hash(rows) in used:
         raise CommandError(

@@ -35,8 +35,7 @@ MOST_MISSING = 0.01
 SAME = ("downstream", "policy", "template", "sampling", "picture_preparation", "judge")
 """Parts of a run's manifest in which runs of the same models and wording agree."""
 _PROBE = "right-option-removed"
-TEST_SPLIT = re.compile(r"(^|[^a-z])test([^a-z]|$)", re.IGNORECASE)
-"""Found in the names of test splits."""
+_TEST = re.compile(r"(^|[^a-z])test([^a-z]|$)", re.IGNORECASE)
 
 
 def obtain(
@@ -68,7 +67,7 @@ def check_apart(calibration: PredictionOutcome, validation: PredictionOutcome) -
         CommandError: If it is a test split, has questions in common with the calibration data, or is of other models.
     """
     name = validation.manifest.dataset
-    if TEST_SPLIT.search(name):
+    if _TEST.search(name):
         raise CommandError(
             f"--validation {name} is a test split by its name: whatever is chosen on it, its figures no longer test"
         )

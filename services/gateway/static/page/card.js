@@ -91,8 +91,7 @@ function bars(reply) {
 
 function calibrationWords(reply) {
   const { calibrated, calibrator, fitted_on: fitted, stated_confidence: stated, reason } = reply.calibration;
-  const rescaled = fitted?.rescaled_on ? `, rescaled on ${fitted.rescaled_on.n}` : "";
-  if (calibrated) return `Corrected by ${calibrator}, fitted on ${fitted.n} answers of ${fitted.dataset}${rescaled} (${fitted.date}).`;
+  if (calibrated) return `Corrected by ${calibrator}, fitted on ${fitted.n} answers of ${fitted.dataset} (${fitted.date}).`;
   return `Not calibrated: ${reply.atypicality?.beyond && stated !== null ? "the correction was checked on other questions" : reason}.`;
 }
 

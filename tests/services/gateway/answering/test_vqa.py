@@ -51,7 +51,6 @@ def test_the_reply_has_the_documented_form(client: httpx.Client, upstream: Upstr
                 "dataset": "phantom-vqa",
                 "ece": round(artifact.metrics_after["ece"]["value"] or 0, 4),
                 "date": "2026-01-02",
-                "rescaled_on": None,
             },
             "reason": None,
             "alarm": None,

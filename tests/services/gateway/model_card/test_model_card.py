@@ -14,9 +14,7 @@ from playwright.sync_api import Browser
 
 from services.common.registry.directory import Registry
 from services.gateway.model_card.card import make_card
-from services.gateway.model_card.evidence import figures_of, read_evidence
 from services.gateway.settings import GatewaySettings
-from tests.services.gateway.answering.test_rescaled import rescaled
 from tests.services.gateway.conftest import MODEL, TEMPLATE, MakeGateway, make_calibrator
 from tests.services.gateway.upstream import Upstream
 from tests.support.browser import accessibility_faults
@@ -69,17 +67,6 @@ def test_the_card_is_of_the_live_pair_with_figures_as_the_files_have_them(
     assert "by Dr. Admin" in str(items(card, "identity")["What is live was last changed"])
     assert items(card, "use")["Intended use, users and patients"] == "Second look at phantoms"
     assert items(card, "data")["Policy's train data"] == "phantoms <b>train</b>, n = 3600"
-
-
-def test_a_rescaling_has_figures_of_its_own(own_registry: Registry) -> None:
-    artifact = rescaled(own_registry.calibrators.load("platt-cgp"), 1.2, 0.1)
-    own_registry.calibrators.publish(artifact)
-    settings = GatewaySettings(registry=own_registry.root, downstream_model=MODEL, answer_template=TEMPLATE)
-    figures = [each for each in figures_of(read_evidence(settings)) if each.n == 1500]
-    assert [(each.name, each.value, each.dataset, each.condition) for each in figures] == [
-        ("ece", 0.0123, "all", "calibrated, not rescaled"),
-        ("ece", 0.0123, "all", "rescaled on 1700 answers, cross-fitted in 5 parts"),
-    ]
 
 
 def test_what_nobody_recorded_is_unknown_and_an_empty_registry_promises_nothing(

@@ -103,10 +103,6 @@ def test_sends_everything_and_prints_an_answer_a_person_can_read(
     ):
         assert expected in out
     assert "NOT calibrated" not in out
-    fitted = {"n": 2000, "rescaled_on": {"n": 5000, "dataset": "all"}}
-    state["reply"] = REPLY | {"calibration": {**REPLY["calibration"], "fitted_on": fitted}}
-    _, out, _ = run(str(picture), "Which shape?", "-o", "Round", "-o", "Oval", "--gateway", url)
-    assert "calibrated on 5000 answers" in out
 
 
 def test_an_open_question_is_asked_as_one_whatever_its_lines_are(
