@@ -12,14 +12,12 @@ from prompt4trust.pictures.dicom.choice import MAX_FRAME
 from prompt4trust.questions import MAX_OPTIONS
 from services.common.http.question_fields import OPTION_LETTER, plain_text, read_options
 from services.gateway.picture_schemas import AskedWindow, WindowName
+from services.gateway.settings_parts.methods import DEFAULT_METHODS
 
 MAX_QUESTION = 4_000
 MAX_OPTION = 500
 MAX_GROUPS = 16
 MAX_GROUP = 100
-DEFAULT_METHODS = ("cgp", "cgp+logprob", "verbalized")
-"""The methods that are offered where the settings do not say: those that ask each model once. Here and there the first
-answers requests that name none."""
 
 
 def _distinct(options: dict[str, str]) -> dict[str, str]:

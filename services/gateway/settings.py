@@ -9,7 +9,6 @@ from typing import Annotated, Any, Self
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from prompt4trust.estimators import ESTIMATORS
 from prompt4trust.pictures import PictureLimits, PicturePreparation
 from prompt4trust.shift import LIMIT
 from services.common.address import HttpAddress, host_of
@@ -17,10 +16,10 @@ from services.common.clients.picture_egress import Reach, may_see_text
 from services.common.settings import EMPTY_IS_UNSET
 from services.gateway.answering.guidance.settings import GuidanceSettings
 from services.gateway.database_url import database_url
-from services.gateway.hook_settings import CdsHooksSettings
-from services.gateway.page_settings import PageSettings
-from services.gateway.picture_settings import GatewayPictureSettings
-from services.gateway.question_schemas import DEFAULT_METHODS
+from services.gateway.settings_parts.hooks import CdsHooksSettings
+from services.gateway.settings_parts.methods import MethodSettings
+from services.gateway.settings_parts.page import PageSettings
+from services.gateway.settings_parts.pictures import GatewayPictureSettings
 
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9](?:[a-z0-9.-]{0,251}[a-z0-9])?|\[[0-9a-f:]{2,39}\])(?::[1-9][0-9]{0,4})?")
 """Origins as browsers send them: in lower case, without a path."""
@@ -41,7 +40,9 @@ _SHARED = (
 """Bounds that hold for all workers together, besides max_waiting, which may be none."""
 
 
-class GatewaySettings(GatewayPictureSettings, CdsHooksSettings, PageSettings, GuidanceSettings, service="gateway"):
+class GatewaySettings(
+    GatewayPictureSettings, CdsHooksSettings, PageSettings, GuidanceSettings, MethodSettings, service="gateway"
+):
     """Settings of the gateway; see ServiceSettings for where values come from."""
 
     # An address of a database may hold a password.
@@ -122,13 +123,6 @@ class GatewaySettings(GatewayPictureSettings, CdsHooksSettings, PageSettings, Gu
         default="answer-compact@1",
         description="Wording of the question to the model: name@version or a JSON file, and behind it +module:function "
         "where replies are read by a parser of your own.",
-    )
-    methods: tuple[str, ...] = Field(
-        default=DEFAULT_METHODS,
-        min_length=1,
-        description="Methods that clients may ask for, first the one for requests that name none. The default ones ask "
-        "each model once; of the others one answer takes up to 40 replies of the downstream model, so whoever offers "
-        "them needs deadlines and capacity for that.",
     )
     temperature: float = Field(default=0.0, ge=0, description="How the model's text is sampled; 0 for greedily.")
     top_p: float = Field(default=1.0, gt=0, le=1, description="Nucleus that it is sampled from; 1 for all.")
@@ -349,13 +343,6 @@ class GatewaySettings(GatewayPictureSettings, CdsHooksSettings, PageSettings, Gu
         if self.webhook_hosts and self.webhook_secret is None:
             raise ValueError("webhook_hosts names hosts, so that webhook_secret is needed: nothing goes out unsigned")
         return self
-
-    @field_validator("methods")
-    @classmethod
-    def _methods_exist(cls, methods: tuple[str, ...]) -> tuple[str, ...]:
-        if unknown := [name for name in methods if name not in ESTIMATORS]:
-            raise ValueError(f"no method {', '.join(map(repr, unknown))}; there are {', '.join(ESTIMATORS)}")
-        return tuple(dict.fromkeys(methods))
 
     def for_one_worker(self) -> GatewaySettings:
         """Give the settings of one of several workers: its share of what bounds all of them together."""

@@ -69,7 +69,7 @@ COMMANDS: Final = {
         "Make reference inputs from the questions of a calibration split, so that unlike ones can be told.",
     ),
     "train": LazyCommand(
-        "trustvqa.cli.runs.train:train",
+        "trustvqa.cli.learning.train:train",
         "Improve a policy by GRPO; the checkpoint that does best on the validation split becomes a new version.",
         "train",
     ),

@@ -23,7 +23,8 @@ from services.gateway.intake.form_parser import FormParser, fault_of
 from services.gateway.intake.json_body import check_fields, load_object, refuse, shown
 from services.gateway.intake.picture_cut import DecodeText, with_picture
 from services.gateway.picture_schemas import ArchivedInstance
-from services.gateway.question_schemas import DEFAULT_METHODS, Ask
+from services.gateway.question_schemas import Ask
+from services.gateway.settings_parts.methods import DEFAULT_METHODS
 
 _FIELDS = ("question", "options", "method", "max_risk", "coverage", "groups", "frame", "window")
 _MAX_PARTS = 40  # 26 options, the other fields, and a little room for a helpful message

@@ -18,9 +18,9 @@ from prompt4trust.calibration import CalibratorArtifact, fit_artifact
 from prompt4trust.models import Sampling
 from services.common.registry.directory import Registry
 from services.gateway.app import create_gateway
-from services.gateway.question_schemas import DEFAULT_METHODS
 from services.gateway.records.migrations.upgrading import upgrade
 from services.gateway.settings import GatewaySettings
+from services.gateway.settings_parts.methods import DEFAULT_METHODS
 from tests.services.gateway.upstream import Upstream
 from tests.support.calibration_keys import decoding_of, whole_key
 from tests.support.servers import running

@@ -18,7 +18,7 @@ from services.trainer.errors import KeyRefusedError, RunError, WrongAddressError
 from services.trainer.grpo.connection import Connection, ConnectionSettings
 from tests.support.openai_app import ScriptedServer
 from tests.support.servers import free_port, running
-from trustvqa.cli.runs.train import _check_downstream
+from trustvqa.cli.learning.train import _check_downstream
 
 
 @pytest.fixture(scope="module")

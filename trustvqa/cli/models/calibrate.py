@@ -21,7 +21,7 @@ from trustvqa.cli.models.fitting import FittingOptions
 from trustvqa.cli.option_groups import grouped
 from trustvqa.cli.output import BesideJson, print_json
 from trustvqa.cli.running_stack import default_address
-from trustvqa.cli.runs import prediction_run, tables
+from trustvqa.cli.runs import default_methods, prediction_run, tables
 from trustvqa.cli.runs.options import AskingOptions, EarlierRun, QuestionOptions, ServedModelOptions
 
 
@@ -78,7 +78,8 @@ def calibrate(
     methods: Annotated[
         str | None,
         typer.Option(
-            help="Whose confidence to correct, with commas between; by default verbalized,cgp, from feedback all."
+            help="Whose confidence to correct, with commas between; by default those that the gateway offers, of --run "
+            "and from feedback all."
         ),
     ] = None,
     run: EarlierRun = None,
@@ -115,7 +116,8 @@ def calibrate(
         else:
             if data is None:
                 raise CommandError("--data is missing: the questions to fit on; or --from-feedback")
-            methods = methods or "verbalized,cgp"
+            if methods is None:
+                methods = default_methods.offered(Console(stderr=True)) if run is None else default_methods.of_run(run)
             request = prediction_run.Request(data, methods, fitting.seed, questions, asking, models.policy_version)
             document = _from_questions(request, run, judging, fitting, publication, models, console)
     except CommandError as error:

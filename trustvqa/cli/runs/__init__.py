@@ -1,1 +1,1 @@
-"""Commands that evaluate and train: runs over a data set, and the reports of what they came to."""
+"""Commands that evaluate: runs over a data set, what they came to, and the runs of a trainer."""

@@ -19,7 +19,7 @@ from services.trainer.evaluation.prediction_run import fitting_calibrators
 from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.option_groups import grouped
 from trustvqa.cli.output import BesideJson, print_json
-from trustvqa.cli.runs import options, prediction_run, probes, tables
+from trustvqa.cli.runs import default_methods, options, prediction_run, probes, tables
 from trustvqa.cli.runs.shards import Shard
 from trustvqa.reports import metric_names, write_report
 
@@ -37,7 +37,10 @@ def evaluate(
             help="Questions: PMC-VQA, MedMCQA, VQA-RAD, SLAKE, PathVQA, OmniMedVQA, or any table by --columns."
         ),
     ],
-    methods: Annotated[str, typer.Option(help="Methods to compare, with commas between, or all.")] = "verbalized,cgp",
+    methods: Annotated[
+        str | None,
+        typer.Option(help="Methods to compare, with commas between, or all; by default those that the gateway offers."),
+    ] = None,
     calibrator: Annotated[
         str, typer.Option(help="auto: what the registry has for these models; none; or a file or folder.")
     ] = "auto",
@@ -69,10 +72,12 @@ def evaluate(
     """
     progress, console = Console(stderr=True), tables.console(beside_json=as_json)
     try:
-        prediction_run.method_names(methods)
         probes.check(probe or [], run or shards)
         if [run, shard, shards].count(None) < 2:
             raise CommandError("--run, --shard and --shards do not go together: give one of them")
+        if methods is None:
+            methods = default_methods.offered(progress) if run is None and shards is None else "all"
+        prediction_run.method_names(methods)
         part = None if shard is None else Shard.parse(shard)
         settings = prediction_run.read_settings(**models.settings(), sampling_seed=sampling_seed)
         request = prediction_run.Request(data, methods, seed, questions, asking, models.policy_version, part)

@@ -13,8 +13,8 @@ from pydantic import ValidationError
 from prompt4trust.calibration import fit_artifact
 from prompt4trust.estimators import ESTIMATORS
 from services.common.registry.directory import Registry
-from services.gateway.question_schemas import DEFAULT_METHODS
 from services.gateway.settings import GatewaySettings
+from services.gateway.settings_parts.methods import DEFAULT_METHODS
 from tests.services.gateway.checks import assert_problem, body, said
 from tests.services.gateway.conftest import MODEL, TEMPLATE, MakeGateway
 from tests.services.gateway.upstream import Upstream

@@ -221,8 +221,8 @@ def test_asks_the_models_for_the_validation_questions(tmp_path: Path) -> None:
     server = ScriptedServer()
     with serving(server) as models:
         trustvqa(tmp_path, "calibrate", "--data", calibration, "--validation", validation, "--registry", "reg", *models)
-    assert len(server.prompts) == 2 * 2 * 60
-    assert set(live(tmp_path)) == {"verbalized", "cgp"}
+    assert len(server.prompts) == 3 * 2 * 60
+    assert set(live(tmp_path)) == {"verbalized", "cgp", "cgp+logprob"}
     assert len(list((tmp_path / "var" / "runs").iterdir())) == 2
 
 

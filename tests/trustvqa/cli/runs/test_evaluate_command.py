@@ -103,10 +103,11 @@ def test_calibrate_then_evaluate(data: Path, tmp_path: Path) -> None:
         assert "fitted on 60 valid answers" in out
         names = sorted(path.name for path in (tmp_path / "registry" / "calibrators").iterdir())
         assert [name[: -len("-01234567.json")] for name in names] == [
+            "platt-cgp-logprob-scripted-policy-1-answer-compact-1",
             "platt-cgp-scripted-policy-1-answer-compact-1",
             "platt-verbalized-scripted-answer-compact-1",
         ]
-        artifact = CalibratorArtifact.load(tmp_path / "registry" / "calibrators" / names[0])
+        artifact = CalibratorArtifact.load(tmp_path / "registry" / "calibrators" / names[1])
         assert artifact.key == whole_key(
             downstream="scripted", policy="policy-1", estimator="cgp", answer_template="answer-compact@1"
         )
@@ -115,16 +116,19 @@ def test_calibrate_then_evaluate(data: Path, tmp_path: Path) -> None:
         # The same questions: evaluate takes up the run that calibrate made, and asks only to recheck the models.
         asked = len(server.prompts)
         out, err = trustvqa(tmp_path, "evaluate", "--data", data / "questions.csv", *models, *registry)
-        assert (asked, len(server.prompts)) == (2 * N, 2 * N + 2)
-        assert f"{2 * N} of them from before" in err
+        assert (asked, len(server.prompts)) == (3 * N, 3 * N + 3)
+        assert f"{3 * N} of them from before" in err
 
-    assert Counter("Guidance" in prompt for prompt in server.prompts) == {True: N + 1, False: N + 1}
+    assert Counter("Guidance" in prompt for prompt in server.prompts) == {True: 2 * N + 2, False: N + 1}
     assert all(body["messages"][-1]["content"][0]["type"] == "image_url" for body in server.bodies)
     assert server.most_in_flight > 1
     for row in ("accuracy", "ECE", "ACE", "smooth ECE", "Brier", "NLL", "AUROC", "AURC", "valid rate", "errors stated"):
-        [line] = [line for line in out.splitlines() if line.startswith(row + " ")]
-        # Where all answers are right or all wrong there is no AUROC; smooth ECE has no interval.
-        assert line.count("[") == (line.count("[") if row == "AUROC" else 0 if row == "smooth ECE" else 4)
+        # A table holds as many methods as its lines have room for. Smooth ECE has no interval, and where all answers
+        # are right or all wrong there is no AUROC.
+        lines = [line for line in out.splitlines() if line.startswith(row + " ")]
+        intervals = sum(line.count("[") for line in lines)
+        assert lines
+        assert intervals == (intervals if row == "AUROC" else 0 if row == "smooth ECE" else 6)
     head = next(line for line in out.splitlines() if "cgp + platt" in line)
     assert head.split("  ")[0] == ""
     assert all(len(line) <= 120 for line in out.splitlines() if "/" not in line)
@@ -136,12 +140,14 @@ def test_calibrate_then_evaluate(data: Path, tmp_path: Path) -> None:
     rows = read_predictions(folder)
     right = sum(row.correct for row in rows if row.estimator == "cgp")
     assert [method["name"] for method in report["methods"]] == [
-        "verbalized",
-        "verbalized + platt",
         "cgp",
         "cgp + platt",
+        "cgp+logprob",
+        "cgp+logprob + platt",
+        "verbalized",
+        "verbalized + platt",
     ]
-    assert report["methods"][2]["figures"]["all"]["accuracy"]["value"] == right / N
+    assert report["methods"][0]["figures"]["all"]["accuracy"]["value"] == right / N
 
 
 def test_transport_failures_are_counted_kept_out_and_asked_again(data: Path, tmp_path: Path) -> None:
@@ -192,6 +198,8 @@ def test_kill_9_in_the_middle_loses_nothing_that_was_finished(data: Path, tmp_pa
         "evaluate",
         "--data",
         data,
+        "--methods",
+        "verbalized,cgp",
         "--out",
         "run",
         "--concurrency",
@@ -231,6 +239,25 @@ def test_ctrl_c_stops_cleanly(data: Path, tmp_path: Path) -> None:
     assert "the same command goes on from there" in err
     assert "Traceback" not in err
     assert table.read_bytes().endswith(b"\n")
+
+
+def test_what_the_gateway_offers_is_the_default_and_named(data: Path, tmp_path: Path) -> None:
+    config = tmp_path / "no-policy.yaml"
+    config.write_text("gateway:\n  methods: [verbalized]\n  max_risk: 0.2\ntrainer: {}\n")
+    nowhere: list[Argument] = ["--policy-url", f"http://127.0.0.1:{free_port()}"]
+    command: list[Argument] = ["calibrate", "--data", data, "--family", "platt", "--registry", "reg"]
+    offered = f"methods: verbalized: those that the gateway offers by {config}; --methods names others"
+    with serving(ScriptedServer()) as models:
+        _, err = trustvqa(tmp_path, *command, *models, *nowhere, environment={"TRUSTVQA_CONFIG": str(config)})
+        assert offered in err
+        assert [each.key.estimator for each in Registry(tmp_path / "reg").calibrators.load_all()] == ["verbalized"]
+        # The environment goes before the file, as it does at the gateway.
+        given = {"TRUSTVQA_CONFIG": str(config), "TRUSTVQA_GATEWAY_METHODS": '["verbalized", "cgp"]'}
+        _, err = trustvqa(tmp_path, "evaluate", "--data", data, *models, environment=given)
+        assert "methods: verbalized, cgp: those that the gateway offers" in err
+    given["TRUSTVQA_GATEWAY_METHODS"] = '["verbalised"]'
+    _, err = trustvqa(tmp_path, "evaluate", "--data", data, status=1, environment=given)
+    assert "TRUSTVQA_GATEWAY_METHODS: no method 'verbalised'" in err
 
 
 def test_another_configuration_in_the_same_folder_is_refused(data: Path, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trustvqa.cli.runs.learning_options import parse_curriculum, parse_reward
+from trustvqa.cli.learning.options import parse_curriculum, parse_reward
 
 
 def test_names_and_sums() -> None:

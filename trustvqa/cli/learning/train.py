@@ -34,12 +34,12 @@ from services.trainer.stop_signals import stop_on_signals
 from services.trainer.supervision.foreground import Foreground
 from trustvqa.cli.api_key import HINT
 from trustvqa.cli.errors import CommandError, fail
+from trustvqa.cli.learning.display import TrainingProgress, print_training
+from trustvqa.cli.learning.options import parse_curriculum, parse_reward
 from trustvqa.cli.output import BesideJson, print_json
 from trustvqa.cli.runs import tables
-from trustvqa.cli.runs.learning_options import parse_curriculum, parse_reward
 from trustvqa.cli.runs.options import DownstreamUrl, Model
 from trustvqa.cli.runs.prediction_run import INTERRUPTED, found_on, with_key
-from trustvqa.cli.runs.training_display import TrainingProgress, print_training
 
 
 def train(
