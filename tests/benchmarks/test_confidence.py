@@ -16,6 +16,7 @@ from benchmarks.confidence.kept_calls import KeptCalls
 from benchmarks.confidence.looks import LOOKS, Seen, figures
 from benchmarks.confidence.material import written
 from benchmarks.confidence.questions import PARTS, questions
+from benchmarks.confidence.second_model import ALONE, second_figures
 from benchmarks.confidence.typical import shipped, with_signal
 from prompt4trust.evaluation import Prediction
 from prompt4trust.metrics.tally import Tally
@@ -142,6 +143,24 @@ def test_a_look_that_tells_right_from_wrong_is_worth_something() -> None:
     worth = found[telling]["less two signals"]["auroc"]
     assert worth["value"] > 0.2
     assert worth["low"] > found["mirrored"]["less two signals"]["auroc"]["value"]
+
+
+def test_a_second_model_that_knows_more_is_worth_more_as_signal_and_as_choice() -> None:
+    rng = np.random.default_rng(1)
+    truths = ["A" if right else "B" for right in rng.random(300) < 0.6]
+    first = [Seen("A", 0.8, float(rng.random()), {"A": 0.6, "B": 0.4}) for _ in truths]
+    says = [truth if right else "AB"[truth == "A"] for truth, right in zip(truths, rng.random(300) < 0.95, strict=True)]
+    knows = [Seen(letter, 0.9, 0.9, {letter: 0.9, "AB"[letter == "A"]: 0.1}) for letter in says]
+    found = second_figures(first, {"knows": knows, "same": first}, truths, resamples=50)
+    assert found[ALONE]["accuracy"]["value"] == pytest.approx(truths.count("A") / 300)
+    assert found["signal, knows"]["accuracy"] == found[ALONE]["accuracy"]
+    right = np.mean([a == b for a, b in zip(says, truths, strict=True)])
+    assert found["signal, knows"]["auroc"]["value"] > 0.9
+    assert found["choice, knows"]["accuracy"]["value"] == pytest.approx(right)
+    more = found["choice, knows"][f"less {ALONE}"]["accuracy"]["value"]
+    assert more == pytest.approx(right - truths.count("A") / 300)
+    # A model that says the same again adds nothing.
+    assert found["signal, same"][f"less {ALONE}"]["auroc"]["value"] == 0.0
 
 
 def test_a_line_that_was_cut_off_is_asked_again(tmp_path: Path) -> None:
