@@ -282,7 +282,7 @@ bench-confidence bench-sampling:
 	if [ -n "$(PEERS)" ] && [ ! -x build/peers/bin/python ]; then
 	  $(PYTHON) -m venv build/peers
 	  build/peers/bin/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
-	  build/peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/confidence/requirements-peers.txt
+	  build/peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement benchmarks/confidence/peers/requirements.txt
 	fi
 	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m benchmarks.$(@:bench-%=%) $(if $(PEERS),--python build/peers/bin/python) $(ARGS)
 

@@ -61,7 +61,7 @@ class Row:
         calls: Calls of a model an answer, the policy's included.
         seconds: Seconds spent waiting for them, one after the other.
         metrics: Name -> value, interval and resamples: accuracy, those of `ORDER` and "nll" (calibrated), "ece_raw",
-            "ece", "answered_at_5", "wrong_at_5" and the like at 10; or those of `crossed`.
+            "ece", "answered_at_5", "wrong_at_5" and the like at other risks; or those of `crossed`.
     """
 
     method: str
@@ -94,6 +94,7 @@ def row(
     test: Sequence[Prediction],
     *,
     family: str | None = None,
+    risks: Sequence[float] = RISKS,
     resamples: int = 1000,
     seed: int = 0,
 ) -> Row:
@@ -105,6 +106,7 @@ def row(
         guard: Others, that thresholds are proved on.
         test: Others, that are reported; in the same order for every method.
         family: The calibrator's family; None to choose it.
+        risks: Accepted shares of wrong answers among those given, whole percents.
         resamples: Of the bootstrap, by picture.
         seed: Of the folds and of the bootstrap.
     """
@@ -124,7 +126,7 @@ def row(
     wanted = {"accuracy": accuracy_of, **ORDER, "nll": METRICS["nll"], "ece": METRICS["ece"]}
     found = measure(corrected.confidence, corrected.correct, wanted)
     found["ece_raw"] = measure(stated.confidence, stated.correct, {"ece": METRICS["ece"]})["ece"]
-    for risk in RISKS:
+    for risk in risks:
         given, wrong = _given(thresholds, test, calibrator, risk)
         nothing, points = np.zeros(len(given)), round(100 * risk)
         found[f"answered_at_{points}"] = measure(nothing, given, {"share": accuracy_of})["share"]
@@ -165,9 +167,11 @@ def crossed(method: str, rows: Sequence[Prediction], *, resamples: int = 1000, s
     return Row(method, family, len(rows), *_spent(rows), found)
 
 
-def calibrated(calibration: Sequence[Prediction], rows: Sequence[Prediction], *, seed: int = 0) -> list[Prediction]:
+def calibrated(
+    calibration: Sequence[Prediction], rows: Sequence[Prediction], *, family: str | None = None, seed: int = 0
+) -> list[Prediction]:
     """Give answers the confidence that a row's calibrator, fitted on `calibration`, makes of them."""
-    calibrator = fitted(rows[0].estimator, calibration, seed)
+    calibrator = fitted(rows[0].estimator, calibration, seed, family)
     found = checked_answers(rows, calibrator)
     return [each.model_copy(update={"confidence": one.confidence}) for each, one in zip(rows, found, strict=True)]
 

@@ -84,15 +84,18 @@ async def _material(
         cost, drawn = cost + replace(found.cost, calls=samples), list(found.completions)
     return {
         "id": question.id,
-        "reply": _plain(reply),
-        "samples": [_plain(each) for each in drawn],
+        "reply": server_reply(reply),
+        "samples": [server_reply(each) for each in drawn],
         "calls": cost.calls,
         "seconds": cost.seconds,
     }
 
 
-def _plain(reply: Completion) -> dict[str, Any]:
-    """Write a reply as an OpenAI server does: a token's own log-probability, and those of its alternatives."""
+def server_reply(reply: Completion) -> dict[str, Any]:
+    """Write a reply as an OpenAI server does: a token's own log-probability, and those of its alternatives.
+
+    Of a reply without log-probabilities the list of tokens is empty.
+    """
     tokens = []
     for token, likely in zip(reply.tokens or (), reply.top_logprobs or (), strict=True):
         ranked = sorted(likely.items(), key=lambda each: -each[1])

@@ -15,7 +15,6 @@ from benchmarks.confidence.material import write_material, written
 from benchmarks.confidence.questions import PARTS, questions
 from benchmarks.confidence.typical import shipped, with_signal
 from prompt4trust.datasets import Dataset
-from prompt4trust.estimators.option_signals import option_probabilities
 from prompt4trust.evaluation import Prediction
 
 DEFAULT = "cgp+logprob"
@@ -132,7 +131,7 @@ class Study:
             calibrated(*(self._rows(part, self.n, DEFAULT) for part in ("calibration", other)))
             for other in ("guard", "test")
         )
-        given: dict[str, Any] = {"guard": _checked(guard), "test": _checked(test)}
+        given: dict[str, Any] = {"guard": peers.checked(guard), "test": peers.checked(test)}
         if "cgp+picture" in self.methods:
             given["hac"] = {part: _doubted(self._rows(part, self.n, "cgp+picture")) for part in _MEASURED}
         assert self.python is not None
@@ -175,18 +174,6 @@ class Study:
     @cache  # noqa: B019 - a study lives as long as the command
     def _data(self, part: str, n: int) -> Dataset:
         return questions(self.folder / "questions", part, n)
-
-
-def _checked(rows: Sequence[Prediction]) -> list[dict[str, Any]]:
-    return [
-        {
-            "confidence": each.confidence,
-            "correct": each.correct,
-            "truth": each.truth,
-            "options": option_probabilities(each.signals),
-        }
-        for each in rows
-    ]
 
 
 def _doubted(rows: Sequence[Prediction]) -> list[dict[str, Any]]:

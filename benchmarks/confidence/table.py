@@ -23,12 +23,13 @@ DIFFERENCES = {name: COLUMNS[name] for name in ("auroc", "answered_at_5", "answe
 
 
 def rows_table(rows: Sequence[Mapping[str, Any]], columns: Mapping[str, str] = COLUMNS) -> Table:
-    """Lay out the methods' figures, each with its 95 % interval."""
+    """Lay out the methods' figures, each with its 95 % interval; a dash where the time is not known."""
     table = Table(box=None, padding=(0, 2, 0, 0))
     for head in ("method", "calls", "s", "n", "calibrator", *columns.values()):
         table.add_column(head, no_wrap=head == "method")
     for each in rows:
-        first = (each["method"], f"{each['calls']:.1f}", f"{each['seconds']:.2f}", str(each["n"]), each["family"])
+        seconds = f"{each['seconds']:.2f}" if "seconds" in each else "-"
+        first = (each["method"], f"{each['calls']:.1f}", seconds, str(each["n"]), each["family"])
         table.add_row(*first, *(interval(each[name]) for name in columns))
     return table
 

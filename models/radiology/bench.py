@@ -199,8 +199,13 @@ def open_bench(shipped: Path, store: PartStore, log: Callable[[str], None], book
     config: Any = model.config
     tokenizer = tokenizer_of(model, store)
     tokenizer.chat_template = (shipped / "chat_template.jinja").read_text(encoding="utf-8")
+    replies = ReplyBook(book, weights_digest(shipped))
+    return Bench(model, Encoder(tokenizer, load_template(ANSWER_TEMPLATE), config), store, replies, log)
+
+
+def weights_digest(shipped: Path) -> str:
+    """Compute what tells the weights of a model's directory from others': SHA-256, as hexadecimal digits."""
     digest = hashlib.sha256()
     for file in ("adapter_model.safetensors", "projector.safetensors"):
         digest.update((shipped / file).read_bytes())
-    replies = ReplyBook(book, digest.hexdigest())
-    return Bench(model, Encoder(tokenizer, load_template(ANSWER_TEMPLATE), config), store, replies, log)
+    return digest.hexdigest()

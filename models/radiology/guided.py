@@ -45,11 +45,26 @@ WITHOUT_WORDS = ("two-signal", "several-signal")
 """Families that the one of words is compared with."""
 
 
+def questions_by_part(data: Path) -> dict[str, list[Asked]]:
+    """Read the questions of each of `PARTS` from a folder of VQA-RAD, options in the order of labelling."""
+    everything = read_questions(data, OPTION_ORDER)
+    first, second = halves(of_split(everything, "calibration"))
+    return {
+        "fitting": first,
+        "validation": of_split(everything, "validation"),
+        "guarding": second,
+        "test": of_split(everything, "test"),
+    }
+
+
 def guided_rows(exam: Exam, replies: Sequence[Completion]) -> list[Prediction]:
     """Make the predictions of `cgp` and of `cgp+logprob` from the same replies: these differ by their signals alone."""
     rows = []
     for each, reply, verdict, signals in _read(exam, replies):
-        rows += [_row(each, "cgp", reply.text, verdict, {}), _row(each, "cgp+logprob", reply.text, verdict, signals)]
+        rows += [
+            predicted(each, "cgp", reply.text, verdict, {}),
+            predicted(each, "cgp+logprob", reply.text, verdict, signals),
+        ]
     return rows
 
 
@@ -60,7 +75,10 @@ def plain_rows(exam: Exam, replies: Sequence[Completion]) -> list[Prediction]:
         likely: Verdict | Invalid = verdict
         if isinstance(verdict, Verdict):
             likely = Verdict(verdict.answer, signals["letter_probability"]) if signals else Invalid("no_logprobs")
-        rows += [_row(each, "verbalized", reply.text, verdict, {}), _row(each, "logprob", reply.text, likely, signals)]
+        rows += [
+            predicted(each, "verbalized", reply.text, verdict, {}),
+            predicted(each, "logprob", reply.text, likely, signals),
+        ]
     return rows
 
 
@@ -77,16 +95,24 @@ def sampled_rows(exam: Exam, replies: Sequence[Sequence[Completion]]) -> list[Pr
     """Make the predictions of `consistency`: the first sample's answer, and the share of the others that agree."""
     rows = []
     for each, texts in zip(exam.asked, replies, strict=True):
-        verdicts = tuple(parse_verdict(reply.text, list(each.lettered)) for reply in texts)
-        samples = Samples(tuple(reply.text for reply in texts), verdicts, each.lettered, Cost())
-        first = verdicts[0]
+        samples = samples_of(each, texts)
+        first = samples.verdicts[0]
         verdict = Verdict(first.answer, samples.agreement()) if isinstance(first, Verdict) else first
-        rows.append(_row(each, "consistency", texts[0].text, verdict, samples.signals()))
+        rows.append(predicted(each, "consistency", texts[0].text, verdict, samples.signals()))
     return rows
 
 
-def _row(asked: Asked, method: str, text: str, verdict: Any, signals: Mapping[str, float]) -> Prediction:
-    held = isinstance(verdict, Verdict)
+def samples_of(asked: Asked, replies: Sequence[Completion]) -> Samples:
+    """Read a question's samples as sampling estimators do."""
+    texts = tuple(reply.text for reply in replies)
+    read = {text: parse_verdict(text, list(asked.lettered)) for text in dict.fromkeys(texts)}  # most are alike
+    return Samples(texts, tuple(read[text] for text in texts), asked.lettered, Cost(calls=len(replies)))
+
+
+def predicted(
+    asked: Asked, method: str, text: str, verdict: Verdict | Invalid, signals: Mapping[str, float]
+) -> Prediction:
+    """Record what a method makes of a reply, in the groups by which figures are told apart."""
     source = "generated" if asked.generated else "asked"
     return Prediction(
         id=asked.id,
@@ -94,11 +120,11 @@ def _row(asked: Asked, method: str, text: str, verdict: Any, signals: Mapping[st
         truth=list(asked.lettered)[asked.gold],
         groups={"kind": asked.kind, "source": source, "region": asked.region},
         picture=asked.picture,
-        answer=verdict.answer if held else None,
-        confidence=verdict.confidence if held else None,
-        invalid=None if held else verdict.reason,
+        answer=verdict.answer if isinstance(verdict, Verdict) else None,
+        confidence=verdict.confidence if isinstance(verdict, Verdict) else None,
+        invalid=verdict.reason if isinstance(verdict, Invalid) else None,
         text=text,
-        signals=signals if held else {},
+        signals=signals if isinstance(verdict, Verdict) else {},
     )
 
 
@@ -260,14 +286,7 @@ def main(
     """Measure, and write the figures as JSON and as tables."""
     log = begin_training()
     bench = open_bench(shipped, PartStore(parts, log), log, book)
-    everything = read_questions(data, OPTION_ORDER)
-    first, second = halves(of_split(everything, "calibration"))
-    asked = {
-        "fitting": first,
-        "validation": of_split(everything, "validation"),
-        "guarding": second,
-        "test": of_split(everything, "test"),
-    }
+    asked = questions_by_part(data)
     rows: dict[str, list[Prediction]] = {}
     left_out = () if guarded else ("guarding",)
     for name in [part for part in PARTS if part not in left_out] if calibrated else ["test"]:

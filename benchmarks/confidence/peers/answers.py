@@ -10,6 +10,7 @@ from typing import Any
 
 from scipy.special import expit
 
+from prompt4trust.estimators.option_signals import option_probabilities
 from prompt4trust.evaluation import Prediction
 from prompt4trust.evaluation.predictions import CostRecord
 
@@ -41,6 +42,19 @@ def fits(python: Path, given: Mapping[str, Any], folder: Path) -> dict[str, Any]
     _run(python, _FITS, material, out)
     found: dict[str, Any] = json.loads(out.read_text(encoding="utf-8"))
     return found
+
+
+def checked(rows: Sequence[Prediction]) -> list[dict[str, Any]]:
+    """Write answers of known truth as `peer_fits.py` reads them, their confidences as they are."""
+    return [
+        {
+            "confidence": each.confidence,
+            "correct": each.correct,
+            "truth": each.truth,
+            "options": option_probabilities(each.signals),
+        }
+        for each in rows
+    ]
 
 
 def scored(method: str, found: Mapping[str, Any], replies: Sequence[Prediction], material: Path) -> list[Prediction]:

@@ -87,10 +87,12 @@ def polygraph_scores(material: Sequence[dict[str, Any]]) -> list[tuple[str, str,
     estimators: list[Callable[[Any], Any]] = [MaximumSequenceProbability(), Perplexity(), MeanTokenEntropy()]
     if all(each["samples"] for each in material):
         stats["sample_texts"] = [[sample["text"] for sample in each["samples"]] for each in material]
-        stats["sample_log_probs"] = [
-            [sum(token["logprob"] for token in sample["tokens"]) for sample in each["samples"]] for each in material
-        ]
-        estimators += [MonteCarloSequenceEntropy(), LexicalSimilarity("rougeL")]
+        if all(sample["tokens"] for each in material for sample in each["samples"]):
+            stats["sample_log_probs"] = [
+                [sum(token["logprob"] for token in sample["tokens"]) for sample in each["samples"]] for each in material
+            ]
+            estimators.append(MonteCarloSequenceEntropy())
+        estimators.append(LexicalSimilarity("rougeL"))
         estimators += [kind(similarity_score="Jaccard_score") for kind in (DegMat, EigValLaplacian, Eccentricity)]
     return [("uncertainty", str(each), each(stats)) for each in estimators]
 

@@ -1,6 +1,7 @@
 """Calibrators, thresholds and option sets by other packages, by their environment's Python: peer_fits.py MATERIAL OUT.
 
-MATERIAL: {"guard": rows, "test": rows, "hac": {"calibration": rows, "guard": rows, "test": rows}}. A row is
+MATERIAL: {"guard": rows, "test": rows, "hac": {"calibration": rows, "guard": rows, "test": rows}, "risks": numbers}, of
+which the last two may be missing. A row is
 {"confidence": calibrated or null, "correct": ..., "truth": letter, "options": {letter: probability}}; one of "hac"
 {"confidence": stated, "correct": ..., "doubt": how little the answer stands on the picture, in [0, 1]}. OUT gets, by
 package and version, at an accepted risk or a wanted coverage: what was answered and wrong of it, or what the sets held
@@ -27,7 +28,10 @@ def main() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         found: dict[str, Any] = {
-            "deferguard": {"version": version("deferguard"), "risks": deferguard_risks(given["guard"], given["test"])},
+            "deferguard": {
+                "version": version("deferguard"),
+                "risks": deferguard_risks(given["guard"], given["test"], given.get("risks", RISKS)),
+            },
             "mapie": {"version": version("mapie"), "sets": mapie_sets(given["guard"], given["test"])},
             "crepes": {"version": version("crepes"), "sets": crepes_sets(given["guard"], given["test"])},
         }
@@ -36,12 +40,14 @@ def main() -> None:
     Path(sys.argv[2]).write_text(json.dumps(found), encoding="utf-8")
 
 
-def deferguard_risks(guard: Sequence[dict[str, Any]], test: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def deferguard_risks(
+    guard: Sequence[dict[str, Any]], test: Sequence[dict[str, Any]], risks: Sequence[float]
+) -> dict[str, Any]:
     """Answer by deferguard's threshold, of the same confidences on the same checked answers."""
     from deferguard import CalibrationExample, Calibrator
 
     found: dict[str, Any] = {}
-    for risk in RISKS:
+    for risk in risks:
         calibrator = Calibrator(alpha=risk)
         examples = [CalibrationExample(signal=row["confidence"] or 0.0, correct=row["correct"]) for row in guard]
         try:
