@@ -130,7 +130,7 @@ def predicted(
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What one method's rows give: a calibrator, its choice and its guard.
+    """Calibrator, its choice and guard of one method's rows.
 
     Attributes:
         rows: The method's own rows of each of `PARTS`.

@@ -40,7 +40,7 @@ _SOURCES: Mapping[str, Sequence[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Sitting:
-    """What one training's model answered.
+    """Answers of one training's model.
 
     Attributes:
         rows: Its predictions of each of `PARTS`.
