@@ -121,6 +121,24 @@ def errors_by_group(
     return told
 
 
+def spoilt(rows: Sequence[Prediction], stratum: str, value: str, share: float) -> list[Prediction]:
+    """Make a share of one group's right answers wrong, drawn by their ids: a model that is worse there without a word.
+
+    Example:
+        >>> row = Prediction(id="q", estimator="m", truth="B", answer="B", confidence=0.9, groups={"modality": "US"})
+        >>> [each.correct for share in (0, 1) for each in spoilt([row], "modality", "US", share)]
+        [True, False]
+        >>> spoilt([row], "modality", "CT", 1)[0].correct
+        True
+    """
+    return [
+        each.model_copy(update={"truth": "A" if each.answer != "A" else "B"})
+        if each.correct and each.groups[stratum] == value and tie_of([each.id], "spoilt") < share
+        else each
+        for each in rows
+    ]
+
+
 @dataclass(frozen=True, slots=True)
 class Pool:
     """Answers that guards' questions are drawn from.
@@ -249,7 +267,11 @@ def main(
     draws: Annotated[int, typer.Option(min=2, help="Draws of checked answers.")] = 500,
     resamples: Annotated[int, typer.Option(min=2, help="Bootstrap resamples, by picture.")] = 1000,
     seed: Annotated[int, typer.Option(help="Of folds, bootstrap and draws.")] = 0,
-    output: Annotated[Path, typer.Option(help="Where the figures go; a method's are added to others there.")] = ROOT
+    spoil: Annotated[
+        tuple[str, str, float] | None,
+        typer.Option(help="Make answers of one group wrong: stratum, value, share of those that are right."),
+    ] = None,
+    output: Annotated[Path, typer.Option(help="Where the figures go, beside others' there.")] = ROOT
     / "benchmarks"
     / "calibration"
     / "results-by-group.json",
@@ -260,6 +282,10 @@ def main(
         for name, path in (("fitting", fitting), ("guard", guard), ("test", test))
     }
     method = runs["test"][0].estimator
+    name = f"{method}, fitted on {len(runs['fitting'])}"
+    if spoil is not None:
+        runs = {part: spoilt(rows, *spoil) for part, rows in runs.items()}
+        name += f", {spoil[2]:.0%} of {spoil[1]} spoilt"
     told: dict[str, Any] = {
         "n": {name: len(rows) for name, rows in runs.items()},
         "draws": draws,
@@ -274,8 +300,8 @@ def main(
         pool = Pool.of([*runs["guard"], *runs["test"]], fitted[PLAIN], stratum)
         kept = promises_by_group(pool, rows=len(runs["guard"]), draws=draws, seed=seed)
         told[stratum] = {"calibrators": errors, "guards": kept}
-        console.print(_errors(f"{method}, {stratum}", errors), _promises(f"{method}, {stratum}", kept))
-    write_figures(output, {**_read(output), method: told})
+        console.print(_errors(f"{name}, {stratum}", errors), _promises(f"{name}, {stratum}", kept))
+    write_figures(output, {**_read(output), name: told})
 
 
 def _read(output: Path) -> dict[str, Any]:

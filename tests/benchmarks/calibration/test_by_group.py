@@ -5,7 +5,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.calibration.by_group import BY_GROUP, PLAIN, Pool, calibrators, errors_by_group, promises_by_group
+from benchmarks.calibration.by_group import (
+    BY_GROUP,
+    PLAIN,
+    Pool,
+    calibrators,
+    errors_by_group,
+    promises_by_group,
+    spoilt,
+)
 from prompt4trust.evaluation import Prediction
 
 OFTEN, SELDOM = "CT", "MR"
@@ -72,3 +80,13 @@ def test_replies_without_a_verdict_are_never_answered() -> None:
     ]
     kept = promises_by_group(Pool.of([*rows, *lost], None, "modality"), rows=400, draws=5, risks=(0.5,))
     assert kept[PLAIN]["0.5"]["groups"]["all"]["answered"] == pytest.approx(0.5)
+
+
+def test_answers_are_spoilt_in_one_group_alone() -> None:
+    rows = answers(5, 1000, {OFTEN: 0.9, SELDOM: 0.9})
+    found = spoilt(rows, "modality", SELDOM, 0.25)
+    before, after = (sum(each.correct for each in part if each.groups["modality"] == SELDOM) for part in (rows, found))
+    assert after / before == pytest.approx(0.75, abs=0.06)
+    others = [each for each in found if each.groups["modality"] == OFTEN]
+    assert others == [each for each in rows if each.groups["modality"] == OFTEN]
+    assert all(each.confidence == own.confidence for each, own in zip(found, rows, strict=True))
