@@ -19,7 +19,7 @@ EXTRAS = {
     "trainer-gpu": ("train-gpu", "hospital", "postgres", "kubernetes"),
 }
 # The gateway applies calibrators and never fits one: these, and the pandas that they bring, are a third of its image.
-FITTING = frozenset({"scikit-learn", "venn-abers"})
+FITTING = frozenset({"scikit-learn", "threadpoolctl", "venn-abers"})
 
 
 def requirements(pyproject: Path, image: str) -> list[str]:

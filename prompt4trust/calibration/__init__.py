@@ -10,6 +10,7 @@ from prompt4trust.calibration.artifact import (
 )
 from prompt4trust.calibration.base import Calibrator, Signals
 from prompt4trust.calibration.beta import Beta
+from prompt4trust.calibration.boosted import Boosted
 from prompt4trust.calibration.by_group import GroupOffset, GroupOffsets, Groups, StratumOffsets
 from prompt4trust.calibration.correctness import Correctness
 from prompt4trust.calibration.families import FAMILIES, get_family
@@ -29,6 +30,7 @@ __all__ = [
     "FAMILIES",
     "Beta",
     "Bin",
+    "Boosted",
     "CalibrationKey",
     "Calibrator",
     "CalibratorArtifact",

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import logit
 
+from prompt4trust.errors import MissingSignalError
 from prompt4trust.metrics.tally import BoolArray, FloatArray, check_rows
 
 Value = float | str | list[float]
@@ -198,6 +199,21 @@ def check_signal(values: npt.ArrayLike, name: str) -> FloatArray:
     if not np.all((array >= 0) & (array <= 1)):
         raise ValueError(f"every {name} must be a number in [0, 1]")
     return array
+
+
+def needed_signal(given: Signals, name: str, shape: tuple[int, ...]) -> FloatArray:
+    """Take the values of a signal that a fitted calibrator needs, as floats of the shape of the confidences.
+
+    Raises:
+        MissingSignalError: If it is not there.
+        ValueError: If it has another shape, or a value is not a number in [0, 1].
+    """
+    if name not in given:
+        raise MissingSignalError(f"this calibrator needs the signal {name!r}, which the answer does not carry")
+    values = check_signal(given[name], name)
+    if values.shape != shape:
+        raise ValueError(f"{name} must have shape {shape} as confidence has, not {values.shape}")
+    return values
 
 
 def carried(stated: FloatArray, signals: Signals, names: Iterable[str]) -> Iterator[tuple[str, FloatArray]]:

@@ -17,12 +17,12 @@ from prompt4trust.calibration.base import (
     Value,
     check_confidence,
     check_fitting_rows,
-    check_signal,
     evidence,
     finest_clip,
+    needed_signal,
 )
-from prompt4trust.calibration.parameters import check_names
-from prompt4trust.calibration.several_signal import NONE, SeveralSignal, usable_signals
+from prompt4trust.calibration.parameters import check_names, joined_names, read_names
+from prompt4trust.calibration.several_signal import SeveralSignal, usable_signals
 from prompt4trust.calibration.word_effects import fit_word_effects, word_columns
 from prompt4trust.errors import MissingSignalError
 from prompt4trust.metrics.tally import FloatArray
@@ -92,10 +92,10 @@ class Correctness(NoInterval):
             part = SeveralSignal.from_parameters({name: each for name, each in parameters.items() if name not in own})
         except ValueError as error:
             raise ValueError(f"in correctness: {error}") from None
-        told, weights, spread = parameters["words"], parameters["word_weights"], parameters["spread"]
-        words = told.split() if isinstance(told, str) and told != NONE else []
-        if told != NONE and (not words or len(set(words)) < len(words) or not all(map(is_word, words))):
-            raise ValueError("correctness's words must be different names of words with blanks between them")
+        words = read_names(cls.family, "words", parameters["words"])
+        if not all(map(is_word, words)):
+            raise ValueError("correctness's words must be names of words")
+        weights, spread = parameters["word_weights"], parameters["spread"]
         if not isinstance(weights, list) or len(weights) != len(words) or not all(map(math.isfinite, weights)):
             raise ValueError(f"correctness's word_weights must be {len(words)} finite numbers, as there are words")
         if not isinstance(spread, (int, float)) or not 0 <= spread < math.inf:
@@ -104,8 +104,12 @@ class Correctness(NoInterval):
 
     def parameters(self) -> dict[str, Value]:
         """Return those of the part without words, and words, weights and spread."""
-        words = " ".join(self.words) or NONE
-        return {**self.signals.parameters(), "words": words, "word_weights": list(self.weights), "spread": self.spread}
+        own: dict[str, Value] = {
+            "words": joined_names(self.words),
+            "word_weights": list(self.weights),
+            "spread": self.spread,
+        }
+        return {**self.signals.parameters(), **own}
 
     def inputs(self) -> tuple[str, ...]:
         """Name the further signals, and that words are told where a word has a weight."""
@@ -121,10 +125,7 @@ class Correctness(NoInterval):
             raise MissingSignalError(f"this calibrator needs {DESCRIBED!r} to be 1 of every answer")
         for name, weight in zip(self.words, self.weights, strict=True):
             if name in given:
-                values = check_signal(given[name], name)
-                if values.shape != stated.shape:
-                    raise ValueError(f"{name} must have shape {stated.shape} as confidence has, not {values.shape}")
-                line = line + weight * values
+                line = line + weight * needed_signal(given, name, stated.shape)
         return np.asarray(expit(line), dtype=np.float64)
 
     def warnings(self) -> list[str]:

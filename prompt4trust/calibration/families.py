@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from prompt4trust.calibration.base import Calibrator
 from prompt4trust.calibration.beta import Beta
+from prompt4trust.calibration.boosted import Boosted
 from prompt4trust.calibration.correctness import Correctness
 from prompt4trust.calibration.histogram import Histogram
 from prompt4trust.calibration.identity import Identity
@@ -19,11 +20,11 @@ from prompt4trust.calibration.venn_abers import VennAbers
 
 _ALL: tuple[type[Calibrator], ...] = (
     *(Identity, Temperature, Platt, RawPlatt, Beta),
-    *(TwoSignal, SeveralSignal, Correctness, Histogram, Isotonic, VennAbers),
+    *(TwoSignal, SeveralSignal, Correctness, Histogram, Isotonic, VennAbers, Boosted),
 )
 FAMILIES: Mapping[str, type[Calibrator]] = MappingProxyType({family.family: family for family in _ALL})
 """Name -> calibrator class, from the simplest (no free number) to the least simple (a curve of any shape, two of
-them): where two are equally good, the earlier one is preferred."""
+them, steps of all signals together): where two are equally good, the earlier one is preferred."""
 
 
 def get_family(name: str) -> type[Calibrator]:

@@ -5,7 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from prompt4trust.calibration.base import CLIP, Parameters
+from prompt4trust.calibration.base import CLIP, Parameters, Value
+
+NONE = "-"
+"""Stands in a file for no names, so that an empty text is a fault."""
 
 
 def numbers(family: str, parameters: Parameters, *names: str) -> list[float]:
@@ -55,6 +58,28 @@ def lists(family: str, parameters: Parameters, *names: str) -> list[tuple[float,
             raise ValueError(f"{family}'s {name} must be a list of finite numbers")
         found.append(tuple(float(each) for each in value))
     return found
+
+
+def read_names(family: str, parameter: str, value: Value) -> list[str]:
+    """Read a parameter that is a list of different names in one text, with blanks between them; `NONE` for none.
+
+    Raises:
+        ValueError: If it is not.
+    """
+    found = value.split() if isinstance(value, str) and value != NONE else []
+    if value != NONE and (not found or len(set(found)) < len(found)):
+        raise ValueError(f"{family}'s {parameter} must be different names with blanks between them")
+    return found
+
+
+def joined_names(names: Sequence[str]) -> str:
+    """Write names as `read_names` reads them.
+
+    Example:
+        >>> joined_names(["agreement", "stated"]), joined_names([])
+        ('agreement stated', '-')
+    """
+    return " ".join(names) or NONE
 
 
 def check_shares(family: str, *found: Sequence[float]) -> None:

@@ -20,12 +20,12 @@ from prompt4trust.calibration.base import (
     carried,
     check_confidence,
     check_fitting_rows,
-    check_signal,
     evidence,
     finest_clip,
     listed,
+    needed_signal,
 )
-from prompt4trust.calibration.parameters import check_names
+from prompt4trust.calibration.parameters import check_names, joined_names, read_names
 from prompt4trust.calibration.ridge import RidgeFit, SeenOutcomes, fit_ridge
 from prompt4trust.calibration.two_signal import SECONDS
 from prompt4trust.errors import MissingSignalError
@@ -45,8 +45,6 @@ uncalibrated for its wording."""
 
 _NOTHING = 1e-9
 """A signal whose weight is not above this says nothing, and no answer needs it."""
-NONE = "-"
-"""Stands in the file for no signals, so that an empty text is a fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +119,7 @@ class SeveralSignal(NoInterval):
     def from_parameters(cls, parameters: Parameters) -> Self:
         """Rebuild from `parameters`; raises ValueError where they are not signals, weights and clips."""
         check_names(cls.family, parameters, "signals", "weights", "intercept", "clips")
-        words, intercept = parameters["signals"], parameters["intercept"]
-        names = words.split() if isinstance(words, str) and words != NONE else []
-        if words != NONE and (not names or len(set(names)) < len(names)):
-            raise ValueError("several-signal's signals must be different names with blanks between them")
+        names, intercept = read_names(cls.family, "signals", parameters["signals"]), parameters["intercept"]
         if not isinstance(intercept, (int, float)) or not math.isfinite(intercept):
             raise ValueError("several-signal's intercept must be a finite number")
         weights = _list_of(parameters["weights"], len(names) + 1)
@@ -138,7 +133,7 @@ class SeveralSignal(NoInterval):
     def parameters(self) -> dict[str, Value]:
         """Return the signals' names in one text, weights, intercept and clips."""
         return {
-            "signals": " ".join(self.signals) or NONE,
+            "signals": joined_names(self.signals),
             "weights": list(self.weights),
             "intercept": self.intercept,
             "clips": list(self.clips),
@@ -156,12 +151,7 @@ class SeveralSignal(NoInterval):
         """Compute the logits of the corrected confidences, for confidences that have been checked; see `apply`."""
         line = self.weights[0] * evidence(stated, self.clips[0])
         for name, weight, clip in zip(self.signals, self.weights[1:], self.clips[1:], strict=True):
-            if name not in given:
-                raise MissingSignalError(f"this calibrator needs the signal {name!r}, which the answer does not carry")
-            values = check_signal(given[name], name)
-            if values.shape != stated.shape:
-                raise ValueError(f"{name} must have shape {stated.shape} as confidence has, not {values.shape}")
-            line = line + weight * evidence(values, clip)
+            line = line + weight * evidence(needed_signal(given, name, stated.shape), clip)
         return np.asarray(line + self.intercept, dtype=np.float64)
 
     def warnings(self) -> list[str]:

@@ -18,11 +18,11 @@ from prompt4trust.calibration.base import (
     carried,
     check_confidence,
     check_fitting_rows,
-    check_signal,
     evidence,
     finest_clip,
     listed,
     logistic_line,
+    needed_signal,
 )
 from prompt4trust.calibration.parameters import check_names
 from prompt4trust.errors import MissingSignalError
@@ -113,13 +113,7 @@ class TwoSignal(NoInterval):
     def apply(self, confidence: npt.ArrayLike, signals: Signals | None = None) -> FloatArray:
         """Correct confidences; see `Calibrator.apply`."""
         stated = check_confidence(confidence)
-        if self.second not in (signals or {}):
-            raise MissingSignalError(
-                f"this calibrator needs the signal {self.second!r}, which the answer does not carry"
-            )
-        second = check_signal((signals or {})[self.second], self.second)
-        if second.shape != stated.shape:
-            raise ValueError(f"{self.second} must have shape {stated.shape} as confidence has, not {second.shape}")
+        second = needed_signal(signals or {}, self.second, stated.shape)
         first_weight, second_weight = self.weights
         first_clip, second_clip = self.clips
         line = first_weight * evidence(stated, first_clip) + second_weight * evidence(second, second_clip)

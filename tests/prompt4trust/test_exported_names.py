@@ -32,10 +32,10 @@ EXPORTED = {
         "upper_bound"
     ),
     "prompt4trust.calibration": (
-        "Beta Bin CalibrationKey Calibrator CalibratorArtifact Candidate Correctness FAMILIES FamilyChoice GroupErrors "
-        "GroupOffset GroupOffsets Groups Histogram Identity Isotonic MissingSignalError Platt RawPlatt ReplacedRows "
-        "SeveralSignal Signals StratumOffsets Temperature TwoSignal VennAbers fit_artifact get_family hash_rows "
-        "reliability"
+        "Beta Bin Boosted CalibrationKey Calibrator CalibratorArtifact Candidate Correctness FAMILIES FamilyChoice "
+        "GroupErrors GroupOffset GroupOffsets Groups Histogram Identity Isotonic MissingSignalError Platt RawPlatt "
+        "ReplacedRows SeveralSignal Signals StratumOffsets Temperature TwoSignal VennAbers fit_artifact get_family "
+        "hash_rows reliability"
     ),
     "prompt4trust.datasets": (
         "CopBase Dataset DatasetError KINDS Kind OnBad Source fingerprint load_dataset parse_columns read_medmcqa "

@@ -326,7 +326,10 @@ def test_a_file_of_format_1_is_read_as_such() -> None:
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_every_family_survives_its_file_number_for_number(tmp_path: Path, family: str) -> None:
+def test_every_family_survives_its_file_number_for_number(
+    tmp_path: Path, family: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prompt4trust.calibration.boosted.LEAST_ROWS", 300)
     agreement = RANDOM.integers(0, 21, 300) / 20
     words = {"words_described": np.ones(300), "says:7": RANDOM.integers(0, 2, 300) * 1.0}
     artifact = fitted(name=f"{family}-1", family=family, signals={"agreement": agreement, **words})

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from prompt4trust.calibration import FAMILIES, Calibrator, get_family
 from prompt4trust.calibration.base import Value
+from prompt4trust.calibration.boosted import LEAST_ROWS
 from prompt4trust.metrics.tally import FloatArray
 from tests.prompt4trust.calibration.answers import GRID, PER_CENTS, SEEDS, outcomes, overconfident
 
@@ -28,6 +29,13 @@ MODEL: dict[str, Value] = {
     "spread": 0.1,
 }
 
+TREES: dict[str, Value] = {
+    "signals": "a",
+    "intercept": 0.0,
+    "columns": [0.0, -1.0, 1.0, -1.0, -1.0],
+    "values": [0.5, -1.0, 0.5, 0.0, 1.0],
+}
+
 every_family = pytest.mark.parametrize("family", FAMILIES)
 
 
@@ -41,12 +49,19 @@ def signals_of(n: int, seed: int) -> dict[str, FloatArray]:
     }
 
 
+def enough(family: str, stated: FloatArray) -> FloatArray:
+    """Repeat answers until there are as many as a family is fitted on."""
+    return np.tile(stated, -(-LEAST_ROWS // len(stated))) if family == "boosted" else stated
+
+
 def fitted(family: str, stated: FloatArray, seed: int) -> Calibrator:
+    stated = enough(family, stated)
     return get_family(family).fit(stated, outcomes(stated, seed), signals_of(len(stated), seed))
 
 
 def applied(calibrator: Calibrator, stated: FloatArray) -> FloatArray:
-    return calibrator.apply(stated, dict.fromkeys(calibrator.inputs(), np.full(stated.shape, 0.4)))
+    told = {"words_described": 1.0}  # which is 1 of every answer
+    return calibrator.apply(stated, {name: np.full(stated.shape, told.get(name, 0.4)) for name in calibrator.inputs()})
 
 
 @every_family
@@ -82,6 +97,7 @@ def test_ranges_order_and_json(family: str, stated: FloatArray, seed: int) -> No
 def test_ties_are_kept_and_the_order_of_rows_does_not_matter(
     family: str, stated: FloatArray, seed: int, order: st.DataObject
 ) -> None:
+    stated = enough(family, stated)
     correct = outcomes(stated, seed)
     signals = signals_of(len(stated), seed)
     calibrator = get_family(family).fit(stated, correct, signals)
@@ -189,6 +205,15 @@ def test_foreign_parameters_are_refused(family: str) -> None:
         ("correctness", {**MODEL, "words": "asks:7 agreement"}),
         ("correctness", {**MODEL, "word_weights": [0.1]}),
         ("correctness", {**MODEL, "spread": -0.1}),
+        ("boosted", {**TREES, "signals": "a a"}),
+        ("boosted", {**TREES, "signals": "a b"}),
+        ("boosted", {**TREES, "signals": "-"}),
+        ("boosted", {**TREES, "columns": [0.0, -1.0, 1.5, -1.0, -1.0]}),
+        ("boosted", {**TREES, "columns": [0.0, -1.0, 1.0, -1.0]}),
+        ("boosted", {**TREES, "values": [0.5, -1.0, 1.5, 0.0, 1.0]}),
+        ("boosted", {**TREES, "values": [0.5, -1.0, 0.5, 1.0, 0.0]}),
+        ("boosted", {**TREES, "intercept": 29.5}),
+        ("boosted", {**TREES, "intercept": -29.5}),
     ],
 )
 def test_impossible_curves_are_refused(family: str, parameters: dict[str, Value]) -> None:
@@ -199,6 +224,6 @@ def test_impossible_curves_are_refused(family: str, parameters: dict[str, Value]
 def test_families_by_name_from_the_simplest() -> None:
     assert all(kind.family == name for name, kind in FAMILIES.items())
     assert list(FAMILIES)[:3] == ["identity", "temperature", "platt"]
-    assert len(FAMILIES) == 11
+    assert len(FAMILIES) == 12
     with pytest.raises(ValueError, match=r"unknown calibrator family 'magic'; there are identity, temperature, platt"):
         get_family("magic")

@@ -41,7 +41,7 @@ def platt_curve(stated: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(expit(0.5 * logit(stated) - 1))
 
 
-SIGNALS = ("two-signal", "several-signal", "correctness")
+SIGNALS = ("two-signal", "several-signal", "correctness", "boosted")
 
 
 def arrays(predictions: list[Prediction]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -1,9 +1,9 @@
-"""Words of question and answer as a signal, beside calibrators without them: python -m benchmarks.confidence.words.
+"""Families of calibrators beside each other on the same answers: python -m benchmarks.confidence.families.
 
 Reads runs of `trustvqa evaluate`: one that families are fitted on, one that they are chosen on, one that thresholds of
-deferral are proved on, and one that is reported. What `several-signal` is to `two-signal`, and `correctness` to both,
-is told question by question; and the same for the confidence without further signals, as models give that tell no
-probabilities.
+deferral are proved on, and one that is reported. What the last family is to each of the others is told question by
+question. Where that is `correctness`, which has the words of question and answer, so is the same for the confidence
+without further signals, as models give that tell no probabilities.
 """
 
 from __future__ import annotations
@@ -42,9 +42,12 @@ _SHOWN: Final = {
 
 def main(
     fitting: Annotated[Path, typer.Option(help="Run that families are fitted on.")],
-    validation: Annotated[Path, typer.Option(help="Run that they are chosen on.")],
     guard: Annotated[Path, typer.Option(help="Run that thresholds are proved on.")],
     test: Annotated[Path, typer.Option(help="Run that is reported.")],
+    validation: Annotated[Path | None, typer.Option(help="Run that they are chosen on; else folds choose.")] = None,
+    families: Annotated[
+        str, typer.Option(help="With commas between; the last is compared with the others.")
+    ] = ",".join(FAMILIES),
     method: Annotated[str, typer.Option(help="The method of the answers.")] = "cgp+logprob",
     resamples: Annotated[int, typer.Option(min=2, help="Bootstrap resamples, by picture.")] = 1000,
     output: Annotated[Path, typer.Option(help="Where the figures go.")] = ROOT
@@ -53,25 +56,29 @@ def main(
     / "results-words.json",
 ) -> None:
     """Fit each family, choose one, and measure all on the run that is reported."""
+    paths = {"fitting": fitting, "validation": validation, "guard": guard, "test": test}
     runs = {
         name: [each for each in read_predictions(path) if each.estimator == method and each.is_labelled]
-        for name, path in (("fitting", fitting), ("validation", validation), ("guard", guard), ("test", test))
+        for name, path in paths.items()
+        if path is not None
     }
     console = Console(width=240)
     result: dict[str, Any] = {"method": method, "n": {name: len(rows) for name, rows in runs.items()}}
-    for what, families, rows in (
-        ("all signals", FAMILIES, runs),
-        ("confidence alone", ALONE, {name: [_without_signals(each) for each in found] for name, found in runs.items()}),
-    ):
-        choice = choose_family(rows["fitting"], rows["validation"], dataset="validation", families=families)
+    asked = tuple(name.strip() for name in families.split(","))
+    parts = [("all signals", asked, runs)]
+    if asked[-1] == ALONE[-1]:
+        without = {name: [_without_signals(each) for each in found] for name, found in runs.items()}
+        parts.append(("confidence alone", ALONE, without))
+    for what, compared, rows in parts:
+        choice = choose_family(rows["fitting"], rows.get("validation"), dataset="validation", families=compared)
         found = {
             family: row(
                 method, *(rows[name] for name in ("fitting", "guard", "test")), family=family, resamples=resamples
             )
-            for family in families
+            for family in compared
         }
-        without = [found[family] for family in families[:-1]]
-        paired = {f"correctness less {each.family}": found["correctness"].less(each) for each in without}
+        last = found[compared[-1]]
+        paired = {f"{last.family} less {family}": last.less(found[family]) for family in compared[:-1]}
         console.print(_table(what, choice, list(found.values())))
         for name, each in paired.items():
             said = ", ".join(f"{shown} {interval(each[key])}" for key, shown in _SHOWN.items() if shown != "wrong")
@@ -81,7 +88,7 @@ def main(
             "candidates": [each.model_dump(mode="json") for each in choice.candidates],
             "rows": [each.as_json() for each in found.values()],
             "paired": paired,
-            "words": _weights(rows["fitting"]),
+            **({"words": _weights(rows["fitting"])} if last.family == "correctness" else {}),
         }
     write_figures(output, result)
 
