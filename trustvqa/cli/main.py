@@ -73,6 +73,11 @@ COMMANDS: Final = {
         "Improve a policy by GRPO; the checkpoint that does best on the validation split becomes a new version.",
         "train",
     ),
+    "tune": LazyCommand(
+        "trustvqa.cli.learning.tune:tune",
+        "Tune the context of a contrastive model by CalibPrompt on a few questions a class, and publish the new model.",
+        "train",
+    ),
     "runs": LazyCommand(
         "trustvqa.cli.runs.trainer_runs:app",
         "The trainer's runs (training, tuning, evaluation): list, show, follow, cancel and resume them.",

@@ -14,7 +14,7 @@ from services.trainer.errors import UnknownRunError
 from services.trainer.executors.base import JobState
 from services.trainer.executors.process_identity import identify, is_at_work
 from services.trainer.run_files.progress import read_progress, reset_progress
-from services.trainer.run_files.records import FOREGROUND, RunRecord, RunStore, Status
+from services.trainer.run_files.records import FOREGROUND, RunKind, RunRecord, RunStore, Status
 
 
 class Foreground:
@@ -22,10 +22,18 @@ class Foreground:
 
     Args:
         folder: The run's folder.
+        kind: What kind of run it is.
         now: The time of day.
     """
 
-    def __init__(self, folder: Path, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        kind: RunKind = "training",
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._kind = kind
         self._store = RunStore(folder.absolute().parent)
         self._id = folder.absolute().name
         self._now = now
@@ -49,7 +57,7 @@ class Foreground:
         try:
             record = settle(self._store, self._store.read(self._id), now)
         except UnknownRunError:
-            fresh = RunRecord(id=self._id, kind="training", status="queued", created=now, queued=now, request=request)
+            fresh = RunRecord(id=self._id, kind=self._kind, status="queued", created=now, queued=now, request=request)
             # A folder whose name no run can have was chosen by hand: it is not among the others anyway.
             with suppress(UnknownRunError):
                 self._store.create(begun(fresh))

@@ -20,6 +20,7 @@ from services.common.engine.errors import EngineError
 from services.common.engine.parts.store import PartStore
 from services.common.registry.directory import Registry
 from services.trainer.errors import DataError, RunError
+from services.trainer.grpo.journal import RunObserver
 from services.trainer.grpo.learning.training_data import check_apart
 from services.trainer.question_data import load_questions
 from services.trainer.run_files.provenance import hash_weights
@@ -49,18 +50,19 @@ class TuningResult:
     published: Path | None = None
 
 
-def execute(folder: Path, *, stop: threading.Event) -> TuningResult:
+def execute(folder: Path, *, stop: threading.Event, observer: RunObserver | None = None) -> TuningResult:
     """Tune, or go on tuning, then measure and publish.
 
     Args:
         folder: The run's folder, with its config.json.
         stop: Ends the run after the epoch in progress; its checkpoint is kept.
+        observer: Told of every epoch, or None.
 
     Raises:
         RunError: If the run cannot go on; progress.json says why, too.
     """
     spec = read_spec(folder)
-    journal = TuningJournal(folder, spec.config.epochs)
+    journal = TuningJournal(folder, spec.config.epochs, observer)
     try:
         result = _run(folder, spec, journal, stop)
     except _ENDS as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from prompt4trust.files import write_atomically
+from services.trainer.grpo.journal import RunObserver, SilentObserver
 from services.trainer.run_files.events import EventLog
 from services.trainer.run_files.json_lines import read_lines, tail, to_line
 from services.trainer.run_files.progress import EVALUATIONS, METRICS, PROGRESS
@@ -20,12 +21,21 @@ class TuningJournal:
     Args:
         folder: The run's folder.
         steps: Epochs of the run; an epoch is a step of it.
+        then: Told of every epoch and note as well, or None.
         now: The time of day.
     """
 
-    def __init__(self, folder: Path, steps: int, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        steps: int,
+        then: RunObserver | None = None,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
         self._folder = folder
         self._steps = steps
+        self._then = then or SilentObserver()
         self._now = now
         self._events = EventLog(folder, now=now)
         self._step = 0
@@ -37,7 +47,7 @@ class TuningJournal:
         self._step = step
         self._write("running")
         if step:
-            self._events.write("note", text=f"goes on from epoch {step}")
+            self.note(f"goes on from epoch {step}")
 
     def step(self, step: int, figures: Mapping[str, float]) -> None:
         """Take note of a finished epoch."""
@@ -47,6 +57,7 @@ class TuningJournal:
         self._step = step
         self._events.write("step", **record, steps=self._steps)
         self._write("running")
+        self._then.step(record, self._steps)
 
     def evaluated(self, before: Mapping[str, Any], after: Mapping[str, Any]) -> None:
         """Keep both evaluations."""
@@ -62,6 +73,7 @@ class TuningJournal:
     def note(self, text: str) -> None:
         """Write a note for a person."""
         self._events.write("note", text=text)
+        self._then.note(text)
 
     def _write(self, state: str, **more: str) -> None:
         # "state" is read by whoever judges how the run ended.

@@ -33,7 +33,7 @@ def prepare(
     """Make a folder a tuning run's.
 
     Args:
-        folder: The run's folder.
+        folder: The run's folder; it may be there, but no other run may be in it.
         config: Its configuration.
         registry: Directory of versions.
         shipped: Directory of the models that are shipped.
@@ -41,7 +41,7 @@ def prepare(
         parts: Directory of pretrained parts; None for the registry's.
 
     Raises:
-        RunError: If the model cannot be used, or the version's name is taken.
+        RunError: If the model cannot be used, the folder holds another run, or the version's name is taken.
         OSError: If the folder cannot be written.
     """
     there = Registry(registry)
@@ -54,6 +54,8 @@ def prepare(
         data=data.absolute(),
         parts=None if parts is None else parts.absolute(),
     )
+    if (folder / CONFIG).exists() and read_spec(folder).config != config:
+        raise RunError(f"{folder} holds a run of another configuration: resume that one, or name another folder")
     write_atomically(folder / CONFIG, spec.model_dump_json(indent=2) + "\n")
     return spec
 

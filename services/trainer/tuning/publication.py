@@ -27,7 +27,7 @@ _MODEL_FILES = (
     *("spiece.model", "tokenizer.model", "sentencepiece.bpe.model"),
 )
 """Files that a model is loaded from: its weights, configuration, tokenizer and image processor."""
-_SHOWN = {
+SHOWN = {
     "accuracy": "accuracy",
     "mean_confidence": "mean confidence",
     "ece": "ECE",
@@ -36,6 +36,7 @@ _SHOWN = {
     "confident_error_share": "errors stated at 0.9 or more",
     "auroc": "AUROC",
 }
+"""Figures that a card and a terminal show, and what they are called."""
 
 
 def publish(
@@ -102,7 +103,7 @@ def _card(spec: TuningSpec, origin: Mapping[str, Any], figures: Mapping[str, Map
     before, after = figures["before"], figures["after"]
     rows = "\n".join(
         f"| {label} | {in_figures(before['metrics'][name])} | {in_figures(after['metrics'][name])} |"
-        for name, label in _SHOWN.items()
+        for name, label in SHOWN.items()
     )
     return f"""# {config.version}
 

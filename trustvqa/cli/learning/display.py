@@ -1,4 +1,4 @@
-"""Display of a training run in a terminal: its progress, and its result."""
+"""Display of a training or tuning run in a terminal: its progress, and its result."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from services.trainer.grpo.attempt import TrainingResult
+from services.trainer.tuning.execute import TuningResult
+from services.trainer.tuning.publication import SHOWN as TUNING_SHOWN
 from trustvqa.cli.runs.progress import counting_bar
 
 _SHOWN = {"reward": "mean reward", "accuracy": "accuracy", "ece": "ECE", "mean_confidence": "mean confidence"} | {
@@ -20,10 +22,17 @@ _QUIET_LINES = 20
 
 
 class TrainingProgress:
-    """A progress bar on a terminal, and one-line summaries everywhere."""
+    """A progress bar on a terminal, and one-line summaries everywhere.
 
-    def __init__(self, console: Console, steps: int) -> None:
+    Args:
+        console: Where to.
+        steps: Steps of the run.
+        unit: A step's name.
+    """
+
+    def __init__(self, console: Console, steps: int, unit: str = "step") -> None:
         self._console = console
+        self._unit = unit
         self._bar = counting_bar(console, disable=not console.is_terminal)
         self._task = self._bar.add_task("training", total=steps)
 
@@ -38,22 +47,27 @@ class TrainingProgress:
         """Show a step, and now and then its figures."""
         self._bar.update(self._task, completed=record["step"], total=steps)
         if record["step"] % max(1, steps // _QUIET_LINES) == 0 or record.get("masked"):
-            self._console.print(escape(one_line(record, steps)), highlight=False, soft_wrap=True)
+            self._console.print(escape(one_line(record, steps, self._unit)), highlight=False, soft_wrap=True)
 
     def note(self, text: str) -> None:
         """Show what happened."""
         self._console.print(escape(text), highlight=False, soft_wrap=True)
 
 
-def one_line(record: Mapping[str, Any], steps: int) -> str:
+def one_line(record: Mapping[str, Any], steps: int, unit: str = "step") -> str:
     """Sum a step up in a line.
 
     Args:
         record: The step's line of metrics.jsonl.
         steps: Steps of the run.
+        unit: A step's name.
     """
-    parts = [f"step {record['step']}/{steps}"]
+    parts = [f"{unit} {record['step']}/{steps}"]
     for name, label, form in (
+        ("loss", "loss", ".3f"),
+        ("cross_entropy", "cross-entropy", ".3f"),
+        ("calibration", "SMAC", ".3f"),
+        ("separation", "separation", ".3f"),
         ("reward", "reward", ".3f"),
         ("kl", "KL", ".3f"),
         ("accuracy", "accuracy", ".2f"),
@@ -79,17 +93,40 @@ def print_training(result: TrainingResult, version: str, console: Console) -> No
         console: Where to.
     """
     if result.before and result.best:
-        table = Table(title=f"validation split, {result.best['n']} questions, in brackets 95 % intervals")
-        for heading in ("", "before", f"after (step {result.best['step']})"):
-            table.add_column(heading)
-        for name, label in _SHOWN.items():
-            table.add_row(label, *(_cell(each["metrics"][name]) for each in (result.before, result.best)))
-        console.print(table, highlight=False)
+        _compare(result.before, result.best, f"after (step {result.best['step']})", _SHOWN, console)
     if result.published is None:
         console.print(escape(result.remark), soft_wrap=True)
         return
     console.print(f"published {escape(str(result.published))}", highlight=False, soft_wrap=True)
     console.print(f"to make it live: trustvqa policies --activate {escape(version)}", soft_wrap=True)
+
+
+def print_tuning(told: Mapping[str, Any], result: TuningResult, console: Console) -> None:
+    """Print a finished tuning: its figures before and after, and where the model is.
+
+    Args:
+        told: What `describe_tuning` says of it.
+        result: The run's end.
+        console: Where to.
+    """
+    _compare(told["before"], told["after"], "after", TUNING_SHOWN, console)
+    console.print(f"published {escape(str(result.published))}", highlight=False, soft_wrap=True)
+    console.print(
+        "to serve it: name that directory as model_path of the downstream service, under a name of its own",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _compare(
+    before: Mapping[str, Any], after: Mapping[str, Any], heading: str, shown: Mapping[str, str], console: Console
+) -> None:
+    table = Table(title=f"validation split, {after['n']} questions, in brackets 95 % intervals")
+    for each in ("", "before", heading):
+        table.add_column(each)
+    for name, label in shown.items():
+        table.add_row(label, *(_cell(each["metrics"][name]) for each in (before, after)))
+    console.print(table, highlight=False)
 
 
 def _cell(interval: Mapping[str, float | None]) -> str:

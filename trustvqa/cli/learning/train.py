@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,7 @@ from services.common.registry.directory import Registry
 from services.common.settings import DEFAULT_CONFIG
 from services.common.startup import SettingsFaultError, settings_of
 from services.trainer.downstream_address import check_downstream
-from services.trainer.errors import ConfigError, KeyRefusedError, RunError, TransitionError, WrongAddressError
+from services.trainer.errors import ConfigError, KeyRefusedError, RunError, WrongAddressError
 from services.trainer.grpo.attempt import TrainingResult
 from services.trainer.grpo.config.config_file import load_training
 from services.trainer.grpo.config.training_config import TrainingConfig
@@ -30,16 +30,15 @@ from services.trainer.grpo.event_writer import EventWriter
 from services.trainer.grpo.run import execute
 from services.trainer.grpo.spec import TrainingSpec, prepare, read_spec
 from services.trainer.settings import TrainerSettings
-from services.trainer.stop_signals import stop_on_signals
-from services.trainer.supervision.foreground import Foreground
 from trustvqa.cli.api_key import HINT
 from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.learning.display import TrainingProgress, print_training
+from trustvqa.cli.learning.foreground_run import end_stopped, run_on_record
 from trustvqa.cli.learning.options import parse_curriculum, parse_reward
 from trustvqa.cli.output import BesideJson, print_json
 from trustvqa.cli.runs import tables
 from trustvqa.cli.runs.options import DownstreamUrl, Model
-from trustvqa.cli.runs.prediction_run import INTERRUPTED, found_on, with_key
+from trustvqa.cli.runs.prediction_run import found_on, with_key
 
 
 def train(
@@ -103,13 +102,10 @@ def train(
         fail(f"{'.'.join(map(str, error.errors()[0]['loc']))}: {error.errors()[0]['msg']}")
     if as_json:
         print_json({"run": str(folder), **asdict(result)})
+    console = tables.console(beside_json=as_json)
     if result.stopped:
-        tables.console(beside_json=as_json).print(
-            f"stopped at step {result.step}; `trustvqa train --resume {escape(str(folder))}` goes on from there",
-            soft_wrap=True,
-        )
-        raise typer.Exit(INTERRUPTED)
-    print_training(result, spec.config.version, tables.console(beside_json=as_json))
+        end_stopped("train", folder, f"step {result.step}", console)
+    print_training(result, spec.config.version, console)
 
 
 def _read(option: str, parse: Callable[[str], Any], text: str) -> Any:
@@ -147,25 +143,16 @@ def _check_downstream(connection: Connection, settings: ConnectionSettings) -> N
 def _execute(folder: Path, spec: TrainingSpec, settings: ConnectionSettings, console: Console) -> TrainingResult:
     stamina.instrumentation.set_on_retry_hooks([])  # what fails for good is counted and reported
     logging.getLogger("trl").setLevel(logging.ERROR)  # it tells of every masked sample at length
-    record = Foreground(folder)
-    try:
-        record.begin(
-            {"policy": spec.config.policy, "version": spec.config.version, "steps": spec.config.update.max_steps}
-        )
-    except TransitionError as error:
-        raise RunError(str(error)) from error
-    except OSError as error:
-        raise RunError(f"{folder} cannot be written: {error.strerror or error}") from error
-    try:
-        with stop_on_signals() as stop, TrainingProgress(console, spec.config.update.max_steps) as terminal:
-            result = execute(folder, observer=EventWriter(folder, terminal), key=settings.downstream_api_key, stop=stop)
-    except RunError as error:
-        with suppress(OSError):  # the list of runs then finds out by itself that this process is gone
-            record.end("failed", str(error))
-        raise
-    with suppress(OSError):
-        record.end("cancelled" if result.stopped else "succeeded")
-    return result
+    steps = spec.config.update.max_steps
+    request = {"policy": spec.config.policy, "version": spec.config.version, "steps": steps}
+
+    with TrainingProgress(console, steps, "step") as terminal:
+
+        def work(stop: threading.Event) -> TrainingResult:
+            observer = EventWriter(folder, terminal)
+            return execute(folder, observer=observer, key=settings.downstream_api_key, stop=stop)
+
+        return run_on_record(folder, "training", request, work)
 
 
 def _read_settings(
