@@ -236,6 +236,11 @@ radiology: .venv/.developed ## Train the radiology pair's adapter on a folder of
 	@test -n "$(DATA)" || { echo "name a folder of VQA-RAD: make radiology DATA=../shared/data/vqa-rad SEED=1" >&2; exit 2; }
 	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m models.radiology --data "$(DATA)" --seed $(or $(SEED),1) $(ARGS)
 
+.PHONY: radiology-policy
+radiology-policy: .venv/.developed ## Teach and reinforce (GRPO) a small policy for the radiology pair on a folder of VQA-RAD; publishes nothing: DATA=folder SEED=1 (else 1, 2 and 3)
+	@test -n "$(DATA)" || { echo "name a folder of VQA-RAD: make radiology-policy DATA=../shared/data/vqa-rad SEED=1" >&2; exit 2; }
+	$(OFFLINE) $(QUIET_CPU) $(BIN)/python -m models.radiology.reinforced --data "$(DATA)" $(if $(SEED),--seed $(SEED)) $(ARGS)
+
 .PHONY: contrastive-radiology
 contrastive-radiology: .venv/.developed .venv/.parts-radiology .venv/.parts-encoder ## Train the contrastive model of real parts on a folder of VQA-RAD: DATA=folder SEED=1
 	@test -n "$(DATA)" || { echo "name a folder of VQA-RAD: make contrastive-radiology DATA=../shared/data/vqa-rad SEED=1" >&2; exit 2; }

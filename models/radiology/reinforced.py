@@ -1,4 +1,4 @@
-"""A small policy for real questions, taught and then reinforced: `python -m models.radiology.reinforced`.
+"""A small policy for real questions, taught and then reinforced: `make radiology-policy`.
 
 A step of a policy of 135 M parameters takes longer than the replies that it learns from. This one has the
 miniature's 0.8 M, and is taught one hint of each family: the replies to a question with each of these are all that its
@@ -24,12 +24,13 @@ from models.radiology.data.hints import EVIDENCE, family_of, fixed_hints
 from models.radiology.data.questions import Asked, of_split, read_questions
 from models.radiology.export import halves
 from models.radiology.guidance import outcome
+from models.radiology.publish import NAME
 from models.radiology.training.loop import LoopSettings
 from models.radiology.training.policy import GUIDE_TEMPLATE, hint_shares, train_policy
 from models.radiology.workshop import OPTION_ORDER
 from models.recipe.networks.architecture import new_policy
 from models.recipe.networks.tokenizer import train_tokenizer
-from models.staged_runs import begin_training
+from models.staged_runs import begin_training, folders
 from prompt4trust.files import write_atomically
 from prompt4trust.prompts import guide_messages, load_template
 from services.common.engine.parts.store import PartStore
@@ -39,6 +40,7 @@ FITTING_SHARE = 0.65
 """Of the hints that the start is taught: learning can only strengthen what is sometimes said."""
 TAUGHT = LoopSettings(240, batch=24, adapter_rate=2e-3, warmup=20, check_from=120, check_every=60)
 VOCABULARY = 1200
+SHIPPED = Path(__file__).resolve().parents[1] / NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,36 @@ class Reinforcement:
 
 
 FULL = Reinforcement()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Sizes of a whole run.
+
+    Attributes:
+        taught: How the start is trained.
+        learn: Questions to learn from, of the calibrators' fitting half.
+        validation: Validation questions that choose a checkpoint.
+        seeds: Of the reinforcement.
+        length: Of each reinforcement.
+    """
+
+    taught: LoopSettings = TAUGHT
+    learn: int = 40
+    validation: int = 80
+    seeds: tuple[int, ...] = (1, 2, 3)
+    length: Reinforcement = FULL
+
+
+WHOLE = Plan()
+FAST = Plan(
+    LoopSettings(2, batch=4, adapter_rate=2e-3, warmup=1, check_from=1, check_every=1),
+    learn=3,
+    validation=2,
+    seeds=(1,),
+    length=Reinforcement(1, 1, 1),
+)
+"""A handful of questions and steps, which test the machinery."""
 
 
 def mixed_hint(asked: Asked, rng: random.Random) -> str:
@@ -201,29 +233,48 @@ def learned(
 
 def main(
     data: Annotated[Path, typer.Option(help="Folder of VQA-RAD.")],
-    shipped: Annotated[Path, typer.Option(help="The downstream model's directory.")],
-    parts: Annotated[Path, typer.Option(help="Where the frozen parts lie.")],
-    work: Annotated[Path, typer.Option(help="Folder of the policies.")],
-    book: Annotated[Path | None, typer.Option(help="File of replies that were given already; grows.")] = None,
-    learn: Annotated[int, typer.Option(min=8, help="Questions to learn from, of the calibrators' fitting half.")] = 40,
-    validation: Annotated[int, typer.Option(min=20, help="Validation questions that choose a checkpoint.")] = 80,
-    seed: Annotated[list[int] | None, typer.Option(help="Seeds of the reinforcement.")] = None,
-    steps: Annotated[int, typer.Option(min=FULL.every, help="Of the optimizer, in each reinforcement.")] = FULL.steps,
+    shipped: Annotated[Path, typer.Option(help="The downstream model's directory.")] = SHIPPED,
+    parts: Annotated[
+        Path | None, typer.Option(help="Where the frozen parts lie; by default in the work folder.")
+    ] = None,
+    work: Annotated[Path | None, typer.Option(help="Folder of the policies.")] = None,
+    book: Annotated[
+        Path | None, typer.Option(help="File of replies that were given already, by default in --work; grows.")
+    ] = None,
+    learn: Annotated[int | None, typer.Option(min=8, help=f"Questions to learn from ({WHOLE.learn}).")] = None,
+    validation: Annotated[int | None, typer.Option(min=20, help=f"Questions that choose ({WHOLE.validation}).")] = None,
+    seed: Annotated[list[int] | None, typer.Option(help="Seeds of the reinforcement (1, 2 and 3).")] = None,
+    steps: Annotated[int | None, typer.Option(min=FULL.every, help=f"Of each reinforcement ({FULL.steps}).")] = None,
     only_teach: Annotated[bool, typer.Option(help="Make the start, and ask the downstream model nothing.")] = False,
+    fast: Annotated[
+        bool, typer.Option(help="A handful of questions and steps: tests the machinery, in its own folder.")
+    ] = False,
 ) -> None:
-    """Teach, reinforce by each seed, choose checkpoints on validation, and write what each gave as JSON."""
-    log, store = begin_training(), PartStore(parts)
+    """Teach, reinforce by each seed, choose checkpoints on validation, and write what each gave as JSON.
+
+    Nothing is published. A run that was broken asks nothing anew that it has a reply to.
+    """
+    plan = FAST if fast else WHOLE
+    plan = replace(
+        plan,
+        learn=learn or plan.learn,
+        validation=validation or plan.validation,
+        seeds=tuple(seed or plan.seeds),
+        length=replace(plan.length, steps=steps or plan.length.steps),
+    )
+    work, _ = folders(work, None, Path("build/radiology-policy"), shipped, fast=fast, publishes=False)
+    log, store = begin_training(), PartStore(parts or work / "parts")
     everything = read_questions(data, OPTION_ORDER)
     start, of_validation = work / "supervised", of_split(everything, "validation")
     if not (start / TEMPLATE_FILE).is_file():
-        teach(of_split(everything, "train"), of_validation, start, log)
+        teach(of_split(everything, "train"), of_validation, start, log, plan.taught)
     if only_teach:
         return
-    bench = open_bench(shipped, store, log, book)
+    bench = open_bench(shipped, store, log, book or work / "replies.jsonl")
     fitting, _ = halves(of_split(everything, "calibration"))
-    exam = bench.exam(random.Random("learn").sample(fitting, learn), data)
-    judges = bench.exam(random.Random("gate").sample(of_validation, validation), data)
-    found = learned(bench, exam, judges, start, work, seed or [1, 2, 3], replace(FULL, steps=steps))
+    exam = bench.exam(random.Random("learn").sample(fitting, plan.learn), data)
+    judges = bench.exam(random.Random("gate").sample(of_validation, plan.validation), data)
+    found = learned(bench, exam, judges, start, work, plan.seeds, plan.length)
     write_atomically(work / "reinforced.json", json.dumps(found, indent=2) + "\n")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from models.radiology import reinforced
 from models.radiology.bench import Bench, Exam
 from models.radiology.data.hints import EVIDENCE, family_of, fixed_hints
 from models.radiology.reinforced import FITTING_SHARE, Reinforcement, learned, mixed_hint, teach
@@ -54,3 +56,21 @@ def test_checkpoints_are_versions_and_the_best_one_is_kept(shop: Workshop, tmp_p
     assert found["seeds"]["7"]["improves"] == (tried["checkpoint-1"]["reward"] > found["start"]["reward"])
     assert len(bench.writer(tmp_path / "reinforced-7")(judged)) == 2
     assert (tmp_path / "reinforced-7" / "prompt.json").is_file()
+
+
+def test_a_fast_run_of_the_command_goes_all_the_way(
+    shop: Workshop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = Told(shop.model(), shop.encoder(shop.model()), shop.parts, log=shop.log)
+    monkeypatch.setattr(reinforced, "open_bench", lambda *_: bench)
+    monkeypatch.setattr(reinforced, "halves", lambda asked: (asked, []))  # there is one picture to divide
+    monkeypatch.chdir(tmp_path)
+    reinforced.main(shop.data, fast=True)
+    work = tmp_path / "build" / "radiology-policy-fast"
+    found = json.loads((work / "reinforced.json").read_text())
+    assert (found["learned_from"], found["chosen_on"], list(found["seeds"])) == (3, 2, ["1"])
+    assert (work / "reinforced-1" / "prompt.json").is_file()
+    # The start is there already, and a fast one is no start of a whole run.
+    before = (work / "supervised" / "model.safetensors").stat().st_mtime_ns
+    reinforced.main(shop.data, fast=True, only_teach=True)
+    assert (work / "supervised" / "model.safetensors").stat().st_mtime_ns == before
