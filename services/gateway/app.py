@@ -33,8 +33,8 @@ from services.gateway.web.model_card_routes import router as model_card_router
 from services.gateway.web.picture_routes import router as pictures_router
 from services.gateway.web.record_routes import router as records_router
 from services.gateway.web.routes import router
+from services.gateway.web.samples.chosen import PageSamples
 from services.gateway.web.sign_in import SignIn
-from services.gateway.web.slice_samples import slice_samples
 from services.gateway.web.static_pages import FILES, add_page
 from services.gateway.wiring import open_gateway
 
@@ -50,7 +50,11 @@ def create_gateway(settings: GatewaySettings) -> FastAPI:
 
     Returns:
         The application: POST /vqa, GET /v1/about, the page at /, and what every service has.
+
+    Raises:
+        SampleFolderError: If the folder of the page's samples cannot be used.
     """
+    samples = PageSamples(settings)
     registry = MetricsRegistry.of_this_process()
     metrics, record_metrics = GatewayMetrics(registry), RecordMetrics(registry)
     monitoring_metrics = MonitoringCollector(registry)
@@ -105,7 +109,8 @@ def create_gateway(settings: GatewaySettings) -> FastAPI:
     app.include_router(calibrators_router)
     app.include_router(monitoring_router)
     app.include_router(model_card_router)
-    add_page(app, slice_samples() if settings.page_samples == "slices" else None)
+    app.include_router(samples.router)
+    add_page(app, samples.files)
     if sign_in is not None:
         app.include_router(sign_in.router)
     return app

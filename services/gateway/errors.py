@@ -2,6 +2,7 @@
 
     GatewayError
     ├── BusyError                 there is no room
+    ├── SampleFolderError         the operator's folder of samples cannot be used
     ├── SteeringGuidanceError     a policy's guidance names an answer or a confidence
     ├── UnknownAlarmError         there is no alarm to acknowledge
     └── RecordsError              see `services.gateway.records.errors`
@@ -36,6 +37,10 @@ class BusyError(GatewayError):
         super().__init__(reason)
         self.reason = reason
         self.retry_after = retry_after
+
+
+class SampleFolderError(GatewayError):
+    """A folder of samples for the page cannot be used; the message names the file."""
 
 
 class SteeringGuidanceError(GatewayError):

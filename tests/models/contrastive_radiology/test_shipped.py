@@ -17,7 +17,7 @@ from services.common.contrastive.kinds import is_contrastive
 from services.common.contrastive.model import ContrastiveModel
 from services.common.engine.parts.named_part import EFFICIENTNET_LITE0, MINILM_L6, parts_of
 from services.common.engine.parts.store import PartStore
-from services.gateway.web.slice_samples import LIMITS, SLICES, slice_file
+from services.gateway.web.samples.slices import LIMITS, SLICES, slice_file
 
 ROOT = Path(models.__file__).parents[1]
 FOLDER = ROOT / "models" / NAME

@@ -28,7 +28,7 @@ from prompt4trust.shift.reference import reached
 from prompt4trust.shift.stored.summed_parts import GroupsPart, VocabularyPart
 from services.common.engine.parts.named_part import EFFICIENTNET_LITE0, SMOLLM2
 from services.common.engine.parts.store import PartStore
-from services.gateway.web.slice_samples import LIMITS, SLICES, slice_file
+from services.gateway.web.samples.slices import LIMITS, SLICES, slice_file
 
 TOLD = (*(f"phantom, {look}" for look in MODALITIES), "white noise", "colour chart", "blank")
 ROOT = Path(__file__).parents[3]

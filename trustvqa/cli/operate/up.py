@@ -18,7 +18,7 @@ from services.common.engine.errors import EngineError
 from services.common.settings import CONFIG_VARIABLE, DEFAULT_CONFIG, config_file, read_yaml
 from services.common.startup import read_settings
 from services.gateway.settings import GatewaySettings
-from services.gateway.web.slice_samples import SLICES
+from services.gateway.web.samples.slices import SLICES
 from trustvqa.cli.errors import ServiceStartError, fail
 from trustvqa.cli.operate.model_parts import make_parts_ready
 from trustvqa.cli.operate.service_processes import ServiceProcess, ServiceSupervisor, taken_ports

@@ -5,12 +5,10 @@ import { by, element } from "./dom.js";
 import { watchEarlier } from "./earlier.js";
 import { offerGroups, watchKnown } from "./known.js";
 import { chosenPercent } from "./numbers.js";
-import { setOptions, watchOptions } from "./options.js";
+import { NO_OPTIONS, setOptions, watchOptions } from "./options.js";
 import { watchPictures } from "./picture.js";
 import { state } from "./state.js";
 import { watchViewer } from "./viewer.js";
-
-const START_OPTIONS = 4;
 
 async function showAbout() {
   const response = await fetch("/v1/about");
@@ -30,7 +28,7 @@ async function showAbout() {
 }
 
 by("unstarted").remove();
-setOptions(Array(START_OPTIONS).fill(""));
+setOptions(NO_OPTIONS);
 watchOptions();
 watchKnown();
 watchAsking();

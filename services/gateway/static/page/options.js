@@ -4,6 +4,7 @@ import { by, element } from "./dom.js";
 import { state } from "./state.js";
 
 const LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+export const NO_OPTIONS = Array(4).fill(""); // fields to begin with
 let restore = null;
 
 export const optionInputs = () => [...by("options").querySelectorAll("input")];

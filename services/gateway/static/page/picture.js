@@ -2,7 +2,7 @@
 
 import { by, element } from "./dom.js";
 import { knownAgain, knownOf } from "./known.js";
-import { offerUndo, optionTexts, setOptions, withdrawUndo } from "./options.js";
+import { NO_OPTIONS, offerUndo, optionTexts, setOptions, withdrawUndo } from "./options.js";
 import { query, showPart, watchPart, WHOLE } from "./part.js";
 import { describe, fileFault, hideProblem, showProblem } from "./problems.js";
 import { state } from "./state.js";
@@ -120,18 +120,20 @@ function pressSample(chosen) {
 async function takeSample(sample, button) {
   let blob;
   try {
-    const response = await fetch(`/static/samples/${sample.image}`);
+    const response = await fetch(sample.image);
     if (!response.ok) throw new Error(response.statusText);
     blob = await response.blob();
   } catch {
     return showProblem("The sample could not be loaded.", by("file"));
   }
-  keepTyped(sample);
   by("file").value = "";
-  by("question").value = sample.question;
-  setOptions(sample.options);
+  if (sample.question) {
+    keepTyped(sample);
+    by("question").value = sample.question;
+    setOptions(sample.options.length ? sample.options : NO_OPTIONS);
+  }
   pressSample(button);
-  return takePicture(blob, sample.image);
+  return takePicture(blob, sample.name);
 }
 
 let sampleShown = null;
@@ -150,10 +152,10 @@ function keepTyped(sample) {
 }
 
 async function showSamples() {
-  const response = await fetch("/static/samples/samples.json");
+  const response = await fetch("/samples");
   if (!response.ok) return;
   for (const sample of await response.json()) {
-    const image = element("img", { src: `/static/samples/${sample.image}`, alt: "", width: 112, height: 112, loading: "lazy" });
+    const image = element("img", { src: sample.thumbnail ?? sample.image, alt: "", width: 112, height: 112, loading: "lazy" });
     const button = element("button", { type: "button", "aria-pressed": "false" }, image, sample.label);
     button.addEventListener("click", () => takeSample(sample, button));
     by("samples").append(element("li", {}, button));

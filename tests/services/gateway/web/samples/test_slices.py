@@ -11,7 +11,7 @@ from fastapi.testclient import TestClient
 from PIL import Image
 from structlog.testing import capture_logs
 
-from services.gateway.web import slice_samples as samples
+from services.gateway.web.samples import slices as samples
 from services.gateway.web.static_pages import FILES, add_page
 
 
