@@ -23,10 +23,15 @@ Ties = Literal["split", "together"]
 Scale = Literal["stated", "calibrated"]
 """Which confidence is compared with thresholds."""
 
-NEWEST_FORMAT = 4
+Unit = Literal["question", "picture"]
+"""What the tested questions were drawn by: one by one, or of each picture one at most (see
+`prompt4trust.selection.pictures`)."""
+
+NEWEST_FORMAT = 5
 """Files of format 1 do not say so, and record neither decoding nor preparation of pictures: they are read, and fit no
 answer (see `CalibrationKey.fits`). Format 3 may begin its tests at several numbers of answers; those of format 2 begin
-at one threshold, and keep their promises as before. Format 4 may promise in every group."""
+at one threshold, and keep their promises as before. Format 4 may promise in every group. Format 5 says by which unit it
+was tested; older ones took all questions as drawn one by one."""
 
 _SETS_SALT = "option set"
 
@@ -83,7 +88,7 @@ class GroupRisk(_Part):
 
     Attributes:
         values: Its value of each stratum, in the strata's order.
-        rows: Its questions, those without a verdict included.
+        rows: Its questions that were tested, those without a verdict included.
         risk: Evidence for deferral; None where there are too few questions to promise anything.
     """
 
@@ -162,6 +167,9 @@ class GuardArtifact(JsonArtifact):
         ties: Treatment of equally confident answers.
         rows: Questions that the thresholds were tested on, those without a verdict included: they always defer.
         set_aside: Further questions, which only placed the start of testing; 0 where tests begin at numbers of answers.
+        unit: "picture" where several of the checked questions are about one picture, and of each picture one question
+            at most was tested; "question" where none are, and in older files, which tested all of them all the same.
+        left_out: Further questions, which were not drawn where the unit is the picture; else 0.
         dataset: Name of the held-out data.
         data_hash: SHA-256 of the rows with a verdict, as calibrators have it.
         created: When it was made.
@@ -185,6 +193,8 @@ class GuardArtifact(JsonArtifact):
     ties: Ties = "split"
     rows: int = Field(ge=1)
     set_aside: int = Field(ge=0)
+    unit: Unit = "question"
+    left_out: int = Field(default=0, ge=0)
     dataset: str
     data_hash: str = Field(pattern=r"^sha256:[0-9a-f]{64}$")
     created: AwareDatetime
@@ -205,6 +215,10 @@ class GuardArtifact(JsonArtifact):
             raise ValueError("tests begin at numbers of answers from format 3 on, and where ties are told apart")
         if self.by_group is not None and (self.format < 4 or self.ties == "together"):
             raise ValueError("there are promises by group from format 4 on, and where ties are told apart")
+        if self.unit == "picture" and self.format < 5:
+            raise ValueError("tests are by picture from format 5 on")
+        if self.left_out and self.unit == "question":
+            raise ValueError("questions are left out only where tests are by picture")
         return self
 
     def applies_to(self, key: CalibrationKey) -> bool:

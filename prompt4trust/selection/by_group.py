@@ -9,8 +9,8 @@ would be outweighed by one that errs less.
 Where several strata are named (modality and sex), the groups are the combinations of their values: what holds in every
 combination holds for each value alone, whose share of errors is a mean of theirs.
 
-A group with fewer than `LEAST_ROWS` questions is promised nothing and has no share of delta. Who is left out is settled
-by counts, not by outcomes, so that nothing is paid for that choice.
+A group with fewer than `LEAST_ROWS` tested questions is promised nothing and has no share of delta. Who is left out is
+settled by counts, not by outcomes, so that nothing is paid for that choice.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class GroupRule:
 
     Attributes:
         groups: The group: stratum -> value.
-        rows: Questions of it that were checked, those without a verdict included.
+        rows: Questions of it that were tested, those without a verdict included.
         rule: Its thresholds, at its share of delta; None where it has too few questions.
     """
 

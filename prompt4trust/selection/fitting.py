@@ -17,11 +17,13 @@ from prompt4trust.selection.artifact import (
     OptionEvidence,
     RiskEvidence,
     Ties,
+    Unit,
 )
 from prompt4trust.selection.by_group import LEAST_ROWS, MOST_COMBINATIONS
 from prompt4trust.selection.option_sets import nonconformity
+from prompt4trust.selection.pictures import draw_apart, most_about_one
 from prompt4trust.selection.ranking import selection_score, tie_of
-from prompt4trust.selection.starts import place_start, set_aside, start_counts
+from prompt4trust.selection.starts import place_start, set_aside, start_counts, start_counts_apart
 
 MIN_ROWS = 100
 """Fewer checked answers than this can promise next to nothing."""
@@ -41,7 +43,7 @@ class CheckedAnswer:
         truth: The right option's letter; "" for an open question.
         options: Letter -> probability, or share of samples; empty where the estimator offers none.
         groups: The question's strata.
-        picture: What questions about one picture share; None where it is not known.
+        picture: What questions about one picture share; None where it is not known: then it is one of its own.
     """
 
     id: str
@@ -62,6 +64,7 @@ def fit_guard(
     clock: Callable[[], datetime],
     calibrator: CalibratorArtifact | None = None,
     ties: Ties = "split",
+    unit: Unit = "picture",
     group: str | None = None,
     strata: Sequence[str] = (),
     delta: float = DELTA,
@@ -70,8 +73,12 @@ def fit_guard(
 ) -> GuardArtifact:
     """Make a guard from checked answers.
 
+    Where several answers are about one picture, thresholds are tested on one of each picture at most, drawn by the
+    names alone, so that the promise holds over newly drawn pictures (see `prompt4trust.selection.pictures`); option
+    sets rest on all answers.
+
     Args:
-        answers: One a question, drawn as the questions to come are; at least 100.
+        answers: One a question, their pictures drawn as those to come are; at least 100.
         name: The artifact's name.
         key: The combination that the answers came from.
         dataset: Name of the data.
@@ -79,6 +86,8 @@ def fit_guard(
         calibrator: Corrected the confidences, and was fitted on other rows; None for stated confidences.
         ties: Treatment of equally confident answers. Where they are kept together, a tenth of the rows only places the
             start of testing.
+        unit: What the tested questions are drawn by, where several are about one picture: of each picture one at most,
+            or all of them, as if drawn one by one; such promises fail more often than they say, and the file warns.
         group: Stratum within whose values option sets are to cover, or None.
         strata: Those in every group of which the accepted risk is to hold, such as modality and sex; none where it is
             to hold over all questions. Needs ties to be split.
@@ -113,10 +122,15 @@ def fit_guard(
     ordered = sorted(answers, key=lambda answer: answer.id)
     if len({answer.id for answer in ordered}) < len(ordered):
         raise ValueError("every question's id must be unique")
-    evidence, tested = _risk_evidence(ordered, ties, delta, seed)
+    if most_about_one([answer.picture for answer in ordered]) <= 1:
+        unit = "question"
+    apart = _apart(ordered, unit)
+    evidence, tested = _risk_evidence(apart, ties, delta, seed, unit)
     valid = [answer for answer in ordered if answer.confidence is not None]
     options = _option_evidence(ordered, group)
-    by_group = _risk_by_group(ordered, check_strata(strata), ties) if strata else None
+    named = check_strata(strata) if strata else ()
+    members = _members(ordered, named, ties) if named else {}
+    by_group = _risk_by_group(members, named, unit) if named else None
     return GuardArtifact(
         format=NEWEST_FORMAT,
         name=name,
@@ -125,7 +139,9 @@ def fit_guard(
         calibrator=CalibratorReference.of(calibrator) if calibrator else None,
         ties=ties,
         rows=tested,
-        set_aside=len(ordered) - tested,
+        set_aside=len(apart) - tested,
+        unit=unit,
+        left_out=len(ordered) - len(apart),
         dataset=dataset,
         data_hash=data_hash
         or hash_rows(
@@ -137,12 +153,30 @@ def fit_guard(
         seed=seed,
         risk=evidence,
         options=options,
-        warnings=[*_picture_warnings(ordered), *_warnings(options), *_group_warnings(by_group, len(ordered))],
+        warnings=[
+            *_picture_warnings(apart),
+            *_warnings(options),
+            *_group_warnings(by_group, len(ordered) - sum(map(len, members.values()))),
+        ],
         by_group=by_group,
     )
 
 
-def _risk_evidence(answers: Sequence[CheckedAnswer], ties: Ties, delta: float, seed: int) -> tuple[RiskEvidence, int]:
+def _apart(answers: Sequence[CheckedAnswer], unit: Unit) -> Sequence[CheckedAnswer]:
+    """Draw those that are tested: all of them where no picture repeats, or the unit is the question."""
+    if unit == "question":
+        return answers
+    drawn = draw_apart([answer.id for answer in answers], [answer.picture for answer in answers])
+    return [answers[place] for place in drawn]
+
+
+def _starts(tested: int, unit: Unit) -> list[int]:
+    return start_counts(tested) if unit == "question" else start_counts_apart(tested)
+
+
+def _risk_evidence(
+    answers: Sequence[CheckedAnswer], ties: Ties, delta: float, seed: int, unit: Unit
+) -> tuple[RiskEvidence, int]:
     """Settle where testing begins, and count the questions that are left to test."""
     placing: Sequence[int] = []
     testing: Sequence[int] = range(len(answers))
@@ -156,10 +190,13 @@ def _risk_evidence(answers: Sequence[CheckedAnswer], ties: Ties, delta: float, s
     if ties == "together":
         start = place_start([score for score, _ in aside], [bad for _, bad in aside], len(tested), delta)
         return RiskEvidence(start=start, scores=scores, wrong=wrong), len(testing)
-    return RiskEvidence(start=start_counts(len(tested)), scores=scores, wrong=wrong), len(testing)
+    return RiskEvidence(start=_starts(len(tested), unit), scores=scores, wrong=wrong), len(testing)
 
 
-def _risk_by_group(answers: Sequence[CheckedAnswer], strata: Sequence[str], ties: Ties) -> GroupedRisk:
+def _members(
+    answers: Sequence[CheckedAnswer], strata: Sequence[str], ties: Ties
+) -> dict[tuple[str, ...], list[CheckedAnswer]]:
+    """Divide the answers by their values of the strata; those that do not name all are in no group."""
     if ties == "together":
         raise ValueError("promises by group need equally confident answers to be told apart")
     spelt = [
@@ -181,15 +218,22 @@ def _risk_by_group(answers: Sequence[CheckedAnswer], strata: Sequence[str], ties
         raise ValueError(f"no answer names its {' and '.join(strata)}")
     if len(members) > MOST_COMBINATIONS:
         raise ValueError(f"{len(members)} groups are too many; at most {MOST_COMBINATIONS} can be told apart")
-    return GroupedRisk(strata=tuple(strata), groups=tuple(_group_risk(each, members[each]) for each in sorted(members)))
+    return members
 
 
-def _group_risk(values: tuple[str, ...], answers: Sequence[CheckedAnswer]) -> GroupRisk:
+def _risk_by_group(
+    members: Mapping[tuple[str, ...], Sequence[CheckedAnswer]], strata: Sequence[str], unit: Unit
+) -> GroupedRisk:
+    groups = tuple(_group_risk(each, _apart(members[each], unit), unit) for each in sorted(members))
+    return GroupedRisk(strata=tuple(strata), groups=groups)
+
+
+def _group_risk(values: tuple[str, ...], answers: Sequence[CheckedAnswer], unit: Unit) -> GroupRisk:
     tested = _outcomes(answers, "split")
     if len(answers) < LEAST_ROWS or not tested:
         return GroupRisk(values=values, rows=len(answers), risk=None)
     scores, wrong = [score for score, _ in tested], [bad for _, bad in tested]
-    evidence = RiskEvidence(start=start_counts(len(tested)), scores=scores, wrong=wrong)
+    evidence = RiskEvidence(start=_starts(len(tested), unit), scores=scores, wrong=wrong)
     return GroupRisk(values=values, rows=len(answers), risk=evidence)
 
 
@@ -236,7 +280,7 @@ def _warnings(options: OptionEvidence | None) -> list[str]:
     ]
 
 
-def _group_warnings(by_group: GroupedRisk | None, rows: int) -> list[str]:
+def _group_warnings(by_group: GroupedRisk | None, nowhere: int) -> list[str]:
     if by_group is None:
         return []
     few = [
@@ -245,6 +289,5 @@ def _group_warnings(by_group: GroupedRisk | None, rows: int) -> list[str]:
         for group in by_group.groups
         if group.risk is None
     ]
-    nowhere = rows - sum(group.rows for group in by_group.groups)
     unnamed = f"{nowhere} answers do not name their {' and '.join(by_group.strata)}, and are in no group"
     return [*few, unnamed] if nowhere else few

@@ -74,6 +74,8 @@ class SelectionEvidence(BaseModel):
 
     Attributes:
         guard: Name of the artifact in the registry.
+        unit: What these questions were drawn by: "picture", of each picture one at most, where several of the checked
+            ones are about one; else "question", one by one.
         n: Questions with known truth that thresholds were tested on, those without a readable answer included; where
             the guarantee is that of a group, its questions, as are the figures below.
         accepted: Answers among them that reach the threshold.
@@ -87,6 +89,7 @@ class SelectionEvidence(BaseModel):
     """
 
     guard: str
+    unit: Literal["question", "picture"] = "question"
     n: Count
     accepted: Count
     errors: Count

@@ -111,8 +111,9 @@ def promise_for(guard: Guard, calibrator: FittedCalibrator | None, groups: Mappi
     if found is None:
         return Unproved(f"the guarantee is by {' and '.join(rules.strata)}, and {_unnamed(rules.strata, groups)}")
     if found.rule is None:
+        apart = " about different pictures" if guard.artifact.unit == "picture" else ""
         return Unproved(
-            f"of questions in its group only {found.rows} were checked; a guarantee takes {LEAST_ROWS} of them"
+            f"of questions in its group only {found.rows}{apart} were checked; a guarantee takes {LEAST_ROWS} of them"
         )
     return Promised(found.rule, found.rows, rules.delta, found.groups)
 

@@ -200,10 +200,11 @@ def decide_with_guarantee(
             f"least that is shown is {_percent(rule.least_risk)}).",
         )
     given = f"{checked.scale} confidence {answer.confidence:.4g}"
+    apart = " about as many pictures" if checked.unit == "picture" else ""
     promise = (
-        f"at most {risk} of the answers{among} are wrong, with {certainty} certainty ({limit.accepted} such answers "
-        f"were checked, {limit.errors} of them wrong; about {_percent(limit.accepted / promised.rows)} of questions "
-        "get one)"
+        f"at most {risk} of the answers{among} are wrong, with {certainty} certainty ({limit.accepted} such answers"
+        f"{apart} were checked, {limit.errors} of them wrong; about {_percent(limit.accepted / promised.rows)} of "
+        "questions get one)"
     )
     if answer.score >= limit.score:
         return "answer", basis(
@@ -225,6 +226,7 @@ def _evidence(guard: Guard, promised: Promised, limit: Limit | None) -> Selectio
     checked = guard.artifact
     return SelectionEvidence(
         guard=checked.name,
+        unit=checked.unit,
         n=promised.rows,
         accepted=limit.accepted if limit else 0,
         errors=limit.errors if limit else 0,

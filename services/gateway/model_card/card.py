@@ -129,7 +129,8 @@ def _data(settings: GatewaySettings, evidence: CardEvidence) -> CardSection:
         items.append(CardItem(name="Calibrator's data", value=f"{each.dataset}, n = {each.n}", source=source))
     for guard in evidence.guards:
         source = f"registry: guards/{guard.name}.json"
-        items.append(CardItem(name="Guard's data", value=f"{guard.dataset}, n = {guard.rows}", source=source))
+        apart = ", one a picture at most" if guard.unit == "picture" else ""
+        items.append(CardItem(name="Guard's data", value=f"{guard.dataset}, n = {guard.rows}{apart}", source=source))
         if guard.by_group is not None:
             promised = [", ".join(each.values) for each in guard.by_group.groups if each.risk is not None]
             value = f"by {', '.join(guard.by_group.strata)}: {'; '.join(promised) or 'none'}; all others are deferred"

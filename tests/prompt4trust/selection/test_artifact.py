@@ -201,17 +201,3 @@ def test_a_file_that_is_not_whole_is_refused(tmp_path: Path, change: dict[str, A
     (tmp_path / "guard.json").write_text(json.dumps({**content, **change}))
     with pytest.raises(ValidationError):
         GuardArtifact.load(tmp_path / "guard.json")
-
-
-@pytest.mark.parametrize(("pictures", "warned"), [(300, 0), (299, 1), (40, 1)])
-def test_questions_that_share_pictures_are_warned_of_and_change_nothing_else(pictures: int, warned: int) -> None:
-    found = [replace(each, picture=f"p{place % pictures}") for place, each in enumerate(answers())]
-    guard = fit(found)
-    assert [f"300 questions are about {pictures} pictures" in each for each in guard.warnings] == [True] * warned
-    assert guard.model_copy(update={"warnings": []}) == fit(answers())
-
-
-def test_of_questions_whose_pictures_are_not_known_nothing_is_said() -> None:
-    assert (
-        fit([replace(each, picture="p" if place == 0 else None) for place, each in enumerate(answers())]).warnings == []
-    )

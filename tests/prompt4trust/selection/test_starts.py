@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from prompt4trust.selection import place_start, start_counts
-from prompt4trust.selection.starts import set_aside
+from prompt4trust.selection.starts import set_aside, start_counts_apart
 
 DELTA = 0.05
 
@@ -16,6 +16,13 @@ def test_starts_by_number_depend_on_the_number_of_rows_alone() -> None:
     assert (start_counts(200), start_counts(75), start_counts(7)) == ([75], [75], [7])
     with pytest.raises(ValueError, match="at least one"):
         start_counts(0)
+
+
+def test_few_rows_that_are_drawn_apart_have_one_early_start() -> None:
+    assert (start_counts_apart(2000), start_counts_apart(150)) == (start_counts(2000), start_counts(150))
+    assert [start_counts_apart(rows) for rows in (149, 50, 25, 1)] == [[30], [30], [15], [1]]
+    with pytest.raises(ValueError, match="at least one"):
+        start_counts_apart(0)
 
 
 def test_the_start_is_placed_where_the_least_can_be_proved_and_rows_are_divided_once() -> None:

@@ -48,6 +48,13 @@ class GuardOptions:
         Literal["split", "together"],
         typer.Option(help="Equally confident answers: told apart by a number drawn from the question, or not."),
     ] = "split"
+    unit: Annotated[
+        Literal["picture", "question"],
+        typer.Option(
+            help="What is tested where questions share pictures: one a picture at most, or all, as if drawn "
+            "one by one: then the promise fails more often than it says."
+        ),
+    ] = "picture"
     group: Annotated[
         str | None, typer.Option(help="Option sets cover within each value of this, such as family or modality.")
     ] = None
@@ -83,8 +90,9 @@ def guard(
 ) -> None:
     """Make thresholds with a guaranteed share of errors, and option sets with a guaranteed coverage, for each method.
 
-    No model is asked: the answers are those of an earlier run. Nothing is published where more than 1 % of its
-    predictions are missing (status 4).
+    No model is asked: the answers are those of an earlier run. Where several of its questions are about one picture,
+    thresholds are tested on one of each picture at most, so that the promise holds for newly drawn pictures. Nothing is
+    published where more than 1 % of its predictions are missing (status 4).
     """
     console = tables.console(beside_json=as_json)
     try:
@@ -132,6 +140,7 @@ def _fit(
             calibrator=calibrator,
             data_hash=fitting_hash(rows),
             ties=options.ties,
+            unit=options.unit,
             group=options.group,
             strata=strata_names(options.risk_by_group),
             delta=options.delta,
@@ -205,7 +214,8 @@ def _show(
 ) -> None:
     console.print(
         f"\n[bold]{escape(artifact.key.estimator)}[/], {artifact.scale} confidence, tested on {artifact.rows} "
-        f"questions of {escape(artifact.dataset)}; each line holds with {100 * (1 - delta):.3g} % certainty",
+        f"questions of {escape(artifact.dataset)}{_drawn(artifact)}; each line holds with {100 * (1 - delta):.3g} % "
+        "certainty",
         highlight=False,
     )
     rule = artifact.risk_rule(delta)
@@ -222,6 +232,14 @@ def _show(
         console.print(_coverage_words(each_coverage), highlight=False)
     for warning in artifact.warnings:
         console.print(f"[yellow]warning[/] {escape(warning)}")
+
+
+def _drawn(artifact: GuardArtifact) -> str:
+    """Say how the tested questions were drawn, where it was not one by one."""
+    if artifact.unit == "question":
+        return ""
+    checked = artifact.rows + artifact.set_aside + artifact.left_out
+    return f", drawn from {checked} so that no two are about one picture"
 
 
 def _show_groups(
@@ -264,6 +282,8 @@ def _document(
         "guard": artifact.name,
         "scale": artifact.scale,
         "n": artifact.rows,
+        "unit": artifact.unit,
+        "left_out": artifact.left_out,
         "delta": delta,
         "least_risk": artifact.risk_rule(delta).least_risk,
         "risks": [asdict(each) for each in risks],

@@ -113,6 +113,7 @@ def test_a_guarantee_decides_and_says_what_it_rests_on(
         "code": "confident-enough",
         "evidence": {
             "guard": "guard-cgp",
+            "unit": "question",
             "n": 1350,
             "accepted": limit.accepted,
             "errors": limit.errors,
@@ -137,6 +138,13 @@ def test_a_guarantee_decides_and_says_what_it_rests_on(
     upstream.text = said(3)
     reply = ask(guarded, max_risk=1)
     assert (reply["decision"], reply["decision_basis"]["threshold"]) == ("answer", 0.0)
+
+
+def test_evidence_says_where_no_two_questions_were_about_one_picture(guarded: httpx.Client, evidence: Registry) -> None:
+    evidence.guards.publish(make_guard().model_copy(update={"unit": "picture", "left_out": 3}))
+    basis = ask(guarded, max_risk=0.1)["decision_basis"]
+    assert basis["evidence"]["unit"] == "picture"
+    assert f"({basis['evidence']['accepted']} such answers about as many pictures were checked" in basis["reason"]
 
 
 def test_where_nothing_can_be_promised_everything_defers_and_the_reply_says_so(

@@ -27,8 +27,11 @@ PAIRS = {
 }
 
 
-def make_run(folder: Path, *, seed: int, n: int = 800, missing: int = 0, **changes: str) -> Path:
-    """Predictions of two methods: cgp states what is true of it, logprob has a probability for each option."""
+def make_run(folder: Path, *, seed: int, n: int = 800, missing: int = 0, about: int = 1, **changes: str) -> Path:
+    """Predictions of two methods: cgp states what is true of it, logprob has a probability for each option.
+
+    So many questions are about each picture.
+    """
     rng = np.random.default_rng(seed)
     manifest = RunManifest(
         dataset=f"split-{seed}",
@@ -49,7 +52,8 @@ def make_run(folder: Path, *, seed: int, n: int = 800, missing: int = 0, **chang
         for index in range(n):
             groups = {"family": ("side", "size")[index % 2]}
             for name in PAIRS:
-                row = Prediction(id=f"{seed}-{index}", estimator=name, truth="A", groups=groups)
+                picture = f"{seed}-{index // about}"
+                row = Prediction(id=f"{seed}-{index}", estimator=name, truth="A", groups=groups, picture=picture)
                 if index < missing:
                     log.append(row.model_copy(update={"failure": Failure(service="downstream", detail="away")}))
                     continue
@@ -155,6 +159,19 @@ def test_a_risk_that_holds_in_every_group_is_shown_and_published_by_group(
     assert "family side, 400 questions" in out
     _, err = guard(tmp_path, "--run", run, "--risk-by-group", "sex", status=1)
     assert "no answer names its sex" in err
+
+
+def test_where_questions_share_pictures_no_two_that_are_tested_do(tmp_path: Path) -> None:
+    run = make_run(tmp_path / "shared", seed=6, n=480, about=4)
+    out, _ = guard(tmp_path, "--run", run, "--methods", "cgp", "--json")
+    [document] = json.loads(out)
+    assert (document["n"], document["unit"], document["left_out"], document["warnings"]) == (120, "picture", 360, [])
+    [published] = Registry(tmp_path / "registry").guards.load_all()
+    assert (published.rows, published.unit, published.left_out) == (120, "picture", 360)
+    out, _ = guard(tmp_path, "--run", run, "--methods", "cgp", "--no-publish")
+    assert "tested on 120 questions of split-6, drawn from 480 so that no two are about one picture" in " ".join(
+        out.split()
+    )
 
 
 def calibrator(run: Path, seed: int = 0) -> CalibratorArtifact:
