@@ -118,6 +118,7 @@ def row(
         dataset=_DATASET,
         clock=_now,
         calibrator=calibrator,
+        unit="question",  # as where the stored figures were made
         seed=seed,
     )
     stated = PredictionArrays.of(test)

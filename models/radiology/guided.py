@@ -162,6 +162,7 @@ def evidence_of(rows: Mapping[str, Sequence[Prediction]], method: str) -> Eviden
         guard = fit_guard(
             checked_answers(own["guarding"], calibrator), name="trial", key=key, dataset="guarding",
             clock=lambda: datetime.now(UTC), calibrator=calibrator, data_hash=f"sha256:{'0' * 64}", seed=SEED,
+            unit="question",  # as the shipped guard, which it is beside
         )  # fmt: skip
     return Evidence(own, calibrator, guard)
 

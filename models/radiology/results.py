@@ -83,6 +83,7 @@ def divisions(rows: Sequence[Prediction], calibrator: CalibratorArtifact, risk: 
         guard = fit_guard(
             sides[1], name="trial", key=calibrator.key, dataset="trial", clock=lambda: datetime.now(UTC),
             calibrator=calibrator, data_hash=f"sha256:{'0' * 64}", seed=int(rng.integers(1 << 30)),
+            unit="question",  # as the shipped guard, which it is about
         )  # fmt: skip
         [trial] = try_risks(guard, sides[0], [risk], DELTA)
         kept += trial.wrong <= risk * trial.answered
