@@ -16,9 +16,6 @@ drawn, and where it is empty nothing of that picture is tested. So
 To test one question of every picture would answer more where some have few, and would promise something else: that
 pictures count alike. Where those with many questions are the hard ones it breaks the promise that answers count alike.
 Where all pictures have one question, all are tested.
-
-Tests on sums over pictures were tried, by betting on them, by Hoeffding's and Bentkus' bound, and by tests of many such
-draws together. They keep the promise too, and answer less on average (`benchmarks/selection/shared.py`).
 """
 
 from __future__ import annotations
