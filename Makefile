@@ -308,6 +308,10 @@ bench-shift: .venv/.developed ## Measure how well questions unlike the calibrati
 bench-promises: .venv/.developed ## Promises on 200 to 5 000 checked answers, kept and answered, beside other procedures: some minutes
 	$(BIN)/python -m benchmarks.selection.simulated $(ARGS)
 
+.PHONY: bench-shared-pictures
+bench-shared-pictures: .venv/.developed ## Promises where several checked questions are about one picture, kept and answered: some minutes
+	$(BIN)/python -m benchmarks.selection.shared $(ARGS)
+
 .PHONY: bench-reviews
 bench-reviews: .venv/.developed ## Refits on reviews of which up to a fifth are wrong, beside no refit: some minutes
 	$(BIN)/python -m benchmarks.reviews $(ARGS)

@@ -16,6 +16,9 @@ drawn, and where it is empty nothing of that picture is tested. So
 To test one question of every picture would answer more where some have few, and would promise something else: that
 pictures count alike. Where those with many questions are the hard ones it breaks the promise that answers count alike.
 Where all pictures have one question, all are tested.
+
+Bets on sums over pictures and tests of many such draws together keep the promise too; what they answer beside this, and
+what breaks the promise, is in `benchmarks/selection/shared.py`.
 """
 
 from __future__ import annotations
