@@ -125,7 +125,7 @@ test-reports: .venv/.developed ## Write 1000 answers as FHIR bundles and DICOM r
 	  $(BIN)/python -m pytest -n 0 --timeout=1800 tests/services/gateway/results tests/services/gateway/test_statement.py $(ARGS)
 
 .PHONY: test-radiology
-test-radiology: .venv/.developed ## Ask the shipped radiology pair about all forty test pictures of VQA-RAD: the stored figures must come out again
+test-radiology: .venv/.developed ## Have the shipped radiology pair reply about all forty test pictures of VQA-RAD: the stored figures must come out again (`make test` takes the likeliest option of all, and five replies)
 	RADIOLOGY_WHOLE=1 $(OFFLINE) $(QUIET_CPU) $(BIN)/python -m pytest -n 0 --timeout=1800 tests/models/radiology/test_shipped.py $(ARGS)
 
 .PHONY: test-litellm

@@ -64,7 +64,7 @@ def _write_all(shop: Workshop, folder: Path) -> None:
     made = {
         **provenance(shop),
         "reproduced": reproduced(folder, shop.parts, shop.data),
-        "reproduced_few": reproduced(folder, shop.parts, shop.data, every=FEW),
+        "reproduced_few": reproduced(folder, shop.parts, shop.data, replies=FEW),
     }
     write_atomically(folder / "provenance.json", json.dumps(made, indent=2) + "\n")
 

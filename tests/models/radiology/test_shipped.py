@@ -36,7 +36,7 @@ SHIPPED = ROOT / "models" / NAME
 PARTS = ROOT / "build" / "parts"
 """Kept from run to run, as their conversion takes longer than the test."""
 WHOLE = "RADIOLOGY_WHOLE" in os.environ
-"""Whether all forty test pictures are asked about, and not each fourth."""
+"""Whether all forty test pictures are replied to in words, and not each eighth."""
 DATA = Path(os.environ.get("TRUSTVQA_RADIOLOGY_DATA", ROOT.parent / "shared" / "data" / "vqa-rad"))
 
 
@@ -156,12 +156,13 @@ def test_stored_figures_come_out_again() -> None:
         except PackageNotFoundError:
             pytest.skip(f"{part.package} is not installed: `make dev` does it")
     provenance = json.loads((SHIPPED / "provenance.json").read_text(encoding="utf-8"))
-    every, most = (1, 40) if WHOLE else (FEW, 10)
     stored = provenance["reproduced" if WHOLE else "reproduced_few"]
-    found = reproduced(SHIPPED, PartStore(PARTS), DATA, every=every)
-    assert found["n"] == stored["n"] == most
+    found = reproduced(SHIPPED, PartStore(PARTS), DATA, replies=1 if WHOLE else FEW)
+    assert found["n"] == stored["n"] == 40
+    assert found["replies"] == stored["replies"] == (40 if WHOLE else 5)
     # Other processors round otherwise: a near tie may fall differently, of either kind's questions at most one.
     for name in ("body_part_accuracy", "asked_accuracy"):
-        assert found[name] == pytest.approx(stored[name], abs=2 / most + 1e-9)
+        assert found[name] == pytest.approx(stored[name], abs=2 / 40 + 1e-9)
+    assert found["likeliest"] == pytest.approx(stored["likeliest"], abs=1 / found["replies"] + 1e-9)
     for name in ("valid", "stated", "belief"):
         assert found[name] == pytest.approx(stored[name], abs=0.02)
