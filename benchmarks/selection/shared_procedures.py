@@ -51,7 +51,7 @@ class Checked:
         """Count the surer answers about the same picture, and the wrong ones among them; shape [n] each."""
         order = np.argsort(self.picture, kind="stable")
         own = self.picture[order]
-        errors = np.cumsum(self.wrong[order]) - self.wrong[order]
+        errors: Ints = np.cumsum(self.wrong[order], dtype=np.int64) - self.wrong[order]
         begins = np.flatnonzero(np.diff(own, prepend=-1))
         before = np.empty(len(own), dtype=np.int64)
         before[order] = errors - np.repeat(errors[begins], np.diff(begins, append=len(own)))
