@@ -24,7 +24,7 @@ Scale = Literal["stated", "calibrated"]
 """Which confidence is compared with thresholds."""
 
 Unit = Literal["question", "picture"]
-"""What the tested questions were drawn by: one by one, or of each picture one at most (see
+"""Unit that the tested questions were drawn by: one by one, or of each picture one at most (see
 `prompt4trust.selection.pictures`)."""
 
 NEWEST_FORMAT = 5

@@ -235,7 +235,7 @@ def _show(
 
 
 def _drawn(artifact: GuardArtifact) -> str:
-    """Say how the tested questions were drawn, where it was not one by one."""
+    """Word how the tested questions were drawn, where it was not one by one."""
     if artifact.unit == "question":
         return ""
     checked = artifact.rows + artifact.set_aside + artifact.left_out
