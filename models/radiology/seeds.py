@@ -52,23 +52,21 @@ class Sitting:
     controls: Mapping[str, Sequence[Prediction]]
 
 
-def sit(bench: Bench, everything: Sequence[Asked], data: Path) -> Sitting:
+def sit(bench: Bench, everything: Sequence[Asked], data: Path, *, controls: Sequence[str] = (BLANK, OTHER)) -> Sitting:
     """Ask a model all that the figures need, each question once and greedily.
 
     Args:
         bench: Asks the model.
         everything: All questions.
         data: Folder of VQA-RAD.
+        controls: Those that are to be asked.
     """
     first, second = halves(of_split(everything, "calibration"))
     test = of_split(everything, "test")
     parts = dict(zip(PARTS, (first, of_split(everything, "validation"), second, test), strict=True))
     rows = {name: _answered(bench, asked, data) for name, asked in parts.items()}
-    controls = {
-        BLANK: _answered(bench, test, data, BLANK),
-        OTHER: _answered(bench, other_pictures(test), data, OTHER),
-    }
-    return Sitting(rows, controls)
+    asked_of = {BLANK: test, OTHER: other_pictures(test)}
+    return Sitting(rows, {name: _answered(bench, asked_of[name], data, name) for name in controls})
 
 
 def _answered(bench: Bench, asked: Sequence[Asked], data: Path, control: str = "") -> list[Prediction]:
@@ -128,7 +126,7 @@ def together(sittings: Sequence[Sitting]) -> dict[str, Any]:
             "trainings": len(sittings),
             **{each: rounded(own[each]) for each in _SHOWN},
         }
-    for name in (BLANK, OTHER):
+    for name in sittings[0].controls:
         told[name] = _changed(evidence, [_of_method(each.controls[name]) for each in sittings])
     return told
 
@@ -165,6 +163,9 @@ def main(
     parts: Annotated[Path, typer.Option(help="Where the frozen parts lie.")],
     model: Annotated[list[Path], typer.Option(help="Directory of a training's model; once for each seed.")],
     books: Annotated[Path, typer.Option(help="Folder of the replies that were given already, a file a model.")],
+    controls: Annotated[
+        bool, typer.Option(help="Ask about a blank and about another picture, too: 636 questions more a model.")
+    ] = True,
     out: Annotated[Path, typer.Option(help="File that the figures are written into.")] = Path("seeds.json"),
 ) -> None:
     """Measure each training's model, and all together; write the figures as JSON."""
@@ -177,7 +178,7 @@ def main(
         if seed in found:
             raise typer.BadParameter(f"two models of seed {seed}", param_hint="--model")
         bench = open_bench(directory, PartStore(parts, log), log, books / f"replies-{seed}.jsonl")
-        sittings.append(sit(bench, everything, data))
+        sittings.append(sit(bench, everything, data, controls=(BLANK, OTHER) if controls else ()))
         found[seed] = {**seed_figures(sittings[-1]), "gate": made["stages"]["gate"]}
         typer.echo(f"seed {seed}\n{table(found[seed]['kinds'])}\n")
     write_atomically(out, json.dumps({"seeds": found, "together": together(sittings)}, indent=2) + "\n")
