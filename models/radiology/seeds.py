@@ -179,7 +179,7 @@ def main(
             raise typer.BadParameter(f"two models of seed {seed}", param_hint="--model")
         bench = open_bench(directory, PartStore(parts, log), log, books / f"replies-{seed}.jsonl")
         sittings.append(sit(bench, everything, data, controls=(BLANK, OTHER) if controls else ()))
-        found[seed] = {**seed_figures(sittings[-1]), "gate": made["stages"]["gate"]}
+        found[seed] = {**seed_figures(sittings[-1]), "gate": made["stages"].get("gate")}
         typer.echo(f"seed {seed}\n{table(found[seed]['kinds'])}\n")
     write_atomically(out, json.dumps({"seeds": found, "together": together(sittings)}, indent=2) + "\n")
 
