@@ -1,10 +1,10 @@
 """Runs the gateway: python -m services.gateway."""
 
-import sys
-
 from services.common import garbage
 
 garbage.look_for_none()
+
+import sys
 
 from services.common.auth.startup_check import refuse_to_start_open
 from services.common.http.server import serve

@@ -250,9 +250,9 @@ def test_agrees_with_the_published_expressions_where_they_read_a_letter_and_a_wh
 
 
 @given(
-    # What would quote the sentence, Chinese words that announce an answer of their own, which is then left open, and
-    # words that deny or date it ("initial").
-    st.text(max_size=20).filter(lambda before: not re.search(r"> |选|答案|[A-Za-z]{3}", before)),
+    # What would quote the sentence, Chinese words and lone letters ("B:") that announce an answer of their own, which
+    # is then left open, and words that deny or date it ("initial").
+    st.text(max_size=20).filter(lambda before: not re.search(r"> |选|答案|[A-Za-z]{3}|\b[A-Da-d]\b", before)),
     st.sampled_from("ABCDabcd"),
     st.sampled_from([" with ", ", ", ". ", " and ", " because it is round; ", "\n"]),
     st.integers(0, 999),
