@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -65,3 +66,10 @@ def shop(vqa_rad: Path, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
         TEMPLATE,
         torch.float32,
     )
+
+
+@pytest.fixture(autouse=True)
+def small_numbers() -> Iterator[None]:
+    """Let later tests have the smallest floats again, which a training in this process does without."""
+    yield
+    torch.set_flush_denormal(False)
