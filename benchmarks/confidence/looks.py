@@ -154,6 +154,23 @@ async def look_all(
     return {name: [found[name, place] for place in range(len(asked))] for name in LOOKS}
 
 
+def agreements(first: Sequence[Seen], other: Sequence[Seen]) -> npt.NDArray[np.float64]:
+    """Take the probability that another look gives to what the first chose; 0.5 where that chose nothing."""
+    return np.array(
+        [0.5 if one.letter is None else also.options[one.letter] for one, also in zip(first, other, strict=True)]
+    )
+
+
+def choices(looks: Sequence[Sequence[Seen]]) -> tuple[list[str], npt.NDArray[np.float64]]:
+    """Choose the option of each question that looks' mean probability is highest for, and give that probability."""
+    mean = [
+        {letter: float(np.mean([each.options[letter] for each in of_one])) for letter in of_one[0].options}
+        for of_one in zip(*looks, strict=True)
+    ]
+    chosen = [max(each, key=lambda letter: each[letter]) for each in mean]
+    return chosen, np.array([each[letter] for each, letter in zip(mean, chosen, strict=True)])
+
+
 def figures(seen: Mapping[str, Sequence[Seen]], truths: Sequence[str], resamples: int) -> dict[str, Any]:
     """Measure each look as a third signal, and all of them as a vote.
 
@@ -173,23 +190,13 @@ def figures(seen: Mapping[str, Sequence[Seen]], truths: Sequence[str], resamples
     two = measured(cross_fit("several-signal", stated, correct, signals=signals), correct)
     found: dict[str, Any] = {"two signals": {name: each.interval.as_json() for name, each in two.items()}}
     for name in list(LOOKS)[1:]:
-        third = np.array(
-            [
-                0.5 if one.letter is None else other.options[one.letter]
-                for one, other in zip(first, seen[name], strict=True)
-            ]
-        )
-        more = measured(cross_fit("several-signal", stated, correct, signals={**signals, "vote_share": third}), correct)
+        third = {**signals, "vote_share": agreements(first, seen[name])}
+        more = measured(cross_fit("several-signal", stated, correct, signals=third), correct)
         found[name] = {
             "less two signals": {figure: metric_difference(more[figure], two[figure]).as_json() for figure in _FIGURES}
         }
-    mean = [
-        {letter: float(np.mean([seen[name][place].options[letter] for name in LOOKS])) for letter in each.options}
-        for place, each in enumerate(first)
-    ]
-    chosen = [max(each, key=lambda letter: each[letter]) for each in mean]
+    chosen, highest = choices([seen[name] for name in LOOKS])
     right = np.array([letter == truth for letter, truth in zip(chosen, truths, strict=True)])
-    highest = np.array([each[letter] for each, letter in zip(mean, chosen, strict=True)])
     vote = measured(cross_fit("several-signal", stated, right, signals={"vote_share": highest}), right)
     found["all looks choose"] = {name: each.interval.as_json() for name, each in vote.items()}
     found["accuracy"] = {"of the answer": float(correct.mean()), "of all looks": float(right.mean())}

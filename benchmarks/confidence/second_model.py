@@ -19,7 +19,7 @@ import typer
 from rich.console import Console
 
 from benchmarks.confidence.answer_runs import models, servers, side_by_side
-from benchmarks.confidence.looks import LookKind, Seen, look
+from benchmarks.confidence.looks import LookKind, Seen, agreements, choices, look
 from benchmarks.confidence.questions import questions
 from benchmarks.confidence.table import interval
 from benchmarks.results import write_figures
@@ -73,23 +73,14 @@ def second_figures(
     alone = measured(stated, right, own)
     found: dict[str, Any] = {ALONE: _written(alone)}
     for name, seen in second.items():
-        agrees = np.array([0.5 if a.letter is None else b.options[a.letter] for a, b in zip(first, seen, strict=True)])
-        as_signal = measured(stated, right, {**own, "vote_share": agrees})
-        chosen = [_choice(a, b) for a, b in zip(first, seen, strict=True)]
-        correct = np.array([letter == truth for (letter, _), truth in zip(chosen, truths, strict=True)])
-        share = np.array([probability for _, probability in chosen])
+        as_signal = measured(stated, right, {**own, "vote_share": agreements(first, seen)})
+        chosen, share = choices([first, seen])
+        correct = np.array([letter == truth for letter, truth in zip(chosen, truths, strict=True)])
         as_choice = measured(stated, correct, {"vote_share": share})
         for what, more in ((f"signal, {name}", as_signal), (f"choice, {name}", as_choice)):
             less = {figure: metric_difference(more[figure], alone[figure]).as_json() for figure in FIGURES}
             found[what] = {**_written(more), f"less {ALONE}": less}
     return found
-
-
-def _choice(first: Seen, second: Seen) -> tuple[str, float]:
-    """Choose the option that two models' mean probability is highest for."""
-    mean = {letter: (first.options[letter] + second.options[letter]) / 2 for letter in first.options}
-    letter = max(mean, key=lambda each: mean[each])
-    return letter, mean[letter]
 
 
 def _written(measured: Mapping[str, Sampled]) -> dict[str, Any]:

@@ -178,11 +178,15 @@ def figures(rows: Mapping[str, Sequence[Prediction]], method: str) -> dict[str, 
         The calibrator's family, chosen by log loss on the validation rows; what `cross_fitted` gives; of the test rows
         the figures by kind and the ECE that chance alone makes, and the least risk that can be promised.
     """
-    found = evidence_of(rows, method)
+    return figures_of(evidence_of(rows, method))
+
+
+def figures_of(found: Evidence) -> dict[str, Any]:
+    """Give the test rows' figures by kind, of a calibrator and a guard that are fitted; see `figures`."""
     own, calibrator, guard = found.rows, found.calibrator, found.guard
     confidence = [each.confidence or 0.0 for each in checked_answers(own["test"], calibrator)]
     return {
-        "method": method,
+        "method": calibrator.key.estimator,
         "calibrator": calibrator.family,
         "n": {part: len(own[part]) for part in PARTS},
         "cross_fitted": cross_fitted([*own["fitting"], *own["validation"]]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -99,24 +100,61 @@ def divisions(rows: Sequence[Prediction], calibrator: CalibratorArtifact, risk: 
     }
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Pairs:
+    """Answers to the same questions about a picture as it is, and about a spoilt or another one.
+
+    Attributes:
+        right: 1 where an answer is right, else 0; shape [2, n], the pictures as they are first.
+        sure: Calibrated confidences, 0 without one; shape [2, n].
+        pictures: The questions' own pictures.
+    """
+
+    right: np.typing.NDArray[np.float64]
+    sure: np.typing.NDArray[np.float64]
+    pictures: Sequence[str]
+
+    @classmethod
+    def of(cls, rows: Sequence[Prediction], spoilt: Sequence[Prediction], calibrator: CalibratorArtifact) -> Pairs:
+        """Pair the answers to the questions that both have."""
+        other = {row.id: row for row in spoilt}
+        own = [row for row in rows if row.id in other]
+        sides = checked_answers(own, calibrator), checked_answers([other[row.id] for row in own], calibrator)
+        return cls(
+            np.array([[each.correct for each in side] for side in sides], dtype=float),
+            np.array([[each.confidence or 0.0 for each in side] for side in sides]),
+            [str(row.picture) for row in own],
+        )
+
+    @classmethod
+    def joined(cls, several: Sequence[Pairs]) -> Pairs:
+        """Put pairs of several models together; a picture's are drawn together."""
+        return cls(
+            np.concatenate([each.right for each in several], axis=1),
+            np.concatenate([each.sure for each in several], axis=1),
+            [picture for each in several for picture in each.pictures],
+        )
+
+    def changes(self) -> dict[str, Any]:
+        """Give what differs from the picture as it is, with 95 % intervals by picture."""
+        return {
+            "accuracy_change": difference(self.right[1] - self.right[0], self.pictures),
+            "confidence_change": difference(self.sure[1] - self.sure[0], self.pictures),
+        }
+
+
 def control(rows: Sequence[Prediction], spoilt: Sequence[Prediction], calibrator: CalibratorArtifact) -> dict[str, Any]:
     """Compare answers with those to the same questions about a spoilt or another picture.
 
     Returns:
         n, accuracy and mean calibrated confidence of both, and the differences with 95 % intervals by picture.
     """
-    other = {row.id: row for row in spoilt}
-    own = [row for row in rows if row.id in other]
-    first, second = checked_answers(own, calibrator), checked_answers([other[row.id] for row in own], calibrator)
-    pictures = [str(row.picture) for row in own]
-    right = np.array([[each.correct for each in side] for side in (first, second)], dtype=float)
-    sure = np.array([[each.confidence or 0.0 for each in side] for side in (first, second)])
+    pairs = Pairs.of(rows, spoilt, calibrator)
     return {
-        "n": len(own),
-        "accuracy": [round(float(each.mean()), 4) for each in right],
-        "confidence": [round(float(each.mean()), 4) for each in sure],
-        "accuracy_change": difference(right[1] - right[0], pictures),
-        "confidence_change": difference(sure[1] - sure[0], pictures),
+        "n": len(pairs.pictures),
+        "accuracy": [round(float(each.mean()), 4) for each in pairs.right],
+        "confidence": [round(float(each.mean()), 4) for each in pairs.sure],
+        **pairs.changes(),
     }
 
 

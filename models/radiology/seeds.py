@@ -15,12 +15,11 @@ import numpy as np
 import typer
 
 from models.radiology.bench import Bench, open_bench
-from models.radiology.data.questions import Asked, of_split, read_questions
-from models.radiology.export import halves, other_pictures
+from models.radiology.data.questions import Asked
+from models.radiology.export import other_pictures
 from models.radiology.guidance import rounded
-from models.radiology.guided import PARTS, Evidence, evidence_of, figures, plain_rows
-from models.radiology.results import control, difference, table
-from models.radiology.workshop import OPTION_ORDER
+from models.radiology.guided import Evidence, evidence_of, figures_of, plain_rows, questions_by_part
+from models.radiology.results import Pairs, control, table
 from models.staged_runs import begin_training
 from prompt4trust.evaluation import Prediction
 from prompt4trust.evaluation.selection_trials import checked_answers
@@ -40,33 +39,38 @@ _SOURCES: Mapping[str, Sequence[str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Sitting:
-    """Answers of one training's model.
+    """Answers of one training's model, and what was fitted on them.
 
     Attributes:
-        rows: Its predictions of each of `PARTS`.
+        evidence: Its predictions of each of `PARTS`, with calibrator and guard.
         controls: Its predictions of the test questions about a blank picture, and of the data's own about another
             picture of the same region.
     """
 
-    rows: Mapping[str, Sequence[Prediction]]
+    evidence: Evidence
     controls: Mapping[str, Sequence[Prediction]]
 
+    @classmethod
+    def of(cls, rows: Mapping[str, Sequence[Prediction]], controls: Mapping[str, Sequence[Prediction]]) -> Sitting:
+        """Fit calibrator and guard, and keep the predictions of `METHOD` alone."""
+        kept = {name: [row for row in each if row.estimator == METHOD] for name, each in controls.items()}
+        return cls(evidence_of(rows, METHOD), kept)
 
-def sit(bench: Bench, everything: Sequence[Asked], data: Path, *, controls: Sequence[str] = (BLANK, OTHER)) -> Sitting:
+
+def sit(
+    bench: Bench, parts: Mapping[str, Sequence[Asked]], data: Path, *, controls: Sequence[str] = (BLANK, OTHER)
+) -> Sitting:
     """Ask a model all that the figures need, each question once and greedily.
 
     Args:
         bench: Asks the model.
-        everything: All questions.
+        parts: Questions of each of `PARTS`.
         data: Folder of VQA-RAD.
         controls: Those that are to be asked.
     """
-    first, second = halves(of_split(everything, "calibration"))
-    test = of_split(everything, "test")
-    parts = dict(zip(PARTS, (first, of_split(everything, "validation"), second, test), strict=True))
     rows = {name: _answered(bench, asked, data) for name, asked in parts.items()}
-    asked_of = {BLANK: test, OTHER: other_pictures(test)}
-    return Sitting(rows, {name: _answered(bench, asked_of[name], data, name) for name in controls})
+    asked_of = {BLANK: parts["test"], OTHER: other_pictures(parts["test"])}
+    return Sitting.of(rows, {name: _answered(bench, asked_of[name], data, name) for name in controls})
 
 
 def _answered(bench: Bench, asked: Sequence[Asked], data: Path, control: str = "") -> list[Prediction]:
@@ -86,15 +90,12 @@ def seed_figures(sitting: Sitting) -> dict[str, Any]:
     Returns:
         What `guided.figures` gives of `logprob`, accuracy on validation, and what the two controls change.
     """
-    found = evidence_of(sitting.rows, METHOD)
+    found = sitting.evidence
     validation = [row.correct for row in found.rows["validation"]]
     return {
-        **figures(sitting.rows, METHOD),
+        **figures_of(found),
         "validation_accuracy": round(float(np.mean(validation)), 4),
-        **{
-            name: control(found.rows["test"], _of_method(rows), found.calibrator)
-            for name, rows in sitting.controls.items()
-        },
+        **{name: control(found.rows["test"], rows, found.calibrator) for name, rows in sitting.controls.items()},
     }
 
 
@@ -109,7 +110,7 @@ def together(sittings: Sequence[Sitting]) -> dict[str, Any]:
         each control what it changes. Intervals are by picture, so that a picture's answers by all trainings are drawn
         together: they tell how much hangs on the pictures, not on the seed.
     """
-    evidence = [evidence_of(each.rows, METHOD) for each in sittings]
+    evidence = [each.evidence for each in sittings]
     told: dict[str, Any] = {}
     for name, sources in _SOURCES.items():
         stated, right, pictures = [], [], []
@@ -127,7 +128,10 @@ def together(sittings: Sequence[Sitting]) -> dict[str, Any]:
             **{each: rounded(own[each]) for each in _SHOWN},
         }
     for name in sittings[0].controls:
-        told[name] = _changed(evidence, [_of_method(each.controls[name]) for each in sittings])
+        pairs = [
+            Pairs.of(each.evidence.rows["test"], each.controls[name], each.evidence.calibrator) for each in sittings
+        ]
+        told[name] = Pairs.joined(pairs).changes()
     return told
 
 
@@ -136,26 +140,6 @@ def _calibrated(evidence: Sequence[Evidence], sources: Sequence[str]) -> Iterato
         rows = [row for row in each.rows["test"] if row.groups["source"] in sources]
         for row, answer in zip(rows, checked_answers(rows, each.calibrator), strict=True):
             yield row, answer.confidence or 0.0
-
-
-def _changed(evidence: Sequence[Evidence], spoilt: Sequence[Sequence[Prediction]]) -> dict[str, Any]:
-    right, sure, pictures = [], [], []
-    for each, others in zip(evidence, spoilt, strict=True):
-        by_id = {row.id: row for row in others}
-        own = [row for row in each.rows["test"] if row.id in by_id]
-        before = checked_answers(own, each.calibrator)
-        after = checked_answers([by_id[row.id] for row in own], each.calibrator)
-        right += [float(b.correct) - float(a.correct) for a, b in zip(before, after, strict=True)]
-        sure += [(b.confidence or 0.0) - (a.confidence or 0.0) for a, b in zip(before, after, strict=True)]
-        pictures += [str(row.picture) for row in own]
-    return {
-        "accuracy_change": difference(np.array(right), pictures),
-        "confidence_change": difference(np.array(sure), pictures),
-    }
-
-
-def _of_method(rows: Sequence[Prediction]) -> list[Prediction]:
-    return [row for row in rows if row.estimator == METHOD]
 
 
 def main(
@@ -169,7 +153,7 @@ def main(
     out: Annotated[Path, typer.Option(help="File that the figures are written into.")] = Path("seeds.json"),
 ) -> None:
     """Measure each training's model, and all together; write the figures as JSON."""
-    log, everything = begin_training(), read_questions(data, OPTION_ORDER)
+    log, asked = begin_training(), questions_by_part(data)
     books.mkdir(parents=True, exist_ok=True)
     sittings, found = [], {}
     for directory in model:
@@ -178,7 +162,7 @@ def main(
         if seed in found:
             raise typer.BadParameter(f"two models of seed {seed}", param_hint="--model")
         bench = open_bench(directory, PartStore(parts, log), log, books / f"replies-{seed}.jsonl")
-        sittings.append(sit(bench, everything, data, controls=(BLANK, OTHER) if controls else ()))
+        sittings.append(sit(bench, asked, data, controls=(BLANK, OTHER) if controls else ()))
         found[seed] = {**seed_figures(sittings[-1]), "gate": made["stages"].get("gate")}
         typer.echo(f"seed {seed}\n{table(found[seed]['kinds'])}\n")
     write_atomically(out, json.dumps({"seeds": found, "together": together(sittings)}, indent=2) + "\n")

@@ -29,7 +29,7 @@ def rows(name: str, n: int, chance: float, seed: int) -> list[Prediction]:
 
 def sitting(seed: int, chance: float, on_blank: float) -> Sitting:
     parts = {name: rows(name, n, chance, seed) for name, n in SIZES.items()}
-    return Sitting(parts, {BLANK: rows("test", 80, on_blank, seed + 100), OTHER: rows("test", 40, chance, seed)})
+    return Sitting.of(parts, {BLANK: rows("test", 80, on_blank, seed + 100), OTHER: rows("test", 40, chance, seed)})
 
 
 def test_trainings_are_told_each_and_together() -> None:
