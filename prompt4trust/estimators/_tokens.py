@@ -1,4 +1,4 @@
-"""Probabilities of the letter that a reply's verdict names, from a server's log-probabilities."""
+"""Probabilities of a reply's letter, or of its open answer, from a server's log-probabilities."""
 
 from __future__ import annotations
 
@@ -160,6 +160,27 @@ def text_probability(reply: Completion, said: str) -> float | None:
 
     place = _first([place for place, end in enumerate(ends) if may_end(end)], reads_so)
     return None if place is None else _probability(reply.tokens[:place], reply.top_logprobs[:place])
+
+
+def open_signals(reply: Completion, said: str) -> dict[str, float]:
+    """Compute the signals of log-probabilities of an open reply.
+
+    Args:
+        reply: The reply with its tokens and their alternatives.
+        said: The answer that was read in it.
+
+    Returns:
+        reply_probability: the probability of the whole reply up to its answer's end, in [0, 1] (`text_probability`).
+        Empty where that is not known.
+
+    Example:
+        >>> tokens = ["The answer is", " a cyst", " with confidence 60"]
+        >>> likely = [{token: math.log(0.5)} for token in tokens]
+        >>> open_signals(Completion("".join(tokens), "stop", likely, tokens), "a cyst")
+        {'reply_probability': 0.25}
+    """
+    probability = text_probability(reply, said)
+    return {} if probability is None else {"reply_probability": probability}
 
 
 def _first(places: Sequence[int], holds: Callable[[int], bool]) -> int | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from prompt4trust.estimators._tokens import ALTERNATIVES, letter_signals
+from prompt4trust.estimators._tokens import ALTERNATIVES, letter_signals, open_signals
 from prompt4trust.estimators.base import Answer
 from prompt4trust.estimators.single_reply import SingleReplyEstimator
 from prompt4trust.models import Downstream, Policy, Sampling
@@ -18,8 +18,9 @@ class CgpLogprob(SingleReplyEstimator):
 
     The confidence is the stated one, as for `Cgp`. The signals (see `letter_signals`) let a calibrator that takes two
     tell answers of one stated confidence apart: `reply_probability` foremost, the likelihood of the reply up to its
-    letter (a sequence's likelihood as a measure of certainty: Malinin & Gales 2021, arXiv 2002.07650). They are missing
-    where the server reports none, and for an open question; the answer is valid all the same.
+    letter (a sequence's likelihood as a measure of certainty: Malinin & Gales 2021, arXiv 2002.07650). For an open
+    question it is that of the reply up to its answer's end, and the only one. They are missing where the server reports
+    none; the answer is valid all the same.
 
     Args:
         downstream: The model that answers.
@@ -50,11 +51,12 @@ class CgpLogprob(SingleReplyEstimator):
     async def answer(self, question: str, options: Mapping[str, str], image_url: str | None) -> Answer:
         """Answer one question; see `Estimator.answer`.
 
-        Its signals are those of log-probabilities where these are known for its letter, and of its words.
+        Its signals are those of log-probabilities where these are known for its letter or its text, and of its words.
         """
         guidance = await self._policy.guide(question, options)
-        top_logprobs = self._alternatives if options else None
-        answer, reply = await self._ask(question, options, image_url, guidance, top_logprobs=top_logprobs)
-        if not isinstance(answer.verdict, Verdict) or not options:
+        answer, reply = await self._ask(question, options, image_url, guidance, top_logprobs=self._alternatives)
+        if not isinstance(answer.verdict, Verdict):
             return answer
-        return replace(answer, signals={**answer.signals, **letter_signals(reply, answer.verdict.answer, options)})
+        said = answer.verdict.answer
+        found = letter_signals(reply, said, options) if options else open_signals(reply, said)
+        return replace(answer, signals={**answer.signals, **found})

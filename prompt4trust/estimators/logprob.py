@@ -1,11 +1,11 @@
-"""Letter probabilities: the model's own distribution at the token that writes the answer's letter."""
+"""The model's own probability of its answer: of the letter among the option letters, or of an open reply."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
 
-from prompt4trust.estimators._tokens import ALTERNATIVES, letter_signals
+from prompt4trust.estimators._tokens import ALTERNATIVES, letter_signals, text_probability
 from prompt4trust.estimators.base import Answer
 from prompt4trust.estimators.single_reply import SingleReplyEstimator
 from prompt4trust.models import Downstream, Sampling
@@ -21,8 +21,11 @@ class Logprob(SingleReplyEstimator):
     finding first has mostly decided by then, and the figure is high for that reason. The signal reply_probability,
     which counts what was written before, is low where that was a close call.
 
-    The answer is invalid with the reason "no_logprobs" where the server reports none, or none for that token, and with
-    "no_options", unasked, for an open question. A server that refuses the request is a TransportError, as ever.
+    An open question has no letters: the confidence is the probability of the whole reply up to its answer's end (a
+    sequence's likelihood: Malinin & Gales 2021, arXiv 2002.07650; see `text_probability`).
+
+    The answer is invalid with the reason "no_logprobs" where the server reports none, or none for that token, or not of
+    all tokens up to an open answer. A server that refuses the request is a TransportError, as ever.
 
     Args:
         downstream: The model that answers.
@@ -49,17 +52,16 @@ class Logprob(SingleReplyEstimator):
 
     async def answer(self, question: str, options: Mapping[str, str], image_url: str | None) -> Answer:
         """Answer one question; see `Estimator.answer`."""
-        if not options:
-            return Answer(Invalid("no_options"), "", self.name)
         asked, reply = await self._ask(question, options, image_url, top_logprobs=self._alternatives)
         if isinstance(asked.verdict, Invalid):
             return asked
-        letter, stated = asked.verdict.answer, asked.verdict.confidence
-        found = letter_signals(reply, letter, options)
-        if not found:
+        said, stated = asked.verdict.answer, asked.verdict.confidence
+        found = letter_signals(reply, said, options) if options else {}
+        confidence = found.get("letter_probability") if options else text_probability(reply, said)
+        if confidence is None:
             return replace(asked, verdict=Invalid("no_logprobs"), signals={**asked.signals, "stated": stated})
         return replace(
             asked,
-            verdict=Verdict(letter, found["letter_probability"]),
+            verdict=Verdict(said, confidence),
             signals={**asked.signals, "stated": stated, **found},
         )

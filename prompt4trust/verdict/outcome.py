@@ -53,7 +53,7 @@ class Invalid:
             incomplete; "leading_question": the question or an option reads as a verdict, so that a reply that repeats
             it could not be told from an answer; "parser_failed": a parser of the user's own raised, or gave no verdict
             on this question. The other three are said by estimators that cannot be applied: "no_logprobs": the server
-            gave no log-probabilities for the answer's letter; "no_options", "no_image": the question has none.
+            gave no log-probabilities for the answer's letter or text; "no_options", "no_image": the question has none.
     """
 
     reason: InvalidReason

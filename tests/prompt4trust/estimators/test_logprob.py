@@ -13,7 +13,7 @@ from prompt4trust.estimators.option_signals import option_probabilities
 from prompt4trust.models import Completion, Cost, Generation, Guidance, Sampling
 from prompt4trust.prompts import Message
 from prompt4trust.verdict import Invalid, Verdict, answers_in
-from tests.prompt4trust.estimators.scripts import IMAGE, OPTIONS, TEMPLATE, Texts
+from tests.prompt4trust.estimators.scripts import IMAGE, OPTIONS, TEMPLATE
 
 Step = tuple[str, Mapping[str, float]]
 GREEDY = Sampling(seed=3)
@@ -84,13 +84,44 @@ async def test_where_nothing_is_offered_the_answer_is_invalid_and_says_why() -> 
     assert answer.verdict == Invalid("no_logprobs")
 
 
-async def test_a_reply_without_a_verdict_and_a_question_without_options() -> None:
+OPEN: Sequence[Step] = [
+    *sure("The", " answer", " is"),
+    (" a", {" a": log(0.5)}),
+    (" cyst", {" cyst": log(0.8)}),
+    (" with", {" with": log(0.1)}),  # behind the answer: how the confidence is worded is no doubt about it
+    *sure(" confidence", " 70", "."),
+]
+
+
+async def test_a_reply_without_a_verdict() -> None:
     answer = await get_estimator("logprob", Tokens(REPLY), None, TEMPLATE, GREEDY).answer("Shape?", OPTIONS, IMAGE)
     assert answer.verdict == Invalid("no_confidence")
-    downstream = Texts([])
-    answer = await get_estimator("logprob", downstream, None, TEMPLATE, GREEDY).answer("Shape?", {}, IMAGE)
-    assert answer.verdict == Invalid("no_options")
-    assert downstream.requests == []
+
+
+async def test_of_an_open_answer_it_is_the_probability_of_the_reply_up_to_its_end() -> None:
+    downstream = Tokens(OPEN)
+    answer = await get_estimator("logprob", downstream, None, TEMPLATE, GREEDY).answer("What?", {}, IMAGE)
+    assert isinstance(answer.verdict, Verdict)
+    assert answer.verdict.answer == "a cyst"
+    assert answer.verdict.confidence == pytest.approx(0.4)
+    assert answer.signals == {"stated": 0.7}
+    assert downstream.asked == [(GREEDY, 1, 20)]
+    # A server that reports none, and one that leaves out the token that it wrote.
+    gap = [*OPEN[:4], (" cyst", {" mass": log(0.8)}), *OPEN[5:]]
+    for model in (Tokens(OPEN, offered=False), Tokens(gap)):
+        answer = await get_estimator("logprob", model, None, TEMPLATE, GREEDY).answer("What?", {}, IMAGE)
+        assert (answer.verdict, answer.signals) == (Invalid("no_logprobs"), {"stated": 0.7})
+
+
+async def test_beside_guidance_it_is_a_signal_and_the_stated_confidence_stays() -> None:
+    downstream = Tokens(OPEN)
+    answer = await get_estimator("cgp+logprob", downstream, Hints(), TEMPLATE, GREEDY).answer("What?", {}, IMAGE)
+    assert answer.verdict == Verdict("a cyst", 0.7)
+    assert answer.signals == {"reply_probability": pytest.approx(0.4)}
+    assert downstream.asked == [(GREEDY, 1, 20)]
+    silent = Tokens(OPEN, offered=False)
+    answer = await get_estimator("cgp+logprob", silent, Hints(), TEMPLATE, GREEDY).answer("What?", {}, IMAGE)
+    assert (answer.verdict, answer.signals) == (Verdict("a cyst", 0.7), {})
 
 
 @pytest.mark.parametrize(
@@ -206,7 +237,3 @@ async def test_guidance_where_no_log_probabilities_are_offered_or_of_use() -> No
     assert (answer.verdict, answer.signals) == (Verdict("B", 0.95), {})
     unread = await get_estimator("cgp+logprob", Tokens(REPLY), Hints(), TEMPLATE, GREEDY).answer("?", OPTIONS, IMAGE)
     assert (unread.verdict, unread.signals) == (Invalid("no_confidence"), {})
-    open_question = Tokens(sure("The answer is a cyst with confidence 70."))
-    answer = await get_estimator("cgp+logprob", open_question, Hints(), TEMPLATE, GREEDY).answer("What?", {}, IMAGE)
-    assert isinstance(answer.verdict, Verdict)
-    assert open_question.asked == [(GREEDY, 1, None)]
