@@ -42,7 +42,7 @@ _MODULES = {
     "errors": (
         "CannotChooseError DatasetError ManifestError MissingSignalError PhantomError PictureError "
         "PolicyNeededError "
-        "ProbeError Prompt4TrustError RunAbandonedError StateError TableError TransportError "
+        "ProbeError Prompt4TrustError RunAbandonedError SecondModelNeededError StateError TableError TransportError "
         "UnreadablePictureError UnusableInputError"
     ),
     "estimators": "ESTIMATORS Answer Estimator get_estimator",

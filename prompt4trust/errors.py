@@ -16,6 +16,7 @@ Prompt4TrustError
     ├── CannotChooseError       answers that do not suffice to choose a calibrator family by
     ├── MissingSignalError      answers without a signal that a calibrator needs
     ├── PolicyNeededError       an estimator that asks the policy, where there is none
+    ├── SecondModelNeededError  an estimator that asks a second downstream model, where there is none
     ├── EncoderMissingError     an estimator that compares by a sentence encoder, where there is none
     └── StateError              a saved state of a sequential test
 
@@ -145,6 +146,10 @@ class MissingSignalError(UnusableInputError):
 
 class PolicyNeededError(UnusableInputError):
     """An estimator that asks the policy was requested where there is none."""
+
+
+class SecondModelNeededError(UnusableInputError):
+    """An estimator that asks a second downstream model was requested where there is none."""
 
 
 class EncoderMissingError(UnusableInputError):

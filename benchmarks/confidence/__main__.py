@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks.confidence.answer_runs import DOWNSTREAM, POLICY, TEMPLATE, ask_all, servers
+from benchmarks.confidence.answer_runs import DOWNSTREAM, POLICY, SECOND, TEMPLATE, ask_all, servers
 from benchmarks.confidence.questions import PARTS
 from benchmarks.confidence.study import DEFAULT, Study
 from benchmarks.confidence.table import differences_table, rows_table
@@ -22,7 +22,7 @@ from prompt4trust.estimators import ESTIMATORS
 
 CHEAP = (
     *("verbalized", "fixed-prompt", "logprob", "top-k", "cgp", "cgp+logprob"),
-    *("cgp+picture", "cgp+picture+noise", "cgp+self-check", "cgp+typicality", "cgp+open"),
+    *("cgp+second-model", "cgp+picture", "cgp+picture+noise", "cgp+self-check", "cgp+typicality", "cgp+open"),
 )
 """Methods of up to three replies."""
 COSTLY = (
@@ -42,7 +42,7 @@ def main(
     scores: Annotated[bool, typer.Option(help="Have them score replies, which takes longest.")] = True,
     seconds: Annotated[float, typer.Option(help="Stop asking after this; the same command goes on.")] = 1e9,
     concurrency: Annotated[int, typer.Option(min=1, help="Questions in flight at once.")] = 32,
-    port: Annotated[int, typer.Option(help="First of two ports that are used.")] = 28_900,
+    port: Annotated[int, typer.Option(help="First of three ports that are used.")] = 28_900,
     resamples: Annotated[int, typer.Option(min=2, help="Bootstrap resamples.")] = 1000,
     folder: Annotated[Path, typer.Option(help="Where questions, answers and calls are kept.")] = ROOT
     / "var"
@@ -58,7 +58,7 @@ def main(
         raise typer.BadParameter(f"{DEFAULT} must be among them: others are compared with it", param_hint="--methods")
     study = Study(folder, n, min(costly, n), few, many if costly else (), samples, python, scores)
     if work := study.todo():
-        with servers(port, folder / "logs") as found:
+        with servers(port, folder / "logs", second=study.needs_second) as found:
             done = asyncio.run(ask_all(work, found, folder / "calls.db", concurrency, seconds))
         if not done:
             Console().print("time is up; the same command goes on where this stopped")
@@ -74,6 +74,7 @@ def main(
         "settings": {
             "downstream": DOWNSTREAM,
             "policy": POLICY,
+            "second downstream": SECOND if study.needs_second else None,
             "template": TEMPLATE,
             "questions": {part: PARTS[part].count(n) for part in PARTS},
             "questions of costly methods": {part: PARTS[part].count(study.costly_n) for part in PARTS}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +13,7 @@ from typing import TypeVar
 import anyio
 
 from benchmarks.confidence.kept_calls import KeptCalls
-from benchmarks.serving.processes import running_service
+from benchmarks.serving.processes import ROOT, running_service
 from prompt4trust.datasets import Dataset
 from prompt4trust.errors import TableError
 from prompt4trust.estimators import ESTIMATORS, get_estimator
@@ -26,42 +26,64 @@ from services.common.clients.policy import PolicyClient
 from services.common.clients.retries import RetrySettings
 
 DOWNSTREAM = "downstream-mini-1"
+SECOND = "downstream-mini-2"
 POLICY = "policy-mini-grpo-1"
 TEMPLATE = "answer-compact@1"
 SAMPLING = Sampling(seed=0)
 """Greedy, as the gateway asks; the seed is that of the methods that draw."""
 
 
-Piece = Callable[[Downstream, Policy, int], Awaitable[object]]
-"""A piece of asking: downstream model, policy, questions in flight at once."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The models of a run, and how many questions are in flight at once.
+
+    Attributes:
+        downstream: The model that answers.
+        policy: The model that writes guidance.
+        concurrency: Questions in flight at once.
+        second: Another downstream model, for methods that take its opinion; None where none is served.
+    """
+
+    downstream: Downstream
+    policy: Policy
+    concurrency: int
+    second: Downstream | None = None
+
+
+Piece = Callable[[Asked], Awaitable[object]]
+"""A piece of asking."""
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Servers:
-    """Addresses of the two models' services, each without the API's version."""
+    """Addresses of the models' services, each without the API's version; no second one where none is served."""
 
     policy: str
     downstream: str
+    second: str | None = None
 
 
 @contextmanager
-def servers(port: int, folder: Path, model: Path | None = None) -> Iterator[Servers]:
+def servers(port: int, folder: Path, model: Path | None = None, *, second: bool = False) -> Iterator[Servers]:
     """Run policy and downstream service with the shipped miniatures.
 
     Args:
-        port: First of two ports.
+        port: First of two ports, of three with a second model.
         folder: For their logs and registry.
         model: Another downstream model's directory, served under the shipped one's name; None for that one.
+        second: Whether `SECOND` is served beside it.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (
-        running_service("policy", port, {"REGISTRY": str(folder / "registry")}, folder) as policy,
-        running_service(
-            "downstream", port + 1, {} if model is None else {"MODEL_PATH": str(model)}, folder
-        ) as downstream,
-    ):
-        yield Servers(policy.url, downstream.url)
+    with ExitStack() as stack:
+        policy = stack.enter_context(running_service("policy", port, {"REGISTRY": str(folder / "registry")}, folder))
+
+        def served(at: int, path: Path | None, name: str = DOWNSTREAM) -> str:
+            settings = {} if path is None else {"MODEL_PATH": str(path), "MODEL": name}
+            return stack.enter_context(running_service("downstream", at, settings, folder)).url
+
+        first = served(port + 1, model)
+        yield Servers(policy.url, first, served(port + 2, ROOT / "models" / SECOND, SECOND) if second else None)
 
 
 @asynccontextmanager
@@ -77,24 +99,32 @@ async def models(found: Servers, calls: Path, concurrency: int) -> AsyncIterator
             yield kept, PolicyClient(policy_http, retry, version=POLICY)
 
 
-async def ask(
-    dataset: Dataset, method: str, out: Path, downstream: Downstream, policy: Policy, concurrency: int
-) -> list[Prediction]:
+@asynccontextmanager
+async def second_model(found: Servers, calls: Path, concurrency: int) -> AsyncIterator[Downstream | None]:
+    """Open a client of the second model, whose replies are kept in a file of its own; None where none is served."""
+    if found.second is None:
+        yield None
+        return
+    async with HttpPool(f"{found.second}/v1", max_connections=concurrency) as http:
+        client = DownstreamClient(http, SECOND, RetrySettings(deadline_s=120, attempts=4), exact=True)
+        with KeptCalls(client, calls) as kept:
+            yield kept
+
+
+async def ask(dataset: Dataset, method: str, out: Path, asked: Asked) -> list[Prediction]:
     """Answer a data set's questions by a method, going on where an earlier run stopped.
 
     Args:
         dataset: The questions.
         method: One of `ESTIMATORS`.
         out: Folder of the answers.
-        downstream: The model that answers.
-        policy: The model that writes guidance.
-        concurrency: Questions in flight at once.
+        asked: The models.
 
     Raises:
         RunAbandonedError: If the server is away.
     """
     template = load_template(TEMPLATE)
-    estimator = get_estimator(method, downstream, policy, template, SAMPLING)
+    estimator = get_estimator(method, asked.downstream, asked.policy, template, SAMPLING, second=asked.second)
     manifest = RunManifest.describe(
         dataset,
         [method],
@@ -104,8 +134,9 @@ async def ask(
         sampling=SAMPLING,
         created=datetime.now(UTC),
         decoding={method: estimator.decoding},
+        second=SECOND if ESTIMATORS[method].needs_second else None,
     )
-    return await evaluate(dataset.questions, [estimator], out, manifest, concurrency=concurrency)
+    return await evaluate(dataset.questions, [estimator], out, manifest, concurrency=asked.concurrency)
 
 
 async def ask_all(work: Sequence[Piece], found: Servers, calls: Path, concurrency: int, seconds: float) -> bool:
@@ -114,7 +145,7 @@ async def ask_all(work: Sequence[Piece], found: Servers, calls: Path, concurrenc
     Args:
         work: What to ask.
         found: The servers.
-        calls: File of calls.
+        calls: File of calls; those of the second model are in one beside it.
         concurrency: Questions in flight at once.
         seconds: Time that there is; what is in flight at its end is asked again by the next run.
 
@@ -122,9 +153,13 @@ async def ask_all(work: Sequence[Piece], found: Servers, calls: Path, concurrenc
         Whether all is answered.
     """
     with anyio.move_on_after(seconds) as scope:
-        async with models(found, calls, concurrency) as (downstream, policy):
+        others = calls.with_name(f"{calls.stem}-{SECOND}{calls.suffix}")
+        async with (
+            models(found, calls, concurrency) as (downstream, policy),
+            second_model(found, others, concurrency) as second,
+        ):
             for piece in work:
-                await piece(downstream, policy, concurrency)
+                await piece(Asked(downstream, policy, concurrency, second))
     return not scope.cancelled_caught
 
 

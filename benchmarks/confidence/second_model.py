@@ -18,7 +18,7 @@ import numpy.typing as npt
 import typer
 from rich.console import Console
 
-from benchmarks.confidence.answer_runs import models, servers, side_by_side
+from benchmarks.confidence.answer_runs import SECOND, models, servers, side_by_side
 from benchmarks.confidence.looks import LookKind, Seen, agreements, choices, look
 from benchmarks.confidence.questions import questions
 from benchmarks.confidence.table import interval
@@ -30,7 +30,6 @@ from prompt4trust.metrics.calibration import accuracy_of
 from prompt4trust.metrics.intervals import Sampled, metric_difference, sampled_metrics
 from prompt4trust.questions import Question
 
-SECOND = "downstream-mini-2"
 ASKED: Mapping[str, LookKind] = {"with guidance": LookKind(), "without guidance": LookKind(guided=False)}
 """Name -> how the second model is asked."""
 FIGURES = {

@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.confidence import peers
-from benchmarks.confidence.answer_runs import Piece, answers, ask
+from benchmarks.confidence.answer_runs import Asked, Piece, answers, ask
 from benchmarks.confidence.figures import Row, calibrated, row
 from benchmarks.confidence.material import write_material, written
 from benchmarks.confidence.questions import PARTS, questions
 from benchmarks.confidence.typical import shipped, with_signal
 from prompt4trust.datasets import Dataset
+from prompt4trust.estimators import ESTIMATORS
 from prompt4trust.evaluation import Prediction
 
 DEFAULT = "cgp+logprob"
@@ -60,8 +61,13 @@ class Study:
             for guided, samples, n in self._scored():
                 data, out = self._data(part, n), self._material(part, n, guided, samples)
                 if len(written(out)) < len(data.questions):
-                    pieces.append(partial(write_material, data, guided, samples, out))
+                    pieces.append(partial(_write_material, data, guided, samples, out))
         return pieces
+
+    @property
+    def needs_second(self) -> bool:
+        """Whether a method takes a second model's opinion."""
+        return any(ESTIMATORS[method].needs_second for method in (*self.methods, *self.costly))
 
     def rows(self, resamples: int) -> list[Row]:
         """Measure every method, those of few calls first."""
@@ -174,6 +180,10 @@ class Study:
     @cache  # noqa: B019 - a study lives as long as the command
     def _data(self, part: str, n: int) -> Dataset:
         return questions(self.folder / "questions", part, n)
+
+
+async def _write_material(data: Dataset, guided: bool, samples: int, out: Path, asked: Asked) -> None:
+    await write_material(data, guided, samples, out, asked.downstream, asked.policy, asked.concurrency)
 
 
 def _doubted(rows: Sequence[Prediction]) -> list[dict[str, Any]]:

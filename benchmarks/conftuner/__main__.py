@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.table import Table
 from transformers import AutoModelForImageTextToText, AutoTokenizer
 
-from benchmarks.confidence.answer_runs import Servers, answers, ask, models, servers
+from benchmarks.confidence.answer_runs import Asked, Servers, answers, ask, models, servers
 from benchmarks.confidence.table import interval
 from benchmarks.conftuner.figures import report
 from benchmarks.results import write_figures
@@ -90,7 +90,7 @@ async def asked(
             for method in METHODS:
                 out = folder / split / method
                 if answers(dataset, out) is None:
-                    await ask(dataset, method, out, downstream, policy, concurrency)
+                    await ask(dataset, method, out, Asked(downstream, policy, concurrency))
     return {
         split: {method: answers(dataset, folder / split / method) or [] for method in METHODS}
         for split, dataset in data.items()

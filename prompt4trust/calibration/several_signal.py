@@ -35,7 +35,7 @@ from prompt4trust.question_signals.typicality import is_typicality
 SIGNALS = (
     *SECONDS,
     *("picture_shift", "picture_support", "noise_support", "self_check", "stated_typicality", "guess_margin"),
-    *("relative_confidence", "open_support", "words_agree"),
+    *("relative_confidence", "open_support", "words_agree", "second_opinion"),
     *("semantic_certainty", "centrality", "embedded_degree", "embedded_centrality", "semantic_concentration"),
 )
 """Signals in [0, 1] that may stand beside the confidence: those of `two-signal`, of second looks, of guesses and of

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from types import MappingProxyType
 
-from prompt4trust.errors import PolicyNeededError
+from prompt4trust.errors import PolicyNeededError, SecondModelNeededError
 from prompt4trust.estimators._second_looks import LeftS, SecondLooks, without_end
 from prompt4trust.estimators.avg_conf import AvgConf, AvgConfAll
 from prompt4trust.estimators.base import Answer, Estimator
@@ -17,6 +16,7 @@ from prompt4trust.estimators.cgp_logprob import CgpLogprob
 from prompt4trust.estimators.cgp_open import CgpOpen
 from prompt4trust.estimators.cgp_picture import CgpPicture, CgpPictureNoise
 from prompt4trust.estimators.cgp_relative import STORED, CgpRelative
+from prompt4trust.estimators.cgp_second_model import CgpSecondModel
 from prompt4trust.estimators.cgp_self_check import CgpSelfCheck
 from prompt4trust.estimators.cgp_typicality import CgpTypicality
 from prompt4trust.estimators.cgp_vote import CgpVote
@@ -45,6 +45,7 @@ __all__ = [
     "CgpPicture",
     "CgpPictureNoise",
     "CgpRelative",
+    "CgpSecondModel",
     "CgpSelfCheck",
     "CgpTypicality",
     "CgpVote",
@@ -59,6 +60,7 @@ __all__ = [
     "MeaningEncoder",
     "Perturbation",
     "PolicyNeededError",
+    "SecondModelNeededError",
     "TopK",
     "Verbalized",
     "get_estimator",
@@ -66,7 +68,40 @@ __all__ = [
 ]
 
 
-Make = Callable[[Downstream, Policy | None, PromptTemplate, Sampling, LeftS], Estimator]
+@dataclass(frozen=True, slots=True)
+class Ingredients:
+    """All that an estimator may be made of; each takes what it needs.
+
+    Attributes:
+        downstream: The model that answers.
+        policy: The model that writes guidance; None where there is none.
+        second: Another downstream model, for its opinion of the answer; None where there is none.
+        template: A template of role "answer".
+        sampling: Decoding of both downstream models.
+        left_s: Gives the seconds that are left for second looks.
+    """
+
+    downstream: Downstream
+    policy: Policy | None
+    second: Downstream | None
+    template: PromptTemplate
+    sampling: Sampling
+    left_s: LeftS
+
+    def policy_for(self, name: str) -> Policy:
+        """Give the policy; PolicyNeededError, which names the estimator, where there is none."""
+        if self.policy is None:
+            raise PolicyNeededError(f"estimator {name!r} needs a policy")
+        return self.policy
+
+    def second_for(self, name: str) -> Downstream:
+        """Give the second model; SecondModelNeededError, which names the estimator, where there is none."""
+        if self.second is None:
+            raise SecondModelNeededError(f"estimator {name!r} needs a second downstream model")
+        return self.second
+
+
+Make = Callable[[Ingredients], Estimator]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +111,12 @@ class EstimatorEntry:
     Attributes:
         summary: A few words for help texts.
         needs_policy: Whether it asks the policy.
-        make: Builds it; the policy is None only where needs_policy is False.
-        replies: Most replies of the downstream model that one answer takes.
+        make: Builds it; policy and second model are None only where needs_policy and needs_second are False.
+        replies: Most replies of downstream models that one answer takes.
         samples: Whether it draws at random even where the sampling that it is given is greedy.
         template: Name and version of the wording that it asks with, whatever the run's; None where it asks by that.
         compared_by: Name and version of what it compares open answers by, beside their spelling; None for nothing.
+        needs_second: Whether it asks a second downstream model, once for each answer, which is among its replies.
     """
 
     summary: str
@@ -90,53 +126,58 @@ class EstimatorEntry:
     samples: bool = False
     template: str | None = None
     compared_by: str | None = None
+    needs_second: bool = False
 
 
-def wording_of(estimator: str, template: str) -> str:
+def wording_of(estimator: str, template: str, second: str | None = None) -> str:
     """Name the wording that an estimator's confidence comes from, as calibration keys have it.
 
     Args:
         estimator: Its name; one that is not known asks by the run's template.
         template: Name and version of the run's answer template.
+        second: Name of the second downstream model; None where there is none. It counts for estimators that ask it.
 
     Example:
         >>> wording_of("cgp", "answer-compact@1"), wording_of("top-k", "answer-compact@1")
         ('answer-compact@1', 'guesses-standard@1')
+        >>> wording_of("cgp+second-model", "answer-compact@1", "llava")
+        'answer-compact@1, second opinion of llava'
     """
     entry = ESTIMATORS.get(estimator)
     if entry is None:
         return template
     asked = entry.template or template
-    return asked if entry.compared_by is None else f"{asked}, answers compared by {entry.compared_by}"
+    compared = f", answers compared by {entry.compared_by}" if entry.compared_by is not None else ""
+    opinion = f", second opinion of {second}" if entry.needs_second and second is not None else ""
+    return f"{asked}{compared}{opinion}"
 
 
 def _alone(kind: Callable[[Downstream, PromptTemplate, Sampling], Estimator]) -> Make:
-    def make(
-        downstream: Downstream, _: Policy | None, template: PromptTemplate, sampling: Sampling, __: LeftS
-    ) -> Estimator:
-        return kind(downstream, template, sampling)
+    def make(of: Ingredients) -> Estimator:
+        return kind(of.downstream, of.template, of.sampling)
 
     return make
 
 
 def _guided(name: str, kind: Callable[[Downstream, Policy, PromptTemplate, Sampling], Estimator]) -> Make:
-    def make(
-        downstream: Downstream, policy: Policy | None, template: PromptTemplate, sampling: Sampling, _: LeftS
-    ) -> Estimator:
-        if policy is None:
-            raise PolicyNeededError(f"estimator {name!r} needs a policy")
-        return kind(downstream, policy, template, sampling)
+    def make(of: Ingredients) -> Estimator:
+        return kind(of.downstream, of.policy_for(name), of.template, of.sampling)
 
     return make
 
 
 def _looking(name: str, kind: type[SecondLooks]) -> Make:
-    def make(
-        downstream: Downstream, policy: Policy | None, template: PromptTemplate, sampling: Sampling, left_s: LeftS
-    ) -> Estimator:
-        return _guided(name, partial(kind, left_s=left_s))(downstream, policy, template, sampling, left_s)
+    def make(of: Ingredients) -> Estimator:
+        return kind(of.downstream, of.policy_for(name), of.template, of.sampling, left_s=of.left_s)
 
     return make
+
+
+def _second_model(of: Ingredients) -> Estimator:
+    name = CgpSecondModel.name
+    return CgpSecondModel(
+        of.downstream, of.second_for(name), of.policy_for(name), of.template, of.sampling, left_s=of.left_s
+    )
 
 
 ESTIMATORS: Mapping[str, EstimatorEntry] = MappingProxyType(
@@ -175,7 +216,7 @@ ESTIMATORS: Mapping[str, EstimatorEntry] = MappingProxyType(
             compared_by=VERSION,
         ),
         "perturbation": EstimatorEntry("how much noise the answer stands", False, _alone(Perturbation), 10),
-        "logprob": EstimatorEntry("the probability of the letter, or of an open reply", False, _alone(Logprob)),
+        "logprob": EstimatorEntry("the probability of the answer's letter", False, _alone(Logprob)),
         "cgp": EstimatorEntry("the policy's guidance; the stated confidence", True, _guided("cgp", Cgp)),
         "cgp+logprob": EstimatorEntry(
             "the policy's guidance; the stated confidence, and how probable the reply was",
@@ -215,6 +256,13 @@ ESTIMATORS: Mapping[str, EstimatorEntry] = MappingProxyType(
             _looking("cgp+open", CgpOpen),
             2,
         ),
+        "cgp+second-model": EstimatorEntry(
+            "as cgp+logprob, and how probable a second model finds the answer",
+            True,
+            _second_model,
+            2,
+            needs_second=True,
+        ),
         "cgp+vote": EstimatorEntry(
             "the policy's guidance; the most frequent answer of samples that are drawn until it is decided",
             True,
@@ -241,6 +289,7 @@ def get_estimator(
     template: PromptTemplate,
     sampling: Sampling,
     left_s: LeftS = without_end,
+    second: Downstream | None = None,
 ) -> Estimator:
     """Make an estimator by name.
 
@@ -253,6 +302,7 @@ def get_estimator(
             sample or draw noise derive one for each question.
         left_s: Gives the seconds that are left for second looks once an answer is there: one without a reply by then is
             lost, and the answer is not.
+        second: Another downstream model, asked for its opinion of the answer; None where there is none.
 
     Returns:
         The estimator, with its default counts and temperatures; its class takes others.
@@ -260,6 +310,7 @@ def get_estimator(
     Raises:
         KeyError: If there is no estimator of that name.
         PolicyNeededError: If it asks the policy and there is none.
+        SecondModelNeededError: If it asks a second model and there is none.
         ValueError: If the template has another role.
 
     Example:
@@ -275,7 +326,4 @@ def get_estimator(
     """
     if name not in ESTIMATORS:
         raise KeyError(f"no estimator {name!r}; there are {', '.join(ESTIMATORS)}")
-    entry = ESTIMATORS[name]
-    if entry.needs_policy and policy is None:
-        raise PolicyNeededError(f"estimator {name!r} needs a policy")
-    return entry.make(downstream, policy, template, sampling, left_s)
+    return ESTIMATORS[name].make(Ingredients(downstream, policy, second, template, sampling, left_s))

@@ -46,6 +46,7 @@ class RunManifest(BaseModel):
         picture_preparation: What pictures went through; None in older files.
         judge: Says which answers to open questions are right; None where none does, and these are in no figure.
         typicality: Signal by which the questions' nearness to reference inputs is recorded; None where it is not.
+        second: The second downstream model's name; None where no estimator asks one.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -66,6 +67,7 @@ class RunManifest(BaseModel):
     picture_preparation: PicturePreparation | None = None
     judge: str | None = None
     typicality: str | None = None
+    second: str | None = None
 
     @classmethod
     def describe(
@@ -81,6 +83,7 @@ class RunManifest(BaseModel):
         decoding: Mapping[str, Decoding],
         notes: Mapping[str, str] | None = None,
         typicality: str | None = None,
+        second: str | None = None,
     ) -> Self:
         """Describe a run that is about to begin, on pictures that `picture_files` reads.
 
@@ -104,6 +107,7 @@ class RunManifest(BaseModel):
             picture_preparation=PREPARATION,
             judge=dataset.judge,
             typicality=typicality,
+            second=second,
         )
 
     @property
@@ -117,7 +121,7 @@ class RunManifest(BaseModel):
         A run of an older version recorded too little: its key fits no evidence.
         """
         entry = ESTIMATORS.get(estimator)
-        wording = wording_of(estimator, self.template_id)
+        wording = wording_of(estimator, self.template_id, self.second)
         return CalibrationKey(
             downstream=self.downstream,
             policy=self.policy if entry is None or entry.needs_policy else None,

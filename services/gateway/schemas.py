@@ -198,10 +198,12 @@ class ModelsUsed(BaseModel):
     Attributes:
         policy: The policy version; None where none was asked.
         downstream: The downstream model.
+        second_downstream: The second one, where its opinion counted for the confidence; else left out.
     """
 
     policy: str | None
     downstream: str
+    second_downstream: str | None = Field(default=None, exclude_if=lambda name: name is None)
 
 
 class Timing(BaseModel):

@@ -12,7 +12,7 @@ from pydantic_settings import SettingsConfigDict
 from prompt4trust.pictures import PictureLimits, PicturePreparation
 from prompt4trust.shift import LIMIT
 from services.common.address import HttpAddress, host_of
-from services.common.clients.picture_egress import Reach, may_see_text
+from services.common.clients.picture_egress import Reach
 from services.common.settings import EMPTY_IS_UNSET
 from services.gateway.answering.guidance.settings import GuidanceSettings
 from services.gateway.database_url import database_url
@@ -41,7 +41,12 @@ _SHARED = (
 
 
 class GatewaySettings(
-    GatewayPictureSettings, CdsHooksSettings, PageSettings, GuidanceSettings, MethodSettings, service="gateway"
+    GatewayPictureSettings,
+    CdsHooksSettings,
+    PageSettings,
+    GuidanceSettings,
+    MethodSettings,
+    service="gateway",
 ):
     """Settings of the gateway; see ServiceSettings for where values come from."""
 
@@ -363,7 +368,7 @@ class GatewaySettings(
             min_side=self.min_image_side,
             max_side=self.max_image_side,
             max_memory=self.image_worker_bytes,
-            takes_burned_in=may_see_text(self.downstream_url, self.burned_in_hosts),
+            takes_burned_in=self.all_may_see_text(self.downstream_url, self.burned_in_hosts),
             reads_sex_and_age=self.dicom_groups.reads_sex_and_age,
         )
 

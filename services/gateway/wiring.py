@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -38,7 +38,7 @@ from services.gateway.answering.decision import DecisionDefaults
 from services.gateway.answering.familiarity import FamiliarityJudge
 from services.gateway.answering.guidance.kept_guidance import KeptGuidance, LiveVersion
 from services.gateway.answering.guidance.prefix_warming import PrefixWarming
-from services.gateway.answering.models import Models
+from services.gateway.answering.models import Models, SecondModel
 from services.gateway.answering.pipeline import Pipeline
 from services.gateway.archives.fetching import Archives
 from services.gateway.intake.intake import Intake
@@ -58,6 +58,7 @@ from services.gateway.shelves.references import ReferenceShelf
 
 _PROBE_S = 2.0
 _MODELS = "models"
+_SECOND = "second_downstream"
 _OK = 200
 _FIRST_LIMIT = 16  # questions at once until more is known
 _BREAKER_PROBES = 2
@@ -75,6 +76,7 @@ class Gateway:
         pipeline: Answers questions.
         policy_http: Connections to the policy.
         downstream_http: Connections to the downstream model.
+        second_http: Connections to the second downstream model; None where there is none.
         monitor: Knows whether calibrated confidence holds on reviewed answers.
         records: The records of answers; None where they are switched off.
     """
@@ -84,6 +86,7 @@ class Gateway:
     pipeline: Pipeline
     policy_http: HttpPool
     downstream_http: HttpPool
+    second_http: HttpPool | None
     monitor: Monitor
     records: Records | None = None
 
@@ -96,7 +99,9 @@ class Gateway:
         """Check what answers need: the downstream model; without policy or calibrators it answers, but less well."""
         found: dict[str, Dependency] = {}
 
-        async def probe(name: str, http: HttpPool, path: str, *, required: bool) -> None:
+        async def probe(
+            name: str, http: HttpPool, path: str, model: str | None = None, *, required: bool = False
+        ) -> None:
             try:
                 reply = await http.get(path, _PROBE_S)
             except HttpCallError as error:
@@ -104,14 +109,17 @@ class Gateway:
             else:
                 detail = f"status {reply.status}"
                 # It may take the name all the same, as servers do that know a model by several.
-                is_list = path == _MODELS and reply.status == _OK
-                if is_list and not lists_model(reply, self.settings.downstream_model):
-                    detail += f", but it does not list the model {self.settings.downstream_model}"
+                if model is not None and reply.status == _OK and not lists_model(reply, model):
+                    detail += f", but it does not list the model {model}"
                 found[name] = Dependency(ok=reply.status == _OK, required=required, detail=detail)
 
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(partial(probe, "downstream", self.downstream_http, _MODELS, required=True))
-            tasks.start_soon(partial(probe, "policy", self.policy_http, "health/ready", required=False))
+            first = partial(probe, "downstream", self.downstream_http, _MODELS, self.settings.downstream_model)
+            tasks.start_soon(partial(first, required=True))
+            tasks.start_soon(probe, "policy", self.policy_http, "health/ready")
+            if self.second_http is not None:
+                second = self.settings.second_downstream_model
+                tasks.start_soon(probe, _SECOND, self.second_http, _MODELS, second)
         # Only while no question would be tried: without questions a gateway could not find out that it is over.
         breaker = self.pipeline.breaker
         if breaker is not None and breaker.state == "open":
@@ -129,7 +137,7 @@ class Gateway:
         shelves = self.shelves
         await shelves.calibrators.refresh()
         return {
-            "models": {"downstream": self.settings.downstream_model},
+            "models": self.settings.downstream_names(self.settings.downstream_model),
             "answer_template": self.pipeline.models.template.id,
             "calibrators": shelves.calibrators.names,
             "live_calibrators": shelves.calibrators.live,
@@ -171,6 +179,7 @@ async def open_gateway(
         PicturePool(prepare_and_describe, settings.image_worker_limits) as pictures,
         connect(settings.policy_url, api_key=settings.policy_api_key) as policy_http,
         connect(settings.downstream_url, api_key=settings.downstream_api_key) as downstream_http,
+        _second_http(settings, connect) as second_http,
         HttpClient(follow_redirects=False, trust_env=False) as archives_http,
     ):
         await pictures.warm()
@@ -179,7 +188,9 @@ async def open_gateway(
         pipeline = Pipeline(
             intake=_intake(settings, pictures, archives_http, kept),
             models=Models(
-                GuardedDownstream(_downstream(settings, downstream_http, metrics), breaker),
+                GuardedDownstream(
+                    _downstream(settings, downstream_http, metrics, "downstream", settings.downstream_model), breaker
+                ),
                 settings.downstream_model,
                 _policy(settings, policy_http, metrics, live),
                 template,
@@ -187,6 +198,7 @@ async def open_gateway(
                 settings.picture_preparation,
                 takes_top_k=settings.vendor_parameters,
                 warming=_warming(settings, downstream_http, template, gate, metrics),
+                second=_second(settings, second_http, metrics),
             ),
             shelves=shelves,
             judge=FamiliarityJudge(
@@ -201,7 +213,7 @@ async def open_gateway(
         )
         following = asyncio.create_task(live.follow())
         try:
-            yield Gateway(settings, metrics, pipeline, policy_http, downstream_http, monitor, records)
+            yield Gateway(settings, metrics, pipeline, policy_http, downstream_http, second_http, monitor, records)
         finally:
             following.cancel()
             if kept is not None:
@@ -248,21 +260,35 @@ def _archives(settings: GatewaySettings, http: HttpClient) -> Archives | None:
     )
 
 
-def _downstream(settings: GatewaySettings, http: HttpPool, metrics: GatewayMetrics) -> DownstreamClient:
+def _downstream(
+    settings: GatewaySettings, http: HttpPool, metrics: GatewayMetrics, part: str, model: str
+) -> DownstreamClient:
+    budget = _retry_budget(settings, metrics, part)
     return DownstreamClient(
         http,
-        settings.downstream_model,
-        RetrySettings(
-            settings.downstream_deadline_s,
-            settings.downstream_attempts,
-            budget=_retry_budget(settings, metrics, "downstream"),
-        ),
+        model,
+        RetrySettings(settings.downstream_deadline_s, settings.downstream_attempts, budget=budget),
         egress_hosts=settings.egress_hosts,
         vendor_parameters=settings.vendor_parameters,
         exact=False,
         refusal_pause_s=settings.refusal_pause_s,
         refused=lambda change: metrics.refusals.labels(change).inc(),
     )
+
+
+def _second_http(
+    settings: GatewaySettings, connect: Callable[..., HttpPool]
+) -> AbstractAsyncContextManager[HttpPool | None]:
+    url = settings.second_downstream_url
+    return nullcontext() if url is None else connect(url, api_key=settings.second_downstream_api_key)
+
+
+def _second(settings: GatewaySettings, http: HttpPool | None, metrics: GatewayMetrics) -> SecondModel | None:
+    name = settings.second_downstream_model
+    if http is None or name is None:
+        return None
+    breaker = _breaker(_SECOND, settings.downstream_failures, settings.downstream_pause_s, metrics)
+    return SecondModel(GuardedDownstream(_downstream(settings, http, metrics, _SECOND, name), breaker), name)
 
 
 def _warming(

@@ -8,11 +8,11 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from services.common.address import HttpAddress
-from services.common.clients.picture_egress import may_see_text
+from services.common.second_model_settings import SecondModelSettings
 from services.common.settings import EMPTY_IS_UNSET, ServiceSettings
 
 
-class ModelSettings(ServiceSettings, service="trainer"):
+class ModelSettings(SecondModelSettings, ServiceSettings, service="trainer"):
     """The models of a run; see ServiceSettings for where values come from."""
 
     # The section holds much that does not concern a single run.
@@ -49,10 +49,11 @@ class ModelSettings(ServiceSettings, service="trainer"):
 
     @property
     def takes_burned_in(self) -> bool:
-        """Whether pictures that hold text, or may, are shown to the downstream model."""
-        return may_see_text(self.downstream_url, self.burned_in_hosts)
+        """Whether pictures that hold text, or may, are shown to the downstream models: to both, where there are two."""
+        return self.all_may_see_text(self.downstream_url, self.burned_in_hosts)
 
     @property
     def keys(self) -> dict[str, SecretStr | None]:
         """The models' API keys, by the names of their settings; they are in no run's record."""
-        return {"policy_api_key": self.policy_api_key, "downstream_api_key": self.downstream_api_key}
+        names = ("policy_api_key", "downstream_api_key", "second_downstream_api_key")
+        return {name: getattr(self, name) for name in names}

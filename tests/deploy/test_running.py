@@ -76,7 +76,7 @@ print(json.dumps({
 
 
 def _looked(stack: Stack, service: str) -> dict[str, Any]:
-    """Findings of one look, at a moment when the engine's own runtime, still root, was starting no health check."""
+    """Look once, at a moment when the engine's own runtime, still root, is starting no health check."""
     seen: list[dict[str, Any]] = []
 
     def settled() -> bool:

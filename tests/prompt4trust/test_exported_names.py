@@ -19,7 +19,8 @@ EXPORTED = {
         "Guidance Interval Invalid METRICS ManifestError Message MissingSignalError OptionSets PhantomError "
         "PictureError PictureLimits PicturePreparation Policy PolicyNeededError Prediction PreparedPicture "
         "ProbeError Prompt4TrustError PromptTemplate Question REWARDS ReducedPicture Reference ReferenceArtifact "
-        "Report Reward RewardSpec RewardSum RiskRule RunAbandonedError Sampling SequentialTest StateError TableError "
+        "Report Reward RewardSpec RewardSum RiskRule RunAbandonedError Sampling SecondModelNeededError "
+        "SequentialTest StateError TableError "
         "TransportError UnreadablePictureError UnusableInputError Verdict __version__ accuracy accuracy_at_coverage "
         "ace_estimate adaptive_calibration_error answer_messages area_under_risk_coverage auroc bootstrap_intervals "
         "brier brier_score build_report check_reward choose_family confident_error_count confident_error_share "
@@ -47,9 +48,9 @@ EXPORTED = {
     ),
     "prompt4trust.estimators": (
         "Answer AvgConf AvgConfAll Cgp CgpConsistency CgpLogprob CgpOpen CgpPicture CgpPictureNoise CgpRelative "
-        "CgpSelfCheck CgpTypicality CgpVote Consistency ESTIMATORS Entropy EntropySpread Estimator EstimatorEntry "
-        "FixedPrompt Logprob Meaning MeaningEncoder Perturbation PolicyNeededError TopK Verbalized get_estimator "
-        "wording_of"
+        "CgpSecondModel CgpSelfCheck CgpTypicality CgpVote Consistency ESTIMATORS Entropy EntropySpread Estimator "
+        "EstimatorEntry FixedPrompt Logprob Meaning MeaningEncoder Perturbation PolicyNeededError "
+        "SecondModelNeededError TopK Verbalized get_estimator wording_of"
     ),
     "prompt4trust.evaluation": (
         "CannotChooseError ManifestError Outcomes Prediction PredictionLog Progress Report RunAbandonedError "

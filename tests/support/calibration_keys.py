@@ -15,10 +15,9 @@ def decoding_of(estimator: str, sampling: Sampling = Sampling()) -> Decoding:  #
     """Find the decoding that an estimator really uses where models are asked with this sampling; nobody is asked."""
     if estimator not in ESTIMATORS:
         return Decoding.of(sampling)
-    nobody = cast(Any, None)
-    made = get_estimator(
-        estimator, cast(Downstream, nobody), cast(Policy, object()), load_template("answer-compact@1"), sampling
-    )
+    nobody = cast(Downstream, object())
+    template = load_template("answer-compact@1")
+    made = get_estimator(estimator, nobody, cast(Policy, nobody), template, sampling, second=nobody)
     return made.decoding
 
 

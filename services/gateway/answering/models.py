@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import structlog
@@ -11,6 +11,7 @@ import structlog
 from prompt4trust.calibration import CalibrationKey
 from prompt4trust.estimators import ESTIMATORS, Meaning, MeaningEncoder, get_estimator, wording_of
 from prompt4trust.estimators.base import Answer
+from prompt4trust.estimators.cgp_second_model import SIGNAL as SECOND_OPINION
 from prompt4trust.meaning import DEFAULT_JUDGE, open_wording
 from prompt4trust.models import Decoding, Downstream, Generation, Guidance, Omission, Policy, Sampling, TransportError
 from prompt4trust.pictures import PicturePreparation
@@ -29,7 +30,7 @@ FALLBACK = "verbalized"
 WITHOUT_LOGPROBS: Mapping[str, str] = dict.fromkeys(
     (
         *("cgp+logprob", "cgp+picture", "cgp+picture+noise", "cgp+self-check", "cgp+typicality", "cgp+relative"),
-        "cgp+open",
+        *("cgp+open", "cgp+second-model"),
     ),
     "cgp",
 )
@@ -50,7 +51,8 @@ class ModelAnswer:
         key: What its confidence belongs to.
         lacks: What was done without.
         policy_s: Seconds that the policy took; some of them may have passed while the picture was being decoded.
-        downstream_s: Seconds spent waiting for the downstream model.
+        downstream_s: Seconds spent waiting for the downstream model, or the second one.
+        second: Name of the second downstream model, where its opinion is part of the answer.
     """
 
     answer: Answer
@@ -58,6 +60,7 @@ class ModelAnswer:
     lacks: tuple[Lack, ...]
     policy_s: float
     downstream_s: float
+    second: str | None = None
 
     def beside(self, signals: Mapping[str, float]) -> ModelAnswer:
         """Make the same with signals of the question beside those of the method."""
@@ -66,8 +69,21 @@ class ModelAnswer:
 
 
 @dataclass(frozen=True, slots=True)
+class SecondModel:
+    """Another downstream model, asked for its opinion of the first one's answer.
+
+    Attributes:
+        downstream: The model.
+        name: Its name, as calibrators know it.
+    """
+
+    downstream: Downstream
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Models:
-    """The two models, and how they are asked.
+    """The models, and how they are asked.
 
     Attributes:
         downstream: The multimodal LLM.
@@ -79,6 +95,7 @@ class Models:
         takes_top_k: Whether its server is told of top_k.
         warming: Has it read the question while guidance is being written; None where that is switched off.
         clock: Monotonic seconds.
+        second: Another downstream model, for methods that take its opinion; None where there is none.
     """
 
     downstream: Downstream
@@ -90,6 +107,7 @@ class Models:
     takes_top_k: bool = True
     warming: PrefixWarming | None = None
     clock: Callable[[], float] = time.perf_counter
+    second: SecondModel | None = None
 
     async def ask(
         self, query: Query, ahead: GuidanceAhead, left_s: Callable[[], float], guided: Callable[[Guidance], None]
@@ -120,7 +138,7 @@ class Models:
         if answer.lost is not None:
             _log.warning("answering without a second look", reason=answer.lost.detail, method=answer.estimator)
             lacks = (*lacks, "second-look")
-        wording = ", without ".join((wording_of(answer.estimator, self.template.id), *changed))
+        wording = ", without ".join((self._wording(answer.estimator), *changed))
         key = CalibrationKey(
             downstream=self.name,
             policy=answer.guidance.version if answer.guidance else None,
@@ -129,7 +147,8 @@ class Models:
             decoding=decoding.as_sent(takes_top_k=self.takes_top_k),
             picture_preparation=self.preparation,
         )
-        return ModelAnswer(answer, key, lacks, timed.policy_s + ahead.unwaited_s, timed.downstream_s)
+        second = self._second_name if SECOND_OPINION in answer.signals else None
+        return ModelAnswer(answer, key, lacks, timed.policy_s + ahead.unwaited_s, timed.downstream_s, second)
 
     def asks(self, key: CalibrationKey, methods: Collection[str], policy: str | None) -> bool:
         """Whether answers of a key are made now, of choices or of open questions, by one of some methods.
@@ -143,8 +162,11 @@ class Models:
         """
         if key.downstream != self.name or key.estimator not in methods:
             return False
-        estimator = get_estimator(key.estimator, self.downstream, self.policy, self.template, self.sampling)
-        wording, said = wording_of(key.estimator, self.template.id), key.answer_template
+        second = None if self.second is None else self.second.downstream
+        estimator = get_estimator(
+            key.estimator, self.downstream, self.policy, self.template, self.sampling, second=second
+        )
+        wording, said = self._wording(key.estimator), key.answer_template
         for omission in CHANGES_CONFIDENCE:
             said = said.replace(f", without {omission}", "")
         return (
@@ -154,11 +176,19 @@ class Models:
             and key.picture_preparation == self.preparation
         )
 
+    @property
+    def _second_name(self) -> str | None:
+        return None if self.second is None else self.second.name
+
+    def _wording(self, estimator: str) -> str:
+        return wording_of(estimator, self.template.id, self._second_name)
+
     async def _answer(
         self, query: Query, timed: _Timed, left_s: Callable[[], float]
     ) -> tuple[Answer, Decoding, tuple[Lack, ...]]:
         ask, picture = query.ask, query.picture.data_url
-        estimator = get_estimator(ask.method, timed, timed, self.template, self.sampling, left_s)
+        second = None if self.second is None else _TimedSecond(self.second.downstream, timed)
+        estimator = get_estimator(ask.method, timed, timed, self.template, self.sampling, left_s, second)
         try:
             return await estimator.answer(ask.question, ask.options, picture), estimator.decoding, ()
         except TransportError as error:
@@ -172,7 +202,7 @@ class Models:
 
 
 class _Timed:
-    """Both models for one request, with what was seen of them: the time waited for each, failures included."""
+    """Downstream model and policy for one request, with what was seen of them: the time waited for each, for one."""
 
     def __init__(
         self, downstream: Downstream, policy: Policy, clock: Callable[[], float], guided: Callable[[Guidance], None]
@@ -193,17 +223,24 @@ class _Timed:
     async def complete(
         self, messages: Sequence[Message], sampling: Sampling, *, n: int = 1, top_logprobs: int | None = None
     ) -> Generation:
+        generation = await self.waited_for(
+            self._downstream.complete(messages, sampling, n=n, top_logprobs=top_logprobs)
+        )
+        if top_logprobs is not None and any(each.text and not each.top_logprobs for each in generation.completions):
+            self.without_logprobs = True
+        return generation
+
+    async def waited_for(self, asked: Awaitable[Generation]) -> Generation:
+        """Wait for a downstream model's reply, and note how long and what it is without."""
         if self._in_flight == 0:
             self._asked_since = self._clock()
         self._in_flight += 1
         try:
-            generation = await self._downstream.complete(messages, sampling, n=n, top_logprobs=top_logprobs)
+            generation = await asked
         finally:
             self._in_flight -= 1
             if self._in_flight == 0:  # requests side by side are waited for once
                 self.downstream_s += self._clock() - self._asked_since
-        if top_logprobs is not None and any(each.text and not each.top_logprobs for each in generation.completions):
-            self.without_logprobs = True
         self.without |= generation.without
         return generation
 
@@ -217,3 +254,21 @@ class _Timed:
             raise SteeringGuidanceError("the guidance names an answer or a confidence")
         self._guided(guidance)
         return guidance
+
+
+@dataclass(frozen=True, slots=True)
+class _TimedSecond:
+    """The second model for one request: its time counts, and that it gives no log-probabilities says nothing here.
+
+    Attributes:
+        downstream: The second model.
+        timed: Counts the time.
+    """
+
+    downstream: Downstream
+    timed: _Timed
+
+    async def complete(
+        self, messages: Sequence[Message], sampling: Sampling, *, n: int = 1, top_logprobs: int | None = None
+    ) -> Generation:
+        return await self.timed.waited_for(self.downstream.complete(messages, sampling, n=n, top_logprobs=top_logprobs))

@@ -125,7 +125,11 @@ class Answered:
             model_text=self.asked.answer.text if given else None,
             guess_model_text=None if given else self.asked.answer.text,
             picture=picture_seen(self.query.picture),
-            models=ModelsUsed(policy=self.asked.key.policy, downstream=self.asked.key.downstream),
+            models=ModelsUsed(
+                policy=self.asked.key.policy,
+                downstream=self.asked.key.downstream,
+                second_downstream=self.asked.second,
+            ),
             degraded=self.lacks,
             timing_ms=self.timing,
             usage=_usage(self.asked.answer.cost),

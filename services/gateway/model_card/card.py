@@ -53,6 +53,11 @@ def _identity(settings: GatewaySettings, evidence: CardEvidence) -> CardSection:
         ("Who answers for this service, and how to reach them", None, "nowhere recorded"),
         ("Who made the downstream model, and when", None, "nowhere recorded"),
         ("Downstream model", settings.downstream_model, "setting downstream_model"),
+        *(
+            [("Second downstream model", settings.second_downstream_model, "setting second_downstream_model")]
+            if settings.second_downstream_model is not None
+            else []
+        ),
         ("Policy version", evidence.policy, "registry: active.json"),
         ("Wording", settings.answer_template, "setting answer_template"),
         ("Methods", ", ".join(settings.methods), "setting methods"),

@@ -131,7 +131,7 @@ def _fits(key: Any, settings: GatewaySettings, policy: str | None, template: str
     return (
         key.downstream == settings.downstream_model
         and key.policy in (None, policy)
-        and key.answer_template == wording_of(key.estimator, template)
+        and key.answer_template == wording_of(key.estimator, template, settings.second_downstream_model)
         and key.estimator in settings.methods
     )
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final
+from typing import ClassVar, Final, Self
 
-from pydantic import Field, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import SettingsConfigDict
 
 from prompt4trust.estimators import ESTIMATORS
+from services.common.second_model_settings import SecondModelSettings
 from services.common.settings import ServiceSettings
 
 DEFAULT_METHODS: Final = ("cgp", "cgp+logprob", "verbalized")
@@ -15,8 +16,8 @@ DEFAULT_METHODS: Final = ("cgp", "cgp+logprob", "verbalized")
 answers requests that name none."""
 
 
-class MethodSettings(BaseSettings):
-    """Settings of the methods; see the gateway's settings for where values come from."""
+class MethodSettings(SecondModelSettings):
+    """Settings of the methods and of the second model that some ask; see the gateway's settings for the sources."""
 
     methods: tuple[str, ...] = Field(
         default=DEFAULT_METHODS,
@@ -33,6 +34,13 @@ class MethodSettings(BaseSettings):
         if unknown := [name for name in methods if name not in ESTIMATORS]:
             raise ValueError(f"no method {', '.join(map(repr, unknown))}; there are {', '.join(ESTIMATORS)}")
         return tuple(dict.fromkeys(methods))
+
+    @model_validator(mode="after")
+    def _second_model_is_there(self) -> Self:
+        asking = [name for name in self.methods if ESTIMATORS[name].needs_second]
+        if asking and self.second_downstream_url is None:
+            raise ValueError(f"methods name {asking[0]}, which asks a second model: set second_downstream_url")
+        return self
 
 
 class OfferedMethods(MethodSettings, ServiceSettings, service="gateway"):

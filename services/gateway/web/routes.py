@@ -107,7 +107,7 @@ async def about(request: Request, gateway: TheGateway) -> About:
     caller = caller_of(request.scope) if "authorization" not in request.headers else None
     return About(
         notice=settings.notice_text,
-        models={"downstream": settings.downstream_model},
+        models=settings.downstream_names(settings.downstream_model),
         methods={name: ESTIMATORS[name].summary for name in settings.methods},
         default_method=settings.methods[0],
         confidence_threshold=settings.confidence_threshold,

@@ -8,10 +8,13 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+from typing import Literal
 
 import anyio.to_thread
 import httpx
+from pydantic import SecretStr
 
 from prompt4trust.calibration import CalibratorArtifact
 from prompt4trust.datasets import Dataset
@@ -20,7 +23,7 @@ from prompt4trust.estimators import ESTIMATORS, MeaningEncoder, get_estimator
 from prompt4trust.estimators.downstream_wrappers import BoundedSamples, SharedReplies
 from prompt4trust.evaluation import Prediction, Progress, RunManifest, evaluate
 from prompt4trust.meaning.minilm import has_minilm, minilm
-from prompt4trust.models import Sampling, TransportError
+from prompt4trust.models import Downstream, Sampling, TransportError
 from prompt4trust.prompts import PromptTemplate, load_answer_template
 from prompt4trust.shift import QuestionTypicality
 from services.common.clients.downstream import DownstreamClient
@@ -63,19 +66,20 @@ class PredictionPlan:
 
 
 def method_names(methods: Sequence[str]) -> list[str]:
-    """Check a list of estimator names; "all" stands for every one that has here what it needs.
+    """Check a list of estimator names; "all" stands for every one that has here what it needs, of one downstream model.
 
     Raises:
         EvaluationError: If one is unknown, or none is given.
     """
     given = [name.strip() for name in methods if name.strip()]
-    here = [name for name in ESTIMATORS if name != MeaningEncoder.name or has_minilm()]
+    usual = [name for name, entry in ESTIMATORS.items() if not entry.needs_second]
+    here = [name for name in usual if name != MeaningEncoder.name or has_minilm()]
     names = list(dict.fromkeys(each for name in given for each in (here if name == ALL else [name])))
     unknown = [name for name in names if name not in ESTIMATORS]
     if unknown or not names:
         listed = "\n".join(f"  {name:<16} {entry.summary}" for name, entry in ESTIMATORS.items())
         wrong = ", ".join(map(repr, unknown)) or "given"
-        raise EvaluationError(f"no method {wrong}; there are\n{listed}\n  {ALL:<16} every one of them")
+        raise EvaluationError(f"no method {wrong}; there are\n{listed}\n  {ALL:<16} every one of one downstream model")
     return names
 
 
@@ -112,22 +116,26 @@ async def predict(
         policy_http = await stack.enter_async_context(
             HttpPool(settings.policy_url, max_connections=plan.concurrency, api_key=settings.policy_api_key)
         )
-        await _check_reachable(settings)
-        client = DownstreamClient(
-            downstream_http,
-            settings.downstream_model,
-            retry,
+        await _check_reachable(settings.downstream_url, settings.downstream_api_key, "downstream")
+        client = partial(
+            DownstreamClient,
+            retry=retry,
             egress_hosts=settings.egress_hosts,
             vendor_parameters=settings.vendor_parameters,
         )
-        downstream = SharedReplies(BoundedSamples(client, max(_SAMPLES_IN_FLIGHT, plan.concurrency)))
+        first = client(downstream_http, settings.downstream_model)
+        downstream = SharedReplies(BoundedSamples(first, max(_SAMPLES_IN_FLIGHT, plan.concurrency)))
+        second = await _second_model(plan, settings, client, stack)
         policy, version = None, None
         if any(ESTIMATORS[name].needs_policy for name in plan.methods):
             # The active version may change while a long run is under way: the run keeps to the one it began with.
             version = await _policy_version(policy_http, settings, replace(retry, attempts=2), plan, dataset)
             policy = PolicyClient(policy_http, retry, version=version)
-        estimators = [get_estimator(name, downstream, policy, template, sampling) for name in plan.methods]
+        estimators = [
+            get_estimator(name, downstream, policy, template, sampling, second=second) for name in plan.methods
+        ]
         reference = {} if plan.typicality is None else {"reference": plan.typicality.artifact.name}
+        beside = {} if second is None else {"second downstream address": str(settings.second_downstream_url)}
         manifest = RunManifest.describe(
             dataset,
             list(plan.methods),
@@ -137,8 +145,9 @@ async def predict(
             sampling=sampling,
             created=datetime.now(UTC),
             decoding={each.name: each.decoding.as_sent(takes_top_k=settings.vendor_parameters) for each in estimators},
-            notes={"downstream address": settings.downstream_url, **reference},
+            notes={"downstream address": settings.downstream_url, **beside, **reference},
             typicality=None if plan.typicality is None else plan.typicality.signal,
+            second=None if second is None else settings.second_downstream_model,
         )
         place = folder or Path("var/runs") / _name(dataset, manifest)
         with watching(place) as observe:
@@ -178,21 +187,44 @@ def _answer_template(source: str) -> PromptTemplate:
         raise EvaluationError(f"answer template {source}: {error}") from error
 
 
-async def _check_reachable(settings: ModelSettings) -> None:
-    url = settings.downstream_url
+async def _second_model(
+    plan: PredictionPlan,
+    settings: ModelSettings,
+    client: Callable[[HttpPool, str], Downstream],
+    stack: AsyncExitStack,
+) -> Downstream | None:
+    """Connect with the second model if a method asks one; None where none does."""
+    asking = [name for name in plan.methods if ESTIMATORS[name].needs_second]
+    url, model = settings.second_downstream_url, settings.second_downstream_model
+    if not asking:
+        return None
+    if url is None or model is None:
+        raise EvaluationError(
+            f"{asking[0]} takes a second downstream model's opinion, and none is named",
+            "name one with --second-url and --second-model",
+        )
+    key = settings.second_downstream_api_key
+    await _check_reachable(url, key, "second")
+    return client(await stack.enter_async_context(HttpPool(url, max_connections=plan.concurrency, api_key=key)), model)
+
+
+async def _check_reachable(url: str, key: SecretStr | None, option: Literal["downstream", "second"]) -> None:
+    who = "downstream model" if option == "downstream" else "second downstream model"
     try:
-        await anyio.to_thread.run_sync(check_downstream, url, settings.downstream_api_key)
+        await anyio.to_thread.run_sync(check_downstream, url, key)
     except WrongAddressError as error:
-        raise EvaluationError(str(error), f"name it with --downstream-url {error.better}") from error
+        raise EvaluationError(str(error), f"name it with --{option}-url {error.better}") from error
     except KeyRefusedError as error:
         raise EvaluationError(
-            f"the downstream model at {url} takes an API key with the scope ask ({error})",
+            f"the {who} at {url} takes an API key with the scope ask ({error})",
             "name one in TRUSTVQA_API_KEY",
         ) from error
     except httpx.HTTPError as error:
         raise EvaluationError(
-            f"the downstream model at {url} cannot be reached ({type(error).__name__})",
-            "is it running? `make up` starts it; --downstream-url names another",
+            f"the {who} at {url} cannot be reached ({type(error).__name__})",
+            "is it running? "
+            + ("`make up` starts it; " if option == "downstream" else "")
+            + f"--{option}-url names another",
         ) from error
 
 
@@ -212,8 +244,8 @@ async def _policy_version(
 
 def _name(dataset: Dataset, manifest: RunManifest) -> str:
     """Name a run's folder after its configuration, so that the same command finds the same run."""
-    # Runs without reference inputs keep the names that they had before these could be recorded.
-    unset = {"typicality"} if manifest.typicality is None else set()
+    # Runs without what could not be recorded at first keep the names that they had then.
+    unset = {name for name in ("typicality", "second") if getattr(manifest, name) is None}
     same = manifest.model_dump_json(exclude={"created", "notes", "source"} | unset)
     digest = hashlib.sha256(same.encode()).hexdigest()[:10]
     return f"{re.sub(r'[^A-Za-z0-9._-]+', '-', dataset.name)}-{digest}"

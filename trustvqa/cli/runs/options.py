@@ -156,6 +156,11 @@ class ServedModelOptions:
 
     downstream_url: DownstreamUrl = None
     model: Model = None
+    second_url: Annotated[
+        str | None,
+        typer.Option(callback=checked_address, help="The same of a second model, for cgp+second-model.", metavar="URL"),
+    ] = None
+    second_model: Annotated[str | None, typer.Option(help="Model name to ask that one for.")] = None
     egress_host: Annotated[
         list[str] | None, typer.Option(help="Host beyond this machine that pictures may be sent to; may be repeated.")
     ] = None
@@ -183,6 +188,8 @@ class ServedModelOptions:
         return {
             "downstream_url": self.downstream_url,
             "downstream_model": self.model,
+            "second_downstream_url": self.second_url,
+            "second_downstream_model": self.second_model,
             "policy_url": self.policy_url,
             "answer_template": self.template,
             "temperature": self.temperature,

@@ -119,7 +119,7 @@ def found_on(settings: Settings, given: Mapping[str, object]) -> Settings:
 def with_key(settings: Settings) -> Settings:
     """Have the services asked by the command's own key, where the settings name none for them.
 
-    The downstream model may be somebody else's, who is not shown it: beyond this machine and its neighbours only the
+    The downstream models may be somebody else's, who is not shown it: beyond this machine and its neighbours only the
     key goes that was given for that very model.
 
     Raises:
@@ -128,11 +128,16 @@ def with_key(settings: Settings) -> Settings:
     if (text := read_key()) is None:
         return settings
     key = SecretStr(text)
-    near = is_near(urlsplit(settings.downstream_url).hostname or "")
+    second = settings.second_downstream_url
+
+    def near(url: str | None) -> bool:
+        return url is not None and is_near(urlsplit(url).hostname or "")
+
     return settings.model_copy(
         update={
             "policy_api_key": settings.policy_api_key or key,
-            "downstream_api_key": settings.downstream_api_key or (key if near else None),
+            "downstream_api_key": settings.downstream_api_key or (key if near(settings.downstream_url) else None),
+            "second_downstream_api_key": settings.second_downstream_api_key or (key if near(second) else None),
         }
     )
 

@@ -69,6 +69,8 @@ def devices_of(result: AnswerResult) -> list[ResultDevice]:
     """List the devices, the gateway first; without a confidence there is no calibrator among them."""
     models = result.models
     found = [gateway_device(result), ResultDevice("Downstream model", models.downstream, is_model=True)]
+    if models.second_downstream is not None:
+        found.append(ResultDevice("Second downstream model", models.second_downstream, is_model=True))
     if models.policy is not None:
         found.append(ResultDevice("Guidance policy", models.policy, is_model=True))
     if result.calibrator is not None:

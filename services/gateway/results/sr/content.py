@@ -77,6 +77,7 @@ def _algorithm(result: AnswerResult) -> AlgorithmIdentification:
     parts = {
         "method": result.method,
         "downstream model": result.models.downstream,
+        "second downstream model": result.models.second_downstream,
         "guidance policy": result.models.policy,
         "calibrator": result.calibrator,
         "accepted share of wrong answers": result.max_risk,

@@ -117,7 +117,8 @@ function guess(reply, left) {
 
 function background(reply, given) {
   const { models, timing_ms: timing } = reply;
-  const who = [models.downstream, models.policy].filter(Boolean).join(", guided by ");
+  const guided = [models.downstream, models.policy].filter(Boolean).join(", guided by ");
+  const who = [guided, models.second_downstream].filter(Boolean).join(", second opinion by ");
   const facts = `${who} · ${Math.round(timing.total)} ms (guidance ${Math.round(timing.policy)}, answer ${Math.round(timing.downstream)}) · ${reply.id}`;
   return element(
     "details", { class: "background" },
