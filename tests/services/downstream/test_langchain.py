@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
-from langchain_core.messages import HumanMessage, SystemMessage
-from langchain_openai import ChatOpenAI
 from pydantic import BaseModel
 
 from tests.services.downstream.conftest import MODEL
 
-QUESTION = [HumanMessage(content="Which side?\nA: Left\nB: Right")]
+if TYPE_CHECKING:  # its import takes three seconds, which every process that reads the tests would spend
+    from langchain_openai import ChatOpenAI
+
+QUESTION = [("human", "Which side?\nA: Left\nB: Right")]
 
 
 class Choice(BaseModel):
@@ -24,6 +25,8 @@ class Choice(BaseModel):
 
 @pytest.fixture
 def model(server: str) -> ChatOpenAI:
+    from langchain_openai import ChatOpenAI
+
     return ChatOpenAI(
         model=MODEL, base_url=f"{server}/v1", api_key="none", max_retries=0, timeout=20, seed=1, max_tokens=400
     )
@@ -46,7 +49,7 @@ def test_structured_output(model: ChatOpenAI, method: Any, strict: bool | None) 
 def test_structured_output_whose_schema_is_told_in_words(model: ChatOpenAI) -> None:
     kinds = {"answer": {"enum": ["A", "B"]}, "sure": {"type": "boolean"}}
     schema = {"type": "object", "properties": kinds, "required": [*kinds], "additionalProperties": False}
-    told = SystemMessage(content=f"Reply in JSON by this schema: {json.dumps(schema)}")
+    told = ("system", f"Reply in JSON by this schema: {json.dumps(schema)}")
     short = model.model_copy(update={"max_tokens": 180})
     found = short.with_structured_output(Choice, method="json_mode").invoke([told, *QUESTION])
     assert isinstance(found, Choice)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
-from langchain_core.messages import HumanMessage
-from langchain_openai import ChatOpenAI
 from pydantic import BaseModel
 
 from tests.services.gateway.chat.chats import MODEL, content
 from tests.services.gateway.upstream import Upstream
 
-QUESTION = [HumanMessage(content=content())]  # type: ignore[arg-type]
+if TYPE_CHECKING:  # its import takes three seconds, which every process that reads the tests would spend
+    from langchain_openai import ChatOpenAI
+
+QUESTION = [{"role": "user", "content": content()}]
 
 
 class Finding(BaseModel):
@@ -27,6 +28,7 @@ class Finding(BaseModel):
 @pytest.fixture
 def model(gateway_url: str, upstream: Upstream) -> Any:
     """Make a chat model with an accepted risk."""
+    from langchain_openai import ChatOpenAI
 
     def make(max_risk: float = 0.6, **more: Any) -> ChatOpenAI:
         return ChatOpenAI(
