@@ -14,7 +14,7 @@ LAYERS = {
     "training": ["gpu", "training"],
     "batch-evaluation": ["gpu", "batch-evaluation"],
 }
-FURTHER = {"embedded": ["ingress", "servicemonitor", "backup"], "gpu": ["httproute", "guidance-cache"]}
+FURTHER = {"embedded": ["ingress", "servicemonitor", "backup"], "gpu": ["httproute", "guidance-cache", "second-model"]}
 
 
 @cache

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from pathlib import Path
 
 import pytest
 
 from tests.k8s.cases import LAYERS, cluster
-from tests.k8s.documents import COMPONENT, Cluster, Document
+from tests.k8s.documents import COMPONENT, Cluster, Document, render_with
 from tests.k8s.mistakes import GONE, planted
 from tests.k8s.network import DNS, PROMETHEUS, WORLD, goes_out, may_receive, may_send, reaches
 
@@ -102,3 +103,13 @@ def test_the_reading_of_policies_follows_the_standard() -> None:
     assert goes_out(without("trainer-api-server"), trainer) == set()
     open_wide = planted("gpu", "NetworkPolicy", "gateway-records", "spec egress 0 ports", GONE)
     assert goes_out(open_wide, gateway) == {-1}
+
+
+def test_a_second_downstream_model_is_reached_by_those_who_ask_it_alone(tmp_path: Path) -> None:
+    found = Cluster(render_with("gpu", ["second-model"], tmp_path))
+    second = labels("second-downstream")
+    asking = {"gateway", "trainer"}
+    for source in ("gateway", "trainer", "policy", "downstream", "trainer-api", "records-upgrade"):
+        assert reaches(found, labels(source), second, 8082) is (source in asking), source
+    assert not reaches(found, labels("gateway"), second, 22)
+    assert not reaches(cluster("gpu"), labels("gateway"), second, 8082)
