@@ -68,6 +68,7 @@ class Decoding(BaseModel):
         samples: Texts that the confidence is counted in, at least 2; None where each text is read by itself.
         stop_error: Probability, in (0, 1), with which fewer of them may give another answer than all, so that drawing
             stopped before; None where all were drawn.
+        counted: Name and version of how the confidence is counted in them, where that was once another way; else None.
 
     Example:
         >>> Decoding.of(Sampling(temperature=0.1, top_p=0.95, top_k=50, seed=7)).line
@@ -82,6 +83,7 @@ class Decoding(BaseModel):
     max_tokens: int | None = Field(ge=1)
     samples: int | None = Field(default=None, ge=2)
     stop_error: float | None = Field(default=None, gt=0, lt=1, exclude_if=lambda value: value is None)
+    counted: str | None = Field(default=None, min_length=1, exclude_if=lambda value: value is None)
 
     @classmethod
     def of(cls, sampling: Sampling, samples: int | None = None, stop_error: float | None = None) -> Self:
@@ -112,6 +114,8 @@ class Decoding(BaseModel):
             parts.append(f"{self.samples} samples")
         if self.stop_error is not None:
             parts.append(f"stopped at an error of {_digits(self.stop_error)}")
+        if self.counted is not None:
+            parts.append(f"counted by {self.counted}")
         return ", ".join(parts)
 
 

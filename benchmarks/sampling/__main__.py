@@ -49,7 +49,7 @@ BUDGETS: Final = {5: (5, 4, 4, 3), 22: (21, 21, 20, 20)}
 without and with it."""
 ASKED: Final = ("verbalized", "logprob", "cgp", DEFAULT)
 """Methods of one greedy reply, which others are set against."""
-STOPPING: Final = 0.05
+STOPPING: Final = 0.02
 """The error of `cgp+vote`."""
 _COLUMNS: Final = {
     "accuracy": "accuracy",

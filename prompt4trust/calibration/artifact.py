@@ -125,7 +125,7 @@ class CalibrationKey(BaseModel):
         parts, name = min(differing, key=lambda each: (len(each[0]), each[1]))
         return f"{name} was made from answers that came about otherwise ({', '.join(parts)})"
 
-    def _conditions(self) -> dict[str, float | None]:
+    def _conditions(self) -> dict[str, float | str | None]:
         decoding, pictures = self.decoding, self.picture_preparation
         return {
             **({} if decoding is None else dict(decoding)),
@@ -133,8 +133,8 @@ class CalibrationKey(BaseModel):
         }
 
 
-def _value(value: float | None) -> str:
-    return "none" if value is None else f"{value:g}"
+def _value(value: float | str | None) -> str:
+    return "none" if value is None else value if isinstance(value, str) else f"{value:g}"
 
 
 class Candidate(BaseModel):

@@ -216,7 +216,7 @@ ESTIMATORS: Mapping[str, EstimatorEntry] = MappingProxyType(
             compared_by=VERSION,
         ),
         "perturbation": EstimatorEntry("how much noise the answer stands", False, _alone(Perturbation), 10),
-        "logprob": EstimatorEntry("the probability of the answer's letter", False, _alone(Logprob)),
+        "logprob": EstimatorEntry("the probability of the letter, or of an open reply", False, _alone(Logprob)),
         "cgp": EstimatorEntry("the policy's guidance; the stated confidence", True, _guided("cgp", Cgp)),
         "cgp+logprob": EstimatorEntry(
             "the policy's guidance; the stated confidence, and how probable the reply was",

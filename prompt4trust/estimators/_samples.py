@@ -58,7 +58,7 @@ class Draws:
         """Yield how many samples each request is to ask for, and the look at the vote after it, if there is one."""
         planned = looks(self.count, self.error) if self.error is not None else ()
         before = 0
-        for look in planned:
+        for look in (each for each in planned if each.lead is not None):
             yield look.drawn - before, look
             before = look.drawn
         for start in range(before, self.count, BLOCK):

@@ -82,7 +82,7 @@ async def test_a_vote_ends_where_the_samples_decide_it() -> None:
         first = each.first(5).groups()
         assert (drawn == 5) == (len(set(first)) == 1 and None not in first)  # a lead of five, see `looks`
         assert row.cost.calls == drawn + 1
-        assert row.confidence == pytest.approx(each.first(drawn).groups().count(row.answer) / drawn)
+        assert row.signals["vote_share"] == pytest.approx(each.first(drawn).groups().count(row.answer) / drawn)
         stopped.append(drawn)
     assert len(set(stopped)) > 1
 

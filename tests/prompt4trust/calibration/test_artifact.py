@@ -57,6 +57,7 @@ DECODINGS = st.builds(
     max_tokens=st.sampled_from([None, 64, 256]),
     samples=st.sampled_from([None, 20, 21]),
     stop_error=st.sampled_from([None, 0.05, 0.1]),
+    counted=st.sampled_from([None, "share-2"]),
 )
 PREPARATIONS = st.builds(PicturePreparation, version=st.integers(1, 3), max_side=st.sampled_from([512, 1024]))
 KEYS = st.builds(
@@ -108,6 +109,7 @@ def test_each_part_of_decoding_and_preparation_counts(key: CalibrationKey, part:
         "max_tokens": 7,
         "samples": 7,
         "stop_error": 0.3,
+        "counted": "share-3",
         "version": 7,
         "max_side": 7,
     }

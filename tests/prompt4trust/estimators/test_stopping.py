@@ -11,7 +11,7 @@ import pytest
 from prompt4trust.estimators import CgpVote, get_estimator
 from prompt4trust.estimators._samples import Draws
 from prompt4trust.estimators._stopping import is_decided, looks
-from prompt4trust.models import Cost, Sampling
+from prompt4trust.models import Decoding, Sampling
 from prompt4trust.verdict import Invalid, Verdict
 from tests.prompt4trust.estimators.scripts import IMAGE, OPTIONS, TEMPLATE, Texts, said
 from tests.support.models import ScriptedPolicy
@@ -62,15 +62,17 @@ def test_the_plan_is_the_stricter_the_smaller_the_error() -> None:
     assert not is_decided([], looks(21, 0.05)[0])
 
 
-async def test_a_vote_without_doubt_takes_a_fifth_of_the_samples() -> None:
-    downstream = Texts([said("B", 90)] * 5)
+async def test_a_vote_without_doubt_takes_half_of_the_samples() -> None:
+    downstream = Texts([said("B", 90)] * 10)
     answer = await get_estimator("cgp+vote", downstream, ScriptedPolicy(), TEMPLATE, GREEDY).answer(
         "Q?", OPTIONS, IMAGE
     )
-    assert answer.verdict == Verdict("B", 1.0)
-    assert answer.signals["samples_drawn"] == 5
-    assert answer.cost == Cost(6, 17, 28, 0.75)
-    assert [n for _, _, n in downstream.requests] == [5]
+    # Ten votes for it, and five further ones of which nine tenths are.
+    assert answer.verdict == Verdict("B", pytest.approx((10 + 5 * 0.9) / 15))
+    assert (answer.signals["samples_drawn"], answer.signals["vote_share"]) == (10, 1.0)
+    assert answer.cost.calls == 11
+    # At five samples nothing decides with so small an error, so that no request ends there.
+    assert [n for _, _, n in downstream.requests] == [10]
 
 
 async def test_a_close_vote_takes_them_all_and_the_most_frequent_wins() -> None:
@@ -80,10 +82,12 @@ async def test_a_close_vote_takes_them_all_and_the_most_frequent_wins() -> None:
     answer = await get_estimator("cgp+vote", downstream, ScriptedPolicy(), TEMPLATE, GREEDY).answer(
         "Q?", OPTIONS, IMAGE
     )
-    assert answer.verdict == Verdict("B", 11 / 21)
+    stated = (6 * 0.9 + 4 * 0.7 + 0.5) / 11  # by those that say so
+    assert answer.verdict == Verdict("B", pytest.approx((11 + 5 * stated) / 26))
+    assert answer.signals["vote_share"] == 11 / 21
     assert answer.text == texts[1]
-    assert [n for _, _, n in downstream.requests] == [5, 5, 5, 5, 1]
-    assert len({sampling.seed for _, sampling, _ in downstream.requests}) == 5
+    assert [n for _, _, n in downstream.requests] == [10, 5, 5, 1]
+    assert len({sampling.seed for _, sampling, _ in downstream.requests}) == 4
     assert answer.signals["samples_drawn"] == 21
 
 
@@ -91,8 +95,26 @@ async def test_samples_without_a_verdict_have_no_vote() -> None:
     estimator = CgpVote(Texts(["I cannot say."] * 21), ScriptedPolicy(), TEMPLATE, GREEDY)
     answer = await estimator.answer("Q?", OPTIONS, IMAGE)
     assert (answer.verdict, answer.signals["samples_drawn"]) == (Invalid("no_answer"), 21)
-    open_one = CgpVote(Texts(["The answer is Effusion with confidence 60."] * 5), ScriptedPolicy(), TEMPLATE, GREEDY)
-    assert (await open_one.answer("Q?", {}, IMAGE)).verdict == Verdict("Effusion", 1.0)
+    assert "vote_share" not in answer.signals
+    open_one = CgpVote(Texts(["The answer is Effusion with confidence 60."] * 10), ScriptedPolicy(), TEMPLATE, GREEDY)
+    assert (await open_one.answer("Q?", {}, IMAGE)).verdict == Verdict("Effusion", pytest.approx((10 + 3) / 15))
+
+
+async def test_answers_on_which_all_agree_are_told_apart_by_what_the_samples_state() -> None:
+    found = []
+    for stated in (20, 60, 95):
+        estimator = CgpVote(Texts([said("B", stated)] * 10), ScriptedPolicy(), TEMPLATE, GREEDY)
+        verdict = (await estimator.answer("Q?", OPTIONS, IMAGE)).verdict
+        assert isinstance(verdict, Verdict)
+        found.append(verdict.confidence)
+    assert found == sorted(set(found))
+
+
+def test_calibrators_of_the_bare_share_do_not_fit() -> None:
+    estimator = CgpVote(Texts([]), ScriptedPolicy(), TEMPLATE, GREEDY)
+    bare = Decoding.of(Sampling(0.5, 0.95, 100, 77), 21, 0.02)  # as it would be recorded of the bare share
+    assert estimator.decoding != bare
+    assert estimator.decoding.model_copy(update={"counted": None}) == bare
 
 
 def test_an_error_is_a_probability() -> None:

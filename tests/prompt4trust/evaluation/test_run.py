@@ -71,12 +71,13 @@ def test_a_run_names_the_key_of_each_estimator_s_confidence() -> None:
     stopping = run.model_copy(update={"decoding": decodings("cgp+vote", "cgp+consistency")})
     keys = [stopping.calibration_key(name) for name in ("cgp+vote", "cgp+consistency")]
     assert keys[0].decoding is not None
-    assert keys[0].decoding.line.endswith("21 samples, stopped at an error of 0.05")
-    assert "stop_error" not in keys[1].model_dump()["decoding"]
+    assert keys[0].decoding.line.endswith("21 samples, stopped at an error of 0.02, counted by vote-and-stated-1")
+    assert not {"stop_error", "counted"} & set(keys[1].model_dump()["decoding"])
     assert [each.decoding for each in keys] == [
         type(each).model_validate_json(each.model_dump_json()).decoding for each in keys
     ]
-    assert keys[0].differences(keys[1]) == ["stop_error 0.05 there, none here"]
+    stop, counted = keys[0].differences(keys[1])
+    assert (stop, counted) == ("stop_error 0.02 there, none here", "counted vote-and-stated-1 there, none here")
     stored = json.loads(run.model_dump_json())
     del stored["decoding"], stored["picture_preparation"]
     old = RunManifest.model_validate(stored)
