@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections import Counter
 from pathlib import Path
@@ -46,8 +47,14 @@ def outcome(case: dict[str, Any], options: dict[str, Any]) -> str:
     return "right" if verdict.answer == answer and verdict.confidence == pytest.approx(confidence) else "wrong"
 
 
-def assert_none_is_wrong_and_few_are_lost(cases: list[dict[str, Any]], options: dict[str, Any]) -> None:
-    outcomes = [(outcome(case, options), case) for case in cases]
+@functools.cache
+def outcomes_of(name: str) -> list[tuple[str, dict[str, Any]]]:
+    """Outcome and case of each reply in a file: read once for all tests."""
+    found = CORPUS if name == "corpus" else LATER[name]
+    return [(outcome(case, found["options"]), case) for case in found["cases"]]
+
+
+def assert_none_is_wrong_and_few_are_lost(outcomes: list[tuple[str, dict[str, Any]]]) -> None:
     assert [case for said, case in outcomes if said == "wrong"] == []
     readable = Counter(said for said, case in outcomes if "reads" in case)
     assert readable["lost"] <= 0.1 * readable.total()
@@ -62,13 +69,14 @@ def test_the_corpus_is_large_and_a_third_of_it_is_held_out() -> None:
 
 @pytest.mark.parametrize("held_out", [False, True])
 def test_no_reply_is_read_wrong_and_few_are_lost(held_out: bool) -> None:
-    cases = [case for case in CORPUS["cases"] if case.get("held_out", False) == held_out]
-    assert_none_is_wrong_and_few_are_lost(cases, CORPUS["options"])
+    assert_none_is_wrong_and_few_are_lost(
+        [(said, case) for said, case in outcomes_of("corpus") if case.get("held_out", False) == held_out]
+    )
 
 
 @pytest.mark.parametrize("name", LATER)
 def test_nor_any_of_the_later_corpora(name: str) -> None:
-    assert_none_is_wrong_and_few_are_lost(LATER[name]["cases"], LATER[name]["options"])
+    assert_none_is_wrong_and_few_are_lost(outcomes_of(name))
 
 
 @pytest.mark.parametrize("name", ["corpus", *LATER])
@@ -76,7 +84,7 @@ def test_the_page_of_results_counts_what_there_is(name: str) -> None:
     """How many replies, how many of them readable, and how many are read wrong and lost now."""
     [row] = re.findall(rf"^\| `{name}\.yaml` \| (\d+ \| .*) \|$", PAGE.read_text(encoding="utf-8"), re.MULTILINE)
     replies, readable, _, _, now = row.split(" | ")
-    found = CORPUS if name == "corpus" else LATER[name]
-    outcomes = Counter(outcome(case, found["options"]) for case in found["cases"])
-    assert (int(replies), int(readable)) == (len(found["cases"]), sum("reads" in case for case in found["cases"]))
+    found = outcomes_of(name)
+    outcomes = Counter(said for said, _ in found)
+    assert (int(replies), int(readable)) == (len(found), sum("reads" in case for _, case in found))
     assert now.split(";")[0] == f"{outcomes['wrong']}, {outcomes['lost']}"
