@@ -32,7 +32,7 @@ from trustvqa.cli.runs.prediction_run import PredictionOutcome, Request, obtain_
 
 MOST_MISSING = 0.01
 """Share of predictions that may be missing; those of models that could not be asked may be unlike the others."""
-SAME = ("downstream", "policy", "template", "sampling", "picture_preparation", "judge")
+SAME = ("downstream", "second", "policy", "template", "sampling", "picture_preparation", "judge")
 """Parts of a run's manifest in which runs of the same models and wording agree."""
 _PROBE = "right-option-removed"
 _TEST = re.compile(r"(^|[^a-z])test([^a-z]|$)", re.IGNORECASE)

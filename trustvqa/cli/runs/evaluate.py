@@ -186,8 +186,9 @@ def show(report: Report, console: Console, unfit: Sequence[str] = ()) -> None:
     if not isinstance(run, RunManifest):
         raise TypeError("a report of a table is no outcome of a run")
     policy = f", policy {run.policy}" if run.policy else ""
+    second = f", second opinion by {run.second}" if run.second is not None else ""
     console.print(
-        f"\n[bold]{escape(run.dataset)}[/]: {run.questions} questions, {escape(run.downstream)}{escape(policy)}, "
+        f"\n[bold]{escape(run.dataset)}[/]: {run.questions} questions, {escape(run.downstream + policy + second)}, "
         f"{escape(run.template_id)}",
         highlight=False,
     )

@@ -139,6 +139,8 @@ def _about(report: Report) -> str:
     )
     if policies:
         parts.append(f"policy {' and '.join(policies)}")
+    if run.second is not None:
+        parts.append(f"second opinion by {run.second}")
     return f"{', '.join(parts)}, {run.created:%d %B %Y}. Ranges are 95 % intervals."
 
 
@@ -203,6 +205,7 @@ def _facts(run: RunManifest | TableOrigin) -> dict[str, str]:
     return {
         "questions": f"{run.dataset}, {run.questions}, fingerprint {run.data_hash[:16]}",
         "downstream model": run.downstream,
+        **({} if run.second is None else {"second downstream model": run.second}),
         "policy": run.policy or "none",
         "answer template": run.template,
         **({} if run.judge is None else {"open answers judged by": run.judge}),

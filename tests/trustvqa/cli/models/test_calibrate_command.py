@@ -268,6 +268,21 @@ def test_validation_questions_that_must_not_judge_are_refused(
     assert not (tmp_path / "reg").exists()
 
 
+def test_validation_answers_beside_another_second_model_are_refused(tmp_path: Path, calibration: Path) -> None:
+    validation = questions(tmp_path, "validation", 200, 300)
+    runs = [predicted(tmp_path, data, bent, seed=seed) for seed, data in enumerate((calibration, validation))]
+    for run, second in zip(runs, ("second-1", "second-2"), strict=True):
+        manifest = read_manifest(run).model_copy(update={"second": second})
+        (run / "run.json").write_text(manifest.model_dump_json())
+    command: list[Argument] = [
+        *("calibrate", "--data", calibration, "--run", runs[0], "--registry", "reg"),
+        *("--validation", validation, "--validation-run", runs[1]),
+    ]
+    _, err = trustvqa(tmp_path, *command, status=1)
+    assert "second: second-1 and second-2" in err
+    assert not (tmp_path / "reg").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
