@@ -19,10 +19,11 @@ from tests.support.models import ScriptedPolicy
 GREEDY = Sampling(max_tokens=77)
 
 
-def read(answer: Answer) -> tuple[str, float]:
-    """The answer and its confidence."""
+def check(answer: Answer, text: str, confidence: float) -> None:
+    """The answer and its confidence are these."""
     assert isinstance(answer.verdict, Verdict)
-    return answer.verdict.answer, answer.verdict.confidence
+    assert answer.verdict.answer == text
+    assert answer.verdict.confidence == pytest.approx(confidence)
 
 
 def stops(votes: Sequence[int], count: int, error: float, draws: int, seed: int) -> tuple[float, float]:
@@ -74,7 +75,7 @@ async def test_a_vote_without_doubt_takes_half_of_the_samples() -> None:
         "Q?", OPTIONS, IMAGE
     )
     # Ten votes for it, and five further ones of which nine tenths are.
-    assert read(answer) == ("B", pytest.approx((10 + 5 * 0.9) / 15))
+    check(answer, "B", (10 + 5 * 0.9) / 15)
     assert (answer.signals["samples_drawn"], answer.signals["vote_share"]) == (10, 1.0)
     assert answer.cost.calls == 11
     # At five samples nothing decides with so small an error, so that no request ends there.
@@ -89,7 +90,7 @@ async def test_a_close_vote_takes_them_all_and_the_most_frequent_wins() -> None:
         "Q?", OPTIONS, IMAGE
     )
     stated = (6 * 0.9 + 4 * 0.7 + 0.5) / 11  # by those that say so
-    assert read(answer) == ("B", pytest.approx((11 + 5 * stated) / 26))
+    check(answer, "B", (11 + 5 * stated) / 26)
     assert answer.signals["vote_share"] == 11 / 21
     assert answer.text == texts[1]
     assert [n for _, _, n in downstream.requests] == [10, 5, 5, 1]
@@ -103,7 +104,7 @@ async def test_samples_without_a_verdict_have_no_vote() -> None:
     assert (answer.verdict, answer.signals["samples_drawn"]) == (Invalid("no_answer"), 21)
     assert "vote_share" not in answer.signals
     open_one = CgpVote(Texts(["The answer is Effusion with confidence 60."] * 10), ScriptedPolicy(), TEMPLATE, GREEDY)
-    assert read(await open_one.answer("Q?", {}, IMAGE)) == ("Effusion", pytest.approx((10 + 3) / 15))
+    check(await open_one.answer("Q?", {}, IMAGE), "Effusion", (10 + 3) / 15)
 
 
 async def test_answers_on_which_all_agree_are_told_apart_by_what_the_samples_state() -> None:
