@@ -13,7 +13,9 @@ from services.trainer.run_files.json_lines import read_lines
 from tests.services.common.contrastive.tiny import save_clip
 from tests.services.trainer.conftest import Start
 from tests.services.trainer.test_event_stream import listening
+from tests.support.waiting import wait_until
 
+EPOCHS = 40
 pytestmark = pytest.mark.timeout(300)  # processes that import torch on a machine that others keep busy
 
 
@@ -25,25 +27,25 @@ def request(**changes: Any) -> dict[str, Any]:
 def test_a_killed_tuning_run_is_resumed_followed_and_published(start: Start, tmp_path: Path) -> None:
     save_clip(tmp_path / "shipped" / "tiny")
     service = start(real=True)
-    reply = service.http.post("/v1/tunings", json=request(epochs=150))
+    # An epoch takes some 50 ms: many more than a kill that follows the first one's lines needs.
+    reply = service.http.post("/v1/tunings", json=request(epochs=EPOCHS))
     assert reply.status_code == 202, reply.text
     run = reply.json()["id"]
     assert run.startswith("tune-")
-    with listening(service, run) as told:
-        for event in told:
-            if event.event == "step":
-                break
-    process = int(_handle(service.runs / run).split(":")[1])
-    os.killpg(process, signal.SIGKILL)
+    lines = service.runs / run / "metrics.jsonl"
+    wait_until(lambda: lines.exists() and lines.stat().st_size > 0, 150)
+    os.killpg(int(_handle(service.runs / run).split(":")[1]), signal.SIGKILL)
     shown = service.wait(run, "failed", 60)
     assert "Resume the run" in shown["error"]
-    assert shown["metrics"]["step"] >= 1
+    assert 1 <= shown["metrics"]["step"] < EPOCHS
     service.http.post(f"/v1/runs/{run}/resume").raise_for_status()
-    shown = service.wait(run, "succeeded", 200)
+    with listening(service, run) as told:
+        seen = [event.data["step"] for event in told if event.event == "step"]
+    shown = service.wait(run, "succeeded")
     assert (shown["kind"], shown["resumed"]) == ("calibprompt", 1)
     assert shown["after"]["n"] == shown["before"]["n"] == 20
-    steps = [line["step"] for line in read_lines(service.runs / run / "metrics.jsonl")]
-    assert steps == list(range(1, 151))
+    steps = [line["step"] for line in read_lines(lines)]
+    assert seen == steps == list(range(1, EPOCHS + 1))  # none was gone over again
     assert (tmp_path / "registry" / "contrastive" / "tuned" / "context.safetensors").is_file()
     taken = service.http.post("/v1/tunings", json=request())
     assert (taken.status_code, taken.json()["type"].removeprefix("urn:trustvqa:problem:")) == (409, "version-taken")

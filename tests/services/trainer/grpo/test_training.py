@@ -5,8 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import subprocess
-import sys
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 
 import pytest
@@ -41,7 +40,6 @@ from trustvqa.cli.main import app
 pytestmark = pytest.mark.xdist_group("grpo")  # one finished run serves all of these
 
 PATIENCE_S = 150  # processes that import torch on a machine that others keep busy
-ROOT = Path(__file__).resolve().parents[4]
 
 
 def test_weights_change_and_the_files_are_there(trained: Trained) -> None:
@@ -150,20 +148,34 @@ def test_adapters_are_trained_alone_and_published_merged(registry: Path, begin: 
     assert not list(result.published.glob("adapter*"))
 
 
+def one_of_two(rank: int, port: int, folder: Path) -> None:
+    """Execute a run as the process of a rank: by what `torchrun` and `accelerate launch` tell the ones they start."""
+    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", LOCAL_WORLD_SIZE="2")
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    execute(folder)
+
+
 @pytest.mark.timeout(2 * PATIENCE_S)
-def test_several_processes_share_a_batch(registry: Path, begin: Begin, tmp_path: Path) -> None:
+def test_several_processes_share_a_batch(
+    registry: Path, begin: Begin, tmp_path: Path, processes: ForkServerContext
+) -> None:
     server = ScriptedServer()
     folder = begin(
         server,
         update={**SHORT, "per_device_train_batch_size": BATCH // 2},
         curriculum={"steps": 1},
     )
-    # What `accelerate launch` starts on GPUs.
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", str(free_port())]
-    launch += ["-m", "services.trainer.grpo", str(folder)]
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(launch, env=environment, capture_output=True, text=True, timeout=PATIENCE_S)
-    assert done.returncode == 0, done.stderr
+    port = free_port()
+    both = [processes.Process(target=one_of_two, args=(rank, port, folder)) for rank in range(2)]
+    try:
+        for process in both:
+            process.start()
+        for process in both:
+            process.join(PATIENCE_S)
+        assert [process.exitcode for process in both] == [0, 0]
+    finally:
+        for process in both:
+            process.kill()
     # One of the two evaluates and measures difficulty; each scores its half of every batch.
     assert len(server.prompts) == 2 * BATCH + 2 * VALIDATION + 2 * BATCH // GENERATIONS
     assert all("difficulty" in row for row in metrics(folder))
