@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn, Protocol, TypeVar
 
@@ -29,6 +31,18 @@ class Ended(Protocol):
 
 
 Result = TypeVar("Result", bound=Ended)
+
+
+def new_folder(runs: Path, version: str) -> Path:
+    """Name the folder of a run that begins now, which no run has: one begun in the same second would be gone on with.
+
+    Args:
+        runs: Folder of all runs.
+        version: What the run publishes.
+    """
+    name = f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{version}"
+    names = itertools.chain([name], (f"{name}-{number}" for number in itertools.count(2)))
+    return next(folder for each in names if not (folder := runs / each).exists())
 
 
 def run_on_record(

@@ -6,7 +6,6 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import asdict
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -33,7 +32,7 @@ from services.trainer.settings import TrainerSettings
 from trustvqa.cli.api_key import HINT
 from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.learning.display import TrainingProgress, print_training
-from trustvqa.cli.learning.foreground_run import end_stopped, run_on_record
+from trustvqa.cli.learning.foreground_run import end_stopped, new_folder, run_on_record
 from trustvqa.cli.learning.options import parse_curriculum, parse_reward
 from trustvqa.cli.output import BesideJson, print_json
 from trustvqa.cli.runs import tables
@@ -121,7 +120,7 @@ def _begin(out: Path | None, training: TrainingConfig, settings: ConnectionSetti
         Registry(settings.registry).seed(settings.shipped)
     except OSError as error:
         raise RunError(f"the registry {settings.registry} cannot be written: {error.strerror or error}") from error
-    folder = out or settings.runs / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{training.version}"
+    folder = out or new_folder(settings.runs, training.version)
     prepare(folder, training, connection)
     return folder, read_spec(folder)
 

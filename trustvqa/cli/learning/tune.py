@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -23,7 +22,7 @@ from services.trainer.tuning.journal import describe_tuning
 from services.trainer.tuning.preparing import prepare, read_spec
 from trustvqa.cli.errors import CommandError, fail
 from trustvqa.cli.learning.display import TrainingProgress, print_tuning
-from trustvqa.cli.learning.foreground_run import end_stopped, run_on_record
+from trustvqa.cli.learning.foreground_run import end_stopped, new_folder, run_on_record
 from trustvqa.cli.option_groups import grouped
 from trustvqa.cli.output import BesideJson, print_json
 from trustvqa.cli.runs import tables
@@ -103,7 +102,7 @@ def tune(
         else:
             settings = _read_settings(registry)
             config = _configure(version, model, files, tuning)
-            folder = out or settings.runs / f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{config.version}"
+            folder = out or new_folder(settings.runs, config.version)
             spec = prepare(folder, config, settings.registry, settings.shipped, settings.data, settings.parts)
         console.print(
             f"run {escape(str(folder))}: {spec.config.epochs} epochs from {escape(spec.config.model)}", soft_wrap=True

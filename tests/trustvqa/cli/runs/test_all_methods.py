@@ -43,7 +43,7 @@ def test_all_methods_their_cost_and_the_probes(data: Path, tmp_path: Path) -> No
         # Of the sampled ones consistency's 21 serve the avg-confs and entropy-spread; perturbation shares verbalized's.
         assert asked == {
             **{(1, False): N * (1 + 1 + 1 + 9 + 1), (1, True): 8 * N, (21, False): N * 3, (19, False): 2 * N},
-            (5, False): N,  # a vote that is decided at its first look
+            (10, False): N,  # a vote that is decided at its second look
         }
         assert len({body["seed"] for body in server.bodies if body["n"] > 1}) == 2 * N
 
@@ -58,7 +58,7 @@ def test_all_methods_their_cost_and_the_probes(data: Path, tmp_path: Path) -> No
         **dict.fromkeys(("verbalized", "fixed-prompt", "top-k", "logprob"), 1),
         **dict.fromkeys(("consistency", "avg-conf", "avg-conf-all", "meaning"), 21),
         **dict.fromkeys(set(HERE) & {"meaning+encoder"}, 21),
-        **{"entropy": 40, "entropy-spread": 40, "perturbation": 10, "cgp": 2, "cgp+vote": 6, "cgp+consistency": 22},
+        **{"entropy": 40, "entropy-spread": 40, "perturbation": 10, "cgp": 2, "cgp+vote": 11, "cgp+consistency": 22},
         # Without log-probabilities there is nothing to compare with a second reply.
         **dict.fromkeys(("cgp+logprob", "cgp+picture", "cgp+picture+noise"), 2),
         **dict.fromkeys(("cgp+self-check", "cgp+typicality", "cgp+relative", "cgp+open"), 2),
