@@ -135,7 +135,8 @@ class VqaResult:
         option_set_reason: Why there is none.
         atypicality: How unlike the questions behind the promises this one is, or None.
         guidance_prompt: The calibration guidance prompt that was used, or None.
-        models: "policy" and "downstream" -> the model that answered, or None.
+        models: "policy" and "downstream" -> the model that answered, or None; "second_downstream" -> the second model,
+            only where its opinion counted for the confidence.
         degraded: What was done without.
         timing_ms: Milliseconds by part.
         recorded: Whether the answer is kept, so that feedback on it can be.
