@@ -114,19 +114,27 @@ class SecondLooks(CgpLogprob):
 async def side_by_side(
     looks: Sequence[SecondLook], within_s: float
 ) -> list[tuple[Mapping[str, float], Cost] | TransportError]:
-    """Take looks at once; in their order, what came of each: of one that took longer than it may, that it did."""
+    """Take looks at once; in their order, what came of each: of one that took longer than it may, that it did.
+
+    Raises whatever else one of them raises, as it is: a picture that may not be sent to a second model, for one.
+    """
     found: dict[int, tuple[Mapping[str, float], Cost] | TransportError] = {}
+    refused: list[Exception] = []
 
     async def take(place: int, look: SecondLook) -> None:
         try:
             found[place] = await look.ask()
         except TransportError as error:
             found[place] = error
+        except Exception as error:  # else the group would raise it within another
+            refused.append(error)
 
     if within_s > 0:  # else the server is not troubled for what nobody waits for
         with anyio.move_on_after(within_s):
             async with anyio.create_task_group() as group:
                 for place, look in enumerate(looks):
                     group.start_soon(take, place, look)
+    if refused:
+        raise refused[0]
     late = TransportError("downstream", f"no reply to a second look within {max(within_s, 0.0):.1f} s", timed_out=True)
     return [found.get(place, late) for place in range(len(looks))]

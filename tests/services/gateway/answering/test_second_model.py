@@ -15,7 +15,7 @@ from prompt4trust.calibration import fit_artifact
 from prompt4trust.estimators.cgp_second_model import SIGNAL, CgpSecondModel
 from services.common.registry.directory import Registry
 from services.gateway.settings import GatewaySettings
-from tests.services.gateway.checks import body, said
+from tests.services.gateway.checks import assert_problem, body, said
 from tests.services.gateway.conftest import MODEL, TEMPLATE, MakeGateway
 from tests.services.gateway.upstream import Upstream
 from tests.support.calibration_keys import whole_key
@@ -159,6 +159,16 @@ def test_a_first_model_without_log_probabilities_answers_alone(
     assert reply["calibration"]["calibrator"] == "platt-cgp"
     assert "second_downstream" not in reply["models"]
     assert second.asked == []
+
+
+def test_a_second_model_that_may_not_see_pictures_is_a_refusal_that_says_so(
+    make_gateway: MakeGateway, upstream: Upstream, asked_of: dict[str, object]
+) -> None:
+    says(upstream, FIRST_SAYS)
+    far = {**asked_of, "second_downstream_url": "https://models.example/v1"}
+    with make_gateway(**far) as url, httpx.Client(base_url=url, timeout=20) as client:
+        problem = client.post("/vqa", json=body())
+    assert_problem(problem, 503, "image-egress-off")
 
 
 @pytest.mark.parametrize(
