@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from benchmarks.confidence.answer_runs import DOWNSTREAM, POLICY, SECOND, TEMPLATE, ask_all, servers
+from benchmarks.confidence.answer_runs import ASKED_WITH, SECOND, ask_all, servers
 from benchmarks.confidence.questions import PARTS
 from benchmarks.confidence.study import DEFAULT, Study
 from benchmarks.confidence.table import differences_table, rows_table
@@ -72,10 +72,8 @@ def main(
     console.print(differences_table(paired))
     result = {
         "settings": {
-            "downstream": DOWNSTREAM,
-            "policy": POLICY,
+            **ASKED_WITH,
             "second downstream": SECOND if study.needs_second else None,
-            "template": TEMPLATE,
             "questions": {part: PARTS[part].count(n) for part in PARTS},
             "questions of costly methods": {part: PARTS[part].count(study.costly_n) for part in PARTS}
             if costly

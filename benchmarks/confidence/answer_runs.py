@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -29,6 +29,8 @@ DOWNSTREAM = "downstream-mini-1"
 SECOND = "downstream-mini-2"
 POLICY = "policy-mini-grpo-1"
 TEMPLATE = "answer-compact@1"
+ASKED_WITH: Mapping[str, str] = {"downstream": DOWNSTREAM, "policy": POLICY, "template": TEMPLATE}
+"""Models and wording, as results files name them."""
 SAMPLING = Sampling(seed=0)
 """Greedy, as the gateway asks; the seed is that of the methods that draw."""
 
@@ -50,6 +52,7 @@ class Asked:
     second: Downstream | None = None
 
 
+_RETRY = RetrySettings(deadline_s=120, attempts=4)
 Piece = Callable[[Asked], Awaitable[object]]
 """A piece of asking."""
 T = TypeVar("T")
@@ -89,14 +92,11 @@ def servers(port: int, folder: Path, model: Path | None = None, *, second: bool 
 @asynccontextmanager
 async def models(found: Servers, calls: Path, concurrency: int) -> AsyncIterator[tuple[Downstream, Policy]]:
     """Open clients of both; the downstream model's replies are kept in a file."""
-    retry = RetrySettings(deadline_s=120, attempts=4)
     async with (
-        HttpPool(f"{found.downstream}/v1", max_connections=concurrency) as downstream_http,
+        _kept(found.downstream, DOWNSTREAM, calls, concurrency) as kept,
         HttpPool(found.policy, max_connections=concurrency) as policy_http,
     ):
-        client = DownstreamClient(downstream_http, DOWNSTREAM, retry, exact=True)
-        with KeptCalls(client, calls) as kept:
-            yield kept, PolicyClient(policy_http, retry, version=POLICY)
+        yield kept, PolicyClient(policy_http, _RETRY, version=POLICY)
 
 
 @asynccontextmanager
@@ -105,9 +105,14 @@ async def second_model(found: Servers, calls: Path, concurrency: int) -> AsyncIt
     if found.second is None:
         yield None
         return
-    async with HttpPool(f"{found.second}/v1", max_connections=concurrency) as http:
-        client = DownstreamClient(http, SECOND, RetrySettings(deadline_s=120, attempts=4), exact=True)
-        with KeptCalls(client, calls) as kept:
+    async with _kept(found.second, SECOND, calls, concurrency) as kept:
+        yield kept
+
+
+@asynccontextmanager
+async def _kept(server: str, model: str, calls: Path, concurrency: int) -> AsyncIterator[Downstream]:
+    async with HttpPool(f"{server}/v1", max_connections=concurrency) as http:
+        with KeptCalls(DownstreamClient(http, model, _RETRY, exact=True), calls) as kept:
             yield kept
 
 

@@ -15,7 +15,7 @@ from typing import Annotated, Any, Final
 import typer
 from rich.console import Console
 
-from benchmarks.confidence.answer_runs import DOWNSTREAM, POLICY, TEMPLATE, Servers, servers
+from benchmarks.confidence.answer_runs import ASKED_WITH, DOWNSTREAM, POLICY, TEMPLATE, Servers, servers
 from benchmarks.confidence.table import interval
 from benchmarks.open_questions.decisions import decisions
 from benchmarks.open_questions.material import COLUMNS, run_command, write_open
@@ -71,9 +71,7 @@ def main(
     rows = table(report, promises)
     result = {
         "settings": {
-            "downstream": DOWNSTREAM,
-            "policy": POLICY,
-            "template": TEMPLATE,
+            **ASKED_WITH,
             "judge": DEFAULT_JUDGE,
             "questions": {**counts, "asked of a gateway": len(questions)},
             "resamples": resamples,

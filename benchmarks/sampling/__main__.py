@@ -19,8 +19,7 @@ from rich.console import Console
 
 from benchmarks.confidence import peers
 from benchmarks.confidence.answer_runs import (
-    DOWNSTREAM,
-    POLICY,
+    ASKED_WITH,
     SAMPLING,
     TEMPLATE,
     Servers,
@@ -49,8 +48,6 @@ BUDGETS: Final = {5: (5, 4, 4, 3), 22: (21, 21, 20, 20)}
 without and with it."""
 ASKED: Final = ("verbalized", "logprob", "cgp", DEFAULT)
 """Methods of one greedy reply, which others are set against."""
-STOPPING: Final = 0.02
-"""The error of `cgp+vote`."""
 _COLUMNS: Final = {
     "accuracy": "accuracy",
     "auroc_raw": "AUROC raw",
@@ -138,7 +135,7 @@ class SamplingStudy:
         for budget, (alone, with_guidance, beside, beside_guided) in BUDGETS.items():
             for name, kind in PLAIN.items():
                 yield measure(named(name, budget), judged(kind, plain, alone, downstream, policy))
-            for guided_kind, error in ((CgpConsistency, None), (CgpVote, STOPPING)):
+            for guided_kind, error in ((CgpConsistency, None), (CgpVote, CgpVote.default_draws.error)):
                 rows = judged(guided_kind, guided, with_guidance, downstream, policy, error=error)
                 yield measure(named(guided_kind.name, budget), rows)
             for base, what, drawn, count in (
@@ -213,13 +210,7 @@ def tell(rows: Sequence[Row], resamples: int, output: Path) -> None:
             paired, {name: _COLUMNS[name] for name in ("auroc", "in_hindsight_at_5", "in_hindsight_at_10")}
         )
     )
-    settings: dict[str, Any] = {
-        "downstream": DOWNSTREAM,
-        "policy": POLICY,
-        "template": TEMPLATE,
-        "questions": default.n,
-        "resamples": resamples,
-    }
+    settings: dict[str, Any] = {**ASKED_WITH, "questions": default.n, "resamples": resamples}
     write_figures(output, {"settings": settings, "rows": figures, f"less {DEFAULT}": paired})
 
 

@@ -17,8 +17,7 @@ import typer
 from rich.console import Console
 
 from benchmarks.confidence.answer_runs import (
-    DOWNSTREAM,
-    POLICY,
+    ASKED_WITH,
     SAMPLING,
     TEMPLATE,
     Servers,
@@ -204,13 +203,7 @@ def tell(rows: Sequence[Row], settings: Mapping[str, object], output: Path) -> N
     write_figures(
         output,
         {
-            "settings": {
-                "downstream": DOWNSTREAM,
-                "policy": POLICY,
-                "template": TEMPLATE,
-                "questions": rows[0].n,
-                **settings,
-            },
+            "settings": {**ASKED_WITH, "questions": rows[0].n, **settings},
             "rows": figures,
             **{f"less {name}": each for name, each in paired.items()},
         },

@@ -183,51 +183,29 @@ def ace_cuts(tally: Tally, bins: int = 10) -> list[int]:
 
 
 _GRID = 1024
-_EXACT = 2.0**-34  # < 1e-10
-_MOST_STEPS = 60
+_EXACT = 2.0**-35  # < 1e-10
 _UNFELT = 11.0  # exp(-11^2 / 2) < 1e-26
 
 
 def smooth_ece_of(tally: Tally) -> FloatArray:
     """Compute `smooth_calibration_error` by sample; shape [samples]."""
+    from scipy.optimize.elementwise import find_root  # takes time to import, and no service needs it to answer
+
     # Smoothing by a reflected Gaussian is heat flowing on [0, 1] with insulated ends: in the cosine basis it multiplies
     # coefficient k by exp(-(pi k s)^2 / 2). So the data are read once, and every width costs one cosine transform.
     wave = np.arange(_GRID) * np.pi
     coefficients = tally.residual @ np.cos(tally.levels[:, None] * wave) / tally.n
+    samples = len(coefficients)
 
-    def excess(of: FloatArray, width: FloatArray) -> FloatArray:
+    def excess(width: FloatArray, sample: FloatArray) -> FloatArray:
         felt = int(_UNFELT / np.pi / max(width.min(initial=1.0), 1 / _GRID)) + 2
-        damped = of[:, :felt] * np.exp(-0.5 * np.square(width[:, None] * wave[:felt]))
+        damped = coefficients[sample.astype(int), :felt] * np.exp(-0.5 * np.square(width[:, None] * wave[:felt]))
         return np.asarray(np.abs(dct(damped, type=3, n=_GRID, axis=1)).mean(axis=1) - width)
 
-    # What a width leaves, less the width, falls by at least what the width rises: it crosses zero once, and is never
-    # less than the way that is left to there. The line between two widths of either sign shows where; an end that stays
-    # twice counts half, or it would stay for good ("Illinois"). The widest that can be is the error without smoothing,
-    # and what that one leaves can be no more than what is looked for.
-    error = excess(coefficients, np.zeros(len(coefficients)))
-    error[error <= _EXACT] = 0
-    left = np.flatnonzero(error)
-    high = error[left]
-    below = excess(coefficients[left], high)
-    low = high + below
-    above, side = excess(coefficients[left], low), np.zeros(len(left))
-    error[left] = low
-    rest = (above > _EXACT) & (below < -_EXACT)
-    for _ in range(_MOST_STEPS):
-        left, side = left[rest], side[rest]
-        low, high, above, below = low[rest], high[rest], above[rest], below[rest]
-        if not len(left):
-            break
-        width = (low * below - high * above) / (below - above)
-        found = excess(coefficients[left], width)
-        error[left] = width
-        rises = found > 0
-        kept_above, kept_below = np.where(side < 0, above / 2, above), np.where(side > 0, below / 2, below)
-        above, below = np.where(rises, found, kept_above), np.where(rises, kept_below, found)
-        low, high = np.where(rises, width, low), np.where(rises, high, width)
-        side = np.where(rises, 1.0, -1.0)
-        rest = np.abs(found) > _EXACT
-    return error
+    # What a width leaves, less the width, falls from an error that is none below 0 and at most 1: it crosses 0 once.
+    widths = (np.zeros(samples), np.full(samples, 2.0))
+    close = {"xatol": _EXACT, "xrtol": 0, "fatol": _EXACT, "frtol": 0}
+    return np.asarray(find_root(excess, widths, args=(np.arange(samples),), tolerances=close).x)
 
 
 def brier_of(tally: Tally) -> FloatArray:

@@ -202,7 +202,10 @@ class Models:
 
 
 class _Timed:
-    """Downstream model and policy for one request, with what was seen of them: the time waited for each, for one."""
+    """Downstream model and policy for one request, with what was seen of them: the time waited for each, and lacks.
+
+    Time that ends in a failure counts as well.
+    """
 
     def __init__(
         self, downstream: Downstream, policy: Policy, clock: Callable[[], float], guided: Callable[[Guidance], None]
@@ -258,11 +261,11 @@ class _Timed:
 
 @dataclass(frozen=True, slots=True)
 class _TimedSecond:
-    """The second model for one request: its time counts, and that it gives no log-probabilities says nothing here.
+    """The second model for one request. Its time is the downstream models'; whether it gives log-probabilities is not.
 
     Attributes:
         downstream: The second model.
-        timed: Counts the time.
+        timed: Counts the time, and what replies are without.
     """
 
     downstream: Downstream
